@@ -1,0 +1,94 @@
+"""``ModelSpec`` to a NumPyro model, the definition of the posterior. The only file that calls ``numpyro.sample``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpyro
+import numpyro.distributions as dist
+from jax import numpy as jnp
+from numpyro import handlers
+
+from bayesml.design import Schema
+from bayesml.distributions import Constant, Distribution, stack
+from bayesml.families import AbstractFamily
+from bayesml.spec import ModelSpec, ParameterSpec
+
+__all__ = ["Data", "compile_model", "linear_predictors"]
+
+Array = Any
+Data = Mapping[str, Any]
+"""``{"arrays": arrays of the terms, "response": arrays of the response, "weights": (rows,) or None}``."""
+
+
+def compile_model(spec: ModelSpec, schema: Schema, family: AbstractFamily) -> Callable[[Data, Array | None], None]:
+    """Compile a model.
+
+    Returns:
+        ``model(data, y)``: a NumPyro model whose sampled sites are ``spec.parameters``, whose deterministic sites are
+        the reported variables (``b``, ``r_Subject``, ``cor_Subject``) and whose observed site is ``y``. With
+        ``y=None`` the response is drawn. Group effects are non-centred; the Intercept is that of centred predictors.
+    """
+
+    def model(data: Data, y: Array | None) -> None:
+        values = {p.name: sample_parameter(p) for p in spec.parameters}
+        for predictor in schema.predictors:
+            for term in predictor.terms:
+                for name, value in term.derive(values).items():
+                    values[name] = numpyro.deterministic(name, value)
+        observe(family, linear_predictors(schema, values, data["arrays"]), values, data, y)
+
+    return model
+
+
+def linear_predictors(schema: Schema, values: Mapping[str, Array], arrays: Mapping[str, Any]) -> dict[str, Array]:
+    """Return the linear predictor of every parameter that has a formula, ``(..., rows)``."""
+    return {
+        p.dpar: sum(term.contribution(values, arrays[p.dpar][term.key]) for term in p.terms) for p in schema.predictors
+    }
+
+
+def observe(
+    family: AbstractFamily, predictors: Mapping[str, Array], values: Mapping[str, Array], data: Data, y: Array | None
+) -> None:
+    """Add the likelihood; a weight multiplies the log-likelihood of its row."""
+    response = likelihood(family, predictors, values, data)
+    weights = data.get("weights")
+    scale = handlers.scale(scale=weights) if weights is not None else handlers.scale(scale=1.0)
+    with scale:
+        numpyro.sample("y", response.to_event(0), obs=y)
+
+
+def likelihood(
+    family: AbstractFamily, predictors: Mapping[str, Array], values: Mapping[str, Array], data: Data
+) -> dist.Distribution:
+    """Return the distribution of the response, one per row."""
+    parameters = {
+        p.name: family.link(p.name).inverse(predictors[p.name]) if p.name in predictors else values.get(p.name, 0.0)
+        for p in family.dpars if p.name != "mu"
+    }
+    return family.linear_distribution(predictors["mu"], parameters, data["response"])
+
+
+def sample_parameter(parameter: ParameterSpec) -> Array:
+    """Sample one array of parameters as a single site, or label by label where priors differ in kind."""
+    if not parameter.prior_class:
+        return numpyro.sample(parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape)))
+    if parameter.is_cholesky:
+        return numpyro.sample(parameter.name, parameter.priors[0].cholesky(parameter.shape[0]))
+    if not parameter.coefs:
+        return _sample_scalar(parameter.name, parameter.priors[0])
+    if parameter.is_single_site:
+        return numpyro.sample(parameter.name, stack(parameter.priors).to_event(1))
+    return numpyro.deterministic(parameter.name, jnp.stack(_sample_each(parameter.name, parameter.coefs, parameter.priors)))
+
+
+def _sample_each(name: str, coefs: Sequence[str], priors: Sequence[Distribution]) -> list[Array]:
+    return [_sample_scalar(f"{name}[{coef}]", prior) for coef, prior in zip(coefs, priors, strict=True)]
+
+
+def _sample_scalar(name: str, prior: Distribution) -> Array:
+    if isinstance(prior, Constant):
+        return numpyro.deterministic(name, jnp.asarray(prior.value, dtype=float))
+    return numpyro.sample(name, prior.numpyro())

@@ -1,0 +1,186 @@
+"""Formula and data to arrays: ``build_design`` freezes a schema, ``redesign`` replays it on new data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from bayesml.columns import bare_name, evaluate
+from bayesml.errors import DataError, FormulaError, did_you_mean
+from bayesml.families import AbstractFamily, RawResponse, ResponseData
+from bayesml.formula import Addition, ParsedFormula, Predictor
+from bayesml.frame import Frame
+from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset
+
+__all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
+
+Arrays = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
+"""Arrays of every term, addressed by distributional parameter, then term."""
+
+
+@final
+@dataclass(frozen=True)
+class PredictorDesign:
+    """The encoded linear predictor of one distributional parameter."""
+
+    dpar: str
+    terms: tuple[AbstractTerm, ...]
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the group-level terms."""
+        return tuple(term for term in self.terms if isinstance(term, Group))
+
+
+@final
+@dataclass(frozen=True)
+class Schema:
+    """What was frozen when the data were first encoded; enough to encode other data the same way.
+
+    Attributes:
+        parsed: the formula.
+        predictors: the encoded predictors, ``mu`` first.
+        estimates_sigma: False where ``se()`` gives the standard errors and stands in for ``sigma``.
+        functions: the caller's own functions.
+    """
+
+    parsed: ParsedFormula
+    predictors: tuple[PredictorDesign, ...]
+    estimates_sigma: bool
+    functions: Functions
+
+    def predictor(self, dpar: str) -> PredictorDesign | None:
+        """Return the predictor of ``dpar``, or None where it is a single parameter."""
+        return next((p for p in self.predictors if p.dpar == dpar), None)
+
+
+@final
+@dataclass(frozen=True)
+class Design:
+    """The model's data.
+
+    Attributes:
+        schema: how they were encoded.
+        arrays: arrays of every term.
+        response: the encoded response.
+        weights: ``(rows,)`` likelihood weights, or None.
+    """
+
+    schema: Schema
+    arrays: Arrays
+    response: ResponseData
+    weights: np.ndarray | None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of observations."""
+        return len(self.response.arrays["y"])
+
+
+def build_design(
+    parsed: ParsedFormula, frame: Frame, family: AbstractFamily, functions: Functions | None = None
+) -> Design:
+    """Encode the data for a formula.
+
+    Args:
+        parsed: the formula.
+        frame: the columns the formula uses, without missing values.
+        family: the response family; checks and encodes the response.
+        functions: the caller's own functions for column expressions.
+
+    Raises:
+        FormulaError: a parameter or addition term does not belong to the family.
+        DataError: the data do not fit the formula or the family.
+    """
+    functions = dict(functions or {})
+    _check_dpars(parsed, family)
+    _check_additions(parsed, family)
+    raw = response_values(parsed, frame, functions)
+    response = family.encode_response(raw)
+    predictors = tuple(_encode_predictor(p, frame, functions) for p in parsed.predictors)
+    schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
+    return Design(schema, redesign(schema, frame), response, raw.additions.get("weights"))
+
+
+def redesign(schema: Schema, frame: Frame) -> Arrays:
+    """Encode other data with a frozen schema; a level not seen in the fit has index -1."""
+    return {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in schema.predictors}
+
+
+def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) -> PredictorDesign:
+    terms = tuple(term for collect in TERMS for term in collect(predictor, frame, functions))
+    if not any(not isinstance(term, Offset) for term in terms):
+        raise FormulaError(
+            f"The formula of `{predictor.dpar}` (`{predictor.text}`) has no term to estimate. Write for example `~ 1`."
+        )
+    return PredictorDesign(predictor.dpar, terms)
+
+
+def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:
+    known = [p.name for p in family.dpars]
+    for predictor in parsed.predictors:
+        if predictor.dpar not in known:
+            raise FormulaError(
+                f"`{predictor.dpar}` is not a parameter of the family {family.name}{did_you_mean(predictor.dpar, known)}; "
+                f"it has {', '.join(f'`{k}`' for k in known)}."
+            )
+    if not _estimates_sigma(parsed) and parsed.predictor("sigma") is not None:
+        raise FormulaError(
+            "`se()` replaces `sigma`, which then cannot have a formula. Write `se(x, sigma=True)` to estimate both."
+        )
+
+
+def _check_additions(parsed: ParsedFormula, family: AbstractFamily) -> None:
+    for addition in parsed.response.additions:
+        if addition.name not in family.additions:
+            possible = ", ".join(f"`{name}()`" for name in sorted(family.additions))
+            raise FormulaError.at(
+                f"The family {family.name} has no response term `{addition.name}()`; it takes {possible}.",
+                parsed.text, addition.start, addition.start + len(addition.name),
+            )
+
+
+def _estimates_sigma(parsed: ParsedFormula) -> bool:
+    se = next((a for a in parsed.response.additions if a.name == "se"), None)
+    return se is None or bool(dict(se.options).get("sigma", False))
+
+
+def response_values(parsed: ParsedFormula, frame: Frame, functions: Functions) -> RawResponse:
+    """Evaluate the left-hand side of the formula.
+
+    Raises:
+        DataError: the response or an addition term has impossible values.
+    """
+    expression = parsed.response.expression
+    additions = {a.name: _addition_values(a, frame, functions) for a in parsed.response.additions}
+    name = bare_name(expression.text)
+    column = frame.columns.get(name) if name else None
+    if column is not None:
+        return RawResponse(parsed.response.name, column.values, column.levels, additions, column.is_boolean)
+    return RawResponse(parsed.response.name, evaluate(expression, frame, functions), None, additions)
+
+
+def _addition_values(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:
+    if len(addition.arguments) != 1:
+        raise FormulaError(f"`{addition.name}()` takes one argument, for example `{addition.name}(n)`.")
+    values = evaluate(addition.arguments[0], frame, functions)
+    text = addition.arguments[0].text
+    negative = np.flatnonzero(values < 0)
+    if addition.name in ("weights", "se") and negative.size:
+        row = int(negative[0])
+        raise DataError(
+            f"`{addition.name}({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1}; "
+            f"{'weights' if addition.name == 'weights' else 'standard errors'} are 0 or larger."
+        )
+    if addition.name == "weights" and not np.any(values > 0):
+        raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")
+    return values
+
+
+def needed_columns(schema: Schema, dpars: Sequence[str], groups: bool) -> tuple[str, ...]:
+    """Return the columns that new data must have to predict the given parameters."""
+    terms = [t for p in schema.predictors if p.dpar in dpars for t in p.terms]
+    return tuple(dict.fromkeys(v for t in terms if groups or not isinstance(t, Group) for v in t.variables))
+

@@ -1,0 +1,48 @@
+"""The log density an engine moves on, and the map from its coordinates to the variables the user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jax import numpy as jnp
+from numpyro import handlers
+from numpyro.infer.util import log_density as numpyro_log_density
+
+from bayesml.compile import Data
+from bayesml.engines.layout import Layout
+
+__all__ = ["log_density", "reported_values"]
+
+Array = Any
+Model = Callable[[Data, Array | None], None]
+
+
+def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:
+    """Return ``log p(y, u) + log|Jacobian|`` as a function of the engine's coordinates and the data.
+
+    The coordinates are q with u = center + scale * q; the constant log|scale| is left out.
+    """
+    center, scale = layout.center, layout.scale
+
+    def density(q: Array, data: Data) -> Array:
+        values, log_jacobian = layout.constrain(center + scale * q)
+        joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
+        return joint + log_jacobian
+
+    return density
+
+
+def reported_values(
+    model: Model, layout: Layout, reported: frozenset[str]
+) -> Callable[[Array, Data], dict[str, Array]]:
+    """Return the map from coordinates to the named sites of the model, sampled or deterministic."""
+    center, scale = layout.center, layout.scale
+
+    def values_of(q: Array, data: Data) -> dict[str, Array]:
+        values, _ = layout.constrain(center + scale * q)
+        substituted = handlers.substitute(handlers.seed(model, rng_seed=0), data=values)
+        trace = handlers.trace(substituted).get_trace(data, data["response"]["y"])
+        return {name: jnp.asarray(site["value"]) for name, site in trace.items() if name in reported}
+
+    return values_of

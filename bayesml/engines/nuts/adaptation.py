@@ -1,0 +1,127 @@
+"""One step of NUTS with Stan's warm-up folded in: the same program warms up and samples.
+
+Stan's schedule (Stan reference manual, "HMC algorithm parameters") arrives as one stage for each iteration, so that a
+single compiled step serves: FAST adapts the step size by dual averaging (Hoffman & Gelman 2014), SLOW also gathers
+the variances, CLOSE ends a window with a new diagonal metric, FREEZE fixes the averaged step size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from blackjax.adaptation.mass_matrix import mass_matrix_adaptation
+from blackjax.adaptation.staged_adaptation import build_schedule
+from blackjax.adaptation.step_size import dual_averaging_adaptation
+from blackjax.mcmc import hmc, nuts
+from jax import numpy as jnp
+
+__all__ = ["ChainState", "Stage", "Statistics", "initial_state", "make_step", "stages"]
+
+Array = Any
+
+
+class Stage(IntEnum):
+    """What one iteration adapts."""
+
+    SAMPLE = 0
+    FAST = 1
+    SLOW = 2
+    CLOSE = 3
+    FREEZE = 4
+
+
+class ChainState(NamedTuple):
+    """Everything one chain needs to go on: where it is and what it has learnt."""
+
+    position: Any
+    step_size: Any
+    step_adaptation: Any
+    metric_adaptation: Any
+    inverse_mass: Any
+
+
+class Statistics(NamedTuple):
+    """What one iteration reports, under ArviZ's names."""
+
+    lp: Any
+    energy: Any
+    acceptance_rate: Any
+    n_steps: Any
+    tree_depth: Any
+    diverging: Any
+    step_size: Any
+
+
+def stages(warmup: int, start: int, count: int) -> np.ndarray:
+    """Return the stage of iterations ``start .. start + count`` of a run with ``warmup`` warm-up iterations."""
+    schedule = [_stage(slow, closes) for slow, closes in build_schedule(warmup)] if warmup else []
+    if schedule:
+        schedule[-1] = Stage.FREEZE
+    whole = np.array(schedule + [Stage.SAMPLE] * max(start + count - warmup, 0), dtype=np.int32)
+    return whole[start : start + count]
+
+
+def _stage(is_slow: int, closes_window: bool) -> Stage:
+    if closes_window:
+        return Stage.CLOSE
+    return Stage.SLOW if is_slow else Stage.FAST
+
+
+def initial_state(position: Array, density: Callable[[Array], Array], target: float, step_size: float) -> ChainState:
+    """Start a chain at ``position`` with a unit metric."""
+    metric_init, _, _ = mass_matrix_adaptation(True)
+    step_init, _, _ = dual_averaging_adaptation(target)
+    metric = metric_init(position.shape[0])
+    return ChainState(
+        hmc.init(position, density), jnp.asarray(step_size, position.dtype),
+        step_init(jnp.asarray(step_size, position.dtype)), metric, metric.inverse_mass_matrix,
+    )
+
+
+def make_step(target: float, max_treedepth: int) -> Callable[..., tuple[ChainState, Statistics]]:
+    """Return ``step(key, state, stage, density) -> (state, statistics)``."""
+    kernel = nuts.build_kernel()
+    _, metric_update, metric_final = mass_matrix_adaptation(True)
+    step_init, step_update, step_final = dual_averaging_adaptation(target)
+
+    def sample(state: ChainState, rate: Array) -> ChainState:
+        return state
+
+    def fast(state: ChainState, rate: Array) -> ChainState:
+        adapted = step_update(state.step_adaptation, rate)
+        return state._replace(step_adaptation=adapted, step_size=jnp.exp(adapted.log_step_size))
+
+    def slow(state: ChainState, rate: Array) -> ChainState:
+        gathered = metric_update(state.metric_adaptation, state.position.position)
+        return fast(state, rate)._replace(metric_adaptation=gathered)
+
+    def close(state: ChainState, rate: Array) -> ChainState:
+        gathered = slow(state, rate)
+        metric = metric_final(gathered.metric_adaptation)
+        adapted = step_init(step_final(gathered.step_adaptation))
+        return gathered._replace(
+            metric_adaptation=metric, inverse_mass=metric.inverse_mass_matrix, step_adaptation=adapted,
+            step_size=jnp.exp(adapted.log_step_size),
+        )
+
+    def freeze(state: ChainState, rate: Array) -> ChainState:
+        adapted = fast(state, rate)
+        return adapted._replace(step_size=step_final(adapted.step_adaptation))
+
+    def step(
+        key: Array, state: ChainState, stage: Array, density: Callable[[Array], Array]
+    ) -> tuple[ChainState, Statistics]:
+        position, info = kernel(key, state.position, density, state.step_size, state.inverse_mass, max_treedepth)
+        rate = jnp.where(jnp.isfinite(info.acceptance_rate), info.acceptance_rate, 0.0)
+        statistics = Statistics(
+            position.logdensity, info.energy, rate, info.num_integration_steps, info.num_trajectory_expansions,
+            info.is_divergent, state.step_size,
+        )
+        moved = state._replace(position=position)
+        return jax.lax.switch(stage, (sample, fast, slow, close, freeze), moved, rate), statistics
+
+    return step

@@ -1,0 +1,218 @@
+"""Run NUTS on a problem: compile once, one thread for each chain, translate the draws, keep what an interrupt leaves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Any, final
+
+import jax
+import numpy as np
+
+from bayesml.compile import Data, compile_model
+from bayesml.engines.base import Outcome, Problem
+from bayesml.engines.density import log_density, reported_values
+from bayesml.engines.layout import Layout, layout_of
+from bayesml.engines.nuts.adaptation import Statistics, stages
+from bayesml.engines.nuts.prior import prior_draws
+from bayesml.engines.nuts.program import BLOCK, chain_program
+from bayesml.engines.precision import double_precision, persistent_cache
+from bayesml.engines.progress import Progress
+from bayesml.errors import ModelError
+from bayesml.posterior import Draws, Timing
+from bayesml.reported import reported_names
+
+if TYPE_CHECKING:
+    from bayesml.engines.nuts.options import NUTS
+
+__all__ = ["run"]
+
+START_ATTEMPTS = 100
+
+
+@final
+@dataclass(frozen=True)
+class Compiled:
+    """Compiled functions of one model structure and the seconds their making took."""
+
+    start: Callable[..., Any]
+    advance: Callable[..., Any]
+    report: Callable[..., Any]
+    trace: float
+    compile: float
+
+
+def run(options: NUTS, problem: Problem) -> Outcome:
+    """Sample the posterior of a problem."""
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if options.seed is None else options.seed
+    if options.sample_prior == "only":
+        began = time.perf_counter()
+        draws = prior_draws(problem, seed, options.chains, options.draws)
+        return Outcome(Draws(draws), Timing(sampling=time.perf_counter() - began), seed)
+    with double_precision():
+        return _sample(options, problem, seed)
+
+
+def _sample(options: NUTS, problem: Problem, seed: int) -> Outcome:
+    spec = problem.description.spec
+    model = compile_model(spec, problem.design.schema, problem.family)
+    layout = layout_of(spec)
+    if not layout.size:
+        raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
+    data = jax.tree.map(jax.numpy.asarray, data_of(problem))
+    density = log_density(model, layout)
+    names = reported_names(spec, problem.design.schema)
+    compiled = _compile(options, density, reported_values(model, layout, frozenset(names)), layout, data)
+    starts = _starting_points(compiled, layout, data, seed, options.chains)
+    run_chains = ChainRunner(options, compiled, data, seed, Event(), Progress(
+        options.chains * (options.warmup + options.draws), options.progress))
+    began = time.perf_counter()
+    results, incomplete = run_chains.all(starts)
+    ended = time.perf_counter()
+    kept = min(r.n_kept for r in results)
+    if not kept:
+        raise KeyboardInterrupt
+    values = _report(compiled, results, kept, data)
+    statistics = {k: np.stack([r.statistics[k][:kept] for r in results]) for k in Statistics._fields}
+    prior = prior_draws(problem, seed, options.chains, options.draws) if options.sample_prior == "yes" else {}
+    warmup = float(np.mean([r.warmup_seconds for r in results])) / max(np.mean([r.seconds for r in results]), 1e-12)
+    timing = Timing(
+        trace=compiled.trace, compile=compiled.compile, warmup=warmup * (ended - began),
+        sampling=(1.0 - warmup) * (ended - began), reporting=time.perf_counter() - ended,
+    )
+    return Outcome(Draws(values, statistics, prior), timing, seed, incomplete)
+
+
+def data_of(problem: Problem) -> dict[str, Any]:
+    """Return the data argument of the model."""
+    design = problem.design
+    return {"arrays": design.arrays, "response": dict(design.response.arrays), "weights": design.weights}
+
+
+def _compile(
+    options: NUTS, density: Callable[..., Any], report: Callable[..., Any], layout: Layout, data: Data
+) -> Compiled:
+    program = chain_program(density, options.target_accept, options.max_treedepth, _first_step(layout.size))
+    position = np.zeros(layout.size)
+    began = time.perf_counter()
+    shape = jax.eval_shape(program.start, position, data)
+    key = jax.random.key(0)
+    block = np.zeros(BLOCK, np.int32)
+    lowered = (
+        jax.jit(program.start).lower(position, data),
+        jax.jit(program.advance, donate_argnums=0).lower(shape, key, 0, block, 0, data),
+        jax.jit(jax.vmap(report, in_axes=(0, None))).lower(np.zeros((BLOCK, layout.size)), data),
+    )
+    traced = time.perf_counter()
+    with persistent_cache():
+        start, advance, reported = (each.compile() for each in lowered)
+    return Compiled(start, advance, reported, traced - began, time.perf_counter() - traced)
+
+
+def _first_step(size: int) -> float:
+    return 0.5 * size**-0.25
+
+
+def _starting_points(compiled: Compiled, layout: Layout, data: Data, seed: int, chains: int) -> list[Any]:
+    return [_starting_point(compiled, layout, data, np.random.default_rng([seed, 1, chain])) for chain in range(chains)]
+
+
+def _starting_point(compiled: Compiled, layout: Layout, data: Data, rng: np.random.Generator) -> Any:
+    """Draw uniform starts until density and gradient are finite, nearer to the centre with each attempt."""
+    for attempt in range(START_ATTEMPTS):
+        position = rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt
+        state = compiled.start(position, data)
+        gradient = np.asarray(state.position.logdensity_grad)
+        if np.isfinite(float(state.position.logdensity)) and np.all(np.isfinite(gradient)):
+            return state
+    bad = np.flatnonzero(~np.isfinite(gradient))
+    where = f"; the gradient is not finite in `{layout.parameter_of(int(bad[0]))}`" if bad.size else ""
+    raise ModelError(
+        f"No starting point with a finite log density was found in {START_ATTEMPTS} attempts{where}. Check the scale "
+        "of the data and priors that exclude what the data show."
+    )
+
+
+@final
+@dataclass
+class ChainResult:
+    """What one chain has drawn so far."""
+
+    positions: list[np.ndarray]
+    statistics: dict[str, np.ndarray]
+    warmup_seconds: float
+    seconds: float
+
+    @property
+    def n_kept(self) -> int:
+        """Number of kept draws."""
+        return sum(len(p) for p in self.positions)
+
+
+@final
+@dataclass(frozen=True)
+class ChainRunner:
+    """Runs chains as threads of one compiled program; JAX releases the interpreter lock while it computes."""
+
+    options: NUTS
+    compiled: Compiled
+    data: Data
+    seed: int
+    stop: Event
+    progress: Progress
+
+    def all(self, starts: list[Any]) -> tuple[list[ChainResult], bool]:
+        """Run every chain; on an interrupt each finishes its block and what was drawn is kept."""
+        workers = min(len(starts), os.cpu_count() or 1)
+        interrupted = False
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(self.one, chain, start) for chain, start in enumerate(starts)]
+            try:
+                while wait_for(futures, timeout=0.2).not_done:
+                    pass
+            except KeyboardInterrupt:
+                self.stop.set()
+                interrupted = True
+                wait_for(futures)
+            finally:
+                self.stop.set()
+                self.progress.close()
+        return [future.result() for future in futures], interrupted
+
+    def one(self, chain: int, state: Any) -> ChainResult:
+        """Run one chain in this thread."""
+        with double_precision():
+            return self._advance(jax.random.fold_in(jax.random.key(self.seed), chain), state)
+
+    def _advance(self, key: Any, state: Any) -> ChainResult:
+        warmup, total = self.options.warmup, self.options.warmup + self.options.draws
+        positions, statistics, done, began, warmed = [], [], 0, time.perf_counter(), 0.0
+        while done < total and not self.stop.is_set():
+            count = min(BLOCK, (warmup if done < warmup else total) - done)
+            block = np.zeros(BLOCK, np.int32)
+            block[:count] = stages(warmup, done, count)
+            state, drawn, stats = self.compiled.advance(state, key, done, block, count, self.data)
+            stats = jax.tree.map(lambda s, count=count: np.asarray(s)[:count], stats)
+            if done >= warmup:
+                positions.append(np.asarray(drawn)[:count])
+                statistics.append(stats)
+            done += count
+            if done == warmup:
+                warmed = time.perf_counter() - began
+            self.progress.advance(count, int(stats.diverging.sum()) if done > warmup else 0)
+        joined = {f: np.concatenate([getattr(s, f) for s in statistics] or [np.zeros(0)]) for f in Statistics._fields}
+        return ChainResult(positions, joined, warmed, time.perf_counter() - began)
+
+
+def _report(compiled: Compiled, results: list[ChainResult], kept: int, data: Data) -> dict[str, np.ndarray]:
+    """Translate positions to reported variables, in blocks of one compiled shape."""
+    flat = np.concatenate([np.concatenate(r.positions)[:kept] for r in results])
+    padded = np.concatenate([flat, np.repeat(flat[-1:], -len(flat) % BLOCK, axis=0)])
+    blocks = [compiled.report(padded[i : i + BLOCK], data) for i in range(0, len(padded), BLOCK)]
+    joined = {name: np.concatenate([np.asarray(b[name]) for b in blocks])[: len(flat)] for name in blocks[0]}
+    return {name: v.reshape(len(results), kept, *v.shape[1:]) for name, v in joined.items()}

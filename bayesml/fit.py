@@ -1,0 +1,155 @@
+"""``fit(...)``: the pipeline from formula and data to a fit, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from bayesml.columns import formula_variables
+from bayesml.describe import default_priors_of, describe
+from bayesml.design import Design, build_design
+from bayesml.engines import AbstractEngine, Problem, get_engine
+from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily, get_family
+from bayesml.formula import Formula, parse
+from bayesml.frame import Frame, column_names, read_frame
+from bayesml.priors import Prior, Style
+from bayesml.results.diagnostics import warn_about
+from bayesml.results.fit_object import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["default_prior", "fit"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def fit(
+    formula: str | Formula,
+    data: Any,
+    family: str | AbstractFamily = "gaussian",
+    *,
+    prior: Prior | Sequence[Prior] = (),
+    default_priors: Style = "bayesml",
+    method: str | AbstractEngine = "nuts",
+    draws: int | None = None,
+    warmup: int | None = None,
+    chains: int | None = None,
+    seed: int | None = None,
+    target_accept: float | None = None,
+    max_treedepth: int | None = None,
+    sample_prior: Literal["no", "yes", "only"] | None = None,
+    progress: bool | None = None,
+    missing: Literal["drop", "error"] = "drop",
+    functions: Functions | None = None,
+    data_name: str | None = None,
+) -> Fit:
+    """Fit a multilevel model.
+
+    Args:
+        formula: ``"y ~ x + (x | g)"`` in brms's and lme4's language, or ``bf(...)`` with a formula for further
+            parameters.
+        data: a pandas or polars data frame, a pyarrow table or a dict of arrays; only the columns used are read.
+        family: name of the response family, or a family with its links, ``poisson(link="sqrt")``.
+        prior: one or more ``prior("normal(0, 10)", class_="b", coef="x")``; defaults stand where none is given.
+        default_priors: ``"bayesml"`` (all proper) or ``"brms"`` (flat population-level coefficients).
+        method: ``"nuts"``, or an engine with its options such as ``NUTS(draws=2000)``.
+        draws: draws kept in each chain (1000).
+        warmup: warm-up iterations of each chain (1000).
+        chains: number of chains (4).
+        seed: whole number; the same seed gives the same draws bit for bit on the same machine.
+        target_accept: acceptance rate the step size aims at (0.8).
+        max_treedepth: at most 2^max_treedepth leapfrog steps a draw (10).
+        sample_prior: ``"yes"`` adds prior draws, ``"only"`` draws from the prior alone.
+        progress: whether to show a progress bar (True).
+        missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"`` refuses.
+        functions: functions of your own that the formula may call, ``{"name": function}``.
+        data_name: how the summary names the data.
+
+    Returns:
+        The fit: ``print(fit)`` is its summary, ``fit.idata`` its draws for ArviZ.
+
+    Raises:
+        FormulaError: the formula cannot be read or names what does not exist.
+        DataError: the data do not fit the formula or the family.
+        PriorError: a prior matches nothing or is impossible.
+        ModelError: an option is out of range, or the method cannot fit this model.
+
+    Example:
+        >>> import bayesml
+        >>> data = bayesml.load_dataset("sleepstudy")
+        >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, seed=1)
+        >>> print(fit)
+    """
+    engine = _with_options(
+        get_engine(method), draws=draws, warmup=warmup, chains=chains, seed=seed, target_accept=target_accept,
+        max_treedepth=max_treedepth, sample_prior=sample_prior, progress=progress,
+    )
+    began = time.perf_counter()
+    chosen = get_family(family)
+    frame, design = _prepare(formula, data, chosen, missing, functions)
+    priors = (prior,) if isinstance(prior, Prior) else tuple(prior)
+    problem = Problem(design, chosen, describe(design, chosen, priors, default_priors))
+    prepared = time.perf_counter() - began
+    outcome = engine.run(problem)
+    outcome = replace(outcome, timing=replace(outcome.timing, design=prepared))
+    result = Fit(problem, frame, engine, outcome, priors, default_priors, data_name or "data")
+    warn_about(result)
+    return result
+
+
+def default_prior(
+    formula: str | Formula,
+    data: Any,
+    family: str | AbstractFamily = "gaussian",
+    *,
+    default_priors: Style = "bayesml",
+    missing: Literal["drop", "error"] = "drop",
+    functions: Functions | None = None,
+) -> pd.DataFrame:
+    """Return every legal prior target of a model with its default, before any fit.
+
+    Args:
+        formula: as in ``fit``.
+        data: as in ``fit``.
+        family: as in ``fit``.
+        default_priors: ``"bayesml"`` or ``"brms"``.
+        missing: as in ``fit``.
+        functions: as in ``fit``.
+
+    Returns:
+        brms's columns: prior, class, coef, group, resp, dpar, nlpar, lb, ub, tag, source. An empty ``prior`` is flat,
+        or inherited from the row of its class where ``source`` is ``(vectorized)``.
+
+    Example:
+        >>> import bayesml
+        >>> data = bayesml.load_dataset("sleepstudy")
+        >>> bayesml.default_prior("Reaction ~ Days + (Days | Subject)", data)
+    """
+    chosen = get_family(family)
+    _, design = _prepare(formula, data, chosen, missing, functions)
+    return default_priors_of(design, chosen, default_priors).to_pandas()
+
+
+def _prepare(
+    formula: str | Formula, data: Any, family: AbstractFamily, missing: Literal["drop", "error"],
+    functions: Functions | None,
+) -> tuple[Frame, Design]:
+    parsed = parse(formula, column_names(data))
+    frame = read_frame(data, formula_variables(parsed), missing=missing)
+    return frame, build_design(parsed, frame, family, functions)
+
+
+def _with_options(engine: AbstractEngine, **options: object) -> AbstractEngine:
+    given = {name: value for name, value in options.items() if value is not None}
+    known = {field.name for field in fields(engine)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ModelError(
+            f"method=\"{engine.method}\" has no option {', '.join(f'`{u}`' for u in unknown)}; it has "
+            f"{', '.join(f'`{k}`' for k in sorted(known)) or 'none'}."
+        )
+    return replace(engine, **given) if given else engine  # type: ignore[arg-type]

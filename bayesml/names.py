@@ -1,0 +1,125 @@
+"""The only place that spells names: ``b_Days``, ``sd_Subject__Days``, ``r_Subject[308,Days]`` and their relatives.
+
+Two kinds of name exist. A *variable* is an array of the posterior (``b``, ``sd_Subject``, ``r_Subject__sigma``); it may
+not hold a ``/``, which netCDF and xarray trees reserve. A *text name* addresses one element of a variable in tables,
+hypotheses and ``fit["b_Days"]``; it is brms's name with the user's own spelling of labels and levels.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "brms_alias",
+    "coefficient",
+    "correlation",
+    "correlation_variable",
+    "cholesky_variable",
+    "dimension",
+    "group_effect",
+    "group_effect_variable",
+    "group_sd",
+    "group_sd_variable",
+    "intercept_variable",
+    "population_variable",
+    "slopes_variable",
+    "standardised_variable",
+    "variable",
+]
+
+DIVISION_SLASH = "\u2215"
+RESERVED_DIMENSIONS = frozenset({"chain", "draw", "coef", "coef_bis", "obs"})
+
+
+def variable(name: str) -> str:
+    """Return ``name`` as a legal variable or dimension name: ``/`` becomes the look-alike division slash."""
+    return name.replace("/", DIVISION_SLASH)
+
+
+def _suffix(dpar: str, joint: str) -> str:
+    return "" if dpar == "mu" else f"{joint}{dpar}"
+
+
+def population_variable(dpar: str) -> str:
+    """Return the variable of all population-level coefficients: ``b`` or ``b_sigma``."""
+    return "b" + _suffix(dpar, "_")
+
+
+def slopes_variable(dpar: str) -> str:
+    """Return the sampled variable of the coefficients without the Intercept: ``slopes`` or ``slopes_sigma``."""
+    return "slopes" + _suffix(dpar, "_")
+
+
+def intercept_variable(dpar: str) -> str:
+    """Return the Intercept of centred predictors: ``Intercept`` or ``Intercept_sigma``."""
+    return "Intercept" + _suffix(dpar, "_")
+
+
+def group_sd_variable(group: str, dpar: str) -> str:
+    """Return ``sd_Subject`` or ``sd_Subject__sigma``."""
+    return variable(f"sd_{group}" + _suffix(dpar, "__"))
+
+
+def correlation_variable(group: str, dpar: str) -> str:
+    """Return ``cor_Subject`` or ``cor_Subject__sigma``."""
+    return variable(f"cor_{group}" + _suffix(dpar, "__"))
+
+
+def cholesky_variable(group: str, dpar: str, block: int = 0) -> str:
+    """Return the Cholesky factor of one correlated block of a group term: ``L_Subject``, ``L_Subject_2``."""
+    return variable(f"L_{group}" + _suffix(dpar, "__")) + (f"_{block + 1}" if block else "")
+
+
+def standardised_variable(group: str, dpar: str) -> str:
+    """Return the standard normal variable behind the group effects: ``z_Subject``."""
+    return variable(f"z_{group}" + _suffix(dpar, "__"))
+
+
+def group_effect_variable(group: str, dpar: str) -> str:
+    """Return ``r_Subject`` or ``r_Subject__sigma``."""
+    return variable(f"r_{group}" + _suffix(dpar, "__"))
+
+
+def dimension(group: str) -> str:
+    """Return the dimension over the levels of a grouping factor, kept apart from the reserved dimensions."""
+    name = variable(group)
+    return f"{name}_level" if name in RESERVED_DIMENSIONS else name
+
+
+def coefficient(coef: str, dpar: str) -> str:
+    """Return the text name of a population-level coefficient: ``b_Days`` or ``b_sigma_Days``."""
+    return "b" + _suffix(dpar, "_") + f"_{coef}"
+
+
+def _prefixed(coef: str, dpar: str) -> str:
+    return coef if dpar == "mu" else f"{dpar}_{coef}"
+
+
+def group_sd(group: str, coef: str, dpar: str) -> str:
+    """Return ``sd_Subject__Days`` or ``sd_Subject__sigma_Days``."""
+    return f"sd_{group}__{_prefixed(coef, dpar)}"
+
+
+def correlation(group: str, first: str, second: str, dpar: str) -> str:
+    """Return ``cor_Subject__Intercept__Days`` or ``cor_Subject__sigma_Intercept__sigma_Days``."""
+    return f"cor_{group}__{_prefixed(first, dpar)}__{_prefixed(second, dpar)}"
+
+
+def group_effect(group: str, level: str, coef: str, dpar: str) -> str:
+    """Return ``r_Subject[308,Days]`` or ``r_Subject__sigma[308,Days]``."""
+    return f"r_{group}" + _suffix(dpar, "__") + f"[{level},{coef}]"
+
+
+_REPLACED = {"+": "P", "-": "M", "*": "MU", "/": "D", "^": "E", "=": "EQ", "$": "USD"}
+
+
+def brms_alias(name: str) -> str:
+    """Return ``name`` spelled as brms would: ``funding[state]`` is ``fundingstate``, ``I(x**2)`` is ``IxE2``.
+
+    A pair of brackets that addresses an element (``r_Subject[308,Days]``) is kept, since brms keeps it too.
+    """
+    head, element = re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name).groups() if re.fullmatch(
+        r"r_[^\[\]]+\[.*\]", name) else (name, "")
+    head = head.replace("**", "^")
+    head = re.sub(r"[\s()\[\],\"'?`]", "", head)
+    return "".join(_REPLACED.get(letter, letter) for letter in head) + element

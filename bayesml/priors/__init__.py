@@ -1,0 +1,10 @@
+"""Priors: what a user says, what is assumed otherwise, and which of them each parameter gets."""
+
+from __future__ import annotations
+
+from bayesml.priors.defaults import DefaultPriors, Style, predictor_scale
+from bayesml.priors.language import Prior, prior
+from bayesml.priors.resolve import resolve
+from bayesml.priors.table import PriorRow, PriorTable
+
+__all__ = ["DefaultPriors", "Prior", "PriorRow", "PriorTable", "Style", "predictor_scale", "prior", "resolve"]

@@ -1,0 +1,102 @@
+"""``prior("normal(0, 10)", class_="b", coef="Days")``: what a user says about a prior, before it meets a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from bayesml.distributions import Distribution, parse_distribution
+from bayesml.errors import PriorError
+
+__all__ = ["Prior", "prior"]
+
+
+@final
+@dataclass(frozen=True)
+class Prior:
+    """A prior and the parameters it is meant for; empty strings match any coefficient or group.
+
+    Attributes:
+        distribution: the distribution.
+        prior_class: ``b``, ``Intercept``, ``sd``, ``cor`` or a parameter of the family.
+        coef: one coefficient, or empty for all of the class.
+        group: one grouping factor, or empty for all.
+        dpar: the distributional parameter whose predictor is meant; empty for ``mu``.
+        lower: lower bound of the parameter, or None for the model's own.
+        upper: upper bound, or None.
+    """
+
+    distribution: Distribution
+    prior_class: str = "b"
+    coef: str = ""
+    group: str = ""
+    dpar: str = ""
+    lower: float | None = None
+    upper: float | None = None
+
+    @property
+    def target(self) -> tuple[str, str, str, str]:
+        """What it addresses: class, dpar, group, coef."""
+        return self.prior_class, self.dpar, self.group, self.coef
+
+    def __str__(self) -> str:
+        where = [f'class_="{self.prior_class}"'] + [
+            f'{key}="{value}"' for key, value in (("coef", self.coef), ("group", self.group), ("dpar", self.dpar)) if value
+        ]
+        return f'prior("{self.distribution or "flat"}", {", ".join(where)})'
+
+
+def prior(
+    distribution: str | float | Distribution,
+    class_: str = "b",
+    *,
+    coef: str = "",
+    group: str = "",
+    dpar: str = "",
+    lb: float | None = None,
+    ub: float | None = None,
+) -> Prior:
+    """Set a prior for ``fit(..., prior=[...])``.
+
+    A prior for a class reaches every coefficient of the class that has none of its own; for ``sd`` and ``cor`` the
+    most specific of (group and coef), group, class wins. As in brms, ``dpar`` is never inherited: ``class_="b"``
+    means the coefficients of ``mu`` only.
+
+    Args:
+        distribution: ``"normal(0, 10)"``, a prior object such as ``normal(0, 10)``, ``"flat"``, or ``"constant(1)"``
+            (also a plain number), which fixes the parameter.
+        class_: ``b`` (population-level coefficients), ``Intercept`` (of centred predictors), ``sd``, ``cor`` (LKJ), or
+            a parameter of the family such as ``sigma``.
+        coef: label of one coefficient as the summary prints it; brms's spelling is understood too.
+        group: a grouping factor (``sd``, ``cor``).
+        dpar: the parameter whose predictor is meant, when not ``mu``.
+        lb: lower bound; the density is normalised on the bounded interval.
+        ub: upper bound.
+
+    Raises:
+        PriorError: the text is not a distribution, or a bound is not a number, or ``lb >= ub``.
+
+    Example:
+        >>> import bayesml
+        >>> bayesml.prior("normal(0, 10)", class_="b", coef="Days")
+        Prior(distribution=Normal(mu=0, sigma=10), prior_class='b', coef='Days', ...)
+    """
+    for name, value in (("class_", class_), ("coef", coef), ("group", group), ("dpar", dpar)):
+        if not isinstance(value, str):
+            raise PriorError(f"`{name}` of a prior is a string; got {value!r}.")
+    for name, bound in (("lb", lb), ("ub", ub)):
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, (int, float)) or bound != bound):
+            raise PriorError(f"`{name}` of a prior is a number; got {bound!r}.")
+    if lb is not None and ub is not None and lb >= ub:
+        raise PriorError(f"The lower bound {lb:g} of the prior is not below its upper bound {ub:g}.")
+    return Prior(
+        _as_distribution(distribution), class_, coef, group, "" if dpar == "mu" else dpar, lower=lb, upper=ub
+    )
+
+
+def _as_distribution(value: str | float | Distribution) -> Distribution:
+    if isinstance(value, Distribution):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise PriorError(f'A prior is text such as "normal(0, 10)" or an object such as normal(0, 10); got {value!r}.')
+    return parse_distribution(value if isinstance(value, str) else f"constant({value!r})")

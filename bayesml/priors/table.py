@@ -1,0 +1,93 @@
+"""Every legal prior target of a model, with the prior it has: the rows of ``default_prior`` and ``prior_summary``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from bayesml.distributions import Distribution
+from bayesml.spec import Bounds, unbounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PriorRow", "PriorTable"]
+
+COLUMNS = ("prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub", "tag", "source")
+
+
+@final
+@dataclass(frozen=True)
+class PriorRow:
+    """One target.
+
+    Attributes:
+        distribution: the prior set on this very row, or None where the row inherits.
+        prior_class: class of the parameter.
+        coef: coefficient, or empty for the class.
+        group: grouping factor, or empty for all.
+        dpar: distributional parameter, empty for ``mu``.
+        bounds: bounds of the values.
+        source: ``default``, ``user`` or ``(vectorized)`` for a row that inherits.
+    """
+
+    distribution: Distribution | None
+    prior_class: str
+    coef: str = ""
+    group: str = ""
+    dpar: str = ""
+    bounds: Bounds = unbounded
+    source: str = "default"
+
+    @property
+    def target(self) -> tuple[str, str, str, str]:
+        """What the row is: class, dpar, group, coef."""
+        return self.prior_class, self.dpar, self.group, self.coef
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as brms's columns."""
+        lower, upper = ("" if abs(b) == float("inf") else f"{b:g}" for b in self.bounds)
+        text = "" if self.distribution is None else str(self.distribution)
+        return (text, self.prior_class, self.coef, self.group, "", self.dpar, "", lower, upper, "", self.source)
+
+
+@final
+@dataclass(frozen=True)
+class PriorTable:
+    """The prior table of a model, printed as brms prints it.
+
+    Attributes:
+        rows: one for each target, ordered by class, dpar, group, coefficient.
+    """
+
+    rows: tuple[PriorRow, ...]
+
+    @classmethod
+    def ordered(cls, rows: Iterable[PriorRow]) -> PriorTable:
+        """Order the rows as brms does."""
+        return cls(tuple(sorted(rows, key=lambda r: tuple((part.lower(), part) for part in r.target))))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table with brms's columns; an empty ``prior`` is flat, or inherited where source says so."""
+        import pandas as pd
+
+        return pd.DataFrame([row.cells for row in self.rows], columns=list(COLUMNS))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        shown = ("prior", "class", "coef", "group", "dpar", "lb", "ub", "source")
+        body = [[dict(zip(COLUMNS, row.cells, strict=True))[c] for c in shown] for row in self.rows]
+        for cells in body:
+            cells[0] = cells[0] or "(flat)"
+        widths = [max(len(line[i]) for line in [list(shown), *body]) for i in range(len(shown))]
+        lines = [" ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in [list(shown), *body]]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.to_pandas().to_html(index=False, border=0)

@@ -1,0 +1,120 @@
+"""The model as pure data: which parameters there are, on which support, with which prior, in which predictor.
+
+``ModelSpec`` holds no rows: it needs only the schema of the design, and it prints itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from bayesml.distributions import Constant, Distribution, stack
+
+__all__ = ["Bounds", "ParameterSpec", "unbounded"]
+
+Bounds = tuple[float, float]
+unbounded: Bounds = (-float("inf"), float("inf"))
+
+
+@final
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One array of parameters of the model, before or after it has received its priors.
+
+    Attributes:
+        name: the NumPyro site.
+        prior_class: brms's class (``b``, ``Intercept``, ``sd``, ``cor``, or a family parameter), or an empty string for
+            the standard normal variables behind group effects, whose prior is not the user's business.
+        shape: shape of the array; ``(q, q)`` for the Cholesky factor of a correlation matrix.
+        dpar: the distributional parameter it belongs to.
+        group: the grouping factor, or an empty string.
+        coefs: labels along the first axis; empty for a scalar or a Cholesky factor.
+        bounds: bounds of the values as the model needs them.
+        priors: one distribution for each label, or a single one for all; empty before resolution.
+        centers: typical values, one for each label or a single one, where sampling starts.
+        scales: typical distances from ``centers``, in the same form. They steer the sampler's start and its
+            coordinates, never the posterior.
+    """
+
+    name: str
+    prior_class: str
+    shape: tuple[int, ...] = ()
+    dpar: str = "mu"
+    group: str = ""
+    coefs: tuple[str, ...] = ()
+    bounds: Bounds = unbounded
+    priors: tuple[Distribution, ...] = ()
+    centers: tuple[float, ...] = (0.0,)
+    scales: tuple[float, ...] = (1.0,)
+
+    @property
+    def is_cholesky(self) -> bool:
+        """Whether this is the Cholesky factor of a correlation matrix."""
+        return self.prior_class == "cor"
+
+    @property
+    def is_single_site(self) -> bool:
+        """Whether one NumPyro site holds the whole array: priors alike in kind and support, none of them constant."""
+        first = self.priors[0] if self.priors else None
+        return first is None or (
+            not isinstance(first, Constant)
+            and all(type(d) is type(first) and d.support == first.support for d in self.priors)
+            and stack(self.priors) is not None
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that can carry a prior of their own; one empty label for a scalar or a Cholesky factor."""
+        return self.coefs or ("",)
+
+
+@final
+@dataclass(frozen=True)
+class PredictorSpec:
+    """One linear predictor as it is printed: the parameter, its link and its formula."""
+
+    dpar: str
+    link: str
+    text: str
+
+
+@final
+@dataclass(frozen=True)
+class ModelSpec:
+    """A whole model without its data.
+
+    Attributes:
+        formula: the main formula as written.
+        family: name of the family.
+        predictors: parameters with a formula, ``mu`` first.
+        parameters: every sampled array with its priors, in the order of the flat vector the engines work on.
+        n_rows: number of observations.
+        levels: number of levels of each grouping factor.
+    """
+
+    formula: str
+    family: str
+    predictors: tuple[PredictorSpec, ...]
+    parameters: tuple[ParameterSpec, ...]
+    n_rows: int
+    levels: tuple[tuple[str, int], ...]
+
+    def parameter(self, name: str) -> ParameterSpec:
+        """Return the parameter of that name."""
+        return next(p for p in self.parameters if p.name == name)
+
+    def improper(self) -> tuple[ParameterSpec, ...]:
+        """Return the parameters that have a prior without a finite integral."""
+        return tuple(p for p in self.parameters if any(not d.is_proper for d in p.priors))
+
+    def __str__(self) -> str:
+        lines = [f"{self.formula}   family: {self.family}, {self.n_rows} observations"]
+        lines += [f"  {p.dpar}: link {p.link}, ~ {p.text}" for p in self.predictors]
+        lines += [f"  {group}: {count} levels" for group, count in self.levels]
+        for parameter in self.parameters:
+            for label, prior in zip(parameter.labels, parameter.priors, strict=False):
+                name = f"{parameter.name}[{label}]" if label else parameter.name
+                lines.append(f"  {name} ~ {prior or 'flat'}")
+            if not parameter.priors:
+                lines.append(f"  {parameter.name}{list(parameter.shape)} ~ normal(0, 1)")
+        return "\n".join(lines)

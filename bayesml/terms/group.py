@@ -1,0 +1,167 @@
+"""Group-level terms ``(x | g)``: effects that vary over the levels of a grouping factor.
+
+r_j = diag(sd) L z_j with z_j standard normal and L the Cholesky factor of the correlation matrix; columns of ``||``
+and of separate terms on one factor are independent, so L is block-diagonal. All terms of one predictor on one factor
+are held together: one table r of levels x columns, one gather for each evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import final
+
+import numpy as np
+
+from bayesml import names
+from bayesml.columns import Encoding, encode, replay
+from bayesml.errors import DataError, FormulaError
+from bayesml.formula import GroupPart, Predictor
+from bayesml.frame import Frame, match_codes
+from bayesml.namespace import array_namespace
+from bayesml.spec import ParameterSpec, unbounded
+from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+
+__all__ = ["Group", "collect"]
+
+
+@final
+@dataclass(frozen=True)
+class Group(AbstractTerm):
+    """All group-level effects of one predictor on one grouping factor.
+
+    Attributes:
+        factors: the columns whose observed combinations are the levels.
+        levels: labels of the levels.
+        coefs: label of each varying column.
+        blocks: sizes of the correlated blocks of columns, in order; all ones for ``||``.
+        encodings: how the columns of each term come from data.
+        spreads: typical size of each column, as for population-level columns.
+    """
+
+    factors: tuple[str, ...]
+    levels: tuple[str, ...]
+    coefs: tuple[str, ...]
+    blocks: tuple[int, ...]
+    encodings: tuple[Encoding, ...]
+    spreads: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """The grouping factor as brms prints it, ``school:class``."""
+        return ":".join(self.factors)
+
+    @property
+    def key(self) -> str:
+        """One group term for each factor."""
+        return self.name
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The grouping columns and those that vary."""
+        return tuple(dict.fromkeys([*self.factors, *(v for e in self.encodings for v in e.variables)]))
+
+    def block_slices(self) -> tuple[slice, ...]:
+        """Return the columns of each correlated block."""
+        ends = tuple(accumulate(self.blocks))
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.blocks, strict=True))
+
+    def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return ``Z`` ``(rows, coefs)`` and ``index`` ``(rows,)`` of the level; -1 for a level not seen in the fit."""
+        return {"Z": self.columns(frame), "index": match_codes(frame, self.factors, self.levels)}
+
+    def columns(self, frame: Frame) -> np.ndarray:
+        """Return the varying columns ``Z``, ``(rows, coefs)``."""
+        return np.concatenate([replay(encoding, frame) for encoding in self.encodings], axis=1)
+
+    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
+        """Return sds, one Cholesky factor for each correlated block, and the standard normal variables."""
+        typical = tuple(scale.group_spread / spread for spread in self.spreads)
+        sd = ParameterSpec(
+            names.group_sd_variable(self.name, self.dpar), "sd", (len(self.coefs),), self.dpar, self.name, self.coefs,
+            (0.0, np.inf), centers=tuple(0.5 * t for t in typical), scales=typical,
+        )
+        factors = tuple(
+            ParameterSpec(self._cholesky(i), "cor", (size, size), self.dpar, self.name)
+            for i, size in enumerate(self.blocks) if size > 1
+        )
+        z = ParameterSpec(
+            names.standardised_variable(self.name, self.dpar), "", (len(self.coefs), len(self.levels)), self.dpar,
+            self.name, bounds=unbounded,
+        )
+        return (sd, *factors, z)
+
+    def _cholesky(self, block: int) -> str:
+        return names.cholesky_variable(self.name, self.dpar, block)
+
+    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlation matrix ``(coefs, coefs)``."""
+        sd = values[names.group_sd_variable(self.name, self.dpar)]
+        z = values[names.standardised_variable(self.name, self.dpar)]
+        xp = array_namespace(sd)
+        rows = []
+        for i, block in enumerate(self.block_slices()):
+            scaled = sd[block, None]
+            rows.append(scaled * z[block] if self.blocks[i] == 1 else (scaled * values[self._cholesky(i)]) @ z[block])
+        derived = {names.group_effect_variable(self.name, self.dpar): xp.concatenate(rows).T}
+        if any(size > 1 for size in self.blocks):
+            derived[names.correlation_variable(self.name, self.dpar)] = self._correlation(values, xp)
+        return derived
+
+    def _correlation(self, values: Mapping[str, Array], xp: object) -> Array:
+        q = len(self.coefs)
+        rows = []
+        for i, block in enumerate(self.block_slices()):
+            size = self.blocks[i]
+            cholesky = values[self._cholesky(i)] if size > 1 else np.ones((1, 1))
+            left, right = np.zeros((size, block.start)), np.zeros((size, q - block.stop))
+            rows.append(xp.concatenate([left, cholesky @ cholesky.T, right], axis=1))  # type: ignore[attr-defined]
+        return xp.concatenate(rows)  # type: ignore[attr-defined]
+
+    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+        """Return sum_k Z[:, k] r[index, k]."""
+        effects = values[names.group_effect_variable(self.name, self.dpar)]
+        columns, index = arrays["Z"], arrays["index"]
+        return sum(columns[:, k] * effects[..., k][..., index] for k in range(len(self.coefs)))
+
+
+def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
+    encoded = [encode(part.columns, frame, functions) for part in parts]
+    encodings = tuple(encoding for encoding, _ in encoded)
+    coefs = tuple(label for encoding in encodings for label in encoding.labels)
+    repeated = next((c for c in coefs if coefs.count(c) > 1), None)
+    if repeated is not None:
+        raise FormulaError(
+            f"The effect `{repeated}` varies over `{':'.join(parts[0].factors)}` in more than one term: "
+            f"{' + '.join(part.text for part in parts)}. Keep it in one of them."
+        )
+    if not coefs:
+        raise FormulaError(f"`{parts[0].text}` has no column left of the bar; write for example `(1 | g)`.")
+    blocks = tuple(
+        size for part, e in zip(parts, encodings, strict=True)
+        for size in ((len(e.labels),) if part.correlated else (1,) * len(e.labels))
+    )
+    _, levels = frame.interaction(parts[0].factors)
+    _check_levels(parts[0], levels)
+    matrix = np.concatenate([m for _, m in encoded], axis=1)
+    size = np.sqrt((matrix**2).mean(axis=0))
+    spread = matrix.std(axis=0, ddof=1)
+    spreads = np.where(spread > 1e-12 * np.maximum(size, 1e-300), spread, np.where(size > 0, size, 1.0))
+    return Group(predictor.dpar, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
+
+
+def _check_levels(part: GroupPart, levels: tuple[str, ...]) -> None:
+    if len(levels) < 2:
+        raise DataError(
+            f"The grouping factor `{':'.join(part.factors)}` of `{part.text}` has one level only (`{levels[0]}`), so "
+            "that no variation between groups can be learnt. Drop the term, or check the column."
+        )
+
+
+def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
+    """Claim every ``( | )`` term; terms on one factor are merged in the order written."""
+    by_factor: dict[tuple[str, ...], list[GroupPart]] = {}
+    for part in predictor.groups:
+        by_factor.setdefault(part.factors, []).append(part)
+    return tuple(_merge(parts, frame, predictor, functions) for parts in by_factor.values())

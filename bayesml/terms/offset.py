@@ -1,0 +1,64 @@
+"""``offset(expression)``: a known addend to the linear predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from bayesml.columns import evaluate, variables_of
+from bayesml.formula import Expression, Predictor
+from bayesml.frame import Frame
+from bayesml.spec import ParameterSpec
+from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+
+__all__ = ["Offset", "collect"]
+
+
+@final
+@dataclass(frozen=True)
+class Offset(AbstractTerm):
+    """The sum of all ``offset()`` terms of one predictor.
+
+    Attributes:
+        expressions: what stands inside each ``offset()``.
+        functions: the caller's own functions.
+    """
+
+    expressions: tuple[Expression, ...]
+    functions: Functions
+
+    @property
+    def key(self) -> str:
+        """Offsets of one predictor are added up, so one name serves."""
+        return "offset"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns inside the expressions."""
+        return tuple(dict.fromkeys(v for e in self.expressions for v in variables_of(e.text)))
+
+    def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return ``offset``, ``(rows,)``."""
+        return {"offset": np.sum([evaluate(e, frame, self.functions) for e in self.expressions], axis=0)}
+
+    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
+        """An offset has none."""
+        return ()
+
+    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """An offset reports nothing."""
+        return {}
+
+    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+        """Return the offset itself."""
+        return arrays["offset"]
+
+
+def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
+    """Claim the ``offset()`` terms of a predictor."""
+    if not predictor.offsets:
+        return ()
+    return (Offset(predictor.dpar, predictor.offsets, functions),)

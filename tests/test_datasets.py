@@ -48,9 +48,9 @@ def test_rows_are_the_published_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "column", "levels"),
     [
-        # R> levels(lme4::cbpp$herd); levels(lme4::sleepstudy$Subject); levels(brms::kidney$disease)
+        # R> levels(lme4::cbpp$herd); levels(lme4::Pastes$sample); levels(brms::kidney$disease)
         ("cbpp", "herd", [str(herd) for herd in range(1, 16)]),
-        ("sleepstudy", "Subject", "308 309 310 330 331 332 333 334 335 337 349 350 351 352 369 370 371 372".split()),
+        ("Pastes", "sample", [f"{batch}:{cask}" for batch in "ABCDEFGHIJ" for cask in "abc"]),
         ("kidney", "disease", ["other", "GN", "AN", "PKD"]),
         ("kidney", "sex", ["male", "female"]),
     ],

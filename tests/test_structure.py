@@ -1,0 +1,160 @@
+"""The architecture as tests: which way imports point, what importing costs, how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import bayesml
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "bayesml"
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# The flow from text and data to results. A module imports what stands left of it (above it here), never the reverse.
+FLOW = (
+    "errors",
+    "datasets",
+    "namespace",
+    "links",
+    "names",
+    "distributions",
+    "formula",
+    "frame",
+    "columns",
+    "spec",
+    "linalg",
+    "families",
+    "terms",
+    "priors",
+    "design",
+    "describe",
+    "compile",
+    "reported",
+    "posterior",
+    "engines",
+    "numpyro_model",
+    "results",
+    "fit",
+    "bayesml",  # the list of public names
+)
+
+HEAVY = ("arviz", "arviz_base", "arviz_plots", "arviz_stats", "blackjax", "jax", "matplotlib", "numpyro", "pandas")
+
+
+def layer(module: str) -> str:
+    """Return the entry of ``FLOW`` that a module belongs to."""
+    return module.split(".")[1] if "." in module else module
+
+
+def guards_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def imports(tree: ast.AST, *, with_types: bool) -> Iterator[str]:
+    """Yield the modules that a file imports, inside functions too; those for annotations only on request."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import of {node.module}"
+            yield from (submodule_or_self(node.module or "", alias.name) for alias in node.names)
+        elif with_types or not guards_types(node):
+            yield from imports(node, with_types=with_types)
+
+
+def submodule_or_self(module: str, name: str) -> str:
+    return f"{module}.{name}" if f"{module}.{name}" in FILES else module
+
+
+def own_imports(module: str, *, with_types: bool) -> set[str]:
+    tree = ast.parse(FILES[module].read_text())
+    return {name for name in imports(tree, with_types=with_types) if name.split(".")[0] == "bayesml"} - {module}
+
+
+def test_flow_lists_every_stage() -> None:
+    assert {layer(module) for module in FILES} <= set(FLOW), "give the new module its place in FLOW"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_point_left(module: str) -> None:
+    place = {name: position for position, name in enumerate(FLOW)}
+    here = layer(module)
+    wrong = [
+        name
+        for name in own_imports(module, with_types=True)
+        if layer(name) != here and place[layer(name)] >= place[here]
+    ]
+    assert not wrong, f"{module} stands left of {wrong} and may not import from there"
+
+
+def test_no_import_cycles() -> None:
+    graph = {module: own_imports(module, with_types=False) for module in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_formulaic_stays_behind_the_formula_stage(module: str) -> None:
+    if layer(module) not in {"formula", "columns"}:
+        names = imports(ast.parse(FILES[module].read_text()), with_types=True)
+        assert "formulaic" not in {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_only_compile_samples(module: str) -> None:
+    calls = {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(node, ast.Call)
+    }
+    assert "numpyro.sample" not in calls or module == "bayesml.compile"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_super_and_no_hasattr(module: str) -> None:
+    names = {
+        node.func.id
+        for node in ast.walk(ast.parse(FILES[module].read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not names & {"super", "hasattr"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_files_are_short(module: str) -> None:
+    assert len(FILES[module].read_text().splitlines()) <= 400
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("statement", ["import bayesml", "import bayesml.datasets; bayesml.datasets.list_datasets()"])
+def test_import_is_light(statement: str) -> None:
+    code = f"{statement}\nimport sys\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.smoke
+def test_every_public_name_exists_and_is_documented() -> None:
+    assert bayesml.__all__ == sorted(set(bayesml.__all__)), "the list of public names is sorted and without doubles"
+    undocumented = [name for name in bayesml.__all__ if not is_documented(getattr(bayesml, name))]
+    assert undocumented == []
+
+
+def is_documented(value: object) -> bool:
+    if isinstance(value, str):  # __version__
+        return True
+    described = value if inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value) else type(value)
+    text = described.__doc__ or ""
+    # A dataclass without a docstring gets its signature as one.
+    return bool(text.strip()) and not text.startswith(f"{getattr(described, '__name__', '')}(")

@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do $$p -c '$(SUPPORTED)' 2>/dev
 BIN := $(VENV)/bin
 TYPES := $(BIN)/mypy
 TEST_OPTIONS ?=
+EXECUTE ?= on
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all smoke lint format types docs bench calibrate clean
@@ -42,8 +43,8 @@ format: $(VENV)/.installed-dev  ## put the code into the format that `lint` asks
 types: $(VENV)/.installed-dev  ## types only
 	$(TYPES)
 
-docs: $(VENV)/.installed-docs  ## the documentation, as HTML, in docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+docs: $(VENV)/.installed-docs  ## the documentation, as HTML, in docs/_build/html (EXECUTE=off: without running its code)
+	BAYESML_DOCS_EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.installed-test  ## the benchmarks against the peers that are installed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done

@@ -1,0 +1,23 @@
+"""Formula text to ``ParsedFormula``; nothing here sees data values."""
+
+from __future__ import annotations
+
+from bayesml.formula.names import check_names, formula_variables
+from bayesml.formula.parser import parse
+from bayesml.formula.specify import Formula, bf
+from bayesml.formula.types import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
+
+__all__ = [
+    "Addition",
+    "Expression",
+    "Formula",
+    "GroupPart",
+    "LinearPart",
+    "ParsedFormula",
+    "Predictor",
+    "Response",
+    "bf",
+    "check_names",
+    "formula_variables",
+    "parse",
+]

@@ -1,0 +1,31 @@
+"""What the formula language will have and this version has not: the user is told so instead of `unknown`."""
+
+from __future__ import annotations
+
+from bayesml.errors import FormulaError
+from bayesml.formula.tokens import Token, fault
+
+__all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
+
+PLANNED_TERMS = frozenset(
+    ("s", "t2", "te", "ti", "gp", "mo", "me", "mi", "cs", "cse", "mm", "mmc", "gr", "ar", "ma", "arma", "cosy")
+    + ("unstr", "sar", "car", "fcor", "mvbind", "nlf", "lf")
+)
+PLANNED_ADDITIONS = frozenset(
+    ("cens", "trunc", "rate", "mi", "subset", "thres", "cat", "dec", "vreal", "vint", "index", "bhaz")
+)
+PLANNED_BF_OPTIONS = frozenset(
+    ("nl", "loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "family", "autocor")
+)
+
+_TIPS = {
+    "cs": " For a natural cubic spline write cr(x, df=4).",
+    "s": " For a spline write bs(x, df=5).",
+    "mo": " For categories in order write C(x, contr.poly).",
+}
+
+
+def not_available(token: Token, source: str) -> FormulaError:
+    """Build the error for a call to a planned term."""
+    message = f"`{token.text}(...)` is not available in this version of bayesml.{_TIPS.get(token.text, '')}"
+    return fault(message, source, token.start, token.stop)

@@ -21,12 +21,11 @@ Model = Callable[[Data, Array | None], None]
 def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:
     """Return ``log p(y, u) + log|Jacobian|`` as a function of the engine's coordinates and the data.
 
-    The coordinates are q with u = center + scale * q; the constant log|scale| is left out.
+    The coordinates are q with u = center + scale * q, both taken from the data; the constant log|scale| is left out.
     """
-    center, scale = layout.center, layout.scale
 
     def density(q: Array, data: Data) -> Array:
-        values, log_jacobian = layout.constrain(center + scale * q)
+        values, log_jacobian = layout.constrain(data["center"] + data["scale"] * q)
         joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
@@ -37,10 +36,9 @@ def reported_values(
     model: Model, layout: Layout, reported: frozenset[str]
 ) -> Callable[[Array, Data], dict[str, Array]]:
     """Return the map from coordinates to the named sites of the model, sampled or deterministic."""
-    center, scale = layout.center, layout.scale
 
     def values_of(q: Array, data: Data) -> dict[str, Array]:
-        values, _ = layout.constrain(center + scale * q)
+        values, _ = layout.constrain(data["center"] + data["scale"] * q)
         substituted = handlers.substitute(handlers.seed(model, rng_seed=0), data=values)
         trace = handlers.trace(substituted).get_trace(data, data["response"]["y"])
         return {name: jnp.asarray(site["value"]) for name, site in trace.items() if name in reported}

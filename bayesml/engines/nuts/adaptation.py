@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from blackjax.adaptation.mass_matrix import mass_matrix_adaptation
-from blackjax.adaptation.staged_adaptation import build_schedule
 from blackjax.adaptation.step_size import dual_averaging_adaptation
 from blackjax.mcmc import hmc, nuts
 from jax import numpy as jnp
@@ -56,19 +55,33 @@ class Statistics(NamedTuple):
     step_size: Any
 
 
-def stages(warmup: int, start: int, count: int) -> np.ndarray:
-    """Return the stage of iterations ``start .. start + count`` of a run with ``warmup`` warm-up iterations."""
-    schedule = [_stage(slow, closes) for slow, closes in build_schedule(warmup)] if warmup else []
-    if schedule:
-        schedule[-1] = Stage.FREEZE
-    whole = np.array(schedule + [Stage.SAMPLE] * max(start + count - warmup, 0), dtype=np.int32)
-    return whole[start : start + count]
+def stages(warmup: int, draws: int) -> np.ndarray:
+    """Return the stage of every iteration of a run: Stan's windows 75 | 25 doubling | 50, then sampling.
+
+    Below 150 warm-up iterations the three parts take 15, 75 and 10 per cent; below 20 only the step size adapts.
+    """
+    schedule = np.full(warmup + draws, Stage.SAMPLE, dtype=np.int32)
+    schedule[:warmup] = Stage.FAST
+    if warmup >= 20:
+        first, window, last = (75, 25, 50) if warmup >= 150 else (int(0.15 * warmup), 0, int(0.1 * warmup))
+        end = warmup - last
+        schedule[first:end] = Stage.SLOW
+        schedule[_window_ends(first, window or end - first, end)] = Stage.CLOSE
+    if warmup:
+        schedule[warmup - 1] = Stage.FREEZE
+    return schedule
 
 
-def _stage(is_slow: int, closes_window: bool) -> Stage:
-    if closes_window:
-        return Stage.CLOSE
-    return Stage.SLOW if is_slow else Stage.FAST
+def _window_ends(start: int, size: int, end: int) -> list[int]:
+    """Return the last iteration of each doubling window; one that could not be followed by a full one takes the rest."""
+    ends = []
+    while start < end:
+        stop = start + size
+        if stop + 2 * size > end:
+            stop = end
+        ends.append(stop - 1)
+        start, size = stop, 2 * size
+    return ends
 
 
 def initial_state(position: Array, density: Callable[[Array], Array], target: float, step_size: float) -> ChainState:

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Any, final
 import jax
 import numpy as np
 
-from bayesml.compile import Data, compile_model
 from bayesml.engines.base import Outcome, Problem
-from bayesml.engines.density import log_density, reported_values
-from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.nuts.adaptation import Statistics, stages
+from bayesml.engines.nuts.forms import Form, plain_form
 from bayesml.engines.nuts.prior import prior_draws
 from bayesml.engines.nuts.program import BLOCK, chain_program
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, Timing
-from bayesml.reported import reported_names
 
 if TYPE_CHECKING:
     from bayesml.engines.nuts.options import NUTS
@@ -59,79 +56,65 @@ def run(options: NUTS, problem: Problem) -> Outcome:
 
 
 def _sample(options: NUTS, problem: Problem, seed: int) -> Outcome:
-    spec = problem.description.spec
-    model = compile_model(spec, problem.design.schema, problem.family)
-    layout = layout_of(spec)
-    if not layout.size:
+    form = plain_form(problem)
+    if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
-    data = jax.tree.map(jax.numpy.asarray, data_of(problem))
-    density = log_density(model, layout)
-    names = reported_names(spec, problem.design.schema)
-    compiled = _compile(options, density, reported_values(model, layout, frozenset(names)), layout, data)
-    starts = _starting_points(compiled, layout, data, seed, options.chains)
-    run_chains = ChainRunner(options, compiled, data, seed, Event(), Progress(
-        options.chains * (options.warmup + options.draws), options.progress))
+    data = jax.tree.map(jax.numpy.asarray, form.data)
+    compiled = _compile(options, form, data)
+    starts = [_starting_point(compiled, form, data, np.random.default_rng([seed, 1, c])) for c in range(options.chains)]
+    progress = Progress(options.chains * (options.warmup + options.draws), options.progress)
     began = time.perf_counter()
-    results, incomplete = run_chains.all(starts)
+    results, incomplete = ChainRunner(options, compiled, data, seed, Event(), progress).all(starts)
     ended = time.perf_counter()
     kept = min(r.n_kept for r in results)
     if not kept:
         raise KeyboardInterrupt
-    values = _report(compiled, results, kept, data)
-    statistics = {k: np.stack([r.statistics[k][:kept] for r in results]) for k in Statistics._fields}
+    values = _report(compiled, results, kept, seed, data)
+    statistics = {f: np.stack([r.statistics[f][:kept] for r in results]) for f in Statistics._fields}
     prior = prior_draws(problem, seed, options.chains, options.draws) if options.sample_prior == "yes" else {}
-    warmup = float(np.mean([r.warmup_seconds for r in results])) / max(np.mean([r.seconds for r in results]), 1e-12)
+    share = sum(r.warmup_seconds for r in results) / max(sum(r.seconds for r in results), 1e-12)
     timing = Timing(
-        trace=compiled.trace, compile=compiled.compile, warmup=warmup * (ended - began),
-        sampling=(1.0 - warmup) * (ended - began), reporting=time.perf_counter() - ended,
+        trace=compiled.trace, compile=compiled.compile, warmup=share * (ended - began),
+        sampling=(1.0 - share) * (ended - began), reporting=time.perf_counter() - ended,
     )
     return Outcome(Draws(values, statistics, prior), timing, seed, incomplete)
 
 
-def data_of(problem: Problem) -> dict[str, Any]:
-    """Return the data argument of the model."""
-    design = problem.design
-    return {"arrays": design.arrays, "response": dict(design.response.arrays), "weights": design.weights}
-
-
-def _compile(
-    options: NUTS, density: Callable[..., Any], report: Callable[..., Any], layout: Layout, data: Data
-) -> Compiled:
-    program = chain_program(density, options.target_accept, options.max_treedepth, _first_step(layout.size))
-    position = np.zeros(layout.size)
+def _compile(options: NUTS, form: Form, data: Any) -> Compiled:
+    program = chain_program(form.density, options.target_accept, options.max_treedepth, form.first_step)
+    position, block = np.zeros(form.size), np.zeros(BLOCK, np.int32)
     began = time.perf_counter()
-    shape = jax.eval_shape(program.start, position, data)
-    key = jax.random.key(0)
-    block = np.zeros(BLOCK, np.int32)
+    state = jax.eval_shape(program.start, position, data)
     lowered = (
         jax.jit(program.start).lower(position, data),
-        jax.jit(program.advance, donate_argnums=0).lower(shape, key, 0, block, 0, data),
-        jax.jit(jax.vmap(report, in_axes=(0, None))).lower(np.zeros((BLOCK, layout.size)), data),
+        jax.jit(program.advance, donate_argnums=0).lower(state, jax.random.key(0), 0, block, 0, data),
+        _report_program(form).lower(jax.random.key(0), np.zeros((BLOCK, form.size)), block, block, data),
     )
     traced = time.perf_counter()
     with persistent_cache():
-        start, advance, reported = (each.compile() for each in lowered)
-    return Compiled(start, advance, reported, traced - began, time.perf_counter() - traced)
+        start, advance, report = (each.compile() for each in lowered)
+    return Compiled(start, advance, report, traced - began, time.perf_counter() - traced)
 
 
-def _first_step(size: int) -> float:
-    return 0.5 * size**-0.25
+def _report_program(form: Form) -> Any:
+    """Translate a block of draws; each has a key of its own, (chain, draw), however the run was cut."""
+
+    def report(key: Any, q: Any, chain: Any, draw: Any, data: Any) -> dict[str, Any]:
+        own = jax.random.fold_in(jax.random.fold_in(key, chain), draw)
+        return form.report(q, own, data)
+
+    return jax.jit(jax.vmap(report, (None, 0, 0, 0, None)))
 
 
-def _starting_points(compiled: Compiled, layout: Layout, data: Data, seed: int, chains: int) -> list[Any]:
-    return [_starting_point(compiled, layout, data, np.random.default_rng([seed, 1, chain])) for chain in range(chains)]
-
-
-def _starting_point(compiled: Compiled, layout: Layout, data: Data, rng: np.random.Generator) -> Any:
-    """Draw uniform starts until density and gradient are finite, nearer to the centre with each attempt."""
+def _starting_point(compiled: Compiled, form: Form, data: Any, rng: np.random.Generator) -> Any:
+    """Draw starts until density and gradient are finite, nearer to the centre with each attempt."""
     for attempt in range(START_ATTEMPTS):
-        position = rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt
-        state = compiled.start(position, data)
+        state = compiled.start(form.start(rng, attempt), data)
         gradient = np.asarray(state.position.logdensity_grad)
         if np.isfinite(float(state.position.logdensity)) and np.all(np.isfinite(gradient)):
             return state
     bad = np.flatnonzero(~np.isfinite(gradient))
-    where = f"; the gradient is not finite in `{layout.parameter_of(int(bad[0]))}`" if bad.size else ""
+    where = f"; the gradient is not finite in `{form.parameter_of(int(bad[0]))}`" if bad.size else ""
     raise ModelError(
         f"No starting point with a finite log density was found in {START_ATTEMPTS} attempts{where}. Check the scale "
         "of the data and priors that exclude what the data show."
@@ -161,7 +144,7 @@ class ChainRunner:
 
     options: NUTS
     compiled: Compiled
-    data: Data
+    data: Any
     seed: int
     stop: Event
     progress: Progress
@@ -191,11 +174,12 @@ class ChainRunner:
 
     def _advance(self, key: Any, state: Any) -> ChainResult:
         warmup, total = self.options.warmup, self.options.warmup + self.options.draws
+        schedule = stages(warmup, self.options.draws)
         positions, statistics, done, began, warmed = [], [], 0, time.perf_counter(), 0.0
         while done < total and not self.stop.is_set():
             count = min(BLOCK, (warmup if done < warmup else total) - done)
             block = np.zeros(BLOCK, np.int32)
-            block[:count] = stages(warmup, done, count)
+            block[:count] = schedule[done : done + count]
             state, drawn, stats = self.compiled.advance(state, key, done, block, count, self.data)
             stats = jax.tree.map(lambda s, count=count: np.asarray(s)[:count], stats)
             if done >= warmup:
@@ -209,10 +193,16 @@ class ChainRunner:
         return ChainResult(positions, joined, warmed, time.perf_counter() - began)
 
 
-def _report(compiled: Compiled, results: list[ChainResult], kept: int, data: Data) -> dict[str, np.ndarray]:
+def _report(compiled: Compiled, results: list[ChainResult], kept: int, seed: int, data: Any) -> dict[str, np.ndarray]:
     """Translate positions to reported variables, in blocks of one compiled shape."""
     flat = np.concatenate([np.concatenate(r.positions)[:kept] for r in results])
-    padded = np.concatenate([flat, np.repeat(flat[-1:], -len(flat) % BLOCK, axis=0)])
-    blocks = [compiled.report(padded[i : i + BLOCK], data) for i in range(0, len(padded), BLOCK)]
+    chain, draw = (i.reshape(-1).astype(np.int32) for i in np.indices((len(results), kept)))
+    padding = -len(flat) % BLOCK
+    flat_padded, chain, draw = (np.concatenate([a, np.repeat(a[-1:], padding, axis=0)]) for a in (flat, chain, draw))
+    key = jax.random.fold_in(jax.random.key(seed), 2**31 - 1)
+    blocks = [
+        compiled.report(key, flat_padded[i : i + BLOCK], chain[i : i + BLOCK], draw[i : i + BLOCK], data)
+        for i in range(0, len(flat_padded), BLOCK)
+    ]
     joined = {name: np.concatenate([np.asarray(b[name]) for b in blocks])[: len(flat)] for name in blocks[0]}
     return {name: v.reshape(len(results), kept, *v.shape[1:]) for name, v in joined.items()}

@@ -1,0 +1,75 @@
+"""Bayesian multilevel models with formulas: brms's language and lme4's point estimates, on NumPyro and JAX."""
+
+from __future__ import annotations
+
+from bayesml.datasets import list_datasets, load_dataset
+from bayesml.distributions import (
+    beta,
+    cauchy,
+    constant,
+    double_exponential,
+    exponential,
+    flat,
+    gamma,
+    half_cauchy,
+    half_normal,
+    half_student_t,
+    inv_gamma,
+    lkj,
+    logistic,
+    lognormal,
+    normal,
+    std_normal,
+    student_t,
+    uniform,
+    weibull,
+)
+from bayesml.engines import NUTS
+from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
+from bayesml.fit import default_prior, fit
+from bayesml.formula import bf
+from bayesml.priors import prior
+from bayesml.results.fit_object import Fit
+from bayesml.results.io import load
+from bayesml.results.loo import loo_compare
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NUTS",
+    "BayesmlError",
+    "DataError",
+    "Fit",
+    "FitWarning",
+    "FormulaError",
+    "ModelError",
+    "PriorError",
+    "__version__",
+    "beta",
+    "bf",
+    "cauchy",
+    "constant",
+    "default_prior",
+    "double_exponential",
+    "exponential",
+    "fit",
+    "flat",
+    "gamma",
+    "half_cauchy",
+    "half_normal",
+    "half_student_t",
+    "inv_gamma",
+    "list_datasets",
+    "lkj",
+    "load",
+    "load_dataset",
+    "logistic",
+    "lognormal",
+    "loo_compare",
+    "normal",
+    "prior",
+    "std_normal",
+    "student_t",
+    "uniform",
+    "weibull",
+]

@@ -1,0 +1,38 @@
+"""A form is one way to write the posterior for the sampler: its density, its starts, and the way back to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+__all__ = ["Form"]
+
+Array = Any
+
+
+@final
+@dataclass(frozen=True)
+class Form:
+    """The posterior of one problem in the coordinates the sampler moves in.
+
+    Attributes:
+        size: number of dimensions sampled.
+        data: pytree of arrays handed to ``density`` and ``report``: everything that is not structure, so that one
+            compilation serves every data set of the same shape.
+        density: ``(q, data) -> log density`` in the sampled coordinates.
+        report: ``(q, key, data) -> reported variables``; the key serves forms that draw what they integrated out.
+        start: ``(rng, attempt) -> q``, overdispersed, nearer to the centre with each attempt.
+        parameter_of: name of the parameter behind a dimension, for messages.
+        first_step: step size that the adaptation starts from.
+    """
+
+    size: int
+    data: Any
+    density: Callable[[Array, Any], Array]
+    report: Callable[[Array, Array, Any], dict[str, Array]]
+    start: Callable[[np.random.Generator, int], np.ndarray]
+    parameter_of: Callable[[int], str]
+    first_step: float

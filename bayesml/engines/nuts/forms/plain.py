@@ -1,0 +1,49 @@
+"""The model as written: non-centred group effects, every parameter sampled, Stan's warm-up does the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesml.compile import compile_model
+from bayesml.engines.base import Problem
+from bayesml.engines.density import log_density, reported_values
+from bayesml.engines.layout import Layout, layout_of
+from bayesml.engines.nuts.forms.base import Form
+from bayesml.reported import reported_names
+
+__all__ = ["data_of", "plain_form"]
+
+
+def plain_form(problem: Problem) -> Form:
+    """Return the plain form of a problem."""
+    spec, schema = problem.description.spec, problem.design.schema
+    model = compile_model(spec, schema, problem.family)
+    layout = layout_of(spec)
+    report = reported_values(model, layout, frozenset(reported_names(spec, schema)))
+    return Form(
+        size=layout.size,
+        data=data_of(problem) | {"center": layout.center, "scale": layout.scale},
+        density=log_density(model, layout),
+        report=lambda q, key, data: report(q, data),
+        start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
+        parameter_of=layout.parameter_of,
+        first_step=first_step(layout),
+    )
+
+
+def first_step(layout: Layout) -> float:
+    """Return a first step size: half of d^(-1/4), the rate at which HMC's optimal step shrinks with dimension."""
+    return 0.5 * max(layout.size, 1) ** -0.25
+
+
+def data_of(problem: Problem) -> dict[str, Any]:
+    """Return the data argument of the model."""
+    design = problem.design
+    weights = design.weights
+    return {
+        "arrays": {dpar: {key: dict(arrays) for key, arrays in terms.items()} for dpar, terms in design.arrays.items()},
+        "response": dict(design.response.arrays),
+        "weights": None if weights is None else np.asarray(weights, float),
+    }

@@ -1,0 +1,76 @@
+"""NUTS against long brms runs: every mean and sd within four Monte Carlo standard errors, prior tables row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayesml
+from bayesml.names import brms_alias
+from tests.reference import frame, gold, mcse_of_sd
+
+MODELS = {
+    "sleepstudy": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian"),
+    "cbpp": ("incidence | trials(size) ~ period + (1 | herd)", "cbpp", "binomial"),
+    "epilepsy": ("count ~ zAge + zBase * Trt + (1 | patient) + (1 | obs)", "epilepsy", "poisson"),
+    "sleepstudy_sigma": (
+        bayesml.bf("Reaction ~ Days + (Days | Subject)", sigma="~ Days"), "sleepstudy", "gaussian",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def pair(request):
+    formula, data, family = MODELS[request.param]
+    record = gold(request.param)
+    fit = bayesml.fit(
+        formula, frame(data), family, default_priors="brms", draws=3000, seed=20, target_accept=0.9, progress=False
+    )
+    return record, fit
+
+
+def test_means_and_sds_agree_with_brms(pair):
+    record, fit = pair
+    table = fit.draws()
+    for row in record["summary"]:
+        name = next(c for c in table.columns if brms_alias(c) == row["variable"])
+        draws = fit[name].values
+        ours = fit.diagnostics_of(name)
+        mcse = np.hypot(ours.mcse_mean, row["mcse_mean"])
+        assert abs(draws.mean() - row["mean"]) < 4 * mcse, name
+        ess = min(row["ess_bulk"], row["ess_tail"])
+        sd_error = np.hypot(mcse_of_sd(draws, min(ours.ess_bulk, ours.ess_tail)), mcse_of_sd(draws, ess))
+        assert abs(draws.std(ddof=1) - row["sd"]) < 4 * sd_error, name
+        assert ours.rhat < 1.01, name
+
+
+def test_nothing_reported_is_missing_from_brms(pair):
+    record, fit = pair
+    ours = {brms_alias(c) for c in fit.draws().columns if not c.startswith(("r_", "."))}
+    assert ours == {row["variable"] for row in record["summary"]}
+
+
+def test_loo_agrees_with_brms(pair):
+    record, fit = pair
+    elpd = fit.loo(pointwise=True)
+    value = getattr(elpd, "elpd_loo", None) if hasattr(elpd, "elpd_loo") else elpd.elpd
+    # Pareto smoothing with k near 0.7 (one group effect for each row in epilepsy) has an error of its own, which the
+    # standard error of the difference between two runs of brms puts near 1.
+    assert abs(float(value) - record["loo"]["elpd_loo"]) < 0.1 * record["loo"]["p_loo"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_prior_tables_equal_those_of_brms(name):
+    formula, data, family = MODELS[name]
+    ours = bayesml.default_prior(formula, frame(data), family, default_priors="brms")
+    # brms stores correlations under the name of their Cholesky factor (class L, lkj_corr_cholesky).
+    theirs = [
+        (
+            row["prior"].replace("lkj_corr_cholesky", "lkj"), row["class"].replace("L", "cor"), row["coef"],
+            row["group"], row["dpar"], row["lb"], row["ub"],
+        )
+        for row in gold(name)["prior"]
+    ]
+    columns = ["prior", "class", "coef", "group", "dpar", "lb", "ub"]
+    mine = [(r[0], r[1], brms_alias(r[2]), *r[3:]) for r in ours[columns].itertuples(index=False, name=None)]
+    assert sorted(mine) == sorted(theirs)

@@ -1,0 +1,40 @@
+"""Every lme4 fit of the reference folder by NUTS: the posterior sits where lme4 puts the estimates."""
+
+from __future__ import annotations
+
+import pytest
+
+import bayesml
+from tests.reference import Reference, references
+
+# The ML and quadrature versions of a model share its posterior.
+MODELS = [r for r in references() if r.id not in {"sleep_full_ml", "cbpp_agq9"}]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda r: r.id)
+def fitted(request) -> tuple[Reference, bayesml.Fit]:
+    reference = request.param
+    fit = bayesml.fit(
+        reference.formula, reference.frame, reference.family, draws=500, warmup=700, seed=5, target_accept=0.95,
+        progress=False,
+    )
+    return reference, fit
+
+
+@pytest.mark.filterwarnings("ignore::bayesml.FitWarning")
+def test_fixed_effects(fitted):
+    reference, fit = fitted
+    for coef, estimate in reference.fixed().items():
+        draws = fit[f"b_{coef}"].values
+        # lme4 conditions on the estimated variances and has no prior: the centre moves by a fraction of its error.
+        assert abs(draws.mean() - estimate) < 0.5 * draws.std(), coef
+
+
+@pytest.mark.filterwarnings("ignore::bayesml.FitWarning")
+def test_group_sds(fitted):
+    reference, fit = fitted
+    for name, estimate in reference.sds().items():
+        draws = fit[name].values
+        # The mean of a skewed posterior of a variance component lies above its mode, by about one sd for the smallest
+        # factors (six levels). A half-normal, what an estimate of zero leaves, has its mean 1.32 sds from zero.
+        assert abs(draws.mean() - estimate) < 1.5 * draws.std(), name

@@ -1,0 +1,138 @@
+"""What every distribution of the prior vocabulary answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from bayesml.errors import PriorError
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Distribution", "format_number", "stack", "where_inside"]
+
+Array = Any
+SMALLEST_UNIFORM = 2.0**-60  # keeps quantiles of draws finite
+
+
+@dataclass(frozen=True, repr=False)
+class Distribution(ABC):
+    """A distribution as a frozen value: its fields are its arguments, in the order in which it is written.
+
+    Densities are functions of NumPy and JAX arrays alike; ``cdf``, ``survival`` and ``quantile`` are for NumPy.
+    """
+
+    name: ClassVar[str]
+    positive: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that must be larger than 0."""
+
+    def __post_init__(self) -> None:
+        for argument in fields(self):
+            value = _checked(self.name, argument.name, getattr(self, argument.name), argument.name in self.positive)
+            object.__setattr__(self, argument.name, value)
+
+    @property
+    def arguments(self) -> tuple[float, ...]:
+        """The arguments in the order in which they are written."""
+        return tuple(getattr(self, argument.name) for argument in fields(self))
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(format_number(a) for a in self.arguments)})"
+
+    def __repr__(self) -> str:
+        return str(self) or f"{self.name}()"
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[float, float]:
+        """The interval outside of which the density is 0."""
+
+    @property
+    def is_proper(self) -> bool:
+        """Whether the density integrates to one."""
+        return True
+
+    @property
+    @abstractmethod
+    def location(self) -> float:
+        """A finite typical value, for starting points."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> float:
+        """A finite typical distance from ``location``, for starting points."""
+
+    @abstractmethod
+    def log_density(self, x: Array) -> Array:
+        """Return the normalised log density at ``x``, element by element; -inf outside the support."""
+
+    @abstractmethod
+    def log_density_derivative(self, x: Array) -> Array:
+        """Return the derivative of ``log_density`` inside the support."""
+
+    @abstractmethod
+    def cdf(self, x: Array) -> np.ndarray:
+        """Return P(X <= x)."""
+
+    @abstractmethod
+    def survival(self, x: Array) -> np.ndarray:
+        """Return P(X > x), accurate where it is small."""
+
+    @abstractmethod
+    def quantile(self, p: Array) -> np.ndarray:
+        """Return the ``p`` quantile."""
+
+    @staticmethod
+    @abstractmethod
+    def numpyro_form(*arguments: Array) -> dist.Distribution:
+        """Return the NumPyro distribution with these arguments, which may be arrays of equal shape."""
+
+    def numpyro(self) -> dist.Distribution:
+        """Return the NumPyro distribution of one value."""
+        return self.numpyro_form(*self.arguments)
+
+    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution | None:
+        """Return one NumPyro distribution of a vector; all ``distributions`` are of this class."""
+        return self.numpyro_form(*np.array([d.arguments for d in distributions]).T)
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...] = ()) -> np.ndarray:
+        """Return independent draws of shape ``size``.
+
+        Raises:
+            PriorError: the distribution is not proper.
+        """
+        return np.asarray(self.quantile(np.maximum(rng.random(size), SMALLEST_UNIFORM)))
+
+
+def stack(distributions: Sequence[Distribution]) -> dist.Distribution | None:
+    """Return one batched NumPyro distribution for several values, or None where their kinds differ."""
+    first = distributions[0]
+    if any(type(d) is not type(first) for d in distributions):
+        return None
+    return first.batch(distributions)
+
+
+def format_number(value: float) -> str:
+    """Return the shortest text that reads back as ``value``: ``59.3``, ``0``, ``-1.4``."""
+    text = repr(float(value) + 0.0)  # + 0.0 turns -0.0 into 0.0
+    return text.removesuffix(".0")
+
+
+def where_inside(x: Array, support: tuple[float, float], inside: Array, xp: Any) -> Array:
+    """Return ``inside`` where ``x`` lies in the support and -inf elsewhere."""
+    return xp.where((x >= support[0]) & (x <= support[1]), inside, -np.inf)
+
+
+def _checked(kind: str, argument: str, value: object, positive: bool) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not isfinite(value):
+        raise PriorError(f"`{argument}` of {kind}() is a finite number; got {value!r}.")
+    if positive and value <= 0:
+        raise PriorError(f"`{argument}` of {kind}() is larger than 0; got {format_number(float(value))}.")
+    return float(value)

@@ -1,0 +1,141 @@
+"""Symmetric distributions around 0 folded onto the positive numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from math import inf, log
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import numpy as np
+
+from bayesml.distributions.base import Distribution, where_inside
+from bayesml.distributions.real import AbstractLocationScale, Cauchy, Normal, StudentT
+from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["AbstractHalf", "HalfCauchy", "HalfNormal", "HalfStudentT"]
+
+Array = Any
+
+
+@dataclass(frozen=True, repr=False)
+class AbstractHalf(Distribution):
+    """The distribution of |X| for X symmetric around 0; subclasses have a field ``sigma``."""
+
+    if TYPE_CHECKING:
+        sigma: float
+
+    positive: ClassVar[frozenset[str]] = frozenset({"df", "sigma"})
+
+    @property
+    @abstractmethod
+    def whole(self) -> AbstractLocationScale:
+        """The distribution of X."""
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The positive numbers."""
+        return 0.0, inf
+
+    @property
+    def location(self) -> float:
+        """The median."""
+        return float(self.whole.quantile(0.75))
+
+    @property
+    def scale(self) -> float:
+        """The scale ``sigma``."""
+        return self.sigma
+
+    def log_density(self, x: Array) -> Array:
+        """Return log 2 more than the whole distribution."""
+        xp = array_namespace(x)
+        return where_inside(xp.asarray(x), self.support, log(2) + self.whole.log_density(x), xp)
+
+    def log_density_derivative(self, x: Array) -> Array:
+        """Return the derivative of ``log_density``."""
+        return self.whole.log_density_derivative(x)
+
+    def cdf(self, x: Array) -> np.ndarray:
+        """Return P(X <= x)."""
+        return 1 - self.survival(x)
+
+    def survival(self, x: Array) -> np.ndarray:
+        """Return P(X > x)."""
+        return 2 * self.whole.survival(np.maximum(x, 0.0))
+
+    def quantile(self, p: Array) -> np.ndarray:
+        """Return the ``p`` quantile."""
+        return np.abs(self.whole.quantile((1 - np.asarray(p)) / 2))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class HalfNormal(AbstractHalf):
+    """``half_normal(sigma)``: |X| for X ~ normal(0, sigma)."""
+
+    sigma: float
+
+    name: ClassVar[str] = "half_normal"
+
+    @property
+    def whole(self) -> AbstractLocationScale:
+        """The normal distribution."""
+        return Normal(0.0, self.sigma)
+
+    @staticmethod
+    def numpyro_form(sigma: Array) -> dist.Distribution:
+        """Return ``HalfNormal``."""
+        import numpyro.distributions as dist
+
+        return dist.HalfNormal(sigma)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class HalfStudentT(AbstractHalf):
+    """``half_student_t(df, sigma)``: |X| for X ~ student_t(df, 0, sigma)."""
+
+    df: float
+    sigma: float
+
+    name: ClassVar[str] = "half_student_t"
+
+    @property
+    def whole(self) -> AbstractLocationScale:
+        """The Student t distribution."""
+        return StudentT(self.df, 0.0, self.sigma)
+
+    @staticmethod
+    def numpyro_form(df: Array, sigma: Array) -> dist.Distribution:
+        """Return ``StudentT`` bounded below by 0."""
+        import numpyro.distributions as dist
+
+        from bayesml.distributions.numpyro_bounded import Bounded
+
+        return Bounded(dist.StudentT(df, 0.0, sigma), 0.0, inf, -log(2))
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class HalfCauchy(AbstractHalf):
+    """``half_cauchy(sigma)``: |X| for X ~ cauchy(0, sigma)."""
+
+    sigma: float
+
+    name: ClassVar[str] = "half_cauchy"
+
+    @property
+    def whole(self) -> AbstractLocationScale:
+        """The Cauchy distribution."""
+        return Cauchy(0.0, self.sigma)
+
+    @staticmethod
+    def numpyro_form(sigma: Array) -> dist.Distribution:
+        """Return ``HalfCauchy``."""
+        import numpyro.distributions as dist
+
+        return dist.HalfCauchy(sigma)

@@ -1,0 +1,128 @@
+"""The LKJ distribution of correlation matrices, in terms of their Cholesky factors.
+
+Lewandowski, Kurowicka and Joe (2009), Generating random correlation matrices based on vines and extended onion method,
+J. Multivariate Analysis 100. With R = L L', density det(R)^(eta - 1) becomes prod_i L_ii^(K - i + 2 eta - 2), so the
+rows of L are independent: the part w of row i left of the diagonal (m = i - 1 numbers) has density proportional to
+(1 - |w|^2)^(a - 1) on the unit ball with a = eta + (K - i) / 2, hence |w|^2 ~ beta(m / 2, a), and the normalising
+integral is pi^(m/2) Gamma(a) / Gamma(a + m / 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import lgamma, log, pi
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import numpy as np
+
+from bayesml.distributions.base import Distribution
+from bayesml.errors import PriorError
+from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["LKJ", "is_lkj"]
+
+Array = Any
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class LKJ(Distribution):
+    """``lkj(eta)``: correlation matrices with density proportional to det(R)^(eta - 1); 1 is uniform.
+
+    The functions of one number (``cdf``, ``quantile``, ``numpyro``, ...) are those of a correlation when there are
+    only two columns, (1 + rho) / 2 ~ beta(eta, eta). A factor of K columns has ``cholesky``, ``draw_cholesky`` and
+    ``cholesky_log_density``.
+    """
+
+    eta: float
+
+    name: ClassVar[str] = "lkj"
+    positive: ClassVar[frozenset[str]] = frozenset({"eta"})
+
+    def cholesky(self, dimension: int) -> dist.Distribution:
+        """Return NumPyro's ``LKJCholesky`` of ``(dimension, dimension)`` factors."""
+        import numpyro.distributions as dist
+
+        return dist.LKJCholesky(dimension, self.eta)
+
+    def cholesky_log_density(self, cholesky: Array) -> Array:
+        """Return the log density of Cholesky factors ``(..., K, K)`` with respect to their lower triangle."""
+        xp = array_namespace(cholesky)
+        k = cholesky.shape[-1]
+        diagonal = xp.log(xp.diagonal(cholesky, axis1=-2, axis2=-1)[..., 1:])
+        a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
+        constant = sum(
+            lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1)
+        )
+        return constant + diagonal @ np.array([2 * a_i - 2 for a_i in a])
+
+    def draw_cholesky(
+        self, rng: np.random.Generator, dimension: int, size: int | tuple[int, ...] = ()
+    ) -> np.ndarray:
+        """Return independent Cholesky factors, shape ``size + (dimension, dimension)``."""
+        shape = (size,) if isinstance(size, int) else tuple(size)
+        factor = np.zeros((*shape, dimension, dimension))
+        factor[..., 0, 0] = 1.0
+        for m in range(1, dimension):
+            squared = rng.beta(m / 2, self.eta + (dimension - m - 1) / 2, size=shape)
+            direction = rng.standard_normal((*shape, m))
+            direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+            factor[..., m, :m] = np.sqrt(squared)[..., None] * direction
+            factor[..., m, m] = np.sqrt(1 - squared)
+        return factor
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The range of a correlation."""
+        return -1.0, 1.0
+
+    @property
+    def location(self) -> float:
+        """No correlation."""
+        return 0.0
+
+    @property
+    def scale(self) -> float:
+        """The standard deviation of a correlation between two columns."""
+        return (2 * self.eta + 1) ** -0.5
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log density of a correlation between two columns."""
+        xp = array_namespace(x)
+        x = xp.asarray(x, dtype=float)
+        inside = abs(x) < 1
+        constant = lgamma(self.eta + 0.5) - lgamma(self.eta) - 0.5 * log(pi)
+        return xp.where(inside, constant + (self.eta - 1) * xp.log1p(-xp.where(inside, x, 0.0) ** 2), -np.inf)
+
+    def log_density_derivative(self, x: Array) -> Array:
+        """Return -2 (eta - 1) x / (1 - x^2)."""
+        return -2 * (self.eta - 1) * x / (1 - x**2)
+
+    def cdf(self, x: Array) -> np.ndarray:
+        """Return P(rho <= x)."""
+        from scipy import special
+
+        return special.betainc(self.eta, self.eta, (1 + np.clip(x, -1.0, 1.0)) / 2)
+
+    def survival(self, x: Array) -> np.ndarray:
+        """Return P(rho > x)."""
+        return self.cdf(-np.asarray(x))
+
+    def quantile(self, p: Array) -> np.ndarray:
+        """Return the ``p`` quantile."""
+        from scipy import special
+
+        return 2 * special.betaincinv(self.eta, self.eta, p) - 1
+
+    @staticmethod
+    def numpyro_form(eta: Array) -> dist.Distribution:
+        """Raise: the NumPyro form needs the number of columns."""
+        raise PriorError("An LKJ prior needs the number of correlated columns: use its cholesky(dimension).")
+
+
+def is_lkj(distribution: Distribution) -> bool:
+    """Return whether the distribution is one of correlation matrices."""
+    return isinstance(distribution, LKJ)

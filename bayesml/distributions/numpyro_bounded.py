@@ -1,0 +1,82 @@
+"""A NumPyro distribution restricted to an interval. Imports NumPyro; imported only when a NumPyro form is asked for."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+from jax import lax
+from jax import numpy as jnp
+from numpyro.distributions import constraints
+
+__all__ = ["Bounded"]
+
+Array = Any
+FARTHEST = 80.0  # exp(80) still fits single precision
+HALVINGS = 60
+
+
+@final
+class Bounded(dist.Distribution):
+    """A distribution on (low, high) with the density of ``base_dist`` divided by its mass there.
+
+    NumPyro's own truncation covers symmetric kinds only and recomputes the mass at every evaluation, which for a
+    Student t is an incomplete beta function in every step of a sampler; here the mass is a number computed once.
+
+    Args:
+        base_dist: any continuous distribution of scalars that has a cdf.
+        low: lower bounds, -inf for none.
+        high: upper bounds, inf for none.
+        log_mass: log of P(low < X < high) under ``base_dist``.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+    pytree_data_fields = ("base_dist", "low", "high", "log_mass")
+    pytree_aux_fields = ("has_low", "has_high")
+
+    def __init__(
+        self, base_dist: dist.Distribution, low: Array, high: Array, log_mass: Array, *, validate_args: Any = None
+    ) -> None:
+        """Fix which of the bounds are finite; all elements agree in that."""
+        self.base_dist, self.low, self.high, self.log_mass = base_dist, low, high, log_mass
+        self.has_low, self.has_high = bool(np.all(np.isfinite(low))), bool(np.all(np.isfinite(high)))
+        shape = np.broadcast_shapes(base_dist.batch_shape, np.shape(low), np.shape(high))
+        dist.Distribution.__init__(self, shape, validate_args=validate_args)
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> constraints.Constraint:
+        """The interval."""
+        if self.has_low and self.has_high:
+            return constraints.interval(self.low, self.high)
+        if self.has_high:
+            return constraints.less_than(self.high)
+        return constraints.greater_than(self.low) if self.has_low else constraints.real
+
+    def log_prob(self, value: Array) -> Array:
+        """Return the log density inside the interval."""
+        return self.base_dist.log_prob(value) - self.log_mass
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw by inverting the cdf with bisection in unbounded coordinates."""
+        below = self.base_dist.cdf(self.low) if self.has_low else 0.0
+        above = self.base_dist.cdf(self.high) if self.has_high else 1.0
+        shape = sample_shape + self.batch_shape
+        target = below + jax.random.uniform(key, shape) * (above - below)
+
+        def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            left, right = bracket
+            middle = (left + right) / 2
+            is_left = self.base_dist.cdf(self._value(middle)) < target
+            return jnp.where(is_left, middle, left), jnp.where(is_left, right, middle)
+
+        start = jnp.full(shape, -FARTHEST), jnp.full(shape, FARTHEST)
+        left, right = lax.fori_loop(0, HALVINGS, halve, start)
+        return self._value((left + right) / 2)
+
+    def _value(self, t: Array) -> Array:
+        """Map the real line onto the interval, increasing."""
+        if self.has_low and self.has_high:
+            return self.low + (self.high - self.low) * jax.nn.sigmoid(t)
+        return self.low + jnp.exp(t) if self.has_low else self.high - jnp.exp(-t)

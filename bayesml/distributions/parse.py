@@ -1,0 +1,111 @@
+"""Text such as ``student_t(3, 0, 2.5)`` to a distribution, without evaluating anything but arithmetic on numbers."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from dataclasses import fields
+from math import isfinite
+
+from bayesml.distributions.base import Distribution
+from bayesml.distributions.degenerate import Constant, Flat
+from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
+from bayesml.distributions.interval import Beta, Uniform
+from bayesml.distributions.lkj import LKJ
+from bayesml.distributions.positive import Exponential, Gamma, InvGamma, LogNormal, Weibull
+from bayesml.distributions.real import Cauchy, DoubleExponential, Logistic, Normal, StudentT
+from bayesml.errors import PriorError, did_you_mean
+
+__all__ = ["DISTRIBUTIONS", "parse_distribution"]
+
+DISTRIBUTIONS: dict[str, type[Distribution]] = {
+    kind.name: kind
+    for kind in (
+        Normal, StudentT, Cauchy, Logistic, DoubleExponential, Exponential, Gamma, InvGamma, LogNormal, Weibull, Beta,
+        Uniform, HalfNormal, HalfStudentT, HalfCauchy, LKJ, Flat, Constant,
+    )
+}
+ALIASES: dict[str, type[Distribution]] = {
+    "laplace": DoubleExponential, "lkj_corr": LKJ, "lkj_corr_cholesky": LKJ, "inverse_gamma": InvGamma,
+}
+OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack
+
+
+def parse_distribution(text: str) -> Distribution:
+    """Read a distribution; empty text and ``flat`` are the flat prior.
+
+    Args:
+        text: for example ``normal(0, 10)``, ``student_t(3, 0, 2.5)``, ``lkj(2)``, ``std_normal()``, ``constant(1)``.
+            Arguments are numbers or arithmetic on numbers such as ``1/3``.
+
+    Raises:
+        PriorError: the text is no distribution, or its arguments are impossible; says what is possible.
+
+    Example:
+        >>> parse_distribution("student_t(3, 0, 2.5)")
+        student_t(3, 0, 2.5)
+    """
+    stripped = text.strip()
+    if stripped in ("", "flat", "(flat)"):
+        return Flat()
+    name, arguments = _call(stripped)
+    if name == "std_normal":
+        _check_count(text, "std_normal", (), arguments)
+        return Normal(0.0, 1.0)
+    kind = DISTRIBUTIONS.get(name) or ALIASES.get(name)
+    if kind is None:
+        known = [*DISTRIBUTIONS, *ALIASES, "std_normal"]
+        raise PriorError(
+            f"The prior `{text}`: there is no distribution `{name}`{did_you_mean(name, known)}. "
+            f"There are {', '.join(known)}."
+        )
+    _check_count(text, name, tuple(f.name for f in fields(kind)), arguments)
+    numbers = [_number(text, argument) for argument in arguments]
+    try:
+        return kind(*numbers)
+    except PriorError as error:
+        raise PriorError(f"The prior `{text}`: {error}") from None
+
+
+def _call(text: str) -> tuple[str, list[ast.expr]]:
+    try:
+        node = ast.parse(text, mode="eval").body if len(text) <= LONGEST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        node = None
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.keywords:
+        raise PriorError(
+            f"The prior `{text[:LONGEST]}` cannot be read. Write a distribution with its numbers in order, for example "
+            "`normal(0, 10)`; see `parse_distribution` for the vocabulary."
+        )
+    return node.func.id, node.args
+
+
+def _check_count(text: str, name: str, expected: tuple[str, ...], found: list[ast.expr]) -> None:
+    if len(found) != len(expected):
+        signature = f"{name}({', '.join(expected)})"
+        raise PriorError(f"The prior `{text}`: write `{signature}`; {len(found)} argument(s) were given.")
+
+
+def _number(text: str, node: ast.expr) -> float:
+    try:
+        value = _value(node)
+    except (ArithmeticError, ValueError, TypeError, RecursionError):
+        value = float("nan")
+    if not isfinite(value):
+        raise PriorError(f"The prior `{text}`: `{ast.unparse(node)}` is not a finite number.")
+    return value
+
+
+def _value(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        return -_value(node.operand) if isinstance(node.op, ast.USub) else _value(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return float(OPERATORS[type(node.op)](_value(node.left), _value(node.right)))
+    raise ValueError(ast.dump(node))

@@ -1,0 +1,169 @@
+"""Any distribution restricted to an interval and normalised there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import numpy as np
+
+from bayesml.distributions.base import Distribution, format_number, where_inside
+from bayesml.distributions.degenerate import Constant, Flat
+from bayesml.distributions.interval import Uniform
+from bayesml.errors import PriorError
+from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Truncated", "bounded"]
+
+Array = Any
+SMALLEST_MASS = 1e-12
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Truncated(Distribution):
+    """The density of ``distribution`` on (lower, upper), divided by its mass there.
+
+    Build it with ``bounded``, which simplifies. As text it is Stan's ``student_t(3, 0, 2.5) T[0, ]``.
+
+    Attributes:
+        distribution: what is restricted.
+        lower: lower bound, or -inf.
+        upper: upper bound, or inf.
+    """
+
+    distribution: Distribution
+    lower: float
+    upper: float
+
+    name: ClassVar[str] = "truncated"
+
+    def __post_init__(self) -> None:
+        if self.distribution.is_proper and self.mass < SMALLEST_MASS:
+            raise PriorError(
+                f"{self.distribution} has practically no mass between {format_number(self.lower)} and "
+                f"{format_number(self.upper)}. Widen the bounds or move the prior."
+            )
+
+    def __str__(self) -> str:
+        lower, upper = (format_number(b) if isfinite(b) else "" for b in (self.lower, self.upper))
+        return f"{self.distribution!r} T[{lower}, {upper}]"
+
+    @cached_property
+    def mass(self) -> float:
+        """The probability of the interval under ``distribution``; 1 for a flat prior, which has none."""
+        if not self.distribution.is_proper:
+            return 1.0
+        d, lower, upper = self.distribution, self.lower, self.upper
+        if float(d.cdf(lower)) < 0.5:
+            return float(d.cdf(upper) - d.cdf(lower))
+        return float(d.survival(lower) - d.survival(upper))
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The interval."""
+        return self.lower, self.upper
+
+    @property
+    def is_proper(self) -> bool:
+        """As without bounds."""
+        return self.distribution.is_proper
+
+    @property
+    def location(self) -> float:
+        """The median; one away from the bound for a flat prior."""
+        if self.is_proper:
+            return float(self.quantile(0.5))
+        return self.lower + 1 if isfinite(self.lower) else self.upper - 1
+
+    @property
+    def scale(self) -> float:
+        """Half the distance of the 16% and 84% quantiles; 1 for a flat prior."""
+        return float(self.quantile(0.84) - self.quantile(0.16)) / 2 if self.is_proper else 1.0
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log density of ``distribution`` minus the log of its mass in the interval."""
+        xp = array_namespace(x)
+        x = xp.asarray(x, dtype=float)
+        return where_inside(x, self.support, self.distribution.log_density(x) - np.log(self.mass), xp)
+
+    def log_density_derivative(self, x: Array) -> Array:
+        """Return the derivative of ``log_density``."""
+        return self.distribution.log_density_derivative(x)
+
+    def cdf(self, x: Array) -> np.ndarray:
+        """Return P(X <= x)."""
+        inside = np.clip(x, self.lower, self.upper)
+        return (self.distribution.cdf(inside) - self.distribution.cdf(self.lower)) / self.mass
+
+    def survival(self, x: Array) -> np.ndarray:
+        """Return P(X > x)."""
+        inside = np.clip(x, self.lower, self.upper)
+        return (self.distribution.survival(inside) - self.distribution.survival(self.upper)) / self.mass
+
+    def quantile(self, p: Array) -> np.ndarray:
+        """Return the ``p`` quantile."""
+        if not self.is_proper:
+            return self.distribution.quantile(p)
+        x = self.distribution.quantile(self.distribution.cdf(self.lower) + np.asarray(p) * self.mass)
+        return np.clip(x, self.lower, self.upper)
+
+    @staticmethod
+    def numpyro_form(base: Array, lower: Array, upper: Array, log_mass: Array) -> dist.Distribution:
+        """Return the NumPyro distribution ``base`` restricted to the interval."""
+        from bayesml.distributions.numpyro_bounded import Bounded
+
+        return Bounded(base, lower, upper, log_mass)
+
+    def numpyro(self) -> dist.Distribution:
+        """Return the NumPyro distribution of one value."""
+        return self.numpyro_form(self.distribution.numpyro(), self.lower, self.upper, float(np.log(self.mass)))
+
+    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution | None:
+        """Return one NumPyro distribution of a vector, or None where the kinds or the sides of the bounds differ."""
+        members = [d for d in distributions if isinstance(d, Truncated)]
+        inner = [d.distribution for d in members]
+        sides = {(isfinite(d.lower), isfinite(d.upper)) for d in members}
+        if len(sides) > 1 or any(type(d) is not type(inner[0]) for d in inner):
+            return None
+        base = inner[0].batch(inner)
+        bounds = np.array([(d.lower, d.upper, np.log(d.mass)) for d in members]).T
+        return None if base is None else self.numpyro_form(base, *bounds)
+
+
+def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf) -> Distribution:
+    """Restrict a distribution to (lower, upper) and normalise it there; itself if nothing is cut off.
+
+    Example:
+        >>> bounded(student_t(3, 0, 2.5), lower=0)
+        student_t(3, 0, 2.5) T[0, ]
+
+    Raises:
+        PriorError: the interval is empty, or the distribution has (practically) no mass there.
+    """
+    own_lower, own_upper = distribution.support
+    low, high = max(float(lower), own_lower), min(float(upper), own_upper)
+    if isinstance(distribution, Constant):
+        if low > high or not lower <= distribution.value <= upper:
+            raise PriorError(
+                f"{distribution} lies outside the possible values from {format_number(lower)} to {format_number(upper)}."
+            )
+        return distribution
+    if not low < high:
+        raise PriorError(
+            f"{distribution!r} has no mass between {format_number(lower)} and {format_number(upper)}. "
+            "Widen the bounds or choose another prior."
+        )
+    if (low, high) == (own_lower, own_upper):
+        return distribution
+    if isinstance(distribution, Truncated):
+        distribution = distribution.distribution
+    if isinstance(distribution, Flat) and isfinite(low) and isfinite(high):
+        return Uniform(low, high)
+    return Truncated(distribution, low, high)

@@ -1,0 +1,205 @@
+"""Elements of the posterior by name: from ``b_Days`` or ``r_Subject`` to arrays, data frames and labelled arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from bayesml.engines import NUTS
+from bayesml.errors import ModelError, did_you_mean
+from bayesml.names import brms_alias
+from bayesml.reported import ReportedVariable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["Elements", "draws", "elements", "get", "is_prior_only", "labelled"]
+
+
+@final
+@dataclass(frozen=True)
+class Elements:
+    """Single numbers of the posterior, side by side.
+
+    Attributes:
+        names: text name of each.
+        values: ``(chains, draws, elements)``.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
+def is_prior_only(fit: Fit) -> bool:
+    """Whether the draws of the fit come from the prior alone (``sample_prior="only"``)."""
+    return isinstance(fit.engine, NUTS) and fit.engine.sample_prior == "only"
+
+
+def elements(
+    values: Mapping[str, np.ndarray], variables: Iterable[ReportedVariable], keep: frozenset[str] | None = None
+) -> Elements:
+    """Return the elements of some variables side by side.
+
+    Args:
+        values: draws of each variable, ``(chains, draws, *shape)``.
+        variables: the variables wanted, in this order.
+        keep: text names to keep; None keeps all.
+    """
+    names: list[str] = []
+    parts = [np.empty((*next(iter(values.values())).shape[:2], 0))]
+    for variable in variables:
+        chosen = [(index, text) for index, text in variable.texts if keep is None or text in keep]
+        if not chosen:
+            continue
+        drawn = values[variable.name]
+        names += [text for _, text in chosen]
+        parts.append(_flat(drawn)[:, :, _positions([index for index, _ in chosen], drawn.shape[2:])])
+    return Elements(tuple(names), np.concatenate(parts, axis=2))
+
+
+def _flat(drawn: np.ndarray) -> np.ndarray:
+    return drawn.reshape(*drawn.shape[:2], -1)
+
+
+def _positions(indices: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> np.ndarray:
+    if not shape:
+        return np.zeros(1, dtype=int)
+    return np.ravel_multi_index(tuple(np.asarray(indices).T), shape)
+
+
+def labelled(variable: ReportedVariable, drawn: np.ndarray, taken: frozenset[str] = frozenset()) -> xr.DataArray:
+    """Return a variable with its dimensions and labels.
+
+    Args:
+        variable: the variable.
+        drawn: its draws, ``(chains, draws, *shape)``.
+        taken: names of variables in the same data set; a dimension of such a name gets ``_level`` behind it.
+    """
+    import xarray as xr
+
+    dims = tuple(f"{dim}_level" if dim in taken else dim for dim in variable.dims)
+    coords = {dim: np.asarray(labels, dtype=object) for dim, labels in zip(dims, variable.coords, strict=True)}
+    sampled = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
+    return xr.DataArray(drawn, sampled | coords, ("chain", "draw", *dims), name=variable.name)
+
+
+def get(fit: Fit, name: str) -> xr.DataArray:
+    """Return one element or one whole variable of the posterior.
+
+    Args:
+        fit: the fit.
+        name: a text name (``b_Days``, ``r_Subject[308,Days]``), also in brms's spelling, or the name of a variable
+            (``r_Subject``).
+
+    Returns:
+        An array with the dimensions ``chain`` and ``draw``, followed by those of the variable if it is a whole one.
+
+    Raises:
+        ModelError: nothing has that name.
+
+    Example:
+        >>> fit["b_Days"].mean()
+        >>> fit["r_Subject"].sel(Subject="308", Subject_coef="Days")
+    """
+    import xarray as xr
+
+    values = fit.draws_record.values
+    found = _find_element(fit.variables, name)
+    if found is None:
+        variable = _find_variable(fit.variables, name)
+        return labelled(variable, values[variable.name], frozenset(v.name for v in fit.variables))
+    variable, index, text = found
+    drawn = values[variable.name][(slice(None), slice(None), *index)]
+    coords = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
+    return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
+
+
+def _find_element(
+    variables: Sequence[ReportedVariable], name: str
+) -> tuple[ReportedVariable, tuple[int, ...], str] | None:
+    if not isinstance(name, str):
+        raise ModelError(f'A parameter is asked for by its name, for example fit["b_Intercept"]; got {name!r}.')
+    every = [(variable, index, text) for variable in variables for index, text in variable.texts]
+    exact = next((each for each in every if each[2] == name), None)
+    if exact is not None or any(variable.name == name for variable in variables):
+        return exact
+    alias = brms_alias(name)
+    return next((each for each in every if brms_alias(each[2]) == alias), None)
+
+
+def _find_variable(variables: Sequence[ReportedVariable], name: str) -> ReportedVariable:
+    found = next((v for v in variables if v.name == name), None)
+    if found is None:
+        raise _unknown(variables, name)
+    return found
+
+
+def _unknown(variables: Sequence[ReportedVariable], name: str) -> ModelError:
+    known = [v.name for v in variables]
+    texts = [text for v in variables for _, text in v.texts if v.kind != "r"]
+    few = ", ".join(f"`{text}`" for text in texts[:12]) + (", ..." if len(texts) > 12 else "")
+    whole = ", ".join(f"`{k}`" for k in known)
+    return ModelError(
+        f"The posterior has no parameter `{name}`{did_you_mean(name, [*texts, *known])}. It has {few}; whole "
+        f"variables are {whole}."
+    )
+
+
+def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = False) -> pd.DataFrame:
+    """Return the draws as a data frame, one row for each draw and one column for each parameter.
+
+    Args:
+        fit: the fit.
+        variable: names of parameters (``b_Days``) or of whole variables (``r_Subject``); None returns all.
+        regex: whether ``variable`` holds regular expressions, searched for in the text names.
+
+    Returns:
+        Columns ``.chain`` and ``.draw`` (both from 0), then one column for each parameter under its text name.
+
+    Raises:
+        ModelError: a name or an expression matches nothing, or an expression cannot be read.
+
+    Example:
+        >>> fit.draws(["b_Days", "sigma"])
+        >>> fit.draws("^sd_", regex=True)
+    """
+    import pandas as pd
+
+    wanted = None if variable is None else (variable,) if isinstance(variable, str) else tuple(variable)
+    keep = None if wanted is None else frozenset(
+        _searched(fit.variables, wanted) if regex else _named(fit.variables, wanted)
+    )
+    chosen = elements(fit.draws_record.values, fit.variables, keep)
+    chains, length = chosen.values.shape[:2]
+    frame = pd.DataFrame(chosen.values.reshape(chains * length, -1), columns=list(chosen.names))
+    frame.insert(0, ".chain", np.repeat(np.arange(chains), length))
+    frame.insert(1, ".draw", np.tile(np.arange(length), chains))
+    return frame
+
+
+def _named(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> Iterable[str]:
+    for name in wanted:
+        found = _find_element(variables, name)
+        if found is not None:
+            yield found[2]
+        else:
+            yield from (text for _, text in _find_variable(variables, name).texts)
+
+
+def _searched(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> Iterable[str]:
+    texts = [text for variable in variables for _, text in variable.texts]
+    for pattern in wanted:
+        try:
+            matches = [text for text in texts if re.search(pattern, text)]
+        except re.error as error:
+            raise ModelError(f"`{pattern}` is not a regular expression: {error}.") from error
+        if not matches:
+            raise ModelError(f"No parameter matches the regular expression `{pattern}`.")
+        yield from matches

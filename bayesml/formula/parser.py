@@ -1,4 +1,4 @@
-"""The formula stage: text in, ``ParsedFormula`` out; data columns are looked at only to spell out ``.``."""
+"""The formula stage: text in, ``ParsedFormula`` out; of the data only the names of the columns are known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bayesml.errors import FormulaError
 from bayesml.formula.groups import read_group, refuse_duplicates
-from bayesml.formula.names import names_in
+from bayesml.formula.names import check_names, names_in
 from bayesml.formula.response import read_response
 from bayesml.formula.specify import Formula
 from bayesml.formula.terms import TermReader
@@ -25,7 +25,8 @@ def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> Parse
 
     Args:
         formula: ``"y ~ x + (1 | g)"`` or what ``bf`` returned.
-        columns: names of the data columns; ``.`` stands for those that the left-hand side does not use.
+        columns: names of the data columns; ``.`` stands for those that the left-hand side does not use, and a name
+            that is none of them is refused.
 
     Returns:
         The formula as values; ``mu`` is the first predictor.
@@ -49,7 +50,10 @@ def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> Parse
     dot = None if columns is None else _other_columns(columns, response)
     predictors = [_read_predictor("mu", tokens, brackets, source, tilde, dot)]
     predictors += [_parse_parameter(name, text, dot) for name, text in formula.parameters]
-    return ParsedFormula(source, response, tuple(predictors))
+    parsed = ParsedFormula(source, response, tuple(predictors))
+    if columns is not None:
+        check_names(parsed, columns)
+    return parsed
 
 
 def _one_line(text: str) -> str:

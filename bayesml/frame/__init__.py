@@ -1,0 +1,20 @@
+"""Data in: pandas, polars, pyarrow tables and dicts of arrays become one ``Frame`` of typed columns."""
+
+from __future__ import annotations
+
+from bayesml.frame.arrays import frame_from_arrays, frame_to_arrays
+from bayesml.frame.levels import match_codes, match_levels, recode
+from bayesml.frame.read import column_names, read_frame
+from bayesml.frame.types import Column, Frame
+
+__all__ = [
+    "Column",
+    "Frame",
+    "column_names",
+    "frame_from_arrays",
+    "frame_to_arrays",
+    "match_codes",
+    "match_levels",
+    "read_frame",
+    "recode",
+]

@@ -1,0 +1,42 @@
+"""A frame as plain arrays and JSON-able metadata, for saved fits; nothing is pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bayesml.frame.types import Column, Frame, frozen_array
+
+__all__ = ["frame_from_arrays", "frame_to_arrays"]
+
+
+def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return ``(arrays, metadata)``: arrays keyed ``rows``, ``column_0``, ``column_1``, ...; metadata fit for JSON."""
+    arrays = {f"column_{i}": column.values for i, column in enumerate(frame.columns.values())}
+    columns = [
+        {
+            "name": column.name,
+            "levels": None if column.levels is None else list(column.levels),
+            "ordered": column.ordered,
+            "is_boolean": column.is_boolean,
+            "is_integer": column.is_integer,
+        }
+        for column in frame.columns.values()
+    ]
+    return {"rows": frame.rows, **arrays}, {"n_rows": frame.n_rows, "dropped": frame.dropped, "columns": columns}
+
+
+def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
+    """Return the frame that ``frame_to_arrays`` took apart."""
+    columns = {}
+    for i, entry in enumerate(metadata["columns"]):
+        levels = None if entry["levels"] is None else tuple(entry["levels"])
+        dtype = np.float64 if levels is None else np.int64
+        values = frozen_array(np.array(arrays[f"column_{i}"], dtype=dtype))
+        columns[entry["name"]] = Column(
+            entry["name"], values, levels, entry["ordered"], entry["is_boolean"], entry["is_integer"]
+        )
+    rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
+    return Frame(columns, metadata["n_rows"], rows, metadata["dropped"])

@@ -1,0 +1,223 @@
+"""One column of whatever container, made float64 numbers or integer codes with levels; missing values marked."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from bayesml.errors import DataError
+from bayesml.frame.types import number_labels
+
+__all__ = ["RawColumn", "convert", "length_of"]
+
+_LARGEST_EXACT = 2.0**53
+_MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
+
+
+@dataclass(frozen=True, eq=False)
+class RawColumn:
+    """A converted column before rows are dropped.
+
+    Attributes:
+        values: floats, or codes with -1 where missing.
+        missing: mask of missing values.
+        levels: labels of a factor, unused ones included.
+        ordered: whether the order of the levels means something.
+        is_boolean: whether it held truth values.
+    """
+
+    values: np.ndarray
+    missing: np.ndarray
+    levels: tuple[str, ...] | None = None
+    ordered: bool = False
+    is_boolean: bool = False
+
+
+def length_of(name: str, column: Any) -> int:
+    """Return the number of values of a column of a dict.
+
+    Raises:
+        DataError: the column is a single value or something without a length.
+    """
+    column = _as_sized(name, column)
+    return len(column)
+
+
+def _as_sized(name: str, column: Any) -> Any:
+    if isinstance(column, (nw.Series, list, tuple, range)):
+        return column
+    column = _wrap(column)
+    if isinstance(column, nw.Series):
+        return column
+    if isinstance(column, (str, bytes, dict, set)):
+        raise DataError(f"The column `{name}` is a {type(column).__name__}, not a list or an array of values.")
+    try:
+        array = column if isinstance(column, np.ndarray) else np.asarray(column)
+    except Exception as error:
+        raise DataError(f"The column `{name}` cannot be made an array: {_first_line(error)}") from None
+    if array.ndim != 1:
+        shape = "a single value" if array.ndim == 0 else f"an array of {array.ndim} dimensions"
+        raise DataError(f"The column `{name}` is {shape}; every column is a list or a one-dimensional array.")
+    return array
+
+
+def _wrap(column: Any) -> Any:
+    module = type(column).__module__.split(".")[0]
+    if module == "pyarrow" and not type(column).__name__.startswith("Chunked"):
+        column = sys.modules["pyarrow"].chunked_array([column])
+    elif module == "pandas" and type(column).__name__ == "Categorical":
+        column = sys.modules["pandas"].Series(column)
+    return nw.from_native(column, series_only=True, pass_through=True)
+
+
+def convert(name: str, column: Any) -> RawColumn:
+    """Convert one column.
+
+    Raises:
+        DataError: its type cannot be used in a model; the message says what to make of it.
+    """
+    try:
+        column = _as_sized(name, column)
+        if isinstance(column, nw.Series):
+            return _from_series(name, column)
+        if isinstance(column, np.ndarray):
+            return _from_array(name, column)
+        return _from_values(name, column)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"The column `{name}` cannot be read: {_first_line(error)}") from None
+
+
+def _from_series(name: str, series: nw.Series[Any]) -> RawColumn:
+    dtype = series.dtype
+    if dtype.is_numeric():
+        values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
+        return _numbers(name, values, whole=dtype.is_integer())
+    if isinstance(dtype, (nw.Categorical, nw.Enum)):
+        return _from_categorical(name, series)
+    if isinstance(dtype, (nw.String, nw.Boolean, nw.Object, nw.Unknown)):
+        return _from_values(name, series.to_list())
+    raise _unsupported(name, str(dtype))
+
+
+def _from_array(name: str, array: np.ndarray) -> RawColumn:
+    if isinstance(array, np.ma.MaskedArray):
+        return _from_values(name, np.where(np.ma.getmaskarray(array), None, array.data.astype(object)).tolist())
+    if array.dtype.kind in "iuf":
+        return _numbers(name, array.astype(np.float64), whole=array.dtype.kind != "f")
+    if array.dtype.kind in "bUOT":
+        return _from_values(name, array.tolist())
+    raise _unsupported(name, str(array.dtype))
+
+
+def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
+    """Convert Python objects, all of one kind: text, truth values or numbers."""
+    missing = np.fromiter(map(_is_missing, values), dtype=bool, count=len(values))
+    present = [value for value in values if not _is_missing(value)] if missing.any() else values
+    kinds = {_kind(name, type_) for type_ in set(map(type, present))}
+    if len(kinds) > 1:
+        raise DataError(f"The column `{name}` mixes {' and '.join(sorted(kinds))}; make them all of one kind.")
+    if kinds == {"text"}:
+        return _from_text(present, missing)
+    numbers = np.full(len(values), np.nan)
+    try:
+        numbers[~missing] = np.array([float(value) for value in present], dtype=np.float64)
+    except OverflowError:
+        raise DataError(f"The column `{name}` holds a number too large for double precision; rescale it.") from None
+    whole = bool(present) and all(issubclass(type_, (int, np.integer)) for type_ in set(map(type, present)))
+    raw = _numbers(name, numbers, whole=whole)
+    return RawColumn(raw.values, missing, is_boolean=kinds == {"truth values"})
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, (float, np.floating)):
+        return math.isnan(value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return type(value).__name__ in _MISSING_TYPES
+
+
+def _kind(name: str, type_: type) -> str:
+    if issubclass(type_, str):
+        return "text"
+    if issubclass(type_, (bool, np.bool_)):
+        return "truth values"
+    if issubclass(type_, (Real, Decimal)):
+        return "numbers"
+    raise _unsupported(name, type_.__name__)
+
+
+def _from_text(present: Sequence[str], missing: np.ndarray) -> RawColumn:
+    # Code point order: the same on every machine. R's order depends on the locale.
+    levels = tuple(sorted(set(present)))
+    table = {label: code for code, label in enumerate(levels)}
+    codes = np.full(len(missing), -1, dtype=np.int64)
+    codes[~missing] = np.fromiter(map(table.__getitem__, present), dtype=np.int64, count=len(present))
+    return RawColumn(codes, missing, tuple(map(str, levels)))
+
+
+def _numbers(name: str, values: np.ndarray, *, whole: bool) -> RawColumn:
+    if whole and (np.abs(values) >= _LARGEST_EXACT).any():
+        message = f"The column `{name}` holds whole numbers beyond 2^53, which double precision cannot tell apart"
+        raise DataError(f"{message}; if they are identifiers, make them text.")
+    return RawColumn(values, np.isnan(values))
+
+
+def _from_categorical(name: str, series: nw.Series[Any]) -> RawColumn:
+    native, implementation = series.to_native(), series.implementation
+    if implementation.is_pandas():
+        labels, codes, ordered = native.cat.categories.tolist(), native.cat.codes.to_numpy(), native.cat.ordered
+    elif implementation.is_pyarrow():
+        array = native.combine_chunks()
+        array = array.combine_chunks() if type(array).__name__ == "ChunkedArray" else array
+        labels, ordered = array.dictionary.to_pylist(), array.type.ordered
+        codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    elif implementation.is_polars() and isinstance(series.dtype, nw.Enum):
+        labels, ordered = native.dtype.categories.to_list(), False
+        codes = native.to_physical().cast(int).fill_null(-1).to_numpy()
+    else:
+        # A polars Categorical numbers its levels by their first appearance anywhere in the process.
+        return _from_values(name, series.cast(nw.String()).to_list())
+    return _codes(name, labels, np.asarray(codes, dtype=np.int64), bool(ordered))
+
+
+def _codes(name: str, labels: Sequence[Any], codes: np.ndarray, ordered: bool) -> RawColumn:
+    present = [i for i, label in enumerate(labels) if not _is_missing(label)]
+    translation = np.full(len(labels) + 1, -1, dtype=np.int64)
+    translation[present] = np.arange(len(present))
+    codes = translation[codes]
+    levels = tuple(_label(labels[i]) for i in present)
+    if len(set(levels)) < len(levels):
+        raise DataError(f"The column `{name}` has two categories that read the same; rename one.")
+    return RawColumn(codes, codes < 0, levels, ordered)
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
+        return number_labels(np.array([value], dtype=np.float64))[0]
+    return str(value)
+
+
+def _unsupported(name: str, type_name: str) -> DataError:
+    lowered = type_name.lower()
+    cure = "make it numbers or text"
+    if any(word in lowered for word in ("date", "time", "duration")):
+        cure = "make it a number, such as days since the start, or text"
+    elif "complex" in lowered:
+        cure = "use its real part, imaginary part or modulus"
+    elif any(word in lowered for word in ("list", "array", "struct", "dict", "tuple")):
+        cure = "give each element a column of its own"
+    return DataError(f"The column `{name}` holds values of type {type_name}, which a model cannot use; {cure}.")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"

@@ -1,0 +1,163 @@
+"""``Frame``: the used columns of the data, typed, without missing values; nothing in it can be changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesml.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Column", "Frame", "frozen_array"]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of the data.
+
+    Attributes:
+        name: its name.
+        values: ``(rows,)``: float64 numbers, or int64 codes into ``levels``.
+        levels: labels of a factor in order, each of them present; None for numbers and truth values.
+        ordered: whether the order of the levels means something (an ordered pandas or Arrow categorical).
+        is_boolean: the column held truth values; they are the numbers 0 and 1 here.
+        is_integer: every value is a whole number. Decided by the values, since a missing value turns a pandas
+            column of integers into floats but not a polars one.
+    """
+
+    name: str
+    values: np.ndarray
+    levels: tuple[str, ...] | None = None
+    ordered: bool = False
+    is_boolean: bool = False
+    is_integer: bool = False
+
+    @property
+    def is_factor(self) -> bool:
+        """Whether the column holds categories."""
+        return self.levels is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The used columns of the data, rows with a missing value left out.
+
+    Attributes:
+        columns: the columns by name.
+        n_rows: number of rows kept.
+        rows: ``(n_rows,)`` positions of the kept rows in the data given.
+        dropped: number of rows left out.
+    """
+
+    columns: Mapping[str, Column]
+    n_rows: int
+    rows: np.ndarray
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        """Close the mapping to changes."""
+        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.columns)
+
+    def column(self, name: str) -> Column:
+        """Return the column ``name``.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        if name not in self.columns:
+            raise DataError(f"`{name}` is not a column of the data{did_you_mean(name, self.columns)}.")
+        return self.columns[name]
+
+    def factor(self, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return any column as a factor: integer codes ``(rows,)`` and the labels of the levels.
+
+        Numbers sort as numbers and are labelled ``308``, ``0.5``; truth values are ``False`` and ``True``.
+        """
+        column = self.column(name)
+        if column.levels is not None:
+            return column.values, column.levels
+        values, codes = np.unique(column.values, return_inverse=True)
+        return codes.astype(np.int64), number_labels(values, column.is_boolean)
+
+    def interaction(self, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the factor of all combinations that occur: codes ``(rows,)`` and labels ``a_b``.
+
+        Levels are ordered by the first factor, then the second, and so on. Where two combinations would share a
+        label, both are joined by ``:`` instead of ``_``.
+        """
+        codes, rows = self._combine(names)
+        pasted = tuple("_".join(row) for row in rows)
+        counts = Counter(pasted)
+        if len(counts) == len(pasted):
+            return codes, pasted
+        return codes, tuple(
+            label if counts[label] == 1 else ":".join(row) for label, row in zip(pasted, rows, strict=True)
+        )
+
+    def interaction_labels(self, names: Sequence[str], joint: str) -> tuple[str, ...]:
+        """Return the labels of ``interaction`` with ``joint`` between the parts."""
+        return tuple(joint.join(row) for row in self._combine(names)[1])
+
+    def _combine(self, names: Sequence[str]) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+        codes, combinations = np.zeros(self.n_rows, dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
+        labels: list[np.ndarray] = []
+        for name in names:
+            factor_codes, levels = self.factor(name)
+            labels.append(np.asarray(levels, dtype=object))
+            found, codes = np.unique(codes * len(levels) + factor_codes, return_inverse=True)
+            combinations = np.column_stack([combinations[found // len(levels)], found % len(levels)])
+        parts = [levels[combinations[:, i]] for i, levels in enumerate(labels)]
+        return codes.astype(np.int64), list(zip(*parts, strict=True))
+
+    def select(self, index: np.ndarray) -> Frame:
+        """Return the rows ``index`` (positions or a mask) with all levels kept."""
+        columns = {
+            name: replace(column, values=frozen_array(column.values[index])) for name, column in self.columns.items()
+        }
+        rows = frozen_array(self.rows[index])
+        return Frame(columns, len(rows), rows, self.dropped)
+
+    def replace_columns(self, columns: Iterable[Column]) -> Frame:
+        """Return the frame with these columns put in place of those of the same name."""
+        return replace(self, columns={**self.columns, **{column.name: column for column in columns}})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas DataFrame: floats, booleans and Categoricals with the same levels."""
+        import pandas as pd
+
+        content = {}
+        for name, column in self.columns.items():
+            if column.levels is not None:
+                content[name] = pd.Categorical.from_codes(column.values, list(column.levels), ordered=column.ordered)
+            else:
+                content[name] = column.values.astype(bool) if column.is_boolean else column.values
+        return pd.DataFrame(content, index=pd.RangeIndex(self.n_rows))
+
+
+def frozen_array(values: np.ndarray) -> np.ndarray:
+    """Return ``values`` closed to changes."""
+    values = np.ascontiguousarray(values)
+    values.setflags(write=False)
+    return values
+
+
+def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ...]:
+    """Return one label for each of the distinct numbers ``values``, shortest form that tells them apart."""
+    if is_boolean:
+        return tuple("True" if value else "False" for value in values)
+    labels = tuple(format(value, ".15g") for value in values.tolist())
+    if len(set(labels)) == len(labels):
+        return tuple("0" if label == "-0" else label for label in labels)
+    return tuple(repr(value) for value in values.tolist())

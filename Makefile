@@ -23,13 +23,13 @@ demo: $(VENV)/.installed-test  ## fit sleepstudy, print the summary, write the p
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(TEST_OPTIONS)
+	$(BIN)/python -m pytest -m "not slow and not calibration" $(TEST_OPTIONS)
 
-test-all: $(VENV)/.installed-test  ## every test, slow ones too
-	$(BIN)/python -m pytest $(TEST_OPTIONS)
+test-all: $(VENV)/.installed-test  ## the slow tests too
+	$(BIN)/python -m pytest -m "not calibration" $(TEST_OPTIONS)
 
 smoke: $(VENV)/.installed-test  ## a fast subset: does the package work on this Python?
-	$(BIN)/python -m pytest -m "smoke and not slow" $(TEST_OPTIONS)
+	$(BIN)/python -m pytest -m smoke $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev  ## style, format and types
 	$(BIN)/ruff check .
@@ -44,13 +44,13 @@ types: $(VENV)/.installed-dev  ## types only
 	$(TYPES)
 
 docs: $(VENV)/.installed-docs  ## the documentation, as HTML, in docs/_build/html (EXECUTE=off: without running its code)
-	BAYESML_DOCS_EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	BAYESML_DOCS_EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.installed-test  ## the benchmarks against the peers that are installed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-calibrate: $(VENV)/.installed-test  ## simulation-based calibration (long)
-	$(BIN)/python -m benchmarks.calibrate
+calibrate: $(VENV)/.installed-test  ## simulation-based calibration and coverage (long)
+	$(BIN)/python -m pytest -m calibration $(TEST_OPTIONS)
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) .venv-* build dist docs/_build docs/generated docs/jupyter_execute demo-output

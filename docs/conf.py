@@ -26,8 +26,7 @@ html_show_sourcelink = False
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
-# Cached: a page is executed again only when its code changes.
-nb_execution_mode = {"on": "cache", "off": "off"}[os.environ.get("BAYESML_DOCS_EXECUTE", "on")]
+nb_execution_mode = {"on": "force", "off": "off"}[os.environ.get("BAYESML_DOCS_EXECUTE", "on")]
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True

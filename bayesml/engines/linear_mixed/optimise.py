@@ -1,0 +1,100 @@
+"""Quasi-Newton minimisation that evaluates little: every step of a large crossed model costs a Cholesky factorisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesml.engines.linear_mixed.criterion import AbstractObjective, Point
+
+__all__ = ["Minimum", "minimise"]
+
+SUFFICIENT = 1e-4
+LARGEST_ITERATIONS = 500
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a minimisation ended.
+
+    Attributes:
+        point: the best point.
+        gradient: there.
+        inverse_hessian: the quasi-Newton approximation there.
+        evaluations: number of values computed.
+        gradients: number of gradients computed.
+        decrement: ``sqrt(g' H^-1 g)``; half its square is the expected distance of the criterion from its minimum.
+    """
+
+    point: Point
+    gradient: np.ndarray
+    inverse_hessian: np.ndarray
+    evaluations: int
+    gradients: int
+    decrement: float
+
+
+def minimise(
+    objective: AbstractObjective, start: Point, inverse_hessian: np.ndarray, tolerance: float, largest_step: float = 2.0
+) -> Minimum:
+    """Minimise by BFGS from an evaluated start.
+
+    The criterion is even in every column of Lambda, so theta needs no bounds: a minimum on the boundary is an
+    ordinary stationary point.
+
+    Args:
+        objective: value and gradient.
+        start: an evaluated point.
+        inverse_hessian: a positive definite first guess.
+        tolerance: stop when the decrement ``sqrt(g' H^-1 g)`` is below.
+        largest_step: no coordinate moves further in one step.
+    """
+    point, H = start, inverse_hessian
+    gradient = objective.gradient(point)
+    evaluations, gradients = 1, 1
+    for _ in range(LARGEST_ITERATIONS):
+        step = -H @ gradient
+        slope = float(gradient @ step)
+        if -slope < tolerance**2:
+            break
+        longest = float(np.abs(step).max())
+        if longest > largest_step:
+            step, slope = step * (largest_step / longest), slope * (largest_step / longest)
+        new, used = _search(objective, point, step, slope)
+        evaluations += used
+        if new is None:
+            break
+        new_gradient = objective.gradient(new)
+        gradients += 1
+        H = _update(H, new.x - point.x, new_gradient - gradient)
+        point, gradient = new, new_gradient
+    decrement = float(np.sqrt(max(gradient @ H @ gradient, 0.0)))
+    return Minimum(point, gradient, H, evaluations, gradients, decrement)
+
+
+def _search(objective: AbstractObjective, point: Point, step: np.ndarray, slope: float) -> tuple[Point | None, int]:
+    """Shorten the step until the value falls enough, by quadratic interpolation."""
+    noise = 1e-13 * (abs(point.value) + 1.0)
+    length = 1.0
+    for used in range(1, 30):
+        new = objective.evaluate(point.x + length * step)
+        if new is not None and new.value <= point.value + SUFFICIENT * length * slope + noise:
+            return new, used
+        if new is None:
+            length *= 0.25
+        else:
+            curve = new.value - point.value - length * slope
+            length *= min(max(-0.5 * length * slope / curve, 0.1), 0.5)
+    return None, 29
+
+
+def _update(H: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """BFGS update of the inverse Hessian, left out where the curvature along the step is not positive."""
+    curvature = float(step @ change)
+    if curvature <= 1e-10 * float(np.sqrt((step @ step) * (change @ change))):
+        return H
+    moved = H @ change
+    factor = (1.0 + float(change @ moved) / curvature) / curvature
+    cross = np.outer(moved, step) / curvature
+    return H + factor * np.outer(step, step) - cross - cross.T

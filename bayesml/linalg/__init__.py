@@ -1,0 +1,26 @@
+"""Block linear algebra of mixed models: arrays in, frozen values out; no formula, no data frame, no JAX."""
+
+from bayesml.linalg.blocks import GroupBlock, ThetaLayout
+from bayesml.linalg.cholesky import Factorisation, factorise
+from bayesml.linalg.crossproducts import CrossProducts, cross_products
+from bayesml.linalg.dense import dense_cross_products
+from bayesml.linalg.fixed_effects import FixedEffects, orthogonalise
+from bayesml.linalg.selected_inverse import Adjoint, adjoint, variance_scores
+from bayesml.linalg.substitution import Substitution, substitute
+
+__all__ = [
+    "Adjoint",
+    "CrossProducts",
+    "Factorisation",
+    "FixedEffects",
+    "GroupBlock",
+    "Substitution",
+    "ThetaLayout",
+    "adjoint",
+    "cross_products",
+    "dense_cross_products",
+    "factorise",
+    "orthogonalise",
+    "substitute",
+    "variance_scores",
+]

@@ -1,0 +1,85 @@
+"""An orthogonal basis of the fixed-effects columns: rank, dropped columns, and the map back to coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+__all__ = ["FixedEffects", "orthogonalise"]
+
+DEPENDENT = 1e-7  # a column whose part outside the earlier columns is shorter than this (relative) is dropped
+WELL_CONDITIONED = 1e-8  # squared: below this the Gram matrix is no longer trusted to judge the rank
+
+
+@dataclass(frozen=True)
+class FixedEffects:
+    """``X[:, kept] = Q R``: the basis in which all cross-products are formed.
+
+    Attributes:
+        R: ``(rank, rank)`` upper triangular.
+        kept: indices of the columns of X that are in the model, in order.
+        dropped: indices of the columns that are linear combinations of earlier ones.
+    """
+
+    R: np.ndarray
+    kept: np.ndarray
+    dropped: np.ndarray
+
+    @property
+    def log_determinant(self) -> float:
+        """``log |R|^2``: what separates ``log |X'V^-1 X|`` from ``log |Q'V^-1 Q|``."""
+        return 2.0 * float(np.log(np.abs(np.diagonal(self.R))).sum())
+
+    def coefficients(self, gamma: np.ndarray) -> np.ndarray:
+        """Return coefficients of ``X[:, kept]`` from those of ``Q``; ``(rank, ...)`` in and out."""
+        return solve_triangular(self.R, gamma) if len(self.R) else gamma
+
+    def covariance(self, covariance: np.ndarray) -> np.ndarray:
+        """Return the covariance matrix of the coefficients of ``X[:, kept]`` from that of ``Q``'s."""
+        half = self.coefficients(covariance)
+        return self.coefficients(half.T)
+
+
+def orthogonalise(X: np.ndarray) -> tuple[np.ndarray, FixedEffects]:
+    """Return an orthonormal basis of the columns of ``X`` and the triangular map to them.
+
+    Columns are taken in order; one whose part outside the columns before it is shorter than 1e-7 of its length is
+    dropped, which is the rule of R's default QR decomposition, so the same columns go.
+
+    Args:
+        X: ``(n, p)``, rows already multiplied by the square roots of the weights.
+    """
+    norms = np.sqrt(np.einsum("ij,ij->j", X, X))
+    scaled = X / np.where(norms > 0, norms, 1.0)
+    gram = scaled.T @ scaled
+    try:
+        R = np.linalg.cholesky(gram).T
+    except np.linalg.LinAlgError:
+        return _careful(scaled, norms)
+    if len(R) and np.min(np.diagonal(R)) ** 2 < WELL_CONDITIONED:
+        return _careful(scaled, norms)
+    basis = solve_triangular(R, scaled.T, trans="T").T if len(R) else scaled
+    return basis, FixedEffects(R * norms, np.arange(len(R)), np.arange(0))
+
+
+def _careful(scaled: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, FixedEffects]:
+    """Gram-Schmidt in column order, each column orthogonalised twice, dropping the dependent ones."""
+    n, p = scaled.shape
+    basis, R, kept = np.empty((n, p), order="F"), np.zeros((p, p)), []
+    for j in range(p):
+        rank = len(kept)
+        rest = scaled[:, j].copy()
+        for _ in range(2):
+            part = basis[:, :rank].T @ rest
+            rest -= basis[:, :rank] @ part
+            R[:rank, j] += part
+        length = float(np.sqrt(rest @ rest))
+        if norms[j] > 0 and length > DEPENDENT:
+            basis[:, rank], R[rank, j] = rest / length, length
+            kept.append(j)
+    rank = len(kept)
+    dropped = np.setdiff1d(np.arange(p), kept)
+    triangle = R[:rank, kept] * norms[kept]
+    return basis[:, :rank], FixedEffects(triangle, np.array(kept, dtype=np.intp), dropped)

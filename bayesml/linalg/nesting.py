@@ -1,0 +1,73 @@
+"""Which grouping factors are nested in which, and which can be eliminated without fill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesml.linalg.blocks import GroupBlock
+
+__all__ = ["LevelOrder", "elimination_chain", "level_orders", "parents"]
+
+
+@dataclass(frozen=True)
+class LevelOrder:
+    """The levels of a factor that have rows, in the order in which they are stored.
+
+    Attributes:
+        levels: ``(J,)`` the factor's own level number at each stored place.
+        codes: ``(n,)`` stored place of each row.
+    """
+
+    levels: np.ndarray
+    codes: np.ndarray
+
+
+def parents(child: np.ndarray, parent: np.ndarray, n_levels: int) -> np.ndarray | None:
+    """Return the one ``parent`` level of each of the ``n_levels`` child levels, or None where the factors cross."""
+    lookup = np.zeros(n_levels, dtype=np.intp)
+    lookup[child] = parent
+    return lookup if np.array_equal(lookup[child], parent) else None
+
+
+def elimination_chain(groups: Sequence[GroupBlock]) -> tuple[int, ...]:
+    """Return the chain of factors, each nested in the next, with the most coefficients; the leaf comes first.
+
+    Eliminating such a chain from the leaf upwards keeps every factor in it block-diagonal, so its cost is the sum
+    of the levels; all other factors form the dense tail.
+    """
+    order = sorted(range(len(groups)), key=lambda i: (-groups[i].n_levels, -groups[i].q, i))
+    best: dict[int, tuple[int, tuple[int, ...]]] = {}
+    for place in reversed(range(len(order))):
+        i = order[place]
+        weight, chain = 0, ()
+        for j in order[place + 1 :]:
+            better = best[j][0] > weight
+            if better and parents(groups[i].codes, groups[j].codes, groups[i].n_levels) is not None:
+                weight, chain = best[j]
+        best[i] = weight + groups[i].q * groups[i].n_levels, (i, *chain)
+    return max((best[i] for i in order), key=lambda entry: entry[0])[1]
+
+
+def level_orders(groups: Sequence[GroupBlock], chain: Sequence[int]) -> tuple[LevelOrder, ...]:
+    """Order the levels of every factor so that the children of a level of the chain are contiguous."""
+    orders: dict[int, LevelOrder] = {}
+    above: LevelOrder | None = None
+    for i in reversed(chain):
+        orders[i] = above = _order(groups[i], above)
+    return tuple(orders[i] if i in orders else _order(group, None) for i, group in enumerate(groups))
+
+
+def _order(group: GroupBlock, above: LevelOrder | None) -> LevelOrder:
+    levels = np.flatnonzero(np.bincount(group.codes, minlength=group.n_levels))
+    if above is not None:
+        parent = np.zeros(group.n_levels, dtype=np.intp)
+        parent[group.codes] = above.codes
+        levels = levels[np.argsort(parent[levels], kind="stable")]
+    if len(levels) == group.n_levels and (above is None or np.all(np.diff(levels) > 0)):
+        return LevelOrder(levels, np.ascontiguousarray(group.codes, dtype=np.intp))
+    place = np.zeros(group.n_levels, dtype=np.intp)
+    place[levels] = np.arange(len(levels))
+    return LevelOrder(levels, place[group.codes])

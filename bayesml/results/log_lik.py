@@ -1,0 +1,105 @@
+"""The pointwise log-likelihood, from the same NumPyro distribution that the model observes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.results.new_levels import NewLevels
+from bayesml.results.prepare import Batch, Request, Rows, batches, choose_draws, prepare_rows
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["log_lik"]
+
+ROWS_AT_ONCE = 20_000
+DRAWS_AT_ONCE = 50
+
+LogDensity = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+
+
+def log_lik(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+) -> xr.DataArray:
+    """Return log p(y_i | parameters) of every row at every draw.
+
+    Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior.
+
+    Args:
+        fit: the fit.
+        newdata: rows with their response; those of the fit if None.
+        re_formula: which group-level effects, see ``bayesml.results.predict.linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws, see ``linpred``.
+        seed: seed, see ``linpred``.
+
+    Returns:
+        An array with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.log_lik().sum("obs")
+    """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
+    density = _compiled_density(fit)
+    result = np.empty((choice.count, rows.count))
+    for batch in batches(fit, rows, choice, request):
+        result[batch.where] = _log_density(fit, density, batch, rows)
+    if rows.weights is not None:
+        result *= rows.weights
+    return choice.label(result, rows.labels, "log_lik")
+
+
+def _compiled_density(fit: Fit) -> LogDensity:
+    import jax
+
+    from bayesml.compile import likelihood
+
+    def density(predictors: Mapping[str, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        return likelihood(fit.family, predictors, values, {"response": data}).log_prob(data["y"])
+
+    return jax.jit(density)
+
+
+def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.ndarray:
+    """Evaluate the density block by block, every block of the same shape so that it is compiled once."""
+    from bayesml.engines.precision import double_precision
+
+    single = {p.name: batch.values[p.name] for p in fit.family.dpars if _is_single(p.name, batch)}
+    draws = batch.where.stop - batch.where.start
+    result = np.empty((draws, rows.count))
+    with double_precision():
+        for part in _blocks(draws, DRAWS_AT_ONCE):
+            values = {name: value[part][:, None] for name, value in single.items()}
+            for columns in _blocks(rows.count, ROWS_AT_ONCE):
+                predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
+                data = {name: value[columns] for name, value in rows.data.items()}
+                result[np.ix_(part, columns)] = density(predictors, values, data)
+    return result
+
+
+def _is_single(name: str, batch: Batch) -> bool:
+    return name not in batch.predictors and name in batch.values
+
+
+def _blocks(length: int, size: int) -> list[np.ndarray]:
+    """Return index blocks that cover ``range(length)``, all equally long; the last may repeat earlier positions."""
+    size = min(size, length)
+    starts = [*range(0, length - size, size), length - size]
+    return [np.arange(start, start + size) for start in starts]

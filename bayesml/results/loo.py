@@ -1,0 +1,142 @@
+"""Approximate leave-one-out cross-validation (PSIS-LOO; Vehtari, Gelman & Gabry 2017) through ArviZ."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.errors import FitWarning, ModelError
+from bayesml.results.log_lik import log_lik
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["loo", "loo_compare"]
+
+GOOD_K = 0.7
+DRAWS_FOR_GOOD_K = 2200  # 1 - 1 / log10(2200) = 0.7
+LISTED = 10
+
+
+def loo(fit: Fit, pointwise: bool = True) -> Any:
+    """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
+
+    The draws are reweighted by Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and
+    Computing 27; Vehtari et al. 2024, JMLR 25(72)).
+
+    Args:
+        fit: the fit.
+        pointwise: whether to keep the value and the Pareto k of every observation; the printed table then counts them.
+
+    Returns:
+        ArviZ's ``ELPDData``.
+
+    Raises:
+        ModelError: the log-likelihood is not finite.
+
+    Warns:
+        FitWarning: the estimate is unreliable for some observations.
+
+    Example:
+        >>> fit.loo()
+    """
+    import arviz
+
+    likelihood = log_lik(fit)
+    wrong = int((~np.isfinite(likelihood.values)).any(axis=(0, 1)).sum())
+    if wrong:
+        raise ModelError(f"The log-likelihood of {wrong} observations is not finite at some draws; loo() needs it to be.")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Estimated shape parameter")
+        result = arviz.loo(_arviz_data(fit, likelihood.values), pointwise=True)
+    _warn_about_k(np.asarray(result.pareto_k), likelihood.obs.values, fit.draws_record.n_chains * fit.draws_record.n_draws)
+    return result if pointwise else _without_points(result)
+
+
+def loo_compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    """Compare models by their leave-one-out predictive density.
+
+    Args:
+        fits: fits of the same observations by name.
+
+    Returns:
+        ArviZ's comparison table, best model first: elpd, its standard error, the difference to the best model and the
+        standard error of the difference, stacking weights.
+
+    Raises:
+        ModelError: fewer than two fits, or fits of different numbers of observations.
+
+    Warns:
+        FitWarning: the observations differ between the fits.
+
+    Example:
+        >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
+    """
+    import arviz
+
+    if not isinstance(fits, Mapping) or len(fits) < 2:
+        raise ModelError('loo_compare() takes at least two fits by name, {"first": fit, "second": other}.')
+    _check_comparable(fits)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The data frame|Downcasting|.*object-dtype", category=FutureWarning)
+        return arviz.compare({name: loo(fit, pointwise=True) for name, fit in fits.items()})
+
+
+def _check_comparable(fits: Mapping[str, Fit]) -> None:
+    counts = {name: fit.problem.design.n_rows for name, fit in fits.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
+        raise ModelError(f"The fits have different numbers of observations: {listed}. Fit them to the same rows.")
+    responses = [np.asarray(fit.problem.design.response.arrays["y"]) for fit in fits.values()]
+    if any(not np.array_equal(responses[0], other) for other in responses[1:]):
+        warnings.warn(
+            "The fits have different response values, so that their predictive densities cannot be compared.",
+            FitWarning, stacklevel=3,
+        )
+
+
+def _arviz_data(fit: Fit, likelihood: np.ndarray) -> Any:
+    """Return what ``arviz.loo`` needs; ArviZ 0.x takes groups as arguments, 1.x as one nested dict."""
+    import arviz
+
+    values = fit.draws_record.values
+    groups = {
+        "posterior": {v.name: values[v.name] for v in fit.variables if v.kind != "r"},
+        "log_likelihood": {"y": likelihood},
+    }
+    return arviz.from_dict(**groups) if arviz.__version__.startswith("0.") else arviz.from_dict(groups)
+
+
+def _without_points(result: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(result, pd.Series):
+        return type(result)(result.drop(["loo_i", "pareto_k"]))
+    return replace(result, elpd_i=None, pareto_k=None)
+
+
+def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
+    reliable = min(1.0 - 1.0 / np.log10(max(draws, 2)), GOOD_K)
+    bad, doubtful = np.flatnonzero(k > GOOD_K), int((k > reliable).sum())
+    if len(bad):
+        shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
+        plural = "s" if len(bad) > 1 else ""
+        warnings.warn(
+            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (row{plural} {shown}; rows count from 0): the "
+            "leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with heavier "
+            "tails, such as student or negbinomial, often can. For an exact value, refit the model without them and take "
+            "log_lik() of the rows left out.",
+            FitWarning, stacklevel=3,
+        )
+    if doubtful > len(bad):
+        warnings.warn(
+            f"{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run more "
+            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
+            FitWarning, stacklevel=3,
+        )

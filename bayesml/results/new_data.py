@@ -1,0 +1,154 @@
+"""New data for a prediction: only the columns it needs, grouping columns with gaps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.columns import bare_name, evaluate, variables_of
+from bayesml.errors import DataError, FitWarning, did_you_mean
+from bayesml.families import RawResponse
+from bayesml.formula import Addition
+from bayesml.frame import Column, Frame, column_names, match_levels, read_frame
+from bayesml.frame.convert import convert
+from bayesml.frame.types import frozen_array, number_labels
+from bayesml.results.re_formula import Selection
+from bayesml.terms import Group
+
+if TYPE_CHECKING:
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["addition_values", "read_new_data", "response_arrays"]
+
+MISSING_LEVEL = "NA"
+
+
+def read_new_data(
+    fit: Fit, newdata: Any, selection: Selection, additions: Sequence[str], response: bool, may_lack_groups: bool
+) -> Frame:
+    """Read the columns of new data that a prediction needs.
+
+    Args:
+        fit: the fit.
+        newdata: any supported container of columns.
+        selection: the predictors with the group-level terms wanted.
+        additions: names of the response terms needed (``trials``, ``se``, ``weights``).
+        response: whether the response itself is needed.
+        may_lack_groups: whether an absent grouping column stands for an unseen level.
+
+    Raises:
+        DataError: a column is absent, has a missing value or a type that cannot be used.
+    """
+    available = column_names(newdata)
+    ordinary = _ordinary_columns(fit, selection, additions, response)
+    grouping = [name for name in _grouping_columns(selection) if name not in ordinary]
+    absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
+    if absent:
+        raise DataError(_absent_text(absent, grouping, available))
+    frame = _read_complete(newdata, ordinary)
+    return frame.replace_columns(
+        _grouping_column(name, newdata, name in available, frame.n_rows) for name in grouping
+    )
+
+
+def _grouping_columns(selection: Selection) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in selection.groups() for name in group.factors))
+
+
+def _ordinary_columns(
+    fit: Fit, selection: Selection, additions: Sequence[str], response: bool
+) -> tuple[str, ...]:
+    """Return every column needed for another purpose than to tell which group a row belongs to."""
+    needed: list[str] = []
+    for predictor in selection.predictors:
+        for term in predictor.terms:
+            needed += [v for e in term.encodings for v in e.variables] if isinstance(term, Group) else term.variables
+    texts = [fit.parsed.response.expression.text] if response else []
+    texts += [e.text for a in fit.parsed.response.additions if a.name in additions for e in a.arguments]
+    return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))
+
+
+def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequence[str]) -> str:
+    listed = ", ".join(f"`{name}`{did_you_mean(name, available)}" for name in absent)
+    text = f"The new data lack the column{'s' * (len(absent) > 1)} {listed}, which this prediction needs."
+    if any(name in grouping for name in absent):
+        text += (
+            ' Leave group-level effects out with re_formula="NA", or treat every row as an unseen level with '
+            'new_levels="uncertainty" or "gaussian".'
+        )
+    return text
+
+
+def _read_complete(newdata: Any, ordinary: Sequence[str]) -> Frame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        frame = read_frame(newdata, ordinary, missing="drop")
+    if frame.dropped:
+        gaps = [name for name in ordinary if convert(name, newdata[name]).missing.any()]
+        raise DataError(
+            f"The new data have missing values in {', '.join(f'`{name}`' for name in gaps)} "
+            f"({frame.dropped} of {frame.dropped + frame.n_rows} rows). Fill them in, or leave these rows out."
+        )
+    return frame
+
+
+def _grouping_column(name: str, newdata: Any, is_there: bool, n_rows: int) -> Column:
+    """Read a column of which only the levels matter; a missing value is the level ``NA``."""
+    if not is_there:
+        return Column(name, frozen_array(np.zeros(n_rows, dtype=np.int64)), (MISSING_LEVEL,))
+    raw = convert(name, newdata[name])
+    present = raw.values[~raw.missing]
+    if raw.levels is None and raw.missing.any():
+        numbers, codes = np.unique(present, return_inverse=True)
+        levels = number_labels(numbers, raw.is_boolean)
+    elif raw.levels is None:
+        return Column(name, frozen_array(raw.values), None, False, raw.is_boolean)
+    else:
+        used, codes = np.unique(present, return_inverse=True)
+        levels = tuple(raw.levels[int(code)] for code in used)
+    values = np.full(n_rows, len(levels), dtype=np.int64)
+    values[~raw.missing] = codes
+    return Column(name, frozen_array(values), (*levels, MISSING_LEVEL) if raw.missing.any() else levels)
+
+
+def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return what the family needs beside its parameters: ``trials``, ``se``, ``weights``, and ``y`` on request.
+
+    Raises:
+        DataError: a value is impossible for the family.
+    """
+    values = {
+        a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions
+    }
+    if not response:
+        return values
+    matched = match_levels(frame, fit.frame.columns, variables_of(fit.parsed.response.expression.text))
+    encoded = fit.family.encode_response(_raw_response(fit, matched, values))
+    return {**values, **encoded.arrays}
+
+
+def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
+    expression, name = fit.parsed.response.expression, fit.parsed.response.name
+    column = frame.columns.get(bare_name(expression.text) or "")
+    if column is not None:
+        return RawResponse(name, column.values, column.levels, additions, column.is_boolean)
+    return RawResponse(name, evaluate(expression, frame, fit.problem.design.schema.functions), None, additions)
+
+
+def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:
+    """Evaluate one response term on new data.
+
+    Raises:
+        DataError: a value is negative, or a number of trials is not whole.
+    """
+    text = f"{addition.name}({addition.arguments[0].text})"
+    values = np.asarray(evaluate(addition.arguments[0], frame, fit.problem.design.schema.functions), dtype=float)
+    wrong = (values < 0) | ((values != np.floor(values)) if addition.name == "trials" else False)
+    if np.any(wrong):
+        row = int(np.flatnonzero(wrong)[0])
+        kind = "a whole number of at least 0" if addition.name == "trials" else "0 or larger"
+        raise DataError(f"`{text}` is {values[row]:g} in row {row} of the new data (rows count from 0); it is {kind}.")
+    return values

@@ -1,0 +1,156 @@
+"""Group-level effects of levels that the fit has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, final, get_args
+
+import numpy as np
+
+from bayesml import names
+from bayesml.design import Arrays
+from bayesml.errors import DataError, ModelError
+from bayesml.frame import Frame
+from bayesml.terms import Group
+
+__all__ = ["LevelSampler", "NewLevels", "UnseenLevels", "check_policy", "index_unseen"]
+
+NewLevels = Literal["error", "uncertainty", "gaussian", "old"]
+"""What an unseen level gets: ``"error"`` refuses it; ``"uncertainty"``: each draw takes the effects of a randomly
+chosen level of the fit; ``"gaussian"``: each draw takes new effects from the normal distribution with its own standard
+deviations and correlations; ``"old"``: one level of the fit, chosen once, for all draws."""
+
+LISTED = 5
+
+
+@final
+@dataclass(frozen=True)
+class UnseenLevels:
+    """Levels of new data that the fit has not seen, by grouping factor; level k has index ``n_levels + k``."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+    def count(self, group: Group) -> int:
+        """Return how many there are of a grouping factor."""
+        return len(self.labels.get(group.name, ()))
+
+
+def check_policy(policy: str) -> None:
+    """Raise a ModelError unless ``policy`` is one of ``NewLevels``."""
+    if policy not in get_args(NewLevels):
+        choices = ", ".join(f'"{p}"' for p in get_args(NewLevels))
+        raise ModelError(f"`new_levels` is one of {choices}; got {policy!r}.")
+
+
+def index_unseen(
+    groups: Sequence[Group], arrays: Arrays, frame: Frame, policy: NewLevels
+) -> tuple[Arrays, UnseenLevels]:
+    """Number the levels that the fit has not seen, each combination of the grouping columns on its own.
+
+    Raises:
+        DataError: there are some, and ``policy`` is ``"error"``.
+    """
+    indexed: dict[str, dict[str, Mapping[str, np.ndarray]]] = {dpar: dict(terms) for dpar, terms in arrays.items()}
+    labels: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        index = arrays[group.dpar][group.key]["index"]
+        unseen = index < 0
+        if not unseen.any():
+            continue
+        codes, names_of_codes = frame.interaction(group.factors)
+        new, position = np.unique(np.asarray(codes)[unseen], return_inverse=True)
+        labels[group.name] = tuple(names_of_codes[code] for code in new)
+        if policy == "error":
+            raise _refusal(group, labels[group.name])
+        renumbered = np.array(index)
+        renumbered[unseen] = len(group.levels) + position
+        indexed[group.dpar][group.key] = {**arrays[group.dpar][group.key], "index": renumbered}
+    return indexed, UnseenLevels(labels)
+
+
+def _refusal(group: Group, labels: Sequence[str]) -> DataError:
+    shown = ", ".join(f"`{label}`" for label in labels[:LISTED])
+    more = f" and {len(labels) - LISTED} more" if len(labels) > LISTED else ""
+    return DataError(
+        f"The grouping factor `{group.name}` has levels in the new data that the fit has not seen: {shown}{more}. "
+        'Predict them with new_levels="uncertainty" (each draw borrows the effects of a random known level), '
+        '"gaussian" (each draw simulates new effects) or "old" (one known level for all draws), '
+        'or leave group-level effects out with re_formula="NA".'
+    )
+
+
+@final
+@dataclass(frozen=True)
+class LevelSampler:
+    """Draws the effects of unseen levels, one batch of posterior draws after the other.
+
+    A level borrows from the same known level for all its effects, in the predictors of all parameters.
+
+    Attributes:
+        groups: the group-level terms that have unseen levels.
+        unseen: the levels to invent.
+        policy: how.
+        rng: source of randomness; its state moves with every batch.
+        fixed: the known level behind each unseen one, by grouping factor, where ``policy`` is ``"old"``.
+    """
+
+    groups: tuple[Group, ...]
+    unseen: UnseenLevels
+    policy: NewLevels
+    rng: np.random.Generator
+    fixed: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(
+        cls, groups: Sequence[Group], unseen: UnseenLevels, policy: NewLevels, rng: np.random.Generator
+    ) -> LevelSampler:
+        """Build the sampler; with ``"old"`` the known levels are chosen here."""
+        affected = tuple(group for group in groups if unseen.count(group))
+        fixed: dict[str, np.ndarray] = {}
+        if policy == "old":
+            fixed = {g.name: rng.integers(len(g.levels), size=unseen.count(g)) for g in _one_each(affected)}
+        return cls(affected, unseen, policy, rng, fixed)
+
+    def extended(self, values: Mapping[str, np.ndarray], n_draws: int) -> dict[str, np.ndarray]:
+        """Return the effects of known and unseen levels of every affected term, ``(draws, levels + unseen, coefs)``.
+
+        Args:
+            values: a batch of draws of the reported variables.
+            n_draws: draws in the batch.
+        """
+        donors = {} if self.policy == "gaussian" else {g.name: self._donors(g, n_draws) for g in _one_each(self.groups)}
+        extended = {}
+        for group in self.groups:
+            name = names.group_effect_variable(group.name, group.dpar)
+            known = values[name]
+            new = self._simulate(group, values) if self.policy == "gaussian" else np.take_along_axis(
+                known, donors[group.name][:, :, None], axis=1
+            )
+            extended[name] = np.concatenate([known, new], axis=1)
+        return extended
+
+    def _donors(self, group: Group, n_draws: int) -> np.ndarray:
+        shape = (n_draws, self.unseen.count(group))
+        if self.policy == "old":
+            return np.broadcast_to(self.fixed[group.name], shape)
+        return self.rng.integers(len(group.levels), size=shape)
+
+    def _simulate(self, group: Group, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        sd = values[names.group_sd_variable(group.name, group.dpar)]
+        z = self.rng.standard_normal((len(sd), self.unseen.count(group), len(group.coefs)))
+        if any(size > 1 for size in group.blocks):
+            root = _square_root(values[names.correlation_variable(group.name, group.dpar)])
+            z = np.einsum("dij,dnj->dni", root, z)
+        return sd[:, None, :] * z
+
+
+def _one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Return one term for each grouping factor; the levels of a factor are the same in every predictor."""
+    return tuple({g.name: g for g in groups}.values())
+
+
+def _square_root(correlation: np.ndarray) -> np.ndarray:
+    # By eigenvalues: a draw may lie on the edge of the positive definite matrices, where Cholesky fails.
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    return vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))[:, None, :]

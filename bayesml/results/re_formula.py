@@ -1,0 +1,167 @@
+"""Which group-level effects a prediction uses: all, none, or the subset that a formula names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from bayesml.columns import encode
+from bayesml.design import Arrays, PredictorDesign
+from bayesml.errors import FormulaError
+from bayesml.formula import GroupPart, Predictor, parse
+from bayesml.terms import Group
+
+if TYPE_CHECKING:
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["Selection", "select_groups"]
+
+NONE_TEXTS = frozenset({"NA", "~0", "~1", "~-1"})
+
+
+@final
+@dataclass(frozen=True)
+class Selection:
+    """The predictors with the group-level terms that are wanted.
+
+    Attributes:
+        predictors: the encoded predictors, unwanted group-level terms left out.
+        dropped: ``{(dpar, term key): columns}`` of the varying columns that are left out of a term that stays.
+    """
+
+    predictors: tuple[PredictorDesign, ...]
+    dropped: Mapping[tuple[str, str], tuple[int, ...]]
+
+    def only(self, dpars: tuple[str, ...]) -> Selection:
+        """Return the selection with the predictors of ``dpars`` alone."""
+        return replace(self, predictors=tuple(p for p in self.predictors if p.dpar in dpars))
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the group-level terms of all predictors."""
+        return tuple(group for p in self.predictors for group in p.groups())
+
+    def mask(self, arrays: Arrays) -> Arrays:
+        """Return ``arrays`` of the wanted terms, with dropped columns set to zero."""
+        return {p.dpar: {t.key: self._masked(p.dpar, t.key, arrays[p.dpar][t.key]) for t in p.terms}
+                for p in self.predictors}
+
+    def _masked(self, dpar: str, key: str, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        dropped = self.dropped.get((dpar, key))
+        if not dropped:
+            return arrays
+        columns = np.array(arrays["Z"], dtype=float)
+        columns[:, list(dropped)] = 0.0
+        return {**arrays, "Z": columns}
+
+
+def select_groups(fit: Fit, re_formula: Any) -> Selection:
+    """Choose group-level effects.
+
+    Args:
+        fit: the fit.
+        re_formula: ``None`` for all; ``"NA"``, ``"~0"``, ``False`` or a float nan for none; a formula such as
+            ``"~ (1 | g)"`` for those it names, in every predictor that has them.
+
+    Raises:
+        FormulaError: the formula cannot be read, or names an effect that the model does not have.
+    """
+    predictors = fit.problem.design.schema.predictors
+    if re_formula is None:
+        return Selection(predictors, {})
+    if _means_none(re_formula):
+        return Selection(tuple(_without_groups(p) for p in predictors), {})
+    if not isinstance(re_formula, str):
+        raise _error(fit, f"`re_formula` is None, \"NA\" or a formula text; got {re_formula!r}.")
+    wanted = _wanted_effects(fit, re_formula)
+    return _subset(predictors, wanted)
+
+
+def _means_none(re_formula: Any) -> bool:
+    if isinstance(re_formula, str):
+        return "".join(re_formula.split()) in NONE_TEXTS
+    is_nan = isinstance(re_formula, float) and np.isnan(re_formula)
+    return re_formula is False or is_nan or type(re_formula).__name__ == "NAType"
+
+
+def _without_groups(predictor: PredictorDesign) -> PredictorDesign:
+    return replace(predictor, terms=tuple(t for t in predictor.terms if not isinstance(t, Group)))
+
+
+def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
+    """Return the labels of the varying columns that the formula asks for, by grouping factor."""
+    wanted: dict[frozenset[str], set[str]] = {}
+    available = _available_effects(fit)
+    for part in _read(fit, text).groups:
+        factors = frozenset(part.factors)
+        labels = _labels(fit, part)
+        unknown = [label for label in labels if label not in available.get(factors, ())]
+        if factors not in available or unknown:
+            what = f" has no effect {', '.join(f'`{u}`' for u in unknown)} that varies" if factors in available else (
+                " has no group-level effects")
+            raise _error(fit, f"`{part.text}` in `re_formula`: the model{what} over `{':'.join(part.factors)}`.")
+        wanted.setdefault(factors, set()).update(labels)
+    return wanted
+
+
+def _read(fit: Fit, text: str) -> Predictor:
+    stripped = text.strip()
+    if not stripped.startswith("~"):
+        raise _error(fit, f"`re_formula` is a formula without a response, such as \"~ (1 | g)\"; got {text!r}.")
+    predictor = parse(f"{fit.parsed.response.expression.text} {stripped}").predictors[0]
+    if predictor.population.terms or predictor.offsets:
+        raise _error(fit, f"`re_formula` holds group-level terms only; got {text!r}.")
+    return predictor
+
+
+def _labels(fit: Fit, part: GroupPart) -> tuple[str, ...]:
+    unknown = [name for name in part.factors if name not in fit.frame.columns]
+    if unknown:
+        raise _error(fit, f"`{part.text}` in `re_formula`: the model has no grouping factor `{':'.join(part.factors)}`.")
+    try:
+        encoding, _ = encode(part.columns, fit.frame, fit.problem.design.schema.functions)
+    except FormulaError as error:
+        raise _error(fit, f"`{part.text}` in `re_formula`: {error}") from None
+    return encoding.labels
+
+
+def _available_effects(fit: Fit) -> dict[frozenset[str], set[str]]:
+    available: dict[frozenset[str], set[str]] = {}
+    for predictor in fit.problem.design.schema.predictors:
+        for group in predictor.groups():
+            available.setdefault(frozenset(group.factors), set()).update(group.coefs)
+    return available
+
+
+def _subset(predictors: tuple[PredictorDesign, ...], wanted: Mapping[frozenset[str], set[str]]) -> Selection:
+    dropped: dict[tuple[str, str], tuple[int, ...]] = {}
+    kept = []
+    for predictor in predictors:
+        terms = []
+        for term in predictor.terms:
+            out = _dropped_columns(term, wanted) if isinstance(term, Group) else ()
+            if isinstance(term, Group) and len(out) == len(term.coefs):
+                continue
+            terms.append(term)
+            if out:
+                dropped[predictor.dpar, term.key] = out
+        kept.append(replace(predictor, terms=tuple(terms)))
+    return Selection(tuple(kept), dropped)
+
+
+def _dropped_columns(group: Group, wanted: Mapping[frozenset[str], set[str]]) -> tuple[int, ...]:
+    labels = wanted.get(frozenset(group.factors), set())
+    return tuple(i for i, coef in enumerate(group.coefs) if coef not in labels)
+
+
+def _error(fit: Fit, problem: str) -> FormulaError:
+    listed = ", ".join(f"`{text}`" for text in _group_texts(fit))
+    possible = f"The group-level terms of the model are {listed}." if listed else "The model has no group-level terms."
+    return FormulaError(f"{problem} {possible}")
+
+
+def _group_texts(fit: Fit) -> Iterator[str]:
+    for predictor in fit.parsed.predictors:
+        yield from dict.fromkeys(part.text for part in predictor.groups)

@@ -66,7 +66,8 @@ def likelihood(
     """Return the distribution of the response, one per row."""
     parameters = {
         p.name: family.link(p.name).inverse(predictors[p.name]) if p.name in predictors else values.get(p.name, 0.0)
-        for p in family.dpars if p.name != "mu"
+        for p in family.dpars
+        if p.name != "mu"
     }
     return family.linear_distribution(predictors["mu"], parameters, data["response"])
 
@@ -74,14 +75,18 @@ def likelihood(
 def sample_parameter(parameter: ParameterSpec) -> Array:
     """Sample one array of parameters as a single site, or label by label where priors differ in kind."""
     if not parameter.prior_class:
-        return numpyro.sample(parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape)))
+        return numpyro.sample(
+            parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape))
+        )
     if parameter.is_cholesky:
         return numpyro.sample(parameter.name, parameter.priors[0].cholesky(parameter.shape[0]))
     if not parameter.coefs:
         return _sample_scalar(parameter.name, parameter.priors[0])
     if parameter.is_single_site:
         return numpyro.sample(parameter.name, stack(parameter.priors).to_event(1))
-    return numpyro.deterministic(parameter.name, jnp.stack(_sample_each(parameter.name, parameter.coefs, parameter.priors)))
+    return numpyro.deterministic(
+        parameter.name, jnp.stack(_sample_each(parameter.name, parameter.coefs, parameter.priors))
+    )
 
 
 def _sample_each(name: str, coefs: Sequence[str], priors: Sequence[Distribution]) -> list[Array]:

@@ -82,8 +82,7 @@ def single_parameters(design: Design, family: AbstractFamily) -> tuple[Distribut
     """Return the distributional parameters that are one number each."""
     predicted = {p.dpar for p in design.schema.predictors}
     return tuple(
-        p for p in family.dpars
-        if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
+        p for p in family.dpars if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
     )
 
 
@@ -153,5 +152,3 @@ def _start(center: float, scale: float, prior: Distribution) -> tuple[float, flo
     if not prior.is_proper or prior.scale >= scale:
         return center, scale
     return prior.location, max(prior.scale, 1e-12)
-
-

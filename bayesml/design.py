@@ -138,7 +138,9 @@ def _check_additions(parsed: ParsedFormula, family: AbstractFamily) -> None:
             possible = ", ".join(f"`{name}()`" for name in sorted(family.additions))
             raise FormulaError.at(
                 f"The family {family.name} has no response term `{addition.name}()`; it takes {possible}.",
-                parsed.text, addition.start, addition.start + len(addition.name),
+                parsed.text,
+                addition.start,
+                addition.start + len(addition.name),
             )
 
 
@@ -183,4 +185,3 @@ def needed_columns(schema: Schema, dpars: Sequence[str], groups: bool) -> tuple[
     """Return the columns that new data must have to predict the given parameters."""
     terms = [t for p in schema.predictors if p.dpar in dpars for t in p.terms]
     return tuple(dict.fromkeys(v for t in terms if groups or not isinstance(t, Group) for v in t.variables))
-

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 __all__ = ["BayesmlError", "DataError", "FitWarning", "FormulaError", "ModelError", "PriorError", "did_you_mean"]
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from bayesml.columns import formula_variables
 from bayesml.describe import default_priors_of, describe
 from bayesml.design import Design, build_design
 from bayesml.engines import AbstractEngine, Problem, get_engine
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Formula, parse
+from bayesml.formula import Formula, check_names, formula_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.priors import Prior, Style
 from bayesml.results.diagnostics import warn_about
@@ -85,8 +84,15 @@ def fit(
         >>> print(fit)
     """
     engine = _with_options(
-        get_engine(method), draws=draws, warmup=warmup, chains=chains, seed=seed, target_accept=target_accept,
-        max_treedepth=max_treedepth, sample_prior=sample_prior, progress=progress,
+        get_engine(method),
+        draws=draws,
+        warmup=warmup,
+        chains=chains,
+        seed=seed,
+        target_accept=target_accept,
+        max_treedepth=max_treedepth,
+        sample_prior=sample_prior,
+        progress=progress,
     )
     began = time.perf_counter()
     chosen = get_family(family)
@@ -135,11 +141,16 @@ def default_prior(
 
 
 def _prepare(
-    formula: str | Formula, data: Any, family: AbstractFamily, missing: Literal["drop", "error"],
+    formula: str | Formula,
+    data: Any,
+    family: AbstractFamily,
+    missing: Literal["drop", "error"],
     functions: Functions | None,
 ) -> tuple[Frame, Design]:
-    parsed = parse(formula, column_names(data))
-    frame = read_frame(data, formula_variables(parsed), missing=missing)
+    available = column_names(data)
+    parsed = parse(formula, available)
+    check_names(parsed, available)
+    frame = read_frame(data, formula_variables(parsed, available), missing=missing)
     return frame, build_design(parsed, frame, family, functions)
 
 
@@ -149,7 +160,7 @@ def _with_options(engine: AbstractEngine, **options: object) -> AbstractEngine:
     unknown = sorted(set(given) - known)
     if unknown:
         raise ModelError(
-            f"method=\"{engine.method}\" has no option {', '.join(f'`{u}`' for u in unknown)}; it has "
+            f'method="{engine.method}" has no option {", ".join(f"`{u}`" for u in unknown)}; it has '
             f"{', '.join(f'`{k}`' for k in sorted(known)) or 'none'}."
         )
     return replace(engine, **given) if given else engine  # type: ignore[arg-type]

@@ -118,8 +118,9 @@ def brms_alias(name: str) -> str:
 
     A pair of brackets that addresses an element (``r_Subject[308,Days]``) is kept, since brms keeps it too.
     """
-    head, element = re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name).groups() if re.fullmatch(
-        r"r_[^\[\]]+\[.*\]", name) else (name, "")
+    head, element = (
+        re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name).groups() if re.fullmatch(r"r_[^\[\]]+\[.*\]", name) else (name, "")
+    )
     head = head.replace("**", "^")
     head = re.sub(r"[\s()\[\],\"'?`]", "", head)
     return "".join(_REPLACED.get(letter, letter) for letter in head) + element

@@ -28,9 +28,7 @@ class Timing:
     @property
     def total(self) -> float:
         """All of it."""
-        return (
-            self.imports + self.design + self.trace + self.compile + self.warmup + self.sampling + self.reporting
-        )
+        return self.imports + self.design + self.trace + self.compile + self.warmup + self.sampling + self.reporting
 
     def __str__(self) -> str:
         parts = ("imports", "design", "trace", "compile", "warmup", "sampling", "reporting")

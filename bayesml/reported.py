@@ -48,7 +48,8 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     hyper = [v for group in groups for v in _hyperparameters(group)]
     single = [
         ReportedVariable(p.name, "family", (), (), (((), p.name),), p.name)
-        for p in spec.parameters if p.prior_class == p.name
+        for p in spec.parameters
+        if p.prior_class == p.name
     ]
     return (*population, *hyper, *single, *(_effects(group) for group in groups))
 
@@ -78,22 +79,34 @@ def _hyperparameters(group: Group) -> Iterator[ReportedVariable]:
     )
     pairs = tuple(
         ((i, j), names.correlation(group.name, group.coefs[i], group.coefs[j], group.dpar))
-        for block in group.block_slices() for i, j in combinations(range(block.start, block.stop), 2)
+        for block in group.block_slices()
+        for i, j in combinations(range(block.start, block.stop), 2)
     )
     if pairs:
         yield ReportedVariable(
-            names.correlation_variable(group.name, group.dpar), "cor", (dim, f"{dim}_bis"),
-            (group.coefs, group.coefs), pairs, group.dpar, group.name,
+            names.correlation_variable(group.name, group.dpar),
+            "cor",
+            (dim, f"{dim}_bis"),
+            (group.coefs, group.coefs),
+            pairs,
+            group.dpar,
+            group.name,
         )
 
 
 def _effects(group: Group) -> ReportedVariable:
     texts = tuple(
         ((i, j), names.group_effect(group.name, level, coef, group.dpar))
-        for i, level in enumerate(group.levels) for j, coef in enumerate(group.coefs)
+        for i, level in enumerate(group.levels)
+        for j, coef in enumerate(group.coefs)
     )
     dims = (names.dimension(group.name), coefficient_dimension(group))
     return ReportedVariable(
-        names.group_effect_variable(group.name, group.dpar), "r", dims, (group.levels, group.coefs), texts,
-        group.dpar, group.name,
+        names.group_effect_variable(group.name, group.dpar),
+        "r",
+        dims,
+        (group.levels, group.coefs),
+        texts,
+        group.dpar,
+        group.name,
     )

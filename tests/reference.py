@@ -68,7 +68,7 @@ def label(coef: str) -> str:
     parts = []
     for part in coef.replace("(Intercept)", "Intercept").split(":"):
         stem = next((f for f in factors if part.startswith(f) and part != f), None)
-        parts.append(f"{stem}[{part[len(stem):]}]" if stem else part)
+        parts.append(f"{stem}[{part[len(stem) :]}]" if stem else part)
     return ":".join(parts)
 
 

@@ -14,7 +14,9 @@ MODELS = {
     "cbpp": ("incidence | trials(size) ~ period + (1 | herd)", "cbpp", "binomial"),
     "epilepsy": ("count ~ zAge + zBase * Trt + (1 | patient) + (1 | obs)", "epilepsy", "poisson"),
     "sleepstudy_sigma": (
-        bayesml.bf("Reaction ~ Days + (Days | Subject)", sigma="~ Days"), "sleepstudy", "gaussian",
+        bayesml.bf("Reaction ~ Days + (Days | Subject)", sigma="~ Days"),
+        "sleepstudy",
+        "gaussian",
     ),
 }
 
@@ -66,8 +68,13 @@ def test_prior_tables_equal_those_of_brms(name):
     # brms stores correlations under the name of their Cholesky factor (class L, lkj_corr_cholesky).
     theirs = [
         (
-            row["prior"].replace("lkj_corr_cholesky", "lkj"), row["class"].replace("L", "cor"), row["coef"],
-            row["group"], row["dpar"], row["lb"], row["ub"],
+            row["prior"].replace("lkj_corr_cholesky", "lkj"),
+            row["class"].replace("L", "cor"),
+            row["coef"],
+            row["group"],
+            row["dpar"],
+            row["lb"],
+            row["ub"],
         )
         for row in gold(name)["prior"]
     ]

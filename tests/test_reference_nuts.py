@@ -15,7 +15,13 @@ MODELS = [r for r in references() if r.id not in {"sleep_full_ml", "cbpp_agq9"}]
 def fitted(request) -> tuple[Reference, bayesml.Fit]:
     reference = request.param
     fit = bayesml.fit(
-        reference.formula, reference.frame, reference.family, draws=500, warmup=700, seed=5, target_accept=0.95,
+        reference.formula,
+        reference.frame,
+        reference.family,
+        draws=500,
+        warmup=700,
+        seed=5,
+        target_accept=0.95,
         progress=False,
     )
     return reference, fit

@@ -104,12 +104,18 @@ def layout_of(spec: ModelSpec) -> Layout:
 def _sites(parameter: ParameterSpec) -> tuple[Site, ...]:
     if parameter.is_cholesky:
         size = parameter.shape[0] * (parameter.shape[0] - 1) // 2
-        return (Site(parameter.name, parameter.shape, size, parameter.bounds, True, np.zeros(size), np.full(size, 0.5)),)
+        return (
+            Site(parameter.name, parameter.shape, size, parameter.bounds, True, np.zeros(size), np.full(size, 0.5)),
+        )
     if not parameter.prior_class:
         size = int(np.prod(parameter.shape))
         return (Site(parameter.name, parameter.shape, size, parameter.bounds, False, np.zeros(size), np.ones(size)),)
     if parameter.coefs and parameter.is_single_site:
-        return (_bounded_site(parameter.name, parameter.shape, parameter.priors[0].support, parameter.centers, parameter.scales),)
+        return (
+            _bounded_site(
+                parameter.name, parameter.shape, parameter.priors[0].support, parameter.centers, parameter.scales
+            ),
+        )
     names = [f"{parameter.name}[{coef}]" for coef in parameter.coefs] or [parameter.name]
     cells = zip(names, parameter.priors, parameter.centers, parameter.scales, strict=True)
     return tuple(_bounded_site(n, (), d.support, (c,), (s,)) for n, d, c, s in cells if not isinstance(d, Constant))

@@ -60,7 +60,7 @@ def orthogonalise(X: np.ndarray) -> tuple[np.ndarray, FixedEffects]:
         return _careful(scaled, norms)
     if len(R) and np.min(np.diagonal(R)) ** 2 < WELL_CONDITIONED:
         return _careful(scaled, norms)
-    basis = solve_triangular(R, scaled.T, trans="T").T if len(R) else scaled
+    basis = scaled @ np.linalg.inv(R)  # an inverse, not a solve: R is small and its condition below 1e4
     return basis, FixedEffects(R * norms, np.arange(len(R)), np.arange(0))
 
 

@@ -59,9 +59,7 @@ def _transformed(family: AbstractFamily, dpar: str, y: np.ndarray, predicted: bo
     return _link_scale_response(y, link.name, link.forward)
 
 
-def predictor_scale(
-    family: AbstractFamily, dpar: str, y: np.ndarray, offset_mean: float, style: Style
-) -> Scale:
+def predictor_scale(family: AbstractFamily, dpar: str, y: np.ndarray, offset_mean: float, style: Style) -> Scale:
     """Return how large effects are in the predictor of ``dpar``.
 
     Args:

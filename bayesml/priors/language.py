@@ -41,7 +41,9 @@ class Prior:
 
     def __str__(self) -> str:
         where = [f'class_="{self.prior_class}"'] + [
-            f'{key}="{value}"' for key, value in (("coef", self.coef), ("group", self.group), ("dpar", self.dpar)) if value
+            f'{key}="{value}"'
+            for key, value in (("coef", self.coef), ("group", self.group), ("dpar", self.dpar))
+            if value
         ]
         return f'prior("{self.distribution or "flat"}", {", ".join(where)})'
 
@@ -89,9 +91,7 @@ def prior(
             raise PriorError(f"`{name}` of a prior is a number; got {bound!r}.")
     if lb is not None and ub is not None and lb >= ub:
         raise PriorError(f"The lower bound {lb:g} of the prior is not below its upper bound {ub:g}.")
-    return Prior(
-        _as_distribution(distribution), class_, coef, group, "" if dpar == "mu" else dpar, lower=lb, upper=ub
-    )
+    return Prior(_as_distribution(distribution), class_, coef, group, "" if dpar == "mu" else dpar, lower=lb, upper=ub)
 
 
 def _as_distribution(value: str | float | Distribution) -> Distribution:

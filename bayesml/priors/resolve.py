@@ -126,7 +126,10 @@ def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: d
     chosen = [_choose(parameter, coef, rows, user) for coef in parameter.labels]
     if parameter.is_cholesky:
         return replace(parameter, priors=tuple(d for d, _ in chosen))
-    return replace(parameter, priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, chosen, strict=True)))
+    return replace(
+        parameter,
+        priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, chosen, strict=True)),
+    )
 
 
 def _choose(

@@ -127,7 +127,9 @@ class Fit:
         """Return the table that ``print(fit)`` shows; see ``bayesml.results.summary``."""
         return summary.summary(self, prob=prob, robust=robust)
 
-    def fixef(self, summary: bool = True, robust: bool = False, probs: tuple[float, ...] = (0.025, 0.975)) -> pd.DataFrame:
+    def fixef(
+        self, summary: bool = True, robust: bool = False, probs: tuple[float, ...] = (0.025, 0.975)
+    ) -> pd.DataFrame:
         """Return population-level coefficients: estimate, error and quantiles, or their draws."""
         return tables.fixef(self, summary=summary, robust=robust, probs=probs)
 
@@ -166,30 +168,62 @@ class Fit:
     # Predictions -----------------------------------------------------------------------------------------------------
 
     def linpred(
-        self, newdata: Any = None, *, dpar: str | None = None, transform: bool = False, re_formula: Any = None,
-        new_levels: predict.NewLevels = "error", ndraws: int | None = None, seed: int | None = None,
+        self,
+        newdata: Any = None,
+        *,
+        dpar: str | None = None,
+        transform: bool = False,
+        re_formula: Any = None,
+        new_levels: predict.NewLevels = "error",
+        ndraws: int | None = None,
+        seed: int | None = None,
         summary: bool = False,
     ) -> xr.DataArray | pd.DataFrame:
         """Return draws of the linear predictor; ``transform=True`` applies the inverse link."""
         return predict.linpred(
-            self, newdata, dpar=dpar, transform=transform, re_formula=re_formula, new_levels=new_levels,
-            ndraws=ndraws, seed=seed, summary=summary,
+            self,
+            newdata,
+            dpar=dpar,
+            transform=transform,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            ndraws=ndraws,
+            seed=seed,
+            summary=summary,
         )
 
     def epred(
-        self, newdata: Any = None, *, dpar: str | None = None, re_formula: Any = None,
-        new_levels: predict.NewLevels = "error", ndraws: int | None = None, seed: int | None = None,
+        self,
+        newdata: Any = None,
+        *,
+        dpar: str | None = None,
+        re_formula: Any = None,
+        new_levels: predict.NewLevels = "error",
+        ndraws: int | None = None,
+        seed: int | None = None,
         summary: bool = False,
     ) -> xr.DataArray | pd.DataFrame:
         """Return draws of the expected response, or of a distributional parameter."""
         return predict.epred(
-            self, newdata, dpar=dpar, re_formula=re_formula, new_levels=new_levels, ndraws=ndraws, seed=seed,
+            self,
+            newdata,
+            dpar=dpar,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            ndraws=ndraws,
+            seed=seed,
             summary=summary,
         )
 
     def predict(
-        self, newdata: Any = None, *, re_formula: Any = None, new_levels: predict.NewLevels = "error",
-        ndraws: int | None = None, seed: int | None = None, summary: bool = False,
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: predict.NewLevels = "error",
+        ndraws: int | None = None,
+        seed: int | None = None,
+        summary: bool = False,
     ) -> xr.DataArray | pd.DataFrame:
         """Return draws of the response itself, residual variation included."""
         return predict.predict(
@@ -197,25 +231,41 @@ class Fit:
         )
 
     def residuals(
-        self, newdata: Any = None, *, type: Literal["ordinary", "pearson"] = "ordinary",
-        method: Literal["epred", "predict"] = "epred", re_formula: Any = None,
-        new_levels: predict.NewLevels = "error", ndraws: int | None = None, seed: int | None = None,
+        self,
+        newdata: Any = None,
+        *,
+        type: Literal["ordinary", "pearson"] = "ordinary",
+        method: Literal["epred", "predict"] = "epred",
+        re_formula: Any = None,
+        new_levels: predict.NewLevels = "error",
+        ndraws: int | None = None,
+        seed: int | None = None,
         summary: bool = False,
     ) -> xr.DataArray | pd.DataFrame:
         """Return draws of observed minus expected (or minus predicted) response."""
         return predict.residuals(
-            self, newdata, type=type, method=method, re_formula=re_formula, new_levels=new_levels, ndraws=ndraws,
-            seed=seed, summary=summary,
+            self,
+            newdata,
+            type=type,
+            method=method,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            ndraws=ndraws,
+            seed=seed,
+            summary=summary,
         )
 
     def log_lik(
-        self, newdata: Any = None, *, re_formula: Any = None, new_levels: predict.NewLevels = "error",
-        ndraws: int | None = None, seed: int | None = None,
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: predict.NewLevels = "error",
+        ndraws: int | None = None,
+        seed: int | None = None,
     ) -> xr.DataArray:
         """Return the log-likelihood of every row at every draw."""
-        return log_lik.log_lik(
-            self, newdata, re_formula=re_formula, new_levels=new_levels, ndraws=ndraws, seed=seed
-        )
+        return log_lik.log_lik(self, newdata, re_formula=re_formula, new_levels=new_levels, ndraws=ndraws, seed=seed)
 
     def loo(self, pointwise: bool = False) -> Any:
         """Return approximate leave-one-out cross-validation (PSIS-LOO) from ArviZ."""
@@ -244,15 +294,34 @@ class Fit:
         return plots.pp_check(self, ndraws=ndraws, kind=kind, seed=seed)
 
     def conditional_effects(
-        self, effects: str | list[str] | None = None, *, conditions: dict[str, Any] | None = None,
-        int_conditions: dict[str, Any] | None = None, re_formula: Any = "NA", prob: float = 0.95,
-        robust: bool = True, method: Literal["epred", "predict", "linpred"] = "epred", dpar: str | None = None,
-        resolution: int = 100, ndraws: int | None = None, seed: int | None = None,
+        self,
+        effects: str | list[str] | None = None,
+        *,
+        conditions: dict[str, Any] | None = None,
+        int_conditions: dict[str, Any] | None = None,
+        re_formula: Any = "NA",
+        prob: float = 0.95,
+        robust: bool = True,
+        method: Literal["epred", "predict", "linpred"] = "epred",
+        dpar: str | None = None,
+        resolution: int = 100,
+        ndraws: int | None = None,
+        seed: int | None = None,
     ) -> conditional.ConditionalEffects:
         """Return the expected response along each predictor and two-way interaction; ``.plot()`` draws it."""
         return conditional.conditional_effects(
-            self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
-            robust=robust, method=method, dpar=dpar, resolution=resolution, ndraws=ndraws, seed=seed,
+            self,
+            effects,
+            conditions=conditions,
+            int_conditions=int_conditions,
+            re_formula=re_formula,
+            prob=prob,
+            robust=robust,
+            method=method,
+            dpar=dpar,
+            resolution=resolution,
+            ndraws=ndraws,
+            seed=seed,
         )
 
     # Keeping ---------------------------------------------------------------------------------------------------------

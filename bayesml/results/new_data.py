@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from bayesml.columns import bare_name, evaluate, variables_of
+
 from bayesml.errors import DataError, FitWarning, did_you_mean
 from bayesml.families import RawResponse
 from bayesml.formula import Addition

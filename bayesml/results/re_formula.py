@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-
 from bayesml.columns import encode
+
 from bayesml.design import Arrays, PredictorDesign
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupPart, Predictor, parse

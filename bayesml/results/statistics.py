@@ -23,7 +23,7 @@ def center_and_error(draws: np.ndarray, robust: bool = False) -> tuple[np.ndarra
         return center, 1.4826 * np.median(np.abs(draws - center), axis=0)
     error = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)
     # A constant must not show the rounding error of its own mean.
-    return draws.mean(axis=0), np.where(np.ptp(draws, axis=0) == 0, 0.0 * draws[0], error)
+    return draws.mean(axis=0), np.where(np.ptp(draws, axis=0) == 0, 0.0, error)
 
 
 def quantile_names(probs: Sequence[float]) -> list[str]:

@@ -79,16 +79,28 @@ class Group(AbstractTerm):
         """Return sds, one Cholesky factor for each correlated block, and the standard normal variables."""
         typical = tuple(scale.group_spread / spread for spread in self.spreads)
         sd = ParameterSpec(
-            names.group_sd_variable(self.name, self.dpar), "sd", (len(self.coefs),), self.dpar, self.name, self.coefs,
-            (0.0, np.inf), centers=tuple(0.5 * t for t in typical), scales=typical,
+            names.group_sd_variable(self.name, self.dpar),
+            "sd",
+            (len(self.coefs),),
+            self.dpar,
+            self.name,
+            self.coefs,
+            (0.0, np.inf),
+            centers=tuple(0.5 * t for t in typical),
+            scales=typical,
         )
         factors = tuple(
             ParameterSpec(self._cholesky(i), "cor", (size, size), self.dpar, self.name)
-            for i, size in enumerate(self.blocks) if size > 1
+            for i, size in enumerate(self.blocks)
+            if size > 1
         )
         z = ParameterSpec(
-            names.standardised_variable(self.name, self.dpar), "", (len(self.coefs), len(self.levels)), self.dpar,
-            self.name, bounds=unbounded,
+            names.standardised_variable(self.name, self.dpar),
+            "",
+            (len(self.coefs), len(self.levels)),
+            self.dpar,
+            self.name,
+            bounds=unbounded,
         )
         return (sd, *factors, z)
 
@@ -139,7 +151,8 @@ def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, funct
     if not coefs:
         raise FormulaError(f"`{parts[0].text}` has no column left of the bar; write for example `(1 | g)`.")
     blocks = tuple(
-        size for part, e in zip(parts, encodings, strict=True)
+        size
+        for part, e in zip(parts, encodings, strict=True)
         for size in ((len(e.labels),) if part.correlated else (1,) * len(e.labels))
     )
     _, levels = frame.interaction(parts[0].factors)

@@ -70,12 +70,20 @@ class Population(AbstractTerm):
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the Intercept of centred predictors and the slopes."""
         intercept = ParameterSpec(
-            names.intercept_variable(self.dpar), "Intercept", dpar=self.dpar,
-            centers=(scale.location,), scales=(scale.spread,),
+            names.intercept_variable(self.dpar),
+            "Intercept",
+            dpar=self.dpar,
+            centers=(scale.location,),
+            scales=(scale.spread,),
         )
         slopes = ParameterSpec(
-            names.slopes_variable(self.dpar), "b", shape=(len(self.slopes),), dpar=self.dpar, coefs=self.slopes,
-            centers=(0.0,) * len(self.slopes), scales=tuple(scale.spread / s for s in self.spreads),
+            names.slopes_variable(self.dpar),
+            "b",
+            shape=(len(self.slopes),),
+            dpar=self.dpar,
+            coefs=self.slopes,
+            centers=(0.0,) * len(self.slopes),
+            scales=tuple(scale.spread / s for s in self.spreads),
         )
         return ((intercept,) if self.has_intercept else ()) + ((slopes,) if self.slopes else ())
 

@@ -90,8 +90,11 @@ def initial_state(position: Array, density: Callable[[Array], Array], target: fl
     step_init, _, _ = dual_averaging_adaptation(target)
     metric = metric_init(position.shape[0])
     return ChainState(
-        hmc.init(position, density), jnp.asarray(step_size, position.dtype),
-        step_init(jnp.asarray(step_size, position.dtype)), metric, metric.inverse_mass_matrix,
+        hmc.init(position, density),
+        jnp.asarray(step_size, position.dtype),
+        step_init(jnp.asarray(step_size, position.dtype)),
+        metric,
+        metric.inverse_mass_matrix,
     )
 
 
@@ -117,7 +120,9 @@ def make_step(target: float, max_treedepth: int) -> Callable[..., tuple[ChainSta
         metric = metric_final(gathered.metric_adaptation)
         adapted = step_init(step_final(gathered.step_adaptation))
         return gathered._replace(
-            metric_adaptation=metric, inverse_mass=metric.inverse_mass_matrix, step_adaptation=adapted,
+            metric_adaptation=metric,
+            inverse_mass=metric.inverse_mass_matrix,
+            step_adaptation=adapted,
             step_size=jnp.exp(adapted.log_step_size),
         )
 
@@ -131,8 +136,13 @@ def make_step(target: float, max_treedepth: int) -> Callable[..., tuple[ChainSta
         position, info = kernel(key, state.position, density, state.step_size, state.inverse_mass, max_treedepth)
         rate = jnp.where(jnp.isfinite(info.acceptance_rate), info.acceptance_rate, 0.0)
         statistics = Statistics(
-            position.logdensity, info.energy, rate, info.num_integration_steps, info.num_trajectory_expansions,
-            info.is_divergent, state.step_size,
+            position.logdensity,
+            info.energy,
+            rate,
+            info.num_integration_steps,
+            info.num_trajectory_expansions,
+            info.is_divergent,
+            state.step_size,
         )
         moved = state._replace(position=position)
         return jax.lax.switch(stage, (sample, fast, slow, close, freeze), moved, rate), statistics

@@ -33,7 +33,9 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
     sampled = {p.name: _draw(p, rng, n) for p in spec.parameters}
     reported = frozenset(reported_names(spec, problem.design.schema))
     kept = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
-    return {name: np.stack([each[name] for each in kept]).reshape(chains, draws, *kept[0][name].shape) for name in kept[0]}
+    return {
+        name: np.stack([each[name] for each in kept]).reshape(chains, draws, *kept[0][name].shape) for name in kept[0]
+    }
 
 
 def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:

@@ -36,7 +36,9 @@ class ChainProgram:
     advance: Callable[..., tuple[ChainState, Array, Statistics]]
 
 
-def chain_program(density: Callable[[Array, Any], Array], target: float, max_treedepth: int, step_size: float) -> ChainProgram:
+def chain_program(
+    density: Callable[[Array, Any], Array], target: float, max_treedepth: int, step_size: float
+) -> ChainProgram:
     """Build the program for a log density of ``(position, data)``."""
     step = make_step(target, max_treedepth)
     # Jitted here, the density is traced once and not at each of the places where the sampler calls it.

@@ -74,8 +74,11 @@ def _sample(options: NUTS, problem: Problem, seed: int) -> Outcome:
     prior = prior_draws(problem, seed, options.chains, options.draws) if options.sample_prior == "yes" else {}
     share = sum(r.warmup_seconds for r in results) / max(sum(r.seconds for r in results), 1e-12)
     timing = Timing(
-        trace=compiled.trace, compile=compiled.compile, warmup=share * (ended - began),
-        sampling=(1.0 - share) * (ended - began), reporting=time.perf_counter() - ended,
+        trace=compiled.trace,
+        compile=compiled.compile,
+        warmup=share * (ended - began),
+        sampling=(1.0 - share) * (ended - began),
+        reporting=time.perf_counter() - ended,
     )
     return Outcome(Draws(values, statistics, prior), timing, seed, incomplete)
 

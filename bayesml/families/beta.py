@@ -1,0 +1,120 @@
+"""The beta family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+from scipy.special import digamma, gammaln, polygamma
+
+from bayesml import distributions
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
+from bayesml.links import Jet
+from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Beta", "beta"]
+
+PHI = DistributionalParameter(
+    "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
+)
+SMALLEST = 1e-290  # keeps digamma(a) a' finite where mu underflows
+
+
+@final
+@dataclass(frozen=True)
+class Beta(AbstractFamily):
+    """y in (0, 1) with mean mu and variance mu (1 - mu) / (1 + phi): shapes mu phi and (1 - mu) phi."""
+
+    name: ClassVar[str] = "beta"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0), PHI)
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take numbers strictly between 0 and 1 that are not all equal."""
+        y = numbers(response, self.name)
+        cure = "For percentages divide by 100; exact zeros and ones need another family (or a small shift inwards)."
+        require(response, y, (y > 0) & (y < 1), "must lie strictly between 0 and 1", cure)
+        if for_fit:
+            require_variation(response, y)
+        return ResponseData({"y": y})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return the beta distribution with shapes mu phi and (1 - mu) phi."""
+        from bayesml.families.numpyro_forms import BetaShapes
+
+        return BetaShapes(parameters["mu"] * parameters["phi"], (1 - parameters["mu"]) * parameters["phi"])
+
+    def linear_distribution(
+        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> dist.Distribution:
+        """Return the distribution with both shapes exact in their tails."""
+        from bayesml.families.numpyro_forms import BetaShapes
+
+        link, phi = self.link("mu"), parameters["phi"]
+        xp = array_namespace(eta)
+        return BetaShapes(xp.exp(link.log_inverse(eta)) * phi, xp.exp(link.log_complement(eta)) * phi)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw proportions."""
+        a, b = (np.maximum(m * parameters["phi"], SMALLEST) for m in (parameters["mu"], 1 - parameters["mu"]))
+        return rng.beta(a, b)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu (1 - mu) / (1 + phi)."""
+        return parameters["mu"] * (1 - parameters["mu"]) / (1 + parameters["phi"])
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives; those in mu are polygamma functions of the shapes a and b."""
+        y, phi, inner, a, b = self._coordinates(eta, data, auxiliary)
+        log_y, log_rest = np.log(y), np.log1p(-y)
+        value = gammaln(phi) - gammaln(a) - gammaln(b) + (a - 1) * log_y + (b - 1) * log_rest
+        information = phi**2 * (polygamma(1, a) + polygamma(1, b))
+        third = -(phi**3) * (polygamma(2, a) - polygamma(2, b))
+        score = phi * (log_y - log_rest - digamma(a) + digamma(b))
+        return Curvature.through(Jet(value, score, -information, third), information, inner)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return the derivatives in log(phi), where da = a and db = b."""
+        y, phi, inner, a, b = self._coordinates(eta, data, auxiliary)
+        log_y, log_rest = np.log(y), np.log1p(-y)
+        trigamma_a, trigamma_b = polygamma(1, a), polygamma(1, b)
+        value = phi * digamma(phi) - a * digamma(a) - b * digamma(b) + a * log_y + b * log_rest
+        score = phi * (log_y - log_rest - digamma(a) + digamma(b))
+        d1 = score + phi * (b * trigamma_b - a * trigamma_a)
+        fisher = phi**2 * (2 * (trigamma_a + trigamma_b) + a * polygamma(2, a) + b * polygamma(2, b))
+        return {"phi": AuxiliaryDerivatives(value, d1, -fisher, fisher).through(inner)}
+
+    def _coordinates(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> tuple[np.ndarray, float, Jet, np.ndarray, np.ndarray]:
+        link, phi = self.link("mu"), auxiliary["phi"]
+        a, b = (np.maximum(np.exp(log_m) * phi, SMALLEST) for log_m in (link.log_inverse(eta), link.log_complement(eta)))
+        return data["y"], phi, link.jet(eta), a, b
+
+
+def beta(link: str = "logit", link_phi: str = "log") -> Beta:
+    """Return the beta family, for proportions strictly between 0 and 1; in brms ``Beta()``.
+
+    Args:
+        link: link of the mean mu.
+        link_phi: link of the precision phi, where it has a formula; the variance is mu (1 - mu) / (1 + phi).
+    """
+    return Beta.with_links(link, link_phi)

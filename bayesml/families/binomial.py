@@ -1,0 +1,121 @@
+"""The binomial family, and the closed forms that bernoulli shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from bayesml.errors import DataError
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.response import counts, require
+from bayesml.families.scales import PROBABILITY_LINKS, mu
+from bayesml.links import Link
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Binomial", "binomial", "binomial_curvature"]
+
+
+def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
+    """Return the derivatives of y log(mu) + (n - y) log(1 - mu), without the binomial coefficient."""
+    if link.name == "logit":
+        return _logit_curvature(eta, y, trials)
+    success, failure = link.log_jet(eta), link.log_complement_jet(eta)
+    total = success.scaled(y) + failure.scaled(trials - y)
+    return Curvature(total.value, total.d1, total.d2, total.d3, -trials * success.d1 * failure.d1)
+
+
+def _logit_curvature(eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
+    """Return the same for the logit link, on one exponential."""
+    small = np.exp(-np.abs(eta))
+    p = np.where(eta >= 0, 1.0, small) / (1 + small)
+    information = trials * small / (1 + small) ** 2
+    value = y * eta - trials * (np.maximum(eta, 0) + np.log1p(small))
+    return Curvature(value, y - trials * p, -information, information * (2 * p - 1), information)
+
+
+@final
+@dataclass(frozen=True)
+class Binomial(AbstractFamily):
+    """y successes in n ``trials`` of probability mu; the expected response is n mu."""
+
+    name: ClassVar[str] = "binomial"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
+    additions: ClassVar[frozenset[str]] = frozenset({"weights", "trials"})
+    is_discrete: ClassVar[bool] = True
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take whole numbers from 0 to the number of trials."""
+        if "trials" not in response.additions:
+            raise DataError(
+                f"The family binomial needs the number of trials: write `{response.name} | trials(n) ~ ...`, where n is "
+                f'a column or a number, or `cbind({response.name}, failures) ~ ...`. For 0 and 1 use family="bernoulli".'
+            )
+        y = counts(response, self.name)
+        trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), y.shape)
+        whole = (trials >= 0) & (trials == np.round(trials))
+        require(response, trials, whole, "has a number of trials that is not a whole number >= 0", "Correct the trials.")
+        require(
+            response, y, y <= trials, "must not exceed its number of trials",
+            "The response is the number of successes; exchange the two if they are the wrong way round.",
+        )
+        return ResponseData({"y": y, "trials": trials})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return ``Binomial``."""
+        import numpyro.distributions as dist
+
+        return dist.BinomialProbs(parameters["mu"], data["trials"])
+
+    def linear_distribution(
+        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> dist.Distribution:
+        """Return the distribution from log(mu) and log(1 - mu), each exact in its tail."""
+        from bayesml.families.numpyro_forms import LogBinomial
+
+        link = self.link("mu")
+        return LogBinomial(link.log_inverse(eta), link.log_complement(eta), data["trials"])
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the expected count, n mu."""
+        return data["trials"] * parameters["mu"]
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw counts."""
+        probability = np.clip(parameters["mu"], 0.0, 1.0)
+        return rng.binomial(np.asarray(data["trials"]).astype(np.int64), probability).astype(float)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return n mu (1 - mu)."""
+        return data["trials"] * parameters["mu"] * (1 - parameters["mu"])
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives in eta."""
+        y, n = data["y"], data["trials"]
+        c = binomial_curvature(self.link("mu"), eta, y, n)
+        choose = log_factorial(n) - log_factorial(y) - log_factorial(n - y)
+        return Curvature(c.log_density + choose, c.d1, c.d2, c.d3, c.fisher)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return nothing: there is no other parameter."""
+        return {}
+
+
+def binomial(link: str = "logit") -> Binomial:
+    """Return the binomial family, for ``y | trials(n) ~ ...``.
+
+    Args:
+        link: link of the probability mu.
+    """
+    return Binomial.with_links(link)

@@ -1,0 +1,100 @@
+"""The gamma family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from bayesml import distributions
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
+from bayesml.links import Jet
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Gamma", "gamma"]
+
+SHAPE = DistributionalParameter(
+    "shape", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
+)
+
+
+@final
+@dataclass(frozen=True)
+class Gamma(AbstractFamily):
+    """Positive y with mean mu and variance mu^2 / shape (rate shape / mu)."""
+
+    name: ClassVar[str] = "gamma"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take positive numbers that are not all equal."""
+        y = numbers(response, self.name)
+        require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
+        if for_fit:
+            require_variation(response, y)
+        return ResponseData({"y": y})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return ``Gamma`` with rate shape / mu."""
+        import numpyro.distributions as dist
+
+        return dist.Gamma(parameters["shape"], parameters["shape"] / parameters["mu"])
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw gamma numbers."""
+        return rng.gamma(parameters["shape"], parameters["mu"] / parameters["shape"])
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu^2 / shape."""
+        return parameters["mu"] ** 2 / parameters["shape"]
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives; in t = log(mu) the density is -shape (t + y e^-t) + const."""
+        y, k, inner, t, ratio = self._coordinates(eta, data, auxiliary)
+        constant = k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
+        outer = Jet(constant - k * (t + ratio), k * (ratio - 1), -k * ratio, k * ratio)
+        return Curvature.through(outer, np.full(np.shape(eta), float(k)), inner)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return the derivatives in log(shape)."""
+        y, k, inner, t, ratio = self._coordinates(eta, data, auxiliary)
+        value = k * (np.log(k) + 1 - digamma(k) + np.log(y) - t - ratio)
+        derivatives = AuxiliaryDerivatives(value, k * (ratio - 1), -k * ratio, np.full(np.shape(eta), float(k)))
+        return {"shape": derivatives.through(inner)}
+
+    def _coordinates(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> tuple[np.ndarray, float, Jet | None, np.ndarray, np.ndarray]:
+        link = self.link("mu")
+        inner = None if link.name == "log" else link.log_jet(eta)
+        t = eta if inner is None else inner.value
+        return data["y"], auxiliary["shape"], inner, t, data["y"] * np.exp(-t)
+
+
+def gamma(link: str = "log", link_shape: str = "log") -> Gamma:
+    """Return the gamma family, for positive responses; in brms ``Gamma()``.
+
+    Args:
+        link: link of the mean mu. (R's ``Gamma()`` has the inverse link by default; brms and we have log.)
+        link_shape: link of shape, where it has a formula; the variance is mu^2 / shape.
+    """
+    return Gamma.with_links(link, link_shape)

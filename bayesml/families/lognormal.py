@@ -1,0 +1,87 @@
+"""The lognormal family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.gaussian import gaussian_auxiliary, gaussian_curvature
+from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.scales import SIGMA, mu
+from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["LogNormal", "lognormal"]
+
+
+@final
+@dataclass(frozen=True)
+class LogNormal(AbstractFamily):
+    """log y ~ normal(mu, sigma): mu and sigma are on the log scale, the mean of y is exp(mu + sigma^2 / 2)."""
+
+    name: ClassVar[str] = "lognormal"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(("identity", "inverse")), SIGMA)
+    response_on_log_scale: ClassVar[bool] = True
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take positive numbers that are not all equal."""
+        y = numbers(response, self.name)
+        require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
+        if for_fit:
+            require_variation(response, y)
+        return ResponseData({"y": y})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return ``LogNormal``."""
+        import numpyro.distributions as dist
+
+        return dist.LogNormal(parameters["mu"], parameters["sigma"])
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return exp(mu + sigma^2 / 2)."""
+        log_mean = parameters["mu"] + parameters["sigma"] ** 2 / 2
+        return array_namespace(log_mean).exp(log_mean)
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw exp of a normal number."""
+        return np.exp(rng.normal(parameters["mu"], parameters["sigma"]))
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return (exp(sigma^2) - 1) mean^2."""
+        squared = self.mean(parameters, data) ** 2
+        return array_namespace(squared).expm1(parameters["sigma"] ** 2) * squared
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives of the gaussian family for log y."""
+        mean, log_y = self.link("mu").jet(eta), np.log(data["y"])
+        inner = None if self.link("mu").name == "identity" else mean
+        gaussian = gaussian_curvature(log_y, mean.value, auxiliary["sigma"], inner)
+        return replace(gaussian, log_density=gaussian.log_density - log_y)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return the derivatives in log sigma."""
+        inner, sigma = self.link("mu").jet(eta), auxiliary["sigma"]
+        return gaussian_auxiliary(np.log(data["y"]), inner.value, sigma, sigma, inner)
+
+
+def lognormal(link: str = "identity", link_sigma: str = "log") -> LogNormal:
+    """Return the lognormal family: log y ~ normal(mu, sigma).
+
+    Args:
+        link: link of mu, the mean of log y.
+        link_sigma: link of sigma, where it has a formula.
+    """
+    return LogNormal.with_links(link, link_sigma)

@@ -1,0 +1,111 @@
+"""The negative binomial family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+from scipy.special import digamma, expit, gammaln
+
+from bayesml.distributions import inv_gamma, student_t
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.poisson import draw_poisson
+from bayesml.families.response import counts
+from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
+from bayesml.links import Jet
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["NegativeBinomial", "negbinomial"]
+
+SHAPE = DistributionalParameter("shape", SCALE_LINKS, (0.0, inf), inv_gamma(0.4, 0.3), student_t(3, 0, 2.5))
+
+
+@final
+@dataclass(frozen=True)
+class NegativeBinomial(AbstractFamily):
+    """Counts with mean mu and variance mu + mu^2 / shape."""
+
+    name: ClassVar[str] = "negbinomial"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0), SHAPE)
+    is_discrete: ClassVar[bool] = True
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take whole numbers >= 0."""
+        return ResponseData({"y": counts(response, self.name)})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return the negative binomial distribution of mean mu."""
+        from jax import numpy as jnp
+
+        from bayesml.families.numpyro_forms import LogNegativeBinomial
+
+        return LogNegativeBinomial(jnp.log(parameters["mu"]), parameters["shape"])
+
+    def linear_distribution(
+        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> dist.Distribution:
+        """Return the distribution from log(mu)."""
+        from bayesml.families.numpyro_forms import LogNegativeBinomial
+
+        return LogNegativeBinomial(self.link("mu").log_inverse(eta), parameters["shape"])
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw Poisson counts whose means are gamma distributed."""
+        rate, shape = parameters["mu"], parameters["shape"]
+        return draw_poisson(rng, rate * rng.gamma(shape, size=np.broadcast_shapes(np.shape(rate), np.shape(shape))) / shape)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu + mu^2 / shape."""
+        return parameters["mu"] + parameters["mu"] ** 2 / parameters["shape"]
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives; in t = log(mu) - log(shape) the density is y t - (y + shape) log(1 + e^t) + const."""
+        y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
+        information = (y + s) * p * (1 - p)
+        choose = gammaln(y + s) - gammaln(s) - log_factorial(y)
+        outer = Jet(choose + y * t - (y + s) * np.logaddexp(0.0, t), y - (y + s) * p, -information, information * (2 * p - 1))
+        return Curvature.through(outer, s * p, inner)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return the derivatives in log(shape), where dt = -1 and dp = -p (1 - p)."""
+        y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
+        q = 1 - p
+        value = s * (digamma(y + s) - digamma(s) - np.logaddexp(0.0, t)) + (y + s) * p - y
+        derivatives = AuxiliaryDerivatives(
+            value, p * ((y + s) * q - s), p * q * ((y + s) * (q - p) - s), s * p**2
+        )
+        return {"shape": derivatives.through(inner)}
+
+    def _coordinates(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> tuple[np.ndarray, float, Jet | None, np.ndarray, np.ndarray]:
+        link, s = self.link("mu"), auxiliary["shape"]
+        inner = None if link.name == "log" else link.log_jet(eta)
+        t = (eta if inner is None else inner.value) - np.log(s)
+        return data["y"], s, inner, t, expit(t)
+
+
+def negbinomial(link: str = "log", link_shape: str = "log") -> NegativeBinomial:
+    """Return the negative binomial family, for counts that vary more than Poisson counts.
+
+    Args:
+        link: link of the mean mu.
+        link_shape: link of shape, where it has a formula; the variance is mu + mu^2 / shape.
+    """
+    return NegativeBinomial.with_links(link, link_shape)

@@ -1,0 +1,144 @@
+"""NumPyro distributions of count responses in the form that keeps the tails. Imported only when a form is asked for.
+
+Each is parametrised by logarithms of its mean, so that neither the density nor its gradient turns into inf or NaN at
+linear predictors far from 0, and leaves out no constant.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import jax
+import numpyro.distributions as dist
+from jax import lax, random
+from jax import numpy as jnp
+from jax.scipy.special import gammaln
+from numpyro.distributions import constraints
+
+__all__ = ["BetaShapes", "LogBernoulli", "LogBinomial", "LogNegativeBinomial", "LogPoisson"]
+
+Array = Any
+
+
+def _times(weight: Array, log_value: Array) -> Array:
+    """Return weight * log_value, 0 where weight is 0 even if the log is -inf; its gradient likewise."""
+    return jnp.where(weight == 0, 0.0, weight * jnp.where(weight == 0, 0.0, log_value))
+
+
+@final
+class LogBernoulli(dist.Distribution):
+    """One success or none, from log P(success) and log P(failure)."""
+
+    arg_constraints = {}  # noqa: RUF012
+    support = constraints.boolean
+    pytree_data_fields = ("log_success", "log_failure")
+
+    def __init__(self, log_success: Array, log_failure: Array, *, validate_args: Any = None) -> None:
+        """Take the two log probabilities, of equal shape."""
+        self.log_success, self.log_failure = log_success, log_failure
+        dist.Distribution.__init__(self, jnp.shape(log_success), validate_args=validate_args)
+
+    def log_prob(self, value: Array) -> Array:
+        """Return the log of the probability of ``value``."""
+        return jnp.where(value > 0, self.log_success, self.log_failure)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw zeros and ones."""
+        return random.bernoulli(key, jnp.exp(self.log_success), sample_shape + self.batch_shape).astype(int)
+
+
+@final
+class LogBinomial(dist.Distribution):
+    """Successes in ``trials``, from log P(success) and log P(failure)."""
+
+    arg_constraints = {}  # noqa: RUF012
+    support = constraints.nonnegative_integer
+    pytree_data_fields = ("log_success", "log_failure", "trials")
+
+    def __init__(self, log_success: Array, log_failure: Array, trials: Array, *, validate_args: Any = None) -> None:
+        """Take the two log probabilities and the numbers of trials."""
+        self.log_success, self.log_failure, self.trials = log_success, log_failure, trials
+        shape = lax.broadcast_shapes(jnp.shape(log_success), jnp.shape(trials))
+        dist.Distribution.__init__(self, shape, validate_args=validate_args)
+
+    def log_prob(self, value: Array) -> Array:
+        """Return log C(n, y) + y log p + (n - y) log(1 - p)."""
+        failures = self.trials - value
+        choose = gammaln(self.trials + 1.0) - gammaln(value + 1.0) - gammaln(failures + 1.0)
+        return choose + _times(value, self.log_success) + _times(failures, self.log_failure)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw counts."""
+        return random.binomial(key, self.trials, jnp.exp(self.log_success), sample_shape + self.batch_shape)
+
+
+@final
+class LogPoisson(dist.Distribution):
+    """Poisson counts from the log of their mean."""
+
+    arg_constraints = {"log_mean": constraints.real}  # noqa: RUF012
+    support = constraints.nonnegative_integer
+
+    def __init__(self, log_mean: Array, *, validate_args: Any = None) -> None:
+        """Take the log of the mean."""
+        self.log_mean = log_mean
+        dist.Distribution.__init__(self, jnp.shape(log_mean), validate_args=validate_args)
+
+    def log_prob(self, value: Array) -> Array:
+        """Return y log(mu) - mu - log(y!)."""
+        return value * self.log_mean - jnp.exp(self.log_mean) - gammaln(value + 1.0)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw counts."""
+        return random.poisson(key, jnp.exp(self.log_mean), sample_shape + self.batch_shape)
+
+
+@final
+class LogNegativeBinomial(dist.Distribution):
+    """Counts with mean mu and variance mu + mu^2 / shape, from log(mu)."""
+
+    arg_constraints = {"log_mean": constraints.real, "concentration": constraints.positive}  # noqa: RUF012
+    support = constraints.nonnegative_integer
+
+    def __init__(self, log_mean: Array, shape: Array, *, validate_args: Any = None) -> None:
+        """Take the log of the mean and the shape."""
+        self.log_mean, self.concentration = log_mean, shape
+        batch = lax.broadcast_shapes(jnp.shape(log_mean), jnp.shape(shape))
+        dist.Distribution.__init__(self, batch, validate_args=validate_args)
+
+    def log_prob(self, value: Array) -> Array:
+        """Return the log density; see ``NegativeBinomial.curvature`` for the form."""
+        s = self.concentration
+        excess = self.log_mean - jnp.log(s)
+        choose = gammaln(value + s) - gammaln(s) - gammaln(value + 1.0)
+        return choose + value * excess - (value + s) * jax.nn.softplus(excess)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw a Poisson count whose mean is gamma distributed."""
+        shape = sample_shape + self.batch_shape
+        first, second = random.split(key)
+        s = jnp.broadcast_to(self.concentration, shape)
+        return random.poisson(second, jnp.exp(self.log_mean) * random.gamma(first, s) / s, shape)
+
+
+@final
+class BetaShapes(dist.Distribution):
+    """The beta distribution of y in (0, 1), without the detour over two-column Dirichlet arrays."""
+
+    arg_constraints = {"a": constraints.positive, "b": constraints.positive}  # noqa: RUF012
+    support = constraints.unit_interval
+
+    def __init__(self, a: Array, b: Array, *, validate_args: Any = None) -> None:
+        """Take the two shapes."""
+        self.a, self.b = a, b
+        shape = lax.broadcast_shapes(jnp.shape(a), jnp.shape(b))
+        dist.Distribution.__init__(self, shape, validate_args=validate_args)
+
+    def log_prob(self, value: Array) -> Array:
+        """Return (a - 1) log y + (b - 1) log(1 - y) - log B(a, b)."""
+        constant = gammaln(self.a + self.b) - gammaln(self.a) - gammaln(self.b)
+        return constant + (self.a - 1) * jnp.log(value) + (self.b - 1) * jnp.log1p(-value)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draw proportions."""
+        return random.beta(key, self.a, self.b, sample_shape + self.batch_shape)

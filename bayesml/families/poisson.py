@@ -1,0 +1,103 @@
+"""The Poisson family, and how counts are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.response import counts
+from bayesml.families.scales import COUNT_LINKS, mu
+
+if TYPE_CHECKING:
+    import numpyro.distributions as dist
+
+__all__ = ["Poisson", "draw_poisson", "poisson"]
+
+LARGEST_RATE = 1e15  # above, the normal approximation is exact to the last digit of a double
+
+
+def draw_poisson(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
+    """Draw Poisson counts; rates beyond what the generator takes, as wide priors give, are drawn as normal numbers."""
+    rate = np.asarray(rate, dtype=float)
+    drawn = rng.poisson(np.minimum(rate, LARGEST_RATE)).astype(float)
+    if not np.any(rate > LARGEST_RATE):
+        return drawn
+    return np.where(rate > LARGEST_RATE, np.round(rate + np.sqrt(rate) * rng.standard_normal(rate.shape)), drawn)
+
+
+@final
+@dataclass(frozen=True)
+class Poisson(AbstractFamily):
+    """Counts with mean and variance mu."""
+
+    name: ClassVar[str] = "poisson"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
+    is_discrete: ClassVar[bool] = True
+
+    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take whole numbers >= 0."""
+        return ResponseData({"y": counts(response, self.name)})
+
+    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
+        """Return ``Poisson``."""
+        import numpyro.distributions as dist
+
+        return dist.Poisson(parameters["mu"])
+
+    def linear_distribution(
+        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> dist.Distribution:
+        """Return the distribution from log(mu) where that is the linear predictor."""
+        from bayesml.families.numpyro_forms import LogPoisson
+
+        link = self.link("mu")
+        if link.name == "log":
+            return LogPoisson(eta)
+        return self.distribution({"mu": link.inverse(eta)}, data)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw counts."""
+        return draw_poisson(rng, parameters["mu"])
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
+    ) -> Curvature:
+        """Return the derivatives of y log(mu) - mu - log(y!)."""
+        y, link = data["y"], self.link("mu")
+        constant = log_factorial(y)
+        if link.name == "log":
+            mean = np.exp(eta)
+            return Curvature(y * eta - mean - constant, y - mean, -mean, -mean, mean)
+        mean, log_mean = link.jet(eta), link.log_jet(eta)
+        total = log_mean.scaled(y) + mean.scaled(-1.0)
+        return Curvature(total.value - constant, total.d1, total.d2, total.d3, mean.d1 * log_mean.d1)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return nothing: there is no other parameter."""
+        return {}
+
+
+def poisson(link: str = "log") -> Poisson:
+    """Return the Poisson family, for counts.
+
+    Args:
+        link: link of the mean mu.
+    """
+    return Poisson.with_links(link)

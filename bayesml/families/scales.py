@@ -1,0 +1,24 @@
+"""Parameters and links that several families share; link sets as in brms."""
+
+from __future__ import annotations
+
+from math import inf
+
+from bayesml.distributions import gamma, normal
+from bayesml.families.base import DistributionalParameter
+
+__all__ = ["COUNT_LINKS", "NU", "POSITIVE_LINKS", "PROBABILITY_LINKS", "REAL_LINKS", "SCALE_LINKS", "SIGMA", "mu"]
+
+REAL_LINKS = ("identity", "log", "inverse", "softplus", "squareplus", "logit", "probit", "cloglog", "cauchit")
+PROBABILITY_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity", "log")
+COUNT_LINKS = ("log", "identity", "sqrt", "softplus", "squareplus")
+POSITIVE_LINKS = ("log", "identity", "inverse", "softplus", "squareplus")
+SCALE_LINKS = ("log", "identity", "softplus", "squareplus")
+
+SIGMA = DistributionalParameter("sigma", SCALE_LINKS, (0.0, inf))
+NU = DistributionalParameter("nu", ("logm1", "identity"), (1.0, inf), gamma(2, 0.1), normal(2.7, 0.8))
+
+
+def mu(links: tuple[str, ...], lower: float = -inf, upper: float = inf) -> DistributionalParameter:
+    """Return the parameter mu, whose priors are scaled by the data."""
+    return DistributionalParameter("mu", links, (lower, upper))

@@ -1,0 +1,254 @@
+"""``fit.save(path)`` and ``bayesml.load(path)``: one netCDF-4 file of arrays and one JSON text; nothing is pickled.
+
+The groups ``posterior``, ``sample_stats`` and ``prior`` are laid out as in ``fit.idata``, so that other tools can read
+them; ``data`` holds the columns of the fit. Loading encodes these columns again and compares the design with the
+fingerprint that was stored, so that a fit never goes on with data that are encoded differently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.describe import describe
+from bayesml.design import Design, build_design
+from bayesml.engines import Outcome, Problem
+from bayesml.errors import BayesmlError, ModelError
+from bayesml.frame import Frame, frame_from_arrays, frame_to_arrays
+from bayesml.posterior import Draws
+from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.results import encoded
+from bayesml.results.fingerprint import differing_array, fingerprint
+from bayesml.results.to_arviz import draws_dataset, package_version
+from bayesml.terms import Functions
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["load", "save"]
+
+FORMAT = "bayesml fit"
+FORMAT_VERSION = 1
+DOCUMENT = "document"
+MALFORMED = (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, StopIteration)
+
+
+def save(fit: Fit, path: str | os.PathLike[str]) -> None:
+    """Write a fit to one netCDF file.
+
+    The file is written beside its destination and then renamed: a file of that name is replaced whole or not at all.
+    Functions that were given as ``functions=`` are not stored, only their names.
+
+    Args:
+        fit: the fit.
+        path: the file, by custom ``*.nc``; an existing one is replaced.
+
+    Raises:
+        ModelError: the folder does not exist or cannot be written to.
+
+    Example:
+        >>> fit.save("sleep.nc")
+        >>> fit = bayesml.load("sleep.nc")
+    """
+    target = _target(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise ModelError(f"The fit cannot be saved in `{target.parent}`: {error.strerror or error}.") from None
+    try:
+        _write(fit, name)
+        _make_readable(name)
+        os.replace(name, target)
+    except OSError as error:
+        raise ModelError(f"The fit cannot be saved as `{target}`: {error.strerror or error}.") from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise ModelError(f'The path of a file is text or a Path, for example "fit.nc"; got {path!r}.')
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise ModelError(f"`{target}` is a folder; give the name of a file in it, for example `{target / 'fit.nc'}`.")
+    if not target.parent.is_dir():
+        raise ModelError(f"The folder `{target.parent}` does not exist; make it first.")
+    return target
+
+
+def _make_readable(name: str) -> None:
+    """Give the file the permissions that any new file gets; temporary files are for their owner only."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)
+
+
+def _write(fit: Fit, name: str) -> None:
+    import xarray as xr
+
+    arrays, columns = frame_to_arrays(fit.frame)
+    document = json.dumps(_document(fit, columns), ensure_ascii=False, allow_nan=False)
+    attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, "modeling_interface": "bayesml"}
+    xr.Dataset({DOCUMENT: ((), np.array(document, dtype=object))}, attrs=attributes).to_netcdf(
+        name, mode="w", engine="h5netcdf"
+    )
+    record = fit.draws_record
+    groups = {"posterior": draws_dataset(record.values, fit.variables, {})}
+    if record.statistics:
+        groups["sample_stats"] = xr.Dataset({k: (("chain", "draw"), v) for k, v in record.statistics.items()})
+    if record.prior:
+        groups["prior"] = draws_dataset(record.prior, fit.variables, {})
+    groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
+    for group, dataset in groups.items():
+        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf")
+
+
+def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
+    parsed, outcome = fit.parsed, fit.outcome
+    return {
+        "package_version": package_version(),
+        "formula": [parsed.text, *(f"{p.dpar} {p.population.expression.source}" for p in parsed.predictors[1:])],
+        "parsed": encoded.formula_to_json(parsed),
+        "functions": sorted(fit.problem.design.schema.functions),
+        "family": encoded.family_to_json(fit.problem.family),
+        "priors": [encoded.prior_to_json(prior) for prior in fit.priors],
+        "default_priors": fit.default_priors,
+        "engine": encoded.engine_to_json(fit.engine),
+        "seed": outcome.seed,
+        "incomplete": outcome.incomplete,
+        "timing": encoded.timing_to_json(outcome.timing),
+        "data_name": fit.data_name,
+        "data": columns,
+        "fingerprint": fingerprint(fit.problem.design),
+    }
+
+
+def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fit:
+    """Read a fit that ``fit.save(path)`` wrote; every method works as before.
+
+    Nothing in the file is executed: it holds arrays and JSON text.
+
+    Args:
+        path: the file.
+        functions: the functions that the fit was given as ``functions=``, where it was.
+
+    Raises:
+        ModelError: there is no such file; it is not a saved fit, is damaged or is of a later version; a function is
+            missing; or the libraries installed here encode the data differently.
+
+    Example:
+        >>> fit = bayesml.load("sleep.nc")
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ModelError(f'The path of a file is text or a Path, for example "fit.nc"; got {path!r}.')
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise ModelError(f"There is no file `{source}`.")
+    _check_format(source)
+    try:
+        document = json.loads(str(_read(source, None)[DOCUMENT].item()))
+        return _rebuild(source, document, functions)
+    except BayesmlError:
+        raise
+    except MALFORMED as error:
+        raise ModelError(f"The file `{source}` is damaged and cannot be read ({_first_line(error)}).") from error
+
+
+def _check_format(source: Path) -> None:
+    try:
+        attributes = _read(source, None).attrs
+    except MALFORMED:
+        raise ModelError(f"The file `{source}` cannot be read; it is damaged, or not a netCDF-4 file.") from None
+    if attributes.get("format") != FORMAT:
+        raise ModelError(f"The file `{source}` is not a fit saved by bayesml.")
+    if attributes.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"The file `{source}` has format version {attributes.get('format_version')}, and this version of bayesml "
+            f"({package_version()}) reads version {FORMAT_VERSION}. Read it with the version that wrote it, or fit the "
+            "model again."
+        )
+
+
+def _read(source: Path, group: str | None) -> xr.Dataset:
+    import xarray as xr
+
+    with xr.open_dataset(source, group=group, engine="h5netcdf", decode_times=False) as dataset:
+        return dataset.load()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+
+
+def _rebuild(source: Path, document: Mapping[str, Any], functions: Functions | None) -> Fit:
+    from bayesml.results.fit_object import Fit
+
+    given = _functions(source, document["functions"], functions)
+    family = encoded.family_from_json(document["family"])
+    priors = tuple(encoded.prior_from_json(each) for each in document["priors"])
+    frame = _frame(source, document["data"])
+    design = build_design(encoded.formula_from_json(document["parsed"]), frame, family, given)
+    _check_design(source, document, design)
+    problem = Problem(design, family, describe(design, family, priors, document["default_priors"]))
+    draws = _draws(source, reported_variables(problem.description.spec, design.schema))
+    timing = encoded.timing_from_json(document["timing"])
+    outcome = Outcome(draws, timing, document["seed"], document["incomplete"])
+    engine = encoded.engine_from_json(document["engine"])
+    return Fit(problem, frame, engine, outcome, priors, document["default_priors"], document["data_name"])
+
+
+def _functions(source: Path, needed: list[str], given: Functions | None) -> Functions:
+    missing = [name for name in needed if name not in (given or {})]
+    if missing:
+        named = ", ".join(f"`{name}`" for name in missing)
+        example = ", ".join(f'"{name}": {name}' for name in needed)
+        raise ModelError(
+            f"The fit in `{source}` was given functions of its own, which are not stored: {named}. Pass them again, "
+            f"load(path, functions={{{example}}})."
+        )
+    return {name: (given or {})[name] for name in needed}
+
+
+def _frame(source: Path, metadata: Mapping[str, Any]) -> Frame:
+    stored = _read(source, "data")
+    return frame_from_arrays({str(name): stored[name].to_numpy() for name in stored.variables}, metadata)
+
+
+def _check_design(source: Path, document: Mapping[str, Any], design: Design) -> None:
+    differing = differing_array(design, document["fingerprint"])
+    if differing is not None:
+        raise ModelError(
+            f"The data in `{source}` are encoded differently here (`{differing}`), so that the draws would not belong to "
+            f"the model any more. The fit was saved by bayesml {document['package_version']}; load it with the versions "
+            "of the packages, and the functions, that it was made with, or fit the model again."
+        )
+
+
+def _draws(source: Path, variables: tuple[ReportedVariable, ...]) -> Draws:
+    from h5netcdf import File
+
+    with File(source, "r") as file:
+        present = set(file.groups)
+    values = _values(_read(source, "posterior"), variables)
+    statistics = _read(source, "sample_stats") if "sample_stats" in present else {}
+    prior = _values(_read(source, "prior"), variables) if "prior" in present else {}
+    own = {str(name): statistics[name].to_numpy() for name in getattr(statistics, "data_vars", ())}
+    return Draws(values, own, prior)
+
+
+def _values(stored: xr.Dataset, variables: tuple[ReportedVariable, ...]) -> dict[str, np.ndarray]:
+    values = {variable.name: stored[variable.name].to_numpy() for variable in variables}
+    for variable in variables:
+        shape = tuple(len(labels) for labels in variable.coords)
+        if values[variable.name].shape[2:] != shape:
+            raise ValueError(f"`{variable.name}` has the shape {values[variable.name].shape[2:]}, not {shape}")
+    return values

@@ -20,7 +20,7 @@ from bayesml.namespace import array_namespace
 __all__ = ["LINKS", "Jet", "Link", "get_link", "special_functions"]
 
 Array = Any
-LOG_LARGEST = 700.0  # exp of more overflows double precision
+SATURATED = 100.0  # from eta = 7 on, the cloglog probability rounds to 1; larger eta would only overflow
 
 
 def special_functions(*arrays: Any) -> Any:
@@ -245,37 +245,32 @@ def _cloglog(mu: Array) -> Array:
 
 def _cloglog_inverse(eta: Array) -> Array:
     xp = array_namespace(eta)
-    return -xp.expm1(-xp.exp(xp.minimum(eta, LOG_LARGEST)))
+    return -xp.expm1(-xp.exp(xp.minimum(eta, SATURATED)))
 
 
 def _cloglog_jet(eta: Array) -> Jet:
     xp = array_namespace(eta)
-    e = xp.exp(xp.minimum(eta, LOG_LARGEST))
-    d1 = xp.exp(xp.minimum(eta, LOG_LARGEST) - e)
-    return Jet(-xp.expm1(-e), d1, d1 * (1 - e), _finite_product(d1, 1 - 3 * e + e**2))
-
-
-def _finite_product(small: Array, large: Array) -> Array:
-    """Return the product, 0 where ``small`` has underflowed to 0 and ``large`` may have overflowed."""
-    xp = array_namespace(small, large)
-    return xp.where(small == 0, 0.0, small * xp.where(small == 0, 0.0, large))
+    eta = xp.minimum(eta, SATURATED)
+    e = xp.exp(eta)
+    d1 = xp.exp(eta - e)
+    return Jet(-xp.expm1(-e), d1, d1 * (1 - e), d1 * (1 - 3 * e + e**2))
 
 
 def _cloglog_log_inverse(eta: Array) -> Array:
     xp = array_namespace(eta)
-    e = xp.exp(xp.clip(eta, -40.0, LOG_LARGEST))
+    e = xp.exp(xp.clip(eta, -40.0, SATURATED))
     return xp.where(eta < -40.0, eta, xp.log(-xp.expm1(-e)))
 
 
 def _cloglog_log_jet(eta: Array) -> Jet:
     xp = array_namespace(eta)
-    e = xp.exp(xp.clip(eta, -40.0, 6.0))
-    g = xp.where(eta > 6.0, xp.exp(eta - xp.exp(xp.minimum(eta, LOG_LARGEST))), e / xp.expm1(e))
-    e = xp.exp(xp.minimum(eta, LOG_LARGEST))
-    # 1 - e - g = -e/2 + ... for small e, where the three terms cancel
+    e = xp.exp(xp.clip(eta, -700.0, SATURATED))
+    below = xp.minimum(e, 500.0)
+    g = xp.where(e > 500.0, 0.0, below / xp.expm1(below))
+    # 1 - e - g = -e/2 - e^2/12 + ... for small e, where the three terms cancel
     rest = xp.where(e < 1e-3, -e / 2 - e**2 / 12, 1 - e - g)
-    d2 = _finite_product(g, rest)
-    return Jet(_cloglog_log_inverse(eta), g, d2, _finite_product(d2, rest) + _finite_product(g, -e) - g * d2)
+    d2 = g * rest
+    return Jet(_cloglog_log_inverse(eta), g, d2, d2 * rest - g * (e + d2))
 
 
 def _cloglog_log_complement_jet(eta: Array) -> Jet:

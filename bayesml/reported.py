@@ -15,6 +15,9 @@ from bayesml.terms import Group, Population
 __all__ = ["ReportedVariable", "reported_names", "reported_variables"]
 
 
+TERM_CLASSES = frozenset({"", "b", "Intercept", "sd", "cor"})
+
+
 @final
 @dataclass(frozen=True)
 class ReportedVariable:
@@ -49,7 +52,7 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     single = [
         ReportedVariable(p.name, "family", (), (), (((), p.name),), p.name)
         for p in spec.parameters
-        if p.prior_class == p.name
+        if p.prior_class not in TERM_CLASSES
     ]
     return (*population, *hyper, *single, *(_effects(group) for group in groups))
 

@@ -57,7 +57,10 @@ def _match(column: Column, frozen: Column) -> Column:
         kinds = ("numbers", "categories")
         message = f"The column `{column.name}` held {kinds[frozen.is_factor]} when the model was fitted and holds "
         raise DataError(f"{message}{kinds[column.is_factor]} in the new data; convert it.")
-    if column.levels is None or frozen.levels is None or column.levels == frozen.levels:
+    if column.levels is None or frozen.levels is None:
+        is_boolean = frozen.is_boolean and bool(np.isin(column.values, (0.0, 1.0)).all())
+        return replace(column, is_boolean=is_boolean)
+    if column.levels == frozen.levels:
         return replace(column, ordered=frozen.ordered)
     codes = recode(column.values, column.levels, frozen.levels)
     if (codes < 0).any():

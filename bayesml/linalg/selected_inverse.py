@@ -201,3 +201,24 @@ def _tail_score(fact: Factorisation, S: np.ndarray, rows: slice, q: int) -> np.n
             explained = np.einsum("mi,mi->", half[:, a::q], half[:, b::q])
             score[a, b] = np.trace(own[a::q, b::q]) - explained - np.vdot(rest[a::q] @ S, rest[b::q])
     return score
+
+
+def sparse_faces(fact: Factorisation, blocks: Adjoint) -> np.ndarray:
+    """Return the columns of the first lead's faces for the sparse tail, ``(q, m, J)``, which `adjoint` leaves out.
+
+    This is dense: levels of the largest factor times the size of the tail.
+    """
+    products, m = fact.products, fact.products.tail_size
+    sparse, lead, lam = products.coupling, products.leads[0], fact.lambdas[products.leads[0].group]
+    image = sparse.right(blocks.corner[:m, :m])
+    face = fact.faces[0]
+    image += np.stack([blocks.corner[:m, m:] @ row[-(products.p + 1) :] for row in face])
+    column = lead.q
+    for later, ancestors in enumerate(lead.ancestors, start=1):
+        width = products.leads[later].q
+        end = blocks.faces[later].shape[1] - products.p - 1
+        above = spread(blocks.faces[later][:, end - m : end], ancestors)
+        image += apply(face[:, column : column + width], above)
+        column += width
+    root = apply(fact.inverses[0], lam.T[:, :, None])
+    return -crossed(root, apply(root, image))

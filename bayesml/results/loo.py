@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.errors import FitWarning, ModelError
+from bayesml.results.convergence import convergence
 from bayesml.results.log_lik import log_lik
+from bayesml.results.select import elements
+from bayesml.results.to_arviz import response_variable, with_log_likelihood
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +57,12 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
         raise ModelError(f"The log-likelihood of {wrong} observations is not finite at some draws; loo() needs it to be.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Estimated shape parameter")
-        result = arviz.loo(_arviz_data(fit, likelihood.values), pointwise=True)
-    _warn_about_k(np.asarray(result.pareto_k), likelihood.obs.values, fit.draws_record.n_chains * fit.draws_record.n_draws)
+        result = arviz.loo(
+            with_log_likelihood(fit, likelihood), pointwise=True, var_name=response_variable(fit),
+            reff=_relative_efficiency(fit),
+        )
+    draws = fit.draws_record.n_chains * fit.draws_record.n_draws
+    _warn_about_k(np.asarray(result.pareto_k), likelihood.obs.values, draws)
     return result if pointwise else _without_points(result)
 
 
@@ -101,16 +108,14 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
         )
 
 
-def _arviz_data(fit: Fit, likelihood: np.ndarray) -> Any:
-    """Return what ``arviz.loo`` needs; ArviZ 0.x takes groups as arguments, 1.x as one nested dict."""
-    import arviz
-
-    values = fit.draws_record.values
-    groups = {
-        "posterior": {v.name: values[v.name] for v in fit.variables if v.kind != "r"},
-        "log_likelihood": {"y": likelihood},
-    }
-    return arviz.from_dict(**groups) if arviz.__version__.startswith("0.") else arviz.from_dict(groups)
+def _relative_efficiency(fit: Fit) -> float:
+    """Return the mean effective sample size of the parameters without group effects over the number of draws."""
+    single = elements(fit.draws_record.values, [v for v in fit.variables if v.kind != "r"]).values
+    spread = single.reshape(-1, single.shape[2]).std(axis=0, ddof=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sizes = (spread / convergence(single).mcse) ** 2
+    usable = sizes[np.isfinite(sizes)]
+    return float(usable.mean() / (single.shape[0] * single.shape[1])) if usable.size else 1.0
 
 
 def _without_points(result: Any) -> Any:

@@ -12,7 +12,7 @@ from bayesml.columns import bare_name, evaluate, variables_of
 from bayesml.errors import DataError, FitWarning, did_you_mean
 from bayesml.families import RawResponse
 from bayesml.formula import Addition
-from bayesml.frame import Column, Frame, column_names, match_levels, read_frame
+from bayesml.frame import Column, Frame, column_names, read_frame, recode
 from bayesml.frame.convert import convert
 from bayesml.frame.types import frozen_array, number_labels
 from bayesml.results.re_formula import Selection
@@ -120,22 +120,25 @@ def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[
     Raises:
         DataError: a value is impossible for the family.
     """
-    values = {
-        a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions
-    }
+    values = {a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions}
     if not response:
         return values
-    matched = match_levels(frame, fit.frame.columns, variables_of(fit.parsed.response.expression.text))
-    encoded = fit.family.encode_response(_raw_response(fit, matched, values))
-    return {**values, **encoded.arrays}
+    return {**values, **fit.family.encode_response(_raw_response(fit, frame, values), for_fit=False).arrays}
 
 
 def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
     expression, name = fit.parsed.response.expression, fit.parsed.response.name
-    column = frame.columns.get(bare_name(expression.text) or "")
-    if column is not None:
-        return RawResponse(name, column.values, column.levels, additions, column.is_boolean)
-    return RawResponse(name, evaluate(expression, frame, fit.problem.design.schema.functions), None, additions)
+    column = bare_name(expression.text)
+    if column is None or column not in frame.columns:
+        values = evaluate(expression, frame, fit.problem.design.schema.functions)
+        return RawResponse(name, values, None, additions, rows=frame.rows)
+    levels = fit.problem.design.response.levels
+    codes, found = frame.factor(column)
+    if levels is not None and set(found) <= set(levels):
+        # Two categories or two numbers: which of them is 1 was decided by the fit.
+        return RawResponse(name, recode(codes, found, levels), levels, additions, rows=frame.rows)
+    read = frame.column(column)
+    return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows)
 
 
 def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:

@@ -23,6 +23,7 @@ from bayesml.results.prepare import (
     natural_parameters,
     prepare_rows,
 )
+from bayesml.results.statistics import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["NewLevels", "epred", "linpred", "predict", "residuals", "summarise"]
+__all__ = ["NewLevels", "epred", "linpred", "predict", "residuals"]
 
 
 def linpred(
@@ -225,16 +226,6 @@ def residuals(
     return _finish(result, choice, rows, "residuals", summary)
 
 
-def summarise(values: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """Return mean, standard deviation and 95% interval over draws ``(draws, rows)`` of each row."""
-    import pandas as pd
-
-    lower, upper = np.quantile(values, [0.025, 0.975], axis=0)
-    error = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
-    columns = {"Estimate": values.mean(axis=0), "Est.Error": error, "Q2.5": lower, "Q97.5": upper}
-    return pd.DataFrame(columns, index=pd.Index(labels, name="obs"))
-
-
 def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
     shape = (batch.where.stop - batch.where.start, rows.count)
     natural = natural_parameters(fit.family, batch)
@@ -249,7 +240,11 @@ def _empty(choice: DrawChoice, rows: Rows, dtype: Any = np.float64) -> np.ndarra
 def _finish(
     values: np.ndarray, choice: DrawChoice, rows: Rows, name: str, summary: bool
 ) -> xr.DataArray | pd.DataFrame:
-    return summarise(values, rows.labels) if summary else choice.label(values, rows.labels, name)
+    if not summary:
+        return choice.label(values, rows.labels, name)
+    import pandas as pd
+
+    return summarise(values, pd.Index(rows.labels, name="obs"))
 
 
 def _known_parameter(fit: Fit, dpar: str) -> str:

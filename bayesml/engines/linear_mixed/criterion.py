@@ -82,11 +82,14 @@ class ProfiledCriterion(AbstractObjective):
         problem: the model.
         reml: REML criterion instead of the ML deviance.
         sigma: the residual standard deviation where it is known.
+        penalty: added to the criterion; only with a known sigma (else `JointCriterion`). Takes theta in the user's
+            coordinates.
     """
 
     problem: LinearMixedProblem
     reml: bool
     sigma: float | None = None
+    penalty: Penalty | None = None
 
     @property
     def degrees(self) -> int:
@@ -101,11 +104,16 @@ class ProfiledCriterion(AbstractObjective):
             return None
         sigma = float(np.sqrt(fact.residual_sum / self.degrees)) if self.sigma is None else self.sigma
         value = deviance(fact, sigma, self.reml)
+        if self.penalty is not None:
+            value += self.penalty(x / self.problem.row_scales, sigma)[0]
         return Point(x, value, fact, sigma) if np.isfinite(value) else None
 
     def gradient(self, point: Point) -> np.ndarray:
         """Return the gradient with respect to theta."""
-        return self.problem.layout.gather(self.adjoint(point).slopes)
+        gradient = self.problem.layout.gather(self.adjoint(point).slopes)
+        if self.penalty is not None:
+            gradient += self.penalty(point.x / self.problem.row_scales, point.sigma)[1] / self.problem.row_scales
+        return gradient
 
     def adjoint(self, point: Point) -> Adjoint:
         """Return the derivatives with respect to Lambda, and so on, at an evaluated point."""

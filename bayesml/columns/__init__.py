@@ -1,0 +1,14 @@
+"""Column expressions to numbers: design matrices that can be replayed on new data, and single vectors.
+
+A column expression is text from a user, not a program: it is read into a small tree of allowed operations and
+interpreted; nothing is handed to Python's ``eval``.
+"""
+
+from __future__ import annotations
+
+from bayesml.columns.encode import Encoding, encode, evaluate, replay
+from bayesml.columns.syntax import bare_name
+from bayesml.formula.names import formula_variables
+from bayesml.formula.names import names_in as variables_of
+
+__all__ = ["Encoding", "bare_name", "encode", "evaluate", "formula_variables", "replay", "variables_of"]

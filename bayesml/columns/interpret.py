@@ -1,0 +1,315 @@
+"""The interpreter of column expressions: a checked syntax tree and a frame in, numbers or a factor out."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+
+from bayesml.columns.contrasts import CONTRASTS, Contrast
+from bayesml.columns.functions import NUMERIC
+from bayesml.columns.syntax import Syntax
+from bayesml.columns.transforms import STATEFUL, Basis
+from bayesml.errors import BayesmlError, DataError, FormulaError
+from bayesml.formula.names import unknown_name
+from bayesml.frame import Frame
+from bayesml.frame.levels import recode
+from bayesml.frame.types import number_labels
+
+__all__ = ["FactorValue", "interpret"]
+
+_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: np.divide,
+    ast.FloorDiv: np.floor_divide,
+    ast.Mod: np.mod,
+    ast.Pow: np.power,
+}
+_LOGIC: dict[type, Callable[[Any, Any], Any]] = {ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
+_COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: np.equal,
+    ast.NotEq: np.not_equal,
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FactorValue:
+    """A factor as a value.
+
+    Attributes:
+        codes: ``(rows,)`` codes into ``levels``.
+        levels: its labels.
+        contrast: its coding beside an intercept.
+    """
+
+    codes: np.ndarray
+    levels: tuple[str, ...]
+    contrast: Contrast = Contrast()
+
+
+def interpret(
+    syntax: Syntax,
+    frame: Frame,
+    functions: Mapping[str, Callable[..., Any]],
+    states: MutableMapping[str, dict[str, Any]] | None,
+) -> Any:
+    """Return the value of an expression: a number, an array, a ``Basis`` or a ``FactorValue``.
+
+    Args:
+        syntax: the checked expression.
+        frame: the data.
+        functions: the caller's own functions.
+        states: what transforms remember, by call; filled where empty. None refuses transforms that remember.
+
+    Raises:
+        FormulaError: the expression names an unknown column or does not make sense.
+        DataError: a function failed on these data.
+    """
+    text = syntax.expression.text
+    try:
+        with np.errstate(all="ignore"):
+            return _Interpreter(syntax, frame, functions, states).value(syntax.tree)
+    except BayesmlError:
+        raise
+    except RecursionError:
+        raise FormulaError(f"`{text[:60]}` is nested too deeply; compute the column in the data first.") from None
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0][:300]
+        raise DataError(f"`{text}` cannot be computed on these data: {type(error).__name__}: {reason}") from None
+
+
+@final
+class _Interpreter:
+    def __init__(
+        self,
+        syntax: Syntax,
+        frame: Frame,
+        functions: Mapping[str, Callable[..., Any]],
+        states: MutableMapping[str, dict[str, Any]] | None,
+    ) -> None:
+        self.syntax, self.frame, self.functions, self.states = syntax, frame, functions, states
+
+    def value(self, node: ast.AST) -> Any:
+        """Return the value of one node of the tree."""
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name():
+                return self._name(node.id)
+            case ast.List() | ast.Tuple():
+                return [self.value(element) for element in node.elts]
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.BinOp():
+                return self._binary(node)
+            case ast.Compare():
+                return self._compare(node)
+            case ast.Call():
+                return self._call(node)
+        raise FormulaError(f"`{self.syntax.expression.text}` cannot be computed.")
+
+    def _name(self, placeholder: str) -> Any:
+        if placeholder in self.syntax.functions:
+            return Contrast(CONTRASTS[self.syntax.functions[placeholder]])
+        name = self.syntax.columns[placeholder]
+        if name not in self.frame.columns:
+            raise unknown_name(name, self.frame.names, self.syntax.expression)
+        column = self.frame.columns[name]
+        if column.levels is not None:
+            return FactorValue(column.values, column.levels, Contrast("poly" if column.ordered else "treatment"))
+        return column.values.astype(bool) if column.is_boolean else column.values
+
+    def _unary(self, node: ast.UnaryOp) -> Any:
+        operand = self.value(node.operand)
+        if isinstance(node.op, ast.Invert):
+            return np.logical_not(self._truth(operand, "~"))
+        if isinstance(operand, (int, float)) and not isinstance(operand, bool):
+            return -operand if isinstance(node.op, ast.USub) else operand
+        numbers = self._numbers(operand)
+        return -numbers if isinstance(node.op, ast.USub) else numbers
+
+    def _binary(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        logic = _LOGIC.get(type(node.op))
+        if logic is not None:
+            sign = "&" if isinstance(node.op, ast.BitAnd) else "|"
+            return logic(self._truth(left, sign), self._truth(right, sign))
+        return _ARITHMETIC[type(node.op)](self._numbers(left), self._numbers(right))
+
+    def _compare(self, node: ast.Compare) -> Any:
+        values = [self.value(node.left), *(self.value(comparator) for comparator in node.comparators)]
+        result: Any = True
+        for left, sign, right in zip(values, node.ops, values[1:], strict=False):
+            result = np.logical_and(result, self._compare_two(left, sign, right))
+        return result
+
+    def _compare_two(self, left: Any, sign: ast.cmpop, right: Any) -> Any:
+        if isinstance(right, FactorValue) and isinstance(left, str):
+            left, right = right, left
+        if isinstance(left, FactorValue) and isinstance(right, str) and isinstance(sign, (ast.Eq, ast.NotEq)):
+            if right not in left.levels:
+                listed = ", ".join(repr(level) for level in left.levels[:10])
+                raise DataError(f"`{self._text}` compares with {right!r}, which is none of the levels {listed}.")
+            equal = left.codes == left.levels.index(right)
+            return equal if isinstance(sign, ast.Eq) else ~equal
+        return _COMPARISONS[type(sign)](self._numbers(left), self._numbers(right))
+
+    def _call(self, node: ast.Call) -> Any:
+        name = self.syntax.functions[node.func.id]  # type: ignore[attr-defined]
+        arguments = [self.value(argument) for argument in node.args]
+        options = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
+        if name in self.functions:
+            return self._own_function(name, arguments, options)
+        if name in NUMERIC:
+            return self._numeric(name, arguments, options)
+        if name in CONTRASTS:
+            return self._contrast(name, arguments, options)
+        if name == "I":
+            if len(arguments) != 1 or options:
+                raise FormulaError(f"`{self._text}`: `I(...)` takes one expression.")
+            return arguments[0]
+        if name in STATEFUL:
+            return self._stateful(node, name, arguments, options)
+        return self._factor(node, arguments, options)
+
+    @property
+    def _text(self) -> str:
+        return self.syntax.expression.text
+
+    def _own_function(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        handed = [_plain(argument) for argument in arguments]
+        result = self.functions[name](*handed, **{key: _plain(option) for key, option in options.items()})
+        values = np.asarray(result)
+        if values.dtype.kind not in "biuf" or values.ndim > 2:
+            raise DataError(
+                f"The function `{name}` must return numbers, one a row; it returned {type(result).__name__}."
+            )
+        return values if values.dtype.kind == "b" else values.astype(np.float64)
+
+    def _numeric(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        function, counts = NUMERIC[name]
+        if options or len(arguments) not in counts:
+            wanted = " or ".join(map(str, counts))
+            raise FormulaError(f"`{self._text}`: `{name}` takes {wanted} argument{'s' * (counts[-1] > 1)}.")
+        return function(*(self._numbers(argument) for argument in arguments))
+
+    def _contrast(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Contrast:
+        given = [*arguments, *(options[key] for key in ("base", "reference") if key in options)]
+        unknown = set(options) - {"base", "reference"}
+        if unknown or len(given) > 1 or not all(isinstance(base, (str, int, float)) for base in given):
+            raise FormulaError(f"`{self._text}`: `{name}` takes the reference level, {name}('a'), or nothing.")
+        if given and CONTRASTS[name] not in ("treatment", "sas"):
+            raise FormulaError(f"`{self._text}`: `{name}` has no reference level.")
+        base = given[0] if given else None
+        label = number_labels(np.array([float(base)]))[0] if isinstance(base, (int, float)) else base
+        return Contrast(CONTRASTS[name], label)
+
+    def _state(self, node: ast.Call, name: str) -> dict[str, Any]:
+        if self.states is None:
+            message = (
+                f"`{self._text}`: `{name}` remembers the data of the fit, which is possible in predictor terms only"
+            )
+            raise FormulaError(f"{message}; compute the column in the data first.")
+        return self.states.setdefault(f"{self._text} {ast.unparse(node)}", {})
+
+    def _stateful(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        state = self._state(node, name)
+        if not arguments:
+            raise FormulaError(f"`{self._text}`: `{name}` takes a column first.")
+        x = np.broadcast_to(np.asarray(self._numbers(arguments[0])), (self.frame.n_rows,)).astype(np.float64)
+        if not np.isfinite(x).all():
+            row = int(np.flatnonzero(~np.isfinite(x))[0])
+            raise DataError(
+                f"`{self._text}`: the values inside `{name}` are {x[row]} in row {self.frame.rows[row] + 1}."
+            )
+        try:
+            return STATEFUL[name](state, x, *arguments[1:], **options)
+        except TypeError as error:
+            raise FormulaError(f"`{self._text}`: {str(error).replace('transform()', name)}.") from None
+        except BayesmlError as error:
+            raise type(error)(f"`{self._text}`: {error}.") from None
+
+    def _factor(self, node: ast.Call, arguments: list[Any], options: dict[str, Any]) -> FactorValue:
+        if not 1 <= len(arguments) <= 2 or set(options) - {"contr", "contrasts", "levels"}:
+            raise FormulaError(f"`{self._text}`: write C(column, contrast, levels=[...]), for example C(x, contr.sum).")
+        state = self._state(node, "C")
+        factor = self._as_factor(arguments[0], state)
+        levels = options.get("levels")
+        if levels is not None:
+            factor = self._reorder(factor, [_level_label(level) for level in levels])
+        given = [*arguments[1:], *(options[key] for key in ("contr", "contrasts") if key in options)]
+        if not given:
+            return factor
+        contrast = Contrast(CONTRASTS[given[0]]) if given[0] in tuple(CONTRASTS) else given[0]
+        if len(given) > 1 or not isinstance(contrast, Contrast):
+            possible = ", ".join(f"`{name}`" for name in CONTRASTS if name.startswith("contr"))
+            raise FormulaError(f"`{self._text}`: the second argument of C is one of {possible}.")
+        return replace(factor, contrast=contrast)
+
+    def _as_factor(self, value: Any, state: dict[str, Any]) -> FactorValue:
+        if isinstance(value, FactorValue):
+            return value
+        numbers = self._numbers(value)
+        if np.shape(numbers) != (self.frame.n_rows,) or not np.isfinite(numbers).all():
+            raise DataError(f"`{self._text}`: a factor is made of a column of finite numbers or of text.")
+        distinct, codes = np.unique(numbers, return_inverse=True)
+        levels = number_labels(distinct, np.asarray(value).dtype.kind == "b")
+        frozen = state.setdefault("levels", levels)
+        return self._reorder(FactorValue(codes.astype(np.int64), levels), frozen)
+
+    def _reorder(self, factor: FactorValue, levels: Any) -> FactorValue:
+        codes = recode(factor.codes, factor.levels, levels)
+        if len(set(levels)) < len(levels):
+            raise FormulaError(f"`{self._text}`: a level is listed twice.")
+        if (codes < 0).any():
+            unknown = [level for level in factor.levels if level not in levels]
+            shown, known = ", ".join(map(repr, unknown[:10])), ", ".join(map(repr, levels[:10]))
+            raise DataError(f"`{self._text}`: the data have the level {shown}, which is none of {known}.")
+        return replace(factor, codes=codes, levels=tuple(levels))
+
+    def _numbers(self, value: Any) -> Any:
+        if isinstance(value, Basis):
+            return value.matrix
+        if isinstance(value, FactorValue):
+            message = (
+                f"`{self._text}` computes with a column of categories ({', '.join(value.levels[:5])}), which has no "
+            )
+            raise FormulaError(f"{message}numbers; compare it with a level, `I(x == 'a')`, or convert it in the data.")
+        if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+            return np.asarray(value, dtype=np.float64)
+        raise FormulaError(f"`{self._text}` computes with {_describe(value)}, where numbers are needed.")
+
+    def _truth(self, value: Any, sign: str) -> np.ndarray:
+        array = np.asarray(value) if isinstance(value, (bool, np.ndarray, np.generic)) else np.zeros(1)
+        if array.dtype.kind != "b":
+            message = f"`{self._text}`: `{sign}` joins truth values; put comparisons in brackets, (x > 0) & (z > 0)"
+            raise FormulaError(f"{message}. A group term cannot stand inside an expression.")
+        return array
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, FactorValue):
+        return np.asarray(value.levels, dtype=object)[value.codes]
+    if isinstance(value, Basis):
+        return value.matrix.copy()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _level_label(level: Any) -> str:
+    if isinstance(level, (int, float)) and not isinstance(level, bool):
+        return number_labels(np.array([float(level)]))[0]
+    return str(level)
+
+
+def _describe(value: Any) -> str:
+    return f"the text {value!r}" if isinstance(value, str) else "a list" if isinstance(value, list) else repr(value)

@@ -1,0 +1,200 @@
+"""The safe door: an expression becomes a Python syntax tree in which only allowed operations occur."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bayesml.columns.contrasts import CONTRASTS
+from bayesml.columns.functions import NUMERIC
+from bayesml.columns.transforms import STATEFUL
+from bayesml.errors import FormulaError, did_you_mean
+from bayesml.formula.names import is_keyword_argument
+from bayesml.formula.planned import PLANNED_TERMS, not_available
+from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, match_brackets, scan
+from bayesml.formula.types import Expression
+
+__all__ = ["FACTOR_FUNCTIONS", "Syntax", "bare_name", "read_syntax"]
+
+FACTOR_FUNCTIONS = frozenset({"C", "factor"})
+MAX_TOKENS = 300
+
+_OPERATORS = (
+    (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
+    + (ast.UAdd, ast.USub, ast.Invert)
+    + (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+)
+_NODES = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant, ast.List, ast.Tuple)
+_ALLOWED = (*_NODES, *_OPERATORS, ast.Load, ast.keyword)
+_KINDS = {
+    "Subscript": "taking elements with [ ]",
+    "Starred": "a starred argument",
+    "MatMult": "a matrix product",
+    "Is": "`is`",
+    "In": "`in`",
+}
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """An expression that passed the allow-list.
+
+    Attributes:
+        tree: its syntax tree; every name in it is a placeholder.
+        columns: the column each placeholder stands for.
+        functions: the function each placeholder stands for.
+        expression: the text, and where it was written.
+    """
+
+    tree: ast.expr
+    columns: dict[str, str]
+    functions: dict[str, str]
+    expression: Expression
+
+
+def bare_name(text: str) -> str | None:
+    """Return the column that the expression is, or None if it is more than a name."""
+    tokens = scan(text)
+    return tokens[0].name if len(tokens) == 2 and tokens[0].is_name else None
+
+
+def read_syntax(expression: Expression, functions: Collection[str] = ()) -> Syntax:
+    """Read an expression and check every part of it against what is allowed.
+
+    Args:
+        expression: the text and its place in the formula.
+        functions: names of the caller's own functions.
+
+    Raises:
+        FormulaError: the text is no expression, or holds something that a formula may not do.
+    """
+    tokens = scan(expression.text)
+    match_brackets(tokens, expression.text)
+    if len(tokens) > MAX_TOKENS:
+        raise FormulaError(f"`{expression.text[:60]}...` is too long; compute the column in the data first.")
+    columns: dict[str, str] = {}
+    calls: dict[str, str] = {}
+    words = []
+    callers: list[str] = []
+    for index, token in enumerate(tokens[:-1]):
+        words.append(_word(tokens, index, callers, columns, calls, expression, functions))
+        if token.has_text("("):
+            callers.append(tokens[index - 1].text if index and tokens[index - 1].is_name else "")
+        elif token.has_text(")"):
+            callers.pop()
+    tree = _parse(" ".join(words), expression)
+    _check(tree, calls, expression)
+    return Syntax(tree, columns, calls, expression)
+
+
+def _word(
+    tokens: Sequence[Token],
+    index: int,
+    callers: Sequence[str],
+    columns: dict[str, str],
+    calls: dict[str, str],
+    expression: Expression,
+    functions: Collection[str],
+) -> str:
+    """Spell one token in Python; names become placeholders, so that no text of the user is ever a Python name."""
+    token = tokens[index]
+    if token.kind is Kind.NUMBER:
+        return _number(token, expression)
+    if token.kind is Kind.STRING:
+        return repr(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL))
+    if token.kind is Kind.OPERATOR:
+        if token.has_text("||", "%in%", ":", "."):
+            raise fault(f"`{token.text}` cannot be computed with.", expression.text, token.start, token.stop)
+        return "**" if token.text == "^" else token.text
+    if token.kind is Kind.NAME:
+        if is_keyword_argument(tokens, index):
+            return _argument_name(token, expression)
+        if token.text in CONSTANTS:
+            return str(CONSTANTS[token.text])
+        if tokens[index + 1].has_text("("):
+            return _placeholder(_function(token, expression, functions), calls, "f")
+        if callers[-1:] == ["C"] and token.text in CONTRASTS and not tokens[index - 1].has_text("("):
+            return _placeholder(token.text, calls, "f")
+    elif tokens[index + 1].has_text("("):
+        message = f"{token.text} is a column name; it cannot be called."
+        raise fault(message, expression.text, token.start, token.stop)
+    return _placeholder(token.name, columns, "c")
+
+
+def _placeholder(name: str, table: dict[str, str], prefix: str) -> str:
+    known = next((placeholder for placeholder, other in table.items() if other == name), None)
+    placeholder = known or f"{prefix}{len(table)}"
+    table[placeholder] = name
+    return placeholder
+
+
+def _number(token: Token, expression: Expression) -> str:
+    if token.text.isdecimal() and len(token.text) <= 15:
+        return str(int(token.text))
+    value = float(token.text)
+    if not math.isfinite(value):
+        raise fault("The number is too large.", expression.text, token.start, token.stop)
+    return repr(value)
+
+
+def _argument_name(token: Token, expression: Expression) -> str:
+    if not token.text.isidentifier() or keyword.iskeyword(token.text) or "__" in token.text or not token.text.isascii():
+        raise fault(f"`{token.text}` is not the name of an argument.", expression.text, token.start, token.stop)
+    return token.text
+
+
+def _function(token: Token, expression: Expression, functions: Collection[str]) -> str:
+    if token.text in functions:
+        return token.text
+    name = re.sub(r"^(np|numpy)\.", "", token.text)
+    if name in NUMERIC:
+        return name
+    known = {*NUMERIC, *STATEFUL, *CONTRASTS, *FACTOR_FUNCTIONS, "I"}
+    if token.text in known:
+        return token.text
+    if token.text in PLANNED_TERMS:
+        raise not_available(token, expression.text)
+    message = (
+        f"`{token.text}(...)` is not a function that a formula may call{did_you_mean(token.text, known)}. Compute the "
+        f'column in the data first, or hand in your own function: functions={{"{token.text}": f}}.'
+    )
+    raise fault(message, expression.text, token.start, token.stop)
+
+
+def _parse(code: str, expression: Expression) -> ast.expr:
+    try:
+        return ast.parse(code, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        message = (
+            f"`{expression.text}` cannot be read as an expression. Arithmetic, comparisons and `& | ~` on them, and "
+            "calls of functions are possible."
+        )
+        raise fault(message, expression.text, 0, len(expression.text)) from None
+
+
+def _check(tree: ast.expr, calls: dict[str, str], expression: Expression) -> None:
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise _forbidden(_KINDS.get(type(node).__name__, type(node).__name__), expression)
+        if isinstance(node, ast.Call):
+            if not (isinstance(node.func, ast.Name) and node.func.id in calls):
+                raise _forbidden("calling the result of a call", expression)
+            if any(argument.arg is None for argument in node.keywords):
+                raise _forbidden("a starred argument", expression)
+        if isinstance(node, (ast.List, ast.Tuple)) and not all(_is_literal(element) for element in node.elts):
+            raise _forbidden("a list of anything but numbers and texts", expression)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, (ast.USub, ast.UAdd)) and isinstance(node.operand, ast.Constant)
+    return isinstance(node, ast.Constant)
+
+
+def _forbidden(what: str, expression: Expression) -> FormulaError:
+    message = f"`{expression.text}`: {what} is not possible in a formula. Compute the column in the data first."
+    return fault(message, expression.text, 0, len(expression.text))

@@ -1,0 +1,163 @@
+"""The fit: start, minimise, settle on or off the boundary, and write down what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesml.engines.linear_mixed.boundary import canonical, downhill, singular_directions, snap
+from bayesml.engines.linear_mixed.criterion import (
+    AbstractObjective,
+    JointCriterion,
+    Penalty,
+    Point,
+    ProfiledCriterion,
+    deviance,
+)
+from bayesml.engines.linear_mixed.optimise import Minimum, minimise
+from bayesml.engines.linear_mixed.problem import LinearMixedProblem
+from bayesml.engines.linear_mixed.solution import Convergence, LinearMixedFit
+from bayesml.engines.linear_mixed.start import expected_inverse_hessian, starting_point
+from bayesml.errors import ModelError
+
+__all__ = ["finite_difference_hessian", "fit_linear_mixed", "refit"]
+
+TOLERANCE = 1e-5
+CONVERGED = 1e-3
+LARGEST_RESTARTS = 3
+
+
+def fit_linear_mixed(
+    problem: LinearMixedProblem,
+    reml: bool = True,
+    sigma: float | None = None,
+    penalty: Penalty | None = None,
+    start: np.ndarray | None = None,
+    tolerance: float = TOLERANCE,
+) -> LinearMixedFit:
+    """Fit a linear mixed model by REML, maximum likelihood, or penalised likelihood.
+
+    Args:
+        problem: the model, from `prepare`.
+        reml: minimise the REML criterion, else the ML deviance.
+        sigma: the residual standard deviation where it is known.
+        penalty: ``(theta, sigma) -> (value, d/dtheta, d/dsigma)`` added to the criterion, for instance -2 log prior;
+            sigma is then estimated with theta instead of profiled out.
+        start: theta to start from, in the user's coordinates.
+        tolerance: stop when the Newton decrement is below.
+
+    Raises:
+        ModelError: the criterion cannot be computed at the start, or sigma is not positive.
+    """
+    if sigma is not None and not (np.isfinite(sigma) and sigma > 0):
+        raise ModelError(f"sigma is {sigma}; a known residual standard deviation must be positive")
+    criterion = ProfiledCriterion(problem, reml, sigma)
+    first = starting_point(criterion, None if start is None else np.asarray(start, dtype=float) * problem.row_scales)
+    if first is None:
+        raise ModelError("the likelihood cannot be computed in double precision; rescale the columns of the model")
+    if penalty is not None:
+        return _fit_penalised(problem, reml, sigma, penalty, first, tolerance)
+    search = _Search.begin(criterion, first, tolerance)
+    restarts, settled = 0, snap(criterion, search.minimum.point)
+    while restarts < LARGEST_RESTARTS:
+        inside = downhill(criterion, settled)
+        moved = None if inside is None else criterion.evaluate(inside)
+        if moved is None:
+            break
+        search = search.again(criterion, moved, tolerance)
+        restarts, settled = restarts + 1, snap(criterion, search.minimum.point)
+    return _fit(problem, reml, sigma, None, settled, search, restarts)
+
+
+def refit(fit: LinearMixedFit, y: np.ndarray) -> LinearMixedFit:
+    """Fit the same model to another response, starting from the old estimate; only the column of y is formed anew."""
+    theta = np.where(fit.problem.layout.is_diagonal, np.maximum(fit.theta, 0.1 / fit.problem.row_scales), fit.theta)
+    return fit_linear_mixed(fit.problem.with_response(y), fit.reml, fit.fixed_sigma, fit.penalty, theta)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A minimisation and the work done so far."""
+
+    minimum: Minimum
+    evaluations: int
+    gradients: int
+
+    @classmethod
+    def begin(cls, objective: AbstractObjective, first: Point, tolerance: float) -> _Search:
+        problem = objective.problem
+        size = problem.layout.size
+        H = np.eye(len(first.x)) / (4.0 * problem.products.n)
+        H[:size, :size] = expected_inverse_hessian(problem, first.x[:size])
+        minimum = _minimise(objective, first, H, tolerance)
+        return cls(minimum, minimum.evaluations + 1, minimum.gradients + 1)
+
+    def again(self, objective: AbstractObjective, first: Point, tolerance: float) -> _Search:
+        other = _Search.begin(objective, first, tolerance)
+        best = other.minimum if other.minimum.point.value <= self.minimum.point.value else self.minimum
+        return _Search(best, self.evaluations + other.evaluations, self.gradients + other.gradients)
+
+
+def _minimise(objective: AbstractObjective, first: Point, H: np.ndarray, tolerance: float) -> Minimum:
+    """Quasi-Newton; where it stalls before the tolerance, once more from the exact Hessian."""
+    minimum = minimise(objective, first, H, tolerance)
+    if minimum.decrement <= tolerance:
+        return minimum
+    values, vectors = np.linalg.eigh(finite_difference_hessian(objective, minimum.point.x))
+    values = np.maximum(np.abs(values), 1e-8 * max(np.abs(values).max(), 1.0))
+    return minimise(objective, minimum.point, (vectors / values) @ vectors.T, tolerance)
+
+
+def finite_difference_hessian(objective: AbstractObjective, x: np.ndarray, step: float = 1e-4) -> np.ndarray:
+    """Return the Hessian by central differences of the exact gradient, ``2 k`` gradients."""
+    rows = []
+    for k in range(len(x)):
+        move = np.zeros(len(x))
+        move[k] = step * max(1.0, abs(x[k]))
+        sides = [objective.evaluate(x + sign * move) for sign in (1.0, -1.0)]
+        if any(side is None for side in sides):
+            raise ModelError("the curvature of the likelihood cannot be computed at the estimate")
+        up, down = (objective.gradient(side) for side in sides if side is not None)
+        rows.append((up - down) / (2.0 * move[k]))
+    hessian = np.array(rows).reshape(len(x), len(x))
+    return (hessian + hessian.T) / 2.0
+
+
+def _fit_penalised(
+    problem: LinearMixedProblem, reml: bool, sigma: float | None, penalty: Penalty, first: Point, tolerance: float
+) -> LinearMixedFit:
+    if sigma is None:
+        objective: AbstractObjective = JointCriterion(problem, reml, penalty)
+        begin = objective.evaluate(np.append(first.x, np.log(first.sigma)))
+    else:
+        objective = ProfiledCriterion(problem, reml, sigma, penalty)
+        begin = objective.evaluate(first.x)
+    if begin is None:
+        raise ModelError("the penalty is not finite at the start of the search; check the priors")
+    search = _Search.begin(objective, begin, tolerance)
+    size = problem.layout.size
+    rectified = np.append(canonical(problem, search.minimum.point.x[:size]), search.minimum.point.x[size:])
+    settled = objective.evaluate(rectified) or search.minimum.point
+    return _fit(problem, reml, sigma, penalty, settled, search, 0)
+
+
+def _fit(
+    problem: LinearMixedProblem,
+    reml: bool,
+    sigma: float | None,
+    penalty: Penalty | None,
+    point: Point,
+    search: _Search,
+    restarts: int,
+) -> LinearMixedFit:
+    theta = point.x[: problem.layout.size]
+    decrement = search.minimum.decrement
+    convergence = Convergence(
+        search.evaluations, search.gradients, decrement, decrement < CONVERGED, restarts, singular_directions(problem, theta)
+    )
+    criterion = deviance(point.factorisation, point.sigma, reml)
+    user_theta = theta / problem.row_scales
+    return LinearMixedFit(
+        problem, reml, sigma, penalty, point, user_theta, point.sigma, point.value, criterion, convergence
+    )

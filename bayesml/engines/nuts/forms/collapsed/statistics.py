@@ -1,0 +1,229 @@
+"""Sums over the rows, formed once in float64: all that the collapsed density ever sees of the data.
+
+The factors are arranged as in `bayesml.linalg`: a chain of nested factors, the *leaf* first, each of which stays
+block-diagonal when it is eliminated, and a dense *tail* of all other factors, followed by the integrated slopes. The
+leaf is triangularised level by level, ``sqrt(W) Z_j = Q_j R_j``: its level j becomes q rows ``[R_j, Q_j' .]`` and the
+rest of its rows, orthogonal to them, join the sums of the later stages. So the marginal covariance of the q rows,
+``sigma^2 I + R Sigma R'``, is all there is to it, sums of squares are added and never subtracted, and nothing is
+divided by a standard deviation that may be 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, pilot
+from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders, parents
+
+__all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
+
+Array = Any
+NEGLIGIBLE = 1e-10  # a column is dependent within a level if less than this share of its length is left
+
+
+class Arrangement(NamedTuple):
+    """Which factor is eliminated when, and how many levels with rows it has; structure, known before tracing.
+
+    Attributes:
+        chain: indices of the nested factors, the leaf first.
+        tail: indices of the factors in the dense tail.
+        levels: number of levels of every factor, with or without rows.
+        sizes: number of coefficients of every factor for each level.
+    """
+
+    chain: tuple[int, ...]
+    tail: tuple[int, ...]
+    levels: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+class Stage(NamedTuple):
+    """One factor of the chain. For the leaf the q rows left of each level, for others the products with Z'.
+
+    Attributes:
+        own: ``(q, q, J)`` the triangle R of the leaf; ``Z'WZ`` of the others.
+        upper: for each later factor of the chain ``(q, q', J)``.
+        design: ``(q, m + p, J)`` with the columns of the tail and of the slopes.
+        kept: ``(q, k, J)``.
+        response: ``(q, J)``.
+        parents: for each later factor of the chain the level ``(J,)`` of it that holds the level here.
+        levels: ``(J,)`` the factor's own number of each level.
+        multiplicity: ``(J,)`` how many levels a row of the leaf stands for in the log determinant.
+    """
+
+    own: Array
+    upper: tuple[Array, ...]
+    design: Array
+    kept: Array
+    response: Array
+    parents: tuple[Array, ...]
+    levels: Array
+    multiplicity: Array
+
+
+class Center(NamedTuple):
+    """Where the linear coefficients are counted from, and their priors in scaled coordinates b = base + scale * v.
+
+    Attributes:
+        kept: ``(k,)`` pilot values of the kept coefficients.
+        base: ``(p,)`` pilot values of the slopes.
+        scale: ``(p,)`` prior standard deviations; inverse column sizes where flat.
+        precision: ``(p,)`` prior precision of v: 1, or 0 where flat.
+        shift: ``(p,)`` precision times prior mean of v.
+        constant: of the log density.
+        count: power of sigma.
+    """
+
+    kept: Array
+    base: Array
+    scale: Array
+    precision: Array
+    shift: Array
+    constant: Array
+    count: Array
+
+
+class Statistics(NamedTuple):
+    """All sums: the stages of the chain, and products of the columns [tail, slopes, kept, response] beside the leaf."""
+
+    stages: tuple[Stage, ...]
+    corner: Array
+    center: Center
+
+
+def arrange(rows: GaussianRows) -> Arrangement:
+    """Decide the order of elimination."""
+    groups = rows.groups
+    chain = elimination_chain(groups) if groups else ()
+    tail = sorted((i for i in range(len(groups)) if i not in chain), key=lambda i: -groups[i].n_levels * groups[i].q)
+    return Arrangement(chain, tuple(tail), tuple(g.n_levels for g in groups), tuple(g.q for g in groups))
+
+
+def statistics(rows: GaussianRows, arrangement: Arrangement) -> Statistics:
+    """Sum up the rows."""
+    start = pilot(rows)
+    k = rows.kept.shape[1]
+    center = _center(rows, start[:k], start[k:])
+    root = np.sqrt(rows.weights)
+    residual = rows.y - rows.kept @ start[:k] - rows.design @ start[k:]
+    narrow = np.ascontiguousarray(np.column_stack([rows.design * center.scale, rows.kept, residual]).T) * root
+    columns = [np.ascontiguousarray(group.Z.T) * root for group in rows.groups]
+    tail = [TailColumn(rows.groups[i].codes, z, rows.groups[i].n_levels) for i in arrangement.tail for z in columns[i]]
+    if not arrangement.chain:
+        return Statistics((), narrow @ narrow.T, center)
+    stages, explained = _stages(rows, arrangement.chain, columns, (tail, narrow), k)
+    return Statistics(stages, _corner(tail, narrow, explained), center)
+
+
+def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
+    flat = ~np.isfinite(rows.slopes.sd)
+    size = np.sqrt((rows.design**2).mean(axis=0)) if len(rows.design) else np.ones(rows.design.shape[1])
+    scale = np.where(flat, 1.0 / np.where(size > 0, size, 1.0), rows.slopes.sd)
+    shift = np.where(flat, 0.0, (rows.slopes.mean - base) / scale)
+    # a flat prior is 1 for each unit of b = base + scale v, and integrating v leaves (2 pi)^(1/2)
+    constant = rows.constant + np.sum(np.where(flat, np.log(scale) + 0.5 * np.log(2.0 * np.pi), -0.5 * shift**2))
+    return Center(kept, base, scale, np.where(flat, 0.0, 1.0), shift, np.float64(constant), np.float64(rows.count))
+
+
+@final
+@dataclass(frozen=True)
+class TailColumn:
+    """The columns of one coefficient of one factor of the tail: one for each level, ``values`` where ``codes`` says."""
+
+    codes: np.ndarray
+    values: np.ndarray
+    n_levels: int
+
+    def sums(self, column: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+        """Return the products with ``column`` by own level and by ``codes``, ``(n_levels, size)``."""
+        key = self.codes * size + codes
+        return np.bincount(key, self.values * column, minlength=self.n_levels * size).reshape(self.n_levels, size)
+
+
+def _corner(tail: Sequence[TailColumn], narrow: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    """Products of tail and narrow columns, those of the latter already freed of the leaf."""
+    if not tail:
+        return narrow @ narrow.T
+    own = np.block([[_pair(left, right) for right in tail] for left in tail]) - explained
+    none = np.zeros(narrow.shape[1], np.intp)
+    beside = np.concatenate([np.column_stack([t.sums(c, none, 1) for c in narrow]) for t in tail])
+    return np.block([[own, beside], [beside.T, narrow @ narrow.T]])
+
+
+def _pair(left: TailColumn, right: TailColumn) -> np.ndarray:
+    return left.sums(right.values, right.codes, right.n_levels)
+
+
+Wide = tuple[Sequence[TailColumn], np.ndarray]
+
+
+def _stages(
+    rows: GaussianRows, chain: Sequence[int], columns: Sequence[np.ndarray], right: Wide, k: int
+) -> tuple[tuple[Stage, ...], np.ndarray]:
+    """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
+    orders = level_orders(rows.groups, chain)
+    ordered = [orders[i] for i in chain]
+    later = [columns[i].copy() for i in chain[1:]]
+    own, upper, sides = _triangularise(columns[chain[0]], ordered[0].codes, len(ordered[0].levels), later, right)
+    m = sides.shape[1] - len(right[1])
+    flat = sides[:, :m].swapaxes(0, 1).reshape(m, sides.shape[0] * sides.shape[2])
+    stages = [_stage(own, upper, sides, ordered, k)]
+    for place, columns_here in enumerate(later, start=1):
+        codes, size = ordered[place].codes, len(ordered[place].levels)
+        own, *upper = (_products(columns_here, side, codes, size) for side in later[place - 1 :])
+        stages.append(_stage(own, upper, _sides(columns_here, right, codes, size), ordered[place:], k))
+    return tuple(stages), flat @ flat.T
+
+
+def _triangularise(
+    own: np.ndarray, codes: np.ndarray, size: int, later: Sequence[np.ndarray], right: Wide
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Modified Gram-Schmidt within each level: R, Q'later and Q'right; what is orthogonal to Q is left in place."""
+    q, basis = len(own), own.copy()
+    length = np.sqrt(_squares(own, codes, size))
+    triangle, unit = np.zeros((q, q, size)), np.empty_like(own)
+    rest = [np.zeros((q, len(columns), size)) for columns in (*later, right[1])]
+    for a in range(q):
+        norm = np.sqrt(np.bincount(codes, basis[a] ** 2, minlength=size))
+        triangle[a, a] = norm = np.where(norm > NEGLIGIBLE * length[a], norm, 0.0)
+        unit[a] = basis[a] * np.divide(1.0, norm, out=np.zeros(size), where=norm > 0)[codes]
+        triangle[a, a + 1 :] = [_take_out(unit[a], column, codes, size) for column in basis[a + 1 :]] or 0.0
+        for columns, target in zip((*later, right[1]), rest, strict=True):
+            target[a] = [_take_out(unit[a], column, codes, size) for column in columns]
+    tail = [[t.sums(u, codes, size) for t in right[0]] for u in unit]
+    wide = np.stack([np.concatenate([*parts, side]) for parts, side in zip(tail, rest[-1], strict=True)])
+    return triangle, rest[:-1], wide
+
+
+def _squares(columns: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+    return np.array([np.bincount(codes, column**2, minlength=size) for column in columns])
+
+
+def _take_out(unit: np.ndarray, column: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+    """Return the component of ``column`` along ``unit`` in each level, and leave the rest of it in place."""
+    along = np.bincount(codes, unit * column, minlength=size)
+    column -= unit * along[codes]
+    return along
+
+
+def _sides(left: np.ndarray, right: Wide, codes: np.ndarray, size: int) -> np.ndarray:
+    tail = [np.concatenate([t.sums(column, codes, size) for t in right[0]] or [np.zeros((0, size))]) for column in left]
+    return np.concatenate([np.stack(tail), _products(left, right[1], codes, size)], axis=1)
+
+
+def _products(left: np.ndarray, right: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+    """Return sums of products by level, ``(q, c, size)``."""
+    return np.array([[np.bincount(codes, a * b, minlength=size) for b in right] for a in left])
+
+
+def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder], k: int) -> Stage:
+    design, here = sides.shape[1] - k - 1, orders[0]
+    above = tuple(parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
+    return Stage(
+        own, tuple(upper), sides[:, :design], sides[:, design:-1], sides[:, -1], above, here.levels,
+        np.ones(len(here.levels)),
+    )

@@ -1,0 +1,233 @@
+"""Kenward and Roger's (1997) adjusted covariance matrix and degrees of freedom, without matrices over rows.
+
+Notation of Kenward and Roger, and of Halekoh and Hojsgaard (2014): Sigma is a sum of ``gamma_r G_r`` over the variances and
+covariances of all terms and the residual; P, Q, W, Phi as there. All traces are taken through ``B = Z' Sigma^-1 Z``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesml.engines.linear_mixed.solution import LinearMixedFit
+from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
+from bayesml.errors import ModelError
+from bayesml.linalg.dense import Component, components
+
+__all__ = ["KenwardRoger", "kenward_roger"]
+
+LARGEST_COMPONENT = 12_000
+
+
+@dataclass(frozen=True)
+class KenwardRoger:
+    """What the tests of any contrast need.
+
+    Attributes:
+        beta: ``(p,)`` fixed effects.
+        vcov: ``(p, p)`` covariance matrix, adjusted for the estimation of the variance parameters.
+        unadjusted: ``(p, p)`` before the adjustment, Phi.
+        sigma: residual standard deviation.
+        P: ``(m, p, p)`` derivatives of ``Phi^-1``.
+        W: ``(m, m)`` covariance matrix of the variance parameters.
+    """
+
+    beta: np.ndarray
+    vcov: np.ndarray
+    unadjusted: np.ndarray
+    sigma: float
+    P: np.ndarray
+    W: np.ndarray
+
+    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
+        """Test one combination ``(p,)`` of the fixed effects."""
+        L = check_contrast(contrast, len(self.beta))
+        estimate = float((L @ self.beta)[0]) - value
+        error = float(np.sqrt((L @ self.vcov @ L.T)[0, 0]))
+        _, df = self.scale_and_df(L)
+        return TTest(estimate, error, df, estimate / error, t_p_value(estimate / error, df))
+
+    def df(self, L: np.ndarray) -> np.ndarray:
+        """Return the degrees of freedom of each row of ``L`` taken alone."""
+        return np.array([self.scale_and_df(row[None])[1] for row in check_contrast(L, len(self.beta))])
+
+    def f_test(self, L: np.ndarray) -> FTest:
+        """Test all rows of ``L`` ``(rows, p)`` jointly, with the scaled statistic."""
+        L = _full_rank(check_contrast(L, len(self.beta)))
+        q = len(L)
+        scale, df = self.scale_and_df(L)
+        effect = L @ self.beta
+        F = scale * float(effect @ np.linalg.solve(L @ self.vcov @ L.T, effect)) / q
+        return FTest(F, q, df, f_p_value(F, q, df), scale, F * self.sigma**2)
+
+    def scale_and_df(self, L: np.ndarray) -> tuple[float, float]:
+        """Return the scaling of F and its denominator degrees of freedom for ``L`` of full row rank."""
+        q = len(L)
+        theta = L.T @ np.linalg.solve(L @ self.unadjusted @ L.T, L)
+        M = np.einsum("ab,bc,rcd,de->rae", theta, self.unadjusted, self.P, self.unadjusted, optimize=True)
+        traces = np.einsum("raa->r", M)
+        A1 = float(traces @ self.W @ traces)
+        A2 = float(np.einsum("rs,rab,sba->", self.W, M, M, optimize=True))
+        return _moments(A1, A2, q)
+
+
+def _moments(A1: float, A2: float, q: int) -> tuple[float, float]:
+    """Match the mean and the variance of F (Kenward and Roger 1997, section 3)."""
+    if A2 <= 0.0:
+        return 1.0, np.inf
+    B = (A1 + 6.0 * A2) / (2.0 * q)
+    g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
+    divisor = 3 * q + 2 * (1 - g)
+    V0, V1, V2 = 1 + g / divisor * B, 1 - (q - g) / divisor * B, 1 - (q + 2 - g) / divisor * B
+    V0 = 0.0 if abs(V0) < 1e-10 else V0
+    rho = ((1 - A2 / q) / V1) ** 2 * V0 / V2 / q
+    df = 4 + (q + 2) / (q * rho - 1)
+    scale = 1.0 if abs(df - 2) < 1e-2 else df * (1 - A2 / q) / (df - 2)
+    return float(scale), float(df)
+
+
+def _full_rank(L: np.ndarray) -> np.ndarray:
+    _, values, right = np.linalg.svd(L, full_matrices=False)
+    keep = values > 1e-10 * values[0]
+    return L if keep.all() else right[keep]
+
+
+@dataclass
+class _Sums:
+    """Sums over components, in the orthogonal basis of the fixed effects; the residual is the last parameter."""
+
+    X1: np.ndarray  # X' Sigma^-1 X and higher powers
+    X2: np.ndarray
+    X3: np.ndarray
+    P: np.ndarray
+    Q: np.ndarray
+    K: np.ndarray
+
+
+def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
+    """Return what Kenward and Roger's tests need.
+
+    One factor costs the number of levels, a nested chain the sum of squares of its roots' sizes, crossed factors
+    dense matrices of all coefficients.
+
+    Raises:
+        ModelError: the fit is not a REML fit, sigma was known, or crossed factors have too many levels.
+    """
+    if not fit.reml or fit.fixed_sigma is not None:
+        raise ModelError("Kenward-Roger degrees of freedom are defined for REML fits with an estimated residual variance")
+    parameters = _parameters(fit)
+    sums = _sums(fit, parameters)
+    Phi = np.linalg.inv(sums.X1)
+    PPhi = sums.P @ Phi
+    IE2 = sums.K - 2.0 * np.einsum("ab,rsba->rs", Phi, sums.Q) + np.einsum("rab,sba->rs", PPhi, PPhi)
+    W = 2.0 * _inverse(IE2)
+    U = np.einsum("rs,rsab->ab", W, sums.Q) - np.einsum("rs,rab,bc,scd->ad", W, sums.P, Phi, sums.P, optimize=True)
+    adjusted = Phi + Phi @ (U + U.T) @ Phi
+    fixed = fit.problem.products.fixed
+    P = np.einsum("ai,rij,jb->rab", fixed.R.T, sums.P, fixed.R, optimize=True)
+    return KenwardRoger(fit.beta, fixed.covariance(adjusted), fixed.covariance(Phi), fit.sigma, P, W)
+
+
+def _inverse(IE2: np.ndarray) -> np.ndarray:
+    values = np.linalg.eigvalsh(IE2)
+    return np.linalg.pinv(IE2) if np.abs(values).min() <= 1e-10 * np.abs(values).max() else np.linalg.inv(IE2)
+
+
+def _parameters(fit: LinearMixedFit) -> list[tuple[int, int, int]]:
+    """The variances and covariances as (factor, row, column); the residual variance is not among them."""
+    layout = fit.problem.layout
+    return [(int(g), int(r), int(c)) for g, r, c in zip(layout.group, layout.row, layout.column, strict=True)]
+
+
+def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
+    products, p, m = fit.problem.products, fit.rank, len(parameters) + 1
+    variance = fit.sigma**2
+    XX = products.corner[-p - 1 : -1, -p - 1 : -1]
+    sums = _Sums(
+        XX / variance, XX / variance**2, XX / variance**3, np.zeros((m, p, p)), np.zeros((m, m, p, p)), np.zeros((m, m))
+    )
+    coefficients, squares = 0, 0.0
+    lambdas = fit.problem.layout.matrices(fit.point.x[: fit.problem.layout.size])
+    for component in components(products):
+        if component.ZZ.shape[1] > LARGEST_COMPONENT:
+            raise ModelError(
+                f"Kenward-Roger degrees of freedom need dense matrices of all {component.ZZ.shape[1]} crossed group "
+                'effects; use ddf="Satterthwaite", which has no such limit'
+            )
+        coefficients += component.ZZ.shape[0] * component.ZZ.shape[1]
+        squares += _add(sums, component, lambdas, parameters, variance, p)
+    sums.P[-1] = -sums.X2
+    sums.Q[-1, -1] = sums.X3
+    sums.K[-1, -1] = (products.n - coefficients + squares) / variance**2
+    return sums
+
+
+def _add(
+    sums: _Sums, component: Component, lambdas: tuple[np.ndarray, ...], parameters: list, variance: float, p: int
+) -> float:
+    """Add one component to the sums; return ``tr K^-2`` of it."""
+    ZZ, ZX = component.ZZ, component.ZW[:, :, :p]
+    lam = _block_diagonal(component, lambdas)
+    K = lam.T @ ZZ @ lam + np.eye(lam.shape[0])
+    inverse = np.linalg.inv(K)
+    N = lam @ inverse @ lam.T
+    T = np.eye(lam.shape[0]) - N @ ZZ
+    B = ZZ @ T / variance
+    B2 = T.swapaxes(1, 2) @ ZZ @ T / variance**2
+    powers, D = [], np.zeros_like(ZX)
+    for k in (1, 2, 3):
+        D = D - N @ (ZX + ZZ @ D)
+        powers.append(((ZX + ZZ @ D) / variance**k, np.einsum("bsp,bsq->pq", ZX, D) / variance**k))
+    sums.X1, sums.X2, sums.X3 = (X + power[1] for X, power in zip((sums.X1, sums.X2, sums.X3), powers, strict=True))
+    places = component.positions
+    moved = [_apply_unit(places[g][a], places[g][b], powers[0][0]) for g, a, b in parameters]
+    images = [B @ W for W in moved]
+    for r, (g, a, b) in enumerate(parameters):
+        sums.P[r] -= _contract(powers[0][0], moved[r])
+        cross = _contract(powers[1][0], moved[r])
+        sums.Q[-1, r] += cross
+        sums.Q[r, -1] += cross.T
+        trace = (1.0 if a == b else 2.0) * float(B2[:, places[g][a], places[g][b]].sum())
+        sums.K[r, -1] += trace
+        sums.K[-1, r] += trace
+        for s, (h, c, d) in enumerate(parameters):
+            sums.Q[r, s] += _contract(moved[r], images[s])
+            if s <= r:
+                value = _trace(B, places[g], (a, b), places[h], (c, d))
+                sums.K[r, s] += value
+                sums.K[s, r] += value if s != r else 0.0
+    return float(np.einsum("bst,bst->", inverse, inverse))
+
+
+def _contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.tensordot(left, right, axes=([0, 1], [0, 1]))
+
+
+def _block_diagonal(component: Component, lambdas: tuple[np.ndarray, ...]) -> np.ndarray:
+    size = component.ZZ.shape[1]
+    out = np.zeros((size, size))
+    for places, lam in zip(component.positions, lambdas, strict=True):
+        out[places[:, None, :], places[None, :, :]] = lam[:, :, None]
+    return out
+
+
+def _apply_unit(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """``E values`` for the symmetric unit matrix E of one (co)variance."""
+    out = np.zeros_like(values)
+    out[:, rows] += values[:, columns]
+    if rows is not columns and not np.array_equal(rows, columns):
+        out[:, columns] += values[:, rows]
+    return out
+
+
+def _trace(B: np.ndarray, first: np.ndarray, ab: tuple[int, int], second: np.ndarray, cd: tuple[int, int]) -> float:
+    """``tr(E_r B E_s B)``."""
+    orders_r = {ab, ab[::-1]}
+    orders_s = {cd, cd[::-1]}
+    total = 0.0
+    for a, b in orders_r:
+        for c, d in orders_s:
+            left = B[:, first[b][:, None], second[c][None, :]]
+            total += float(np.einsum("bij,bij->", left, B[:, first[a][:, None], second[d][None, :]]))
+    return total

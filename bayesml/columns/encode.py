@@ -112,7 +112,7 @@ def replay(encoding: Encoding, frame: Frame) -> np.ndarray:
     for name in encoding.variables:
         frame.column(name)
     frame = match_levels(frame, encoding.schema, encoding.variables)
-    states = copy.deepcopy(dict(encoding.states))
+    states = {call: copy.deepcopy(dict(state)) for call, state in encoding.states.items()}
     texts = dict.fromkeys(factor for term in encoding.products for product in term for factor, _ in product)
     factors = _evaluate_factors([tuple(texts)], encoding.expression, frame, encoding.functions, states)
     labels, _, matrix = _assemble(encoding.products, factors, frame.n_rows, encoding.has_intercept)

@@ -111,7 +111,9 @@ def _from_series(name: str, series: nw.Series[Any]) -> RawColumn:
 
 def _from_array(name: str, array: np.ndarray) -> RawColumn:
     if isinstance(array, np.ma.MaskedArray):
-        return _from_values(name, np.where(np.ma.getmaskarray(array), None, array.data.astype(object)).tolist())
+        objects = array.data.astype(object)
+        objects[np.ma.getmaskarray(array)] = None
+        return _from_values(name, objects.tolist())
     if array.dtype.kind in "iuf":
         return _numbers(name, array.astype(np.float64), whole=array.dtype.kind != "f")
     if array.dtype.kind in "bUOT":

@@ -58,17 +58,20 @@ class Bounded(dist.Distribution):
         """Return the log density inside the interval."""
         return self.base_dist.log_prob(value) - self.log_mass
 
+    def cdf(self, value: Array) -> Array:
+        """Return P(X <= value) for values inside the interval."""
+        below = self.base_dist.cdf(self.low) if self.has_low else 0.0
+        return (self.base_dist.cdf(value) - below) * jnp.exp(-self.log_mass)
+
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draw by inverting the cdf with bisection in unbounded coordinates."""
-        below = self.base_dist.cdf(self.low) if self.has_low else 0.0
-        above = self.base_dist.cdf(self.high) if self.has_high else 1.0
         shape = sample_shape + self.batch_shape
-        target = below + jax.random.uniform(key, shape) * (above - below)
+        target = jax.random.uniform(key, shape)
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
             left, right = bracket
             middle = (left + right) / 2
-            is_left = self.base_dist.cdf(self._value(middle)) < target
+            is_left = self.cdf(self._value(middle)) < target
             return jnp.where(is_left, middle, left), jnp.where(is_left, right, middle)
 
         start = jnp.full(shape, -FARTHEST), jnp.full(shape, FARTHEST)

@@ -12,7 +12,7 @@ from numpyro.infer.util import log_density as numpyro_log_density
 from bayesml.compile import Data
 from bayesml.engines.layout import Layout
 
-__all__ = ["log_density", "reported_values"]
+__all__ = ["log_density", "reported_at", "reported_values"]
 
 Array = Any
 Model = Callable[[Data, Array | None], None]
@@ -39,8 +39,13 @@ def reported_values(
 
     def values_of(q: Array, data: Data) -> dict[str, Array]:
         values, _ = layout.constrain(data["center"] + data["scale"] * q)
-        substituted = handlers.substitute(handlers.seed(model, rng_seed=0), data=values)
-        trace = handlers.trace(substituted).get_trace(data, data["response"]["y"])
-        return {name: jnp.asarray(site["value"]) for name, site in trace.items() if name in reported}
+        return reported_at(model, values, reported, data)
 
     return values_of
+
+
+def reported_at(model: Model, values: dict[str, Array], reported: frozenset[str], data: Data) -> dict[str, Array]:
+    """Return the named sites of the model where its sampled sites have the given values."""
+    substituted = handlers.substitute(handlers.seed(model, rng_seed=0), data=values)
+    trace = handlers.trace(substituted).get_trace(data, data["response"]["y"])
+    return {name: jnp.asarray(site["value"]) for name, site in trace.items() if name in reported}

@@ -1,6 +1,7 @@
 """Small positive definite matrices, one for each level of a grouping factor, without LAPACK calls.
 
-A matrix is a list of rows whose entries are arrays ``(J,)`` over the levels (scalars for a single matrix): up to
+A matrix is a list of rows whose entries are arrays ``(J,)`` over the levels (scalars for a single matrix); of triangular and
+symmetric ones the lower triangle is kept. Up to
 ``LARGEST_UNROLLED`` rows the Cholesky factor and its solves are written out, so that XLA fuses them into a few loops
 over the levels. A LAPACK call for each level costs nine times as much at two rows.
 """
@@ -39,14 +40,37 @@ def identity_plus_gram(rows: Sequence[Sequence[Array]]) -> Matrix:
     ]
 
 
-def sandwich(own: Array, scale: Array) -> Matrix:
+def sandwich(own: Array, scale: Matrix) -> Matrix:
     """Return the lower triangle of ``I + S' A S`` for symmetric ``own`` ``(q, q, J)`` and lower triangular ``scale``."""
-    q = scale.shape[0]
-    half = [[sum(own[i, k] * scale[k, j] for k in range(j, q)) for j in range(q)] for i in range(q)]
+    q = len(scale)
+    half = [[sum(own[i, k] * scale[k][j] for k in range(j, q)) for j in range(q)] for i in range(q)]
     return [
-        [sum(scale[k, i] * half[k][j] for k in range(i, q)) + (1.0 if i == j else 0.0) for j in range(i + 1)]
+        [sum(scale[k][i] * half[k][j] for k in range(i, q)) + (1.0 if i == j else 0.0) for j in range(i + 1)]
         for i in range(q)
     ]
+
+
+def scaled_root(root: Array, scale: Matrix) -> Matrix:
+    """Return the rows of ``R S`` for upper triangular R ``(q, q, J)`` and lower triangular S."""
+    q = len(scale)
+    return [[sum(root[a, c] * scale[c][b] for c in range(max(a, b), q)) for b in range(q)] for a in range(q)]
+
+
+def scaled_rows(scale: Matrix, block: Array) -> list[Array]:
+    """Return the rows of ``S' B`` for lower triangular S and ``block`` B ``(q, ..., J)``."""
+    q = len(scale)
+    return [sum(scale[b][a] * block[b] for b in range(a, q)) for a in range(q)]
+
+
+def divided(scale: Matrix, sigma: Array) -> Matrix:
+    """Return a lower triangular matrix over ``sigma``."""
+    return [[entry / sigma for entry in row] for row in scale]
+
+
+def full(scale: Matrix) -> Array:
+    """Return a lower triangular matrix as one array ``(q, q)``."""
+    q = len(scale)
+    return jnp.stack([jnp.stack([jnp.asarray(x) for x in row] + [jnp.zeros(())] * (q - len(row))) for row in scale])
 
 
 def cholesky(matrix: Matrix) -> Matrix:

@@ -14,11 +14,15 @@ from jax import numpy as jnp
 from bayesml.engines.nuts.forms.collapsed.algebra import (
     Matrix,
     cholesky,
+    divided,
+    full,
     gaussian_integral,
     half_solve,
     identity_plus_gram,
     log_diagonal,
     sandwich,
+    scaled_root,
+    scaled_rows,
     sum_by_parent,
 )
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
@@ -33,12 +37,12 @@ class Parameters(NamedTuple):
     """What the Gaussian part depends on.
 
     Attributes:
-        factors: for each grouping factor diag(sd) L, ``(q, q)`` lower triangular.
+        factors: for each grouping factor the lower triangle of diag(sd) L.
         sigma: residual standard deviation.
         kept: ``(k,)`` coefficients that are not integrated out.
     """
 
-    factors: tuple[Array, ...]
+    factors: tuple[Matrix, ...]
     sigma: Array
     kept: Array
 
@@ -93,7 +97,7 @@ def eliminate(
     halves = jnp.zeros(())
     for place, stage in enumerate(statistics.stages):
         face = faces[place]
-        scale = parameters.factors[arrangement.chain[place]] / parameters.sigma
+        scale = divided(parameters.factors[arrangement.chain[place]], parameters.sigma)
         matrix = identity_plus_gram(scaled_root(face.own, scale)) if place == 0 else sandwich(face.own, scale)
         factor = cholesky(matrix)
         halves = halves + jnp.sum(stage.multiplicity * log_diagonal(factor))
@@ -125,19 +129,10 @@ def _start(statistics: Statistics, offset: Array) -> _Gram:
     return _Gram(design, cross, response)
 
 
-def scaled_root(root: Array, scale: Array) -> Matrix:
-    """Return the rows of ``R Lambda`` for upper triangular R and lower triangular Lambda."""
-    q = scale.shape[0]
-    return [[sum(root[a, c] * scale[c, b] for c in range(max(a, b), q)) for b in range(q)] for a in range(q)]
-
-
-def _half(face: Face, factor: Matrix, scale: Array | None) -> Face:
+def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Face:
     """Return ``C^-1 [upper, design, response]``, for later stages ``C^-1 Lambda' [...]``."""
     def rows(block: Array) -> list[Array]:
-        q = block.shape[0]
-        if scale is None:
-            return [block[a] for a in range(q)]
-        return [sum(scale[b, a] * block[b] for b in range(a, q)) for a in range(q)]
+        return [block[a] for a in range(block.shape[0])] if scale is None else scaled_rows(scale, block)
 
     upper = tuple(jnp.stack(half_solve(factor, rows(block))) for block in face.upper)
     response = half_solve(factor, rows(face.response))
@@ -194,7 +189,7 @@ def scale_tail(arrangement: Arrangement, parameters: Parameters, rows: Array) ->
     for i in arrangement.tail:
         q, levels = arrangement.sizes[i], arrangement.levels[i]
         block = rows[first : first + q * levels].reshape(q, levels, -1)
-        scale = parameters.factors[i] / parameters.sigma
+        scale = full(parameters.factors[i]) / parameters.sigma
         parts.append(jnp.einsum("ba,bjc->ajc", scale, block).reshape(q * levels, *rows.shape[1:]))
         first += q * levels
     return jnp.concatenate([*parts, rows[first:] / parameters.sigma])

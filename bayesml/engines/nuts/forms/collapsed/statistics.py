@@ -31,12 +31,14 @@ class Arrangement(NamedTuple):
     Attributes:
         chain: indices of the nested factors, the leaf first.
         tail: indices of the factors in the dense tail.
+        sampled: indices of the factors whose effects stay sampled: their columns are the first of the kept ones.
         levels: number of levels of every factor, with or without rows.
         sizes: number of coefficients of every factor for each level.
     """
 
     chain: tuple[int, ...]
     tail: tuple[int, ...]
+    sampled: tuple[int, ...]
     levels: tuple[int, ...]
     sizes: tuple[int, ...]
 
@@ -95,12 +97,18 @@ class Statistics(NamedTuple):
     center: Center
 
 
-def arrange(rows: GaussianRows) -> Arrangement:
-    """Decide the order of elimination."""
+def arrange(rows: GaussianRows, largest_only: bool = False) -> Arrangement:
+    """Decide the order of elimination: the chain of nested factors with the most coefficients, then all others.
+
+    Args:
+        rows: the model.
+        largest_only: leave the effects of all factors outside the chain sampled.
+    """
     groups = rows.groups
     chain = elimination_chain(groups) if groups else ()
-    tail = sorted((i for i in range(len(groups)) if i not in chain), key=lambda i: -groups[i].n_levels * groups[i].q)
-    return Arrangement(chain, tuple(tail), tuple(g.n_levels for g in groups), tuple(g.q for g in groups))
+    others = sorted((i for i in range(len(groups)) if i not in chain), key=lambda i: -groups[i].n_levels * groups[i].q)
+    tail, sampled = ((), tuple(others)) if largest_only else (tuple(others), ())
+    return Arrangement(chain, tail, sampled, tuple(g.n_levels for g in groups), tuple(g.q for g in groups))
 
 
 def statistics(rows: GaussianRows, arrangement: Arrangement) -> Statistics:
@@ -112,11 +120,31 @@ def statistics(rows: GaussianRows, arrangement: Arrangement) -> Statistics:
     residual = rows.y - rows.kept @ start[:k] - rows.design @ start[k:]
     narrow = np.ascontiguousarray(np.column_stack([rows.design * center.scale, rows.kept, residual]).T) * root
     columns = [np.ascontiguousarray(group.Z.T) * root for group in rows.groups]
-    tail = [TailColumn(rows.groups[i].codes, z, rows.groups[i].n_levels) for i in arrangement.tail for z in columns[i]]
+    tail = [
+        TailColumn(rows.groups[i].codes, z, rows.groups[i].n_levels)
+        for i in (*arrangement.tail, *arrangement.sampled) for z in columns[i]
+    ]
     if not arrangement.chain:
         return Statistics((), narrow @ narrow.T, center)
-    stages, explained = _stages(rows, arrangement.chain, columns, (tail, narrow), k)
-    return Statistics(stages, _corner(tail, narrow, explained), center)
+    stages, explained = _stages(rows, arrangement.chain, columns, (tail, narrow))
+    return _split(stages, _corner(tail, narrow, explained), center, arrangement)
+
+
+def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, arrangement: Arrangement) -> Statistics:
+    """Sort the columns [tail, sampled, slopes, kept, response] into those integrated out and those not."""
+    sampled = sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.sampled)
+    m = sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail)
+    p, k = len(center.base), len(center.kept)
+    places = np.arange(len(corner))
+    design = np.concatenate([places[:m], m + sampled + np.arange(p)])
+    kept = np.concatenate([m + np.arange(sampled), m + sampled + p + np.arange(k)])
+    order = np.concatenate([design, kept, places[-1:]])
+    sorted_stages = tuple(
+        Stage(w.own, w.upper, w.right[:, design], w.right[:, kept], w.right[:, -1], w.parents, w.levels, np.ones(len(w.levels)))
+        for w in stages
+    )
+    center = center._replace(kept=np.concatenate([np.zeros(sampled), center.kept]))
+    return Statistics(sorted_stages, corner[np.ix_(order, order)], center)
 
 
 def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
@@ -161,9 +189,19 @@ def _pair(left: TailColumn, right: TailColumn) -> np.ndarray:
 Wide = tuple[Sequence[TailColumn], np.ndarray]
 
 
+class WideStage(NamedTuple):
+    """A stage whose columns ``right`` are not yet told apart."""
+
+    own: np.ndarray
+    upper: tuple[np.ndarray, ...]
+    right: np.ndarray
+    parents: tuple[np.ndarray, ...]
+    levels: np.ndarray
+
+
 def _stages(
-    rows: GaussianRows, chain: Sequence[int], columns: Sequence[np.ndarray], right: Wide, k: int
-) -> tuple[tuple[Stage, ...], np.ndarray]:
+    rows: GaussianRows, chain: Sequence[int], columns: Sequence[np.ndarray], right: Wide
+) -> tuple[tuple[WideStage, ...], np.ndarray]:
     """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
     orders = level_orders(rows.groups, chain)
     ordered = [orders[i] for i in chain]
@@ -171,11 +209,11 @@ def _stages(
     own, upper, sides = _triangularise(columns[chain[0]], ordered[0].codes, len(ordered[0].levels), later, right)
     m = sides.shape[1] - len(right[1])
     flat = sides[:, :m].swapaxes(0, 1).reshape(m, sides.shape[0] * sides.shape[2])
-    stages = [_stage(own, upper, sides, ordered, k)]
+    stages = [_stage(own, upper, sides, ordered)]
     for place, columns_here in enumerate(later, start=1):
         codes, size = ordered[place].codes, len(ordered[place].levels)
         own, *upper = (_products(columns_here, side, codes, size) for side in later[place - 1 :])
-        stages.append(_stage(own, upper, _sides(columns_here, right, codes, size), ordered[place:], k))
+        stages.append(_stage(own, upper, _sides(columns_here, right, codes, size), ordered[place:]))
     return tuple(stages), flat @ flat.T
 
 
@@ -220,10 +258,7 @@ def _products(left: np.ndarray, right: np.ndarray, codes: np.ndarray, size: int)
     return np.array([[np.bincount(codes, a * b, minlength=size) for b in right] for a in left])
 
 
-def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder], k: int) -> Stage:
-    design, here = sides.shape[1] - k - 1, orders[0]
+def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder]) -> WideStage:
+    here = orders[0]
     above = tuple(parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
-    return Stage(
-        own, tuple(upper), sides[:, :design], sides[:, design:-1], sides[:, -1], above, here.levels,
-        np.ones(len(here.levels)),
-    )
+    return WideStage(own, tuple(upper), sides, above, here.levels)

@@ -1,0 +1,110 @@
+"""Draw what was integrated out, exactly, from its Gaussian distribution given the sampled parameters and the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax import numpy as jnp
+
+from bayesml.engines.nuts.forms.collapsed.algebra import (
+    Matrix,
+    divided,
+    full,
+    identity_plus_gram,
+    normal_draw,
+    sandwich,
+    scaled_root,
+    scaled_rows,
+)
+from bayesml.engines.nuts.forms.collapsed.elimination import Corner, Face, Parameters, eliminate
+from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
+
+__all__ = ["recover"]
+
+Array = Any
+
+
+def recover(
+    key: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters
+) -> tuple[Array, tuple[Array, ...]]:
+    """Draw slopes and group effects, in the reverse order of their elimination.
+
+    Args:
+        key: of this draw.
+        statistics: with all levels of the leaf, not compressed.
+        arrangement: of the factors.
+        parameters: the sampled ones.
+
+    Returns:
+        slopes ``(p,)`` and for each factor the standard normal variables z ``(q, levels)``; those of a level without
+        rows come from their prior.
+    """
+    corner_key, *keys = jax.random.split(key, 1 + len(arrangement.levels))
+    faces, corner = eliminate(statistics, arrangement, parameters)
+    drawn = _corner_draw(corner_key, corner)
+    m = drawn.shape[0] - statistics.center.base.shape[0]
+    slopes = statistics.center.base + statistics.center.scale * drawn[m:]
+    effects: dict[int, Array] = _tail_effects(arrangement, drawn)
+    beside = _unscaled_tail(arrangement, parameters, drawn)
+    above: list[Array] = []
+    for place in reversed(range(len(faces))):
+        i, stage = arrangement.chain[place], statistics.stages[place]
+        scale = divided(parameters.factors[i], parameters.sigma)
+        z = _stage_draw(keys[i], faces[place], stage, scale, (above, beside, parameters.sigma), place == 0)
+        above.insert(0, full(scale) @ z)
+        effects[i] = _all_levels(jax.random.fold_in(keys[i], 1), z, stage, arrangement.levels[i])
+    return slopes, tuple(effects[i] for i in range(len(arrangement.levels)))
+
+
+def _all_levels(key: Array, z: Array, stage: Stage, n_levels: int) -> Array:
+    """Put the drawn levels in their own order; a level without rows is drawn from its prior."""
+    shape = z.shape[0], n_levels
+    others = jnp.zeros(shape) if z.shape == shape else jax.random.normal(key, shape)
+    return others.at[:, stage.levels].set(z, unique_indices=True)
+
+
+def _corner_draw(key: Array, corner: Corner) -> Array:
+    d = corner.linear.shape[0]
+    if not d:
+        return corner.linear
+    factor = jnp.linalg.cholesky(corner.precision)
+    half = jax.scipy.linalg.solve_triangular(factor, corner.linear, lower=True)
+    return jax.scipy.linalg.solve_triangular(factor.T, half + jax.random.normal(key, (d,)), lower=False)
+
+
+def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:
+    effects, first = {}, 0
+    for i in arrangement.tail:
+        shape = arrangement.sizes[i], arrangement.levels[i]
+        effects[i] = drawn[first : first + shape[0] * shape[1]].reshape(shape)
+        first += shape[0] * shape[1]
+    return effects
+
+
+def _unscaled_tail(arrangement: Arrangement, parameters: Parameters, drawn: Array) -> Array:
+    """Return the coefficients of the tail and of the scaled slopes over sigma."""
+    effects, first = _tail_effects(arrangement, drawn), 0
+    parts = []
+    for i in arrangement.tail:
+        parts.append((full(parameters.factors[i]) / parameters.sigma @ effects[i]).reshape(-1))
+        first += parts[-1].shape[0]
+    return jnp.concatenate([*parts, drawn[first:] / parameters.sigma])
+
+
+def _stage_draw(
+    key: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_leaf: bool
+) -> Array:
+    """Draw z of one factor given the factors above it (effects over sigma), tail and slopes."""
+    above, beside, sigma = known
+    rest = face.response / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
+    for block, parent, effect in zip(face.upper, stage.parents, above, strict=True):
+        rest = rest - jnp.einsum("kaj,aj->kj", block, effect[:, parent])
+    if is_leaf:
+        rows = scaled_root(face.own, scale)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        precision = identity_plus_gram(columns)
+        linear = [sum(c * r for c, r in zip(column, rest, strict=True)) for column in columns]
+    else:
+        precision, linear = sandwich(face.own, scale), scaled_rows(scale, rest)
+    return jnp.stack(normal_draw(precision, linear, jax.random.normal(key, rest.shape)))

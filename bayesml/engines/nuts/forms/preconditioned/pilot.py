@@ -1,0 +1,328 @@
+"""A pilot: rough estimates of everything, from which the sampler's coordinates are built.
+
+Alternates, in NumPy and SciPy on the compiled derivatives of the rows,
+
+1. a Newton step for all coefficients of each linear predictor (population and group effects) given the group
+   covariances, on the sparse normal equations A' W A + prior precision,
+2. a Newton step for the family's single parameters on the log scale,
+3. an EM step for each group covariance: the mean over levels of u_j u_j' + Var(u_j | y), with a prior weight of one
+   level that keeps it off zero.
+
+The coordinates are exact for any pilot, so that a few iterations do; nothing here needs to converge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from bayesml import names
+from bayesml.describe import single_parameters
+from bayesml.design import PredictorDesign
+from bayesml.engines.base import Problem
+from bayesml.engines.nuts.forms.plain import data_of
+from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
+from bayesml.spec import ParameterSpec
+from bayesml.terms import Group, Population
+
+__all__ = ["Pilot", "find_pilot"]
+
+ITERATIONS = 25
+TOLERANCE = 1e-3
+
+
+@final
+@dataclass(frozen=True)
+class Pilot:
+    """Rough estimates.
+
+    Attributes:
+        values: every sampled parameter on its natural scale; group effects as standardised ``z``.
+        weights: information of the data on each level, ``{dpar:group: (levels, q, q)}``.
+        scores: matching ``W_j u_j + sum x_i s_i``, ``{dpar:group: (levels, q)}``.
+    """
+
+    values: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
+    scores: Mapping[str, np.ndarray]
+
+
+@final
+@dataclass
+class _State:
+    """The current estimates; this file's loop owns and updates it."""
+
+    coefficients: dict[str, np.ndarray]
+    covariances: dict[str, np.ndarray]
+    singles: dict[str, float]
+
+
+@final
+@dataclass(frozen=True)
+class _Columns:
+    """The linear predictor of one parameter as a sparse matrix: population columns, then each group's, level-major."""
+
+    predictor: PredictorDesign
+    matrix: sparse.csc_matrix
+    prior_mean: np.ndarray
+    prior_precision: np.ndarray
+    n_population: int
+
+    def group_slices(self) -> list[tuple[Group, slice]]:
+        found, start = [], self.n_population
+        for group in self.predictor.groups():
+            stop = start + len(group.levels) * len(group.coefs)
+            found.append((group, slice(start, stop)))
+            start = stop
+        return found
+
+
+def find_pilot(problem: Problem) -> Pilot:
+    """Find rough estimates of a problem.
+
+    Raises:
+        ArithmeticError: the estimates ran away; the caller falls back on another form.
+    """
+    columns = {p.dpar: _columns(problem, p) for p in problem.design.schema.predictors}
+    singles = tuple(p.name for p in single_parameters(problem.design, problem.family))
+    evaluate = row_derivatives(problem, singles)
+    data = data_of(problem)
+    state = _start(problem, columns, singles)
+    rows = evaluate(_reported(columns, state), data)
+    for _ in range(ITERATIONS):
+        before = {name: c.copy() for name, c in state.covariances.items()}
+        rows = _newton(columns, state, rows, evaluate, data)
+        _step_singles(problem, state, singles, rows)
+        _update_covariances(columns, state, rows)
+        rows = evaluate(_reported(columns, state), data)
+        if not np.isfinite(rows.log_likelihood):
+            raise ArithmeticError("the likelihood is not finite at the pilot")
+        if _settled(before, state.covariances):
+            break
+    return _pilot(problem, columns, state, rows)
+
+
+def _settled(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> bool:
+    return all(np.allclose(before[k], after[k], rtol=TOLERANCE * 10, atol=0.0) for k in before)
+
+
+def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
+    arrays = problem.design.arrays[predictor.dpar]
+    blocks, means, precisions = [], [np.zeros(0)], [np.zeros(0)]
+    for term in predictor.terms:
+        if isinstance(term, Population):
+            X = arrays[term.key]["X"].astype(float)
+            if term.has_intercept:
+                X = np.concatenate([X[:, :1], X[:, 1:] - np.asarray(term.means)], axis=1)
+            blocks.append(sparse.csr_matrix(X))
+            mean, precision = _population_prior(problem, term)
+            means.append(mean)
+            precisions.append(precision)
+    n_population = sum(b.shape[1] for b in blocks)
+    for group in predictor.groups():
+        blocks.append(_group_columns(group, arrays[group.key]))
+    return _Columns(
+        predictor, sparse.hstack(blocks, format="csc"), np.concatenate(means), np.concatenate(precisions), n_population
+    )
+
+
+def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matrix:
+    Z, index = arrays["Z"], arrays["index"]
+    n, q = Z.shape
+    columns = index[:, None] * q + np.arange(q)
+    return sparse.csr_matrix((Z.reshape(-1), (np.repeat(np.arange(n), q), columns.reshape(-1))),
+                             shape=(n, len(group.levels) * q))
+
+
+def _population_prior(problem: Problem, term: Population) -> tuple[np.ndarray, np.ndarray]:
+    spec = problem.description.spec
+    found: list[ParameterSpec] = [spec.parameter(names.intercept_variable(term.dpar))] if term.has_intercept else []
+    found += [spec.parameter(names.slopes_variable(term.dpar))] if term.slopes else []
+    priors = [d for p in found for d in p.priors]
+    mean = np.array([d.location for d in priors])
+    scale = np.array([max(d.scale, 1e-8) if d.is_proper else 1e8 for d in priors])
+    return mean, scale**-2.0
+
+
+def _start(problem: Problem, columns: Mapping[str, _Columns], singles: tuple[str, ...]) -> _State:
+    coefficients, covariances = {}, {}
+    for dpar, c in columns.items():
+        start = np.zeros(c.matrix.shape[1])
+        start[: c.n_population] = _centers(problem, c)
+        coefficients[dpar] = start
+        for group in c.predictor.groups():
+            sd = problem.description.spec.parameter(names.group_sd_variable(group.name, dpar)).centers
+            covariances[f"{dpar}:{group.key}"] = np.diag(np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2)
+    values = {name: float(problem.description.spec.parameter(name).centers[0]) for name in singles}
+    return _State(coefficients, covariances, values)
+
+
+def _centers(problem: Problem, c: _Columns) -> np.ndarray:
+    spec, found = problem.description.spec, []
+    for term in c.predictor.terms:
+        if isinstance(term, Population):
+            if term.has_intercept:
+                found += list(spec.parameter(names.intercept_variable(term.dpar)).centers)
+            if term.slopes:
+                found += list(spec.parameter(names.slopes_variable(term.dpar)).centers)
+    return np.asarray(found)
+
+
+def _reported(columns: Mapping[str, _Columns], state: _State) -> dict[str, np.ndarray]:
+    values: dict[str, Any] = {name: np.asarray(v) for name, v in state.singles.items()}
+    for dpar, c in columns.items():
+        theta = state.coefficients[dpar]
+        for term in c.predictor.terms:
+            if isinstance(term, Population):
+                values |= term.derive(_population_values(term, theta[: c.n_population]))
+        for group, place in c.group_slices():
+            effects = theta[place].reshape(len(group.levels), len(group.coefs))
+            values[names.group_effect_variable(group.name, dpar)] = effects
+    return values
+
+
+def _population_values(term: Population, theta: np.ndarray) -> dict[str, np.ndarray]:
+    values = {names.slopes_variable(term.dpar): theta[1:] if term.has_intercept else theta}
+    if term.has_intercept:
+        values[names.intercept_variable(term.dpar)] = theta[0]
+    return values
+
+
+def _newton(
+    columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives, evaluate: Any, data: Any
+) -> RowDerivatives:
+    """One damped Newton step for each predictor in turn."""
+    for dpar, c in columns.items():
+        old = state.coefficients[dpar]
+        precision, mean = _precision(c, state, dpar), np.zeros(len(old))
+        mean[: c.n_population] = c.prior_mean
+        normal = c.matrix.T @ sparse.diags_array(rows.weight[dpar]) @ c.matrix + precision
+        gradient = c.matrix.T @ rows.score[dpar] - precision @ (old - mean)
+        step = splu(sparse.csc_matrix(normal)).solve(gradient)
+        rows = _line_search(columns, state, dpar, step, precision, mean, rows, evaluate, data)
+    return rows
+
+
+def _line_search(
+    columns: Mapping[str, _Columns], state: _State, dpar: str, step: np.ndarray, precision: Any, mean: np.ndarray,
+    rows: RowDerivatives, evaluate: Any, data: Any,
+) -> RowDerivatives:
+    old = state.coefficients[dpar]
+
+    def objective(theta: np.ndarray, r: RowDerivatives) -> float:
+        return r.log_likelihood - 0.5 * float((theta - mean) @ (precision @ (theta - mean)))
+
+    best = objective(old, rows)
+    for halving in range(12):
+        state.coefficients[dpar] = old + 0.5**halving * step
+        now = evaluate(_reported(columns, state), data)
+        if np.isfinite(now.log_likelihood) and objective(state.coefficients[dpar], now) >= best - 1e-8 * abs(best):
+            return now
+    state.coefficients[dpar] = old
+    return rows
+
+
+def _precision(c: _Columns, state: _State, dpar: str) -> sparse.csc_matrix:
+    blocks = [sparse.diags_array(c.prior_precision)] if c.n_population else []
+    for group in c.predictor.groups():
+        inverse = np.linalg.inv(state.covariances[f"{dpar}:{group.key}"])
+        blocks.append(sparse.kron(sparse.eye_array(len(group.levels)), inverse))
+    return sparse.block_diag(blocks, format="csc")
+
+
+def _step_singles(problem: Problem, state: _State, singles: tuple[str, ...], rows: RowDerivatives) -> None:
+    if not singles:
+        return
+    curvature = rows.single_curvature + 1e-3 * np.eye(len(singles))
+    values, vectors = np.linalg.eigh(curvature)
+    step = vectors @ ((vectors.T @ rows.single_gradient) / np.maximum(np.abs(values), 1e-3))
+    for name, change in zip(singles, np.clip(step, -1.0, 1.0), strict=True):
+        lower = max(1.1 * problem.description.spec.parameter(name).bounds[0], 1e-10)
+        state.singles[name] = float(np.clip(state.singles[name] * np.exp(change), lower, 1e10))
+
+
+def level_information(group: Group, arrays: Mapping[str, np.ndarray], weight: np.ndarray) -> np.ndarray:
+    """Return sum_i w_i x_i x_i' of each level, ``(levels, q, q)``."""
+    Z, index, q = arrays["Z"], arrays["index"], len(group.coefs)
+    information = np.empty((len(group.levels), q, q))
+    for i in range(q):
+        for j in range(i + 1):
+            sums = np.bincount(index, weight * Z[:, i] * Z[:, j], len(group.levels))
+            information[:, i, j] = information[:, j, i] = sums
+    return information
+
+
+def _update_covariances(columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> None:
+    for dpar, c in columns.items():
+        for group, place in c.group_slices():
+            key = f"{dpar}:{group.key}"
+            old = state.covariances[key]
+            arrays = _arrays_of(c, group, place)
+            information = level_information(group, arrays, rows.weight[dpar])
+            effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
+            conditional = np.linalg.inv(information + np.linalg.inv(old))
+            moment = np.einsum("ji,jk->ik", effects, effects) + conditional.sum(axis=0) + old
+            state.covariances[key] = _restricted(moment / (len(group.levels) + 1), group)
+
+
+def _arrays_of(c: _Columns, group: Group, place: slice) -> Mapping[str, np.ndarray]:
+    q = len(group.coefs)
+    part = c.matrix[:, place].tocsr()
+    coo = part.tocoo()
+    Z = np.zeros((part.shape[0], q))
+    Z[coo.row, coo.col % q] = coo.data
+    index = np.zeros(part.shape[0], dtype=np.int64)
+    index[coo.row] = coo.col // q
+    return {"Z": Z, "index": index}
+
+
+def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
+    """Keep the correlated blocks only, and correlations within 0.95 so that the factor is well conditioned."""
+    kept = np.zeros_like(covariance)
+    for block in group.block_slices():
+        kept[block, block] = covariance[block, block]
+    sd = np.sqrt(np.diag(kept))
+    correlation = kept / np.outer(sd, sd)
+    off = correlation - np.diag(np.diag(correlation))
+    largest = np.abs(off).sum(axis=1).max(initial=0.0)
+    return np.outer(sd, sd) * (np.eye(len(sd)) + off * min(1.0, 0.95 / max(largest, 1e-12)))
+
+
+def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
+    values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
+    weights, scores = {}, {}
+    for dpar, c in columns.items():
+        for term in c.predictor.terms:
+            if isinstance(term, Population):
+                values |= _population_values(term, state.coefficients[dpar][: c.n_population])
+        for group, place in c.group_slices():
+            key = f"{dpar}:{group.key}"
+            arrays = problem.design.arrays[dpar][group.key]
+            effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
+            weights[key] = level_information(group, arrays, rows.weight[dpar])
+            raw = np.stack([
+                np.bincount(arrays["index"], rows.score[dpar] * arrays["Z"][:, k], len(group.levels))
+                for k in range(len(group.coefs))
+            ], axis=1)
+            scores[key] = raw + np.einsum("jik,jk->ji", weights[key], effects)
+            values |= _group_values(group, dpar, state.covariances[key])
+    return Pilot(values, weights, scores)
+
+
+def _group_values(group: Group, dpar: str, covariance: np.ndarray) -> dict[str, np.ndarray]:
+    """Return sd, Cholesky factors, and zeta = 0 in the place of z."""
+    sd = np.sqrt(np.diag(covariance))
+    values = {
+        names.group_sd_variable(group.name, dpar): sd,
+        names.standardised_variable(group.name, dpar): np.zeros((len(group.coefs), len(group.levels))),
+    }
+    for number, block in enumerate(group.block_slices()):
+        if group.blocks[number] > 1:
+            correlation = covariance[block, block] / np.outer(sd[block], sd[block])
+            values[names.cholesky_variable(group.name, dpar, number)] = np.linalg.cholesky(correlation)
+    return values

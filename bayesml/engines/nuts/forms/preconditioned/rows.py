@@ -1,0 +1,96 @@
+"""First and second derivatives of each row's log-likelihood in each linear predictor, by automatic differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import jax
+import numpy as np
+from jax import numpy as jnp
+
+from bayesml.compile import Data, likelihood, linear_predictors
+from bayesml.engines.base import Problem
+
+__all__ = ["RowDerivatives", "row_derivatives"]
+
+Array = Any
+
+
+@final
+@dataclass(frozen=True)
+class RowDerivatives:
+    """What the pilot needs of the likelihood at one point.
+
+    Attributes:
+        log_likelihood: summed over rows, weights included.
+        score: first derivative in the linear predictor of each parameter, ``{dpar: (rows,)}``.
+        weight: minus the second derivative, clipped below at a small positive fraction of its mean.
+        single_gradient: derivatives in the log of each family parameter that is a single number.
+        single_curvature: minus the second derivatives of those, ``(k, k)``.
+    """
+
+    log_likelihood: float
+    score: Mapping[str, np.ndarray]
+    weight: Mapping[str, np.ndarray]
+    single_gradient: np.ndarray
+    single_curvature: np.ndarray
+
+
+SMALLEST_SHARE = 0.05
+
+
+def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Any:
+    """Return a compiled ``(values, data) -> RowDerivatives``.
+
+    ``values`` are the reported variables of the terms and the family's parameters on their natural scale.
+    """
+    schema, family = problem.design.schema, problem.family
+
+    def total(predictors: Mapping[str, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:
+        at = {**values, **{name: jnp.exp(logs[i]) for i, name in enumerate(singles)}}
+        rows = likelihood(family, predictors, at, data).log_prob(data["response"]["y"])
+        weights = data.get("weights")
+        return jnp.sum(rows if weights is None else rows * weights)
+
+    def derivatives(values: Mapping[str, Array], data: Data) -> tuple[Array, ...]:
+        predictors = {
+            dpar: jnp.broadcast_to(eta, data["response"]["y"].shape)
+            for dpar, eta in linear_predictors(schema, values, data["arrays"]).items()
+        }
+        logs = jnp.stack([jnp.log(values[name]) for name in singles]) if singles else jnp.zeros(0)
+        value, score = jax.value_and_grad(total)(predictors, logs, values, data)
+        curvature = {dpar: _diagonal(total, dpar, predictors, logs, values, data) for dpar in predictors}
+        gradient = jax.grad(total, 1)(predictors, logs, values, data)
+        return value, score, curvature, gradient, -jax.hessian(total, 1)(predictors, logs, values, data)
+
+    compiled = jax.jit(derivatives)
+
+    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
+        value, score, curvature, gradient, second = compiled(values, data)
+        return RowDerivatives(
+            float(value),
+            {k: np.asarray(v) for k, v in score.items()},
+            {k: _clipped(-np.asarray(v)) for k, v in curvature.items()},
+            np.asarray(gradient),
+            np.asarray(second),
+        )
+
+    return evaluate
+
+
+def _diagonal(total: Any, dpar: str, predictors: Mapping[str, Array], *rest: Any) -> Array:
+    """Rows do not share a linear predictor's entries, so a product of the Hessian with ones is its diagonal."""
+
+    def own(eta: Array) -> Array:
+        return jax.grad(total)({**predictors, dpar: eta}, *rest)[dpar]
+
+    return jax.jvp(own, (predictors[dpar],), (jnp.ones_like(predictors[dpar]),))[1]
+
+
+def _clipped(weight: np.ndarray) -> np.ndarray:
+    """A likelihood that is not log-concave has rows of negative weight, which no precision can have."""
+    weight = np.where(np.isfinite(weight), weight, 0.0)
+    positive = weight[weight > 0]
+    return np.maximum(weight, SMALLEST_SHARE * positive.mean() if positive.size else 1e-3)

@@ -54,11 +54,13 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
     likelihood = log_lik(fit)
     wrong = int((~np.isfinite(likelihood.values)).any(axis=(0, 1)).sum())
     if wrong:
-        raise ModelError(f"The log-likelihood of {wrong} observations is not finite at some draws; loo() needs it to be.")
+        raise ModelError(f"The log-likelihood of {wrong} observations is not finite at some draws, which loo() needs.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Estimated shape parameter")
         result = arviz.loo(
-            with_log_likelihood(fit, likelihood), pointwise=True, var_name=response_variable(fit),
+            with_log_likelihood(fit, likelihood),
+            pointwise=True,
+            var_name=response_variable(fit),
             reff=_relative_efficiency(fit),
         )
     draws = fit.draws_record.n_chains * fit.draws_record.n_draws
@@ -104,7 +106,8 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
     if any(not np.array_equal(responses[0], other) for other in responses[1:]):
         warnings.warn(
             "The fits have different response values, so that their predictive densities cannot be compared.",
-            FitWarning, stacklevel=3,
+            FitWarning,
+            stacklevel=3,
         )
 
 
@@ -133,15 +136,17 @@ def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
         warnings.warn(
-            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (row{plural} {shown}; rows count from 0): the "
-            "leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with heavier "
-            "tails, such as student or negbinomial, often can. For an exact value, refit the model without them and take "
-            "log_lik() of the rows left out.",
-            FitWarning, stacklevel=3,
+            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (row{plural} {shown}; rows count from 0): "
+            "the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
+            "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
+            "them and take log_lik() of the rows left out.",
+            FitWarning,
+            stacklevel=3,
         )
     if doubtful > len(bad):
         warnings.warn(
             f"{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run more "
             f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
-            FitWarning, stacklevel=3,
+            FitWarning,
+            stacklevel=3,
         )

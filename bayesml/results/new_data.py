@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bayesml.columns import bare_name, evaluate, variables_of
 
+from bayesml.columns import bare_name, evaluate, variables_of
 from bayesml.errors import DataError, FitWarning, did_you_mean
 from bayesml.families import RawResponse
 from bayesml.formula import Addition
@@ -49,18 +49,14 @@ def read_new_data(
     if absent:
         raise DataError(_absent_text(absent, grouping, available))
     frame = _read_complete(newdata, ordinary)
-    return frame.replace_columns(
-        _grouping_column(name, newdata, name in available, frame.n_rows) for name in grouping
-    )
+    return frame.replace_columns(_grouping_column(name, newdata, name in available, frame.n_rows) for name in grouping)
 
 
 def _grouping_columns(selection: Selection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in selection.groups() for name in group.factors))
 
 
-def _ordinary_columns(
-    fit: Fit, selection: Selection, additions: Sequence[str], response: bool
-) -> tuple[str, ...]:
+def _ordinary_columns(fit: Fit, selection: Selection, additions: Sequence[str], response: bool) -> tuple[str, ...]:
     """Return every column needed for another purpose than to tell which group a row belongs to."""
     needed: list[str] = []
     for predictor in selection.predictors:

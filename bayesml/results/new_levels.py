@@ -124,8 +124,10 @@ class LevelSampler:
         for group in self.groups:
             name = names.group_effect_variable(group.name, group.dpar)
             known = values[name]
-            new = self._simulate(group, values) if self.policy == "gaussian" else np.take_along_axis(
-                known, donors[group.name][:, :, None], axis=1
+            new = (
+                self._simulate(group, values)
+                if self.policy == "gaussian"
+                else np.take_along_axis(known, donors[group.name][:, :, None], axis=1)
             )
             extended[name] = np.concatenate([known, new], axis=1)
         return extended

@@ -79,7 +79,7 @@ def linpred(
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     wanted = _predicted_parameter(fit, dpar)
-    rows = prepare_rows(fit, request, dpars=(wanted,), additions=False)
+    rows = prepare_rows(fit, request, dpars=(wanted,), additions=())
     choice = choose_draws(fit, request)
     link = fit.family.link(wanted)
     result = _empty(choice, rows)
@@ -125,7 +125,9 @@ def epred(
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     known = None if dpar is None else _known_parameter(fit, dpar)
-    rows = prepare_rows(fit, request, dpars=None if known is None else (known,), additions=known is None)
+    rows = prepare_rows(
+        fit, request, dpars=None if known is None else (known,), additions=None if known is None else ()
+    )
     choice = choose_draws(fit, request)
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
@@ -251,8 +253,9 @@ def _known_parameter(fit: Fit, dpar: str) -> str:
     known = [p.name for p in fit.family.dpars]
     if dpar not in known:
         listed = ", ".join(f"`{k}`" for k in known)
-        raise ModelError(f"The family {fit.family.name} has no parameter `{dpar}`{did_you_mean(str(dpar), known)}; "
-                         f"it has {listed}.")
+        raise ModelError(
+            f"The family {fit.family.name} has no parameter `{dpar}`{did_you_mean(str(dpar), known)}; it has {listed}."
+        )
     return dpar
 
 

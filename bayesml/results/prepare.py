@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["Batch", "DrawChoice", "Request", "Rows", "batches", "choose_draws", "generators", "natural_parameters",
-           "prepare_rows"]
+__all__ = [
+    "Batch",
+    "DrawChoice",
+    "Request",
+    "Rows",
+    "batches",
+    "choose_draws",
+    "generators",
+    "natural_parameters",
+    "prepare_rows",
+]
 
 NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
 BATCH_OF_DRAWS = 500
@@ -78,8 +87,13 @@ class Rows:
 
 
 def prepare_rows(
-    fit: Fit, request: Request, *, dpars: tuple[str, ...] | None = None, response: bool = False, weights: bool = False,
-    additions: bool = True,
+    fit: Fit,
+    request: Request,
+    *,
+    dpars: tuple[str, ...] | None = None,
+    response: bool = False,
+    weights: bool = False,
+    additions: tuple[str, ...] | None = None,
 ) -> Rows:
     """Encode the rows to predict.
 
@@ -89,7 +103,7 @@ def prepare_rows(
         dpars: the parameters whose predictors are needed; None for all.
         response: whether the observed response is needed.
         weights: whether likelihood weights are needed.
-        additions: whether the family's own response terms (``trials``, ``se``) are needed.
+        additions: names of the family's own response terms (``trials``, ``se``) that are needed; None for all.
 
     Raises:
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
@@ -100,8 +114,8 @@ def prepare_rows(
     selection = selection if dpars is None else selection.only(dpars)
     if request.newdata is None:
         return _own_rows(fit, selection)
-    own = [a.name for a in fit.parsed.response.additions if a.name != "weights"] if additions else []
-    wanted = [*own, *(["weights"] if weights else [])]
+    own = [a.name for a in fit.parsed.response.additions if a.name != "weights"]
+    wanted = [*(own if additions is None else additions), *(["weights"] if weights else [])]
     frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
     arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)
@@ -162,8 +176,9 @@ def choose_draws(fit: Fit, request: Request) -> DrawChoice:
     if request.ndraws is None:
         return DrawChoice(None, chains, draws)
     if not _is_whole(request.ndraws) or not 1 <= request.ndraws <= chains * draws:
-        raise ModelError(f"`ndraws` is a whole number from 1 to {chains * draws}, or None for all; "
-                         f"got {request.ndraws!r}.")
+        raise ModelError(
+            f"`ndraws` is a whole number from 1 to {chains * draws}, or None for all; got {request.ndraws!r}."
+        )
     chosen = generators(request.seed)[0].choice(chains * draws, size=request.ndraws, replace=False)
     return DrawChoice(np.sort(chosen), chains, draws)
 
@@ -200,22 +215,22 @@ class Batch:
 class _Slice(Mapping[str, np.ndarray]):
     """Chosen draws of every variable, cut out when asked for; effects of unseen levels behind those of known ones."""
 
-    values: Mapping[str, np.ndarray]
+    source: Mapping[str, np.ndarray]
     positions: np.ndarray
     extended: Mapping[str, np.ndarray]
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.extended:
             return self.extended[name]
-        drawn = self.values[name]
+        drawn = self.source[name]
         chain, draw = np.divmod(self.positions, drawn.shape[1])
         return np.asarray(drawn[chain, draw], dtype=float)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.source)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.source)
 
 
 def batches(fit: Fit, rows: Rows, choice: DrawChoice, request: Request) -> Iterator[Batch]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from bayesml.columns import encode
 
+from bayesml.columns import encode
 from bayesml.design import Arrays, PredictorDesign
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupPart, Predictor, parse
@@ -45,8 +45,10 @@ class Selection:
 
     def mask(self, arrays: Arrays) -> Arrays:
         """Return ``arrays`` of the wanted terms, with dropped columns set to zero."""
-        return {p.dpar: {t.key: self._masked(p.dpar, t.key, arrays[p.dpar][t.key]) for t in p.terms}
-                for p in self.predictors}
+        return {
+            p.dpar: {t.key: self._masked(p.dpar, t.key, arrays[p.dpar][t.key]) for t in p.terms}
+            for p in self.predictors
+        }
 
     def _masked(self, dpar: str, key: str, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         dropped = self.dropped.get((dpar, key))
@@ -74,7 +76,7 @@ def select_groups(fit: Fit, re_formula: Any) -> Selection:
     if _means_none(re_formula):
         return Selection(tuple(_without_groups(p) for p in predictors), {})
     if not isinstance(re_formula, str):
-        raise _error(fit, f"`re_formula` is None, \"NA\" or a formula text; got {re_formula!r}.")
+        raise _error(fit, f'`re_formula` is None, "NA" or a formula text; got {re_formula!r}.')
     wanted = _wanted_effects(fit, re_formula)
     return _subset(predictors, wanted)
 
@@ -99,8 +101,11 @@ def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
         labels = _labels(fit, part)
         unknown = [label for label in labels if label not in available.get(factors, ())]
         if factors not in available or unknown:
-            what = f" has no effect {', '.join(f'`{u}`' for u in unknown)} that varies" if factors in available else (
-                " has no group-level effects")
+            what = (
+                f" has no effect {', '.join(f'`{u}`' for u in unknown)} that varies"
+                if factors in available
+                else (" has no group-level effects")
+            )
             raise _error(fit, f"`{part.text}` in `re_formula`: the model{what} over `{':'.join(part.factors)}`.")
         wanted.setdefault(factors, set()).update(labels)
     return wanted
@@ -109,7 +114,7 @@ def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
 def _read(fit: Fit, text: str) -> Predictor:
     stripped = text.strip()
     if not stripped.startswith("~"):
-        raise _error(fit, f"`re_formula` is a formula without a response, such as \"~ (1 | g)\"; got {text!r}.")
+        raise _error(fit, f'`re_formula` is a formula without a response, such as "~ (1 | g)"; got {text!r}.')
     predictor = parse(f"{fit.parsed.response.expression.text} {stripped}").predictors[0]
     if predictor.population.terms or predictor.offsets:
         raise _error(fit, f"`re_formula` holds group-level terms only; got {text!r}.")
@@ -119,7 +124,8 @@ def _read(fit: Fit, text: str) -> Predictor:
 def _labels(fit: Fit, part: GroupPart) -> tuple[str, ...]:
     unknown = [name for name in part.factors if name not in fit.frame.columns]
     if unknown:
-        raise _error(fit, f"`{part.text}` in `re_formula`: the model has no grouping factor `{':'.join(part.factors)}`.")
+        name = ":".join(part.factors)
+        raise _error(fit, f"`{part.text}` in `re_formula`: the model has no grouping factor `{name}`.")
     try:
         encoding, _ = encode(part.columns, fit.frame, fit.problem.design.schema.functions)
     except FormulaError as error:

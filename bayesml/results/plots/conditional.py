@@ -1,0 +1,132 @@
+"""Conditional effects as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.errors import ModelError
+from bayesml.results.plots.style import DARK, MAIN, PALETTE, clean, new_figure, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bayesml.results.effect_grid import Effect
+    from bayesml.results.effects import ConditionalEffects
+
+__all__ = ["draw_effects"]
+
+COLUMNS = 3
+
+
+def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> Figure:
+    """Draw every effect under every condition.
+
+    Raises:
+        ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
+    """
+    if points and effects.observed is None:
+        raise ModelError("Observed responses can be shown beside the expected or predicted response only.")
+    panels = [
+        (effects.effects[name], label, part)
+        for name, table in effects.items()
+        for label, part in table.groupby("cond__", sort=False)
+    ]
+    if ax is not None and len(panels) > 1:
+        raise ModelError(f"`ax` takes one panel, but there are {len(panels)}; ask for a single effect and condition.")
+    if ax is not None:
+        figure, axes = ax.get_figure(root=True), [ax]
+    else:
+        figure, axes = _layout(len(panels), any(effect.moderator for effect, _, _ in panels))
+    several = {effect.name for effect, label, _ in panels if label != panels[0][1]}
+    for panel, (effect, label, part) in zip(axes, panels, strict=False):
+        _panel(panel, effect, part, effects, points)
+        if effect.name in several:
+            panel.set_title(label, fontsize=9.5, loc="left")
+    return figure
+
+
+def _layout(count: int, is_wide: bool) -> tuple[Figure, list[Axes]]:
+    columns = min(COLUMNS, count)
+    rows = -(-count // columns)
+    figure = new_figure((5.0 if is_wide else 4.3) * columns + (0.8 if count == 1 else 0.0), 3.5 * rows + 0.2)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for unused in axes[count:]:
+        unused.set_axis_off()
+    return figure, axes
+
+
+def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: ConditionalEffects, points: bool) -> None:
+    parts = [("", table)] if not effect.moderator else list(table.groupby("effect2__", sort=False, observed=True))
+    colours = [MAIN] if not effect.moderator else [PALETTE[i % len(PALETTE)] for i in range(len(parts))]
+    if points and effects.observed is not None:
+        _points(axes, effect, effects.observed, [value for value, _ in parts], colours)
+    for i, ((value, part), colour) in enumerate(zip(parts, colours, strict=True)):
+        label = number(value) if effect.moderator else None
+        if effect.is_numeric:
+            _ribbon(axes, part, colour, label)
+        else:
+            _intervals(axes, part, colour, label, (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts)))
+    if not effect.is_numeric:
+        labels = [str(v) for v in dict.fromkeys(table["effect1__"])]
+        axes.set_xticks(range(len(labels)), labels, rotation=30 if max(map(len, labels)) * len(labels) > 40 else 0)
+        axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_xlabel(effect.axis, fontsize=10)
+    axes.set_ylabel(effects.response, fontsize=10)
+    clean(axes, grid="y")
+    if effect.moderator:
+        axes.legend(
+            title=effect.moderator,
+            fontsize=8.5,
+            title_fontsize=9,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+        )
+
+
+def _ribbon(axes: Axes, part: pd.DataFrame, colour: str, label: str | None) -> None:
+    x = part["effect1__"].to_numpy(dtype=float)
+    lower, upper = part["lower__"].to_numpy(), part["upper__"].to_numpy()
+    axes.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(x, part["estimate__"].to_numpy(), color=colour, linewidth=1.9, label=label)
+    axes.margins(x=0.02)
+
+
+def _intervals(axes: Axes, part: pd.DataFrame, colour: str, label: str | None, shift: float) -> None:
+    middle = part["estimate__"].to_numpy()
+    distances = [middle - part["lower__"].to_numpy(), part["upper__"].to_numpy() - middle]
+    axes.errorbar(
+        np.arange(len(part)) + shift,
+        middle,
+        yerr=distances,
+        fmt="o",
+        color=colour,
+        markersize=6,
+        elinewidth=1.6,
+        label=label,
+    )
+
+
+def _points(axes: Axes, effect: Effect, observed: pd.DataFrame, values: list[Any], colours: list[str]) -> None:
+    y = observed["response__"].to_numpy()
+    x = _positions(effect, observed)
+    by_category = effect.moderator and set(observed[effect.moderator].unique()) <= set(values)
+    shades = np.full(len(y), DARK, dtype=object)
+    if by_category:
+        for value, colour in zip(values, colours, strict=True):
+            shades[(observed[effect.moderator] == value).to_numpy()] = colour
+    spread = 0.0 if effect.is_numeric else 0.12
+    jitter = np.random.default_rng(0).uniform(-spread, spread, len(y))
+    axes.scatter(x + jitter, y, s=10, c=shades.tolist(), alpha=0.35, linewidths=0, zorder=1)
+
+
+def _positions(effect: Effect, observed: pd.DataFrame) -> np.ndarray:
+    column = observed[effect.axis]
+    if effect.is_numeric:
+        return column.to_numpy(dtype=float)
+    categories = list(column.cat.categories) if str(column.dtype) == "category" else sorted(column.unique())
+    return column.map({c: float(i) for i, c in enumerate(categories)}).to_numpy(dtype=float)

@@ -68,7 +68,8 @@ def test_terms_are_those_of_r(right: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "right", [*(right for right in TERMS if "%in%" not in right and "(1" not in right and "(0" not in right), "log(a)*b"]
+    "right",
+    [*(right for right in TERMS if "%in%" not in right and "(1" not in right and "(0" not in right), "log(a)*b"],
 )
 def test_terms_are_those_of_formulaic(right: str) -> None:
     part = population(f"y ~ {right}")
@@ -215,7 +216,9 @@ def test_printed_bf_says_what_was_given() -> None:
 
 
 def test_variables_in_order_of_appearance() -> None:
-    parsed = parse(bf("log(y) | trials(n) ~ 0 + Intercept + a*poly(x, 2) + offset(log(e)) + (1 + z | g:h)", sigma="~ w"))
+    parsed = parse(
+        bf("log(y) | trials(n) ~ 0 + Intercept + a*poly(x, 2) + offset(log(e)) + (1 + z | g:h)", sigma="~ w")
+    )
     assert formula_variables(parsed) == ("y", "n", "a", "x", "z", "e", "w", "g", "h")
     assert "Intercept" in formula_variables(parsed, ["Intercept"])
 
@@ -307,7 +310,10 @@ REFUSED = {
     "cbind(s) ~ x": ("cbind(s)", "successes and failures"),
     "cbind(s, f) | trials(n) ~ x": ("cbind(s, f)", "leave `trials(...)` out"),
     "y ~ (x | ID | g)": ("| ID |", "not available"),
-    **{f"y ~ {name}(x)": (name, "not available") for name in ("s", "t2", "gp", "mo", "me", "mi", "cs", "mm", "ar", "arma")},
+    **{
+        f"y ~ {name}(x)": (name, "not available")
+        for name in ("s", "t2", "gp", "mo", "me", "mi", "cs", "mm", "ar", "arma")
+    },
     **{f"y ~ (1 | {name}(g))": (name, "not available") for name in ("gr", "mm")},
     **{
         f"y | {name}(x) ~ 1": (name, "not available")

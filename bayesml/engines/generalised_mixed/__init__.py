@@ -1,0 +1,21 @@
+"""Generalised linear mixed models by Laplace's approximation or adaptive quadrature: arrays in, a frozen result out.
+
+No formula, no data frame, no JAX.
+"""
+
+from bayesml.engines.generalised_mixed.fit import fit_generalised_mixed
+from bayesml.engines.generalised_mixed.problem import Penalty, PenaltyValue
+from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, ResponseModel, RowDerivatives
+from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
+
+__all__ = [
+    "AuxiliarySlopes",
+    "Convergence",
+    "GeneralisedMixedFit",
+    "GroupEstimate",
+    "Penalty",
+    "PenaltyValue",
+    "ResponseModel",
+    "RowDerivatives",
+    "fit_generalised_mixed",
+]

@@ -1,0 +1,173 @@
+"""From the optimum in scaled coordinates to the result on the user's scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesml.engines.generalised_mixed.blocks import split
+from bayesml.engines.generalised_mixed.mode import Mode
+from bayesml.engines.generalised_mixed.optimum import Optimum
+from bayesml.engines.generalised_mixed.outer import Criterion
+from bayesml.engines.generalised_mixed.problem import Problem
+from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
+from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
+from bayesml.engines.generalised_mixed.separation import UNCERTAIN, separating_columns, separation_message
+from bayesml.engines.generalised_mixed.start import conditional_information, working_scale
+
+__all__ = ["build_result"]
+
+SINGULAR_SD = 1e-4  # in units of the working residual
+SINGULAR_CORRELATION = 1e-7  # smallest eigenvalue of a correlation matrix
+
+
+def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: Sequence[str]) -> GeneralisedMixedFit:
+    """Collect everything that the result holds."""
+    problem, best = criterion.problem, optimum.best
+    mode = best.mode
+    assert mode is not None and mode.factor is not None
+    covariance, hessian_message = _covariance(problem, optimum, mode)
+    k, p, _ = problem.sizes
+    groups = _groups(problem, mode)
+    quadrature = criterion.points > 1
+    return GeneralisedMixedFit(
+        theta=problem.theta(mode.parameters.theta),
+        beta=problem.beta(mode.parameters.gamma),
+        psi=mode.parameters.psi,
+        auxiliary=tuple(problem.response.auxiliary),
+        kept=problem.fixed.kept,
+        dropped=problem.fixed.dropped,
+        log_likelihood=-0.5 * best.deviance,
+        penalty=best.value - best.deviance,
+        conditional_deviance=mode.deviance,
+        effects_norm=float(mode.u @ mode.u),
+        log_determinant=mode.factor.log_determinant,
+        saturated=saturated_log_likelihood(problem, mode.parameters.psi) if quadrature else None,
+        n=problem.n,
+        quadrature_points=criterion.points,
+        vcov=covariance[k : k + p, k : k + p],
+        covariance=covariance,
+        hessian_message=hessian_message,
+        groups=groups,
+        eta=mode.eta,
+        eta_fixed=problem.fixed_part(mode.parameters.gamma),
+        convergence=_convergence(criterion, optimum, X, names, groups, covariance, hessian_message),
+    )
+
+
+def _covariance(problem: Problem, optimum: Optimum, mode: Mode) -> tuple[np.ndarray, str]:
+    """Joint covariance ``2 H^-1`` carried to the user's scale; given theta and psi where H is not usable."""
+    k, p, m = problem.sizes
+    scaled = np.full((problem.size, problem.size), np.nan)
+    message = ""
+    if optimum.inverse is not None:
+        scaled = 2.0 * optimum.inverse
+        scaled[~optimum.free] = np.nan
+        scaled[:, ~optimum.free] = np.nan
+    else:
+        scaled[k : k + p, k : k + p] = np.linalg.pinv(conditional_information(problem, mode), hermitian=True)
+        message = (
+            "the Hessian of the criterion is not positive definite at the estimate: standard errors of the coefficients "
+            "are conditional on the variance parameters, those have none"
+        )
+    transform = np.zeros_like(scaled)
+    transform[np.arange(k), np.arange(k)] = problem.signs(mode.parameters.theta) / problem.theta_scale
+    transform[k : k + p, k : k + p] = problem.fixed.coefficients(np.eye(p))
+    transform[np.arange(k + p, k + p + m), np.arange(k + p, k + p + m)] = 1.0
+    missing = np.isnan(np.diagonal(scaled))
+    covariance = transform @ np.where(np.isnan(scaled), 0.0, scaled) @ transform.T
+    covariance[missing] = np.nan
+    covariance[:, missing] = np.nan
+    return 0.5 * (covariance + covariance.T), message
+
+
+def _groups(problem: Problem, mode: Mode) -> tuple[GroupEstimate, ...]:
+    assert mode.factor is not None
+    lambdas = problem.layout.matrices(problem.theta(mode.parameters.theta))
+    scaled, blocks = mode.lambdas, mode.factor.level_blocks()
+    out = []
+    for i, (group, effects) in enumerate(zip(problem.groups, split(problem.columns, mode.u), strict=True)):
+        # Lambda in the user's units, its columns still with the signs that u was found with
+        raw = lambdas[i] * _column_signs(scaled[i])
+        sd = np.sqrt(np.einsum("rc,rc->r", raw, raw))
+        variances = np.einsum("ra,abj,sb->jrs", raw, blocks[i], raw)
+        out.append(
+            GroupEstimate(
+                group.name, group.labels(), lambdas[i], sd, _correlation(lambdas[i], sd), (raw @ effects).T, variances
+            )
+        )
+    return tuple(out)
+
+
+def _column_signs(factor: np.ndarray) -> np.ndarray:
+    return np.where(np.diagonal(factor) < 0, -1.0, 1.0)
+
+
+def _correlation(factor: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    safe = np.where(sd > 0, sd, np.nan)
+    correlation = (factor / safe[:, None]) @ (factor / safe[:, None]).T
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def _convergence(
+    criterion: Criterion,
+    optimum: Optimum,
+    X: np.ndarray,
+    names: Sequence[str],
+    groups: Sequence[GroupEstimate],
+    covariance: np.ndarray,
+    hessian_message: str,
+) -> Convergence:
+    problem = criterion.problem
+    singular = _singular(problem, optimum.best.mode)
+    separated: tuple[int, ...] = ()
+    if criterion.penalty is None and _suspicious(problem, optimum):
+        separated = separating_columns(problem, X, problem.parameters(optimum.best.flat).psi)
+    messages = list(singular)
+    if separated:
+        messages.append(separation_message([names[j] for j in separated]))
+    if hessian_message:
+        messages.append(hessian_message)
+    if not optimum.converged:
+        messages.append(
+            f"the search ended after {optimum.iterations} iterations without reaching its tolerance "
+            f"(Newton decrement {optimum.decrement:.2g}); rescale the predictors or simplify the group terms"
+        )
+    return Convergence(
+        optimum.converged,
+        optimum.iterations,
+        criterion.evaluations,
+        criterion.newton_steps,
+        optimum.decrement,
+        singular,
+        separated,
+        tuple(messages),
+    )
+
+
+def _suspicious(problem: Problem, optimum: Optimum) -> bool:
+    k, p, _ = problem.sizes
+    if not p:
+        return False
+    if optimum.inverse is None or not optimum.converged:
+        return True
+    return float(np.linalg.eigvalsh(2.0 * optimum.inverse[k : k + p, k : k + p])[-1]) > UNCERTAIN**2
+
+
+def _singular(problem: Problem, mode: Mode | None) -> tuple[str, ...]:
+    """Name every group whose covariance matrix is singular, and where."""
+    assert mode is not None
+    smallest = SINGULAR_SD * working_scale(mode.density)
+    out = []
+    for group, factor in zip(problem.groups, mode.lambdas, strict=True):
+        sd = np.sqrt((factor**2).sum(axis=1))
+        zero = sd < smallest
+        if zero.any():
+            named = ", ".join(f"`{label}`" for label, is_zero in zip(group.labels(), zero, strict=True) if is_zero)
+            out.append(f"singular fit: the estimated standard deviation of {named} over `{group.name}` is zero")
+        rest = _correlation(factor, sd)[np.ix_(~zero, ~zero)]
+        if len(rest) > 1 and np.linalg.eigvalsh(rest)[0] < SINGULAR_CORRELATION:
+            out.append(f"singular fit: the effects over `{group.name}` are linearly dependent (a correlation of 1 or -1)")
+    return tuple(out)

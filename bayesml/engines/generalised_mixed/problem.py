@@ -1,0 +1,202 @@
+"""The data of a generalised linear mixed model in the coordinates of the optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+
+from bayesml.engines.generalised_mixed.blocks import AbstractBlocks, Columns
+from bayesml.engines.generalised_mixed.response import ResponseModel
+from bayesml.engines.generalised_mixed.structure import build_blocks
+from bayesml.errors import DataError
+from bayesml.linalg import FixedEffects, GroupBlock, ThetaLayout, orthogonalise
+
+__all__ = ["Curvature", "Parameters", "Penalty", "PenaltyValue", "Problem", "build_problem"]
+
+Curvature = Literal["observed", "fisher"]
+
+
+@final
+@dataclass(frozen=True)
+class PenaltyValue:
+    """Minus twice a log prior and its gradient.
+
+    Attributes:
+        value: ``-2 log p(theta, beta, psi)``.
+        theta: ``(k,)`` derivatives with respect to the entries of the covariance factors.
+        beta: ``(p,)`` with respect to the coefficients that are in the model.
+        psi: ``(m,)`` with respect to the logarithms of the auxiliary parameters.
+    """
+
+    value: float
+    theta: np.ndarray
+    beta: np.ndarray
+    psi: np.ndarray
+
+
+Penalty = Callable[[np.ndarray, np.ndarray, np.ndarray], PenaltyValue]
+
+
+@final
+@dataclass(frozen=True)
+class Parameters:
+    """One point of the outer optimisation, in scaled coordinates.
+
+    Attributes:
+        theta: ``(k,)`` entries of the covariance factors for columns of Z of unit root mean square.
+        gamma: ``(p,)`` coefficients of the orthogonal basis of X.
+        psi: ``(m,)`` logarithms of the auxiliary parameters.
+    """
+
+    theta: np.ndarray
+    gamma: np.ndarray
+    psi: np.ndarray
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All parameters in one vector."""
+        return np.concatenate([self.theta, self.gamma, self.psi])
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """Everything that stays fixed during a fit.
+
+    Attributes:
+        response: the response distribution with its data.
+        groups: the grouping factors as given.
+        columns: the same with columns of Z of unit root mean square.
+        blocks: the structure of ``K = Lambda'Z'WZ Lambda + I``.
+        layout: the places of theta.
+        theta_scale: ``(k,)`` what divides a scaled theta to give the user's.
+        basis: ``(n, p)`` orthogonal basis of X with columns of mean square one.
+        fixed: the map from the basis to the coefficients; with what was dropped.
+        offset: ``(n,)`` or None.
+        weights: ``(n,)`` powers of the densities, or None.
+        curvature: whose log determinant enters the criterion.
+    """
+
+    response: ResponseModel
+    groups: tuple[GroupBlock, ...]
+    columns: tuple[Columns, ...]
+    blocks: AbstractBlocks
+    layout: ThetaLayout
+    theta_scale: np.ndarray
+    basis: np.ndarray
+    fixed: FixedEffects
+    offset: np.ndarray | None
+    weights: np.ndarray | None
+    curvature: Curvature
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.basis)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of entries of theta, gamma and psi."""
+        return self.layout.size, self.basis.shape[1], len(self.response.auxiliary)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters of the outer optimisation."""
+        return sum(self.sizes)
+
+    def parameters(self, flat: np.ndarray) -> Parameters:
+        """Split a vector into its parts."""
+        k, p, _ = self.sizes
+        return Parameters(flat[:k], flat[k : k + p], flat[k + p :])
+
+    def fixed_part(self, gamma: np.ndarray) -> np.ndarray:
+        """Return the linear predictor without group effects."""
+        eta = self.basis @ gamma
+        return eta if self.offset is None else eta + self.offset
+
+    def theta(self, scaled: np.ndarray) -> np.ndarray:
+        """Return theta on the user's scale, each column of Lambda with a nonnegative diagonal."""
+        return self.signs(scaled) * scaled / self.theta_scale
+
+    def beta(self, gamma: np.ndarray) -> np.ndarray:
+        """Return the coefficients of the columns of X that are in the model."""
+        return self.fixed.coefficients(gamma)
+
+    def signs(self, theta: np.ndarray) -> np.ndarray:
+        """Return ``(k,)`` the sign of the diagonal above or at each entry; u and -u have the same distribution."""
+        layout = self.layout
+        negative = [(layout.group[i], layout.column[i]) for i in np.flatnonzero(layout.is_diagonal & (theta < 0))]
+        pairs = zip(layout.group, layout.column, strict=True)
+        return np.array([-1.0 if pair in negative else 1.0 for pair in pairs])
+
+
+def build_problem(
+    response: ResponseModel,
+    X: np.ndarray,
+    groups: Sequence[GroupBlock],
+    offset: np.ndarray | None,
+    weights: np.ndarray | None,
+    curvature: Curvature,
+) -> Problem:
+    """Check the arrays and bring them into the coordinates of the optimisation.
+
+    Raises:
+        DataError: shapes do not fit together, a value is not finite, or a weight is negative.
+    """
+    n = len(X)
+    _check(X, groups, offset, weights)
+    basis, fixed = _basis(X, weights)
+    columns, scales = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
+    layout = ThetaLayout.of([group.blocks for group in groups])
+    scale = np.array([scales[g][r] for g, r in zip(layout.group, layout.row, strict=True)], dtype=float)
+    blocks = build_blocks(columns)
+    return Problem(
+        response, tuple(groups), tuple(columns), blocks, layout, scale, basis, fixed, offset, weights, curvature
+    )
+
+
+def _check(
+    X: np.ndarray, groups: Sequence[GroupBlock], offset: np.ndarray | None, weights: np.ndarray | None
+) -> None:
+    n = len(X)
+    for name, values in (("X", X), ("offset", offset), ("weights", weights)):
+        if values is None:
+            continue
+        if len(values) != n:
+            raise DataError(f"`{name}` has {len(values)} rows, X has {n}")
+        if not np.isfinite(values).all():
+            raise DataError(f"`{name}` has a missing or infinite value in row {_first_bad(values)}")
+    if weights is not None and (weights < 0).any():
+        row = int(np.argmax(weights < 0))
+        raise DataError(f"weights must not be negative; row {row} has {weights[row]:g}")
+    for group in groups:
+        group.check(n)
+        if not np.isfinite(group.Z).all():
+            raise DataError(f"group `{group.name}` has a missing or infinite value in row {_first_bad(group.Z)} of Z")
+
+
+def _first_bad(values: np.ndarray) -> int:
+    return int(np.argmax(~np.isfinite(values.reshape(len(values), -1)).all(axis=1)))
+
+
+def _basis(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, FixedEffects]:
+    """Orthogonalise the rows that count; the others follow by the same triangular map."""
+    if weights is None or (weights > 0).all():
+        basis, fixed = orthogonalise(X)
+    else:
+        _, fixed = orthogonalise(X[weights > 0])
+        basis = np.linalg.solve(fixed.R.T, X[:, fixed.kept].T).T
+    root = np.sqrt(max(len(X), 1))
+    return np.ascontiguousarray(basis * root), FixedEffects(fixed.R / root, fixed.kept, fixed.dropped)
+
+
+def _columns(group: GroupBlock) -> tuple[Columns, np.ndarray]:
+    Z = np.ascontiguousarray(group.Z.T, dtype=float)
+    used = np.count_nonzero(Z, axis=1)
+    scale = np.sqrt(np.einsum("qn,qn->q", Z, Z) / np.maximum(used, 1))
+    scale = np.where(scale > 0, scale, 1.0)
+    codes = np.ascontiguousarray(group.codes, dtype=np.intp)
+    return Columns(codes, group.n_levels, Z / scale[:, None]), scale

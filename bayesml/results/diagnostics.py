@@ -85,6 +85,7 @@ class Diagnostics:
 
     def __str__(self) -> str:
         kept = f"{self.chains} chains with {self.draws} draws each"
+        per_draw = self.leapfrog_steps / (self.chains * self.draws)
         if self.independent:
             return "\n".join([f"{kept}, independent of each other: there is no chain to diagnose.", *self.problems])
         lines = [
@@ -95,7 +96,7 @@ class Diagnostics:
             ("largest Rhat", str(self.max_rhat)),
             ("smallest bulk ESS", str(self.min_bulk_ess)),
             ("smallest tail ESS", str(self.min_tail_ess)),
-            ("leapfrog steps", f"{self.leapfrog_steps} ({self.leapfrog_steps / (self.chains * self.draws):.1f} a draw)"),
+            ("leapfrog steps", f"{self.leapfrog_steps} ({per_draw:.1f} a draw)"),
             ("step size of each chain", ", ".join(f"{s:.3g}" for s in self.step_size)),
         ]
         width = max(len(label) for label, _ in lines) + 2
@@ -182,11 +183,11 @@ def _interruption(run: Diagnostics) -> Iterator[str]:
 def _sampler_problems(run: Diagnostics) -> Iterator[str]:
     if run.divergences:
         higher = next((t for t in (0.9, 0.95, 0.99, 0.999) if t > run.target_accept), None)
-        advice = f"Raise `target_accept` above {run.target_accept:g} (try {higher:g})" if higher else "Simplify the model"
+        advice = f"Raise `target_accept` from {run.target_accept:g} to {higher:g}" if higher else "Simplify the model"
         yield (
-            f"{run.divergences} of {run.chains * run.draws} transitions after warm-up diverged: a part of the posterior "
-            f"may have been missed, and estimates may be biased. {advice}, or set more informative priors, above all "
-            "on group-level standard deviations."
+            f"{run.divergences} of {run.chains * run.draws} transitions after warm-up diverged: a part of the "
+            f"posterior may have been missed, and estimates may be biased. {advice}, or set more informative priors, "
+            "above all on group-level standard deviations."
         )
     if run.treedepth_hits:
         yield (
@@ -206,8 +207,8 @@ def _sampler_problems(run: Diagnostics) -> Iterator[str]:
 def _convergence_problems(run: Diagnostics) -> Iterator[str]:
     if run.max_rhat.value > LARGEST_RHAT:
         yield (
-            f"The chains do not agree: Rhat is {run.max_rhat.value:.2f} for `{run.max_rhat.name}` and should be at most "
-            f"{LARGEST_RHAT}. Run longer (`warmup=2000, draws=2000`); if that does not help, set more informative "
+            f"The chains do not agree: Rhat is {run.max_rhat.value:.4g} for `{run.max_rhat.name}` and should be at "
+            f"most {LARGEST_RHAT}. Run longer (`warmup=2000, draws=2000`); if that does not help, set more informative "
             "priors or simplify the model."
         )
     least = LEAST_ESS_PER_CHAIN * run.chains

@@ -96,7 +96,7 @@ def _write(fit: Fit, name: str) -> None:
     import xarray as xr
 
     arrays, columns = frame_to_arrays(fit.frame)
-    document = json.dumps(_document(fit, columns), ensure_ascii=False, allow_nan=False)
+    document = json.dumps(_document(fit, columns), ensure_ascii=False)
     attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, "modeling_interface": "bayesml"}
     xr.Dataset({DOCUMENT: ((), np.array(document, dtype=object))}, attrs=attributes).to_netcdf(
         name, mode="w", engine="h5netcdf"
@@ -123,8 +123,8 @@ def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
         "priors": [encoded.prior_to_json(prior) for prior in fit.priors],
         "default_priors": fit.default_priors,
         "engine": encoded.engine_to_json(fit.engine),
-        "seed": outcome.seed,
-        "incomplete": outcome.incomplete,
+        "seed": int(outcome.seed),
+        "incomplete": bool(outcome.incomplete),
         "timing": encoded.timing_to_json(outcome.timing),
         "data_name": fit.data_name,
         "data": columns,
@@ -227,9 +227,9 @@ def _check_design(source: Path, document: Mapping[str, Any], design: Design) -> 
     differing = differing_array(design, document["fingerprint"])
     if differing is not None:
         raise ModelError(
-            f"The data in `{source}` are encoded differently here (`{differing}`), so that the draws would not belong to "
-            f"the model any more. The fit was saved by bayesml {document['package_version']}; load it with the versions "
-            "of the packages, and the functions, that it was made with, or fit the model again."
+            f"The data in `{source}` are encoded differently here (`{differing}`), so that the draws would not belong "
+            f"to the model any more. The fit was saved by bayesml {document['package_version']}; load it with the "
+            "versions of the packages, and the functions, that it was made with, or fit the model again."
         )
 
 

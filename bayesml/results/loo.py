@@ -141,12 +141,12 @@ def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
             "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
             "them and take log_lik() of the rows left out.",
             FitWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if doubtful > len(bad):
         warnings.warn(
             f"{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run more "
             f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
             FitWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

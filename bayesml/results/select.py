@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["Elements", "draws", "elements", "get", "is_prior_only", "labelled"]
+__all__ = ["Elements", "dimensions", "draws", "elements", "get", "is_prior_only", "labelled"]
 
 
 @final
@@ -74,17 +74,30 @@ def _positions(indices: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> np
     return np.ravel_multi_index(tuple(np.asarray(indices).T), shape)
 
 
-def labelled(variable: ReportedVariable, drawn: np.ndarray, taken: frozenset[str] = frozenset()) -> xr.DataArray:
-    """Return a variable with its dimensions and labels.
+def dimensions(variables: Iterable[ReportedVariable]) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of each variable by name, so that all fit into one data set.
 
-    Args:
-        variable: the variable.
-        drawn: its draws, ``(chains, draws, *shape)``.
-        taken: names of variables in the same data set; a dimension of such a name gets ``_level`` behind it.
+    A dimension that has the name of a variable, or of a dimension with other labels, gets an underscore behind it: with
+    ``(1 | sigma)`` the levels and the residual sd would otherwise have one name.
     """
+    variables = tuple(variables)
+    taken: dict[str, tuple[str, ...] | None] = {v.name: None for v in variables}
+    named = {}
+    for variable in variables:
+        own = []
+        for wanted, labels in zip(variable.dims, variable.coords, strict=True):
+            name = wanted
+            while taken.setdefault(name, labels) != labels:
+                name += "_"
+            own.append(name)
+        named[variable.name] = tuple(own)
+    return named
+
+
+def labelled(variable: ReportedVariable, drawn: np.ndarray, dims: tuple[str, ...]) -> xr.DataArray:
+    """Return a variable with its labels; ``drawn`` is ``(chains, draws, *shape)``, ``dims`` names the axes of shape."""
     import xarray as xr
 
-    dims = tuple(f"{dim}_level" if dim in taken else dim for dim in variable.dims)
     coords = {dim: np.asarray(labels, dtype=object) for dim, labels in zip(dims, variable.coords, strict=True)}
     sampled = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
     return xr.DataArray(drawn, sampled | coords, ("chain", "draw", *dims), name=variable.name)
@@ -114,24 +127,24 @@ def get(fit: Fit, name: str) -> xr.DataArray:
     found = _find_element(fit.variables, name)
     if found is None:
         variable = _find_variable(fit.variables, name)
-        return labelled(variable, values[variable.name], frozenset(v.name for v in fit.variables))
-    variable, index, text = found
-    drawn = values[variable.name][(slice(None), slice(None), *index)]
+        return labelled(variable, values[variable.name], dimensions(fit.variables)[variable.name])
+    variable, text = found
+    drawn = elements(values, [variable], frozenset([text])).values[:, :, 0]
     coords = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
 
 
 def _find_element(
     variables: Sequence[ReportedVariable], name: str
-) -> tuple[ReportedVariable, tuple[int, ...], str] | None:
+) -> tuple[ReportedVariable, str] | None:
     if not isinstance(name, str):
         raise ModelError(f'A parameter is asked for by its name, for example fit["b_Intercept"]; got {name!r}.')
-    every = [(variable, index, text) for variable in variables for index, text in variable.texts]
-    exact = next((each for each in every if each[2] == name), None)
+    every = [(variable, text) for variable in variables for _, text in variable.texts]
+    exact = next((each for each in every if each[1] == name), None)
     if exact is not None or any(variable.name == name for variable in variables):
         return exact
     alias = brms_alias(name)
-    return next((each for each in every if brms_alias(each[2]) == alias), None)
+    return next((each for each in every if brms_alias(each[1]) == alias), None)
 
 
 def _find_variable(variables: Sequence[ReportedVariable], name: str) -> ReportedVariable:
@@ -188,7 +201,7 @@ def _named(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> Iter
     for name in wanted:
         found = _find_element(variables, name)
         if found is not None:
-            yield found[2]
+            yield found[1]
         else:
             yield from (text for _, text in _find_variable(variables, name).texts)
 

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Row", "Summary", "summary"]
 
 INDENT = " " * 9
+WIDTH = 78
+SAMPLED = """\
+Draws were sampled using NUTS (BlackJAX). For each parameter, Bulk_ESS
+and Tail_ESS are effective sample size measures, and Rhat is the potential
+scale reduction factor on split chains (at convergence, Rhat = 1)."""
 
 
 @final
@@ -97,7 +102,7 @@ class Summary:
             lines += [block.subtitle] if block.subtitle else []
             lines += _text_table(block.rows, self.columns)
         for paragraph in self.closing:
-            lines += ["", textwrap.fill(paragraph, 72, break_long_words=False, break_on_hyphens=False)]
+            lines += ["", paragraph if "\n" in paragraph else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -280,8 +285,5 @@ def _closing(fit: Fit) -> tuple[str, ...]:
     elif not fit.draws_record.statistics:
         how = "Draws are independent, so that Rhat and effective sample sizes are not shown."
     else:
-        how = (
-            "Draws were sampled using NUTS (BlackJAX). For each parameter, Bulk_ESS and Tail_ESS are effective sample "
-            "size measures, and Rhat is the potential scale reduction factor on split chains (at convergence, Rhat = 1)."
-        )
+        how = SAMPLED
     return (how, *(f"Warning: {problem}" for problem in fit.diagnostics.problems))

@@ -1,4 +1,4 @@
-"""Draws and data for ArviZ; the one file that knows ``InferenceData`` (ArviZ 0.23) from ``DataTree`` (1.0 and later)."""
+"""Draws and data for ArviZ; the one file that tells ``InferenceData`` (ArviZ 0.23) from ``DataTree`` (1.0)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayesml.engines import NUTS
 from bayesml.frame import Column
 from bayesml.names import variable as legal_name
 from bayesml.reported import ReportedVariable
-from bayesml.results.select import is_prior_only, labelled
+from bayesml.results.select import dimensions, is_prior_only, labelled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 ROWS = "obs"
-DECIDED_BY_OWN_NAME = frozenset({ROWS, "chain", "draw", "sample"})
+DIMENSIONS = frozenset({ROWS, "chain", "draw", "sample"})
 
 
 def to_idata(fit: Fit) -> Any:
@@ -76,7 +76,7 @@ def with_log_likelihood(fit: Fit, log_lik: xr.DataArray) -> Any:
 
 
 def with_posterior_predictive(fit: Fit, predicted: xr.DataArray) -> Any:
-    """Return ``fit.idata`` with the group ``posterior_predictive``; ``predicted`` has the dimensions chain, draw, obs."""
+    """Return ``fit.idata`` with the group ``posterior_predictive``; ``predicted`` has chain, draw and obs."""
     return with_group(fit.idata, "posterior_predictive", predicted.to_dataset(name=response_variable(fit)))
 
 
@@ -92,8 +92,8 @@ def draws_dataset(
     import xarray as xr
 
     variables = tuple(variables)
-    taken = frozenset(v.name for v in variables)
-    return xr.Dataset({v.name: labelled(v, values[v.name], taken) for v in variables}, attrs=dict(attributes))
+    dims = dimensions(variables)
+    return xr.Dataset({v.name: labelled(v, values[v.name], dims[v.name]) for v in variables}, attrs=dict(attributes))
 
 
 def package_version() -> str:
@@ -167,7 +167,7 @@ def _rows_dataset(fit: Fit, columns: Mapping[str, np.ndarray]) -> xr.Dataset:
 def _column_name(name: str) -> str:
     """Return a legal variable name that is no dimension."""
     legal = legal_name(name)
-    return f"{legal}_" if legal in DECIDED_BY_OWN_NAME else legal
+    return f"{legal}_" if legal in DIMENSIONS else legal
 
 
 def _shown(column: Column) -> np.ndarray:

@@ -58,9 +58,9 @@ class Beta(AbstractFamily):
         """Return the distribution with both shapes exact in their tails."""
         from bayesml.families.numpyro_forms import BetaShapes
 
-        link, phi = self.link("mu"), parameters["phi"]
-        xp = array_namespace(eta)
-        return BetaShapes(xp.exp(link.log_inverse(eta)) * phi, xp.exp(link.log_complement(eta)) * phi)
+        xp, link, phi = array_namespace(eta), self.link("mu"), parameters["phi"]
+        shapes = (xp.exp(log_m) * phi for log_m in (link.log_inverse(eta), link.log_complement(eta)))
+        return BetaShapes(*(xp.maximum(a, 16 * np.finfo(a.dtype).tiny) for a in shapes))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

@@ -67,10 +67,12 @@ class Binomial(AbstractFamily):
         return ResponseData({"y": y, "trials": trials})
 
     def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Binomial``."""
-        import numpyro.distributions as dist
+        """Return the binomial distribution of probability mu."""
+        from jax import numpy as jnp
 
-        return dist.BinomialProbs(parameters["mu"], data["trials"])
+        from bayesml.families.numpyro_forms import LogBinomial
+
+        return LogBinomial(jnp.log(parameters["mu"]), jnp.log1p(-parameters["mu"]), data["trials"])
 
     def linear_distribution(
         self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]

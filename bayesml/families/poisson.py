@@ -27,7 +27,8 @@ def draw_poisson(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
     drawn = rng.poisson(np.minimum(rate, LARGEST_RATE)).astype(float)
     if not np.any(rate > LARGEST_RATE):
         return drawn
-    return np.where(rate > LARGEST_RATE, np.round(rate + np.sqrt(rate) * rng.standard_normal(rate.shape)), drawn)
+    normal = rate + np.sqrt(np.where(rate < np.inf, rate, 0.0)) * rng.standard_normal(rate.shape)
+    return np.where(rate > LARGEST_RATE, np.round(normal), drawn)
 
 
 @final

@@ -7,6 +7,7 @@ fingerprint that was stored, so that a fit never goes on with data that are enco
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -97,7 +98,7 @@ def _write(fit: Fit, name: str) -> None:
 
     arrays, columns = frame_to_arrays(fit.frame)
     document = json.dumps(_document(fit, columns), ensure_ascii=False)
-    attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, "modeling_interface": "bayesml"}
+    attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, "document_digest": _digest(document)}
     xr.Dataset({DOCUMENT: ((), np.array(document, dtype=object))}, attrs=attributes).to_netcdf(
         name, mode="w", engine="h5netcdf"
     )
@@ -109,7 +110,18 @@ def _write(fit: Fit, name: str) -> None:
         groups["prior"] = draws_dataset(record.prior, fit.variables, {})
     groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
     for group, dataset in groups.items():
-        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf")
+        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+
+
+def _checksums(dataset: xr.Dataset) -> dict[str, dict[str, bool]]:
+    """Ask for a checksum beside each chunk of numbers, which the HDF5 library compares when it reads them."""
+    return {
+        str(name): {"fletcher32": True} for name, array in dataset.data_vars.items() if array.ndim and array.size
+    }
+
+
+def _digest(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()
 
 
 def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,29 +165,42 @@ def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fi
     source = Path(path).expanduser()
     if not source.is_file():
         raise ModelError(f"There is no file `{source}`.")
-    _check_format(source)
+    groups = _checked_groups(source)
     try:
-        document = json.loads(str(_read(source, None)[DOCUMENT].item()))
-        return _rebuild(source, document, functions)
+        return _rebuild(source, _read_document(source), groups, functions)
     except BayesmlError:
         raise
     except MALFORMED as error:
         raise ModelError(f"The file `{source}` is damaged and cannot be read ({_first_line(error)}).") from error
 
 
-def _check_format(source: Path) -> None:
+def _checked_groups(source: Path) -> frozenset[str]:
+    """Return the groups of a file after a look at its format."""
+    # h5netcdf complains a second time, on its way out, about a file that it could not open; h5py does not.
+    import h5py
+
     try:
-        attributes = _read(source, None).attrs
+        with h5py.File(source, "r") as file:
+            groups = frozenset(str(name) for name in file)
+            kind, found = (np.atleast_1d(file.attrs.get(name, ""))[0] for name in ("format", "format_version"))
     except MALFORMED:
         raise ModelError(f"The file `{source}` cannot be read; it is damaged, or not a netCDF-4 file.") from None
-    if attributes.get("format") != FORMAT:
+    if kind != FORMAT:
         raise ModelError(f"The file `{source}` is not a fit saved by bayesml.")
-    if attributes.get("format_version") != FORMAT_VERSION:
+    if found != FORMAT_VERSION:
         raise ModelError(
-            f"The file `{source}` has format version {attributes.get('format_version')}, and this version of bayesml "
-            f"({package_version()}) reads version {FORMAT_VERSION}. Read it with the version that wrote it, or fit the "
-            "model again."
+            f"The file `{source}` has format version {found}, and this version of bayesml ({package_version()}) reads "
+            f"version {FORMAT_VERSION}. Read it with the version that wrote it, or fit the model again."
         )
+    return groups
+
+
+def _read_document(source: Path) -> Mapping[str, Any]:
+    root = _read(source, None)
+    text = str(root[DOCUMENT].item())
+    if _digest(text) != root.attrs["document_digest"]:
+        raise ValueError("the description of the model is not the one that was written")
+    return json.loads(text)
 
 
 def _read(source: Path, group: str | None) -> xr.Dataset:
@@ -189,7 +214,9 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
-def _rebuild(source: Path, document: Mapping[str, Any], functions: Functions | None) -> Fit:
+def _rebuild(
+    source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None
+) -> Fit:
     from bayesml.results.fit_object import Fit
 
     given = _functions(source, document["functions"], functions)
@@ -199,7 +226,7 @@ def _rebuild(source: Path, document: Mapping[str, Any], functions: Functions | N
     design = build_design(encoded.formula_from_json(document["parsed"]), frame, family, given)
     _check_design(source, document, design)
     problem = Problem(design, family, describe(design, family, priors, document["default_priors"]))
-    draws = _draws(source, reported_variables(problem.description.spec, design.schema))
+    draws = _draws(source, groups, reported_variables(problem.description.spec, design.schema))
     timing = encoded.timing_from_json(document["timing"])
     outcome = Outcome(draws, timing, document["seed"], document["incomplete"])
     engine = encoded.engine_from_json(document["engine"])
@@ -233,16 +260,11 @@ def _check_design(source: Path, document: Mapping[str, Any], design: Design) -> 
         )
 
 
-def _draws(source: Path, variables: tuple[ReportedVariable, ...]) -> Draws:
-    from h5netcdf import File
-
-    with File(source, "r") as file:
-        present = set(file.groups)
+def _draws(source: Path, groups: frozenset[str], variables: tuple[ReportedVariable, ...]) -> Draws:
     values = _values(_read(source, "posterior"), variables)
-    statistics = _read(source, "sample_stats") if "sample_stats" in present else {}
-    prior = _values(_read(source, "prior"), variables) if "prior" in present else {}
-    own = {str(name): statistics[name].to_numpy() for name in getattr(statistics, "data_vars", ())}
-    return Draws(values, own, prior)
+    statistics = _read(source, "sample_stats").data_vars if "sample_stats" in groups else {}
+    prior = _values(_read(source, "prior"), variables) if "prior" in groups else {}
+    return Draws(values, {str(name): array.to_numpy() for name, array in statistics.items()}, prior)
 
 
 def _values(stored: xr.Dataset, variables: tuple[ReportedVariable, ...]) -> dict[str, np.ndarray]:

@@ -84,7 +84,16 @@ def factorise(products: CrossProducts, lambdas: Sequence[np.ndarray]) -> Factori
     if info:
         return None
     return Factorisation(
-        products, tuple(lambdas), tuple(faces), tuple(inverses), corner, cholesky, half, log_determinant, reduced, triangle
+        products=products,
+        lambdas=tuple(lambdas),
+        faces=tuple(faces),
+        inverses=tuple(inverses),
+        corner=corner,
+        tail_cholesky=cholesky,
+        tail_half=half,
+        log_determinant=log_determinant,
+        reduced=reduced,
+        reduced_cholesky=triangle,
     )
 
 
@@ -132,7 +141,8 @@ def _eliminate(
 def scale_tail(tail: Sequence[Tail], lambdas: Sequence[np.ndarray], rows: np.ndarray, transpose: bool) -> np.ndarray:
     """Multiply ``(m, c)`` from the left by the block-diagonal Lambda of the tail, or by its transpose."""
     if all(part.q == 1 for part in tail):
-        return rows * np.repeat([lambdas[part.group][0, 0] for part in tail], [len(part.levels) for part in tail])[:, None]
+        scales = [lambdas[part.group][0, 0] for part in tail]
+        return rows * np.repeat(scales, [len(part.levels) for part in tail])[:, None]
     out = np.empty_like(rows)
     for part in tail:
         lam = lambdas[part.group].T if transpose else lambdas[part.group]

@@ -115,7 +115,9 @@ class SparseCoupling:
         return np.stack([self.matrix(a).toarray().T for a in range(len(self.values))])
 
 
-def sparse_coupling(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> SparseCoupling:
+def sparse_coupling(
+    values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+) -> SparseCoupling:
     """Build the coupling from pairs sorted by row then column; ``shape`` is (levels, tail columns)."""
     counts = np.bincount(rows, minlength=shape[0])
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -134,7 +136,10 @@ def _pair_table(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, wid
     right = np.arange(len(left)) - np.repeat(offsets, per_entry) + np.repeat(np.repeat(starts[:-1], counts), per_entry)
     cells = (columns[left] * width + columns[right]).astype(np.int32 if width**2 < 2**31 else np.int64)
     triangle = [(a, b) for a in range(len(values)) for b in range(a + 1)]
-    data = [values[a][left] * values[b][right] + (values[b][left] * values[a][right] if a != b else 0.0) for a, b in triangle]
+    data = [values[a][left] * values[b][right] for a, b in triangle]
+    for place, (a, b) in enumerate(triangle):
+        if a != b:
+            data[place] += values[b][left] * values[a][right]
     per_level = np.tile(counts**2, len(triangle))
     indptr = np.concatenate([[0], np.cumsum(per_level)])
     indices = np.tile(cells, len(triangle)) if len(triangle) > 1 else cells

@@ -159,7 +159,8 @@ def with_response(products: CrossProducts, rows: Rows, y: np.ndarray) -> tuple[C
             faces[a, -1] = np.bincount(codes, column * residual, minlength=size)
         leads.append(replace(lead, faces=faces))
     corner = products.corner.copy()
-    last = np.concatenate([*[_tail_by(part, rows, residual) for part in products.tail], basis @ residual, [residual @ residual]])
+    tail = [_tail_by(part, rows, residual) for part in products.tail]
+    last = np.concatenate([*tail, basis @ residual, [residual @ residual]])
     corner[-1], corner[:, -1] = last, last
     new_rows = replace(rows, W=np.concatenate([basis, residual[None]]))
     return replace(products, leads=tuple(leads), corner=corner, shift=shift), new_rows
@@ -203,7 +204,7 @@ def _leads(chain: Sequence[int], tail: Sequence[Tail], rows: Rows) -> tuple[tupl
         products = _symmetric_products(order.codes, rows.columns[i], sides, size)
         faces = np.concatenate([products, border], axis=1)
         ancestors = tuple(_ancestors(order, rows.orders[j], size) for j in later)
-        starts = tuple(np.searchsorted(up, np.arange(len(rows.orders[j].levels))) for up, j in zip(ancestors, later, strict=True))
+        starts = tuple(np.searchsorted(up, np.arange(up[-1] + 1)) for up in ancestors)
         leads.append(Lead(i, faces, starts, ancestors, order.levels))
     return tuple(leads), coupling
 
@@ -214,7 +215,7 @@ def _ancestors(child: LevelOrder, parent: LevelOrder, size: int) -> np.ndarray:
     return found
 
 
-def _products(codes: np.ndarray, left: np.ndarray, right: Sequence[np.ndarray], size: int) -> np.ndarray:
+def _products(codes: np.ndarray, left: np.ndarray, right: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:
     """Sums over the rows of each level of ``left[a] * right[c]``, ``(q, c, size)``."""
     out = np.empty((len(left), len(right), size))
     for a, first in enumerate(left):
@@ -274,7 +275,12 @@ def _pattern(order: LevelOrder, other: LevelOrder) -> tuple[np.ndarray, np.ndarr
 
 
 def _sparse(
-    left: np.ndarray, tail: Sequence[Tail], rows: Rows, pattern: Sequence[tuple[np.ndarray, np.ndarray]], size: int, width: int
+    left: np.ndarray,
+    tail: Sequence[Tail],
+    rows: Rows,
+    pattern: Sequence[tuple[np.ndarray, np.ndarray]],
+    size: int,
+    width: int,
 ) -> SparseCoupling:
     levels, columns, values = [], [], []
     for part, (cells, pair) in zip(tail, pattern, strict=True):
@@ -283,7 +289,8 @@ def _sparse(
         level, other = np.divmod(cells, len(part.levels))
         levels.append(np.tile(level, part.q))
         columns.append(np.concatenate([part.offset + other * part.q + d for d in range(part.q)]))
-    all_levels, all_columns, all_values = np.concatenate(levels), np.concatenate(columns), np.concatenate(values, axis=1)
+    all_levels, all_columns = np.concatenate(levels), np.concatenate(columns)
+    all_values = np.concatenate(values, axis=1)
     if len(tail) > 1 or tail[0].q > 1:
         order = np.lexsort((all_columns, all_levels))
         all_levels, all_columns, all_values = all_levels[order], all_columns[order], all_values[:, order]
@@ -314,11 +321,12 @@ def _tail_block(part: Tail, other: Tail, rows: Rows) -> np.ndarray:
     first, second = rows.orders[part.group].codes, rows.orders[other.group].codes
     n_first, n_second = len(part.levels), len(other.levels)
     block = np.zeros((n_first, part.q, n_second, other.q))
-    key = None if part is other else first * n_second + second
+    each, key = np.arange(n_first), first * n_second + second
     for a, left in enumerate(rows.columns[part.group]):
         for d, right in enumerate(rows.columns[other.group]):
-            if key is None:
-                block[np.arange(n_first), a, np.arange(n_first), d] = np.bincount(first, left * right, minlength=n_first)
+            if part is other:
+                block[each, a, each, d] = np.bincount(first, left * right, minlength=n_first)
             else:
-                block[:, a, :, d] = np.bincount(key, left * right, minlength=n_first * n_second).reshape(n_first, n_second)
+                table = np.bincount(key, left * right, minlength=n_first * n_second)
+                block[:, a, :, d] = table.reshape(n_first, n_second)
     return block.reshape(n_first * part.q, n_second * other.q)

@@ -67,7 +67,8 @@ def orthogonalise(X: np.ndarray) -> tuple[np.ndarray, FixedEffects]:
 def _careful(scaled: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, FixedEffects]:
     """Gram-Schmidt in column order, each column orthogonalised twice, dropping the dependent ones."""
     n, p = scaled.shape
-    basis, R, kept = np.empty((n, p), order="F"), np.zeros((p, p)), []
+    basis, R = np.empty((n, p), order="F"), np.zeros((p, p))
+    kept: list[int] = []
     for j in range(p):
         rank = len(kept)
         rest = scaled[:, j].copy()

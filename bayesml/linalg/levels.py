@@ -1,4 +1,4 @@
-"""Many small matrices at once, stored with the levels last, ``(rows, columns, J)``: each step is one vector operation."""
+"""Many small matrices at once, levels last, ``(rows, columns, J)``: each step is one operation on all levels."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def elimination_chain(groups: Sequence[GroupBlock]) -> tuple[int, ...]:
     best: dict[int, tuple[int, tuple[int, ...]]] = {}
     for place in reversed(range(len(order))):
         i = order[place]
-        weight, chain = 0, ()
+        weight, chain = 0, tuple[int, ...]()
         for j in order[place + 1 :]:
             better = best[j][0] > weight
             if better and parents(groups[i].codes, groups[j].codes, groups[i].n_levels) is not None:

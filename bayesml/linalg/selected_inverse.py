@@ -26,15 +26,16 @@ class Adjoint:
     Attributes:
         slopes: for each factor the ``(q, q)`` derivative with respect to Lambda (all entries, also those fixed at 0).
         faces: for each lead, ``(q, width, J)`` derivatives with respect to its faces, in the same columns; for the
-            first lead None unless asked for.
+            first lead empty unless asked for.
         corner: ``(m + p + 1, m + p + 1)`` derivatives with respect to the corner.
-        scores: for each lead (None for a tail factor) the ``(q, q)`` derivative with respect to ``Lambda Lambda'``.
+        scores: for each lead the ``(q, q)`` derivative with respect to ``Lambda Lambda'``; empty for a tail factor and
+            unless asked for.
     """
 
     slopes: tuple[np.ndarray, ...]
-    faces: tuple[np.ndarray | None, ...]
+    faces: tuple[np.ndarray, ...]
     corner: np.ndarray
-    scores: tuple[np.ndarray | None, ...]
+    scores: tuple[np.ndarray, ...]
 
 
 def adjoint(fact: Factorisation, S: np.ndarray, want_faces: bool = False, want_scores: bool = False) -> Adjoint:
@@ -53,9 +54,9 @@ def adjoint(fact: Factorisation, S: np.ndarray, want_faces: bool = False, want_s
     """
     products = fact.products
     slopes: list[np.ndarray] = [np.empty(0)] * len(products.scales)
-    scores: list[np.ndarray | None] = [None] * len(products.scales)
+    scores: list[np.ndarray] = [np.empty(0)] * len(products.scales)
     corner = _tail_adjoint(fact, S, slopes)
-    faces: list[np.ndarray | None] = [None] * len(products.leads)
+    faces: list[np.ndarray] = [np.empty(0)] * len(products.leads)
     for place in reversed(range(len(products.leads))):
         _lead_adjoint(fact, place, corner, faces, slopes, scores, want_faces or place > 0, want_scores)
     return Adjoint(tuple(slopes), tuple(faces), corner, tuple(scores))
@@ -99,9 +100,9 @@ def _lead_adjoint(
     fact: Factorisation,
     place: int,
     corner: np.ndarray,
-    faces: list[np.ndarray | None],
+    faces: list[np.ndarray],
     slopes: list[np.ndarray],
-    scores: list[np.ndarray | None],
+    scores: list[np.ndarray],
     want_faces: bool,
     want_scores: bool,
 ) -> None:
@@ -143,8 +144,8 @@ def _total(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.tensordot(left, right, axes=([1, 2], [0, 2]))
 
 
-def _image(fact: Factorisation, place: int, corner: np.ndarray, faces: Sequence[np.ndarray | None]) -> np.ndarray:
-    """``R T`` for every level, ``(q, c, J)``: the other columns of a lead times their own adjoint, sparse tail aside."""
+def _image(fact: Factorisation, place: int, corner: np.ndarray, faces: Sequence[np.ndarray]) -> np.ndarray:
+    """``R T`` for every level, ``(q, c, J)``: a lead's other columns times their own adjoint, sparse tail aside."""
     products, lead = fact.products, fact.products.leads[place]
     others = fact.faces[place][:, lead.q :]
     drop_tail = place == 0 and products.coupling is not None
@@ -165,7 +166,7 @@ def _image(fact: Factorisation, place: int, corner: np.ndarray, faces: Sequence[
 
 
 def _image_of_tail(
-    fact: Factorisation, sparse: SparseCoupling, corner: np.ndarray, faces: Sequence[np.ndarray | None]
+    fact: Factorisation, sparse: SparseCoupling, corner: np.ndarray, faces: Sequence[np.ndarray]
 ) -> np.ndarray:
     """What the sparse tail columns add to ``R T``, in the dense columns of the first lead."""
     products, m = fact.products, fact.products.tail_size
@@ -186,7 +187,7 @@ def variance_scores(fact: Factorisation, S: np.ndarray) -> tuple[np.ndarray, ...
     result = list(adjoint(fact, S, want_scores=True).scores)
     for part in fact.products.tail:
         result[part.group] = _tail_score(fact, S, part.rows, part.q)
-    return tuple(score for score in result if score is not None)
+    return tuple(result)
 
 
 def _tail_score(fact: Factorisation, S: np.ndarray, rows: slice, q: int) -> np.ndarray:
@@ -210,6 +211,7 @@ def sparse_faces(fact: Factorisation, blocks: Adjoint) -> np.ndarray:
     """
     products, m = fact.products, fact.products.tail_size
     sparse, lead, lam = products.coupling, products.leads[0], fact.lambdas[products.leads[0].group]
+    assert sparse is not None
     image = sparse.right(blocks.corner[:m, :m])
     face = fact.faces[0]
     image += np.stack([blocks.corner[:m, m:] @ row[-(products.p + 1) :] for row in face])

@@ -69,5 +69,3 @@ def _tail_effects(fact: Factorisation, effects: list[np.ndarray], projected: lis
         effects[part.group] = tail[part.rows].reshape(shape).transpose(1, 2, 0)
         projected[part.group] = rest[part.rows].reshape(shape).transpose(1, 2, 0)
     return tail
-
-

@@ -41,7 +41,7 @@ def blocks_of(group: GroupBlock) -> list[slice]:
 
 
 def canonical(problem: LinearMixedProblem, theta: np.ndarray, negligible: float = ROUNDING) -> np.ndarray:
-    """Return theta with non-negative diagonals, and with a zero column where the covariance matrix has no new direction.
+    """Return theta with non-negative diagonals, and a zero column where the covariance matrix has no new direction.
 
     Args:
         problem: the model.

@@ -26,11 +26,11 @@ class HeldCovariance(AbstractObjective):
         group: factor of the held parameter.
         order: ``(q,)`` order in which the coefficients of that factor are stored.
         row: stored row of the held sd, or of the second coefficient of the held correlation.
+        first: stored row of the first coefficient of the held correlation.
         value: what is held: the sd in scaled coordinates, or the correlation.
         is_correlation: which of the two.
     """
 
-    problem: LinearMixedProblem
     group: int
     order: np.ndarray
     row: int

@@ -1,6 +1,6 @@
 """The REML criterion and the ML deviance with their exact gradients.
 
-With ``V = I + Z Lambda Lambda' Z'`` relative to the residual variance, ``nu`` = n (ML) or n - p (REML), the criterion is
+With ``V = I + Z Lambda Lambda' Z'`` relative to the residual variance and ``nu`` = n (ML) or n - p (REML), it is
 
     log |V| [+ log |X'V^-1 X| for REML] - sum log w + nu log(2 pi sigma^2) + r^2 / sigma^2
 
@@ -62,8 +62,15 @@ def weights_matrix(fact: Factorisation, fixed_weight: float, response_weight: fl
     return inverse.T @ (weights[:, None] * inverse)
 
 
+@dataclass(frozen=True)
 class AbstractObjective(ABC):
-    """A function to minimise whose gradient continues from what its value computed."""
+    """A function to minimise whose gradient continues from what its value computed.
+
+    Attributes:
+        problem: the model whose layout gives the first coordinates their meaning.
+    """
+
+    problem: LinearMixedProblem
 
     @abstractmethod
     def evaluate(self, x: np.ndarray) -> Point | None:
@@ -86,7 +93,6 @@ class ProfiledCriterion(AbstractObjective):
             coordinates.
     """
 
-    problem: LinearMixedProblem
     reml: bool
     sigma: float | None = None
     penalty: Penalty | None = None
@@ -135,7 +141,6 @@ class JointCriterion(AbstractObjective):
         penalty: added to the criterion, ``-2 log prior``; takes theta in the user's coordinates.
     """
 
-    problem: LinearMixedProblem
     reml: bool
     penalty: Penalty | None = None
 

@@ -153,9 +153,9 @@ def _fit(
 ) -> LinearMixedFit:
     theta = point.x[: problem.layout.size]
     decrement = search.minimum.decrement
-    convergence = Convergence(
-        search.evaluations, search.gradients, decrement, decrement < CONVERGED, restarts, singular_directions(problem, theta)
-    )
+    singular = singular_directions(problem, theta)
+    work = search.evaluations, search.gradients
+    convergence = Convergence(*work, decrement, decrement < CONVERGED, restarts, singular)
     criterion = deviance(point.factorisation, point.sigma, reml)
     user_theta = theta / problem.row_scales
     return LinearMixedFit(

@@ -1,7 +1,7 @@
 """Kenward and Roger's (1997) adjusted covariance matrix and degrees of freedom, without matrices over rows.
 
-Notation of Kenward and Roger, and of Halekoh and Hojsgaard (2014): Sigma is a sum of ``gamma_r G_r`` over the variances and
-covariances of all terms and the residual; P, Q, W, Phi as there. All traces are taken through ``B = Z' Sigma^-1 Z``.
+Notation of Kenward and Roger, and of Halekoh and Hojsgaard (2014): Sigma is a sum of ``gamma_r G_r`` over the variances
+and covariances of all terms and the residual; P, Q, W, Phi as there. All traces go through ``B = Z' Sigma^-1 Z``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
+from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.errors import ModelError
 from bayesml.linalg.dense import Component, components
 
@@ -115,7 +115,7 @@ def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
         ModelError: the fit is not a REML fit, sigma was known, or crossed factors have too many levels.
     """
     if not fit.reml or fit.fixed_sigma is not None:
-        raise ModelError("Kenward-Roger degrees of freedom are defined for REML fits with an estimated residual variance")
+        raise ModelError("Kenward-Roger degrees of freedom need a REML fit with an estimated residual variance")
     parameters = _parameters(fit)
     sums = _sums(fit, parameters)
     Phi = np.linalg.inv(sums.X1)

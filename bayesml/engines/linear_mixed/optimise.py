@@ -1,4 +1,4 @@
-"""Quasi-Newton minimisation that evaluates little: every step of a large crossed model costs a Cholesky factorisation."""
+"""Quasi-Newton minimisation that evaluates little: each value of a large crossed model costs a factorisation."""
 
 from __future__ import annotations
 

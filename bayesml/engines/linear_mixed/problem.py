@@ -84,7 +84,9 @@ def prepare(
     offset = None if offset is None else _vector("offset", offset, n)
     if weights is not None and weights.min(initial=1.0) <= 0:
         bad = int((weights <= 0).sum())
-        raise DataError(f"{bad} of the {n} weights are zero or negative; leave those rows out, a weight must be positive")
+        raise DataError(
+            f"{bad} of the {n} weights are zero or negative; a weight must be positive: leave those rows out"
+        )
     _check_finite("X", X)
     groups = tuple(_check_group(group, n, allow_saturated) for group in groups)
     if not groups:

@@ -106,7 +106,7 @@ class Profiler:
         return value
 
     def interval(self, parameter: Parameter, level: float = 0.95) -> tuple[float, float]:
-        """Return the values at which the profile crosses the normal quantiles; a bound of the parameter if it never does."""
+        """Return where the profile crosses the normal quantiles; a bound of the parameter where it never does."""
         if not 0.0 < level < 1.0:
             raise ModelError(f"level is {level}; it must lie between 0 and 1")
         cut = float(ndtri(0.5 + level / 2.0))
@@ -114,7 +114,7 @@ class Profiler:
         return float(walk.solve(-cut)), float(walk.solve(cut))
 
     def trace(self, parameter: Parameter, largest: float = 2.8, points: int = 8) -> ProfileTrace:
-        """Return the profile at ``points`` values on either side, up to ``|zeta| = largest`` or the parameter's bound."""
+        """Return the profile at ``points`` values on either side, up to ``|zeta| = largest`` or a bound."""
         estimate = self.estimate(parameter)
         values, zetas = [estimate], [0.0]
         for side in (-1.0, 1.0):
@@ -171,7 +171,8 @@ class _Walk:
         bound = self.high if side > 0 else self.low
         if self.center == bound:
             return self.center
-        inner = max((v for v, z in self.known.items() if z * side >= 0 and abs(z) <= abs(target)), key=lambda v: side * v)
+        reached = [v for v, z in self.known.items() if z * side >= 0 and abs(z) <= abs(target)]
+        inner = max(reached, key=lambda v: side * v)
         value = self._clip(inner + side * self._first_step(), bound)
         for _ in range(LARGEST_STEPS):
             zeta = self.zeta(value)
@@ -199,7 +200,9 @@ class _Walk:
         inner = max((v for z, v in points if abs(z) <= abs(target)), key=lambda v: side * v)
         beyond = [v for z, v in points if abs(z) > abs(target)]
         if not beyond:
-            return min(max(side * value, side * inner + 1e-12), side * inner + 3.0 * abs(inner - self.center) + self._first_step()) * side
+            furthest = inner + side * (3.0 * abs(inner - self.center) + self._first_step())
+            ahead = side * inner < side * value <= side * furthest
+            return value if ahead else furthest
         outer = min(beyond, key=lambda v: side * v)
         inside = side * inner < side * value < side * outer
         return value if inside else 0.5 * (inner + outer)
@@ -211,7 +214,9 @@ def _bounds(parameter: Parameter) -> tuple[float, float]:
     return (0.0, np.inf) if parameter.kind in ("sd", "sigma") else (-np.inf, np.inf)
 
 
-def _objective(fit: LinearMixedFit, parameter: Parameter, value: float) -> tuple[AbstractObjective, np.ndarray, np.ndarray]:
+def _objective(
+    fit: LinearMixedFit, parameter: Parameter, value: float
+) -> tuple[AbstractObjective, np.ndarray, np.ndarray]:
     """Return the deviance with the parameter held, a start and a first inverse Hessian."""
     theta = fit.point.x.copy()
     diagonal = fit.problem.layout.is_diagonal

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
 from bayesml.engines.linear_mixed.criterion import JointCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
-from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
 
 __all__ = ["Satterthwaite", "satterthwaite", "variance_derivatives"]
 
@@ -25,7 +25,7 @@ class Satterthwaite:
         vcov: ``(p, p)`` their covariance matrix.
         sigma: residual standard deviation.
         derivatives: ``(k + 1, p, p)`` of ``vcov`` with respect to the variance parameters.
-        parameter_covariance: ``(k + 1, k + 1)`` of the variance parameters, ``2 H^-1`` with H the Hessian of the criterion.
+        parameter_covariance: ``(k + 1, k + 1)`` of the variance parameters, ``2 H^-1``, H the Hessian of the criterion.
     """
 
     beta: np.ndarray

@@ -12,9 +12,7 @@ from bayesml.engines.linear_mixed.solution import LinearMixedFit
 __all__ = ["parametric_bootstrap", "simulate"]
 
 
-def simulate(
-    fit: LinearMixedFit, draws: int, generator: np.random.Generator, new_effects: bool = True
-) -> np.ndarray:
+def simulate(fit: LinearMixedFit, draws: int, generator: np.random.Generator, new_effects: bool = True) -> np.ndarray:
     """Draw responses ``(draws, n)`` from the fitted model.
 
     Args:

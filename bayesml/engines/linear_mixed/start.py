@@ -50,8 +50,8 @@ def _within(blocks: tuple[int, ...]) -> np.ndarray:
 
 
 def _level_counts(products: CrossProducts) -> dict[int, int]:
-    parts = (*products.leads, *products.tail)
-    return {part.group: len(part.levels) for part in parts}
+    leads = {lead.group: len(lead.levels) for lead in products.leads}
+    return leads | {part.group: len(part.levels) for part in products.tail}
 
 
 def own_diagonals(products: CrossProducts) -> dict[int, np.ndarray]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.columns import variables_of
+from bayesml.design import PredictorDesign
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.frame import Column, column_names
+from bayesml.terms import Group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,20 +244,35 @@ def _categories(column: Column) -> list[Any]:
 
 
 def _fixed_values(fit: Fit) -> dict[str, Any]:
-    """Return the value at which each column is held: its mean or first level; grouping columns are left out."""
-    grouping = {name for p in fit.parsed.predictors for g in p.groups for name in g.factors}
-    inside = [v for p in fit.parsed.predictors for v in _population_columns(fit, p.dpar)]
-    response = variables_of(fit.parsed.response.expression.text)
+    """Return the value at which each column is held, its mean or first level.
+
+    Columns that only say which group a row belongs to, how many trials it has, or what was observed, are left out.
+    """
+    parsed = fit.parsed
+    idle = {name for p in parsed.predictors for g in p.groups for name in g.factors}
+    idle.update(variables_of(parsed.response.expression.text))
+    idle.update(
+        name
+        for a in parsed.response.additions
+        if a.name in ("trials", "weights")
+        for e in a.arguments
+        for name in variables_of(e.text)
+    )
+    idle.difference_update(name for p in fit.problem.design.schema.predictors for name in _term_columns(p))
     return {
         name: float(column.values.mean()) if _is_numeric(fit, name) else _categories(column)[0]
         for name, column in fit.frame.columns.items()
-        if (name not in grouping or name in inside) and (name not in response or name in inside)
+        if name not in idle
     }
 
 
-def _population_columns(fit: Fit, dpar: str) -> list[str]:
-    predictor = fit.parsed.predictor(dpar)
-    return [] if predictor is None else [v for term in predictor.population.terms for v in _columns_of(term, fit)]
+def _term_columns(predictor: PredictorDesign) -> Iterator[str]:
+    """Yield the columns that terms are computed from; of group-level terms those that vary."""
+    for term in predictor.terms:
+        if isinstance(term, Group):
+            yield from (name for encoding in term.encodings for name in encoding.variables)
+        else:
+            yield from term.variables
 
 
 def _levels(fit: Fit, effect: Effect, columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

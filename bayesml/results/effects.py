@@ -158,7 +158,7 @@ def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolut
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
-        known = [p.name for p in fit.parsed.predictors]
+        known = [p.dpar for p in fit.parsed.predictors]
         if dpar not in known:
             raise ModelError(
                 f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."

@@ -46,7 +46,15 @@ def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> 
         _panel(panel, effect, part, effects, points)
         if effect.name in several:
             panel.set_title(label, fontsize=9.5, loc="left")
+    for name in several:
+        _share_height([axis for axis, (effect, _, _) in zip(axes, panels, strict=False) if effect.name == name])
     return figure
+
+
+def _share_height(axes: list[Axes]) -> None:
+    limits = np.array([axis.get_ylim() for axis in axes])
+    for axis in axes:
+        axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _layout(count: int, is_wide: bool) -> tuple[Figure, list[Axes]]:

@@ -19,8 +19,10 @@ __all__ = ["draw_intervals", "forest"]
 
 LABELLED = 80
 KINDS = {
+    "Intercept": "intercept",
     "b": "population-level coefficients",
-    "sd": "standard deviations and family parameters",
+    "sd": "standard deviations",
+    "family": "family parameters",
     "cor": "correlations",
     "r": "group-level effects",
 }
@@ -48,15 +50,22 @@ def forest(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
     heights = [_height(len(positions)) for positions in panels.values()]
     figure = new_figure(7.5, sum(heights) + 0.6 * len(heights))
     axes = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
-    for panel, (kind, positions) in zip(axes, panels.items(), strict=True):
+    for panel, (title, positions) in zip(axes, panels.items(), strict=True):
         draw_intervals(panel, draws[:, positions], [chosen.names[i] for i in positions])
-        panel.set_title(KINDS[kind], fontsize=9.5, loc="left")
+        panel.set_title(title, fontsize=9.5, loc="left")
     return figure
 
 
 def _kinds(fit: Fit) -> dict[str, str]:
-    shown = {"family": "sd"}
-    return {text: shown.get(v.kind, v.kind) for v in fit.variables for _, text in v.texts}
+    """Return the title of the panel of each parameter: kinds apart, and parameters with different scales apart."""
+    titles = {}
+    for variable in fit.variables:
+        of = f" of {variable.dpar}" if variable.dpar != "mu" and variable.kind != "family" else ""
+        for _, text in variable.texts:
+            # On the scale of an intercept the slopes would be dots.
+            is_intercept = variable.kind == "b" and text.endswith("_Intercept")
+            titles[text] = KINDS["Intercept" if is_intercept else variable.kind] + of
+    return titles
 
 
 def _height(rows: int) -> float:

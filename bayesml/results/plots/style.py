@@ -35,9 +35,12 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
     if "inline" in matplotlib.get_backend():
-        return Figure(figsize=(width, height), layout="constrained")
-    return plt.figure(figsize=(width, height), layout="constrained")
+        return Figure(figsize=(width, height), layout=layout)
+    return plt.figure(figsize=(width, height), layout=layout)
 
 
 def clean(axes: Axes, *, grid: str = "") -> None:

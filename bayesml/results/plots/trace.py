@@ -33,7 +33,7 @@ def plot(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
     """
     chosen = chosen_parameters(fit, variables)
     count = len(chosen.names)
-    figure = new_figure(10, 0.6 + 1.35 * count)
+    figure = new_figure(10, 0.6 + (1.35 if count <= 12 else 1.15) * count)
     axes = figure.subplots(count, 2, squeeze=False, gridspec_kw={"width_ratios": (1, 1.7)})
     divergent = fit.draws_record.statistics.get("diverging")
     for (left, right), name, drawn in zip(axes, chosen.names, np.moveaxis(chosen.values, 2, 0), strict=True):
@@ -51,6 +51,7 @@ def _densities(axes: Axes, name: str, drawn: np.ndarray) -> None:
             axes.plot(*curve, color=PALETTE[chain % len(PALETTE)], linewidth=1.2, alpha=0.9)
     axes.set_title(name, fontsize=9.5, loc="left")
     axes.set_yticks([])
+    axes.locator_params(axis="x", nbins=6)
     axes.set_ylim(bottom=0)
     clean(axes)
     axes.spines["left"].set_visible(False)

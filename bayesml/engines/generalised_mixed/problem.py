@@ -28,7 +28,7 @@ class PenaltyValue:
         value: ``-2 log p(theta, beta, psi)``.
         theta: ``(k,)`` derivatives with respect to the entries of the covariance factors.
         beta: ``(p,)`` with respect to the coefficients that are in the model.
-        psi: ``(m,)`` with respect to the logarithms of the auxiliary parameters.
+        psi: ``(m,)`` with respect to the auxiliary parameters on their unbounded scale (mostly the logarithm).
     """
 
     value: float
@@ -48,7 +48,7 @@ class Parameters:
     Attributes:
         theta: ``(k,)`` entries of the covariance factors for columns of Z of unit root mean square.
         gamma: ``(p,)`` coefficients of the orthogonal basis of X.
-        psi: ``(m,)`` logarithms of the auxiliary parameters.
+        psi: ``(m,)`` auxiliary parameters on their unbounded scale (mostly the logarithm).
     """
 
     theta: np.ndarray

@@ -13,7 +13,7 @@ __all__ = ["AuxiliarySlopes", "ResponseModel", "RowDerivatives"]
 @final
 @dataclass(frozen=True)
 class AuxiliarySlopes:
-    """Derivatives with respect to one auxiliary parameter psi (log scale), each shaped like eta.
+    """Derivatives with respect to one auxiliary parameter psi (its unbounded scale), each shaped like eta.
 
     Attributes:
         value: of the log density.
@@ -61,13 +61,13 @@ class ResponseModel(Protocol):
 
     @property
     def auxiliary(self) -> tuple[str, ...]:
-        """Names of the free auxiliary parameters; psi holds their logarithms."""
+        """Names of the free auxiliary parameters; psi holds them on an unbounded scale (mostly the logarithm)."""
 
     def start_eta(self) -> np.ndarray:
         """Return ``(n,)`` a rough linear predictor: the link of the response, pulled inside its support."""
 
     def start_psi(self) -> np.ndarray:
-        """Return ``(m,)`` rough auxiliary parameters on the log scale."""
+        """Return ``(m,)`` rough auxiliary parameters on the scale of psi."""
 
     def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> RowDerivatives:
         """Return the log density and its derivatives at ``eta``, ``(..., n)``."""

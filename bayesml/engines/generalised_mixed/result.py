@@ -73,7 +73,7 @@ class GeneralisedMixedFit:
     Attributes:
         theta: ``(k,)`` lower triangles of Lambda, column by column, factor after factor; on the scale of eta.
         beta: ``(p,)`` coefficients of the columns of X that were kept.
-        psi: ``(m,)`` logarithms of the auxiliary parameters.
+        psi: ``(m,)`` auxiliary parameters on their unbounded scale (mostly the logarithm).
         auxiliary: their names.
         kept: columns of X in the model.
         dropped: columns of X that are linear combinations of earlier ones.

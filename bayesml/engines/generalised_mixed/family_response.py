@@ -1,0 +1,97 @@
+"""A response family with its data, as the engine wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, RowDerivatives
+from bayesml.families import AbstractFamily
+from bayesml.links import get_link
+
+__all__ = ["FamilyResponse"]
+
+HALF = 0.5  # pulls 0 and n successes, and a count of 0, inside the support
+
+
+@final
+@dataclass(frozen=True)
+class FamilyResponse:
+    """``ResponseModel`` of a family.
+
+    Attributes:
+        family: the family; the link of mu is its own.
+        data: ``ResponseData.arrays`` of the encoded response.
+        fixed: auxiliary parameters held at a value, on their natural scale.
+    """
+
+    family: AbstractFamily
+    data: Mapping[str, np.ndarray]
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def auxiliary(self) -> tuple[str, ...]:
+        """Names of the auxiliary parameters that are estimated."""
+        return tuple(dpar.name for dpar in self.family.dpars[1:] if dpar.name not in self.fixed)
+
+    def natural(self, psi: np.ndarray) -> dict[str, float]:
+        """Return all auxiliary parameters on their natural scale."""
+        links = {dpar.name: get_link(dpar.links[0]) for dpar in self.family.dpars[1:]}
+        free = {name: float(links[name].inverse(value)) for name, value in zip(self.auxiliary, psi, strict=True)}
+        return {**free, **self.fixed}
+
+    def start_eta(self) -> np.ndarray:
+        """Return the link of the response, pulled inside the support of mu."""
+        y, link = np.asarray(self.data["y"], dtype=float), self.family.link("mu")
+        low, high = self.family.dpars[0].bounds
+        if "trials" in self.data:
+            y = (y + HALF) / (self.data["trials"] + 2 * HALF)
+        elif (low, high) == (0.0, 1.0):
+            y = (np.clip(y, 0.0, 1.0) + HALF) / (1.0 + 2 * HALF) if self.family.is_discrete else y
+        elif low == 0.0 or link.support[0] == 0.0:
+            y = np.maximum(y, HALF if self.family.is_discrete else 0.1 * float(np.mean(np.abs(y))))
+        if self.family.response_on_log_scale:
+            y = np.log(y)
+        lower, upper = link.support
+        return link.forward(y if np.isinf(lower) and np.isinf(upper) else np.clip(y, _inside(lower), _inside(upper)))
+
+    def start_psi(self) -> np.ndarray:
+        """Return auxiliary parameters of the right order of magnitude."""
+        y = np.asarray(self.data["y"], dtype=float)
+        y = np.log(y) if self.family.response_on_log_scale else y
+        links = {dpar.name: get_link(dpar.links[0]) for dpar in self.family.dpars[1:]}
+        return np.array([float(links[name].forward(_rough(name, y))) for name in self.auxiliary])
+
+    def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> RowDerivatives:
+        """Return the log density and its derivatives."""
+        auxiliary = self.natural(psi)
+        curve = self.family.curvature(eta, self.data, auxiliary, order=3)
+        slopes: tuple[AuxiliarySlopes, ...] = ()
+        if self.auxiliary:
+            by_name = self.family.auxiliary_derivatives(eta, self.data, auxiliary)
+            slopes = tuple(AuxiliarySlopes(by_name[n].log_density, by_name[n].d1, by_name[n].d2) for n in self.auxiliary)
+        assert curve.d1 is not None and curve.d2 is not None and curve.d3 is not None and curve.fisher is not None
+        return RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
+
+
+def _inside(bound: float) -> float:
+    """Return a bound of a link's support, moved a little inwards."""
+    return {0.0: 1e-3, 1.0: 1.0 - 1e-3}.get(bound, bound)
+
+
+def _rough(name: str, y: np.ndarray) -> float:
+    """Return a value of an auxiliary parameter to start from."""
+    spread = float(np.std(y))
+    variance, mean = spread**2, float(np.mean(y))
+    if name == "sigma":
+        return spread if spread > 0 else 1.0
+    if name == "nu":
+        return 10.0
+    if name == "phi":
+        return float(np.clip(mean * (1 - mean) / max(variance, 1e-10) - 1, 1.0, 1e6))
+    if name == "shape" and float(np.max(np.abs(y - np.round(y)), initial=0.0)) == 0.0 and variance > mean > 0:
+        return float(np.clip(mean**2 / (variance - mean), 0.1, 100.0))
+    return float(np.clip(mean**2 / max(variance, 1e-10), 0.1, 1e6)) if name == "shape" else 1.0

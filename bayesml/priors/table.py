@@ -47,9 +47,10 @@ class PriorRow:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The row as brms's columns."""
-        lower, upper = ("" if abs(b) == float("inf") else f"{b:g}" for b in self.bounds)
-        text = "" if self.distribution is None else str(self.distribution)
+        """The row as brms's columns; a row that inherits its prior shows neither prior nor bounds."""
+        inherits = self.distribution is None
+        lower, upper = ("" if inherits or abs(b) == float("inf") else f"{b:g}" for b in self.bounds)
+        text = "" if inherits else str(self.distribution)
         return (text, self.prior_class, self.coef, self.group, "", self.dpar, "", lower, upper, "", self.source)
 
 
@@ -77,17 +78,3 @@ class PriorTable:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def __str__(self) -> str:
-        shown = ("prior", "class", "coef", "group", "dpar", "lb", "ub", "source")
-        body = [[dict(zip(COLUMNS, row.cells, strict=True))[c] for c in shown] for row in self.rows]
-        for cells in body:
-            cells[0] = cells[0] or "(flat)"
-        widths = [max(len(line[i]) for line in [list(shown), *body]) for i in range(len(shown))]
-        lines = [" ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in [list(shown), *body]]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.to_pandas().to_html(index=False, border=0)

@@ -187,6 +187,14 @@ def test_constant_parameters_are_left_out():
     assert re.search(r"^sigma +1.00 +0.00 +1.00 +1.00 +NA +NA +NA$", str(summary(fit)), re.MULTILINE)
 
 
+def test_draws_that_are_not_finite_are_named():
+    days = healthy().draws_record.values["b"].copy()
+    days[1, 7, 1] = np.inf
+    found = diagnose(healthy(change={"b": days}))
+    assert found.not_finite == ("b_Days",)
+    assert any("`b_Days` are not finite" in text for text in found.problems)
+
+
 def test_many_group_effects_are_looked_at_in_part():
     groups = 1300
     data = {"y": np.arange(2.0 * groups), "g": np.repeat(np.arange(groups), 2)}

@@ -59,6 +59,7 @@ class Diagnostics:
         min_tail_ess: smallest tail effective sample size.
         leapfrog_steps: gradient evaluations after warm-up, all chains.
         step_size: step size of each chain.
+        not_finite: parameters with a draw that is NaN or infinite.
     """
 
     chains: int
@@ -76,6 +77,7 @@ class Diagnostics:
     min_tail_ess: Worst = Worst(float("nan"), "")
     leapfrog_steps: int = 0
     step_size: tuple[float, ...] = ()
+    not_finite: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -132,6 +134,7 @@ def diagnose(fit: Fit) -> Diagnostics:
         min_bulk_ess=_worst(watched.names, measured.bulk_ess), min_tail_ess=_worst(watched.names, measured.tail_ess),
         leapfrog_steps=int(np.sum(statistics["n_steps"])),
         step_size=tuple(np.asarray(statistics["step_size"], dtype=float)[:, -1].tolist()),
+        not_finite=tuple(watched.names[i] for i in np.flatnonzero(~np.isfinite(watched.values).all(axis=(0, 1)))),
     )
 
 
@@ -205,6 +208,11 @@ def _sampler_problems(run: Diagnostics) -> Iterator[str]:
 
 
 def _convergence_problems(run: Diagnostics) -> Iterator[str]:
+    if run.not_finite:
+        yield (
+            f"Some draws of {', '.join(f'`{name}`' for name in run.not_finite[:5])} are not finite. Check the scale of "
+            "the data, and priors that reach to extreme values."
+        )
     if run.max_rhat.value > LARGEST_RHAT:
         yield (
             f"The chains do not agree: Rhat is {run.max_rhat.value:.4g} for `{run.max_rhat.name}` and should be at "

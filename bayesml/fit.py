@@ -21,7 +21,7 @@ from bayesml.results.fit_object import Fit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["default_prior", "fit"]
+__all__ = ["default_prior", "describe_problem", "fit"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -95,10 +95,8 @@ def fit(
         progress=progress,
     )
     began = time.perf_counter()
-    chosen = get_family(family)
-    frame, design = _prepare(formula, data, chosen, missing, functions)
     priors = (prior,) if isinstance(prior, Prior) else tuple(prior)
-    problem = Problem(design, chosen, describe(design, chosen, priors, default_priors))
+    frame, problem = _describe(formula, data, family, priors, default_priors, missing, functions)
     prepared = time.perf_counter() - began
     outcome = engine.run(problem)
     outcome = replace(outcome, timing=replace(outcome.timing, design=prepared))
@@ -138,6 +136,32 @@ def default_prior(
     chosen = get_family(family)
     _, design = _prepare(formula, data, chosen, missing, functions)
     return default_priors_of(design, chosen, default_priors).to_pandas()
+
+
+def describe_problem(
+    formula: str | Formula,
+    data: Any,
+    family: str | AbstractFamily = "gaussian",
+    *,
+    prior: Sequence[Prior] = (),
+    default_priors: Style = "bayesml",
+) -> Problem:
+    """Return the described model with its data, everything before the engine; arguments as in ``fit``."""
+    return _describe(formula, data, family, tuple(prior), default_priors, "drop", None)[1]
+
+
+def _describe(
+    formula: str | Formula,
+    data: Any,
+    family: str | AbstractFamily,
+    priors: tuple[Prior, ...],
+    default_priors: Style,
+    missing: Literal["drop", "error"],
+    functions: Functions | None,
+) -> tuple[Frame, Problem]:
+    chosen = get_family(family)
+    frame, design = _prepare(formula, data, chosen, missing, functions)
+    return frame, Problem(design, chosen, describe(design, chosen, priors, default_priors))
 
 
 def _prepare(

@@ -14,7 +14,7 @@ from bayesml.frame import Frame
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results import diagnostics, io, log_lik, loo, plots, predict, summary, tables, to_arviz
+from bayesml.results import diagnostics, log_lik, loo, plots, predict, saving, summary, tables, to_arviz
 from bayesml.results import effects as conditional
 
 if TYPE_CHECKING:
@@ -328,4 +328,4 @@ class Fit:
 
     def save(self, path: str | Path) -> None:
         """Write the fit to one netCDF file that ``bayesml.load`` reads back."""
-        io.save(self, path)
+        saving.save(self, path)

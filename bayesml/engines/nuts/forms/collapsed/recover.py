@@ -27,7 +27,7 @@ Array = Any
 
 def recover(
     key: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters
-) -> tuple[Array, tuple[Array, ...]]:
+) -> tuple[Array, dict[int, Array]]:
     """Draw slopes and group effects, in the reverse order of their elimination.
 
     Args:
@@ -37,8 +37,8 @@ def recover(
         parameters: the sampled ones.
 
     Returns:
-        slopes ``(p,)`` and for each factor the standard normal variables z ``(q, levels)``; those of a level without
-        rows come from their prior.
+        slopes ``(p,)`` and for each integrated factor the standard normal variables z ``(q, levels)``; those of a level
+        without rows come from their prior.
     """
     corner_key, *keys = jax.random.split(key, 1 + len(arrangement.levels))
     faces, corner = eliminate(statistics, arrangement, parameters)
@@ -54,7 +54,7 @@ def recover(
         z = _stage_draw(keys[i], faces[place], stage, scale, (above, beside, parameters.sigma), place == 0)
         above.insert(0, full(scale) @ z)
         effects[i] = _all_levels(jax.random.fold_in(keys[i], 1), z, stage, arrangement.levels[i])
-    return slopes, tuple(effects[i] for i in range(len(arrangement.levels)))
+    return slopes, effects
 
 
 def _all_levels(key: Array, z: Array, stage: Stage, n_levels: int) -> Array:

@@ -1,0 +1,42 @@
+"""What stands against integrating the effects of a model out, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesml.engines.base import Problem
+from bayesml.terms import Group, Offset, Population
+
+__all__ = ["collapse_conditions"]
+
+FAMILIES = ("gaussian", "lognormal")
+
+
+def collapse_conditions(problem: Problem) -> tuple[str, ...]:
+    """Return why the group effects and slopes of a model cannot be integrated out exactly; empty where they can."""
+    return tuple(_reasons(problem))
+
+
+def _reasons(problem: Problem) -> Iterator[str]:
+    schema, family = problem.design.schema, problem.family
+    if family.name not in FAMILIES:
+        yield f"the family {family.name} is not gaussian or lognormal"
+        return
+    if family.link("mu").name != "identity":
+        yield f"the link of mu is {family.link('mu').name}, not identity"
+    for predictor in schema.predictors:
+        if predictor.dpar != "mu":
+            yield f"{predictor.dpar} has a formula"
+    for term in schema.predictors[0].terms:
+        if type(term) not in (Group, Offset, Population):
+            yield f"the term {term.key} is not linear and Gaussian"
+    response = problem.design.response.arrays
+    others = sorted(set(response) - {"y", "se"})
+    if others:
+        yield f"the response has {', '.join(others)}"
+    if "se" in response and schema.estimates_sigma:
+        yield "se() comes together with an estimated sigma"
+    elif "se" in response and not np.all(np.asarray(response["se"]) > 0):
+        yield "a standard error in se() is 0"

@@ -198,13 +198,13 @@ def test_joint_satterthwaite_test_of_sleepstudy(sleepstudy):
 @pytest.mark.parametrize(
     ("id_", "expected"),
     [
-        # R: summary(lmer(..., REML = TRUE), ddf = "Kenward-Roger") of lmerTest 3.1-3, ftol_abs = xtol_abs = 1e-12:
+        # R: summary(lmer(..., REML = TRUE), ddf = "Kenward-Roger") of lmerTest 3.1-3, bobyqa with rhoend 1e-10:
         # standard error and df of each fixed effect.
         ("sleep_full", [(6.824556, 17.0), (1.545789, 17.0)]),
-        ("penicillin", [(0.8085953614, 5.48706186)]),
-        ("pastes", [(0.6768702151, 9.0)]),
-        ("schoolmot", [(3.0604134391, 27.75834431), (0.5573043716, 28.13937918)]),
-        ("classroom_nested", [(1.911839020, 101.8264012), (1.488543054, 1180.1043029)]),
+        ("penicillin", [(0.8085735117, 5.487092216)]),
+        ("pastes", [(0.6768700965, 9.0)]),
+        ("schoolmot", [(3.0604057311, 27.75833329), (0.5573116688, 28.13942030)]),
+        ("classroom_nested", [(1.911837599, 101.8263929), (1.488543072, 1180.1043323)]),
     ],
 )
 def test_kenward_roger_equals_pbkrtest(id_, expected):
@@ -213,7 +213,7 @@ def test_kenward_roger_equals_pbkrtest(id_, expected):
     tests = kenward_roger(fit)
     for row, (error, df) in zip(np.eye(fit.rank), expected, strict=True):
         test = tests.t_test(row)
-        assert (test.standard_error, test.df) == pytest.approx((error, df), rel=1e-6)
+        assert (test.standard_error, test.df) == pytest.approx((error, df), rel=2e-6)
 
 
 def test_kenward_roger_joint_test_of_sleepstudy(sleepstudy):

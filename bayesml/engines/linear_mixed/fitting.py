@@ -23,7 +23,7 @@ from bayesml.errors import ModelError
 
 __all__ = ["finite_difference_hessian", "fit_linear_mixed", "refit"]
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 CONVERGED = 1e-3
 LARGEST_RESTARTS = 3
 

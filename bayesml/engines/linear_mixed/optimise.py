@@ -12,6 +12,7 @@ __all__ = ["Minimum", "minimise"]
 
 SUFFICIENT = 1e-4
 LARGEST_ITERATIONS = 500
+LAST_STEP = 0.1  # below this decrement the quadratic approximation is good enough for one more step without a gradient
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,12 @@ class Minimum:
 
     Attributes:
         point: the best point.
-        gradient: there.
-        inverse_hessian: the quasi-Newton approximation there.
+        gradient: one step before it, where the search stopped.
+        inverse_hessian: the quasi-Newton approximation.
         evaluations: number of values computed.
         gradients: number of gradients computed.
-        decrement: ``sqrt(g' H^-1 g)``; half its square is the expected distance of the criterion from its minimum.
+        decrement: ``sqrt(g' H^-1 g)`` where the search stopped; half its square bounds the distance of the criterion
+            from its minimum, and the last step took most of that.
     """
 
     point: Point
@@ -70,13 +72,15 @@ def minimise(
         H = _update(H, new.x - point.x, new_gradient - gradient)
         point, gradient = new, new_gradient
     decrement = float(np.sqrt(max(gradient @ H @ gradient, 0.0)))
-    return Minimum(point, gradient, H, evaluations, gradients, decrement)
+    last = objective.evaluate(point.x - H @ gradient) if decrement < LAST_STEP else None
+    if last is not None and last.value <= point.value + _noise(point):
+        point = last
+    return Minimum(point, gradient, H, evaluations + 1, gradients, decrement)
 
 
 def _search(objective: AbstractObjective, point: Point, step: np.ndarray, slope: float) -> tuple[Point | None, int]:
     """Shorten the step until the value falls enough, by quadratic interpolation."""
-    noise = 1e-13 * (abs(point.value) + 1.0)
-    length = 1.0
+    noise, length = _noise(point), 1.0
     for used in range(1, 30):
         new = objective.evaluate(point.x + length * step)
         if new is not None and new.value <= point.value + SUFFICIENT * length * slope + noise:
@@ -87,6 +91,11 @@ def _search(objective: AbstractObjective, point: Point, step: np.ndarray, slope:
             curve = new.value - point.value - length * slope
             length *= min(max(-0.5 * length * slope / curve, 0.1), 0.5)
     return None, 29
+
+
+def _noise(point: Point) -> float:
+    """Differences of the criterion below this are rounding."""
+    return 1e-13 * (abs(point.value) + 1.0)
 
 
 def _update(H: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:

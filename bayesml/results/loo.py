@@ -92,9 +92,11 @@ def loo_compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     if not isinstance(fits, Mapping) or len(fits) < 2:
         raise ModelError('loo_compare() takes at least two fits by name, {"first": fit, "second": other}.')
     _check_comparable(fits)
+    criteria = {name: loo(fit, pointwise=True) for name, fit in fits.items()}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The data frame|Downcasting|.*object-dtype", category=FutureWarning)
-        return arviz.compare({name: loo(fit, pointwise=True) for name, fit in fits.items()})
+        # ArviZ 0.23 calls pandas in ways that pandas has since deprecated.
+        warnings.filterwarnings("ignore", message=".*deprecat", category=Warning)
+        return arviz.compare(criteria)
 
 
 def _check_comparable(fits: Mapping[str, Fit]) -> None:

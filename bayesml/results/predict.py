@@ -158,7 +158,7 @@ def predict(
         summary: whether to summarise each row, see ``linpred``.
 
     Returns:
-        As ``linpred``; whole numbers where the family is discrete.
+        As ``linpred``.
 
     Raises:
         DataError: see ``linpred``.
@@ -171,7 +171,7 @@ def predict(
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     rows, choice = prepare_rows(fit, request), choose_draws(fit, request)
     rng = generators(seed)[2]
-    result = _empty(choice, rows, np.int64 if fit.family.is_discrete else np.float64)
+    result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         result[batch.where] = _responses(fit, rng, batch, rows)
     return _finish(result, choice, rows, "predict", summary)
@@ -235,8 +235,8 @@ def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> 
     return fit.family.draw(rng, full, rows.data)
 
 
-def _empty(choice: DrawChoice, rows: Rows, dtype: Any = np.float64) -> np.ndarray:
-    return np.empty((choice.count, rows.count), dtype=dtype)
+def _empty(choice: DrawChoice, rows: Rows) -> np.ndarray:
+    return np.empty((choice.count, rows.count))
 
 
 def _finish(

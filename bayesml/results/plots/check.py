@@ -89,7 +89,7 @@ def _densities(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
 
 def _window(y: np.ndarray, replicated: np.ndarray) -> tuple[float, float]:
     """Return limits that show all of y and the bulk of y_rep: one wild draw must not squeeze the rest."""
-    low, high = np.quantile(replicated, [0.002, 0.998])
+    low, high = np.quantile(replicated[np.isfinite(replicated)], [0.002, 0.998])
     low, high = min(low, y.min()), max(high, y.max())
     margin = 0.04 * (high - low)
     return (max(low - margin, 0.0) if min(y.min(), replicated.min()) >= 0 else low - margin), high + margin
@@ -128,7 +128,7 @@ def _histograms(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
 
 def _bars(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
     figure, axes = _one_panel(name)
-    low, high = np.floor(y.min()), np.ceil(max(y.max(), np.quantile(replicated, 0.995)))
+    low, high = np.floor(y.min()), np.ceil(max(y.max(), np.quantile(replicated[np.isfinite(replicated)], 0.995)))
     width = max(1.0, np.ceil((high - low + 1) / MOST_BARS))
     edges = np.arange(low - 0.5, high + 0.5 + width, width)
     centers = 0.5 * (edges[1:] + edges[:-1])
@@ -147,18 +147,20 @@ def _bars(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
 
 def _statistics(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
     figure = new_figure(8.4, 3.4)
-    for axes, label, statistic in zip(
-        figure.subplots(1, 2), ("mean", "standard deviation"), (np.mean, np.std), strict=True
-    ):
-        drawn = statistic(replicated, axis=1)
-        axes.hist(drawn[np.isfinite(drawn)], bins=30, color=FAINT, label="T(y_rep)")
-        axes.axvline(float(statistic(y)), color=DARK, linewidth=2.2, label="T(y)")
-        axes.set_title(f"T = {label} of {name}", fontsize=10, loc="left")
-        axes.set_yticks([])
-        clean(axes)
-        axes.spines["left"].set_visible(False)
-        axes.legend(frameon=False, fontsize=8.5)
+    mean, spread = figure.subplots(1, 2)
+    _statistic(mean, f"T = mean of {name}", y.mean(), replicated.mean(axis=1))
+    _statistic(spread, f"T = standard deviation of {name}", y.std(), replicated.std(axis=1))
     return figure
+
+
+def _statistic(axes: Axes, title: str, observed: float, drawn: np.ndarray) -> None:
+    axes.hist(drawn[np.isfinite(drawn)], bins=30, color=FAINT, label="T(y_rep)")
+    axes.axvline(observed, color=DARK, linewidth=2.2, label="T(y)")
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_yticks([])
+    clean(axes)
+    axes.spines["left"].set_visible(False)
+    axes.legend(frameon=False, fontsize=8.5)
 
 
 def _intervals(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:

@@ -37,10 +37,10 @@ def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> 
     ]
     if ax is not None and len(panels) > 1:
         raise ModelError(f"`ax` takes one panel, but there are {len(panels)}; ask for a single effect and condition.")
-    if ax is not None:
-        figure, axes = ax.get_figure(root=True), [ax]
-    else:
+    if ax is None:
         figure, axes = _layout(len(panels), any(effect.moderator for effect, _, _ in panels))
+    else:
+        figure, axes = _figure_of(ax), [ax]
     several = {effect.name for effect, label, _ in panels if label != panels[0][1]}
     for panel, (effect, label, part) in zip(axes, panels, strict=False):
         _panel(panel, effect, part, effects, points)
@@ -49,6 +49,11 @@ def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> 
     for name in several:
         _share_height([axis for axis, (effect, _, _) in zip(axes, panels, strict=False) if effect.name == name])
     return figure
+
+
+def _figure_of(ax: Axes) -> Figure:
+    figure: Any = ax.figure
+    return getattr(figure, "figure", None) or figure  # of a subfigure, the figure it stands in
 
 
 def _share_height(axes: list[Axes]) -> None:

@@ -34,7 +34,6 @@ def new_figure(width: float, height: float) -> Figure:
     import matplotlib
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
-
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)

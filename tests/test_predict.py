@@ -570,7 +570,7 @@ def test_blocks_of_rows_and_draws(monkeypatch):
     fit = handmade_fit(SLOPES, sleep())
     whole = fit.log_lik().values
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(module, "DRAWS_AT_ONCE", 11)
+    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 80)
     np.testing.assert_allclose(fit.log_lik().values, whole, rtol=1e-13)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["log_lik"]
 
 ROWS_AT_ONCE = 20_000
-DRAWS_AT_ONCE = 50
+NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
 
 LogDensity = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
 
@@ -85,7 +85,7 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
     draws = batch.where.stop - batch.where.start
     result = np.empty((draws, rows.count))
     with double_precision():
-        for part in _blocks(draws, DRAWS_AT_ONCE):
+        for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // min(rows.count, ROWS_AT_ONCE))):
             values = {name: value[part][:, None] for name, value in single.items()}
             for columns in _blocks(rows.count, ROWS_AT_ONCE):
                 predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import bayesml
@@ -41,6 +42,9 @@ def test_group_sds(fitted):
     reference, fit = fitted
     for name, estimate in reference.sds().items():
         draws = fit[name].values
+        if estimate == 0:  # what lme4 puts on the boundary is not separated from zero
+            assert np.quantile(draws, 0.025) < 0.2 * draws.mean(), name
+            continue
         # The mean of a skewed posterior of a variance component lies above its mode, by about one sd for the smallest
-        # factors (six levels). A half-normal, what an estimate of zero leaves, has its mean 1.32 sds from zero.
+        # factors (six levels).
         assert abs(draws.mean() - estimate) < 1.5 * draws.std(), name

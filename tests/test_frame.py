@@ -349,8 +349,9 @@ def test_frame_cannot_be_changed() -> None:
 
 def test_the_data_given_stay_as_they_are() -> None:
     values = np.array([1.0, 2.0])
-    read_frame({"x": values}, ["x"])
+    frame = read_frame({"x": values}, ["x"])
     values[0] = 5.0
+    assert frame.column("x").values.tolist() == [1.0, 2.0]
 
 
 def test_many_rows_and_levels(rng: np.random.Generator) -> None:

@@ -12,6 +12,9 @@ from bayesml.errors import DataError, did_you_mean
 __all__ = ["CONTRASTS", "Contrast", "full_coding", "reduced_coding"]
 
 
+MAX_POLYNOMIAL = 95  # as in R
+
+
 @dataclass(frozen=True)
 class Contrast:
     """A choice of coding.
@@ -42,7 +45,7 @@ def reduced_coding(name: str, contrast: Contrast, levels: Sequence[str]) -> tupl
     """Return the coding ``(levels, levels - 1)`` of a factor beside an intercept, and the names of its columns.
 
     Raises:
-        DataError: the factor has one level only, or not the reference level asked for.
+        DataError: the factor has one level only, not the reference level asked for, or too many levels for polynomials.
     """
     if len(levels) < 2:
         message = f"The factor `{name}` has the single level {levels[0]!r} in the data, so its effect cannot be told "
@@ -50,6 +53,9 @@ def reduced_coding(name: str, contrast: Contrast, levels: Sequence[str]) -> tupl
     if contrast.base is not None and contrast.base not in levels:
         hint = did_you_mean(contrast.base, levels)
         raise DataError(f"`{name}` has no level {contrast.base!r} to be the reference{hint}.")
+    if contrast.kind == "poly" and len(levels) > MAX_POLYNOMIAL:
+        message = f"`{name}` has {len(levels)} ordered levels; polynomial contrasts are exact up to {MAX_POLYNOMIAL}"
+        raise DataError(f"{message}. Write C({name}, contr.treatment) instead.")
     return _CODINGS[contrast.kind](tuple(levels), contrast.base)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ __all__ = ["Encoding", "encode", "evaluate", "replay"]
 
 Functions = Mapping[str, Callable[..., Any]]
 INTERCEPT = "Intercept"
-MAX_ELEMENTS = 400_000_000
+MAX_ELEMENTS = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,13 +203,13 @@ def _assemble(
     intercept: bool,
 ) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray]:
     planned = [(i, product) for i, term in enumerate(products) for product in term]
-    coded = [[_code(text, factors[text], in_full) for text, in_full in product] for _, product in planned]
-    widths = [int(np.prod([len(names) for _, _, names in factor_columns])) for factor_columns in coded]
+    widths = [math.prod(_width(factors[text], in_full) for text, in_full in product) for _, product in planned]
     if (sum(widths) + intercept) * n_rows > MAX_ELEMENTS:
         largest = planned[int(np.argmax(widths))][1]
         text = ":".join(_display(factor) for factor, _ in largest)
         message = f"`{text}` would take {max(widths):,} columns of {n_rows:,} rows, more than can be held"
         raise DataError(f"{message}; a factor with many levels is better a group term, `(1 | factor)`.")
+    coded = [[_code(text, factors[text], in_full) for text, in_full in product] for _, product in planned]
     labels, assign = [INTERCEPT] * intercept, [-1] * intercept
     matrix = np.empty((n_rows, sum(widths) + intercept))
     matrix[:, :intercept] = 1.0
@@ -223,6 +224,12 @@ def _assemble(
 
 
 Coded = tuple[np.ndarray, "np.ndarray | None", tuple[str, ...]]
+
+
+def _width(value: FactorValue | Basis, in_full: bool) -> int:
+    if isinstance(value, FactorValue):
+        return len(value.levels) - (not in_full)
+    return value.matrix.shape[1] - (value.spans_intercept and not in_full)
 
 
 def _code(text: str, value: FactorValue | Basis, in_full: bool) -> Coded:

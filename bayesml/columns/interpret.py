@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -235,7 +236,8 @@ class _Interpreter:
         try:
             return STATEFUL[name](state, x, *arguments[1:], **options)
         except TypeError as error:
-            raise FormulaError(f"`{self._text}`: {str(error).replace('transform()', name)}.") from None
+            reason = re.sub(r"^\S+\(\)", f"{name}()", str(error))
+            raise FormulaError(f"`{self._text}`: {reason}.") from None
         except BayesmlError as error:
             raise type(error)(f"`{self._text}`: {error}.") from None
 
@@ -250,7 +252,8 @@ class _Interpreter:
         given = [*arguments[1:], *(options[key] for key in ("contr", "contrasts") if key in options)]
         if not given:
             return factor
-        contrast = Contrast(CONTRASTS[given[0]]) if given[0] in tuple(CONTRASTS) else given[0]
+        named = isinstance(given[0], str) and given[0] in CONTRASTS
+        contrast = Contrast(CONTRASTS[given[0]]) if named else given[0]
         if len(given) > 1 or not isinstance(contrast, Contrast):
             possible = ", ".join(f"`{name}`" for name in CONTRASTS if name.startswith("contr"))
             raise FormulaError(f"`{self._text}`: the second argument of C is one of {possible}.")

@@ -7,7 +7,7 @@ import keyword
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bayesml.columns.contrasts import CONTRASTS
 from bayesml.columns.functions import NUMERIC
@@ -108,7 +108,7 @@ def _word(
         return repr(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL))
     if token.kind is Kind.OPERATOR:
         if token.has_text("||", "%in%", ":", "."):
-            raise fault(f"`{token.text}` cannot be computed with.", expression.text, token.start, token.stop)
+            raise _fault(f"`{token.text}` cannot be computed with.", expression, token.start, token.stop)
         return "**" if token.text == "^" else token.text
     if token.kind is Kind.NAME:
         if is_keyword_argument(tokens, index):
@@ -121,7 +121,7 @@ def _word(
             return _placeholder(token.text, calls, "f")
     elif tokens[index + 1].has_text("("):
         message = f"{token.text} is a column name; it cannot be called."
-        raise fault(message, expression.text, token.start, token.stop)
+        raise _fault(message, expression, token.start, token.stop)
     return _placeholder(token.name, columns, "c")
 
 
@@ -137,13 +137,13 @@ def _number(token: Token, expression: Expression) -> str:
         return str(int(token.text))
     value = float(token.text)
     if not math.isfinite(value):
-        raise fault("The number is too large.", expression.text, token.start, token.stop)
+        raise _fault("The number is too large.", expression, token.start, token.stop)
     return repr(value)
 
 
 def _argument_name(token: Token, expression: Expression) -> str:
     if not token.text.isidentifier() or keyword.iskeyword(token.text) or "__" in token.text or not token.text.isascii():
-        raise fault(f"`{token.text}` is not the name of an argument.", expression.text, token.start, token.stop)
+        raise _fault(f"`{token.text}` is not the name of an argument.", expression, token.start, token.stop)
     return token.text
 
 
@@ -157,12 +157,12 @@ def _function(token: Token, expression: Expression, functions: Collection[str]) 
     if token.text in known:
         return token.text
     if token.text in PLANNED_TERMS:
-        raise not_available(token, expression.text)
+        raise _planned(token, expression)
     message = (
         f"`{token.text}(...)` is not a function that a formula may call{did_you_mean(token.text, known)}. Compute the "
         f'column in the data first, or hand in your own function: functions={{"{token.text}": f}}.'
     )
-    raise fault(message, expression.text, token.start, token.stop)
+    raise _fault(message, expression, token.start, token.stop)
 
 
 def _parse(code: str, expression: Expression) -> ast.expr:
@@ -173,7 +173,7 @@ def _parse(code: str, expression: Expression) -> ast.expr:
             f"`{expression.text}` cannot be read as an expression. Arithmetic, comparisons and `& | ~` on them, and "
             "calls of functions are possible."
         )
-        raise fault(message, expression.text, 0, len(expression.text)) from None
+        raise _fault(message, expression, 0, len(expression.text)) from None
 
 
 def _check(tree: ast.expr, calls: dict[str, str], expression: Expression) -> None:
@@ -195,6 +195,26 @@ def _is_literal(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
+def _planned(token: Token, expression: Expression) -> FormulaError:
+    offset = _offset(expression)
+    if offset is None:
+        return not_available(token, expression.text)
+    return not_available(replace(token, start=token.start + offset, stop=token.stop + offset), expression.source)
+
+
+def _fault(message: str, expression: Expression, start: int, stop: int) -> FormulaError:
+    offset = _offset(expression)
+    if offset is None:
+        return fault(message, expression.text, start, stop)
+    return fault(message, expression.source, start + offset, stop + offset)
+
+
+def _offset(expression: Expression) -> int | None:
+    """Return where the expression stands in its formula; None where it was not written with the same spaces."""
+    place = expression.source.find(expression.text, expression.start)
+    return place if place >= 0 else None
+
+
 def _forbidden(what: str, expression: Expression) -> FormulaError:
     message = f"`{expression.text}`: {what} is not possible in a formula. Compute the column in the data first."
-    return fault(message, expression.text, 0, len(expression.text))
+    return _fault(message, expression, 0, len(expression.text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Sequence
 
 from bayesml.errors import FormulaError, did_you_mean
@@ -88,7 +89,7 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
 
 def unknown_name(name: str, columns: Sequence[str], expression: Expression) -> FormulaError:
     """Build the error for a name that is no column, with a caret where the name stands."""
-    hint = did_you_mean(name, columns)
+    hint = _program_hint(name, columns) or did_you_mean(name, columns)
     if not hint:
         listed = ", ".join(f"`{column}`" for column in list(columns)[:12])
         hint = f"; the columns are {listed}{', ...' if len(columns) > 12 else ''}" if listed else ""
@@ -97,6 +98,15 @@ def unknown_name(name: str, columns: Sequence[str], expression: Expression) -> F
     if token is None:
         return FormulaError(message)
     return fault(message, expression.source, token.start, token.stop)
+
+
+def _program_hint(name: str, columns: Sequence[str]) -> str:
+    if name in ("and", "or", "not"):
+        return "; truth values are joined by `&`, `|` and `~`"
+    if keyword.iskeyword(name):
+        return "; a formula is not a program: compute the column in the data first"
+    stem = name.split(".")[0]
+    return f"; no attribute can be taken of `{stem}` in a formula" if stem != name and stem in columns else ""
 
 
 def _find(name: str, source: str, start: int = 0) -> Token | None:

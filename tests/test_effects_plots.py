@@ -53,7 +53,7 @@ def mad(values):
     return 1.4826 * np.median(np.abs(values - np.median(values)))
 
 
-# Tables -----------------------------------------------------------------------------------------------------------------
+# Tables ---------------------------------------------------------------------------------------------------------------
 
 
 def test_every_predictor_and_interaction_is_shown_by_the_name_of_its_column():
@@ -150,9 +150,7 @@ def test_group_effects_on_request():
     )
     np.testing.assert_allclose(table["estimate__"].iloc[1], np.median(eta))
     fixed = fit.conditional_effects("x", resolution=3)["x"]
-    new = fit.conditional_effects("x", re_formula=None, resolution=3, seed=1, new_levels="gaussian", prob=0.5)["x"] if (
-        False
-    ) else fit.conditional_effects("x", re_formula=None, resolution=3, seed=1)["x"]  # fmt: skip
+    new = fit.conditional_effects("x", re_formula=None, resolution=3, seed=1)["x"]
     assert (new["se__"] > fixed["se__"]).all()
 
 
@@ -232,7 +230,7 @@ def test_unknown_levels_and_no_predictors():
         effects["y"]
 
 
-# Pictures ---------------------------------------------------------------------------------------------------------------
+# Pictures -------------------------------------------------------------------------------------------------------------
 
 
 def panels(figure):
@@ -403,7 +401,7 @@ def test_long_labels_and_one_chain(rng):
         figure.canvas.draw()
 
 
-# Densities ----------------------------------------------------------------------------------------------------------------
+# Densities ------------------------------------------------------------------------------------------------------------
 
 
 def test_densities_integrate_to_one_and_stay_in_range(rng):

@@ -42,6 +42,8 @@ def fit(
     max_treedepth: int | None = None,
     sample_prior: Literal["no", "yes", "only"] | None = None,
     progress: bool | None = None,
+    marginalize: bool | None = None,
+    precondition: bool | None = None,
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
     data_name: str | None = None,
@@ -57,13 +59,15 @@ def fit(
         default_priors: ``"bayesml"`` (all proper) or ``"brms"`` (flat population-level coefficients).
         method: ``"nuts"``, or an engine with its options such as ``NUTS(draws=2000)``.
         draws: draws kept in each chain (1000).
-        warmup: warm-up iterations of each chain (1000).
+        warmup: warm-up iterations of each chain (1000, or 300 in preconditioned coordinates).
         chains: number of chains (4).
         seed: whole number; the same seed gives the same draws bit for bit on the same machine.
         target_accept: acceptance rate the step size aims at (0.8).
         max_treedepth: at most 2^max_treedepth leapfrog steps a draw (10).
         sample_prior: ``"yes"`` adds prior draws, ``"only"`` draws from the prior alone.
         progress: whether to show a progress bar (True).
+        marginalize: True insists on integrating group effects out exactly, False forbids it; ``fit.plan`` tells.
+        precondition: the same for coordinates built from a pilot fit.
         missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"`` refuses.
         functions: functions of your own that the formula may call, ``{"name": function}``.
         data_name: how the summary names the data.
@@ -93,6 +97,8 @@ def fit(
         max_treedepth=max_treedepth,
         sample_prior=sample_prior,
         progress=progress,
+        marginalize=marginalize,
+        precondition=precondition,
     )
     began = time.perf_counter()
     priors = (prior,) if isinstance(prior, Prior) else tuple(prior)
@@ -100,7 +106,7 @@ def fit(
     prepared = time.perf_counter() - began
     outcome = engine.run(problem)
     outcome = replace(outcome, timing=replace(outcome.timing, design=prepared))
-    result = Fit(problem, frame, engine, outcome, priors, default_priors, data_name or "data")
+    result = Fit(problem, frame, outcome.engine or engine, outcome, priors, default_priors, data_name or "data")
     warn_about(result)
     return result
 

@@ -12,11 +12,11 @@ import pytest
 from jax import numpy as jnp
 from scipy.special import erfcx
 
-import bayesml.links
+import bayesml.namespace
 from bayesml.errors import ModelError
 from bayesml.links import LINKS, Jet, get_link
 
-PACKAGE = Path(bayesml.links.__file__).parent
+PACKAGE = Path(bayesml.namespace.__file__).parent
 PROBABILITY = ["logit", "probit", "cloglog", "cauchit"]
 POSITIVE_ETA = {"inverse", "1/mu^2", "sqrt"}
 links = pytest.mark.parametrize("name", LINKS)
@@ -50,16 +50,16 @@ def test_jets_are_the_derivatives(name, which, x64):
     function = {"jet": link.inverse, "log_jet": link.log_inverse, "log_complement_jet": link.log_complement}[which]
     jet = getattr(link, which)(eta)
     for order, part in enumerate(jet):
-        expected = np.asarray(jax.vmap(function)(jnp.asarray(eta)))
+        expected = jax.jit(function)(jnp.asarray(eta))
         np.testing.assert_allclose(part, expected, rtol=1e-9, atol=1e-10, err_msg=f"order {order}")
-        function = jax.grad(function)
+        function = jax.grad(lambda e, f=function: f(e).sum())
         assert order == 0 or which != "jet" or np.array_equal(link.inverse_derivative(eta, order), part)
 
 
 @links
 def test_numpy_and_jax_agree_and_stay_themselves(name, x64):
     link, eta = LINKS[name], etas(name)
-    for function in (link.inverse, link.log_inverse, lambda e: link.forward(link.inverse(e))):
+    for function in (link.inverse, link.log_inverse, link.complement, lambda e: link.forward(link.inverse(e))):
         with np.errstate(all="ignore"):
             ours = function(eta)
         assert isinstance(ours, np.ndarray)

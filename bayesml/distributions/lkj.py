@@ -54,14 +54,10 @@ class LKJ(Distribution):
         k = cholesky.shape[-1]
         diagonal = xp.log(xp.diagonal(cholesky, axis1=-2, axis2=-1)[..., 1:])
         a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
-        constant = sum(
-            lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1)
-        )
+        constant = sum(lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1))
         return constant + diagonal @ np.array([2 * a_i - 2 for a_i in a])
 
-    def draw_cholesky(
-        self, rng: np.random.Generator, dimension: int, size: int | tuple[int, ...] = ()
-    ) -> np.ndarray:
+    def draw_cholesky(self, rng: np.random.Generator, dimension: int, size: int | tuple[int, ...] = ()) -> np.ndarray:
         """Return independent Cholesky factors, shape ``size + (dimension, dimension)``."""
         shape = (size,) if isinstance(size, int) else tuple(size)
         factor = np.zeros((*shape, dimension, dimension))
@@ -95,7 +91,7 @@ class LKJ(Distribution):
         x = xp.asarray(x, dtype=float)
         inside = abs(x) < 1
         constant = lgamma(self.eta + 0.5) - lgamma(self.eta) - 0.5 * log(pi)
-        return xp.where(inside, constant + (self.eta - 1) * xp.log1p(-xp.where(inside, x, 0.0) ** 2), -np.inf)
+        return xp.where(inside, constant + (self.eta - 1) * xp.log1p(-(xp.where(inside, x, 0.0) ** 2)), -np.inf)
 
     def log_density_derivative(self, x: Array) -> Array:
         """Return -2 (eta - 1) x / (1 - x^2)."""

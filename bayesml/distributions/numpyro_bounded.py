@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import jax
 import numpy as np
@@ -32,7 +32,7 @@ class Bounded(dist.Distribution):
         log_mass: log of P(low < X < high) under ``base_dist``.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     pytree_data_fields = ("base_dist", "low", "high", "log_mass")
     pytree_aux_fields = ("has_low", "has_high")
 

@@ -22,15 +22,37 @@ __all__ = ["DISTRIBUTIONS", "parse_distribution"]
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     kind.name: kind
     for kind in (
-        Normal, StudentT, Cauchy, Logistic, DoubleExponential, Exponential, Gamma, InvGamma, LogNormal, Weibull, Beta,
-        Uniform, HalfNormal, HalfStudentT, HalfCauchy, LKJ, Flat, Constant,
+        Normal,
+        StudentT,
+        Cauchy,
+        Logistic,
+        DoubleExponential,
+        Exponential,
+        Gamma,
+        InvGamma,
+        LogNormal,
+        Weibull,
+        Beta,
+        Uniform,
+        HalfNormal,
+        HalfStudentT,
+        HalfCauchy,
+        LKJ,
+        Flat,
+        Constant,
     )
 }
 ALIASES: dict[str, type[Distribution]] = {
-    "laplace": DoubleExponential, "lkj_corr": LKJ, "lkj_corr_cholesky": LKJ, "inverse_gamma": InvGamma,
+    "laplace": DoubleExponential,
+    "lkj_corr": LKJ,
+    "lkj_corr_cholesky": LKJ,
+    "inverse_gamma": InvGamma,
 }
 OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack

@@ -152,7 +152,8 @@ def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf)
     if isinstance(distribution, Constant):
         if low > high or not lower <= distribution.value <= upper:
             raise PriorError(
-                f"{distribution} lies outside the possible values from {format_number(lower)} to {format_number(upper)}."
+                f"{distribution} lies outside the possible values from {format_number(lower)} to "
+                f"{format_number(upper)}."
             )
         return distribution
     if not low < high:

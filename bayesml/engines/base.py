@@ -40,12 +40,16 @@ class Outcome:
         timing: where the time went.
         seed: the seed that reproduces the run.
         incomplete: True where the user interrupted it.
+        engine: the engine with every option it left open filled in; None where it left none open.
+        plan: how the posterior was sampled and why, in words.
     """
 
     posterior: AbstractPosterior
     timing: Timing
     seed: int
     incomplete: bool = False
+    engine: AbstractEngine | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,12 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "beta": beta,
 }
 ALIASES = {
-    "normal": "gaussian", "t": "student", "student_t": "student", "negative_binomial": "negbinomial",
-    "negbin": "negbinomial", "nbinom2": "negbinomial",
+    "normal": "gaussian",
+    "t": "student",
+    "student_t": "student",
+    "negative_binomial": "negbinomial",
+    "negbin": "negbinomial",
+    "nbinom2": "negbinomial",
 }
 
 
@@ -91,11 +95,8 @@ def _constructor(family: object) -> Callable[..., AbstractFamily]:
         found = FAMILIES.get(ALIASES.get(name, name))
         if found is not None:
             return found
-        raise ModelError(
-            f"There is no family {family!r}{did_you_mean(name, [*FAMILIES, *ALIASES])}; there are {', '.join(FAMILIES)}."
-        )
+        hint = did_you_mean(name, [*FAMILIES, *ALIASES])
+        raise ModelError(f"There is no family {family!r}{hint}; there are {', '.join(FAMILIES)}.")
     if callable(family):
         return family
-    raise ModelError(
-        f'`family` is a name such as "poisson" or a family such as poisson(link="sqrt"); got {family!r}.'
-    )
+    raise ModelError(f'`family` is a name such as "poisson" or a family such as poisson(link="sqrt"); got {family!r}.')

@@ -62,13 +62,11 @@ class Bernoulli(AbstractFamily):
         self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
     ) -> dist.Distribution:
         """Return the distribution from log(mu) and log(1 - mu), each exact in its tail."""
-        import numpyro.distributions as dist
-
-        from bayesml.families.numpyro_forms import LogBernoulli
+        from bayesml.families.numpyro_forms import LogBernoulli, LogitBernoulli
 
         link = self.link("mu")
         if link.name == "logit":
-            return dist.BernoulliLogits(eta)
+            return LogitBernoulli(eta)
         return LogBernoulli(link.log_inverse(eta), link.log_complement(eta))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:

@@ -59,8 +59,8 @@ class Beta(AbstractFamily):
         from bayesml.families.numpyro_forms import BetaShapes
 
         xp, link, phi = array_namespace(eta), self.link("mu"), parameters["phi"]
-        shapes = (xp.exp(log_m) * phi for log_m in (link.log_inverse(eta), link.log_complement(eta)))
-        return BetaShapes(*(xp.maximum(a, 16 * np.finfo(a.dtype).tiny) for a in shapes))
+        shapes = (m * phi for m in (link.inverse(eta), link.complement(eta)))
+        return BetaShapes(*(xp.maximum(a, 1e6 * np.finfo(a.dtype).tiny) for a in shapes))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""
@@ -106,7 +106,7 @@ class Beta(AbstractFamily):
         self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
     ) -> tuple[np.ndarray, float, Jet, np.ndarray, np.ndarray]:
         link, phi = self.link("mu"), auxiliary["phi"]
-        a, b = (np.maximum(np.exp(log_m) * phi, SMALLEST) for log_m in (link.log_inverse(eta), link.log_complement(eta)))
+        a, b = (np.maximum(m * phi, SMALLEST) for m in (link.inverse(eta), link.complement(eta)))
         return data["y"], phi, link.jet(eta), a, b
 
 

@@ -53,15 +53,20 @@ class Binomial(AbstractFamily):
         """Take whole numbers from 0 to the number of trials."""
         if "trials" not in response.additions:
             raise DataError(
-                f"The family binomial needs the number of trials: write `{response.name} | trials(n) ~ ...`, where n is "
-                f'a column or a number, or `cbind({response.name}, failures) ~ ...`. For 0 and 1 use family="bernoulli".'
+                f"The family binomial needs the number of trials: write `{response.name} | trials(n) ~ ...`, where n "
+                f"is a column or a number, or `cbind({response.name}, failures) ~ ...`. For a response of 0 and 1 use "
+                'family="bernoulli".'
             )
         y = counts(response, self.name)
         trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), y.shape)
         whole = (trials >= 0) & (trials == np.round(trials))
-        require(response, trials, whole, "has a number of trials that is not a whole number >= 0", "Correct the trials.")
+        rule = "has a number of trials that is not a whole number >= 0"
+        require(response, trials, whole, rule, "Correct the column of trials.")
         require(
-            response, y, y <= trials, "must not exceed its number of trials",
+            response,
+            y,
+            y <= trials,
+            "must not exceed its number of trials",
             "The response is the number of successes; exchange the two if they are the wrong way round.",
         )
         return ResponseData({"y": y, "trials": trials})
@@ -78,9 +83,11 @@ class Binomial(AbstractFamily):
         self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
     ) -> dist.Distribution:
         """Return the distribution from log(mu) and log(1 - mu), each exact in its tail."""
-        from bayesml.families.numpyro_forms import LogBinomial
+        from bayesml.families.numpyro_forms import LogBinomial, LogitBinomial
 
         link = self.link("mu")
+        if link.name == "logit":
+            return LogitBinomial(eta, data["trials"])
         return LogBinomial(link.log_inverse(eta), link.log_complement(eta), data["trials"])
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:

@@ -17,6 +17,7 @@ from bayesml.families.poisson import draw_poisson
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 from bayesml.links import Jet
+from bayesml.links.elementary import softplus
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
@@ -64,7 +65,8 @@ class NegativeBinomial(AbstractFamily):
     ) -> np.ndarray:
         """Draw Poisson counts whose means are gamma distributed."""
         rate, shape = parameters["mu"], parameters["shape"]
-        return draw_poisson(rng, rate * rng.gamma(shape, size=np.broadcast_shapes(np.shape(rate), np.shape(shape))) / shape)
+        size = np.broadcast_shapes(np.shape(rate), np.shape(shape))
+        return draw_poisson(rng, rate * rng.gamma(shape, size=size) / shape)
 
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu + mu^2 / shape."""
@@ -76,8 +78,8 @@ class NegativeBinomial(AbstractFamily):
         """Return the derivatives; in t = log(mu) - log(shape) the density is y t - (y + shape) log(1 + e^t) + const."""
         y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
         information = (y + s) * p * (1 - p)
-        choose = gammaln(y + s) - gammaln(s) - log_factorial(y)
-        outer = Jet(choose + y * t - (y + s) * np.logaddexp(0.0, t), y - (y + s) * p, -information, information * (2 * p - 1))
+        value = gammaln(y + s) - gammaln(s) - log_factorial(y) + y * t - (y + s) * softplus(t)
+        outer = Jet(value, y - (y + s) * p, -information, information * (2 * p - 1))
         return Curvature.through(outer, s * p, inner)
 
     def auxiliary_derivatives(
@@ -86,10 +88,8 @@ class NegativeBinomial(AbstractFamily):
         """Return the derivatives in log(shape), where dt = -1 and dp = -p (1 - p)."""
         y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
         q = 1 - p
-        value = s * (digamma(y + s) - digamma(s) - np.logaddexp(0.0, t)) + (y + s) * p - y
-        derivatives = AuxiliaryDerivatives(
-            value, p * ((y + s) * q - s), p * q * ((y + s) * (q - p) - s), s * p**2
-        )
+        value = s * (digamma(y + s) - digamma(s) - softplus(t)) + (y + s) * p - y
+        derivatives = AuxiliaryDerivatives(value, p * ((y + s) * q - s), p * q * ((y + s) * (q - p) - s), s * p**2)
         return {"shape": derivatives.through(inner)}
 
     def _coordinates(

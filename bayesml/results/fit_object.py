@@ -71,6 +71,11 @@ class Fit:
         return self.outcome.timing
 
     @property
+    def plan(self) -> str:
+        """How the posterior was sampled and why: the form, what was integrated out, what a gradient reads."""
+        return self.outcome.plan
+
+    @property
     def seed(self) -> int:
         """The seed that reproduces the draws."""
         return self.outcome.seed

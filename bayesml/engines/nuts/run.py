@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, final
 
@@ -16,7 +16,8 @@ import numpy as np
 
 from bayesml.engines.base import Outcome, Problem
 from bayesml.engines.nuts.adaptation import Statistics, stages
-from bayesml.engines.nuts.forms import Form, plain_form
+from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
 from bayesml.engines.nuts.prior import prior_draws
 from bayesml.engines.nuts.program import BLOCK, chain_program
 from bayesml.engines.precision import double_precision, persistent_cache
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 START_ATTEMPTS = 100
+WARMUP = 1000
+PRECONDITIONED_WARMUP = 300
 
 
 @final
@@ -50,19 +53,46 @@ def run(options: NUTS, problem: Problem) -> Outcome:
     if options.sample_prior == "only":
         began = time.perf_counter()
         draws = prior_draws(problem, seed, options.chains, options.draws)
-        return Outcome(Draws(draws), Timing(sampling=time.perf_counter() - began), seed)
+        return Outcome(
+            Draws(draws), Timing(sampling=time.perf_counter() - began), seed,
+            engine=replace(options, warmup=0, seed=seed), plan="prior draws by forward simulation",
+        )
     with double_precision():
-        return _sample(options, problem, seed)
+        began = time.perf_counter()
+        plan, form = _form_of(options, problem)
+        resolved = replace(options, warmup=_warmup(options, plan), seed=seed)
+        return _sample(resolved, problem, plan, form, time.perf_counter() - began)
 
 
-def _sample(options: NUTS, problem: Problem, seed: int) -> Outcome:
-    form = plain_form(problem)
+def _form_of(options: NUTS, problem: Problem) -> tuple[Plan, Form]:
+    """Choose and build the form; where no usable mode is found, the model as written is sampled."""
+    plan = plan_for(problem, options.marginalize, options.precondition)
+    with persistent_cache():
+        try:
+            return plan, build_form(problem, plan)
+        except ArithmeticError as error:
+            if options.precondition:
+                raise ModelError(
+                    f"`precondition=True` is impossible: {error}. Leave it out to sample the model as written."
+                ) from None
+            plan = replace(plan_for(problem, False, False), reason=f"no usable mode was found ({error})")
+            return plan, build_form(problem, plan)
+
+
+def _warmup(options: NUTS, plan: Plan) -> int:
+    if options.warmup is not None:
+        return options.warmup
+    return PRECONDITIONED_WARMUP if plan.form == "preconditioned" else WARMUP
+
+
+def _sample(options: NUTS, problem: Problem, plan: Plan, form: Form, prepared: float) -> Outcome:
+    seed, warmup = options.seed or 0, options.warmup or 0
     if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
     data = jax.tree.map(jax.numpy.asarray, form.data)
     compiled = _compile(options, form, data)
     starts = [_starting_point(compiled, form, data, np.random.default_rng([seed, 1, c])) for c in range(options.chains)]
-    progress = Progress(options.chains * (options.warmup + options.draws), options.progress)
+    progress = Progress(options.chains * (warmup + options.draws), options.progress)
     began = time.perf_counter()
     results, incomplete = ChainRunner(options, compiled, data, seed, Event(), progress).all(starts)
     ended = time.perf_counter()
@@ -74,13 +104,13 @@ def _sample(options: NUTS, problem: Problem, seed: int) -> Outcome:
     prior = prior_draws(problem, seed, options.chains, options.draws) if options.sample_prior == "yes" else {}
     share = sum(r.warmup_seconds for r in results) / max(sum(r.seconds for r in results), 1e-12)
     timing = Timing(
-        trace=compiled.trace,
+        trace=prepared + compiled.trace,
         compile=compiled.compile,
         warmup=share * (ended - began),
         sampling=(1.0 - share) * (ended - began),
         reporting=time.perf_counter() - ended,
     )
-    return Outcome(Draws(values, statistics, prior), timing, seed, incomplete)
+    return Outcome(Draws(values, statistics, prior), timing, seed, incomplete, options, str(plan))
 
 
 def _compile(options: NUTS, form: Form, data: Any) -> Compiled:
@@ -176,7 +206,8 @@ class ChainRunner:
             return self._advance(jax.random.fold_in(jax.random.key(self.seed), chain), state)
 
     def _advance(self, key: Any, state: Any) -> ChainResult:
-        warmup, total = self.options.warmup, self.options.warmup + self.options.draws
+        warmup = self.options.warmup or 0
+        total = warmup + self.options.draws
         schedule = stages(warmup, self.options.draws)
         positions, statistics, done, began, warmed = [], [], 0, time.perf_counter(), 0.0
         while done < total and not self.stop.is_set():

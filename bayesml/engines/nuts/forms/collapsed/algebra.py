@@ -1,9 +1,9 @@
 """Small positive definite matrices, one for each level of a grouping factor, without LAPACK calls.
 
-A matrix is a list of rows whose entries are arrays ``(J,)`` over the levels (scalars for a single matrix); of triangular and
-symmetric ones the lower triangle is kept. Up to
-``LARGEST_UNROLLED`` rows the Cholesky factor and its solves are written out, so that XLA fuses them into a few loops
-over the levels. A LAPACK call for each level costs nine times as much at two rows.
+A matrix is a list of rows whose entries are arrays ``(J,)`` over the levels (scalars for a single matrix); of
+triangular and symmetric ones the lower triangle is kept. Up to ``LARGEST_UNROLLED`` rows the Cholesky factor and its
+solves are written out, so that XLA fuses them into a few loops over the levels. A LAPACK call for each level costs
+nine times as much at two rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def identity_plus_gram(rows: Sequence[Sequence[Array]]) -> Matrix:
 
 
 def sandwich(own: Array, scale: Matrix) -> Matrix:
-    """Return the lower triangle of ``I + S' A S`` for symmetric ``own`` ``(q, q, J)`` and lower triangular ``scale``."""
+    """Return the lower triangle of ``I + S' A S`` for symmetric ``own`` A ``(q, q, J)`` and lower triangular S."""
     q = len(scale)
     half = [[sum(own[i, k] * scale[k][j] for k in range(j, q)) for j in range(q)] for i in range(q)]
     return [

@@ -45,7 +45,7 @@ def _rotated(stage: Stage, groups: Sequence[np.ndarray], width: int) -> Stage:
     first, blocks, counts = [], [], []
     for group in groups:
         rows = flat[:, group].T
-        block = rows if len(group) <= width else np.linalg.qr(rows, mode="r")
+        block = rows if len(group) <= width else np.linalg.qr(rows)[1]
         blocks.append(block.T)
         first.append(np.repeat(group[:1], len(block)))
         counts.append(np.full(len(block), len(group) / len(block)))

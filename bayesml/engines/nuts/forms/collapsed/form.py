@@ -1,4 +1,4 @@
-"""The collapsed form: NUTS moves in the few parameters that are left, effects and slopes are drawn exactly afterwards."""
+"""The collapsed form: NUTS moves in the few parameters left, effects and slopes are drawn exactly afterwards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Structure:
         split: which parameters stay sampled.
         arrangement: the order of elimination.
         layout: the flat vector of the sampled parameters.
-        problem_terms: the terms of all predictors, which derive the reported variables.
+        terms: the terms of all predictors, which derive the reported variables.
         reported: names of the reported variables.
     """
 
@@ -67,9 +67,10 @@ def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
     terms = tuple(term for predictor in problem.design.schema.predictors for term in predictor.terms)
     reported = frozenset(reported_names(spec, problem.design.schema))
     structure = Structure(split, arrangement, layout, terms, reported)
+    sums = {"statistics": few, "every": None if few is every else every}
     return Form(
         size=layout.size,
-        data={"statistics": few, "every": None if few is every else every, "center": layout.center, "scale": layout.scale},
+        data=sums | {"center": layout.center, "scale": layout.scale},
         density=_density(structure),
         report=_report(structure),
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,

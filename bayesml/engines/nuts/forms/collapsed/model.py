@@ -1,4 +1,4 @@
-"""From a described model with data to the arrays of the collapsed form, and from its parameters to those of the model."""
+"""From a described model with data to the arrays of the collapsed form, and from sampled parameters to its own."""
 
 from __future__ import annotations
 

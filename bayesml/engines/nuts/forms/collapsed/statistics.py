@@ -140,8 +140,11 @@ def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, arra
     kept = np.concatenate([m + np.arange(sampled), m + sampled + p + np.arange(k)])
     order = np.concatenate([design, kept, places[-1:]])
     sorted_stages = tuple(
-        Stage(w.own, w.upper, w.right[:, design], w.right[:, kept], w.right[:, -1], w.parents, w.levels, np.ones(len(w.levels)))
-        for w in stages
+        Stage(
+            wide.own, wide.upper, wide.right[:, design], wide.right[:, kept], wide.right[:, -1], wide.parents,
+            wide.levels, np.ones(len(wide.levels)),
+        )
+        for wide in stages
     )
     center = center._replace(kept=np.concatenate([np.zeros(sampled), center.kept]))
     return Statistics(sorted_stages, corner[np.ix_(order, order)], center)
@@ -260,5 +263,6 @@ def _products(left: np.ndarray, right: np.ndarray, codes: np.ndarray, size: int)
 
 def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder]) -> WideStage:
     here = orders[0]
-    above = tuple(parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
+    found = (parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
+    above = tuple(parent for parent in found if parent is not None)  # the chain was chosen so that there always is one
     return WideStage(own, tuple(upper), sides, above, here.levels)

@@ -1,0 +1,243 @@
+"""Which form of the posterior NUTS samples, and why: a pure function of the model's description and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, final
+
+from bayesml.engines.base import Problem
+from bayesml.engines.layout import layout_of
+from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
+from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
+from bayesml.engines.nuts.forms.collapsed.statistics import arrange
+from bayesml.engines.nuts.forms.plain import plain_form
+from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
+from bayesml.errors import ModelError
+from bayesml.terms import Group
+
+__all__ = ["BUILDERS", "FactorShape", "ModelShape", "Plan", "build_form", "choose_plan", "model_shape", "plan_for"]
+
+FormName = Literal["collapsed", "preconditioned", "plain"]
+
+LARGEST_WHITENED = 1500
+"""Most dimensions whose Hessian at the mode is formed and factored densely."""
+LARGEST_TAIL = 300
+"""Most coefficients of crossed factors beside the largest that are factored densely at each gradient (CPU)."""
+MOST_OPERATIONS = 1e8
+"""Most multiplications of one gradient for which all crossed factors are integrated out: some 20 ms."""
+MOST_ENTRIES = 2e7
+"""Most entries of the table between the largest factor and the others: each is read at each gradient."""
+
+
+@final
+@dataclass(frozen=True)
+class FactorShape:
+    """One grouping factor.
+
+    Attributes:
+        name: as brms prints it.
+        levels: number of levels.
+        columns: effects for each level.
+    """
+
+    name: str
+    levels: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        """Number of effects."""
+        return self.levels * self.columns
+
+
+@final
+@dataclass(frozen=True)
+class ModelShape:
+    """All that the choice of a form looks at.
+
+    Attributes:
+        rows: number of observations.
+        dimensions: size of the flat vector of the model as written.
+        obstacles: why effects cannot be integrated out exactly; empty where they can.
+        chain: the nested factors with the most effects, the innermost first.
+        others: the factors that cross it.
+        slopes: number of slopes with a normal or flat prior.
+        without_mode: why there is no usable mode of the joint density; empty where there may be one.
+    """
+
+    rows: int
+    dimensions: int
+    obstacles: tuple[str, ...] = ()
+    chain: tuple[FactorShape, ...] = ()
+    others: tuple[FactorShape, ...] = ()
+    slopes: int = 0
+    without_mode: tuple[str, ...] = ()
+
+    @property
+    def tail(self) -> int:
+        """Effects of the factors outside the chain."""
+        return sum(factor.size for factor in self.others)
+
+    @property
+    def leaf(self) -> int:
+        """Effects of the innermost factor of the chain."""
+        return self.chain[0].size if self.chain else 0
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """How a posterior is sampled; printing it says so in words.
+
+    Attributes:
+        form: ``collapsed``, ``preconditioned`` or ``plain``.
+        reason: why this form.
+        integrated: what is integrated out exactly.
+        sampled_effects: grouping factors whose effects stay sampled.
+        dimensions: number of dimensions NUTS moves in.
+        touches: what one gradient reads.
+    """
+
+    form: FormName
+    reason: str
+    integrated: tuple[str, ...]
+    sampled_effects: tuple[str, ...]
+    dimensions: int
+    touches: str
+
+    def __str__(self) -> str:
+        integrated = ", ".join(self.integrated) or "nothing"
+        lines = [
+            f"{self.form} form: {self.reason}", f"  integrated out: {integrated}",
+            f"  sampled: {self.dimensions} dimension{'s' if self.dimensions != 1 else ''}"
+            + (f", among them the effects of {', '.join(self.sampled_effects)}" if self.sampled_effects else ""),
+            f"  a gradient reads {self.touches}",
+        ]
+        return "\n".join(lines)
+
+
+def choose_plan(
+    shape: ModelShape,
+    marginalize: bool | None = None,
+    precondition: bool | None = None,
+    available: frozenset[str] = frozenset({"collapsed", "plain"}),
+) -> Plan:
+    """Choose the form of a model.
+
+    Collapsed where all is linear and Gaussian and the elimination is cheap, else preconditioned, else plain.
+
+    Args:
+        shape: the model's description and sizes.
+        marginalize: True insists on integrating effects out, False forbids it, None decides.
+        precondition: the same for the preconditioned form; True without ``marginalize`` forbids integrating.
+        available: the forms there are.
+
+    Raises:
+        ModelError: what is insisted on is impossible.
+    """
+    if marginalize and precondition:
+        raise ModelError(
+            "`marginalize=True` and `precondition=True` exclude each other: the first integrates group effects out, "
+            "the second samples them in better coordinates. Set one of them."
+        )
+    if marginalize or (marginalize is None and not precondition):
+        against = _against_collapse(shape)
+        if not against:
+            return _collapsed(shape)
+        if marginalize:
+            raise ModelError(f"`marginalize=True` is impossible: {'; '.join(against)}. Leave it out.")
+    else:
+        against = ("marginalize=False" if marginalize is False else "precondition=True",)
+    if precondition is False:
+        return _plain(shape, (*against, "precondition=False"))
+    blocked: tuple[str, ...] = () if "preconditioned" in available else ("the preconditioned form is not available",)
+    blocked += shape.without_mode
+    if not blocked:
+        return _joint("preconditioned", shape, f"not collapsed ({'; '.join(against)}), and the density has a mode")
+    if precondition:
+        raise ModelError(f"`precondition=True` is impossible: {'; '.join(blocked)}. Leave it out.")
+    return _plain(shape, (*against, *blocked))
+
+
+def _against_collapse(shape: ModelShape) -> tuple[str, ...]:
+    if shape.obstacles:
+        return shape.obstacles
+    if not _is_cheap(shape) and shape.leaf * shape.tail > MOST_ENTRIES:
+        names = ", ".join(factor.name for factor in shape.others)
+        return (f"{names} cross{'es' if len(shape.others) == 1 else ''} {shape.chain[0].name} in too large a table",)
+    return ()
+
+
+def _is_cheap(shape: ModelShape) -> bool:
+    return shape.tail <= LARGEST_TAIL and shape.leaf * shape.tail**2 <= MOST_OPERATIONS
+
+
+def _collapsed(shape: ModelShape) -> Plan:
+    cheap = _is_cheap(shape)
+    gone = (*shape.chain, *shape.others) if cheap else shape.chain
+    reason = "gaussian and linear in effects and slopes"
+    if not cheap:
+        reason += "; integrating out the effects of all factors would cost too much at each gradient"
+    integrated = tuple(f"{f.size} effects of {f.name}" for f in gone)
+    if shape.slopes:
+        integrated += (f"{shape.slopes} slope{'s' if shape.slopes > 1 else ''}",)
+    dimensions = shape.dimensions - shape.slopes - sum(f.size for f in gone)
+    levels = ", ".join(f"{f.levels} levels of {f.name}" for f in (*shape.chain, *shape.others))
+    touches = f"sums over the {levels}, no row" if levels else "sums over all rows, formed once, no row"
+    kept = () if cheap else tuple(f.name for f in shape.others)
+    return Plan("collapsed", reason, integrated, kept, dimensions, touches)
+
+
+def _joint(form: FormName, shape: ModelShape, reason: str) -> Plan:
+    names = tuple(factor.name for factor in (*shape.chain, *shape.others))
+    return Plan(form, reason, (), names, shape.dimensions, f"{shape.rows} rows")
+
+
+def _plain(shape: ModelShape, reasons: tuple[str, ...]) -> Plan:
+    return _joint("plain", shape, "; ".join(reasons))
+
+
+def model_shape(problem: Problem) -> ModelShape:
+    """Return what the choice of a form looks at."""
+    spec = problem.description.spec
+    size = layout_of(spec).size
+    too_large = (f"{size} dimensions are more than the {LARGEST_WHITENED} that are whitened",) if size > LARGEST_WHITENED else ()
+    bare = ModelShape(spec.n_rows, size, without_mode=too_large)
+    obstacles = collapse_conditions(problem)
+    if obstacles:
+        groups = (g for p in problem.design.schema.predictors for g in p.groups())
+        return replace(bare, obstacles=obstacles, others=tuple(_factor(g) for g in groups))
+    split = split_of(problem)
+    arrangement = arrange(gaussian_rows(problem, split))
+    return replace(
+        bare, chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
+        others=tuple(_factor(split.groups[i]) for i in arrangement.tail), slopes=len(split.integrated),
+    )
+
+
+def _factor(group: Group) -> FactorShape:
+    return FactorShape(group.name, len(group.levels), len(group.coefs))
+
+
+def plan_for(problem: Problem, marginalize: bool | None = None, precondition: bool | None = None) -> Plan:
+    """Choose the form of a problem among those there are.
+
+    Raises:
+        ModelError: what is insisted on is impossible.
+    """
+    return choose_plan(model_shape(problem), marginalize, precondition, frozenset(BUILDERS))
+
+
+def build_form(problem: Problem, plan: Plan) -> Form:
+    """Build the form that a plan names."""
+    return BUILDERS[plan.form](problem, plan)
+
+
+BUILDERS: Mapping[str, Callable[[Problem, Plan], Form]] = {
+    "collapsed": lambda problem, plan: collapsed_form(problem, largest_only=bool(plan.sampled_effects)),
+    "preconditioned": lambda problem, plan: preconditioned_form(problem),
+    "plain": lambda problem, plan: plain_form(problem),
+}
+"""The forms there are."""

@@ -1,0 +1,108 @@
+"""Link functions: from the mean scale to the scale of the linear predictor and back, on NumPy and JAX arrays alike.
+
+A family says which links a parameter may have by name; ``get_link`` turns the name into a ``Link``. Every link comes
+with its value and three derivatives as a ``Jet``, from which the closed forms of the Laplace engine are composed.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from bayesml.errors import ModelError, did_you_mean
+from bayesml.links import elementary as e
+from bayesml.links import probability as p
+from bayesml.links.jet import Jet, special_functions
+from bayesml.links.link import Link
+from bayesml.namespace import array_namespace
+
+__all__ = ["LINKS", "Jet", "Link", "get_link", "special_functions"]
+
+UNIT, POSITIVE = (0.0, 1.0), (0.0, inf)
+
+LINKS: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("identity", (-inf, inf), e.identity, e.identity, e.identity_jet),
+        Link("log", POSITIVE, e.log, e.exp, e.exp_jet, _log_inverse=e.identity, _log_jet=e.identity_jet),
+        Link(
+            "logit",
+            UNIT,
+            lambda mu: special_functions(mu).logit(mu),
+            e.expit,
+            p.logit_jet,
+            _complement=lambda eta: e.expit(-eta),
+            _log_inverse=lambda eta: -e.softplus(-eta),
+            _log_complement=lambda eta: -e.softplus(eta),
+            _log_jet=p.logit_log_jet,
+            _log_complement_jet=p.logit_log_complement_jet,
+        ),
+        Link(
+            "probit",
+            UNIT,
+            lambda mu: special_functions(mu).ndtri(mu),
+            p.ndtr,
+            p.probit_jet,
+            _complement=lambda eta: p.ndtr(-eta),
+            _log_inverse=p.log_ndtr,
+            _log_complement=lambda eta: p.log_ndtr(-eta),
+            _log_jet=p.probit_log_jet,
+            _log_complement_jet=p.probit_log_complement_jet,
+        ),
+        Link(
+            "cloglog",
+            UNIT,
+            p.cloglog,
+            p.cloglog_inverse,
+            p.cloglog_jet,
+            _complement=lambda eta: e.exp(-e.exp(array_namespace(eta).minimum(eta, p.SATURATED))),
+            _log_inverse=p.cloglog_log_inverse,
+            _log_complement=lambda eta: -e.exp(eta),
+            _log_jet=p.cloglog_log_jet,
+            _log_complement_jet=p.cloglog_log_complement_jet,
+        ),
+        Link(
+            "cauchit",
+            UNIT,
+            p.cauchit,
+            p.cauchit_inverse,
+            p.cauchit_jet,
+            _complement=lambda eta: p.cauchit_inverse(-eta),
+            _log_complement=lambda eta: e.log(p.cauchit_inverse(-eta)),
+            _log_complement_jet=p.cauchit_log_complement_jet,
+        ),
+        Link(
+            "inverse",
+            POSITIVE,
+            lambda mu: 1 / mu,
+            lambda eta: 1 / eta,
+            lambda eta: e.power_jet(eta, -1.0),
+            _log_inverse=e.negative_log,
+            _log_jet=e.negative_log_jet,
+        ),
+        Link("1/mu^2", POSITIVE, lambda mu: mu**-2.0, lambda eta: eta**-0.5, lambda eta: e.power_jet(eta, -0.5)),
+        Link("sqrt", POSITIVE, lambda mu: mu**0.5, lambda eta: eta**2, e.square_jet),
+        Link("softplus", POSITIVE, e.softplus_link, e.softplus, e.softplus_jet),
+        Link("squareplus", POSITIVE, lambda mu: mu - 1 / mu, e.squareplus, e.squareplus_jet),
+        Link("log1p", (-1.0, inf), e.log1p, e.expm1, e.expm1_jet),
+        Link("logm1", (1.0, inf), lambda mu: e.log(mu - 1), lambda eta: 1 + e.exp(eta), e.one_plus_exp_jet),
+    )
+}
+
+
+def get_link(name: str | Link) -> Link:
+    """Return the link of that name.
+
+    Raises:
+        ModelError: there is none; the message lists those there are.
+
+    Example:
+        >>> get_link("logit").inverse(0.0)
+        np.float64(0.5)
+    """
+    if isinstance(name, Link):
+        return name
+    link = LINKS.get(name) if isinstance(name, str) else None
+    if link is None:
+        hint = did_you_mean(name, LINKS) if isinstance(name, str) else ""
+        raise ModelError(f"There is no link {name!r}{hint}; there are {', '.join(LINKS)}.")
+    return link

@@ -216,6 +216,8 @@ def _assemble(
     position = int(intercept)
     for (i, _), factor_columns, width in zip(planned, coded, widths, strict=True):
         names, block = _multiply(factor_columns, n_rows)
+        if len(factor_columns) > 1 and not np.isfinite(block).all():
+            raise DataError(f"A product of columns in `{names[0]}` is too large for double precision; rescale them.")
         matrix[:, position : position + width] = block
         labels += names
         assign += [i] * width
@@ -250,7 +252,8 @@ def _multiply(factors: Sequence[Coded], n_rows: int) -> tuple[list[str], np.ndar
     block = np.ones((n_rows, 1))
     for i, (table, codes, names) in enumerate(factors):
         columns = table if codes is None else table[codes]
-        block = (columns[:, :, None] * block[:, None, :]).reshape(n_rows, -1) if i else columns
+        with np.errstate(over="ignore"):
+            block = (columns[:, :, None] * block[:, None, :]).reshape(n_rows, -1) if i else columns
         labels = [f"{label}:{name}" for name in names for label in labels] if i else list(names)
     return labels, block
 

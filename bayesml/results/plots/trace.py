@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.results.plots.style import ALARM, PALETTE, chosen_parameters, clean, density, new_figure
+from bayesml.results.plots.style import DARK, PALETTE, chosen_parameters, clean, density, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def _traces(axes: Axes, drawn: np.ndarray, divergent: np.ndarray | None) -> None
             where,
             np.full(len(where), 0.0),
             "|",
-            color=ALARM,
+            color=DARK,
             markersize=7,
             clip_on=False,
             transform=axes.get_xaxis_transform(),
@@ -80,7 +80,7 @@ def _legend(figure: Figure, axes: Axes, chains: int, divergent: np.ndarray | Non
 
     handles = [Line2D([], [], color=PALETTE[c % len(PALETTE)], label=f"chain {c}") for c in range(chains)]
     if divergent is not None and np.any(divergent):
-        handles.append(Line2D([], [], color=ALARM, marker="|", linestyle="", label="divergent"))
+        handles.append(Line2D([], [], color=DARK, marker="|", linestyle="", label="divergent"))
     axes.legend(
         handles=handles,
         ncols=min(len(handles), 6),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg import block_diag
 from scipy.stats import multivariate_normal
 
 from bayesml.describe import describe
@@ -17,6 +18,7 @@ from bayesml.design import build_design
 from bayesml.distributions import Constant, Flat, Normal
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, flatten, layout_of
+from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
 from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
@@ -40,8 +42,8 @@ def data() -> pd.DataFrame:
     middle = np.repeat(np.arange(12), N // 12)
     frame = pd.DataFrame(
         {
-            "g": rng.permutation(np.arange(N) % 6), "h": rng.integers(0, 4, N), "k": rng.integers(0, 3, N), "a": top, "b": middle,
-            "row": np.arange(N),
+            "g": rng.permutation(np.arange(N) % 6), "h": rng.integers(0, 4, N), "k": rng.integers(0, 3, N),
+            "a": top, "b": middle, "row": np.arange(N),
         }
     ).astype(str)
     for name in ("x", "x2", "x3"):
@@ -134,7 +136,8 @@ class Dense:
         value -= 0.5 * (len(rest) * np.log(2 * np.pi) + np.linalg.slogdet(cov)[1] + rest @ np.linalg.solve(cov, rest))
         if flat.shape[1]:
             information, score = flat.T @ np.linalg.solve(cov, flat), flat.T @ np.linalg.solve(cov, rest)
-            value += 0.5 * (score @ np.linalg.solve(information, score) - np.linalg.slogdet(information / (2 * np.pi))[1])
+            value -= 0.5 * np.linalg.slogdet(information / (2 * np.pi))[1]
+            value += 0.5 * score @ np.linalg.solve(information, score)
         return value
 
     def weight_constant(self) -> float:
@@ -189,8 +192,6 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
 
 
 def phi_layout(problem: Problem, sampled: frozenset[str] = frozenset()) -> Layout:
-    from dataclasses import replace
-
     return layout_of(replace(problem.description.spec, parameters=split_of(problem, sampled).parameters))
 
 
@@ -221,36 +222,55 @@ def log_prior(problem: Problem, values: Mapping[str, np.ndarray]) -> float:
     return total
 
 
+@dataclass(frozen=True)
+class Subject:
+    """One case with its form, compiled once for all tests."""
+
+    problem: Problem
+    form: Form
+    value_and_gradient: Any
+
+    def density(self, q: np.ndarray) -> float:
+        return float(self.value_and_gradient(q, self.form.data)[0])
+
+
+def subject_of(name: str, largest_only: bool = False) -> Subject:
+    problem = CASES[name].problem()
+    with double_precision():
+        form = collapsed_form(problem, largest_only)
+        compiled = jax.jit(jax.value_and_grad(form.density)).lower(np.zeros(form.size), form.data).compile()
+    return Subject(problem, form, compiled)
+
+
 @pytest.fixture(params=CASES, scope="module")
-def problem(request: pytest.FixtureRequest) -> Problem:
-    return CASES[request.param].problem()
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return subject_of(request.param)
 
 
 def positions(problem: Problem, count: int) -> np.ndarray:
     return np.random.default_rng(3).uniform(-0.7, 0.7, (count, phi_layout(problem).size))
 
 
-def test_density_equals_the_dense_multivariate_normal(problem: Problem) -> None:
+def test_density_equals_the_dense_multivariate_normal(subject: Subject) -> None:
+    problem = subject.problem
     with double_precision():
-        form = collapsed_form(problem)
-        density = jax.jit(form.density)
         assert collapse_conditions(problem) == ()
         for q in positions(problem, 3):
             values, jacobian = sampled_values(problem, q)
             expected = dense(problem, values).log_marginal() + log_prior(problem, values) + jacobian
-            assert float(density(q, form.data)) == pytest.approx(expected, rel=1e-10, abs=1e-9)
+            assert subject.density(q) == pytest.approx(expected, rel=1e-10, abs=1e-9)
 
 
-def test_model_over_conditional_is_the_collapsed_density(problem: Problem) -> None:
+def test_model_over_conditional_is_the_collapsed_density(subject: Subject) -> None:
     """``log p(y, z, slopes, phi) - log p(z, slopes | phi, y) = log p(y, phi)`` whatever z and the slopes are."""
+    problem, plain = subject.problem, plain_form(subject.problem)
     with double_precision():
-        form, plain = collapsed_form(problem), plain_form(problem)
         layout, joint = layout_of(problem.description.spec), jax.jit(plain.density)
         rng = np.random.default_rng(5)
         q = positions(problem, 1)[0]
         values, _ = sampled_values(problem, q)
         mean, cov = dense(problem, values).conditional()
-        collapsed = float(form.density(q, form.data))
+        collapsed = subject.density(q)
         for size in (0.0, 1.0, 3.0):
             c = mean + size * rng.normal(size=len(mean))
             full = flatten(layout, model_values(problem, values, c))
@@ -277,23 +297,21 @@ def model_values(problem: Problem, values: Mapping[str, np.ndarray], c: np.ndarr
     return result
 
 
-def test_gradient_is_the_finite_difference(problem: Problem) -> None:
+def test_gradient_is_the_finite_difference(subject: Subject) -> None:
     with double_precision():
-        form = collapsed_form(problem)
-        q = positions(problem, 1)[0]
-        gradient = np.asarray(jax.jit(jax.grad(form.density))(q, form.data))
-        density, step = jax.jit(form.density), 1e-5
-        for i in range(form.size):
-            e = step * (np.arange(form.size) == i)
-            slope = float(density(q + e, form.data) - density(q - e, form.data)) / (2 * step)
+        size, step = subject.form.size, 1e-5
+        q = positions(subject.problem, 1)[0]
+        gradient = np.asarray(subject.value_and_gradient(q, subject.form.data)[1])
+        for i in range(size):
+            e = step * (np.arange(size) == i)
+            slope = (subject.density(q + e) - subject.density(q - e)) / (2 * step)
             # error of the difference: h^2 f''' / 6 and rounding of f over h
             assert gradient[i] == pytest.approx(slope, rel=1e-6, abs=1e-6 * (1 + np.abs(gradient).max()))
 
 
-def test_recovered_draws_have_the_conditional_mean_and_covariance(problem: Problem) -> None:
-    draws = 8000
+def test_recovered_draws_have_the_conditional_mean_and_covariance(subject: Subject) -> None:
+    draws, problem, form = 8000, subject.problem, subject.form
     with double_precision():
-        form = collapsed_form(problem)
         q = positions(problem, 1)[0]
         keys = jax.random.split(jax.random.key(11), draws)
         drawn = jax.jit(jax.vmap(form.report, (None, 0, None)))(q, keys, form.data)
@@ -310,7 +328,7 @@ def test_recovered_draws_have_the_conditional_mean_and_covariance(problem: Probl
     if not found:
         assert not mean.size
         return
-    linear = block_diagonal(maps)
+    linear = block_diag(*maps)
     samples, mean, cov = np.concatenate(found, axis=1), linear @ mean, linear @ cov @ linear.T
     variance = np.diag(cov)
     # 5 standard errors, for at most 150^2 numbers
@@ -328,18 +346,12 @@ def effects_of_z(group: Any, values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.kron(np.asarray(values[f"sd_{group.name}"])[:, None] * factor, np.eye(levels))
 
 
-def block_diagonal(maps: list[np.ndarray]) -> np.ndarray:
-    from scipy.linalg import block_diag
-
-    return block_diag(*maps)
-
-
 @pytest.mark.parametrize("name", ["crossed", "crossed vectors", "three crossed", "nested and crossed"])
 def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> None:
     """Integrating the chain alone: the density of phi and of the z of the other factors, against dense formulas."""
-    problem = CASES[name].problem()
+    subject = subject_of(name, largest_only=True)
+    problem, form = subject.problem, subject.form
     with double_precision():
-        form = collapsed_form(problem, largest_only=True)
         sampled = frozenset(g.name for g in split_of(problem).groups if f"z_{g.name}" in {
             form.parameter_of(i) for i in range(form.size)})
         assert sampled
@@ -360,21 +372,22 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
                 log_z += float(np.sum(-0.5 * z**2 - 0.5 * np.log(2 * np.pi)))
             first += size
         rest = Dense(
-            model.y, known, model.A[:, keep], model.variance, model.weights, model.mean[keep], model.precision[keep], model.log_y
+            model.y, known, model.A[:, keep], model.variance, model.weights, model.mean[keep], model.precision[keep],
+            model.log_y,
         )
         expected = rest.log_marginal() + log_prior(problem, values) + jacobian + log_z
-        assert float(form.density(q, form.data)) == pytest.approx(expected, rel=1e-10)
-        report = form.report(q, jax.random.key(0), form.data)
+        assert subject.density(q) == pytest.approx(expected, rel=1e-10)
+        report = jax.jit(form.report)(q, jax.random.key(0), form.data)
         assert all(np.all(np.isfinite(v)) for v in report.values())
 
 
 @pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "crossed vectors"])
 def test_smooth_where_a_standard_deviation_is_zero(name: str) -> None:
     """At sd = 0 the density is that of the model without the term, and its gradient is finite and continuous."""
-    problem = CASES[name].problem()
+    subject = subject_of(name)
+    form, gradient = subject.form, subject.value_and_gradient
     with double_precision():
-        form = collapsed_form(problem)
-        layout, gradient = phi_layout(problem), jax.jit(jax.value_and_grad(form.density))
+        layout = phi_layout(subject.problem)
         q = np.zeros(form.size)
         first = next(i for i in range(form.size) if form.parameter_of(i).startswith("sd_"))
         tiny = [q - u * (np.arange(form.size) == first) for u in (20.0, 40.0, 300.0)]
@@ -392,7 +405,8 @@ def million_rows(shift: float) -> GaussianRows:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 1000, n)
     x = np.round(rng.normal(size=n) * 2**10) / 2**10
-    y = np.round((2.0 + x + rng.normal(size=1000)[codes] + rng.normal(size=n)) * 2**20) / 2**20  # so that + shift is exact
+    y = 2.0 + x + rng.normal(size=1000)[codes] + rng.normal(size=n)
+    y = np.round(y * 2**20) / 2**20  # so that adding the shift is exact
     group = GroupBlock("g", codes, 1000, np.column_stack([np.ones(n), x]), (2,))
     slopes = SlopePriors(np.zeros(1), np.full(1, np.inf))
     return GaussianRows(y + shift, np.ones(n), np.ones((n, 1)), x[:, None], slopes, (group,), float(n), 0.0)

@@ -31,8 +31,9 @@ def root_inverse(matrices: np.ndarray) -> tuple[np.ndarray, float]:
     Raises:
         NotPositiveDefinite: one of them is not.
     """
-    inverse = inverse_cholesky(matrices)
-    log_determinant = -2.0 * sum(float(np.log(inverse[k, k]).sum()) for k in range(len(inverse)))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        inverse = inverse_cholesky(matrices)
+        log_determinant = -2.0 * sum(float(np.log(inverse[k, k]).sum()) for k in range(len(inverse)))
     if not np.isfinite(log_determinant):
         raise NotPositiveDefinite
     return inverse, log_determinant
@@ -173,7 +174,8 @@ class ChainFactor(AbstractFactor):
             above = blocks[-1][:, :, self.chain.up[place]]
             off = -apply(stage.explained, above)
             own = stage.inverse - contract(off, stage.explained)
-            blocks.append(np.concatenate([np.concatenate([own, off], axis=1), np.concatenate([off.swapaxes(0, 1), above], axis=1)]))
+            upper, lower = np.concatenate([own, off], axis=1), np.concatenate([off.swapaxes(0, 1), above], axis=1)
+            blocks.append(np.concatenate([upper, lower]))
         return tuple(reversed(blocks))
 
     def row_solutions(self) -> tuple[np.ndarray, ...]:

@@ -130,5 +130,6 @@ def _lambda_slopes(
     by_mode, by_shift = products(problem, indirect, mode.u), products(problem, mode.density.d1, shift)
     parts = zip(problem.columns, weighting.solutions, direct, by_mode, by_shift, strict=True)
     return [
-        given + first + second + 2.0 * (part.Z * weighting.value) @ solved.T for part, solved, given, first, second in parts
+        given + first + second + 2.0 * (part.Z * weighting.value) @ solved.T
+        for part, solved, given, first, second in parts
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from bayesml.engines.generalised_mixed.blocks import split
 from bayesml.engines.generalised_mixed.mode import Mode
 from bayesml.engines.generalised_mixed.optimum import Optimum
-from bayesml.engines.generalised_mixed.outer import Criterion
+from bayesml.engines.generalised_mixed.outer import FARTHEST_PSI, Criterion
 from bayesml.engines.generalised_mixed.problem import Problem
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
@@ -52,7 +52,7 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
         groups=groups,
         eta=mode.eta,
         eta_fixed=problem.fixed_part(mode.parameters.gamma),
-        convergence=_convergence(criterion, optimum, X, names, groups, covariance, hessian_message),
+        convergence=_convergence(criterion, optimum, X, names, hessian_message),
     )
 
 
@@ -68,8 +68,8 @@ def _covariance(problem: Problem, optimum: Optimum, mode: Mode) -> tuple[np.ndar
     else:
         scaled[k : k + p, k : k + p] = np.linalg.pinv(conditional_information(problem, mode), hermitian=True)
         message = (
-            "the Hessian of the criterion is not positive definite at the estimate: standard errors of the coefficients "
-            "are conditional on the variance parameters, those have none"
+            "the Hessian of the criterion is not positive definite at the estimate: standard errors of the "
+            "coefficients are conditional on the variance parameters, those have none"
         )
     transform = np.zeros_like(scaled)
     transform[np.arange(k), np.arange(k)] = problem.signs(mode.parameters.theta) / problem.theta_scale
@@ -116,18 +116,18 @@ def _convergence(
     optimum: Optimum,
     X: np.ndarray,
     names: Sequence[str],
-    groups: Sequence[GroupEstimate],
-    covariance: np.ndarray,
     hessian_message: str,
 ) -> Convergence:
-    problem = criterion.problem
-    singular = _singular(problem, optimum.best.mode)
+    problem, mode = criterion.problem, optimum.best.mode
+    assert mode is not None
+    singular = _singular(problem, mode)
     separated: tuple[int, ...] = ()
     if criterion.penalty is None and _suspicious(problem, optimum):
-        separated = separating_columns(problem, X, problem.parameters(optimum.best.flat).psi)
+        separated = separating_columns(problem, X, mode.parameters.psi)
     messages = list(singular)
     if separated:
         messages.append(separation_message([names[j] for j in separated]))
+    messages += _runaways(problem, mode.parameters.psi)
     if hessian_message:
         messages.append(hessian_message)
     if not optimum.converged:
@@ -156,9 +156,19 @@ def _suspicious(problem: Problem, optimum: Optimum) -> bool:
     return float(np.linalg.eigvalsh(2.0 * optimum.inverse[k : k + p, k : k + p])[-1]) > UNCERTAIN**2
 
 
-def _singular(problem: Problem, mode: Mode | None) -> tuple[str, ...]:
+def _runaways(problem: Problem, psi: np.ndarray) -> list[str]:
+    """Name the auxiliary parameters on which the likelihood has no maximum (a residual of exactly zero)."""
+    moved = psi - problem.psi_start
+    return [
+        f"the likelihood rises without end as `{name}` goes to its {'upper' if change > 0 else 'lower'} bound: "
+        "the response varies too little, or the model fits it perfectly"
+        for name, change in zip(problem.response.auxiliary, moved, strict=True)
+        if abs(change) > 0.75 * FARTHEST_PSI
+    ]
+
+
+def _singular(problem: Problem, mode: Mode) -> tuple[str, ...]:
     """Name every group whose covariance matrix is singular, and where."""
-    assert mode is not None
     smallest = SINGULAR_SD * working_scale(mode.density)
     out = []
     for group, factor in zip(problem.groups, mode.lambdas, strict=True):
@@ -169,5 +179,5 @@ def _singular(problem: Problem, mode: Mode | None) -> tuple[str, ...]:
             out.append(f"singular fit: the estimated standard deviation of {named} over `{group.name}` is zero")
         rest = _correlation(factor, sd)[np.ix_(~zero, ~zero)]
         if len(rest) > 1 and np.linalg.eigvalsh(rest)[0] < SINGULAR_CORRELATION:
-            out.append(f"singular fit: the effects over `{group.name}` are linearly dependent (a correlation of 1 or -1)")
+            out.append(f"singular fit: effects over `{group.name}` are linearly dependent (a correlation of 1 or -1)")
     return tuple(out)

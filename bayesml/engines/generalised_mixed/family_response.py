@@ -72,7 +72,8 @@ class FamilyResponse:
         slopes: tuple[AuxiliarySlopes, ...] = ()
         if self.auxiliary:
             by_name = self.family.auxiliary_derivatives(eta, self.data, auxiliary)
-            slopes = tuple(AuxiliarySlopes(by_name[n].log_density, by_name[n].d1, by_name[n].d2) for n in self.auxiliary)
+            found = (by_name[name] for name in self.auxiliary)
+            slopes = tuple(AuxiliarySlopes(part.log_density, part.d1, part.d2) for part in found)
         assert curve.d1 is not None and curve.d2 is not None and curve.d3 is not None and curve.fisher is not None
         return RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
 

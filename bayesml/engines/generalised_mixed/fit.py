@@ -33,9 +33,10 @@ def fit_generalised_mixed(
     penalty: Penalty | None = None,
     names: Sequence[str] | None = None,
 ) -> GeneralisedMixedFit:
-    """Maximise the marginal likelihood of ``y_i ~ f(eta_i, psi)``, ``eta = offset + X beta + Z b``, ``b ~ N(0, Lambda Lambda')``.
+    """Maximise the marginal likelihood of a generalised linear mixed model.
 
-    The group effects are integrated out by Laplace's approximation, or by adaptive Gauss-Hermite quadrature. The
+    ``y_i ~ f(eta_i, psi)``, ``eta = offset + X beta + Z b``, ``b ~ N(0, Lambda Lambda')``. The group
+    effects are integrated out by Laplace's approximation, or by adaptive Gauss-Hermite quadrature. The
     search is quasi-Newton on the exact gradient in ``(theta, beta, psi)`` at once; standard errors come from the
     Hessian of the same criterion.
 
@@ -84,6 +85,6 @@ def _check_quadrature(groups: Sequence[GroupBlock], points: int, curvature: Curv
     q = groups[0].q
     if q > MOST_QUADRATURE_COEFFICIENTS or points**q > MOST_NODES:
         raise ModelError(
-            f"quadrature with {points} points over the {q} coefficients of `{groups[0].name}` needs {points**q} nodes per "
-            f"level; use fewer points (at most {MOST_NODES} nodes and {MOST_QUADRATURE_COEFFICIENTS} coefficients)"
+            f"quadrature with {points} points over the {q} coefficients of `{groups[0].name}` needs {points**q} nodes "
+            f"per level; use fewer points (at most {MOST_NODES} nodes and {MOST_QUADRATURE_COEFFICIENTS} coefficients)"
         )

@@ -16,8 +16,8 @@ __all__ = ["Mode", "find_mode", "gather", "level_sums"]
 
 TOLERANCE = 1e-20  # of the squared Newton step in the metric K, relative to 1 + |u|^2
 ROUNDING = 1e-13  # a step that stops shrinking below this is at the limit of double precision
-MOST_STEPS = 100
-MOST_HALVINGS = 40
+MOST_STEPS = 60
+MOST_HALVINGS = 20
 
 
 @final

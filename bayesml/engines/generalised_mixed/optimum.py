@@ -8,7 +8,6 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
-from bayesml.engines.generalised_mixed.problem import Problem
 from bayesml.engines.generalised_mixed.quasi_newton import Descent, minimise
 from bayesml.engines.generalised_mixed.start import starting_metric, starting_point, working_scale
 from bayesml.errors import ModelError
@@ -174,13 +173,15 @@ def _conditional_scales(descent: Descent, free: np.ndarray) -> np.ndarray:
 def _inverse(hessian: np.ndarray, free: np.ndarray) -> np.ndarray | None:
     """Invert the free part; zero elsewhere. None where it is not positive definite."""
     part = hessian[np.ix_(free, free)]
-    if not np.isfinite(part).all():
+    diagonal = np.diagonal(part)
+    if not np.isfinite(part).all() or not (diagonal > 0).all():
         return None
-    values, vectors = np.linalg.eigh(part)
+    scale = 1.0 / np.sqrt(diagonal)
+    values, vectors = np.linalg.eigh(part * np.outer(scale, scale))
     if len(values) and values[0] <= 1e-10 * values[-1]:
         return None
     inverse = np.zeros_like(hessian)
-    inverse[np.ix_(free, free)] = (vectors / values) @ vectors.T
+    inverse[np.ix_(free, free)] = (vectors / values) @ vectors.T * np.outer(scale, scale)
     return inverse
 
 

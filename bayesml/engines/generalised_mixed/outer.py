@@ -14,7 +14,9 @@ from bayesml.engines.generalised_mixed.mode import Mode, find_mode
 from bayesml.engines.generalised_mixed.problem import Parameters, Penalty, Problem
 from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
 
-__all__ = ["Criterion", "Evaluation"]
+__all__ = ["FARTHEST_PSI", "Criterion", "Evaluation"]
+
+FARTHEST_PSI = 25.0  # from the start, mostly in logarithms: beyond, the likelihood has no maximum
 
 
 @final
@@ -64,6 +66,8 @@ class Criterion:
         """Evaluate value and gradient."""
         self.evaluations += 1
         parameters = self.problem.parameters(flat)
+        if np.abs(parameters.psi - self.problem.psi_start).max(initial=0.0) > FARTHEST_PSI:
+            return self._failed(flat, "an auxiliary parameter runs away")
         try:
             mode = find_mode(self.problem, parameters, self.last)
             value = self._likelihood(mode)

@@ -78,6 +78,7 @@ class Problem:
         offset: ``(n,)`` or None.
         weights: ``(n,)`` powers of the densities, or None.
         curvature: whose log determinant enters the criterion.
+        psi_start: ``(m,)`` rough auxiliary parameters.
     """
 
     response: ResponseModel
@@ -91,6 +92,7 @@ class Problem:
     offset: np.ndarray | None
     weights: np.ndarray | None
     curvature: Curvature
+    psi_start: np.ndarray
 
     @property
     def n(self) -> int:
@@ -146,21 +148,19 @@ def build_problem(
     Raises:
         DataError: shapes do not fit together, a value is not finite, or a weight is negative.
     """
-    n = len(X)
     _check(X, groups, offset, weights)
     basis, fixed = _basis(X, weights)
     columns, scales = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
     layout = ThetaLayout.of([group.blocks for group in groups])
     scale = np.array([scales[g][r] for g, r in zip(layout.group, layout.row, strict=True)], dtype=float)
     blocks = build_blocks(columns)
+    psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
-        response, tuple(groups), tuple(columns), blocks, layout, scale, basis, fixed, offset, weights, curvature
+        response, tuple(groups), tuple(columns), blocks, layout, scale, basis, fixed, offset, weights, curvature, psi
     )
 
 
-def _check(
-    X: np.ndarray, groups: Sequence[GroupBlock], offset: np.ndarray | None, weights: np.ndarray | None
-) -> None:
+def _check(X: np.ndarray, groups: Sequence[GroupBlock], offset: np.ndarray | None, weights: np.ndarray | None) -> None:
     n = len(X)
     for name, values in (("X", X), ("offset", offset), ("weights", weights)):
         if values is None:

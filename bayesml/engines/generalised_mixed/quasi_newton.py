@@ -14,7 +14,9 @@ __all__ = ["Descent", "minimise"]
 TOLERANCE = 1e-9  # of the squared Newton decrement: the criterion is within half of this of its minimum
 MOST_ITERATIONS = 500
 SUFFICIENT, FLAT_ENOUGH = 1e-4, 0.9  # the constants of the Wolfe conditions
-MOST_TRIALS = 40
+MOST_TRIALS = 25
+STALLED, MOST_STALLED = 1e-11, 4  # relative improvements this small, so often in a row, are rounding
+NEARLY = 1e-5  # the squared decrement at which a stalled search counts as converged
 
 
 @final
@@ -44,16 +46,18 @@ def minimise(criterion: Criterion, start: Evaluation, inverse: np.ndarray, toler
         inverse: positive definite guess of the inverse Hessian there.
         tolerance: stop when ``g'H^-1 g`` is below.
     """
-    here, first = start, inverse
+    here, first, stalled = start, inverse, 0
     for iteration in range(MOST_ITERATIONS):
         direction = -inverse @ here.gradient
         slope = float(here.gradient @ direction)
         if -slope <= tolerance:
             return Descent(here, inverse, iteration, True)
         there = _search(criterion, here, direction, slope)
+        improved = there is not None and here.value - there.value > STALLED * (1.0 + abs(here.value))
+        stalled = 0 if improved else stalled + 1
+        if stalled > MOST_STALLED or (there is None and inverse is first):
+            return Descent(here, inverse, iteration, -slope <= NEARLY)
         if there is None:
-            if inverse is first:
-                return Descent(here, inverse, iteration, -slope <= 1e3 * tolerance)
             inverse = first
             continue
         inverse = _update(inverse, there.flat - here.flat, there.gradient - here.gradient)
@@ -74,10 +78,7 @@ def _search(criterion: Criterion, here: Evaluation, direction: np.ndarray, slope
             low, accepted = step, there
         else:
             return there
-        if np.isfinite(high):
-            step = _between(low, high, step, slope, here.value, there.value)
-        else:
-            step = 2.0 * low
+        step = _between(low, high, step, slope, here.value, there.value) if np.isfinite(high) else 2.0 * low
     return accepted
 
 

@@ -51,9 +51,13 @@ class RowDerivatives:
         """Return everything times the row weights; the density to the power of the weight."""
         if weights is None:
             return self
-        slopes = tuple(AuxiliarySlopes(a.value * weights, a.d1 * weights, a.d2 * weights) for a in self.auxiliary)
-        parts = (part * weights for part in (self.value, self.d1, self.d2, self.d3, self.fisher))
-        return RowDerivatives(*parts, slopes)
+
+        def times(part: np.ndarray) -> np.ndarray:
+            return np.where(weights > 0, part, 0.0) * weights  # a row without weight may have any density
+
+        slopes = tuple(AuxiliarySlopes(times(a.value), times(a.d1), times(a.d2)) for a in self.auxiliary)
+        fisher = times(self.fisher)
+        return RowDerivatives(times(self.value), times(self.d1), times(self.d2), times(self.d3), fisher, slopes)
 
 
 class ResponseModel(Protocol):

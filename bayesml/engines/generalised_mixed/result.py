@@ -140,7 +140,7 @@ class GeneralisedMixedFit:
     @property
     def standard_errors(self) -> np.ndarray:
         """Standard errors of beta."""
-        return np.sqrt(np.diagonal(self.vcov))
+        return np.sqrt(np.maximum(np.diagonal(self.vcov), 0.0))
 
     @property
     def saturated_deviance(self) -> float | None:

@@ -17,7 +17,7 @@ PSI_STEP = 1e-3
 
 def starting_point(problem: Problem) -> Parameters:
     """Fit the model without group effects by scoring, then guess the group variances from its residuals."""
-    psi = np.asarray(problem.response.start_psi(), dtype=float)
+    psi = problem.psi_start
     gamma, density = _without_groups(problem, psi)
     return Parameters(_moments(problem, density), gamma, psi)
 

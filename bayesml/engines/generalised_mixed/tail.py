@@ -72,7 +72,8 @@ class Tail(AbstractBlocks):
         """Eliminate the lead, then factorise its Schur complement."""
         lead = self.columns[self.lead]
         weighted = weights * rows[self.lead]
-        own = np.stack([[np.bincount(lead.codes, first * b, lead.n_levels) for b in rows[self.lead]] for first in weighted])
+        sums = [[np.bincount(lead.codes, a * b, lead.n_levels) for b in rows[self.lead]] for a in weighted]
+        own = np.array(sums, dtype=float)
         own[np.arange(len(own)), np.arange(len(own))] += 1.0
         root, log_determinant = root_inverse(own)
         inverse = crossed(root, root)
@@ -117,7 +118,13 @@ class Tail(AbstractBlocks):
         return corner
 
     def _corner_pair(
-        self, corner: np.ndarray, weights: np.ndarray, rows: Sequence[np.ndarray], one: int, other: int, cells: np.ndarray
+        self,
+        corner: np.ndarray,
+        weights: np.ndarray,
+        rows: Sequence[np.ndarray],
+        one: int,
+        other: int,
+        cells: np.ndarray,
     ) -> None:
         i, j = self.others[one], self.others[other]
         height, width = self.columns[i].n_levels, self.columns[j].n_levels
@@ -237,9 +244,6 @@ class TailFactor(AbstractFactor):
         for place, i in enumerate(structure.others):
             part = structure.columns[i]
             index = structure.starts[place] + np.arange(part.n_levels)
-            q = len(part.Z)
-            blocks = [
-                [self.tail_inverse[index + a * part.n_levels, index + b * part.n_levels] for b in range(q)] for a in range(q)
-            ]
-            out[i] = np.array(blocks)
+            places = [index + a * part.n_levels for a in range(len(part.Z))]
+            out[i] = np.array([[self.tail_inverse[first, second] for second in places] for first in places])
         return tuple(out)

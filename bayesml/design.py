@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -180,8 +180,3 @@ def _addition_values(addition: Addition, frame: Frame, functions: Functions) -> 
         raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")
     return values
 
-
-def needed_columns(schema: Schema, dpars: Sequence[str], groups: bool) -> tuple[str, ...]:
-    """Return the columns that new data must have to predict the given parameters."""
-    terms = [t for p in schema.predictors if p.dpar in dpars for t in p.terms]
-    return tuple(dict.fromkeys(v for t in terms if groups or not isinstance(t, Group) for v in t.variables))

@@ -229,7 +229,7 @@ def test_kenward_roger_joint_test_of_sleepstudy(sleepstudy):
 @pytest.mark.parametrize(
     ("id_", "reml", "theta", "value"),
     [
-        # Published values of the criterion at fixed theta: Bates et al. (2015) and the tests of lme4 and MixedModels.jl.
+        # Published values at fixed theta: Bates et al. (2015) and the tests of lme4 and MixedModels.jl.
         ("dyestuff", True, [1.0], 319.792389042002),
         ("dyestuff", True, [0.0], 326.023232155879),
         ("dyestuff", False, [0.713], 327.34216280954615),

@@ -63,7 +63,7 @@ class Tail:
 class CrossProducts:
     """``[Z X y]' W [Z X y]`` in blocks, in scaled coordinates, as plain arrays.
 
-    The columns of Z are divided by their root mean squares ``scales``; X is replaced by an orthonormal basis ``Q``
+    The columns of Z are divided by their weighted root mean squares ``scales``; X is replaced by an orthonormal basis ``Q``
     (``fixed``), y by its residual ``y - offset - Q shift``, so that nothing cancels. The *border* is the tail columns
     (absent from the first lead's faces where ``coupling`` holds them), then the columns of Q, then the response.
 
@@ -73,7 +73,7 @@ class CrossProducts:
         tail: all other factors.
         coupling: the sparse block between the first lead and the tail, or None where it is dense.
         corner: ``(m + p + 1, m + p + 1)`` products of the tail columns, Q and the response.
-        scales: for each factor the root mean squares of its columns of Z.
+        scales: for each factor the weighted root mean squares of its columns of Z.
         fixed: ``X = Q R`` and what was dropped.
         shift: ``(p,)`` least-squares coefficients of the response on Q.
         log_weights: sum of the logarithms of the weights.
@@ -135,7 +135,7 @@ def cross_products(
     W = np.concatenate([basis.T, (weighted_y - basis @ shift)[None]])
     chain = elimination_chain(groups)
     orders = level_orders(groups, chain)
-    scales = tuple(_column_scales(group.Z) for group in groups)
+    scales = tuple(_column_scales(group.Z, root) for group in groups)
     columns = tuple(_columns(group.Z, scale, root) for group, scale in zip(groups, scales, strict=True))
     rows = Rows(orders, columns, W, root)
     tail = _tail(groups, orders, chain)
@@ -166,8 +166,9 @@ def with_response(products: CrossProducts, rows: Rows, y: np.ndarray) -> tuple[C
     return replace(products, leads=tuple(leads), corner=corner, shift=shift), new_rows
 
 
-def _column_scales(Z: np.ndarray) -> np.ndarray:
-    scales = np.sqrt(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1))
+def _column_scales(Z: np.ndarray, root: np.ndarray | None) -> np.ndarray:
+    weighted = Z if root is None else Z * root[:, None]
+    scales = np.sqrt(np.einsum("ij,ij->j", weighted, weighted) / len(Z))
     return np.where(scales > 0, scales, 1.0)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 __all__ = ["FixedEffects", "orthogonalise"]
 
@@ -34,7 +33,7 @@ class FixedEffects:
 
     def coefficients(self, gamma: np.ndarray) -> np.ndarray:
         """Return coefficients of ``X[:, kept]`` from those of ``Q``; ``(rank, ...)`` in and out."""
-        return solve_triangular(self.R, gamma) if len(self.R) else gamma
+        return np.linalg.solve(self.R, gamma)
 
     def covariance(self, covariance: np.ndarray) -> np.ndarray:
         """Return the covariance matrix of the coefficients of ``X[:, kept]`` from that of ``Q``'s."""

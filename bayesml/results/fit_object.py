@@ -272,7 +272,7 @@ class Fit:
         """Return the log-likelihood of every row at every draw."""
         return log_lik.log_lik(self, newdata, re_formula=re_formula, new_levels=new_levels, ndraws=ndraws, seed=seed)
 
-    def loo(self, pointwise: bool = False) -> Any:
+    def loo(self, pointwise: bool = True) -> Any:
         """Return approximate leave-one-out cross-validation (PSIS-LOO) from ArviZ."""
         return loo.loo(self, pointwise=pointwise)
 
@@ -294,7 +294,7 @@ class Fit:
         """Draw the group-level effects in order of size with their intervals."""
         return plots.ranef_plot(self, group)
 
-    def pp_check(self, ndraws: int = 10, kind: str | None = None, seed: int | None = None) -> Figure:
+    def pp_check(self, ndraws: int | None = None, kind: str | None = None, seed: int | None = None) -> Figure:
         """Draw the observed response beside draws from the posterior predictive distribution."""
         return plots.pp_check(self, ndraws=ndraws, kind=kind, seed=seed)
 
@@ -310,6 +310,7 @@ class Fit:
         method: Literal["epred", "predict", "linpred"] = "epred",
         dpar: str | None = None,
         resolution: int = 100,
+        new_levels: predict.NewLevels = "uncertainty",
         ndraws: int | None = None,
         seed: int | None = None,
     ) -> conditional.ConditionalEffects:
@@ -325,6 +326,7 @@ class Fit:
             method=method,
             dpar=dpar,
             resolution=resolution,
+            new_levels=new_levels,
             ndraws=ndraws,
             seed=seed,
         )

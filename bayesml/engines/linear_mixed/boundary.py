@@ -81,13 +81,22 @@ def snap(criterion: ProfiledCriterion, point: Point) -> Point:
 
 
 def _null_space(lam: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of the directions without variance, ``(q, r)``."""
-    scale = np.sqrt(np.maximum(np.einsum("ij,ij->i", lam, lam), np.finfo(float).tiny))
-    _, values, right = np.linalg.svd((lam / scale[:, None]).T)
-    null = right[values < NEGLIGIBLE * 0.1].T / scale[:, None]
-    zero = np.eye(len(lam))[:, scale < 1e-100]
-    basis = np.concatenate([zero, null[:, scale[np.abs(null * scale[:, None]).argmax(axis=0)] > 1e-100]], axis=1)
-    return np.linalg.qr(basis)[0] if basis.size else basis
+    """Orthonormal directions without variance, ``(q, r)``, of a canonical block: as many as it has zero columns.
+
+    A coefficient whose own variance is zero gives a direction of its own; the others are found among the rest.
+    """
+    deficiency = int((np.diagonal(lam) == 0.0).sum())
+    if not deficiency:
+        return np.zeros((len(lam), 0))
+    sd = np.sqrt(np.einsum("ij,ij->i", lam, lam))
+    alone, others = np.flatnonzero(sd == 0.0), np.flatnonzero(sd)
+    basis = np.zeros((len(lam), deficiency))
+    basis[alone, np.arange(len(alone))] = 1.0
+    if deficiency > len(alone):
+        _, _, right = np.linalg.svd((lam[others] / sd[others, None]).T)
+        null = right[len(others) - (deficiency - len(alone)) :].T / sd[others, None]
+        basis[others, len(alone) :] = np.linalg.qr(null)[0]
+    return basis
 
 
 def downhill(criterion: ProfiledCriterion, point: Point) -> np.ndarray | None:

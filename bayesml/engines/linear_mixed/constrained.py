@@ -40,7 +40,7 @@ class HeldCovariance(AbstractObjective):
 
     def evaluate(self, x: np.ndarray) -> Point | None:
         """Return the deviance at ``x``."""
-        if abs(x[-1]) > 300:
+        if abs(x[-1]) > 500:
             return None
         sigma = float(np.exp(x[-1]))
         roots = self._held(list(self.problem.layout.matrices(x[:-1])))

@@ -147,7 +147,7 @@ class JointCriterion(AbstractObjective):
     def evaluate(self, x: np.ndarray) -> Point | None:
         """Return the value at ``x`` = (theta, log sigma)."""
         fact = factorise(self.problem.products, self.problem.layout.matrices(x[:-1]))
-        if fact is None or abs(x[-1]) > 300:
+        if fact is None or abs(x[-1]) > 500:
             return None
         sigma = float(np.exp(x[-1]))
         value = deviance(fact, sigma, self.reml)

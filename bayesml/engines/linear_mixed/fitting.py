@@ -26,6 +26,8 @@ __all__ = ["finite_difference_hessian", "fit_linear_mixed", "refit"]
 TOLERANCE = 1e-4
 CONVERGED = 1e-3
 LARGEST_RESTARTS = 3
+LARGEST_RATIO = 1e7  # of a group standard deviation to the residual one
+DIFFERENCE = 1e-3  # step of numerical second derivatives, in standard errors
 
 
 def fit_linear_mixed(
@@ -109,12 +111,17 @@ def _minimise(objective: AbstractObjective, first: Point, H: np.ndarray, toleran
     return minimise(objective, minimum.point, (vectors / values) @ vectors.T, tolerance)
 
 
-def finite_difference_hessian(objective: AbstractObjective, x: np.ndarray, step: float = 1e-4) -> np.ndarray:
-    """Return the Hessian by central differences of the exact gradient, ``2 k`` gradients."""
+def finite_difference_hessian(objective: AbstractObjective, x: np.ndarray) -> np.ndarray:
+    """Return the Hessian by central differences of the exact gradient, ``2 k`` gradients.
+
+    Args:
+        objective: whose coordinates are theta, or theta and log sigma.
+        x: where.
+    """
     rows = []
-    for k in range(len(x)):
+    for k, length in enumerate(DIFFERENCE * _expected_errors(objective, x)):
         move = np.zeros(len(x))
-        move[k] = step * max(1.0, abs(x[k]))
+        move[k] = length
         sides = [objective.evaluate(x + sign * move) for sign in (1.0, -1.0)]
         if any(side is None for side in sides):
             raise ModelError("the curvature of the likelihood cannot be computed at the estimate")
@@ -122,6 +129,13 @@ def finite_difference_hessian(objective: AbstractObjective, x: np.ndarray, step:
         rows.append((up - down) / (2.0 * move[k]))
     hessian = np.array(rows).reshape(len(x), len(x))
     return (hessian + hessian.T) / 2.0
+
+
+def _expected_errors(objective: AbstractObjective, x: np.ndarray) -> np.ndarray:
+    """Rough standard errors of theta and log sigma: the scale on which the criterion bends."""
+    size = objective.problem.layout.size
+    theta = np.sqrt(2.0 * np.diagonal(expected_inverse_hessian(objective.problem, x[:size])))
+    return np.append(theta, np.full(len(x) - size, np.sqrt(0.5 / objective.problem.products.n)))
 
 
 def _fit_penalised(
@@ -152,6 +166,11 @@ def _fit(
     restarts: int,
 ) -> LinearMixedFit:
     theta = point.x[: problem.layout.size]
+    if np.abs(theta).max(initial=0.0) > LARGEST_RATIO:
+        raise ModelError(
+            "the residual variance is estimated as zero: the group effects reproduce the response exactly (is it "
+            "constant within the levels of a factor?). Give sigma or priors, or leave out a group term"
+        )
     decrement = search.minimum.decrement
     singular = singular_directions(problem, theta)
     work = search.evaluations, search.gradients

@@ -12,6 +12,7 @@ __all__ = ["Minimum", "minimise"]
 
 SUFFICIENT = 1e-4
 LARGEST_ITERATIONS = 500
+LARGEST_STEP = 2.0  # of one coordinate, in units of 1 or of its size
 LAST_STEP = 0.1  # below this decrement the quadratic approximation is good enough for one more step without a gradient
 
 
@@ -37,9 +38,7 @@ class Minimum:
     decrement: float
 
 
-def minimise(
-    objective: AbstractObjective, start: Point, inverse_hessian: np.ndarray, tolerance: float, largest_step: float = 2.0
-) -> Minimum:
+def minimise(objective: AbstractObjective, start: Point, inverse_hessian: np.ndarray, tolerance: float) -> Minimum:
     """Minimise by BFGS from an evaluated start.
 
     The criterion is even in every column of Lambda, so theta needs no bounds: a minimum on the boundary is an
@@ -50,7 +49,6 @@ def minimise(
         start: an evaluated point.
         inverse_hessian: a positive definite first guess.
         tolerance: stop when the decrement ``sqrt(g' H^-1 g)`` is below.
-        largest_step: no coordinate moves further in one step.
     """
     point, H = start, inverse_hessian
     gradient = objective.gradient(point)
@@ -60,9 +58,10 @@ def minimise(
         slope = float(gradient @ step)
         if -slope < tolerance**2:
             break
-        longest = float(np.abs(step).max())
-        if longest > largest_step:
-            step, slope = step * (largest_step / longest), slope * (largest_step / longest)
+        shorten = min(
+            1.0, float(np.min(LARGEST_STEP * np.maximum(1.0, np.abs(point.x)) / np.maximum(np.abs(step), 1e-300)))
+        )
+        step, slope = step * shorten, slope * shorten
         new, used = _search(objective, point, step, slope)
         evaluations += used
         if new is None:

@@ -13,6 +13,8 @@ from bayesml.linalg.crossproducts import Rows, with_response
 
 __all__ = ["LinearMixedProblem", "prepare"]
 
+EXPLAINED = 1e-10  # share of a column of Z left over by the fixed effects below which nothing is left
+LARGEST_VALUE = 1e140  # squares must not overflow
 EXACT_FIT = 1e-13  # the response is reproduced by the fixed effects when its residual is this much shorter than itself
 
 
@@ -95,6 +97,7 @@ def prepare(
     if products.p >= n:
         raise DataError(f"{products.p} fixed effects for {n} rows leave nothing to estimate the residual from")
     _check_variation(products, rows, y)
+    _check_identified(products, groups)
     layout = ThetaLayout.of([group.blocks for group in groups])
     return LinearMixedProblem(groups, X, y, weights, offset, layout, products, rows)
 
@@ -108,8 +111,11 @@ def _vector(name: str, values: np.ndarray, n: int | None) -> np.ndarray:
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:
-    if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+    largest = np.abs(values).max(initial=0.0)
+    if not np.isfinite(largest):
         raise DataError(f"{name} holds {int((~np.isfinite(values)).sum())} values that are not finite numbers")
+    if largest > LARGEST_VALUE:
+        raise DataError(f"{name} holds values as large as {largest:.3g}; use other units")
 
 
 def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock:
@@ -127,6 +133,25 @@ def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock
             "apart. Leave out a coefficient, use a coarser factor, or give sigma or priors"
         )
     return group
+
+
+def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -> None:
+    """Refuse a column of Z that the fixed effects contain level by level, or that is zero."""
+    sums: dict[int, np.ndarray] = {}
+    p = products.p
+    for lead in products.leads:
+        ends = lead.faces[:, -p - 1 : -1]
+        sums[lead.group] = np.array([lead.faces[a, a].sum() for a in range(lead.q)]) - (ends**2).sum(axis=(1, 2))
+    m = products.tail_size
+    for part in products.tail:
+        rest = np.diagonal(products.corner)[part.rows] - (products.corner[part.rows, m : m + p] ** 2).sum(axis=1)
+        sums[part.group] = rest.reshape(-1, part.q).sum(axis=0)
+    for place, group in enumerate(groups):
+        for column in np.flatnonzero(sums[place] < EXPLAINED * products.n):
+            raise DataError(
+                f"the variance of `{group.labels()[column]}` over `{group.name}` cannot be estimated: the column is "
+                "zero, or the fixed effects already hold one coefficient for each level. Leave out one of the two"
+            )
 
 
 def _check_variation(products: CrossProducts, rows: Rows, y: np.ndarray) -> None:

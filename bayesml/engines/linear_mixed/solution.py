@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.engines.linear_mixed.boundary import SingularDirection
 from bayesml.engines.linear_mixed.criterion import Penalty, Point, weights_matrix
+from bayesml.engines.linear_mixed.leverage import leverages
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
 from bayesml.linalg import Substitution, adjoint, substitute
 
@@ -215,8 +216,6 @@ class LinearMixedFit:
     @cached_property
     def leverages(self) -> np.ndarray:
         """``(n,)`` diagonal of the matrix that maps the response to the fitted values."""
-        from bayesml.engines.linear_mixed.leverage import leverages
-
         return leverages(self.problem, self.point.factorisation, weights_matrix(self.point.factorisation, 1.0, 0.0))
 
 

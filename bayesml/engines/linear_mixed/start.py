@@ -8,14 +8,15 @@ from bayesml.engines.linear_mixed.criterion import Point, ProfiledCriterion
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
 from bayesml.linalg import CrossProducts
 
-__all__ = ["expected_inverse_hessian", "own_diagonals", "starting_point"]
+__all__ = ["expected_inverse_hessian", "starting_point"]
 
 
 def starting_point(criterion: ProfiledCriterion, theta: np.ndarray | None = None) -> Point | None:
-    """Return an evaluated start: ``theta`` (scaled coordinates) if given, else one EM step from the identity."""
+    """Return an evaluated start: ``theta`` (scaled coordinates) if given, else one EM step from unit variances."""
     if theta is not None:
         return criterion.evaluate(theta)
-    first = criterion.evaluate(criterion.problem.layout.is_diagonal.astype(float))
+    layout = criterion.problem.layout
+    first = criterion.evaluate(layout.gather([np.linalg.inv(T) for T in _orthogonal(criterion.problem)]))
     if first is None:
         return None
     moved = _expectation_maximisation(criterion, first)
@@ -54,26 +55,47 @@ def _level_counts(products: CrossProducts) -> dict[int, int]:
     return leads | {part.group: len(part.levels) for part in products.tail}
 
 
-def own_diagonals(products: CrossProducts) -> dict[int, np.ndarray]:
-    """Return for each factor ``(q, J)`` the weighted sums of squares of its columns within each level."""
-    out = {lead.group: np.stack([lead.faces[a, a] for a in range(lead.q)]) for lead in products.leads}
-    corner = np.diagonal(products.corner)
-    return out | {part.group: corner[part.rows].reshape(-1, part.q).T for part in products.tail}
+def _own_blocks(products: CrossProducts) -> dict[int, np.ndarray]:
+    """Return for each factor ``(q, q, J)`` the products of its columns within each level."""
+    out = {lead.group: lead.faces[:, : lead.q] for lead in products.leads}
+    for part in products.tail:
+        size = len(part.levels)
+        block = products.corner[part.rows, part.rows].reshape(size, part.q, size, part.q)
+        out[part.group] = np.einsum("jajb->abj", block)
+    return out
+
+
+def _orthogonal(problem: LinearMixedProblem) -> list[np.ndarray]:
+    """For each factor the lower-triangular T, block by block, for which the columns of ``Z T^-1`` are orthonormal.
+
+    ``T Lambda`` is then lower triangular too: the search starts as if it ran in these coordinates, so that an
+    uncentred covariate costs no more steps than a centred one.
+    """
+    own, out = _own_blocks(problem.products), []
+    for place, group in enumerate(problem.groups):
+        gram = own[place].sum(axis=2) / problem.products.n * _within(group.blocks)
+        ridge = 1e-9 * np.diag(np.diagonal(gram))
+        out.append(np.linalg.cholesky((gram + ridge)[::-1, ::-1])[::-1, ::-1].T)
+    return out
 
 
 def expected_inverse_hessian(problem: LinearMixedProblem, theta: np.ndarray) -> np.ndarray:
-    """Return a diagonal inverse Hessian for theta (scaled coordinates).
+    """Return an expected inverse Hessian for theta (scaled coordinates), diagonal where Z is orthonormal.
 
     With J well-determined levels the criterion behaves like ``J log |Lambda Lambda'| + tr(S (Lambda Lambda')^-1)``: the
     curvature is ``4 J / l_ii^2`` along a diagonal entry and ``2 J / l_ii^2`` along another entry of its row. A level
     counts with the square of its reliability, ``l^2 a / (1 + l^2 a)``.
     """
-    layout, own = problem.layout, own_diagonals(problem.products)
-    lambdas = layout.matrices(theta)
-    inverse = np.empty(layout.size)
+    layout, own = problem.layout, _own_blocks(problem.products)
+    lambdas, bases = layout.matrices(theta), _orthogonal(problem)
+    back = [np.linalg.inv(T) for T in bases]
+    inner = [np.einsum("ai,abj,bi->ij", B, own[place], B, optimize=True) for place, B in enumerate(back)]
+    inverse, jacobian = np.empty(layout.size), np.zeros((layout.size, layout.size))
     for k, (group, row, column) in enumerate(zip(layout.group, layout.row, layout.column, strict=True)):
-        variance = max(lambdas[group][row, row] ** 2, 1e-4)
-        reliability = variance * own[group][row] / (1.0 + variance * own[group][row])
+        variance = max(float(bases[group][row] @ lambdas[group][:, row]) ** 2, 1e-4)
+        reliability = variance * inner[group][row] / (1.0 + variance * inner[group][row])
         curvature = (4.0 if row == column else 2.0) * float(reliability @ reliability) / variance
         inverse[k] = 1.0 / max(curvature, 1e-3)
-    return np.diag(inverse)
+        moved = (layout.group == group) & (layout.column == column)
+        jacobian[moved, k] = back[group][layout.row[moved], row]
+    return jacobian * inverse @ jacobian.T

@@ -55,9 +55,13 @@ def observe(
     """Add the likelihood; a weight multiplies the log-likelihood of its row."""
     response = likelihood(family, predictors, values, data)
     weights = data.get("weights")
-    scale = handlers.scale(scale=weights) if weights is not None else handlers.scale(scale=1.0)
-    with scale:
-        numpyro.sample("y", response.to_event(0), obs=y)
+    if weights is None:
+        numpyro.sample("y", response, obs=y)
+        return
+    # NumPyro's scale refuses a zero; a row of weight zero is masked instead.
+    counted = weights > 0
+    with handlers.mask(mask=counted), handlers.scale(scale=jnp.where(counted, weights, 1.0)):
+        numpyro.sample("y", response, obs=y)
 
 
 def likelihood(

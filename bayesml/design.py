@@ -160,8 +160,8 @@ def response_values(parsed: ParsedFormula, frame: Frame, functions: Functions) -
     name = bare_name(expression.text)
     column = frame.columns.get(name) if name else None
     if column is not None:
-        return RawResponse(parsed.response.name, column.values, column.levels, additions, column.is_boolean)
-    return RawResponse(parsed.response.name, evaluate(expression, frame, functions), None, additions)
+        return RawResponse(parsed.response.name, column.values, column.levels, additions, column.is_boolean, frame.rows)
+    return RawResponse(parsed.response.name, evaluate(expression, frame, functions), None, additions, rows=frame.rows)
 
 
 def _addition_values(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:

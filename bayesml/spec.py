@@ -114,7 +114,7 @@ class ModelSpec:
         for parameter in self.parameters:
             for label, prior in zip(parameter.labels, parameter.priors, strict=False):
                 name = f"{parameter.name}[{label}]" if label else parameter.name
-                lines.append(f"  {name} ~ {prior or 'flat'}")
+                lines.append(f"  {name} ~ {str(prior) or 'flat'}")
             if not parameter.priors:
                 lines.append(f"  {parameter.name}{list(parameter.shape)} ~ normal(0, 1)")
         return "\n".join(lines)

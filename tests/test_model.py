@@ -107,6 +107,16 @@ def test_weights_multiply_the_log_likelihood(frame):
     assert difference == pytest.approx(((frame["w"] - 1) * rows).sum(), rel=1e-10)
 
 
+def test_a_row_of_weight_zero_does_not_count(frame):
+    few = {name: column[:-1] for name, column in frame.items()}
+    zero = frame | {"w": np.r_[np.ones(ROWS - 1), 0.0]}
+    values = {"Intercept": 0.1, "sigma": 0.9}
+    priors = [bayesml.prior("normal(0, 1)", class_="Intercept"), bayesml.prior("exponential(1)", class_="sigma")]
+    with_zero = describe_problem("real | weights(w) ~ 1", zero, "gaussian", prior=priors)
+    without = describe_problem("real ~ 1", few, "gaussian", prior=priors)
+    assert density_at(with_zero, values) == pytest.approx(density_at(without, values), rel=1e-10)
+
+
 def density_at(problem: Problem, values: dict) -> float:
     model = compile_model(problem.description.spec, problem.design.schema, problem.family)
     with jax.enable_x64(True):

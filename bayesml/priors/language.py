@@ -45,7 +45,7 @@ class Prior:
             for key, value in (("coef", self.coef), ("group", self.group), ("dpar", self.dpar))
             if value
         ]
-        return f'prior("{self.distribution or "flat"}", {", ".join(where)})'
+        return f'prior("{str(self.distribution) or "flat"}", {", ".join(where)})'
 
 
 def prior(

@@ -12,6 +12,12 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesml.engines.generalised_mixed.blocks import AbstractBlocks, AbstractFactor, Columns, NotPositiveDefinite, split
 from bayesml.engines.generalised_mixed.chain import root_inverse, solutions_of_rows
+from bayesml.engines.generalised_mixed.coupling import (
+    AbstractCoupling,
+    AbstractPattern,
+    AbstractSamples,
+    build_pattern,
+)
 from bayesml.errors import ModelError
 from bayesml.linalg.levels import apply, crossed
 
@@ -31,7 +37,7 @@ class Tail(AbstractBlocks):
         others: the factors of the tail.
         starts: first tail column of each of them; coefficient by coefficient, levels innermost.
         width: number of tail columns.
-        cells: for each tail factor the pair (level of it, level of the lead) of each row, as one number.
+        pattern: how the block between lead and tail is stored.
         pairs: for each two tail factors the pair of levels of each row.
     """
 
@@ -40,7 +46,7 @@ class Tail(AbstractBlocks):
     others: tuple[int, ...]
     starts: tuple[int, ...]
     width: int
-    cells: tuple[np.ndarray, ...]
+    pattern: AbstractPattern
     pairs: tuple[tuple[int, int, np.ndarray], ...]
 
     @classmethod
@@ -54,19 +60,19 @@ class Tail(AbstractBlocks):
         others = tuple(i for i in range(len(columns)) if i != lead)
         starts = np.concatenate([[0], np.cumsum([columns[i].size for i in others])])
         width = int(starts[-1])
-        if width * max(width, columns[lead].size) > LARGEST:
+        if width**2 > LARGEST:
             raise ModelError(
-                f"the crossed grouping factors have {width} coefficients besides those of the largest factor "
-                f"({columns[lead].size}), which is more than fits in memory; merge rare levels of the smaller factors"
+                f"the crossed grouping factors have {width} coefficients besides those of the largest factor, which "
+                f"needs {width**2 * 8 / 2**30:.1f} GiB per matrix; merge rare levels of the smaller factors"
             )
-        cells = tuple(columns[i].codes * columns[lead].n_levels + columns[lead].codes for i in others)
+        pattern = build_pattern(columns, lead, others, [int(start) for start in starts[:-1]], width)
         pairs = tuple(
             (a, b, columns[i].codes * columns[j].n_levels + columns[j].codes)
             for a, i in enumerate(others)
             for b, j in enumerate(others)
             if a < b
         )
-        return cls(tuple(columns), lead, others, tuple(int(s) for s in starts[:-1]), width, cells, pairs)
+        return cls(tuple(columns), lead, others, tuple(int(s) for s in starts[:-1]), width, pattern, pairs)
 
     def factorise(self, weights: np.ndarray, rows: Sequence[np.ndarray]) -> TailFactor:
         """Eliminate the lead, then factorise its Schur complement."""
@@ -77,11 +83,8 @@ class Tail(AbstractBlocks):
         own[np.arange(len(own)), np.arange(len(own))] += 1.0
         root, log_determinant = root_inverse(own)
         inverse = crossed(root, root)
-        coupling = self._coupling(weighted, rows)
-        explained = sum_products(inverse, coupling)
-        dense = self._corner(weights, rows)
-        for part, solved in zip(coupling, explained, strict=True):
-            dense -= part @ solved.T
+        coupling = self.pattern.form(weighted, rows, inverse)
+        dense = self._corner(weights, rows) - coupling.schur()
         cholesky, info = dpotrf(dense, lower=1, clean=0, overwrite_a=1)
         if info != 0:
             raise NotPositiveDefinite
@@ -89,19 +92,7 @@ class Tail(AbstractBlocks):
         tail_inverse, _ = dpotri(cholesky, lower=1, overwrite_c=1)
         lower = np.tril(tail_inverse)
         full = lower + np.tril(tail_inverse, -1).T
-        return TailFactor(self, tuple(rows), inverse, explained, full, log_determinant)
-
-    def _coupling(self, weighted: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """Products of the lead's columns with the tail's, ``(q, width, levels of the lead)``."""
-        size = self.columns[self.lead].n_levels
-        coupling = np.empty((len(weighted), self.width, size))
-        for i, start, cells in zip(self.others, self.starts, self.cells, strict=True):
-            levels = self.columns[i].n_levels
-            for a, first in enumerate(weighted):
-                for b, second in enumerate(rows[i]):
-                    table = np.bincount(cells, first * second, levels * size)
-                    coupling[a, start + b * levels : start + (b + 1) * levels] = table.reshape(levels, size)
-        return coupling
+        return TailFactor(self, tuple(rows), inverse, coupling, full, log_determinant)
 
     def _corner(self, weights: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
         corner = np.zeros((self.width, self.width))
@@ -136,11 +127,6 @@ class Tail(AbstractBlocks):
                 corner[left : left + width, top : top + height] = table.T
 
 
-def sum_products(inverse: np.ndarray, coupling: np.ndarray) -> np.ndarray:
-    """Multiply the lead's ``(q, q, J)`` inverse into ``(q, width, J)``."""
-    return apply(inverse, coupling)
-
-
 @final
 @dataclass(frozen=True)
 class TailFactor(AbstractFactor):
@@ -150,7 +136,7 @@ class TailFactor(AbstractFactor):
         structure: the structure.
         rows: ``(q, n)`` per factor.
         inverse: ``(q, q, J)`` inverse of the lead's own blocks.
-        explained: ``(q, width, J)`` inverse times coupling.
+        coupling: the block between lead and tail.
         tail_inverse: ``(width, width)`` the tail's block of ``K^-1``.
         total: ``log |K|``.
     """
@@ -158,7 +144,7 @@ class TailFactor(AbstractFactor):
     structure: Tail
     rows: tuple[np.ndarray, ...]
     inverse: np.ndarray
-    explained: np.ndarray
+    coupling: AbstractCoupling
     tail_inverse: np.ndarray
     total: float
 
@@ -176,27 +162,21 @@ class TailFactor(AbstractFactor):
         given, wanted = split(columns, right), split(columns, result)
         lead = given[structure.lead]
         tail = np.concatenate([given[i].ravel() for i in structure.others])
-        for part, values in zip(self.explained, lead, strict=True):
-            tail = tail - part @ values
-        tail = self.tail_inverse @ tail
-        wanted[structure.lead][:] = apply(self.inverse, lead[:, None])[:, 0]
-        for part, values in zip(self.explained, wanted[structure.lead], strict=True):
-            values -= tail @ part
+        tail = self.tail_inverse @ (tail - self.coupling.down(lead))
+        wanted[structure.lead][:] = apply(self.inverse, lead[:, None])[:, 0] - self.coupling.up(tail)
         for i, start in zip(structure.others, structure.starts, strict=True):
             wanted[i][:] = tail[start : start + columns[i].size].reshape(wanted[i].shape)
         return result
 
     @cached_property
-    def cross(self) -> np.ndarray:
-        """Minus the block of ``K^-1`` between tail and lead, ``(q, width, J)``."""
-        return np.stack([self.tail_inverse @ part for part in self.explained])
+    def cross(self) -> AbstractSamples:
+        """Minus the block of ``K^-1`` between tail and lead, where rows have both levels."""
+        return self.coupling.sample(self.tail_inverse)
 
     @cached_property
     def lead_blocks(self) -> np.ndarray:
         """The lead's diagonal blocks of ``K^-1``, ``(q, q, J)``."""
-        q = len(self.inverse)
-        added = [[np.einsum("wj,wj->j", self.cross[a], self.explained[b]) for b in range(q)] for a in range(q)]
-        return self.inverse + np.array(added)
+        return self.inverse + self.cross.lead()
 
     def row_solutions(self) -> tuple[np.ndarray, ...]:
         """Return ``K^-1 m_i`` at the levels of each row."""
@@ -206,10 +186,8 @@ class TailFactor(AbstractFactor):
         out[structure.lead] = solutions_of_rows(self.lead_blocks, lead.codes, self.rows[structure.lead])
         for place, i in enumerate(structure.others):
             for b in range(len(self.rows[i])):
-                levels = columns[i].n_levels
-                start = structure.starts[place] + b * levels
                 for a in range(len(self.inverse)):
-                    gathered = self.cross[a, start : start + levels].ravel()[structure.cells[place]]
+                    gathered = self.cross.rows(a, place, b)
                     out[structure.lead][a] -= gathered * self.rows[i][b]
                     out[i][b] -= gathered * self.rows[structure.lead][a]
                 out[i][b] += self._own(place, b)

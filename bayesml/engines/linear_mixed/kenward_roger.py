@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesml.engines.linear_mixed.bases import orthogonal_bases
 from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.errors import ModelError
@@ -18,6 +19,7 @@ from bayesml.linalg.dense import Component, components
 __all__ = ["KenwardRoger", "kenward_roger"]
 
 LARGEST_COMPONENT = 12_000
+LARGEST_RATIO = 1e3  # of a group standard deviation to the residual one
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
     """
     if not fit.reml or fit.fixed_sigma is not None:
         raise ModelError("Kenward-Roger degrees of freedom need a REML fit with an estimated residual variance")
+    _check_ratio(fit)
     parameters = _parameters(fit)
     sums = _sums(fit, parameters)
     Phi = np.linalg.inv(sums.X1)
@@ -127,6 +130,17 @@ def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
     fixed = fit.problem.products.fixed
     P = np.einsum("ai,rij,jb->rab", fixed.R.T, sums.P, fixed.R, optimize=True)
     return KenwardRoger(fit.beta, fixed.covariance(adjusted), fixed.covariance(Phi), fit.sigma, P, W)
+
+
+def _check_ratio(fit: LinearMixedFit) -> None:
+    """Refuse where double precision cannot carry the traces."""
+    lambdas = fit.problem.layout.matrices(fit.point.x[: fit.problem.layout.size])
+    for T, lam, group in zip(orthogonal_bases(fit.problem), lambdas, fit.problem.groups, strict=True):
+        if np.abs(T @ lam).max() > LARGEST_RATIO:
+            raise ModelError(
+                f"the effects of `{group.name}` vary {np.abs(T @ lam).max():.1g} times as much as the residual: Kenward-"
+                'Roger degrees of freedom cannot be computed in double precision; use ddf="Satterthwaite"'
+            )
 
 
 def _inverse(IE2: np.ndarray) -> np.ndarray:
@@ -149,6 +163,8 @@ def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
     )
     coefficients, squares = 0, 0.0
     lambdas = fit.problem.layout.matrices(fit.point.x[: fit.problem.layout.size])
+    bases = orthogonal_bases(fit.problem)
+    rotated = tuple(T @ lam for T, lam in zip(bases, lambdas, strict=True))
     for component in components(products):
         if component.ZZ.shape[1] > LARGEST_COMPONENT:
             raise ModelError(
@@ -156,7 +172,7 @@ def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
                 'effects; use ddf="Satterthwaite", which has no such limit'
             )
         coefficients += component.ZZ.shape[0] * component.ZZ.shape[1]
-        squares += _add(sums, component, lambdas, parameters, variance, p)
+        squares += _add(sums, _rotated(component, bases), rotated, parameters, variance, p)
     sums.P[-1] = -sums.X2
     sums.Q[-1, -1] = sums.X3
     sums.K[-1, -1] = (products.n - coefficients + squares) / variance**2
@@ -198,6 +214,15 @@ def _add(
                 sums.K[r, s] += value
                 sums.K[s, r] += value if s != r else 0.0
     return float(np.einsum("bst,bst->", inverse, inverse))
+
+
+def _rotated(component: Component, bases: list[np.ndarray]) -> Component:
+    """The component in orthonormal columns of Z, where a covariate far from zero loses no digits.
+
+    The tests do not depend on the basis, as covariance matrices of one basis are linear in those of another.
+    """
+    back = _block_diagonal(component, tuple(np.linalg.inv(T) for T in bases))
+    return Component(back.T @ component.ZZ @ back, back.T @ component.ZW, component.positions)
 
 
 def _contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:

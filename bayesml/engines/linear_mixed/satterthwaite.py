@@ -39,9 +39,10 @@ class Satterthwaite:
         L = check_contrast(L, len(self.beta))
         variance = np.einsum("rp,pq,rq->r", L, self.vcov, L)
         slopes = np.einsum("rp,kpq,rq->rk", L, self.derivatives, L)
-        spread = np.einsum("rk,kl,rl->r", slopes, self.parameter_covariance, slopes)
+        relative = slopes / variance[:, None]
+        spread = np.einsum("rk,kl,rl->r", relative, self.parameter_covariance, relative)
         with np.errstate(divide="ignore"):
-            return 2.0 * variance**2 / spread
+            return 2.0 / spread
 
     def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
         """Test one combination ``(p,)`` of the fixed effects."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesml.engines.linear_mixed.bases import orthogonal_bases, own_blocks, within_blocks
 from bayesml.engines.linear_mixed.criterion import Point, ProfiledCriterion
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
 from bayesml.linalg import CrossProducts
@@ -16,7 +17,7 @@ def starting_point(criterion: ProfiledCriterion, theta: np.ndarray | None = None
     if theta is not None:
         return criterion.evaluate(theta)
     layout = criterion.problem.layout
-    first = criterion.evaluate(layout.gather([np.linalg.inv(T) for T in _orthogonal(criterion.problem)]))
+    first = criterion.evaluate(layout.gather([np.linalg.inv(T) for T in orthogonal_bases(criterion.problem)]))
     if first is None:
         return None
     moved = _expectation_maximisation(criterion, first)
@@ -38,45 +39,15 @@ def _expectation_maximisation(criterion: ProfiledCriterion, point: Point) -> np.
         excess = lam.T @ slopes[group] / (2.0 * levels[group])
         covariance = lam @ (np.eye(len(lam)) - (excess + excess.T) / 2.0) @ lam.T
         try:
-            updated.append(np.linalg.cholesky(covariance * _within(problem.groups[group].blocks)))
+            updated.append(np.linalg.cholesky(covariance * within_blocks(problem.groups[group].blocks)))
         except np.linalg.LinAlgError:
             return None
     return problem.layout.gather(updated)
 
 
-def _within(blocks: tuple[int, ...]) -> np.ndarray:
-    """1 where two columns belong to the same correlated block, else 0."""
-    block = np.repeat(np.arange(len(blocks)), blocks)
-    return (block[:, None] == block[None, :]).astype(float)
-
-
 def _level_counts(products: CrossProducts) -> dict[int, int]:
     leads = {lead.group: len(lead.levels) for lead in products.leads}
     return leads | {part.group: len(part.levels) for part in products.tail}
-
-
-def _own_blocks(products: CrossProducts) -> dict[int, np.ndarray]:
-    """Return for each factor ``(q, q, J)`` the products of its columns within each level."""
-    out = {lead.group: lead.faces[:, : lead.q] for lead in products.leads}
-    for part in products.tail:
-        size = len(part.levels)
-        block = products.corner[part.rows, part.rows].reshape(size, part.q, size, part.q)
-        out[part.group] = np.einsum("jajb->abj", block)
-    return out
-
-
-def _orthogonal(problem: LinearMixedProblem) -> list[np.ndarray]:
-    """For each factor the lower-triangular T, block by block, for which the columns of ``Z T^-1`` are orthonormal.
-
-    ``T Lambda`` is then lower triangular too: the search starts as if it ran in these coordinates, so that an
-    uncentred covariate costs no more steps than a centred one.
-    """
-    own, out = _own_blocks(problem.products), []
-    for place, group in enumerate(problem.groups):
-        gram = own[place].sum(axis=2) / problem.products.n * _within(group.blocks)
-        ridge = 1e-9 * np.diag(np.diagonal(gram))
-        out.append(np.linalg.cholesky((gram + ridge)[::-1, ::-1])[::-1, ::-1].T)
-    return out
 
 
 def expected_inverse_hessian(problem: LinearMixedProblem, theta: np.ndarray) -> np.ndarray:
@@ -86,8 +57,8 @@ def expected_inverse_hessian(problem: LinearMixedProblem, theta: np.ndarray) -> 
     curvature is ``4 J / l_ii^2`` along a diagonal entry and ``2 J / l_ii^2`` along another entry of its row. A level
     counts with the square of its reliability, ``l^2 a / (1 + l^2 a)``.
     """
-    layout, own = problem.layout, _own_blocks(problem.products)
-    lambdas, bases = layout.matrices(theta), _orthogonal(problem)
+    layout, own = problem.layout, own_blocks(problem.products)
+    lambdas, bases = layout.matrices(theta), orthogonal_bases(problem)
     back = [np.linalg.inv(T) for T in bases]
     inner = [np.einsum("ai,abj,bi->ij", B, own[place], B, optimize=True) for place, B in enumerate(back)]
     inverse, jacobian = np.empty(layout.size), np.zeros((layout.size, layout.size))

@@ -11,7 +11,7 @@ from jax import numpy as jnp
 from numpyro import handlers
 
 from bayesml.design import Schema
-from bayesml.distributions import Constant, Distribution, stack
+from bayesml.distributions import LKJ, Constant, Distribution, stack
 from bayesml.families import AbstractFamily
 from bayesml.spec import ModelSpec, ParameterSpec
 
@@ -82,12 +82,14 @@ def sample_parameter(parameter: ParameterSpec) -> Array:
         return numpyro.sample(
             parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape))
         )
-    if parameter.is_cholesky:
-        return numpyro.sample(parameter.name, parameter.priors[0].cholesky(parameter.shape[0]))
+    first = parameter.priors[0]
+    if isinstance(first, LKJ):
+        return numpyro.sample(parameter.name, first.cholesky(parameter.shape[0]))
     if not parameter.coefs:
-        return _sample_scalar(parameter.name, parameter.priors[0])
-    if parameter.is_single_site:
-        return numpyro.sample(parameter.name, stack(parameter.priors).to_event(1))
+        return _sample_scalar(parameter.name, first)
+    together = stack(parameter.priors) if parameter.is_single_site else None
+    if together is not None:
+        return numpyro.sample(parameter.name, together.to_event(1))
     return numpyro.deterministic(
         parameter.name, jnp.stack(_sample_each(parameter.name, parameter.coefs, parameter.priors))
     )

@@ -118,9 +118,8 @@ def brms_alias(name: str) -> str:
 
     A pair of brackets that addresses an element (``r_Subject[308,Days]``) is kept, since brms keeps it too.
     """
-    head, element = (
-        re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name).groups() if re.fullmatch(r"r_[^\[\]]+\[.*\]", name) else (name, "")
-    )
+    effect = re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name)
+    head, element = effect.groups() if effect else (name, "")
     head = head.replace("**", "^")
     head = re.sub(r"[\s()\[\],\"'?`]", "", head)
     return "".join(_REPLACED.get(letter, letter) for letter in head) + element

@@ -63,8 +63,15 @@ def hand_written(family: str, eta: np.ndarray, values: dict, frame: dict) -> np.
 
 
 RESPONSES = {
-    "gaussian": "real", "student": "real", "bernoulli": "binary", "binomial": "count | trials(n + 10)",
-    "poisson": "count", "negbinomial": "count", "gamma": "positive", "lognormal": "positive", "beta": "share",
+    "gaussian": "real",
+    "student": "real",
+    "bernoulli": "binary",
+    "binomial": "count | trials(n + 10)",
+    "poisson": "count",
+    "negbinomial": "count",
+    "gamma": "positive",
+    "lognormal": "positive",
+    "beta": "share",
 }
 INFORMED = [bayesml.prior("normal(0, 2)", class_="b"), bayesml.prior("normal(1, 3)", class_="Intercept")]
 
@@ -191,8 +198,9 @@ def test_gradient_equals_finite_differences(name, frame, rng):
 
 
 def test_numpyro_runs_the_model(frame):
-    fit = bayesml.fit("real ~ x + (1 | g)", frame, seed=1, draws=50, warmup=100, chains=1, progress=False,
-                      sample_prior="only")
+    fit = bayesml.fit(
+        "real ~ x + (1 | g)", frame, seed=1, draws=50, warmup=100, chains=1, progress=False, sample_prior="only"
+    )
     prior = Predictive(fit.model, num_samples=20)(jax.random.key(0), y=None)
     assert prior["y"].shape == (20, ROWS)
     assert prior["b"].shape == (20, 2)

@@ -44,8 +44,11 @@ def test_recovers_what_the_data_were_made_from(fit):
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
 def test_every_kind_of_data_frame_gives_the_same_draws(kind, fit, data):
-    table = {"pandas": lambda: pl.DataFrame(data).to_pandas(), "polars": lambda: pl.DataFrame(data),
-             "pyarrow": lambda: pa.table(data)}[kind]()
+    table = {
+        "pandas": lambda: pl.DataFrame(data).to_pandas(),
+        "polars": lambda: pl.DataFrame(data),
+        "pyarrow": lambda: pa.table(data),
+    }[kind]()
     again = bayesml.fit(FORMULA, table, seed=7, draws=400, warmup=400, target_accept=0.95, progress=False)
     for name, values in fit.draws_record.values.items():
         np.testing.assert_array_equal(again.draws_record.values[name], values)
@@ -111,9 +114,15 @@ def test_a_constant_fixes_its_parameter(data):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"draws": 0}, "`draws`"), ({"warmup": -1}, "`warmup`"), ({"chains": 1.5}, "`chains`"),
-        ({"target_accept": 1.0}, "`target_accept`"), ({"seed": -1}, "`seed`"), ({"sample_prior": "maybe"}, "sample_prior"),
-        ({"method": "gibbs"}, "gibbs"), ({"default_priors": "flat"}, "default_priors"), ({"family": "poison"}, "poisson"),
+        ({"draws": 0}, "`draws`"),
+        ({"warmup": -1}, "`warmup`"),
+        ({"chains": 1.5}, "`chains`"),
+        ({"target_accept": 1.0}, "`target_accept`"),
+        ({"seed": -1}, "`seed`"),
+        ({"sample_prior": "maybe"}, "sample_prior"),
+        ({"method": "gibbs"}, "gibbs"),
+        ({"default_priors": "flat"}, "default_priors"),
+        ({"family": "poison"}, "poisson"),
     ],
 )
 def test_options_out_of_range(options, match, data):
@@ -165,7 +174,11 @@ INTERRUPTED = """
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_interrupt_keeps_what_was_drawn():
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)], capture_output=True, text=True, timeout=300, check=False,
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -291,12 +291,8 @@ def test_summary_of_a_fit(fit):
         f"         total post-warmup draws = {CHAINS * DRAWS}"
     )
     assert groups.splitlines()[:2] == ["Multilevel Hyperparameters:", "~Subject (Number of levels: 6)"]
-    assert [line.split()[0] for line in groups.splitlines()[3:]] == [
-        "sd(Intercept)", "sd(Days)", "cor(Intercept,Days)"
-    ]
-    assert [line.split()[0] for line in regression.splitlines()] == [
-        "Regression", "Estimate", "Intercept", "Days"
-    ]
+    assert [line.split()[0] for line in groups.splitlines()[3:]] == ["sd(Intercept)", "sd(Days)", "cor(Intercept,Days)"]
+    assert [line.split()[0] for line in regression.splitlines()] == ["Regression", "Estimate", "Intercept", "Days"]
     assert family.startswith("Further Distributional Parameters:\n      Estimate")
     assert closing.startswith("Draws were sampled using NUTS") and closing.endswith("(at convergence, Rhat = 1).")
     assert not any(line != line.rstrip() for line in text.splitlines())
@@ -455,7 +451,9 @@ def test_draws_of_chosen_parameters(fit):
     assert list(tables.draws(fit, "b_Days").columns[2:]) == ["b_Days"]
     assert list(tables.draws(fit, ["sigma", "b"]).columns[2:]) == ["b_Intercept", "b_Days", "sigma"]
     assert list(tables.draws(fit, "^sd_|sigma", regex=True).columns[2:]) == [
-        "sd_Subject__Intercept", "sd_Subject__Days", "sigma"
+        "sd_Subject__Intercept",
+        "sd_Subject__Days",
+        "sigma",
     ]
     with pytest.raises(ModelError, match="did you mean `b_Days`"):
         tables.draws(fit, "b_Dyas")
@@ -500,7 +498,14 @@ def test_idata_holds_draws_statistics_and_data(fit):
     posterior, statistics = idata["posterior"], idata["sample_stats"]
     assert posterior["r_Subject"].dims == ("chain", "draw", "Subject", "Subject_coef")
     assert set(statistics.data_vars) == {
-        "lp", "energy", "acceptance_rate", "n_steps", "tree_depth", "diverging", "step_size", "reached_max_tree_depth"
+        "lp",
+        "energy",
+        "acceptance_rate",
+        "n_steps",
+        "tree_depth",
+        "diverging",
+        "step_size",
+        "reached_max_tree_depth",
     }
     np.testing.assert_array_equal(
         posterior["cor_Subject"].sel(Subject_coef="Days", Subject_coef_bis="Intercept"),

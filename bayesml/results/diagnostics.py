@@ -125,13 +125,18 @@ def diagnose(fit: Fit) -> Diagnostics:
     watched = watched_elements(record.values, fit.variables)
     measured = convergence(watched.values)
     return Diagnostics(
-        chains=record.n_chains, draws=record.n_draws, requested=options.draws, incomplete=fit.outcome.incomplete,
+        chains=record.n_chains,
+        draws=record.n_draws,
+        requested=options.draws,
+        incomplete=fit.outcome.incomplete,
         divergences=int(np.sum(statistics["diverging"])),
         treedepth_hits=int(np.sum(statistics["tree_depth"] >= options.max_treedepth)),
-        max_treedepth=options.max_treedepth, target_accept=options.target_accept,
+        max_treedepth=options.max_treedepth,
+        target_accept=options.target_accept,
         ebfmi=tuple(energy_fraction(statistics["energy"]).tolist()),
         max_rhat=_worst(watched.names, measured.rhat, largest=True),
-        min_bulk_ess=_worst(watched.names, measured.bulk_ess), min_tail_ess=_worst(watched.names, measured.tail_ess),
+        min_bulk_ess=_worst(watched.names, measured.bulk_ess),
+        min_tail_ess=_worst(watched.names, measured.tail_ess),
         leapfrog_steps=int(np.sum(statistics["n_steps"])),
         step_size=tuple(np.asarray(statistics["step_size"], dtype=float)[:, -1].tolist()),
         not_finite=tuple(watched.names[i] for i in np.flatnonzero(~np.isfinite(watched.values).all(axis=(0, 1)))),
@@ -222,7 +227,8 @@ def _convergence_problems(run: Diagnostics) -> Iterator[str]:
     least = LEAST_ESS_PER_CHAIN * run.chains
     low = [
         f"{label} {worst.value:.0f} for `{worst.name}`"
-        for label, worst in (("bulk", run.min_bulk_ess), ("tail", run.min_tail_ess)) if worst.value < least
+        for label, worst in (("bulk", run.min_bulk_ess), ("tail", run.min_tail_ess))
+        if worst.value < least
     ]
     if low:
         yield (

@@ -16,6 +16,7 @@ from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
 from bayesml.results import diagnostics, log_lik, loo, plots, predict, saving, summary, tables, to_arviz
 from bayesml.results import effects as conditional
+from bayesml.results.new_levels import NewLevels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,7 +180,7 @@ class Fit:
         dpar: str | None = None,
         transform: bool = False,
         re_formula: Any = None,
-        new_levels: predict.NewLevels = "error",
+        new_levels: NewLevels = "error",
         ndraws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -203,7 +204,7 @@ class Fit:
         *,
         dpar: str | None = None,
         re_formula: Any = None,
-        new_levels: predict.NewLevels = "error",
+        new_levels: NewLevels = "error",
         ndraws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -225,7 +226,7 @@ class Fit:
         newdata: Any = None,
         *,
         re_formula: Any = None,
-        new_levels: predict.NewLevels = "error",
+        new_levels: NewLevels = "error",
         ndraws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -242,7 +243,7 @@ class Fit:
         type: Literal["ordinary", "pearson"] = "ordinary",
         method: Literal["epred", "predict"] = "epred",
         re_formula: Any = None,
-        new_levels: predict.NewLevels = "error",
+        new_levels: NewLevels = "error",
         ndraws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -265,7 +266,7 @@ class Fit:
         newdata: Any = None,
         *,
         re_formula: Any = None,
-        new_levels: predict.NewLevels = "error",
+        new_levels: NewLevels = "error",
         ndraws: int | None = None,
         seed: int | None = None,
     ) -> xr.DataArray:
@@ -310,7 +311,7 @@ class Fit:
         method: Literal["epred", "predict", "linpred"] = "epred",
         dpar: str | None = None,
         resolution: int = 100,
-        new_levels: predict.NewLevels = "uncertainty",
+        new_levels: NewLevels = "uncertainty",
         ndraws: int | None = None,
         seed: int | None = None,
     ) -> conditional.ConditionalEffects:

@@ -107,9 +107,7 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
-def _rebuild(
-    source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None
-) -> Fit:
+def _rebuild(source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None) -> Fit:
     from bayesml.results.fit_object import Fit
 
     given = _functions(source, document["functions"], functions)

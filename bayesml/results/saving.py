@@ -107,9 +107,7 @@ def _write(fit: Fit, name: str) -> None:
 
 def _checksums(dataset: xr.Dataset) -> dict[str, dict[str, bool]]:
     """Ask for a checksum beside each chunk of numbers, which the HDF5 library compares when it reads them."""
-    return {
-        str(name): {"fletcher32": True} for name, array in dataset.data_vars.items() if array.ndim and array.size
-    }
+    return {str(name): {"fletcher32": True} for name, array in dataset.data_vars.items() if array.ndim and array.size}
 
 
 def digest(document: str) -> str:

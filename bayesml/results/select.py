@@ -134,9 +134,7 @@ def get(fit: Fit, name: str) -> xr.DataArray:
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
 
 
-def _find_element(
-    variables: Sequence[ReportedVariable], name: str
-) -> tuple[ReportedVariable, str] | None:
+def _find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
     if not isinstance(name, str):
         raise ModelError(f'A parameter is asked for by its name, for example fit["b_Intercept"]; got {name!r}.')
     every = [(variable, text) for variable in variables for _, text in variable.texts]
@@ -186,8 +184,10 @@ def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = F
     import pandas as pd
 
     wanted = None if variable is None else (variable,) if isinstance(variable, str) else tuple(variable)
-    keep = None if wanted is None else frozenset(
-        _searched(fit.variables, wanted) if regex else _named(fit.variables, wanted)
+    keep = (
+        None
+        if wanted is None
+        else frozenset(_searched(fit.variables, wanted) if regex else _named(fit.variables, wanted))
     )
     chosen = elements(fit.draws_record.values, fit.variables, keep)
     chains, length = chosen.values.shape[:2]

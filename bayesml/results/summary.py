@@ -222,7 +222,7 @@ def _draws_lines(fit: Fit) -> tuple[str, ...]:
     chains, kept = fit.draws_record.n_chains, fit.draws_record.n_draws
     if is_prior_only(fit):
         return (f"{chains * kept} independent draws from the prior; the response has no influence",)
-    warmup = fit.engine.warmup if isinstance(fit.engine, NUTS) else 0
+    warmup = (fit.engine.warmup or 0) if isinstance(fit.engine, NUTS) else 0
     first = f"{chains} chain{'s, each' if chains > 1 else ''} with iter = {warmup + kept}; warmup = {warmup}; thin = 1;"
     stopped = f" (interrupted: {_requested(fit)} were asked for)" if fit.outcome.incomplete else ""
     return first, f"total post-warmup draws = {chains * kept}{stopped}"
@@ -252,8 +252,7 @@ def _blocks(fit: Fit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:
 
 def _intercepts(variables: Iterable[ReportedVariable]) -> frozenset[str]:
     return frozenset(
-        text for v in variables if v.kind == "b"
-        for ((place,), text) in v.texts if v.coords[0][place] == "Intercept"
+        text for v in variables if v.kind == "b" for ((place,), text) in v.texts if v.coords[0][place] == "Intercept"
     )
 
 
@@ -279,7 +278,7 @@ def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[floa
 def _closing(fit: Fit) -> tuple[str, ...]:
     if is_prior_only(fit):
         how = (
-            "Draws were simulated from the prior (sample_prior = \"only\"). They are independent, so that Rhat and "
+            'Draws were simulated from the prior (sample_prior = "only"). They are independent, so that Rhat and '
             "effective sample sizes are not shown."
         )
     elif not fit.draws_record.statistics:

@@ -94,9 +94,7 @@ def _population(fit: Fit) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(n.removeprefix("b_") for n in chosen.names), chosen.values.reshape(-1, len(chosen.names))
 
 
-def ranef(
-    fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS
-) -> dict[str, pd.DataFrame]:
+def ranef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
     """Return the group-level effects, deviations from the population-level coefficients.
 
     Args:
@@ -111,14 +109,10 @@ def ranef(
     Example:
         >>> fit.ranef()["Subject"].query("coef == 'Days'")
     """
-    return {
-        group: _level_table(*_effects(fit, group), summary, robust, probs) for group in _groups(fit)
-    }
+    return {group: _level_table(*_effects(fit, group), summary, robust, probs) for group in _groups(fit)}
 
 
-def coef(
-    fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS
-) -> dict[str, pd.DataFrame]:
+def coef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
     """Return the coefficients of every level: population-level plus group-level, draw by draw.
 
     A coefficient that does not vary over the levels of a grouping factor is the same for all of them; one that varies
@@ -136,9 +130,7 @@ def coef(
     Example:
         >>> fit.coef()["Subject"].query("level == '308'")
     """
-    return {
-        group: _level_table(*_total(fit, group), summary, robust, probs) for group in _groups(fit)
-    }
+    return {group: _level_table(*_total(fit, group), summary, robust, probs) for group in _groups(fit)}
 
 
 def _groups(fit: Fit) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.distributions import LKJ
 from bayesml.engines.base import Problem
 from bayesml.errors import PriorError
 from bayesml.reported import reported_names
@@ -41,8 +42,9 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
 def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
     if not parameter.prior_class:
         return rng.standard_normal((n, *parameter.shape))
-    if parameter.is_cholesky:
-        return parameter.priors[0].draw_cholesky(rng, parameter.shape[0], n)
+    first = parameter.priors[0]
+    if isinstance(first, LKJ):
+        return first.draw_cholesky(rng, parameter.shape[0], n)
     columns = [prior.draw(rng, n) for prior in parameter.priors]
     return np.stack(columns, axis=1) if parameter.coefs else columns[0]
 

@@ -19,6 +19,7 @@ from bayesml.engines.generalised_mixed import (
     GeneralisedMixedFit,
     PenaltyValue,
     RowDerivatives,
+    coupling,
     fit_generalised_mixed,
 )
 from bayesml.engines.generalised_mixed.criterion import Value, laplace
@@ -27,6 +28,7 @@ from bayesml.engines.generalised_mixed.mode import find_mode
 from bayesml.engines.generalised_mixed.problem import Problem, build_problem
 from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
+from bayesml.engines.generalised_mixed.tail import Tail
 from bayesml.errors import DataError, ModelError
 from bayesml.families import get_family
 from bayesml.linalg import GroupBlock
@@ -574,6 +576,31 @@ def test_every_structure_gives_the_dense_value(design: str, rng: np.random.Gener
     flat = some_point(problem, rng)
     value = laplace(problem, find_mode(problem, problem.parameters(flat))).value
     assert value == pytest.approx(dense_criterion(problem, flat), rel=1e-12)
+
+
+@pytest.mark.parametrize("design", ["crossed", "crossed three"])
+def test_sparse_coupling_gives_the_dense_value(
+    design: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response, groups = simulated("poisson", rng, 90), designs(rng, 90)[design]
+    values, blocks = [], []
+    for elements in (coupling.DENSE_ELEMENTS, 0):
+        monkeypatch.setattr(coupling, "DENSE_ELEMENTS", elements)
+        monkeypatch.setattr(coupling, "DENSE_SHARE", 2.0)
+        monkeypatch.setattr(coupling, "CHUNK", 100)
+        X = np.column_stack([np.ones(90), np.linspace(-1, 1, 90)])
+        problem = build_problem(response, X, groups, None, None, "observed")
+        flat = np.concatenate([0.1 + 0.5 * problem.layout.is_diagonal, [0.2, 0.3]])
+        mode = find_mode(problem, problem.parameters(flat))
+        assert isinstance(problem.blocks, Tail) and mode.factor is not None
+        blocks.append(mode.factor.level_blocks())
+        values.append((type(problem.blocks.pattern), laplace(problem, mode)))
+    (dense, one), (sparse, other) = values
+    assert (dense, sparse) == (coupling.DensePattern, coupling.SparsePattern)
+    assert one.value == pytest.approx(other.value, rel=1e-13)
+    np.testing.assert_allclose(one.gradient, other.gradient, rtol=1e-10, atol=1e-10)
+    for first, second in zip(*blocks, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("design", ["one intercept", "correlated slopes", "three coefficients"])

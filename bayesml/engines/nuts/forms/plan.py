@@ -22,7 +22,7 @@ __all__ = ["BUILDERS", "FactorShape", "ModelShape", "Plan", "build_form", "choos
 FormName = Literal["collapsed", "preconditioned", "plain"]
 
 LARGEST_WHITENED = 1500
-"""Most dimensions whose Hessian at the mode is formed and factored densely."""
+"""Most dimensions beside the largest factor whose Hessian at the mode is formed and factored densely."""
 LARGEST_TAIL = 300
 """Most coefficients of crossed factors beside the largest that are factored densely at each gradient (CPU)."""
 MOST_OPERATIONS = 1e8
@@ -203,8 +203,7 @@ def model_shape(problem: Problem) -> ModelShape:
     """Return what the choice of a form looks at."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    too_large = (f"{size} dimensions are more than the {LARGEST_WHITENED} that are whitened",) if size > LARGEST_WHITENED else ()
-    bare = ModelShape(spec.n_rows, size, without_mode=too_large)
+    bare = ModelShape(spec.n_rows, size, without_mode=_too_large(problem, size))
     obstacles = collapse_conditions(problem)
     if obstacles:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())
@@ -215,6 +214,18 @@ def model_shape(problem: Problem) -> ModelShape:
         bare, chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
         others=tuple(_factor(split.groups[i]) for i in arrangement.tail), slopes=len(split.integrated),
     )
+
+
+def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
+    """Beside the factor with the most effects, whose levels do not interact, the Hessian is dense."""
+    effects: dict[str, int] = {}
+    for group in (g for p in problem.design.schema.predictors for g in p.groups()):
+        effects[group.name] = effects.get(group.name, 0) + len(group.levels) * len(group.coefs)
+    largest = max(effects.values(), default=0)
+    tail = size - largest
+    if size <= LARGEST_WHITENED or (tail <= LARGEST_WHITENED and tail * largest <= MOST_ENTRIES):
+        return ()
+    return (f"{tail} dimensions beside the largest factor's {largest} effects are too many to whiten",)
 
 
 def _factor(group: Group) -> FactorShape:

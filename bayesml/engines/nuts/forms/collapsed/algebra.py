@@ -30,6 +30,7 @@ __all__ = [
 Array = Any
 Matrix = list[list[Array]]
 LARGEST_UNROLLED = 4
+LARGEST_LAPACK = 16
 
 
 def identity_plus_gram(rows: Sequence[Sequence[Array]]) -> Matrix:
@@ -146,24 +147,42 @@ def gaussian_integral(precision: Array, linear: Array) -> Array:
     return 0.5 * sum(h * h for h in half) - log_diagonal(factor)
 
 
+def inverse_cholesky(matrix: Array) -> tuple[Array, Array]:
+    """Return ``C^-1`` for the lower Cholesky factor C of one matrix ``(d, d)``, and half its log determinant.
+
+    Recursive, with XLA's own products: a triangular solve of 32 or more right-hand sides makes LAPACK start threads,
+    which then wait for each other when several chains do so at once (measured: 8-50 ms instead of 20 us).
+    """
+    d = matrix.shape[0]
+    if d <= LARGEST_LAPACK:
+        factor = jnp.linalg.cholesky(matrix, symmetrize_input=False)
+        inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(d, dtype=matrix.dtype), lower=True)
+        return inverse, jnp.sum(jnp.log(jnp.diagonal(factor)))
+    half = LARGEST_LAPACK * ((d // LARGEST_LAPACK + 1) // 2)
+    first, log_first = inverse_cholesky(matrix[:half, :half])
+    beside = matrix[half:, :half] @ first.T
+    last, log_last = inverse_cholesky(matrix[half:, half:] - beside @ beside.T)
+    below = -last @ (beside @ first)
+    right = jnp.zeros((half, d - half), matrix.dtype)
+    return jnp.block([[first, right], [below, last]]), log_first + log_last
+
+
 @jax.custom_vjp
 def _dense_integral(precision: Array, linear: Array) -> Array:
     return _dense_forward(precision, linear)[0]
 
 
 def _dense_forward(precision: Array, linear: Array) -> tuple[Array, tuple[Array, Array]]:
-    factor = jnp.linalg.cholesky(precision, symmetrize_input=False)
-    half = jax.scipy.linalg.solve_triangular(factor, linear, lower=True)
-    value = 0.5 * half @ half - jnp.sum(jnp.log(jnp.diagonal(factor)))
-    return value, (factor, half)
+    inverse, halves = inverse_cholesky(precision)
+    half = inverse @ linear
+    return 0.5 * half @ half - halves, (inverse, half)
 
 
 def _dense_backward(saved: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
     """With g = P^-1 b: d/db = g and d/dP = -(P^-1 + g g') / 2."""
-    factor, half = saved
-    inverse_factor = jax.scipy.linalg.solve_triangular(factor, jnp.eye(factor.shape[0]), lower=True)
-    mode = inverse_factor.T @ half
-    slope = -0.5 * (inverse_factor.T @ inverse_factor + mode[:, None] * mode[None, :])
+    inverse, half = saved
+    mode = inverse.T @ half
+    slope = -0.5 * (inverse.T @ inverse + mode[:, None] * mode[None, :])
     return cotangent * slope, cotangent * mode
 
 

@@ -12,6 +12,7 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
     divided,
     full,
     identity_plus_gram,
+    inverse_cholesky,
     normal_draw,
     sandwich,
     scaled_root,
@@ -68,9 +69,8 @@ def _corner_draw(key: Array, corner: Corner) -> Array:
     d = corner.linear.shape[0]
     if not d:
         return corner.linear
-    factor = jnp.linalg.cholesky(corner.precision)
-    half = jax.scipy.linalg.solve_triangular(factor, corner.linear, lower=True)
-    return jax.scipy.linalg.solve_triangular(factor.T, half + jax.random.normal(key, (d,)), lower=False)
+    inverse, _ = inverse_cholesky(corner.precision)
+    return inverse.T @ (inverse @ corner.linear + jax.random.normal(key, (d,)))
 
 
 def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:

@@ -18,15 +18,18 @@ from bayesml.engines.density import reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.plain import data_of
+from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening
+from bayesml.engines.nuts.forms.preconditioned.dense import apply_dense, dense_whitening
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
-from bayesml.engines.nuts.forms.preconditioned.whitening import find_whitening
 from bayesml.reported import reported_names
 
 __all__ = ["preconditioned_form"]
 
 Array = Any
 START_SPREAD = 1.5
+LARGEST_DENSE = 1500
+"""Most dimensions whose Hessian is formed and factored densely."""
 
 
 def preconditioned_form(problem: Problem) -> Form:
@@ -39,7 +42,9 @@ def preconditioned_form(problem: Problem) -> Form:
     model, layout = compile_model(spec, schema, problem.family), layout_of(spec)
     groups = tuple(ScaledGroup(g) for p in schema.predictors for g in p.groups())
     pilot = find_pilot(problem)
-    data = data_of(problem) | {"pilot": {g.key: {"weights": pilot.weights[g.key], "score": pilot.scores[g.key]} for g in groups}}
+    data = data_of(problem) | {
+        "pilot": {g.key: {"weights": pilot.weights[g.key], "score": pilot.scores[g.key]} for g in groups}
+    }
     values_at = _values_at(layout, groups)
 
     def scaled_density(u: Array, data: Any) -> Array:
@@ -47,19 +52,24 @@ def preconditioned_form(problem: Problem) -> Form:
         joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
-    white = find_whitening(scaled_density, _start_of(layout, pilot), data)
+    start = _start_of(layout, pilot)
+    blocks = None if layout.size <= LARGEST_DENSE else _largest_blocks(layout, groups)
+    if blocks is None:
+        white, apply = dense_whitening(scaled_density, start, data), apply_dense
+    else:
+        white, apply = arrow_whitening(scaled_density, start, data, blocks), apply_arrow
     names = frozenset(reported_names(spec, schema))
 
     def density(x: Array, data: Any) -> Array:
-        return scaled_density(data["mode"] + data["factor"] @ x, data)
+        return scaled_density(apply(x, data["white"]), data)
 
     def report(x: Array, key: Array, data: Any) -> dict[str, Array]:
-        values, _ = values_at(data["mode"] + data["factor"] @ x, data)
+        values, _ = values_at(apply(x, data["white"]), data)
         return reported_at(model, values, names, data)
 
     return Form(
         size=layout.size,
-        data=data | {"mode": white.mode, "factor": white.factor},
+        data=data | {"white": white},
         density=density,
         report=report,
         start=lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(layout.size),
@@ -68,7 +78,9 @@ def preconditioned_form(problem: Problem) -> Form:
     )
 
 
-def _values_at(layout: Layout, groups: tuple[ScaledGroup, ...]) -> Callable[[Array, Any], tuple[dict[str, Array], Array]]:
+def _values_at(
+    layout: Layout, groups: tuple[ScaledGroup, ...]
+) -> Callable[[Array, Any], tuple[dict[str, Array], Array]]:
     def values_at(u: Array, data: Any) -> tuple[dict[str, Array], Array]:
         values, log_jacobian = layout.constrain(u)
         for group in groups:
@@ -89,3 +101,19 @@ def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
         else:
             values[site.name] = site.constrain(site.center)[0]
     return flatten(layout, values)
+
+
+def _largest_blocks(layout: Layout, groups: tuple[ScaledGroup, ...]) -> np.ndarray:
+    """Return the places of the effects of each level of the factor with the most effects, of all its terms."""
+    places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
+    sizes: dict[str, int] = {}
+    for group in groups:
+        sizes[group.term.name] = sizes.get(group.term.name, 0) + len(group.term.levels) * len(group.term.coefs)
+    largest = max(sizes, key=sizes.__getitem__, default="")
+    columns = [
+        np.arange(place.start, place.stop).reshape(len(group.term.coefs), len(group.term.levels)).T
+        for group in groups
+        if group.term.name == largest
+        for place in (places[group.z_name],)
+    ]
+    return np.concatenate(columns, axis=1) if columns else np.zeros((0, 0), dtype=np.int64)

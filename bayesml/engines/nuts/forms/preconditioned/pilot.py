@@ -135,8 +135,9 @@ def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> sparse.csr
     Z, index = arrays["Z"], arrays["index"]
     n, q = Z.shape
     columns = index[:, None] * q + np.arange(q)
-    return sparse.csr_matrix((Z.reshape(-1), (np.repeat(np.arange(n), q), columns.reshape(-1))),
-                             shape=(n, len(group.levels) * q))
+    return sparse.csr_matrix(
+        (Z.reshape(-1), (np.repeat(np.arange(n), q), columns.reshape(-1))), shape=(n, len(group.levels) * q)
+    )
 
 
 def _population_prior(problem: Problem, term: Population) -> tuple[np.ndarray, np.ndarray]:
@@ -209,8 +210,15 @@ def _newton(
 
 
 def _line_search(
-    columns: Mapping[str, _Columns], state: _State, dpar: str, step: np.ndarray, precision: Any, mean: np.ndarray,
-    rows: RowDerivatives, evaluate: Any, data: Any,
+    columns: Mapping[str, _Columns],
+    state: _State,
+    dpar: str,
+    step: np.ndarray,
+    precision: Any,
+    mean: np.ndarray,
+    rows: RowDerivatives,
+    evaluate: Any,
+    data: Any,
 ) -> RowDerivatives:
     old = state.coefficients[dpar]
 
@@ -305,10 +313,13 @@ def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, row
             arrays = problem.design.arrays[dpar][group.key]
             effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
             weights[key] = level_information(group, arrays, rows.weight[dpar])
-            raw = np.stack([
-                np.bincount(arrays["index"], rows.score[dpar] * arrays["Z"][:, k], len(group.levels))
-                for k in range(len(group.coefs))
-            ], axis=1)
+            raw = np.stack(
+                [
+                    np.bincount(arrays["index"], rows.score[dpar] * arrays["Z"][:, k], len(group.levels))
+                    for k in range(len(group.coefs))
+                ],
+                axis=1,
+            )
             scores[key] = raw + np.einsum("jik,jk->ji", weights[key], effects)
             values |= _group_values(group, dpar, state.covariances[key])
     return Pilot(values, weights, scores)

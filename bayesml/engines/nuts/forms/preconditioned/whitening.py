@@ -1,53 +1,56 @@
-"""The mode of a density and the linear map that makes its surroundings a standard normal.
-
-q = mode + A x with A A' = H^-1, H minus the Hessian at the mode, its eigenvalues clipped below at 0.05: directions in
-which the density is flatter than that (or curved the wrong way) are left for the sampler's own adaptation.
-"""
+"""The mode of a density, climbed by damped Newton steps on whatever holds its Hessian."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
-__all__ = ["Whitening", "find_whitening"]
+__all__ = ["SMALLEST_EIGENVALUE", "Curvature", "climb", "clipped_roots"]
 
 SMALLEST_EIGENVALUE = 0.05
+"""Directions in which the density is flatter than this, or curved the wrong way, are left to the sampler."""
 ITERATIONS = 40
 DECREMENT = 1e-3
 
 
-@final
-@dataclass(frozen=True)
-class Whitening:
-    """The map x -> mode + factor x."""
+class Curvature(Protocol):
+    """Minus the Hessian at a point, made positive definite."""
 
-    mode: np.ndarray
-    factor: np.ndarray
+    def solve(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the Newton step."""
 
 
-def find_whitening(density: Callable[[Any, Any], Any], start: np.ndarray, data: Any) -> Whitening:
-    """Climb to the mode by damped Newton steps and factor the inverse Hessian there.
+def climb(
+    density: Callable[[Any, Any], Any], curvature_at: Callable[[np.ndarray], Any], start: np.ndarray, data: Any
+) -> tuple[np.ndarray, Any]:
+    """Climb from ``start`` to the mode.
+
+    Args:
+        density: ``(q, data) -> log density``.
+        curvature_at: returns the curvature at a point.
+        start: ``(d,)``.
+        data: the second argument of ``density``.
+
+    Returns:
+        The mode and the curvature there.
 
     Raises:
         ArithmeticError: the density has no usable mode near ``start``.
     """
     value_and_gradient = jax.jit(jax.value_and_grad(density))
-    hessian = jax.jit(jax.hessian(density))
     q = np.asarray(start, float)
     value, gradient = value_and_gradient(q, data)
     for _ in range(ITERATIONS):
-        eigenvalues, vectors = _eigen(hessian(q, data))
-        step = vectors @ ((vectors.T @ np.asarray(gradient)) / eigenvalues)
+        curvature = curvature_at(q)
+        step = curvature.solve(np.asarray(gradient))
         decrement = float(np.asarray(gradient) @ step)
         if decrement < DECREMENT:
-            return Whitening(q, vectors / np.sqrt(eigenvalues))
+            return q, curvature
         q, value, gradient = _advance(value_and_gradient, q, step, float(value), decrement, data)
-    eigenvalues, vectors = _eigen(hessian(q, data))
-    return Whitening(q, vectors / np.sqrt(eigenvalues))
+    return q, curvature_at(q)
 
 
 def _advance(
@@ -61,9 +64,14 @@ def _advance(
     raise ArithmeticError("no step from the pilot raises the density")
 
 
-def _eigen(hessian: Any) -> tuple[np.ndarray, np.ndarray]:
-    precision = -np.asarray(hessian)
+def clipped_roots(precision: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``V / sqrt(lambda)`` and ``lambda`` of symmetric matrices ``(..., d, d)``, eigenvalues clipped below.
+
+    Raises:
+        ArithmeticError: an entry is not finite.
+    """
     if not np.all(np.isfinite(precision)):
         raise ArithmeticError("the Hessian at the pilot is not finite")
-    eigenvalues, vectors = np.linalg.eigh(0.5 * (precision + precision.T))
-    return np.maximum(eigenvalues, SMALLEST_EIGENVALUE), vectors
+    eigenvalues, vectors = np.linalg.eigh(0.5 * (precision + np.swapaxes(precision, -1, -2)))
+    eigenvalues = np.maximum(eigenvalues, SMALLEST_EIGENVALUE)
+    return vectors / np.sqrt(eigenvalues)[..., None, :], eigenvalues

@@ -100,11 +100,11 @@ def model(request, rng, storage):
     return groups, X, y, weights, products, rows, layout, theta
 
 
-def _covariance(groups, weights, lambdas, scales):
+def _covariance(groups, weights, lambdas, bases):
     """V over the rows, in units of the residual variance."""
     V = np.diag(1.0 / weights)
-    for group, lam, scale in zip(groups, lambdas, scales, strict=True):
-        half = group.Z / scale @ lam
+    for group, lam, T in zip(groups, lambdas, bases, strict=True):
+        half = group.Z @ np.linalg.solve(T, lam)
         V += half @ half.T * (group.codes[:, None] == group.codes[None, :])
     return V
 
@@ -123,7 +123,7 @@ def _weights(fact):
 def test_factorisation_equals_dense_determinants_and_generalised_least_squares(model):
     groups, X, y, weights, products, _, layout, theta = model
     lambdas = layout.matrices(theta)
-    V = _covariance(groups, weights, lambdas, products.scales)
+    V = _covariance(groups, weights, lambdas, products.bases)
     W = np.column_stack([X, y])
     M = W.T @ np.linalg.solve(V, W)
     beta = np.linalg.solve(M[:3, :3], M[:3, 3])
@@ -176,9 +176,10 @@ def test_dense_cross_products_are_the_matrix_products(model):
     matrix, places = dense_cross_products(products)
     columns = np.zeros((ROWS, len(matrix)))
     columns[:, -len(rows.W) :] = rows.W.T
-    for group, order, place, scale in zip(groups, rows.orders, places, products.scales, strict=True):
+    for group, order, place, T in zip(groups, rows.orders, places, products.bases, strict=True):
+        Z = group.Z @ np.linalg.inv(T)
         for a in range(group.q):
-            columns[np.arange(ROWS), place[a][order.codes]] = np.sqrt(weights) * group.Z[:, a] / scale[a]
+            columns[np.arange(ROWS), place[a][order.codes]] = np.sqrt(weights) * Z[:, a]
     np.testing.assert_allclose(matrix, columns.T @ columns, atol=1e-10)
     np.testing.assert_allclose(rows.W[:-1] @ rows.W[:-1].T, np.eye(3), atol=1e-12)
 

@@ -112,9 +112,9 @@ def _crossed(rng, n=240):
         GroupBlock("top", leaf % 4, 4, one[:, None], (1,)),
     ]
     X = np.column_stack([one, x, rng.normal(size=n)])
-    effects = rng.normal(size=30) + rng.normal(size=30)[:, None] * 0  # leaf intercepts
-    y = X @ [5.0, 1.0, 0.0] + effects[leaf, 0] + rng.normal(size=8)[other] + rng.normal(size=n)
-    return groups, X, y + 0.3 * x * rng.normal(size=30)[leaf], rng.uniform(0.5, 2.0, n), rng.normal(size=n)
+    intercepts, slopes = rng.normal(size=(2, 30))
+    y = X @ [5.0, 1.0, 0.0] + intercepts[leaf] + 0.3 * x * slopes[leaf] + rng.normal(size=8)[other]
+    return groups, X, y + rng.normal(size=n), rng.uniform(0.5, 2.0, n), rng.normal(size=n)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -144,13 +144,9 @@ def test_estimates_equal_lme4(id_):
     spread = np.outer(fit.standard_errors, fit.standard_errors)
     np.testing.assert_allclose(fit.vcov / spread, np.atleast_2d(record["vcov"]) / spread, atol=5e-5)
     _assert_groups_equal(fit, record)
-    for modes, names, (factor, expected) in zip(fit.conditional_modes, levels, record["ranef"].items(), strict=True):
-        rows = [np.flatnonzero(names == _our_level(factor, level))[0] for level in expected["levels"]]
+    for modes, names, expected in zip(fit.conditional_modes, levels, record["ranef"].values(), strict=True):
+        rows = [np.flatnonzero(names == level)[0] for level in expected["levels"]]
         np.testing.assert_allclose(modes[rows], expected["value"], rtol=1e-4, atol=1e-4 * np.abs(modes).max())
-
-
-def _our_level(factor, level):
-    return level
 
 
 def _assert_groups_equal(fit, record):
@@ -239,7 +235,7 @@ def test_kenward_roger_joint_test_of_sleepstudy(sleepstudy):
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the reference folder")
 def test_criterion_at_fixed_theta(id_, reml, theta, value):
     problem, _ = _problem(id_)
-    point = ProfiledCriterion(problem, reml).evaluate(np.array(theta) * problem.row_scales)
+    point = ProfiledCriterion(problem, reml).evaluate(problem.internal(theta))
     assert point.value == pytest.approx(value, abs=1e-6 if id_ == "sleep_full" else 1e-9)
 
 
@@ -381,15 +377,20 @@ def test_kenward_roger_equals_dense_formulas_for_crossed_vectors(rng):
     W = 2.0 * np.linalg.inv(IE2)
     U = sum(W[r, s] * (Q[r][s] - P[r] @ Phi @ P[s]) for r in range(len(P)) for s in range(len(P)))
     found = kenward_roger(fit)
-    # The residual parameter multiplies diag(1 / w), and each group one its columns divided by their scale.
-    scales = [problem.products.scales[g][r] * problem.products.scales[g][c] for g, r, c in _entries(layout)] + [1.0]
-    np.testing.assert_allclose(found.P, [p * s for p, s in zip(P, 1.0 / np.array(scales), strict=True)], rtol=1e-7)
-    np.testing.assert_allclose(found.W, W * np.outer(scales, scales), rtol=1e-6, atol=1e-8 * np.abs(W).max())
     np.testing.assert_allclose(found.vcov, Phi + 2.0 * Phi @ U @ Phi, rtol=1e-7, atol=1e-12)
-
-
-def _entries(layout):
-    return zip(layout.group, layout.row, layout.column, strict=True)
+    # Kenward and Roger (1997, section 3) for the second and third coefficients jointly.
+    L = np.eye(3)[1:]
+    theta = L.T @ np.linalg.solve(L @ Phi @ L.T, L) @ Phi
+    traces = np.array([np.trace(theta @ p @ Phi) for p in P])
+    products = np.array([[np.trace(theta @ p @ Phi @ theta @ r @ Phi) for r in P] for p in P])
+    A1, A2 = traces @ W @ traces, (W * products).sum()
+    g = (3 * A1 - 6 * A2) / (4 * A2)
+    B, d = (A1 + 6 * A2) / 4, 6 + 2 * (1 - g)
+    expectation = 1.0 / (1.0 - A2 / 2)
+    variance = (1 + g / d * B) / ((1 - (2 - g) / d * B) ** 2 * (1 - (4 - g) / d * B))
+    rho = variance / (2 * expectation**2)
+    df = 4 + 4 / (2 * rho - 1)
+    assert found.scale_and_df(L) == pytest.approx((df / (expectation * (df - 2)), df), rel=1e-6)
 
 
 def test_derivatives_of_vcov_equal_central_differences(rng):
@@ -434,7 +435,7 @@ def _best_deviance(fit, parameter, value):
         a, b, z, s = np.insert(rest, held, fixed)
         sd, rho = np.exp([a, b]) / np.exp(s), np.tanh(z)
         theta = np.array([sd[0], sd[1] * rho, sd[1] * np.sqrt(1.0 - rho**2)])
-        return criterion.evaluate(np.append(theta * fit.problem.row_scales, s)).value
+        return criterion.evaluate(np.append(fit.problem.internal(theta), s)).value
 
     options = {"xatol": 1e-6, "fatol": 1e-8, "maxiter": 4000, "maxfev": 4000}
     return minimize(value_at, np.delete(free, held), method="Nelder-Mead", options=options).fun
@@ -453,7 +454,8 @@ def test_gradient_with_a_held_parameter(rng):
         held = HeldCovariance(problem, 0, order, row, 0, value, is_correlation)
         x = held.start(lambdas, 1.2) + 0.05 * rng.normal(size=problem.layout.size + 1)
         _assert_gradient(held, x)
-        covariance = held.evaluate(x).factorisation.lambdas[0] @ held.evaluate(x).factorisation.lambdas[0].T
+        root = np.linalg.solve(problem.products.bases[0], held.evaluate(x).factorisation.lambdas[0])
+        covariance = root @ root.T
         sd = np.sqrt(np.diagonal(covariance))
         target = order[row]
         found = (
@@ -592,6 +594,19 @@ def test_a_rescaled_predictor_changes_nothing_but_its_units(sleepstudy, scale):
     np.testing.assert_allclose(fit.groups[0].sd * [1.0, scale], sleepstudy.groups[0].sd, rtol=1e-4)
 
 
+def test_a_covariate_far_from_zero_costs_neither_digits_nor_steps(sleepstudy):
+    """Days counted from the year 0: the slope, its standard error and its 17 degrees of freedom stay."""
+    X = sleepstudy.problem.X + [0.0, 2000.0]
+    fit = fit_linear_mixed(_sleepstudy(X=X, groups=[replace(sleepstudy.problem.groups[0], Z=X)]))
+    assert fit.convergence.evaluations <= sleepstudy.convergence.evaluations + 2
+    assert fit.criterion == pytest.approx(sleepstudy.criterion, abs=1e-7)
+    assert not fit.is_singular
+    assert fit.groups[0].sd[1] == pytest.approx(sleepstudy.groups[0].sd[1], rel=1e-4)
+    for tests in (satterthwaite(fit), kenward_roger(fit)):
+        test = tests.t_test(np.array([0.0, 1.0]))
+        assert (test.standard_error, test.df) == pytest.approx((1.545789, 17.0), rel=2e-5)
+
+
 def test_a_shifted_response_loses_no_digits(sleepstudy):
     fit = fit_linear_mixed(_sleepstudy(y=sleepstudy.problem.y + 1e9))
     # 1e9 + y keeps y to 1e-7; the criterion moves by n times the relative change of the residual variance.
@@ -637,11 +652,32 @@ def test_hostile_inputs_are_refused_in_words(rng):
     refused("`g` has 30 levels for 30 rows", groups=[replace(group, codes=np.arange(n), n_levels=n)])
     wide = replace(group, Z=rng.normal(size=(n, 3)), blocks=(3,))
     refused("10 levels x 3 coefficients", groups=[wide])
+    refused("already hold one coefficient for each level", X=np.eye(10)[codes])
+    refused("`z2` over `g`", groups=[replace(group, Z=one * [1.0, 0.0], blocks=(2,))])
+    refused("other units", y=1e200 * y)
     refused("at least one grouping factor", groups=[])
     refused("shape", X=np.ones((n - 1, 1)))
     refused("fixed effects for 30 rows", X=rng.normal(size=(n, n)))
     with pytest.raises(ModelError, match="sigma"):
         fit_linear_mixed(prepare([group], one, y), sigma=-1.0)
+
+
+def test_groups_that_reproduce_the_response_are_named(rng):
+    codes = np.repeat(np.arange(10), 3)
+    group = GroupBlock("g", codes, 10, np.ones((30, 1)), (1,))
+    with pytest.raises(ModelError, match="constant within"):
+        fit_linear_mixed(prepare([group], np.ones((30, 1)), rng.normal(size=10)[codes]))
+
+
+def test_fewer_levels_than_coefficients_is_singular_and_says_so(rng):
+    codes, x = np.repeat([0, 1], 25), rng.normal(size=50)
+    group = GroupBlock("g", codes, 2, np.column_stack([np.ones(50), x, x**2]), (3,))
+    y = rng.normal(size=50) + 3.0 * codes
+    fit = fit_linear_mixed(prepare([group], np.column_stack([np.ones(50), x]), y))
+    assert len(fit.convergence.singular) >= 1
+    for direction in fit.convergence.singular:
+        assert direction.direction @ fit.groups[0].covariance @ direction.direction < 1e-9
+    assert np.isfinite(fit.standard_errors).all()
 
 
 def test_questions_a_fit_cannot_answer_are_refused(sleepstudy):

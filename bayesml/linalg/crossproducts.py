@@ -10,7 +10,7 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.linalg.blocks import GroupBlock
 from bayesml.linalg.coupling import SparseCoupling, sparse_coupling
-from bayesml.linalg.fixed_effects import FixedEffects, orthogonalise
+from bayesml.linalg.fixed_effects import FixedEffects, column_basis, orthogonalise
 from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders, parents
 
 __all__ = ["CrossProducts", "Lead", "Rows", "Tail", "cross_products", "with_response"]
@@ -63,9 +63,10 @@ class Tail:
 class CrossProducts:
     """``[Z X y]' W [Z X y]`` in blocks, in scaled coordinates, as plain arrays.
 
-    The columns of Z are divided by their weighted root mean squares ``scales``; X is replaced by an orthonormal basis ``Q``
-    (``fixed``), y by its residual ``y - offset - Q shift``, so that nothing cancels. The *border* is the tail columns
-    (absent from the first lead's faces where ``coupling`` holds them), then the columns of Q, then the response.
+    The columns of Z are replaced by ``Z T^-1``, orthonormal over the rows within each correlated block (``bases`` T);
+    X is replaced by an orthonormal basis ``Q`` (``fixed``), y by its residual ``y - offset - Q shift``, so that nothing
+    cancels. T is lower triangular, so ``T Lambda`` has the shape of Lambda. The *border* is the tail columns (absent
+    from the first lead's faces where ``coupling`` holds them), then the columns of Q, then the response.
 
     Attributes:
         n: number of rows.
@@ -73,7 +74,7 @@ class CrossProducts:
         tail: all other factors.
         coupling: the sparse block between the first lead and the tail, or None where it is dense.
         corner: ``(m + p + 1, m + p + 1)`` products of the tail columns, Q and the response.
-        scales: for each factor the weighted root mean squares of its columns of Z.
+        bases: for each factor the lower-triangular ``(q, q)`` T.
         fixed: ``X = Q R`` and what was dropped.
         shift: ``(p,)`` least-squares coefficients of the response on Q.
         log_weights: sum of the logarithms of the weights.
@@ -84,7 +85,7 @@ class CrossProducts:
     tail: tuple[Tail, ...]
     coupling: SparseCoupling | None
     corner: np.ndarray
-    scales: tuple[np.ndarray, ...]
+    bases: tuple[np.ndarray, ...]
     fixed: FixedEffects
     shift: np.ndarray
     log_weights: float
@@ -106,7 +107,7 @@ class Rows:
 
     Attributes:
         orders: levels and codes of each factor.
-        columns: for each factor ``(q, n)`` scaled columns of Z times the root weights.
+        columns: for each factor ``(q, n)`` orthonormal columns ``Z T^-1`` times the root weights.
         W: ``(p + 1, n)`` rows of Q then the response residual, times the root weights.
         root_weights: ``(n,)`` or None.
     """
@@ -135,14 +136,15 @@ def cross_products(
     W = np.concatenate([basis.T, (weighted_y - basis @ shift)[None]])
     chain = elimination_chain(groups)
     orders = level_orders(groups, chain)
-    scales = tuple(_column_scales(group.Z, root) for group in groups)
-    columns = tuple(_columns(group.Z, scale, root) for group, scale in zip(groups, scales, strict=True))
+    weighted = [group.Z if root is None else group.Z * root[:, None] for group in groups]
+    bases = tuple(column_basis(Z, group.blocks) for Z, group in zip(weighted, groups, strict=True))
+    columns = tuple(np.linalg.inv(T).T @ Z.T for Z, T in zip(weighted, bases, strict=True))
     rows = Rows(orders, columns, W, root)
     tail = _tail(groups, orders, chain)
     leads, coupling = _leads(chain, tail, rows)
     log_weights = 0.0 if weights is None else float(np.log(weights).sum())
     corner = _corner(tail, rows)
-    return CrossProducts(len(y), leads, tail, coupling, corner, scales, fixed, shift, log_weights), rows
+    return CrossProducts(len(y), leads, tail, coupling, corner, bases, fixed, shift, log_weights), rows
 
 
 def with_response(products: CrossProducts, rows: Rows, y: np.ndarray) -> tuple[CrossProducts, Rows]:
@@ -164,17 +166,6 @@ def with_response(products: CrossProducts, rows: Rows, y: np.ndarray) -> tuple[C
     corner[-1], corner[:, -1] = last, last
     new_rows = replace(rows, W=np.concatenate([basis, residual[None]]))
     return replace(products, leads=tuple(leads), corner=corner, shift=shift), new_rows
-
-
-def _column_scales(Z: np.ndarray, root: np.ndarray | None) -> np.ndarray:
-    weighted = Z if root is None else Z * root[:, None]
-    scales = np.sqrt(np.einsum("ij,ij->j", weighted, weighted) / len(Z))
-    return np.where(scales > 0, scales, 1.0)
-
-
-def _columns(Z: np.ndarray, scales: np.ndarray, root: np.ndarray | None) -> np.ndarray:
-    columns = np.ascontiguousarray((Z / scales).T)
-    return columns if root is None else columns * root
 
 
 def _tail(groups: Sequence[GroupBlock], orders: Sequence[LevelOrder], chain: Sequence[int]) -> tuple[Tail, ...]:

@@ -82,7 +82,7 @@ def _put(out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndar
 
 
 def _places(products: CrossProducts, ranges: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    out: list[np.ndarray] = [np.empty(0)] * len(products.scales)
+    out: list[np.ndarray] = [np.empty(0)] * len(products.bases)
     offset = 0
     for lead, (first, last) in zip(products.leads, ranges, strict=True):
         size = int(last - first)

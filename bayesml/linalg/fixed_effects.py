@@ -1,4 +1,4 @@
-"""An orthogonal basis of the fixed-effects columns: rank, dropped columns, and the map back to coefficients."""
+"""Orthogonal bases of the columns of X and Z: rank, dropped columns, and the maps back to coefficients."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FixedEffects", "orthogonalise"]
+__all__ = ["FixedEffects", "column_basis", "orthogonalise"]
 
 DEPENDENT = 1e-7  # a column whose part outside the earlier columns is shorter than this (relative) is dropped
+COLLINEAR = 1e-5  # columns of Z closer to dependence than this are only scaled
 WELL_CONDITIONED = 1e-8  # squared: below this the Gram matrix is no longer trusted to judge the rank
 
 
@@ -83,3 +84,30 @@ def _careful(scaled: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, FixedEf
     dropped = np.setdiff1d(np.arange(p), kept)
     triangle = R[:rank, kept] * norms[kept]
     return basis[:, :rank], FixedEffects(triangle, np.array(kept, dtype=np.intp), dropped)
+
+
+def column_basis(Z: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
+    """Return the lower-triangular T for which the columns of ``Z T^-1`` are orthonormal (times n) within each block.
+
+    A covariate far from zero (a year) then neither loses digits nor slows the search. Columns that are (nearly)
+    dependent are only divided by their root mean squares, zero columns by 1.
+
+    Args:
+        Z: ``(n, q)``.
+        blocks: sizes of the correlated sets of columns.
+    """
+    scales = np.sqrt(np.einsum("ij,ij->j", Z, Z) / len(Z))
+    scales[scales == 0.0] = 1.0
+    T = np.diag(scales)
+    if max(blocks) == 1:
+        return T
+    gram = Z.T @ Z / (len(Z) * np.outer(scales, scales))
+    for end, size in zip(np.cumsum(blocks), blocks, strict=True):
+        block = slice(end - size, end)
+        try:
+            triangle = np.linalg.cholesky(gram[block, block][::-1, ::-1])[::-1, ::-1].T
+        except np.linalg.LinAlgError:
+            continue
+        if np.diagonal(triangle).min() > COLLINEAR:
+            T[block, block] = triangle * scales[block]
+    return T

@@ -53,8 +53,8 @@ def adjoint(fact: Factorisation, S: np.ndarray, want_faces: bool = False, want_s
         want_scores: also form the derivatives with respect to the covariance matrices of the leads.
     """
     products = fact.products
-    slopes: list[np.ndarray] = [np.empty(0)] * len(products.scales)
-    scores: list[np.ndarray] = [np.empty(0)] * len(products.scales)
+    slopes: list[np.ndarray] = [np.empty(0)] * len(products.bases)
+    scores: list[np.ndarray] = [np.empty(0)] * len(products.bases)
     corner = _tail_adjoint(fact, S, slopes)
     faces: list[np.ndarray] = [np.empty(0)] * len(products.leads)
     for place in reversed(range(len(products.leads))):

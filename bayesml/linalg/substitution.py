@@ -30,8 +30,8 @@ class Substitution:
 def substitute(fact: Factorisation) -> Substitution:
     """Solve for the group effects from the last eliminated factor to the first."""
     products, ends = fact.products, fact.products.p + 1
-    effects: list[np.ndarray] = [np.empty(0)] * len(products.scales)
-    projected: list[np.ndarray] = [np.empty(0)] * len(products.scales)
+    effects: list[np.ndarray] = [np.empty(0)] * len(products.bases)
+    projected: list[np.ndarray] = [np.empty(0)] * len(products.bases)
     tail = _tail_effects(fact, effects, projected)
     by_lead: list[np.ndarray] = [np.empty(0)] * len(products.leads)
     for place in reversed(range(len(products.leads))):

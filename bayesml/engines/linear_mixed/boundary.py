@@ -45,7 +45,7 @@ def canonical(problem: LinearMixedProblem, theta: np.ndarray, negligible: float 
 
     Args:
         problem: the model.
-        theta: ``(k,)`` scaled coordinates.
+        theta: ``(k,)`` internal coordinates.
         negligible: a conditional standard deviation below this (relative to the marginal one, or to 1) counts as zero.
     """
     out = []
@@ -131,13 +131,14 @@ def _square_root(covariance: np.ndarray) -> np.ndarray:
 
 
 def singular_directions(problem: LinearMixedProblem, theta: np.ndarray) -> tuple[SingularDirection, ...]:
-    """Name every direction without variance at a canonical theta (scaled coordinates)."""
+    """Name every direction without variance at a canonical theta (internal coordinates)."""
     found = []
     for place, (group, lam) in enumerate(zip(problem.groups, problem.layout.matrices(theta), strict=True)):
         for block in blocks_of(group):
             labels = group.labels()[block]
-            relative = lam[block, block] / problem.products.scales[place][block, None]
-            for direction in _null_space(lam[block, block]).T * problem.products.scales[place][block]:
+            T = problem.products.bases[place][block, block]
+            relative = np.linalg.solve(T, lam[block, block])
+            for direction in _null_space(lam[block, block]).T @ T:
                 unit = direction / np.sqrt(direction @ direction)
                 found.append(SingularDirection(group.name, labels, unit, _describe(group.name, labels, relative, unit)))
     return tuple(found)

@@ -17,7 +17,8 @@ __all__ = ["HeldCovariance", "hold_fixed_effect"]
 class HeldCovariance(AbstractObjective):
     """The deviance over the other covariance parameters and log sigma, one sd or correlation held.
 
-    The coordinates are a square root of each covariance matrix (not relative to sigma), entry by entry, and log sigma.
+    The coordinates are a square root of each covariance matrix (in the user's units, not relative to sigma), entry by
+    entry, and log sigma.
     A held sd fixes the length of its row; a held correlation fixes the angle between the first two rows of its block,
     which is stored with the two coefficients first. Coordinates along a held row's length have no effect.
 
@@ -27,7 +28,7 @@ class HeldCovariance(AbstractObjective):
         order: ``(q,)`` order in which the coefficients of that factor are stored.
         row: stored row of the held sd, or of the second coefficient of the held correlation.
         first: stored row of the first coefficient of the held correlation.
-        value: what is held: the sd in scaled coordinates, or the correlation.
+        value: what is held: the sd, or the correlation.
         is_correlation: which of the two.
     """
 
@@ -44,7 +45,8 @@ class HeldCovariance(AbstractObjective):
             return None
         sigma = float(np.exp(x[-1]))
         roots = self._held(list(self.problem.layout.matrices(x[:-1])))
-        fact = factorise(self.problem.products, [root / sigma for root in self._restored(roots)])
+        pairs = zip(self.problem.products.bases, self._restored(roots), strict=True)
+        fact = factorise(self.problem.products, [T @ root / sigma for T, root in pairs])
         if fact is None:
             return None
         value = deviance(fact, sigma, reml=False)
@@ -57,17 +59,16 @@ class HeldCovariance(AbstractObjective):
         slopes = adjoint(fact, weights_matrix(fact, 0.0, ratio)).slopes
         along = sum(float(np.vdot(slope, lam)) for slope, lam in zip(slopes, fact.lambdas, strict=True))
         by_sigma = 2.0 * (self.problem.products.n - ratio) - along
-        by_root = [slope / sigma for slope in slopes]
+        by_root = [T.T @ slope / sigma for T, slope in zip(self.problem.products.bases, slopes, strict=True)]
         by_root[self.group] = by_root[self.group][self.order]
         self._pull_back(by_root[self.group], self.problem.layout.matrices(point.x[:-1])[self.group])
         return np.append(self.problem.layout.gather(by_root), by_sigma)
 
     def start(self, lambdas: list[np.ndarray], sigma: float) -> np.ndarray:
-        """Return the coordinates closest to given relative factors."""
+        """Return the coordinates closest to given relative factors, in the user's units."""
         roots = [lam * sigma for lam in lambdas]
         covariance = roots[self.group][self.order] @ roots[self.group][self.order].T
-        floor = 1e-8 * np.maximum(np.diagonal(covariance), 1e-4 * sigma**2)
-        roots[self.group] = np.linalg.cholesky(covariance + np.diag(floor))
+        roots[self.group] = np.linalg.cholesky(covariance + 1e-10 * np.diag(np.diagonal(covariance)))
         return np.append(self.problem.layout.gather(roots), np.log(sigma))
 
     def _held(self, roots: list[np.ndarray]) -> list[np.ndarray]:

@@ -83,7 +83,7 @@ class AbstractObjective(ABC):
 
 @dataclass(frozen=True)
 class ProfiledCriterion(AbstractObjective):
-    """The criterion as a function of theta in scaled coordinates, sigma profiled out or known.
+    """The criterion as a function of theta in internal coordinates, sigma profiled out or known.
 
     Attributes:
         problem: the model.
@@ -111,14 +111,15 @@ class ProfiledCriterion(AbstractObjective):
         sigma = float(np.sqrt(fact.residual_sum / self.degrees)) if self.sigma is None else self.sigma
         value = deviance(fact, sigma, self.reml)
         if self.penalty is not None:
-            value += self.penalty(x / self.problem.row_scales, sigma)[0]
+            value += self.penalty(self.problem.from_internal @ x, sigma)[0]
         return Point(x, value, fact, sigma) if np.isfinite(value) else None
 
     def gradient(self, point: Point) -> np.ndarray:
         """Return the gradient with respect to theta."""
         gradient = self.problem.layout.gather(self.adjoint(point).slopes)
         if self.penalty is not None:
-            gradient += self.penalty(point.x / self.problem.row_scales, point.sigma)[1] / self.problem.row_scales
+            J = self.problem.from_internal
+            gradient += self.penalty(J @ point.x, point.sigma)[1] @ J
         return gradient
 
     def adjoint(self, point: Point) -> Adjoint:
@@ -133,7 +134,7 @@ class ProfiledCriterion(AbstractObjective):
 
 @dataclass(frozen=True)
 class JointCriterion(AbstractObjective):
-    """The criterion as a function of theta (scaled) and log sigma, with an optional penalty.
+    """The criterion as a function of theta (internal coordinates) and log sigma, with an optional penalty.
 
     Attributes:
         problem: the model.
@@ -152,7 +153,7 @@ class JointCriterion(AbstractObjective):
         sigma = float(np.exp(x[-1]))
         value = deviance(fact, sigma, self.reml)
         if self.penalty is not None:
-            value += self.penalty(x[:-1] / self.problem.row_scales, sigma)[0]
+            value += self.penalty(self.problem.from_internal @ x[:-1], sigma)[0]
         return Point(x, value, fact, sigma) if np.isfinite(value) else None
 
     def gradient(self, point: Point) -> np.ndarray:
@@ -163,7 +164,7 @@ class JointCriterion(AbstractObjective):
         slopes = adjoint(fact, weights_matrix(fact, float(self.reml), ratio)).slopes
         out = np.append(self.problem.layout.gather(slopes), 2.0 * (nu - ratio))
         if self.penalty is not None:
-            scales = self.problem.row_scales
-            _, by_theta, by_sigma = self.penalty(point.x[:-1] / scales, point.sigma)
-            out += np.append(by_theta / scales, by_sigma * point.sigma)
+            J = self.problem.from_internal
+            _, by_theta, by_sigma = self.penalty(J @ point.x[:-1], point.sigma)
+            out += np.append(by_theta @ J, by_sigma * point.sigma)
         return out

@@ -21,11 +21,12 @@ from bayesml.engines.linear_mixed.solution import Convergence, LinearMixedFit
 from bayesml.engines.linear_mixed.start import expected_inverse_hessian, starting_point
 from bayesml.errors import ModelError
 
-__all__ = ["finite_difference_hessian", "fit_linear_mixed", "refit"]
+__all__ = ["finite_difference_hessian", "fit_linear_mixed", "off_boundary", "refit"]
 
 TOLERANCE = 1e-4
 CONVERGED = 1e-3
 LARGEST_RESTARTS = 3
+LEAST_START = 0.1
 LARGEST_RATIO = 1e7  # of a group standard deviation to the residual one
 DIFFERENCE = 1e-3  # step of numerical second derivatives, in standard errors
 
@@ -50,12 +51,24 @@ def fit_linear_mixed(
         tolerance: stop when the Newton decrement is below.
 
     Raises:
-        ModelError: the criterion cannot be computed at the start, or sigma is not positive.
+        ModelError: the criterion cannot be computed, sigma is not positive, or the residual variance vanishes.
+
+    Example:
+        >>> import numpy as np
+        >>> from bayesml.linalg import GroupBlock
+        >>> from bayesml.engines.linear_mixed import fit_linear_mixed, prepare
+        >>> # Dyestuff (Davies and Goldsmith 1972): yields of five samples from each of six batches.
+        >>> y = np.array([1545, 1440, 1440, 1520, 1580, 1540, 1555, 1490, 1560, 1495, 1595, 1550, 1605, 1510, 1560,
+        ...               1445, 1440, 1595, 1465, 1545, 1595, 1630, 1515, 1635, 1625, 1520, 1455, 1450, 1480, 1445])
+        >>> batch = GroupBlock("Batch", np.repeat(np.arange(6), 5), 6, np.ones((30, 1)), (1,))
+        >>> fit = fit_linear_mixed(prepare([batch], np.ones((30, 1)), y))
+        >>> print(f"{fit.criterion:.4f} {fit.groups[0].sd[0]:.3f} {fit.sigma:.3f}")
+        319.6543 42.001 49.510
     """
     if sigma is not None and not (np.isfinite(sigma) and sigma > 0):
         raise ModelError(f"sigma is {sigma}; a known residual standard deviation must be positive")
     criterion = ProfiledCriterion(problem, reml, sigma)
-    first = starting_point(criterion, None if start is None else np.asarray(start, dtype=float) * problem.row_scales)
+    first = starting_point(criterion, None if start is None else problem.internal(start))
     if first is None:
         raise ModelError("the likelihood cannot be computed in double precision; rescale the columns of the model")
     if penalty is not None:
@@ -74,8 +87,22 @@ def fit_linear_mixed(
 
 def refit(fit: LinearMixedFit, y: np.ndarray) -> LinearMixedFit:
     """Fit the same model to another response, starting from the old estimate; only the column of y is formed anew."""
-    theta = np.where(fit.problem.layout.is_diagonal, np.maximum(fit.theta, 0.1 / fit.problem.row_scales), fit.theta)
-    return fit_linear_mixed(fit.problem.with_response(y), fit.reml, fit.fixed_sigma, fit.penalty, theta)
+    problem = fit.problem.with_response(y)
+    return fit_linear_mixed(problem, fit.reml, fit.fixed_sigma, fit.penalty, off_boundary(fit, LEAST_START))
+
+
+def off_boundary(fit: LinearMixedFit, least: float) -> np.ndarray:
+    """Return the estimated theta with internal standard deviations of at least ``least``, where a search can start."""
+    layout = fit.problem.layout
+    x = fit.point.x[: layout.size]
+    return fit.problem.from_internal @ np.where(layout.is_diagonal, np.maximum(x, least), x)
+
+
+def _is_zero(problem: LinearMixedProblem, theta: np.ndarray) -> np.ndarray:
+    """Entries in a zero column of the canonical Lambda, which are zero in all coordinates."""
+    layout = problem.layout
+    lambdas = problem.layout.matrices(theta)
+    return np.array([lambdas[g][c, c] == 0.0 for g, c in zip(layout.group, layout.column, strict=True)], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -176,7 +203,7 @@ def _fit(
     work = search.evaluations, search.gradients
     convergence = Convergence(*work, decrement, decrement < CONVERGED, restarts, singular)
     criterion = deviance(point.factorisation, point.sigma, reml)
-    user_theta = theta / problem.row_scales
+    user_theta = np.where(_is_zero(problem, theta), 0.0, problem.from_internal @ theta)
     return LinearMixedFit(
         problem, reml, sigma, penalty, point, user_theta, point.sigma, point.value, criterion, convergence
     )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesml.engines.linear_mixed.bases import orthogonal_bases
 from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.errors import ModelError
@@ -24,7 +23,9 @@ LARGEST_RATIO = 1e3  # of a group standard deviation to the residual one
 
 @dataclass(frozen=True)
 class KenwardRoger:
-    """What the tests of any contrast need.
+    """What the tests of any contrast need; the variance parameters are those of the orthonormal columns ``Z T^-1``.
+
+    Covariance matrices in one basis are linear in those in another, so the tests do not depend on it.
 
     Attributes:
         beta: ``(p,)`` fixed effects.
@@ -135,11 +136,12 @@ def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
 def _check_ratio(fit: LinearMixedFit) -> None:
     """Refuse where double precision cannot carry the traces."""
     lambdas = fit.problem.layout.matrices(fit.point.x[: fit.problem.layout.size])
-    for T, lam, group in zip(orthogonal_bases(fit.problem), lambdas, fit.problem.groups, strict=True):
-        if np.abs(T @ lam).max() > LARGEST_RATIO:
+    for lam, group in zip(lambdas, fit.problem.groups, strict=True):
+        ratio = np.abs(lam).max()
+        if ratio > LARGEST_RATIO:
             raise ModelError(
-                f"the effects of `{group.name}` vary {np.abs(T @ lam).max():.1g} times as much as the residual: Kenward-"
-                'Roger degrees of freedom cannot be computed in double precision; use ddf="Satterthwaite"'
+                f"the effects of `{group.name}` vary {ratio:.1g} times as much as the residual: Kenward-Roger degrees "
+                'of freedom cannot be computed in double precision; use ddf="Satterthwaite"'
             )
 
 
@@ -163,8 +165,6 @@ def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
     )
     coefficients, squares = 0, 0.0
     lambdas = fit.problem.layout.matrices(fit.point.x[: fit.problem.layout.size])
-    bases = orthogonal_bases(fit.problem)
-    rotated = tuple(T @ lam for T, lam in zip(bases, lambdas, strict=True))
     for component in components(products):
         if component.ZZ.shape[1] > LARGEST_COMPONENT:
             raise ModelError(
@@ -172,7 +172,7 @@ def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
                 'effects; use ddf="Satterthwaite", which has no such limit'
             )
         coefficients += component.ZZ.shape[0] * component.ZZ.shape[1]
-        squares += _add(sums, _rotated(component, bases), rotated, parameters, variance, p)
+        squares += _add(sums, component, lambdas, parameters, variance, p)
     sums.P[-1] = -sums.X2
     sums.Q[-1, -1] = sums.X3
     sums.K[-1, -1] = (products.n - coefficients + squares) / variance**2
@@ -214,15 +214,6 @@ def _add(
                 sums.K[r, s] += value
                 sums.K[s, r] += value if s != r else 0.0
     return float(np.einsum("bst,bst->", inverse, inverse))
-
-
-def _rotated(component: Component, bases: list[np.ndarray]) -> Component:
-    """The component in orthonormal columns of Z, where a covariate far from zero loses no digits.
-
-    The tests do not depend on the basis, as covariance matrices of one basis are linear in those of another.
-    """
-    back = _block_diagonal(component, tuple(np.linalg.inv(T) for T in bases))
-    return Component(back.T @ component.ZZ @ back, back.T @ component.ZW, component.positions)
 
 
 def _contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:

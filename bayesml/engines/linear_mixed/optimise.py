@@ -11,7 +11,7 @@ from bayesml.engines.linear_mixed.criterion import AbstractObjective, Point
 __all__ = ["Minimum", "minimise"]
 
 SUFFICIENT = 1e-4
-LARGEST_ITERATIONS = 500
+LARGEST_ITERATIONS = 200
 LARGEST_STEP = 2.0  # of one coordinate, in units of 1 or of its size
 LAST_STEP = 0.1  # below this decrement the quadratic approximation is good enough for one more step without a gradient
 
@@ -58,10 +58,8 @@ def minimise(objective: AbstractObjective, start: Point, inverse_hessian: np.nda
         slope = float(gradient @ step)
         if -slope < tolerance**2:
             break
-        shorten = min(
-            1.0, float(np.min(LARGEST_STEP * np.maximum(1.0, np.abs(point.x)) / np.maximum(np.abs(step), 1e-300)))
-        )
-        step, slope = step * shorten, slope * shorten
+        excess = float(np.max(np.abs(step) / np.maximum(1.0, np.abs(point.x)))) / LARGEST_STEP
+        step, slope = step / max(excess, 1.0), slope / max(excess, 1.0)
         new, used = _search(objective, point, step, slope)
         evaluations += used
         if new is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from bayesml.errors import DataError
 from bayesml.linalg import CrossProducts, GroupBlock, ThetaLayout, cross_products
@@ -42,10 +44,19 @@ class LinearMixedProblem:
     products: CrossProducts
     rows: Rows
 
-    @property
-    def row_scales(self) -> np.ndarray:
-        """``(k,)`` scale of the column of Z that each entry of theta multiplies."""
-        return np.array([self.products.scales[g][r] for g, r in zip(self.layout.group, self.layout.row, strict=True)])
+    @cached_property
+    def from_internal(self) -> np.ndarray:
+        """``(k, k)``: theta from the internal coordinates ``T Lambda`` of the cross-products, a linear map."""
+        layout = self.layout
+        inverse = block_diag(*(np.linalg.inv(T) for T in self.products.bases))
+        place = np.concatenate([[0], np.cumsum(layout.sizes)])[layout.group] + layout.row
+        same = (layout.group[:, None] == layout.group) & (layout.column[:, None] == layout.column)
+        return np.where(same, inverse[place[:, None], place], 0.0)
+
+    def internal(self, theta: np.ndarray) -> np.ndarray:
+        """Return the internal coordinates of a theta."""
+        pairs = zip(self.products.bases, self.layout.matrices(np.asarray(theta, dtype=float)), strict=True)
+        return self.layout.gather([T @ lam for T, lam in pairs])
 
     def with_response(self, y: np.ndarray) -> LinearMixedProblem:
         """Return the same model for another response; the structure is shared, only the column of y is formed anew."""
@@ -137,17 +148,20 @@ def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock
 
 def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -> None:
     """Refuse a column of Z that the fixed effects contain level by level, or that is zero."""
-    sums: dict[int, np.ndarray] = {}
-    p = products.p
+    p, m = products.p, products.tail_size
+    left: dict[int, np.ndarray] = {}
     for lead in products.leads:
         ends = lead.faces[:, -p - 1 : -1]
-        sums[lead.group] = np.array([lead.faces[a, a].sum() for a in range(lead.q)]) - (ends**2).sum(axis=(1, 2))
-    m = products.tail_size
+        left[lead.group] = lead.faces[:, : lead.q].sum(axis=2) - np.einsum("apj,bpj->ab", ends, ends)
     for part in products.tail:
-        rest = np.diagonal(products.corner)[part.rows] - (products.corner[part.rows, m : m + p] ** 2).sum(axis=1)
-        sums[part.group] = rest.reshape(-1, part.q).sum(axis=0)
+        size = len(part.levels)
+        own = products.corner[part.rows, part.rows].reshape(size, part.q, size, part.q)
+        ends = products.corner[part.rows, m : m + p].reshape(size, part.q, p)
+        left[part.group] = np.einsum("jajb->ab", own) - np.einsum("jap,jbp->ab", ends, ends)
     for place, group in enumerate(groups):
-        for column in np.flatnonzero(sums[place] < EXPLAINED * products.n):
+        T = products.bases[place]
+        share = np.diagonal(T.T @ left[place] @ T) / (products.n * np.diagonal(T.T @ T))
+        for column in np.flatnonzero(share < EXPLAINED):
             raise DataError(
                 f"the variance of `{group.labels()[column]}` over `{group.name}` cannot be estimated: the column is "
                 "zero, or the fixed effects already hold one coefficient for each level. Leave out one of the two"
@@ -156,6 +170,8 @@ def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -
 
 def _check_variation(products: CrossProducts, rows: Rows, y: np.ndarray) -> None:
     residual = float(np.sqrt(products.corner[-1, -1]))
+    if residual < 1.0 / LARGEST_VALUE and np.any(y):
+        raise DataError(f"the response varies by less than {1.0 / LARGEST_VALUE:.0e}; use other units")
     weight = 1.0 if rows.root_weights is None else float(rows.root_weights.max())
     if residual <= EXACT_FIT * float(np.sqrt(y @ y)) * weight:
         raise DataError("the fixed effects reproduce the response exactly (a constant response?): no variance is left")

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from bayesml.engines.linear_mixed.boundary import blocks_of
 from bayesml.engines.linear_mixed.constrained import HeldCovariance, hold_fixed_effect
 from bayesml.engines.linear_mixed.criterion import AbstractObjective, ProfiledCriterion
-from bayesml.engines.linear_mixed.fitting import fit_linear_mixed
+from bayesml.engines.linear_mixed.fitting import fit_linear_mixed, off_boundary
 from bayesml.engines.linear_mixed.optimise import minimise
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.engines.linear_mixed.start import expected_inverse_hessian
@@ -76,8 +76,7 @@ def profiler(fit: LinearMixedFit) -> Profiler:
     if fit.penalty is not None or fit.fixed_sigma is not None:
         raise ModelError("profile likelihood intervals need a fit by REML or ML with an estimated sigma and no priors")
     if fit.reml:
-        start = np.where(fit.problem.layout.is_diagonal, np.maximum(fit.theta, 0.1 / fit.problem.row_scales), fit.theta)
-        fit = fit_linear_mixed(fit.problem, reml=False, start=start)
+        fit = fit_linear_mixed(fit.problem, reml=False, start=off_boundary(fit, 2.0 * OFF_BOUNDARY))
     return Profiler(fit)
 
 
@@ -158,11 +157,12 @@ class _Walk:
         return self.known[value]
 
     def _off_boundary(self, x: np.ndarray, objective: AbstractObjective) -> np.ndarray:
-        """Move relative standard deviations that have become zero inside."""
-        least = OFF_BOUNDARY * (np.exp(x[-1]) if isinstance(objective, HeldCovariance) else 1.0)
-        diagonal = np.flatnonzero(self.fit.problem.layout.is_diagonal)
-        out = x.copy()
-        out[diagonal] = np.maximum(np.abs(x[diagonal]), least) * np.where(x[diagonal] < 0, -1.0, 1.0)
+        """Move standard deviations that have become zero inside."""
+        scale = np.exp(x[-1]) / _column_scales(self.fit) if isinstance(objective, HeldCovariance) else 1.0
+        layout, out = self.fit.problem.layout, x.copy()
+        least = np.where(layout.is_diagonal, OFF_BOUNDARY * scale, 0.0)
+        theta = x[: layout.size]
+        out[: layout.size] = np.where(np.abs(theta) < least, np.where(theta < 0, -least, least), theta)
         return out
 
     def solve(self, target: float, accuracy: float = SOLVED) -> float:
@@ -218,27 +218,31 @@ def _objective(
     fit: LinearMixedFit, parameter: Parameter, value: float
 ) -> tuple[AbstractObjective, np.ndarray, np.ndarray]:
     """Return the deviance with the parameter held, a start and a first inverse Hessian."""
-    theta = fit.point.x.copy()
-    diagonal = fit.problem.layout.is_diagonal
-    theta[diagonal] = np.maximum(theta[diagonal], OFF_BOUNDARY)
+    theta = fit.problem.internal(off_boundary(fit, OFF_BOUNDARY))
+    H = expected_inverse_hessian(fit.problem, theta)
     if parameter.kind in ("beta", "sigma"):
         held = fit.problem if parameter.kind == "sigma" else hold_fixed_effect(fit.problem, parameter.row, value)
         criterion = ProfiledCriterion(held, False, value if parameter.kind == "sigma" else None)
-        return criterion, theta, expected_inverse_hessian(fit.problem, theta)
-    objective = _held(fit, parameter, value)
-    start = objective.start(list(fit.problem.layout.matrices(theta)), fit.sigma)
-    H = np.eye(len(start)) / (4.0 * fit.n)
-    size = fit.problem.layout.size
-    H[:size, :size] = expected_inverse_hessian(fit.problem, theta) * fit.sigma**2
-    return objective, start, H
+        return criterion, theta, H
+    objective, J = _held(fit, parameter, value), fit.problem.from_internal
+    start = objective.start(list(fit.problem.layout.matrices(J @ theta)), fit.sigma)
+    joint = np.eye(len(start)) / (4.0 * fit.n)
+    joint[:-1, :-1] = fit.sigma**2 * J @ H @ J.T
+    return objective, start, joint
+
+
+def _column_scales(fit: LinearMixedFit) -> np.ndarray:
+    """``(k,)`` root mean square of the column of Z that each entry of theta multiplies."""
+    layout = fit.problem.layout
+    norms = [np.sqrt(np.einsum("ij,ij->j", T, T)) for T in fit.problem.products.bases]
+    return np.array([norms[g][r] for g, r in zip(layout.group, layout.row, strict=True)])
 
 
 def _held(fit: LinearMixedFit, parameter: Parameter, value: float) -> HeldCovariance:
     group = fit.problem.groups[parameter.group]
-    scale = float(fit.problem.products.scales[parameter.group][parameter.row])
     order = np.arange(group.q)
     if parameter.kind == "sd":
-        return HeldCovariance(fit.problem, parameter.group, order, parameter.row, parameter.row, value * scale, False)
+        return HeldCovariance(fit.problem, parameter.group, order, parameter.row, parameter.row, value, False)
     block = next(b for b in blocks_of(group) if b.start <= parameter.row < b.stop)
     pair = [parameter.column, parameter.row]
     order[block] = [*pair, *(i for i in range(block.start, block.stop) if i not in pair)]

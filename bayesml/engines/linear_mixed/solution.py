@@ -170,7 +170,7 @@ class LinearMixedFit:
             effects = self.substitution.effects[place]
             b = effects[:, -1] - np.einsum("qpj,p->qj", effects[:, :-1], self._gamma)
             modes = np.zeros((group.n_levels, group.q))
-            modes[self.problem.rows.orders[place].levels] = (b / self.problem.products.scales[place][:, None]).T
+            modes[self.problem.rows.orders[place].levels] = np.linalg.solve(self.problem.products.bases[place], b).T
             out.append(modes)
         return tuple(out)
 
@@ -189,9 +189,9 @@ class LinearMixedFit:
         return tuple(self._expand(place, blocks[place]) for place in range(len(self.problem.groups)))
 
     def _expand(self, place: int, blocks: np.ndarray) -> np.ndarray:
-        group, scales = self.problem.groups[place], self.problem.products.scales[place]
+        group, back = self.problem.groups[place], np.linalg.inv(self.problem.products.bases[place])
         out = np.tile(self.groups[place].covariance, (group.n_levels, 1, 1))
-        out[self.problem.rows.orders[place].levels] = self.sigma**2 * blocks / np.outer(scales, scales)
+        out[self.problem.rows.orders[place].levels] = self.sigma**2 * back @ blocks @ back.T
         return out
 
     @cached_property

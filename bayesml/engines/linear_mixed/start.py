@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesml.engines.linear_mixed.bases import orthogonal_bases, own_blocks, within_blocks
 from bayesml.engines.linear_mixed.criterion import Point, ProfiledCriterion
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
 from bayesml.linalg import CrossProducts
@@ -13,11 +12,10 @@ __all__ = ["expected_inverse_hessian", "starting_point"]
 
 
 def starting_point(criterion: ProfiledCriterion, theta: np.ndarray | None = None) -> Point | None:
-    """Return an evaluated start: ``theta`` (scaled coordinates) if given, else one EM step from unit variances."""
+    """Return an evaluated start: ``theta`` (internal coordinates) if given, else one EM step from unit variances."""
     if theta is not None:
         return criterion.evaluate(theta)
-    layout = criterion.problem.layout
-    first = criterion.evaluate(layout.gather([np.linalg.inv(T) for T in orthogonal_bases(criterion.problem)]))
+    first = criterion.evaluate(criterion.problem.layout.is_diagonal.astype(float))
     if first is None:
         return None
     moved = _expectation_maximisation(criterion, first)
@@ -39,7 +37,7 @@ def _expectation_maximisation(criterion: ProfiledCriterion, point: Point) -> np.
         excess = lam.T @ slopes[group] / (2.0 * levels[group])
         covariance = lam @ (np.eye(len(lam)) - (excess + excess.T) / 2.0) @ lam.T
         try:
-            updated.append(np.linalg.cholesky(covariance * within_blocks(problem.groups[group].blocks)))
+            updated.append(np.linalg.cholesky(covariance * _within(problem.groups[group].blocks)))
         except np.linalg.LinAlgError:
             return None
     return problem.layout.gather(updated)
@@ -50,23 +48,32 @@ def _level_counts(products: CrossProducts) -> dict[int, int]:
     return leads | {part.group: len(part.levels) for part in products.tail}
 
 
+def _within(blocks: tuple[int, ...]) -> np.ndarray:
+    """1 where two columns belong to the same correlated block, else 0."""
+    block = np.repeat(np.arange(len(blocks)), blocks)
+    return (block[:, None] == block[None, :]).astype(float)
+
+
+def _own_diagonals(products: CrossProducts) -> dict[int, np.ndarray]:
+    """Return for each factor ``(q, J)`` the sums of squares of its columns within each level."""
+    out = {lead.group: np.stack([lead.faces[a, a] for a in range(lead.q)]) for lead in products.leads}
+    corner = np.diagonal(products.corner)
+    return out | {part.group: corner[part.rows].reshape(-1, part.q).T for part in products.tail}
+
+
 def expected_inverse_hessian(problem: LinearMixedProblem, theta: np.ndarray) -> np.ndarray:
-    """Return an expected inverse Hessian for theta (scaled coordinates), diagonal where Z is orthonormal.
+    """Return an expected inverse Hessian for theta (internal coordinates), a diagonal matrix.
 
     With J well-determined levels the criterion behaves like ``J log |Lambda Lambda'| + tr(S (Lambda Lambda')^-1)``: the
     curvature is ``4 J / l_ii^2`` along a diagonal entry and ``2 J / l_ii^2`` along another entry of its row. A level
     counts with the square of its reliability, ``l^2 a / (1 + l^2 a)``.
     """
-    layout, own = problem.layout, own_blocks(problem.products)
-    lambdas, bases = layout.matrices(theta), orthogonal_bases(problem)
-    back = [np.linalg.inv(T) for T in bases]
-    inner = [np.einsum("ai,abj,bi->ij", B, own[place], B, optimize=True) for place, B in enumerate(back)]
-    inverse, jacobian = np.empty(layout.size), np.zeros((layout.size, layout.size))
+    layout, own = problem.layout, _own_diagonals(problem.products)
+    lambdas = layout.matrices(theta)
+    inverse = np.empty(layout.size)
     for k, (group, row, column) in enumerate(zip(layout.group, layout.row, layout.column, strict=True)):
-        variance = max(float(bases[group][row] @ lambdas[group][:, row]) ** 2, 1e-4)
-        reliability = variance * inner[group][row] / (1.0 + variance * inner[group][row])
+        variance = max(lambdas[group][row, row] ** 2, 1e-4)
+        reliability = variance * own[group][row] / (1.0 + variance * own[group][row])
         curvature = (4.0 if row == column else 2.0) * float(reliability @ reliability) / variance
         inverse[k] = 1.0 / max(curvature, 1e-3)
-        moved = (layout.group == group) & (layout.column == column)
-        jacobian[moved, k] = back[group][layout.row[moved], row]
-    return jacobian * inverse @ jacobian.T
+    return np.diag(inverse)

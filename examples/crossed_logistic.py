@@ -1,7 +1,7 @@
 """A logistic model with crossed factors: 80 people answer 20 items, people and items both vary.
 
-Every answer belongs to one person and one item, so neither factor is nested in the other. People differ in ability and
-in how much a hint helps them; items differ in difficulty.
+Every answer belongs to one person and one item, so neither factor is nested in the other. The answers are simulated:
+people differ in ability and items in easiness, and a hint helps. So the estimates can be held against the truth.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import numpy as np
 
 import bayesml
 
+INTERCEPT, HINT, SD_PERSON, SD_ITEM = -0.3, 0.7, 1.2, 0.8
+
 
 def simulate(people: int = 80, items: int = 20, seed: int = 3) -> dict[str, np.ndarray]:
-    """Simulate answers with known truth: sd 1.2 (people), 0.6 (their hint effects), 0.8 (items), hint effect 0.7."""
+    """Simulate whether each person solves each item; half of the items come with a hint."""
     rng = np.random.default_rng(seed)
     person, item = (index.reshape(-1) for index in np.indices((people, items)))
     hint = rng.integers(0, 2, person.size)
-    ability, gain = rng.normal(0, 1.2, people), rng.normal(0, 0.6, people)
-    easiness = rng.normal(0, 0.8, items)
-    logit = -0.3 + (0.7 + gain[person]) * hint + ability[person] + easiness[item]
-    answer = rng.random(person.size) < 1 / (1 + np.exp(-logit))
+    ability, easiness = rng.normal(0, SD_PERSON, people), rng.normal(0, SD_ITEM, items)
+    logit = INTERCEPT + HINT * hint + ability[person] + easiness[item]
     return {
-        "answer": np.where(answer, "right", "wrong"),
+        "solved": rng.random(person.size) < 1 / (1 + np.exp(-logit)),
         "hint": hint,
         "person": np.char.add("P", person.astype(str)),
         "item": np.char.add("I", item.astype(str)),
@@ -29,20 +29,23 @@ def simulate(people: int = 80, items: int = 20, seed: int = 3) -> dict[str, np.n
 
 
 def main() -> None:
-    """Fit, look at the people, and predict a new one."""
-    data = simulate()
+    """Fit, compare with the truth, look at the people, and predict a new one."""
     fit = bayesml.fit(
-        "answer ~ hint + (hint | person) + (1 | item)", data, family="bernoulli", seed=11, data_name="answers"
+        "solved ~ hint + (1 | person) + (1 | item)", simulate(), family="bernoulli", seed=11, data_name="answers"
     )
     print(fit)
+    print(f"\nThe truth: Intercept {INTERCEPT}, hint {HINT}, sd of people {SD_PERSON}, sd of items {SD_ITEM}.")
 
-    print("\nThe five most able people (deviation in logits):")
+    print("\nThe three most able people (deviation in logits):")
     people = fit.ranef()["person"]
-    intercepts = people[people["coef"] == "Intercept"].sort_values("Estimate", ascending=False)
-    print(intercepts.head().to_string(index=False, float_format="%.2f"))
+    print(people.nlargest(3, "Estimate").to_string(index=False, float_format="%.2f"))
 
-    newcomer = {"hint": [0, 1], "person": ["someone new"] * 2, "item": ["I0"] * 2}
-    print("\nProbability that someone new solves item I0, without and with a hint:")
+    odds = np.exp(fit["b_hint"])
+    print(f"\nA hint multiplies the odds by {float(odds.mean()):.2f}, and by more than 1.5 with probability ", end="")
+    print(f"{float((odds > 1.5).mean()):.2f}.")
+
+    print("\nProbability that somebody new solves item I0, without and with a hint:")
+    newcomer = {"hint": [0, 1], "person": ["somebody new"] * 2, "item": ["I0"] * 2}
     print(fit.epred(newcomer, new_levels="gaussian", seed=1, summary=True).to_string(float_format="%.2f"))
 
 

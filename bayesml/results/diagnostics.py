@@ -54,7 +54,8 @@ class Diagnostics:
         max_treedepth: the limit.
         target_accept: the acceptance rate that the step size aimed at.
         ebfmi: energy Bayesian fraction of missing information of each chain (Betancourt 2016).
-        max_rhat: largest rank-normalised split Rhat.
+        max_rhat: largest rank-normalised split Rhat, measured from its limit.
+        rhat_limit: the limit that this Rhat is held against, see ``rhat_limits``.
         min_bulk_ess: smallest bulk effective sample size.
         min_tail_ess: smallest tail effective sample size.
         leapfrog_steps: gradient evaluations after warm-up, all chains.
@@ -73,6 +74,7 @@ class Diagnostics:
     target_accept: float = 0.0
     ebfmi: tuple[float, ...] = ()
     max_rhat: Worst = Worst(float("nan"), "")
+    rhat_limit: float = LARGEST_RHAT
     min_bulk_ess: Worst = Worst(float("nan"), "")
     min_tail_ess: Worst = Worst(float("nan"), "")
     leapfrog_steps: int = 0
@@ -124,6 +126,9 @@ def diagnose(fit: Fit) -> Diagnostics:
     statistics = record.statistics
     watched = watched_elements(record.values, fit.variables)
     measured = convergence(watched.values)
+    limits = rhat_limits(watched.names, measured.bulk_ess, record.n_chains)
+    suspect = _worst(watched.names, measured.rhat - limits, largest=True).name
+    worst = list(watched.names).index(suspect) if suspect else None
     return Diagnostics(
         chains=record.n_chains,
         draws=record.n_draws,
@@ -134,7 +139,8 @@ def diagnose(fit: Fit) -> Diagnostics:
         max_treedepth=options.max_treedepth,
         target_accept=options.target_accept,
         ebfmi=tuple(energy_fraction(statistics["energy"]).tolist()),
-        max_rhat=_worst(watched.names, measured.rhat, largest=True),
+        max_rhat=Worst(float("nan"), "") if worst is None else Worst(float(measured.rhat[worst]), suspect),
+        rhat_limit=LARGEST_RHAT if worst is None else float(limits[worst]),
         min_bulk_ess=_worst(watched.names, measured.bulk_ess),
         min_tail_ess=_worst(watched.names, measured.tail_ess),
         leapfrog_steps=int(np.sum(statistics["n_steps"])),
@@ -171,6 +177,22 @@ def energy_fraction(energy: np.ndarray) -> np.ndarray:
         return np.full(len(energy), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.mean(np.diff(energy, axis=1) ** 2, axis=1) / energy.var(axis=1, ddof=1)
+
+
+def rhat_limits(names: Sequence[str], bulk_ess: np.ndarray, chains: int) -> np.ndarray:
+    """Return the Rhat that each parameter may have: 1.01, and for group-level effects what chance gives so many.
+
+    With M half-chains of effective size E / M, (Rhat - 1) 2 E / M + 1 is about chi-squared over its M - 1 degrees of
+    freedom when the chains agree. The limit of an effect is the value that the largest of all effects exceeds in one
+    run of a hundred, so that thousands of them do not cry wolf.
+    """
+    from scipy.special import chdtri
+
+    effects = np.array([name.startswith("r_") for name in names])
+    halves = 2 * chains
+    quantile = chdtri(halves - 1, 0.01 / max(effects.sum(), 1)) / (halves - 1)
+    by_chance = 1.0 + (quantile - 1.0) * halves / (2.0 * np.maximum(np.nan_to_num(bulk_ess, nan=np.inf), 1.0))
+    return np.where(effects, np.maximum(by_chance, LARGEST_RHAT), LARGEST_RHAT)
 
 
 def _worst(names: Sequence[str], measure: np.ndarray, largest: bool = False) -> Worst:
@@ -218,10 +240,10 @@ def _convergence_problems(run: Diagnostics) -> Iterator[str]:
             f"Some draws of {', '.join(f'`{name}`' for name in run.not_finite[:5])} are not finite. Check the scale of "
             "the data, and priors that reach to extreme values."
         )
-    if run.max_rhat.value > LARGEST_RHAT:
+    if run.max_rhat.value > run.rhat_limit:
         yield (
             f"The chains do not agree: Rhat is {run.max_rhat.value:.4g} for `{run.max_rhat.name}` and should be at "
-            f"most {LARGEST_RHAT}. Run longer (`warmup=2000, draws=2000`); if that does not help, set more informative "
+            f"most {run.rhat_limit:.4g}. Run longer (`warmup=2000, draws=2000`); if that does not help, set more informative "
             "priors or simplify the model."
         )
     least = LEAST_ESS_PER_CHAIN * run.chains

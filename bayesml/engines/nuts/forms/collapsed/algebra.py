@@ -18,12 +18,18 @@ __all__ = [
     "LARGEST_UNROLLED",
     "Matrix",
     "cholesky",
+    "divided",
+    "full",
     "gaussian_integral",
+    "gram",
     "half_solve",
     "identity_plus_gram",
+    "inverse_cholesky",
     "log_diagonal",
     "normal_draw",
     "sandwich",
+    "scaled_root",
+    "scaled_rows",
     "sum_by_parent",
 ]
 
@@ -187,6 +193,15 @@ def _dense_backward(saved: tuple[Array, Array], cotangent: Array) -> tuple[Array
 
 
 _dense_integral.defvjp(_dense_forward, _dense_backward)
+
+
+@jax.custom_vjp
+def gram(rows: Array) -> Array:
+    """Return ``A A'`` for A ``(d, n)``; its gradient is one product where autodiff makes two."""
+    return rows @ rows.T
+
+
+gram.defvjp(lambda rows: (rows @ rows.T, rows), lambda rows, cotangent: ((cotangent + cotangent.T) @ rows,))
 
 
 def sum_by_parent(values: Array, parent: Array, n_parents: int) -> Array:

@@ -17,6 +17,7 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
     divided,
     full,
     gaussian_integral,
+    gram,
     half_solve,
     identity_plus_gram,
     log_diagonal,
@@ -93,7 +94,7 @@ def eliminate(
     """Eliminate the chain; return each stage as it was met, and what is left of tail and slopes."""
     offset = parameters.kept - statistics.center.kept
     faces = [_face(stage, offset) for stage in statistics.stages]
-    gram = _start(statistics, offset)
+    total = _start(statistics, offset)
     halves = jnp.zeros(())
     for place, stage in enumerate(statistics.stages):
         face = faces[place]
@@ -106,8 +107,8 @@ def eliminate(
         faces[place + 1 :] = [
             _passed_on(later, solved, stage, sign, i) for i, later in enumerate(faces[place + 1 :])
         ]
-        gram = _added(gram, solved, sign)
-    return tuple(faces), _corner(statistics, arrangement, parameters, gram, halves)
+        total = _added(total, solved, sign)
+    return tuple(faces), _corner(statistics, arrangement, parameters, total, halves)
 
 
 def _face(stage: Stage, offset: Array) -> Face:
@@ -153,33 +154,33 @@ def _passed_on(later: Face, solved: Face, stage: Stage, sign: float, i: int) -> 
     return Face(added(later.own, mine), upper, design, response)
 
 
-def _added(gram: _Gram, solved: Face, sign: float) -> _Gram:
-    response = gram.response + sign * jnp.sum(sum(row * row for row in solved.response))
-    d = gram.design.shape[0]
+def _added(total: _Gram, solved: Face, sign: float) -> _Gram:
+    response = total.response + sign * jnp.sum(sum(row * row for row in solved.response))
+    d = total.design.shape[0]
     if not d:
-        return _Gram(gram.design, gram.cross, response)
+        return _Gram(total.design, total.cross, response)
     if d > SMALL_GRAM:
         flat = jnp.concatenate(solved.design, axis=-1)
         cross = flat @ jnp.concatenate(solved.response)
-        return _Gram(gram.design + sign * flat @ flat.T, gram.cross + sign * cross, response)
+        return _Gram(total.design + sign * gram(flat), total.cross + sign * cross, response)
     products = sum(row[:, None] * row[None, :] for row in solved.design)
     cross = sum(row * r for row, r in zip(solved.design, solved.response, strict=True))
-    return _Gram(gram.design + sign * jnp.sum(products, -1), gram.cross + sign * jnp.sum(cross, -1), response)
+    return _Gram(total.design + sign * jnp.sum(products, -1), total.cross + sign * jnp.sum(cross, -1), response)
 
 
 def _corner(
-    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, gram: _Gram, halves: Array
+    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, total: _Gram, halves: Array
 ) -> Corner:
     """Scale the products: tail columns by Lambda of their factor, slopes and response by 1 / sigma."""
     center, sigma = statistics.center, parameters.sigma
-    m = gram.design.shape[0] - center.base.shape[0]
-    value = -halves - center.count * jnp.log(sigma) - 0.5 * gram.response / sigma**2
+    m = total.design.shape[0] - center.base.shape[0]
+    value = -halves - center.count * jnp.log(sigma) - 0.5 * total.response / sigma**2
     if not m:
-        precision = jnp.diag(center.precision) + gram.design / sigma**2
-        return Corner(precision, center.shift + gram.cross / sigma**2, value)
-    scaled = scale_tail(arrangement, parameters, scale_tail(arrangement, parameters, gram.design).T)
+        precision = jnp.diag(center.precision) + total.design / sigma**2
+        return Corner(precision, center.shift + total.cross / sigma**2, value)
+    scaled = scale_tail(arrangement, parameters, scale_tail(arrangement, parameters, total.design).T)
     prior = jnp.concatenate([jnp.ones(m), center.precision])
-    linear = jnp.concatenate([jnp.zeros(m), center.shift]) + scale_tail(arrangement, parameters, gram.cross) / sigma
+    linear = jnp.concatenate([jnp.zeros(m), center.shift]) + scale_tail(arrangement, parameters, total.cross) / sigma
     return Corner(jnp.diag(prior) + scaled, linear, value)
 
 

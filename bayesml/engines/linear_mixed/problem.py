@@ -170,8 +170,8 @@ def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -
 
 def _check_variation(products: CrossProducts, rows: Rows, y: np.ndarray) -> None:
     residual = float(np.sqrt(products.corner[-1, -1]))
-    if residual < 1.0 / LARGEST_VALUE and np.any(y):
-        raise DataError(f"the response varies by less than {1.0 / LARGEST_VALUE:.0e}; use other units")
     weight = 1.0 if rows.root_weights is None else float(rows.root_weights.max())
     if residual <= EXACT_FIT * float(np.sqrt(y @ y)) * weight:
         raise DataError("the fixed effects reproduce the response exactly (a constant response?): no variance is left")
+    if residual < 1.0 / LARGEST_VALUE:
+        raise DataError(f"the response varies by less than {1.0 / LARGEST_VALUE:.0e}; use other units")

@@ -115,7 +115,7 @@ def assemble(problem: Problem, mode: Mode, weighting: Weighting, direct: Direct)
     psi = direct.psi.copy()
     for i, (part, change) in enumerate(zip(mode.density.auxiliary, weighting.auxiliary, strict=True)):
         psi[i] += float(leverage @ change) + float(np.sum(moved * part.d1))
-    gamma = (indirect + direct.eta) @ problem.basis
+    gamma = problem.basis_sums(indirect + direct.eta)
     return Parameters(problem.layout.gather(lambdas), gamma, psi).flat
 
 

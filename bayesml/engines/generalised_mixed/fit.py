@@ -56,6 +56,15 @@ def fit_generalised_mixed(
     Raises:
         DataError: arrays do not fit together or are not finite.
         ModelError: quadrature is asked for where it cannot be had, or the likelihood is not finite at the start.
+
+    Example:
+        >>> from bayesml.engines.generalised_mixed.family_response import FamilyResponse
+        >>> from bayesml.families import poisson
+        >>> y, level = np.array([1.0, 0, 2, 5, 7, 4, 1, 2, 1]), np.repeat([0, 1, 2], 3)
+        >>> group = GroupBlock("g", level, 3, np.ones((9, 1)), (1,))
+        >>> fit = fit_generalised_mixed(FamilyResponse(poisson(), {"y": y}), np.ones((9, 1)), [group])
+        >>> fit.beta.round(3), fit.groups[0].sd.round(3)
+        (array([0.709]), array([0.678]))
     """
     _check_quadrature(groups, quadrature_points, curvature)
     X = np.asarray(X, dtype=float)

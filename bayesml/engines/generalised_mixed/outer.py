@@ -77,9 +77,11 @@ class Criterion:
             return self._failed(flat, str(error))
         if not (np.isfinite(value.value) and np.isfinite(value.gradient).all()):
             return self._failed(flat, "the log likelihood is not finite")
+        penalised = self._penalised(parameters, value)
+        if not (np.isfinite(penalised.value) and np.isfinite(penalised.gradient).all()):
+            return self._failed(flat, "the prior density is zero or not finite")
         self.last = mode
         self.newton_steps += mode.steps
-        penalised = self._penalised(parameters, value)
         return Evaluation(flat, penalised.value, penalised.gradient, value.value, mode)
 
     def _likelihood(self, mode: Mode) -> Value:

@@ -73,7 +73,7 @@ class Problem:
         blocks: the structure of ``K = Lambda'Z'WZ Lambda + I``.
         layout: the places of theta.
         theta_scale: ``(k,)`` what divides a scaled theta to give the user's.
-        basis: ``(n, p)`` orthogonal basis of X with columns of mean square one.
+        basis: ``(p, n)`` orthogonal basis of the columns of X, each of mean square one.
         fixed: the map from the basis to the coefficients; with what was dropped.
         offset: ``(n,)`` or None.
         weights: ``(n,)`` powers of the densities, or None.
@@ -97,12 +97,12 @@ class Problem:
     @property
     def n(self) -> int:
         """Number of rows."""
-        return len(self.basis)
+        return self.basis.shape[1]
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Numbers of entries of theta, gamma and psi."""
-        return self.layout.size, self.basis.shape[1], len(self.response.auxiliary)
+        return self.layout.size, len(self.basis), len(self.response.auxiliary)
 
     @property
     def size(self) -> int:
@@ -116,8 +116,13 @@ class Problem:
 
     def fixed_part(self, gamma: np.ndarray) -> np.ndarray:
         """Return the linear predictor without group effects."""
-        eta = self.basis @ gamma
+        # einsum, since threaded BLAS costs more than it gains on vectors (and far more on a busy machine)
+        eta = np.einsum("pn,p->n", self.basis, gamma)
         return eta if self.offset is None else eta + self.offset
+
+    def basis_sums(self, rows: np.ndarray) -> np.ndarray:
+        """Return ``(p,)`` inner products of ``(n,)`` values with the basis."""
+        return np.einsum("pn,n->p", self.basis, rows)
 
     def theta(self, scaled: np.ndarray) -> np.ndarray:
         """Return theta on the user's scale, each column of Lambda with a nonnegative diagonal."""
@@ -188,9 +193,9 @@ def _basis(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, Fixed
         basis, fixed = orthogonalise(X)
     else:
         _, fixed = orthogonalise(X[weights > 0])
-        basis = np.linalg.solve(fixed.R.T, X[:, fixed.kept].T).T
+        basis = np.linalg.solve(fixed.R.T, X[:, fixed.kept].T).T if len(fixed.kept) else np.empty((len(X), 0))
     root = np.sqrt(max(len(X), 1))
-    return np.ascontiguousarray(basis * root), FixedEffects(fixed.R / root, fixed.kept, fixed.dropped)
+    return np.ascontiguousarray(basis.T * root), FixedEffects(fixed.R / root, fixed.kept, fixed.dropped)
 
 
 def _columns(group: GroupBlock) -> tuple[Columns, np.ndarray]:

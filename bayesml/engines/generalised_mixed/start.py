@@ -26,12 +26,12 @@ def _without_groups(problem: Problem, psi: np.ndarray) -> tuple[np.ndarray, RowD
     basis = problem.basis
     target = np.broadcast_to(np.asarray(problem.response.start_eta(), dtype=float), (problem.n,))
     target = target if problem.offset is None else target - problem.offset
-    gamma = np.linalg.lstsq(basis, target, rcond=None)[0] if basis.shape[1] else np.empty(0)
+    gamma = np.linalg.lstsq(basis @ basis.T, problem.basis_sums(target), rcond=None)[0] if len(basis) else np.empty(0)
     density = _rows(problem, gamma, psi)
     for _ in range(20):
         weights = _positive_curvature(density)
-        information = (basis * weights[:, None]).T @ basis
-        gradient = density.d1 @ basis
+        information = (basis * weights) @ basis.T
+        gradient = problem.basis_sums(density.d1)
         if not np.isfinite(information).all() or not np.isfinite(gradient).all():
             break
         step = np.linalg.lstsq(information, gradient, rcond=None)[0]
@@ -88,9 +88,9 @@ def conditional_information(problem: Problem, mode: Mode) -> np.ndarray:
     """Return ``X'V^-1 X`` in the basis, V the marginal covariance of the working response at the mode."""
     assert mode.factor is not None
     basis, weights = problem.basis, np.maximum(-mode.density.d2, 0.0)
-    information = (basis * weights[:, None]).T @ basis
-    if len(mode.u) and basis.shape[1]:
-        coupled = np.stack([level_sums(problem.columns, mode.rows, weights * x) for x in basis.T], axis=1)
+    information = (basis * weights) @ basis.T
+    if len(mode.u) and len(basis):
+        coupled = np.stack([level_sums(problem.columns, mode.rows, weights * x) for x in basis], axis=1)
         information -= coupled.T @ mode.factor.solve(coupled)
     return information
 

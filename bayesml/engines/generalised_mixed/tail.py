@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from bayesml.engines.generalised_mixed.blocks import AbstractBlocks, AbstractFactor, Columns, NotPositiveDefinite, split
 from bayesml.engines.generalised_mixed.chain import root_inverse, solutions_of_rows
@@ -89,10 +89,10 @@ class Tail(AbstractBlocks):
         if info != 0:
             raise NotPositiveDefinite
         log_determinant += 2.0 * float(np.log(np.diagonal(cholesky)).sum())
-        tail_inverse, _ = dpotri(cholesky, lower=1, overwrite_c=1)
-        lower = np.tril(tail_inverse)
-        full = lower + np.tril(tail_inverse, -1).T
-        return TailFactor(self, tuple(rows), inverse, coupling, full, log_determinant)
+        # dtrtri and a product: dpotri wakes BLAS threads even for a small matrix
+        root_of_inverse = np.tril(dtrtri(cholesky, lower=1)[0])
+        tail_inverse = root_of_inverse.T @ root_of_inverse
+        return TailFactor(self, tuple(rows), inverse, coupling, tail_inverse, log_determinant)
 
     def _corner(self, weights: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
         corner = np.zeros((self.width, self.width))

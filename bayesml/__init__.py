@@ -24,7 +24,7 @@ from bayesml.distributions import (
     uniform,
     weibull,
 )
-from bayesml.engines import NUTS
+from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
 from bayesml.fit import default_prior, fit
 from bayesml.formula import bf
@@ -32,17 +32,23 @@ from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
 from bayesml.results.io import load
 from bayesml.results.loo import loo_compare
+from bayesml.results.point import PointFit
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MAP",
+    "ML",
     "NUTS",
+    "REML",
     "BayesmlError",
     "DataError",
     "Fit",
     "FitWarning",
     "FormulaError",
+    "Laplace",
     "ModelError",
+    "PointFit",
     "PriorError",
     "__version__",
     "beta",

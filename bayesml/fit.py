@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import default_priors_of, describe
 from bayesml.design import Design, build_design
-from bayesml.engines import AbstractEngine, Problem, get_engine
+from bayesml.engines import AbstractEngine, AbstractEstimate, Problem, get_engine
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, parse
@@ -17,6 +17,7 @@ from bayesml.frame import Frame, column_names, read_frame
 from bayesml.priors import Prior, Style
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
+from bayesml.results.point import PointFit, warn_about_point
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def fit(
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
     data_name: str | None = None,
-) -> Fit:
+) -> Fit | PointFit:
     """Fit a multilevel model.
 
     Args:
@@ -57,7 +58,9 @@ def fit(
         family: name of the response family, or a family with its links, ``poisson(link="sqrt")``.
         prior: one or more ``prior("normal(0, 10)", class_="b", coef="x")``; defaults stand where none is given.
         default_priors: ``"bayesml"`` (all proper) or ``"brms"`` (flat population-level coefficients).
-        method: ``"nuts"``, or an engine with its options such as ``NUTS(draws=2000)``.
+        method: ``"nuts"`` draws from the posterior; ``"reml"``, ``"ml"``, ``"laplace"`` (maximum likelihood) and
+            ``"map"`` (posterior mode) give point estimates at once. Or an engine with its options,
+            ``NUTS(draws=2000)``.
         draws: draws kept in each chain (1000).
         warmup: warm-up iterations of each chain (1000, or 300 in preconditioned coordinates).
         chains: number of chains (4).
@@ -73,7 +76,8 @@ def fit(
         data_name: how the summary names the data.
 
     Returns:
-        The fit: ``print(fit)`` is its summary, ``fit.idata`` its draws for ArviZ.
+        The fit: ``print(fit)`` is its summary, ``fit.idata`` its draws for ArviZ. A point estimate is a ``PointFit``,
+        whose ``to_normal_draws()`` gives a ``Fit``.
 
     Raises:
         FormulaError: the formula cannot be read or names what does not exist.
@@ -106,6 +110,12 @@ def fit(
     prepared = time.perf_counter() - began
     outcome = engine.run(problem)
     outcome = replace(outcome, timing=replace(outcome.timing, design=prepared))
+    if isinstance(outcome.posterior, AbstractEstimate):
+        point = PointFit(
+            problem, frame, engine, outcome.posterior, outcome.timing, priors, default_priors, data_name or "data"
+        )
+        warn_about_point(point)
+        return point
     result = Fit(problem, frame, outcome.engine or engine, outcome, priors, default_priors, data_name or "data")
     warn_about(result)
     return result

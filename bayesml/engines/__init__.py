@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from bayesml.engines.base import AbstractEngine, Outcome, Problem
 from bayesml.engines.nuts import NUTS
+from bayesml.engines.point import MAP, ML, REML, AbstractEstimate, Laplace
 from bayesml.errors import ModelError, did_you_mean
 
-__all__ = ["ENGINES", "NUTS", "AbstractEngine", "Outcome", "Problem", "get_engine"]
+__all__ = [
+    "ENGINES",
+    "MAP",
+    "ML",
+    "NUTS",
+    "REML",
+    "AbstractEngine",
+    "AbstractEstimate",
+    "Laplace",
+    "Outcome",
+    "Problem",
+    "get_engine",
+]
 
-ENGINES: dict[str, AbstractEngine] = {engine.method: engine for engine in (NUTS(),)}
+ENGINES: dict[str, AbstractEngine] = {engine.method: engine for engine in (NUTS(), REML(), ML(), Laplace(), MAP())}
 
 
 def get_engine(method: str | AbstractEngine) -> AbstractEngine:

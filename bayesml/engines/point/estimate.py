@@ -1,0 +1,167 @@
+"""What every point estimate answers, whichever numerics found it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayesml import names
+from bayesml.engines.base import Problem
+from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.joint import JointEffects
+from bayesml.engines.point.normal import HyperCovariance, normal_draws
+from bayesml.posterior import AbstractPosterior, Draws
+
+__all__ = ["AbstractEstimate"]
+
+
+@dataclass(frozen=True)
+class AbstractEstimate(AbstractPosterior):
+    """Estimates of a model with one linear predictor, eta = offset + X beta + Z b, b = Lambda u, u ~ N(0, I).
+
+    Attributes:
+        problem: the described model with its data.
+        arrays: its arrays.
+        method: ``reml``, ``ml``, ``laplace`` or ``map``.
+    """
+
+    problem: Problem
+    arrays: PointArrays
+    method: str
+
+    @property
+    @abstractmethod
+    def kept(self) -> np.ndarray:
+        """Columns of X that are in the model; the others are linear combinations of earlier ones."""
+
+    @property
+    @abstractmethod
+    def beta(self) -> np.ndarray:
+        """``(kept,)`` coefficients."""
+
+    @property
+    @abstractmethod
+    def vcov(self) -> np.ndarray:
+        """``(kept, kept)`` their covariance matrix."""
+
+    @property
+    @abstractmethod
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """Lower-triangular Lambda of each group-level term, ``(q, q)``, on the scale of eta."""
+
+    @property
+    @abstractmethod
+    def effects(self) -> tuple[np.ndarray, ...]:
+        """Conditional modes b of each term, ``(levels, q)``."""
+
+    @property
+    @abstractmethod
+    def variances(self) -> tuple[np.ndarray, ...]:
+        """Conditional covariances of the effects of each level, ``(levels, q, q)``."""
+
+    @property
+    @abstractmethod
+    def auxiliary(self) -> Mapping[str, float]:
+        """Estimated family parameters (``sigma``, ``shape``, ...) on their natural scale."""
+
+    @property
+    @abstractmethod
+    def log_likelihood(self) -> float:
+        """Marginal log-likelihood with all constants; the REML log-likelihood for REML."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Number of estimated parameters: coefficients, variances and covariances, family parameters."""
+
+    @property
+    @abstractmethod
+    def singular(self) -> tuple[str, ...]:
+        """One sentence for each component of variance that is estimated as zero."""
+
+    @property
+    @abstractmethod
+    def messages(self) -> tuple[str, ...]:
+        """What else the user should know, one sentence each."""
+
+    @property
+    @abstractmethod
+    def row_information(self) -> np.ndarray:
+        """``(rows,)`` minus the second derivative of each row's log density in eta, at the estimate."""
+
+    @abstractmethod
+    def hyper_covariance(self) -> HyperCovariance:
+        """Return the covariance of variance and family parameters, and of these with the coefficients."""
+
+    @abstractmethod
+    def with_response(self, problem: Problem) -> AbstractEstimate:
+        """Return the estimate for the same model with another response."""
+
+    @property
+    def draws(self) -> Draws:
+        """4,000 draws from the normal approximation, always the same."""
+        return normal_draws(self, 4000, 0)
+
+    @cached_property
+    def eta_population(self) -> np.ndarray:
+        """``(rows,)`` linear predictor without group effects."""
+        eta = self.arrays.X[:, self.kept] @ self.beta
+        return eta if self.arrays.offset is None else eta + self.arrays.offset
+
+    @cached_property
+    def eta(self) -> np.ndarray:
+        """``(rows,)`` linear predictor with group effects."""
+        total = self.eta_population
+        for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
+            total = total + np.einsum("nq,nq->n", block.Z, effects[block.codes])
+        return total
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Labels of the columns of X that were left out."""
+        kept = set(self.kept.tolist())
+        return tuple(label for j, label in enumerate(self.arrays.coefs) if j not in kept)
+
+    @property
+    def coefs(self) -> tuple[str, ...]:
+        """Labels of ``beta``."""
+        return tuple(self.arrays.coefs[j] for j in self.kept)
+
+    @property
+    def full_beta(self) -> np.ndarray:
+        """Coefficients of all columns of X, 0 for those left out."""
+        full = np.zeros(len(self.arrays.coefs))
+        full[self.kept] = self.beta
+        return full
+
+    @cached_property
+    def joint(self) -> JointEffects:
+        """The joint normal approximation of coefficients and group effects given the variance parameters."""
+        return JointEffects.of(self.arrays, self.factors, self.row_information, self.kept, self.vcov)
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """Every reported variable at the estimate: ``b``, ``sd_Subject``, ``cor_Subject``, ``r_Subject``, ``sigma``."""
+        found: dict[str, np.ndarray] = {}
+        if self.arrays.population is not None:
+            found[names.population_variable("mu")] = self.full_beta
+        for term, factor, effects in zip(self.arrays.terms, self.factors, self.effects, strict=True):
+            sd, correlation = deviations(factor)
+            found[names.group_sd_variable(term.name, "mu")] = sd
+            found[names.correlation_variable(term.name, "mu")] = correlation
+            found[names.group_effect_variable(term.name, "mu")] = effects
+        return found | {name: np.asarray(value) for name, value in self.auxiliary.items()}
+
+
+def deviations(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return standard deviations and correlations of Lambda Lambda'; NaN correlations where a deviation is zero."""
+    sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = factor / np.where(sd > 0, sd, np.nan)[:, None]
+    correlation = unit @ unit.T
+    np.fill_diagonal(correlation, 1.0)
+    return sd, correlation

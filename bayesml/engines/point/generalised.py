@@ -1,0 +1,175 @@
+"""Laplace's approximation and adaptive quadrature of generalised linear mixed models, with or without priors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from bayesml.engines.base import Problem
+from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, fit_generalised_mixed
+from bayesml.engines.generalised_mixed.family_response import FamilyResponse
+from bayesml.engines.generalised_mixed.problem import Curvature
+from bayesml.engines.point.arrays import PointArrays, point_arrays
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.linear import layout_free
+from bayesml.engines.point.normal import HyperCovariance
+from bayesml.linalg import ThetaLayout
+
+__all__ = ["GeneralisedEstimate", "estimate_generalised"]
+
+
+def estimate_generalised(
+    problem: Problem,
+    method: str,
+    quadrature_points: int = 1,
+    curvature: Curvature = "observed",
+    penalty: Penalty | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> GeneralisedEstimate:
+    """Maximise the marginal likelihood, or with a penalty the marginal posterior.
+
+    Raises:
+        ModelError: the family has no closed form, or quadrature cannot be had for this model.
+    """
+    arrays = point_arrays(problem, method)
+    held = dict(fixed or {})
+    if not problem.design.schema.estimates_sigma:
+        held["sigma"] = 0.0
+    options = _Options(quadrature_points, curvature, penalty)
+    return _estimate(problem, arrays, method, options, held)
+
+
+@final
+@dataclass(frozen=True)
+class _Options:
+    """How the marginal likelihood is computed, and what is added to it."""
+
+    quadrature_points: int
+    curvature: Curvature
+    penalty: Penalty | None
+
+
+def _estimate(
+    problem: Problem, arrays: PointArrays, method: str, options: _Options, fixed: Mapping[str, float]
+) -> GeneralisedEstimate:
+    response = FamilyResponse(problem.family, problem.design.response.arrays, fixed)
+    fit = fit_generalised_mixed(
+        response,
+        arrays.X,
+        arrays.blocks,
+        offset=arrays.offset,
+        weights=arrays.weights,
+        quadrature_points=options.quadrature_points,
+        curvature=options.curvature,
+        penalty=options.penalty,
+        names=arrays.coefs,
+    )
+    return GeneralisedEstimate(problem, arrays, method, fit, response, options)
+
+
+@final
+@dataclass(frozen=True)
+class GeneralisedEstimate(AbstractEstimate):
+    """A generalised linear mixed model by Laplace's approximation or quadrature.
+
+    Attributes:
+        fit: what the numerics found.
+        response: the family with its data.
+        options: how.
+    """
+
+    fit: GeneralisedMixedFit
+    response: FamilyResponse
+    options: _Options
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Columns of X in the model."""
+        return self.fit.kept
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Coefficients."""
+        return self.fit.beta
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """Their covariance matrix, with the uncertainty of the other parameters."""
+        return self.fit.vcov
+
+    @property
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """Lambda of each term."""
+        return tuple(group.factor for group in self.fit.groups)
+
+    @property
+    def effects(self) -> tuple[np.ndarray, ...]:
+        """Conditional modes."""
+        return tuple(group.effects for group in self.fit.groups)
+
+    @property
+    def variances(self) -> tuple[np.ndarray, ...]:
+        """Conditional covariances."""
+        return tuple(group.variances for group in self.fit.groups)
+
+    @cached_property
+    def auxiliary(self) -> Mapping[str, float]:
+        """The family parameters that were estimated or held at a value."""
+        natural = self.response.natural(self.fit.psi)
+        known = self.problem.design.schema.estimates_sigma
+        return {name: value for name, value in natural.items() if known or name != "sigma"}
+
+    @property
+    def log_likelihood(self) -> float:
+        """Marginal log-likelihood, without the penalty."""
+        return self.fit.log_likelihood
+
+    @property
+    def n_parameters(self) -> int:
+        """Coefficients, theta and family parameters."""
+        return self.fit.df
+
+    @property
+    def singular(self) -> tuple[str, ...]:
+        """Components without variance."""
+        return tuple(text.removeprefix("singular fit: ") for text in self.fit.convergence.singular)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Everything else."""
+        return tuple(text for text in self.fit.convergence.messages if text not in self.fit.convergence.singular)
+
+    @cached_property
+    def row_information(self) -> np.ndarray:
+        """Minus the second derivatives, times the weights."""
+        natural = self.response.natural(self.fit.psi)
+        curve = self.problem.family.curvature(self.fit.eta, self.problem.design.response.arrays, natural, order=2)
+        assert curve.d2 is not None
+        return -curve.d2 if self.arrays.weights is None else -curve.d2 * self.arrays.weights
+
+    def hyper_covariance(self) -> HyperCovariance:
+        """Return the covariance of (theta, psi), and with the coefficients."""
+        fit = self.fit
+        layout = ThetaLayout.of([block.blocks for block in self.arrays.blocks])
+        k, p = len(fit.theta), len(fit.beta)
+        own = np.r_[0:k, k + p : k + p + len(fit.psi)]
+        coefficients = np.arange(k, k + p)
+        covariance, with_beta = fit.covariance[np.ix_(own, own)], fit.covariance[np.ix_(own, coefficients)]
+        free = np.append(layout_free(layout, fit.theta), np.ones(len(fit.psi), dtype=bool))
+        free &= np.isfinite(np.diagonal(covariance))
+
+        def natural(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+            return layout.matrices(values[:k]), values[k:]
+
+        center = np.concatenate([fit.theta, fit.psi])
+        return HyperCovariance(
+            center, np.nan_to_num(covariance), np.nan_to_num(with_beta), free, natural, self.response.auxiliary
+        )
+
+    def with_response(self, problem: Problem) -> GeneralisedEstimate:
+        """Fit the same model to another response."""
+        return _estimate(problem, self.arrays, self.method, self.options, self.response.fixed)

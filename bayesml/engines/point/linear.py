@@ -1,0 +1,222 @@
+"""REML and maximum likelihood of linear mixed models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from bayesml.engines.base import Problem
+from bayesml.engines.linear_mixed import (
+    LinearMixedFit,
+    Satterthwaite,
+    fit_linear_mixed,
+    prepare,
+    refit,
+    satterthwaite,
+)
+from bayesml.engines.linear_mixed.criterion import JointCriterion
+from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
+from bayesml.engines.point.arrays import PointArrays, point_arrays
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.normal import HyperCovariance, pseudo_inverse
+from bayesml.errors import ModelError
+
+__all__ = ["LinearEstimate", "estimate_linear", "is_linear", "transformed_response"]
+
+
+def is_linear(problem: Problem) -> bool:
+    """Whether the response, or its logarithm, is normal around the linear predictor with sd sigma or known ones."""
+    known_family = problem.family.name in ("gaussian", "lognormal") and problem.family.link("mu").name == "identity"
+    return known_family and not _adds_sigma(problem)
+
+
+def _adds_sigma(problem: Problem) -> bool:
+    return "se" in problem.design.response.arrays and problem.design.schema.estimates_sigma
+
+
+def transformed_response(problem: Problem) -> np.ndarray:
+    """Return y, or log y for a lognormal response."""
+    y = np.asarray(problem.design.response.arrays["y"], dtype=float)
+    return np.log(y) if problem.family.response_on_log_scale else y
+
+
+def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate:
+    """Fit a linear mixed model.
+
+    Raises:
+        ModelError: the model is not one, or its variances cannot be told apart.
+    """
+    _check_family(problem, method)
+    arrays = point_arrays(problem, method)
+    weights, sigma = _weights(problem, arrays)
+    _check_groups(arrays, method, sigma)
+    prepared = prepare(
+        arrays.blocks, arrays.X, transformed_response(problem), weights, arrays.offset, sigma is not None
+    )
+    return LinearEstimate(problem, arrays, method, fit_linear_mixed(prepared, reml, sigma))
+
+
+def _check_family(problem: Problem, method: str) -> None:
+    family, link = problem.family.name, problem.family.link("mu").name
+    if problem.design.schema.predictor("sigma") is not None:
+        raise ModelError(f'method="{method}" takes one residual sd, but `sigma` has a formula. Use method="nuts".')
+    if family in ("gaussian", "lognormal") and link == "identity":
+        if _adds_sigma(problem):
+            raise ModelError(
+                f'method="{method}" cannot estimate `sigma` beside known standard errors (`se(..., sigma=True)`). Use '
+                'method="laplace", which is maximum likelihood here, or method="nuts".'
+            )
+        return
+    raise ModelError(
+        f'method="{method}" is for gaussian and lognormal models with the identity link; this one is {family} with the '
+        f'link {link}. Use method="laplace" (maximum likelihood with Laplace\'s approximation) or method="nuts".'
+    )
+
+
+def _weights(problem: Problem, arrays: PointArrays) -> tuple[np.ndarray | None, float | None]:
+    """Return precision weights and the known residual sd."""
+    se = problem.design.response.arrays.get("se")
+    if se is None:
+        return arrays.weights, None
+    if arrays.weights is not None:
+        raise ModelError('`weights()` and `se()` together are for method="nuts"; keep one of them.')
+    if np.any(se <= 0):
+        raise ModelError("A standard error in `se()` is 0: such a row alone would decide the fit. Leave it out.")
+    return 1.0 / np.asarray(se, dtype=float) ** 2, 1.0
+
+
+def _check_groups(arrays: PointArrays, method: str, sigma: float | None) -> None:
+    if not arrays.blocks:
+        raise ModelError(
+            f'method="{method}" is for models with group-level effects; write for example `(1 | g)`, or use '
+            'method="laplace", which without them is ordinary maximum likelihood.'
+        )
+    rows = len(arrays.X)
+    for block in arrays.blocks if sigma is None else ():
+        effects = block.n_levels * max(block.blocks)
+        if effects >= rows:
+            raise ModelError(
+                f"Number of observations ({rows}) <= number of group effects ({effects}: {block.n_levels} levels x "
+                f"{max(block.blocks)} correlated coefficients) of `{block.name}`: its variances and the residual "
+                "variance cannot be told apart. Leave out a coefficient, use a coarser factor, or use "
+                'method="map", whose priors tell them apart.'
+            )
+
+
+@final
+@dataclass(frozen=True)
+class LinearEstimate(AbstractEstimate):
+    """A linear mixed model by REML or maximum likelihood.
+
+    Attributes:
+        fit: what the numerics found.
+    """
+
+    fit: LinearMixedFit
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Columns of X in the model."""
+        return self.fit.kept
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Coefficients."""
+        return self.fit.beta
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """Their covariance matrix, sigma^2 (X'V^-1X)^-1."""
+        return self.fit.vcov
+
+    @cached_property
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """Lambda of each term."""
+        return tuple(self.fit.sigma * group.relative_factor for group in self.fit.groups)
+
+    @property
+    def effects(self) -> tuple[np.ndarray, ...]:
+        """Conditional modes."""
+        return self.fit.conditional_modes
+
+    @property
+    def variances(self) -> tuple[np.ndarray, ...]:
+        """Conditional covariances."""
+        return self.fit.conditional_variances
+
+    @property
+    def auxiliary(self) -> Mapping[str, float]:
+        """``sigma``, where it was estimated."""
+        return {"sigma": self.fit.sigma} if self.fit.fixed_sigma is None else {}
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """Log-likelihood of y: for a lognormal response that of log y minus the sum of log y."""
+        jacobian = float(self.fit.problem.y.sum()) if self.problem.family.response_on_log_scale else 0.0
+        return self.fit.log_likelihood - jacobian
+
+    @property
+    def n_parameters(self) -> int:
+        """Coefficients, theta and sigma."""
+        return self.fit.parameters
+
+    @property
+    def singular(self) -> tuple[str, ...]:
+        """Directions without variance."""
+        return tuple(direction.description for direction in self.fit.convergence.singular)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """A search that ended early."""
+        convergence = self.fit.convergence
+        if convergence.converged:
+            return ()
+        return (
+            f"the search ended with a Newton decrement of {convergence.decrement:.2g} instead of less than 0.001; "
+            "rescale the predictors or simplify the group terms",
+        )
+
+    @property
+    def row_information(self) -> np.ndarray:
+        """Weights over sigma^2."""
+        weights = self.fit.problem.weights
+        return np.broadcast_to(1.0 if weights is None else weights, len(self.arrays.X)) / self.fit.sigma**2
+
+    @cached_property
+    def satterthwaite(self) -> Satterthwaite:
+        """What Satterthwaite's degrees of freedom need."""
+        return satterthwaite(self.fit)
+
+    def hyper_covariance(self) -> HyperCovariance:
+        """Return the covariance of (theta, log sigma), 2 H^-1, uncorrelated with the coefficients."""
+        fit, layout = self.fit, self.fit.problem.layout
+        known, scales = fit.fixed_sigma is not None, fit.problem.row_scales
+        x = np.append(fit.point.x[: layout.size], np.log(fit.sigma))
+        hessian = finite_difference_hessian(JointCriterion(fit.problem, fit.reml, fit.penalty), x)
+        stretch = np.append(scales, 1.0)
+        free = np.append(layout_free(layout, fit.theta), not known)
+        covariance = 2.0 * pseudo_inverse(hessian * np.outer(stretch, stretch), free)
+        center = np.append(fit.theta, np.log(fit.sigma))
+
+        def natural(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+            sigma = np.exp(values[-1])
+            factors = tuple(sigma * relative for relative in layout.matrices(values[:-1]))
+            return factors, values[-1:] if not known else values[:0]
+
+        names = () if known else ("sigma",)
+        return HyperCovariance(center, covariance, np.zeros((len(center), len(self.beta))), free, natural, names)
+
+    def with_response(self, problem: Problem) -> LinearEstimate:
+        """Refit; only the column of y is formed anew."""
+        return LinearEstimate(problem, self.arrays, self.method, refit(self.fit, transformed_response(problem)))
+
+
+def layout_free(layout: object, theta: np.ndarray) -> np.ndarray:
+    """Return which entries of theta are free: those in a column of Lambda whose diagonal is not zero."""
+    places = zip(layout.group, layout.column, theta, layout.is_diagonal, strict=True)  # type: ignore[attr-defined]
+    alive = {(g, c) for g, c, value, diagonal in places if diagonal and value != 0.0}
+    return np.array([(g, c) in alive for g, c in zip(layout.group, layout.column, strict=True)], dtype=bool)  # type: ignore[attr-defined]

@@ -1,0 +1,169 @@
+"""Draws from the normal approximation around a point estimate.
+
+Variance parameters are normal on the unconstrained scale: log sd, atanh of canonical partial correlations, log sigma or
+the link scale of another family parameter; their covariance is the inverse Hessian carried there by the delta method.
+Coefficients and group effects are jointly normal given the estimated variance parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from bayesml import names
+from bayesml.links import get_link
+from bayesml.posterior import Draws
+
+if TYPE_CHECKING:
+    from bayesml.engines.point.estimate import AbstractEstimate
+    from bayesml.terms import Group
+
+__all__ = ["HyperCovariance", "normal_draws", "pseudo_inverse"]
+
+Natural = Callable[[np.ndarray], tuple[tuple[np.ndarray, ...], np.ndarray]]
+LARGEST_EXPONENT = 300.0
+STEP = 1e-5
+
+
+@final
+@dataclass(frozen=True)
+class HyperCovariance:
+    """What is known about variance and family parameters, in the coordinates of the numerics.
+
+    Attributes:
+        center: ``(k,)`` the estimate.
+        covariance: ``(k, k)``.
+        with_beta: ``(k, p)`` covariances with the coefficients.
+        free: ``(k,)`` whether each is free; the others lie on the boundary or are known.
+        natural: from coordinates to Lambda of each term and the family parameters on the unbounded scale.
+        auxiliary: names of these family parameters.
+    """
+
+    center: np.ndarray
+    covariance: np.ndarray
+    with_beta: np.ndarray
+    free: np.ndarray
+    natural: Natural
+    auxiliary: tuple[str, ...]
+
+
+def pseudo_inverse(hessian: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return the inverse over the free coordinates, zero elsewhere; directions without curvature are left out."""
+    out = np.zeros_like(hessian)
+    chosen = np.ix_(free, free)
+    if not free.any():
+        return out
+    values, vectors = np.linalg.eigh(hessian[chosen])
+    keep = values > 1e-10 * max(values.max(), 0.0)
+    out[chosen] = (vectors[:, keep] / values[keep]) @ vectors[:, keep].T
+    return out
+
+
+def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chains: int = 4) -> Draws:
+    """Draw every reported variable from the normal approximation.
+
+    Args:
+        estimate: the point estimate.
+        ndraws: number of draws, a multiple of ``chains``.
+        seed: whole number, or None.
+        chains: number of pretended chains.
+    """
+    rng = np.random.default_rng(seed)
+    hyper = estimate.hyper_covariance()
+    center, jacobian = _unconstrained(estimate, hyper)
+    carried = jacobian @ hyper.covariance @ jacobian.T
+    across = jacobian @ hyper.with_beta
+    covariance = np.block([[carried, across], [across.T, estimate.vcov]])
+    moves = rng.standard_normal((ndraws, len(covariance))) @ _root(covariance).T
+    size = len(center)
+    values = _variances(estimate, center + moves[:, :size], hyper.auxiliary)
+    beta_moves = moves[:, size:]
+    if estimate.arrays.population is not None:
+        full = np.tile(estimate.full_beta, (ndraws, 1))
+        full[:, estimate.kept] += beta_moves
+        values[names.population_variable("mu")] = full
+    effects = estimate.joint.draw_effects(rng, beta_moves)
+    for term, mode, moved in zip(estimate.arrays.terms, estimate.effects, effects, strict=True):
+        values[names.group_effect_variable(term.name, "mu")] = mode + moved
+    return Draws({name: v.reshape(chains, ndraws // chains, *v.shape[1:]) for name, v in values.items()})
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2.0)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _unconstrained(estimate: AbstractEstimate, hyper: HyperCovariance) -> tuple[np.ndarray, np.ndarray]:
+    """Return the estimate on the unconstrained scale and its derivatives; rows of what is fixed are zero."""
+
+    def at(x: np.ndarray) -> np.ndarray:
+        factors, auxiliary = hyper.natural(x)
+        pieces = [_stretched(term, factor) for term, factor in zip(estimate.arrays.terms, factors, strict=True)]
+        return np.concatenate([*pieces, auxiliary])
+
+    center = at(hyper.center)
+    jacobian = np.zeros((len(center), len(hyper.center)))
+    for k in np.flatnonzero(hyper.free):
+        step = STEP * max(abs(hyper.center[k]), 1e-3)
+        move = np.zeros(len(hyper.center))
+        move[k] = step
+        with np.errstate(invalid="ignore"):
+            jacobian[:, k] = (at(hyper.center + move) - at(hyper.center - move)) / (2.0 * step)
+    jacobian[~(np.isfinite(center) & np.isfinite(jacobian).all(axis=1))] = 0.0
+    return center, jacobian
+
+
+def _stretched(term: Group, factor: np.ndarray) -> np.ndarray:
+    """Return log sds, then atanh of the partial correlations of each block, row by row."""
+    sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
+    pieces = [np.log(np.maximum(sd, np.exp(-LARGEST_EXPONENT)))]
+    pieces[0][sd == 0] = -np.inf
+    for block in term.block_slices():
+        unit = factor[block, block] / np.where(sd[block] > 0, sd[block], 1.0)[:, None]
+        for i in range(1, len(unit)):
+            left = np.sqrt(np.maximum(1.0 - np.append(0.0, np.cumsum(unit[i, : i - 1] ** 2)), 0.0))
+            partial = np.divide(unit[i, :i], left, out=np.zeros(i), where=left > 1e-12)
+            with np.errstate(divide="ignore"):
+                pieces.append(np.arctanh(np.clip(partial, -1.0, 1.0)))
+    return np.concatenate(pieces)
+
+
+def _variances(estimate: AbstractEstimate, drawn: np.ndarray, auxiliary: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return sds, correlations and family parameters from unconstrained draws."""
+    values: dict[str, np.ndarray] = {}
+    place = 0
+    for term in estimate.arrays.terms:
+        q = len(term.coefs)
+        sd = np.exp(np.clip(drawn[:, place : place + q], -np.inf, LARGEST_EXPONENT))
+        place += q
+        correlation = np.tile(np.eye(q), (len(drawn), 1, 1))
+        for block in term.block_slices():
+            size = block.stop - block.start
+            count = size * (size - 1) // 2
+            correlation[:, block, block] = _correlations(np.tanh(drawn[:, place : place + count]), size)
+            place += count
+        values[names.group_sd_variable(term.name, "mu")] = sd
+        if any(size > 1 for size in term.blocks):
+            values[names.correlation_variable(term.name, "mu")] = correlation
+    links = {p.name: get_link(p.links[0]) for p in estimate.problem.family.dpars}
+    for k, name in enumerate(auxiliary):
+        values[name] = links[name].inverse(drawn[:, place + k])
+    return values
+
+
+def _correlations(partial: np.ndarray, size: int) -> np.ndarray:
+    """Return ``(draws, size, size)`` correlation matrices from canonical partial correlations, row by row."""
+    factor = np.zeros((len(partial), size, size))
+    factor[:, 0, 0] = 1.0
+    starts = np.cumsum(np.arange(size))
+    for i, (start, stop) in enumerate(pairwise(starts), start=1):
+        rest = np.ones(len(partial))
+        for j, p in enumerate(partial[:, start:stop].T):
+            factor[:, i, j] = p * np.sqrt(rest)
+            rest = rest * (1.0 - p**2)
+        factor[:, i, i] = np.sqrt(rest)
+    return factor @ factor.transpose(0, 2, 1)

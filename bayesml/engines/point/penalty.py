@@ -1,0 +1,163 @@
+"""Minus twice the log prior of a model as a function of (theta, beta, psi), for the posterior mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from bayesml import names
+from bayesml.distributions import LKJ, Constant, Distribution
+from bayesml.engines.base import Problem
+from bayesml.engines.generalised_mixed import Penalty, PenaltyValue
+from bayesml.engines.point.arrays import point_arrays
+from bayesml.errors import ModelError
+from bayesml.linalg import ThetaLayout, orthogonalise
+from bayesml.links import Link, get_link
+from bayesml.spec import ParameterSpec
+
+__all__ = ["held_parameters", "log_prior_penalty"]
+
+SMALLEST = 1e-150
+
+
+def held_parameters(problem: Problem) -> dict[str, float]:
+    """Return the family parameters that ``constant()`` priors hold at a value.
+
+    Raises:
+        ModelError: a constant prior on something else.
+    """
+    held = {}
+    own = {p.name for p in problem.family.dpars}
+    for parameter in problem.description.spec.parameters:
+        for label, prior in zip(parameter.labels, parameter.priors, strict=False):
+            if not isinstance(prior, Constant):
+                continue
+            if parameter.name not in own:
+                what = f"{parameter.prior_class} {label}".strip()
+                raise ModelError(f'method="map" cannot hold `{what}` at a value ({prior}); use method="nuts".')
+            held[parameter.name] = float(prior.location)
+    return held
+
+
+def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> Penalty:
+    """Return the penalty of the model's priors.
+
+    Args:
+        problem: the described model.
+        held: family parameters that are not estimated.
+    """
+    arrays = point_arrays(problem, "map")
+    spec = problem.description.spec
+    by_name = {p.name: p for p in spec.parameters}
+    layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
+    groups = tuple(
+        _GroupPrior(
+            term.block_slices(),
+            by_name[names.group_sd_variable(term.name, "mu")].priors,
+            tuple(_eta(by_name, term.name, i) if size > 1 else 0.0 for i, size in enumerate(term.blocks)),
+        )
+        for term in arrays.terms
+    )
+    free = [p for p in problem.family.dpars[1:] if p.name in by_name and p.name not in held]
+    families = tuple(_FamilyPrior(by_name[p.name].priors[0], get_link(p.links[0])) for p in free)
+    kept = orthogonalise(arrays.X)[1].kept
+    coefficients = _coefficient_priors(problem, kept)
+
+    def penalty(theta: np.ndarray, beta: np.ndarray, psi: np.ndarray) -> PenaltyValue:
+        value, slopes = 0.0, []
+        for group, factor in zip(groups, layout.matrices(theta), strict=True):
+            own, slope = group.at(factor)
+            value += own
+            slopes.append(slope)
+        of_psi = [each.at(x) for each, x in zip(families, psi, strict=True)]
+        of_beta, beta_slope = coefficients.at(beta)
+        total = value + of_beta + sum(v for v, _ in of_psi)
+        psi_slope = np.array([s for _, s in of_psi])
+        return PenaltyValue(-2.0 * total, -2.0 * layout.gather(slopes), -2.0 * beta_slope, -2.0 * psi_slope)
+
+    return penalty
+
+
+def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:
+    prior = by_name[names.cholesky_variable(group, "mu", block)].priors[0]
+    assert isinstance(prior, LKJ)
+    return prior.eta
+
+
+@final
+@dataclass(frozen=True)
+class _GroupPrior:
+    """Priors of the sds and correlations of one group-level term."""
+
+    blocks: tuple[slice, ...]
+    sds: tuple[Distribution, ...]
+    etas: tuple[float, ...]
+
+    def at(self, factor: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return sum log p(sd) + log sd + eta log det R, and its derivatives in the entries of Lambda."""
+        sd = np.maximum(np.sqrt(np.einsum("ij,ij->i", factor, factor)), SMALLEST)
+        value = sum(float(d.log_density(s)) + float(np.log(s)) for d, s in zip(self.sds, sd, strict=True))
+        by_sd = np.array([float(d.log_density_derivative(s)) for d, s in zip(self.sds, sd, strict=True)]) + 1.0 / sd
+        slope = by_sd[:, None] * factor / sd[:, None]
+        for block, eta in zip(self.blocks, self.etas, strict=True):
+            if not eta:
+                continue
+            own = factor[block, block]
+            diagonal = np.diagonal(own)
+            safe = np.where(np.abs(diagonal) > SMALLEST, diagonal, SMALLEST)
+            value += 2.0 * eta * float(np.log(np.abs(safe) / sd[block]).sum())
+            slope[block, block] += 2.0 * eta * (np.diag(1.0 / safe) - own / sd[block][:, None] ** 2)
+        return value, slope
+
+
+@final
+@dataclass(frozen=True)
+class _FamilyPrior:
+    """Prior of one family parameter."""
+
+    prior: Distribution
+    link: Link
+
+    def at(self, psi: float) -> tuple[float, float]:
+        """Return log p(x) + log |dx/dpsi| at x of the unbounded psi, and its derivative in psi."""
+        jet = self.link.jet(psi)
+        slope = float(self.prior.log_density_derivative(jet.value)) * jet.d1 + jet.d2 / jet.d1
+        return float(self.prior.log_density(jet.value)) + float(np.log(np.abs(jet.d1))), float(slope)
+
+
+@final
+@dataclass(frozen=True)
+class _CoefficientPriors:
+    """Priors of linear combinations of the coefficients: ``combinations @ beta`` has the priors."""
+
+    combinations: np.ndarray
+    priors: tuple[Distribution, ...]
+
+    def at(self, beta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return sum log p and its derivatives in beta."""
+        x = self.combinations @ beta
+        value = sum(float(d.log_density(v)) for d, v in zip(self.priors, x, strict=True))
+        slopes = np.array([float(d.log_density_derivative(v)) for d, v in zip(self.priors, x, strict=True)])
+        return value, slopes @ self.combinations if len(slopes) else np.zeros(len(beta))
+
+
+def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPriors:
+    """Return the priors of the slopes and of the Intercept of centred predictors, over the kept columns."""
+    population = point_arrays(problem, "map").population
+    if population is None:
+        return _CoefficientPriors(np.zeros((0, 0)), ())
+    by_name = {p.name: p for p in problem.description.spec.parameters}
+    rows, priors = [], []
+    identity = np.eye(len(population.coefs))[:, kept]
+    first = int(population.has_intercept)
+    if population.has_intercept:
+        rows.append((np.append(1.0, population.means) @ np.eye(len(population.coefs)))[kept])
+        priors += by_name[names.intercept_variable("mu")].priors
+    if population.slopes:
+        for j, prior in enumerate(by_name[names.slopes_variable("mu")].priors):
+            if first + j in kept:
+                rows.append(identity[first + j])
+                priors.append(prior)
+    return _CoefficientPriors(np.array(rows).reshape(len(rows), len(kept)), tuple(priors))

@@ -1,0 +1,183 @@
+"""``PointFit``: a record of a point estimate. Every verb is a function in a file of its own; here they are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
+
+import numpy as np
+
+from bayesml.engines import AbstractEngine, AbstractEstimate, Problem
+from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily
+from bayesml.formula import ParsedFormula
+from bayesml.frame import Frame
+from bayesml.posterior import Timing
+from bayesml.priors import Prior, Style
+from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.results.point import residuals, summary, tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PointFit"]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class PointFit:
+    """A model fitted by REML, maximum likelihood or penalised likelihood.
+
+    Attributes:
+        problem: design, family and description of the model.
+        frame: the data columns used, as they entered the fit.
+        engine: the engine with its options.
+        estimate: what was estimated.
+        timing: seconds spent in each part of the fit.
+        priors: the priors the user set.
+        default_priors: which defaults filled the rest.
+        data_name: how the summary names the data.
+    """
+
+    problem: Problem
+    frame: Frame
+    engine: AbstractEngine
+    estimate: AbstractEstimate
+    timing: Timing
+    priors: tuple[Prior, ...]
+    default_priors: Style
+    data_name: str
+
+    # What was fitted -------------------------------------------------------------------------------------------------
+
+    @property
+    def method(self) -> str:
+        """``reml``, ``ml``, ``laplace`` or ``map``."""
+        return self.engine.method
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The response family with its links."""
+        return self.problem.family
+
+    @property
+    def parsed(self) -> ParsedFormula:
+        """The formula, read."""
+        return self.problem.design.schema.parsed
+
+    @property
+    def formula(self) -> str:
+        """The formula as written."""
+        return self.parsed.text
+
+    @property
+    def nobs(self) -> int:
+        """Number of observations."""
+        return self.problem.design.n_rows
+
+    @property
+    def ngrps(self) -> dict[str, int]:
+        """Number of levels of each grouping factor."""
+        return dict(self.problem.description.spec.levels)
+
+    @cached_property
+    def variables(self) -> tuple[ReportedVariable, ...]:
+        """The reported variables with their labels and text names."""
+        return reported_variables(self.problem.description.spec, self.problem.design.schema)
+
+    # How well it fits ------------------------------------------------------------------------------------------------
+
+    @property
+    def logLik(self) -> float:  # noqa: N802
+        """Log-likelihood with the group effects integrated out, all constants included; REML's own for REML."""
+        return self.estimate.log_likelihood
+
+    @property
+    def criterion(self) -> float:
+        """Minus twice the log-likelihood: the REML criterion, or the deviance that was minimised."""
+        return -2.0 * self.logLik
+
+    @property
+    def deviance(self) -> float:
+        """Minus twice the log-likelihood, as ``criterion``."""
+        return self.criterion
+
+    @property
+    def df(self) -> int:
+        """Number of estimated parameters: coefficients, variances and covariances, family parameters."""
+        return self.estimate.n_parameters
+
+    @property
+    def df_residual(self) -> int:
+        """Number of observations minus ``df``."""
+        return self.nobs - self.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 logLik + 2 df. After REML comparable between models with the same predictors only."""
+        return self.criterion + 2.0 * self.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 logLik + log(nobs) df."""
+        return self.criterion + float(np.log(self.nobs)) * self.df
+
+    @property
+    def sigma(self) -> float:
+        """The residual standard deviation; 1 for a family without one, as in lme4."""
+        return float(self.estimate.auxiliary.get("sigma", 1.0))
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a component of variance is estimated as zero; the summary says which."""
+        return bool(self.estimate.singular)
+
+    # Tables ----------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def summary(self, correlation: bool | None = None) -> summary.PointSummary:
+        """Return the summary that ``print(fit)`` shows, in lme4's layout."""
+        return summary.point_summary(self, correlation)
+
+    def fixef(self) -> pd.DataFrame:
+        """Return population-level coefficients: Estimate, Std.Error, df, t value (or z value) and p."""
+        return tables.fixef(self)
+
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Return the conditional modes of the group-level effects with their conditional standard deviations."""
+        return tables.ranef(self)
+
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Return the coefficients of every level: population-level plus group-level."""
+        return tables.coef(self)
+
+    def varcorr(self) -> dict[str, tables.VarCorr]:
+        """Return standard deviations and correlations of the group-level effects, and the residual sd."""
+        return tables.varcorr(self)
+
+    def vcov(self, full: bool = False) -> pd.DataFrame:
+        """Return the covariance matrix of the coefficients; ``full=True`` adds the group-level effects."""
+        return tables.vcov(self, full)
+
+    def __getitem__(self, name: str) -> float:
+        """Return one number by name: ``fit["b_Days"]``, ``fit["sd_Subject__Days"]``."""
+        return tables.get(self, name)
+
+    # Predictions -----------------------------------------------------------------------------------------------------
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """``(rows,)`` expected response of the rows of the fit, group effects included."""
+        return residuals.fitted(self)
+
+    def residuals(
+        self, type: Literal["response", "pearson", "deviance", "working", "scaled"] = "response"
+    ) -> np.ndarray:
+        """Return residuals of the rows of the fit; see ``bayesml.results.point.residuals``."""
+        return residuals.residuals(self, type)

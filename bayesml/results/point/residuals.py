@@ -1,0 +1,118 @@
+"""Fitted values and residuals of the rows of the fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
+from bayesml.errors import ModelError
+
+if TYPE_CHECKING:
+    from bayesml.results.point.fit_object import PointFit
+
+__all__ = ["ResidualType", "expected", "fitted", "natural_parameters", "residuals"]
+
+ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
+SATURATED_STEPS = 100
+
+
+def natural_parameters(fit: PointFit, eta: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every distributional parameter on its own scale at a linear predictor; ``sigma`` is 0 if not estimated."""
+    auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
+    return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
+
+
+def expected(fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the expected response at a linear predictor."""
+    return np.asarray(fit.family.mean(natural_parameters(fit, eta), data), dtype=float) + 0.0 * eta
+
+
+def fitted(fit: PointFit) -> np.ndarray:
+    """Return the expected response of the rows of the fit."""
+    return expected(fit, fit.estimate.eta, dict(fit.problem.design.response.arrays))
+
+
+def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
+    """Return the residuals of the rows of the fit at the conditional modes.
+
+    Args:
+        fit: the fit.
+        type: ``"response"`` is y minus the expected response. ``"pearson"`` divides by the standard deviation of the
+            response; of a gaussian model by that relative to sigma, 1 / sqrt(weight). ``"scaled"`` always divides by the
+            whole standard deviation. ``"deviance"`` is the signed square root of each row's part of the deviance.
+            ``"working"`` is the residual on the scale of the linear predictor.
+
+    Raises:
+        ModelError: the type is unknown.
+    """
+    if type not in get_args(ResidualType):
+        raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
+    if isinstance(fit.estimate, LinearEstimate) and fit.family.name == "gaussian":
+        return _linear(fit.estimate, type)
+    y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
+    if type == "response":
+        return y - fitted(fit)
+    if type in ("pearson", "scaled"):
+        data = fit.problem.design.response.arrays
+        variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta), data)
+        root = _root_weights(fit)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return root * (y - fitted(fit)) / np.sqrt(variance)
+    return _working(fit) if type == "working" else _deviance(fit)
+
+
+def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:
+    plain = estimate.fit.residuals
+    weights = estimate.fit.problem.weights
+    if type in ("response", "working"):
+        return plain
+    weighted = plain if weights is None else plain * np.sqrt(weights)
+    return weighted / estimate.fit.sigma if type == "scaled" else weighted
+
+
+def _root_weights(fit: PointFit) -> np.ndarray | float:
+    weights = fit.problem.design.weights
+    return 1.0 if weights is None else np.sqrt(weights)
+
+
+def _curve(fit: PointFit, eta: np.ndarray, order: int):  # noqa: ANN202
+    auxiliary = {name: float(v) for name, v in natural_parameters(fit, np.zeros(1)).items() if name != "mu"}
+    return fit.family.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
+
+
+def _working(fit: PointFit) -> np.ndarray:
+    """Score over expected information: (y - mu) d eta / d mu for exponential families."""
+    curve = _curve(fit, fit.estimate.eta, 2)
+    return curve.d1 / curve.fisher
+
+
+def _deviance(fit: PointFit) -> np.ndarray:
+    """Signed root of twice the rise of each row's log density from the fit to its own best linear predictor."""
+    eta = np.array(fit.estimate.eta)
+    here = _curve(fit, eta, 1)
+    best = _best_log_density(fit, eta)
+    sign = np.sign(here.d1)
+    return _root_weights(fit) * sign * np.sqrt(2.0 * np.maximum(best - here.log_density, 0.0))
+
+
+def _best_log_density(fit: PointFit, eta: np.ndarray) -> np.ndarray:
+    """Climb each row's log density by Fisher scoring, one row never held up by another."""
+    best = _curve(fit, eta, 2)
+    value, step = best.log_density, best.d1 / np.maximum(best.fisher, 1e-12)
+    for _ in range(SATURATED_STEPS):
+        moved = eta + np.clip(step, -2.0, 2.0)
+        new = _curve(fit, moved, 2)
+        better = new.log_density >= value
+        gain = float(np.max(np.where(better, new.log_density - value, 0.0), initial=0.0))
+        eta, value = np.where(better, moved, eta), np.where(better, new.log_density, value)
+        step = np.where(better, new.d1 / np.maximum(new.fisher, 1e-12), step / 4.0)
+        if gain < 1e-13 and float(np.max(np.abs(step), initial=0.0)) < 1e-7:
+            break
+    return value
+
+
+def is_generalised(fit: PointFit) -> bool:
+    """Whether the fit comes from Laplace's approximation or quadrature."""
+    return isinstance(fit.estimate, GeneralisedEstimate)

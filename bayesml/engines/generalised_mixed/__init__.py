@@ -3,6 +3,7 @@
 No formula, no data frame, no JAX.
 """
 
+from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.fit import fit_generalised_mixed
 from bayesml.engines.generalised_mixed.problem import Penalty, PenaltyValue
 from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, ResponseModel, RowDerivatives
@@ -11,6 +12,7 @@ from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMix
 __all__ = [
     "AuxiliarySlopes",
     "Convergence",
+    "FamilyResponse",
     "GeneralisedMixedFit",
     "GroupEstimate",
     "Penalty",

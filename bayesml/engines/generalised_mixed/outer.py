@@ -69,7 +69,7 @@ class Criterion:
         if np.abs(parameters.psi - self.problem.psi_start).max(initial=0.0) > FARTHEST_PSI:
             return self._failed(flat, "an auxiliary parameter runs away")
         try:
-            mode = find_mode(self.problem, parameters, self.last)
+            mode = self._mode(parameters)
             value = self._likelihood(mode)
         except NotPositiveDefinite:
             return self._failed(flat, "the group effects have no interior mode")
@@ -83,6 +83,15 @@ class Criterion:
         self.last = mode
         self.newton_steps += mode.steps
         return Evaluation(flat, penalised.value, penalised.gradient, value.value, mode)
+
+    def _mode(self, parameters: Parameters) -> Mode:
+        """Search from the last mode, and from zero where that leads nowhere."""
+        try:
+            return find_mode(self.problem, parameters, self.last)
+        except (NotPositiveDefinite, FloatingPointError):
+            if self.last is None:
+                raise
+            return find_mode(self.problem, parameters)
 
     def _likelihood(self, mode: Mode) -> Value:
         if self.points == 1 or not self.problem.columns:

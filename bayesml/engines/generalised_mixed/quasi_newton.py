@@ -71,6 +71,7 @@ def _search(criterion: Criterion, here: Evaluation, direction: np.ndarray, slope
     rounding = 1e-13 * (1.0 + abs(here.value))
     accepted: Evaluation | None = None
     for _ in range(MOST_TRIALS):
+        criterion.last = here.mode  # a trial that went too far is a bad place to start from
         there = criterion.at(here.flat + step * direction)
         if not there.value <= here.value + SUFFICIENT * step * slope + rounding:
             high = step

@@ -28,7 +28,7 @@ from bayesml.engines.nuts.forms.collapsed.statistics import arrange, statistics
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
-from bayesml.formula import formula_variables, parse
+from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.linalg import GroupBlock
 from bayesml.priors import Prior, prior
@@ -60,7 +60,7 @@ def data() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Case:
-    formula: str
+    formula: Any
     family: str = "gaussian"
     priors: tuple[Prior, ...] = ()
     style: Any = "bayesml"
@@ -105,9 +105,21 @@ CASES = {
     "constant sigma": Case("y ~ x + (1 | g)", priors=(prior("constant(1.5)", "sigma"),)),
     "no intercept": Case("y ~ 0 + x + (0 + x | g)"),
     "flat intercept": Case("y ~ 1 + (1 | g)", priors=(prior("flat", "Intercept"),)),
+    "sigma by factor": Case(bf("y ~ x + (x | g)", sigma="~ k")),
+    "sigma by factor, crossed": Case(bf("y | weights(w) ~ x + (1 | g) + (x | h)", sigma="~ 0 + h")),
+    "sigma by level, nested": Case(bf("y ~ x + (x | a) + (1 | b)", sigma="~ (1 | h)")),
+    "sigma by factor, no groups": Case(bf("positive ~ x", sigma="~ k"), "lognormal"),
     "lognormal": Case("positive ~ x + (x | g)", "lognormal"),
     "lognormal weights": Case("positive | weights(w) ~ x + (1 | g)", "lognormal"),
 }
+
+
+# Cases that between them take every path from the sampled parameters to the draws.
+DRAWN = (
+    "no groups", "one factor", "one factor q=3", "one factor q=5", "balanced", "fewer rows than columns", "blocks",
+    "nested 3", "crossed vectors", "nested and crossed", "se and weights", "flat slopes crossed", "student slope",
+    "all slopes student", "no intercept", "lognormal", "sigma by factor, crossed", "sigma by level, nested",
+)
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,7 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
     split, arrays = split_of(problem), problem.design.arrays["mu"]
     y = np.log(response["y"]) if problem.family.name == "lognormal" else response["y"]
     weights = np.ones(N) if design.weights is None else design.weights
-    sigma = float(values["sigma"]) if "sigma" in values else 0.0
+    sigma = residual_sd(problem, values)
     variance = sigma**2 + response.get("se", np.zeros(N)) ** 2
     X = arrays["population"]["X"] if "population" in arrays else np.zeros((N, 0))
     X = X[:, 1:] if split.has_intercept else X
@@ -191,6 +203,22 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
     )
 
 
+def residual_sd(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    predictor = problem.design.schema.predictor("sigma")
+    if predictor is None:
+        return np.full(N, float(values.get("sigma", 0.0)))
+    arrays, eta = problem.design.arrays["sigma"], np.zeros(N)
+    X = arrays["population"]["X"]
+    if "Intercept_sigma" in values:
+        eta, X = eta + values["Intercept_sigma"], X[:, 1:] - X[:, 1:].mean(axis=0)
+    if "slopes_sigma" in values:
+        eta = eta + X @ values["slopes_sigma"]
+    for group in predictor.groups():
+        effects = values[f"sd_{group.name}__sigma"][:, None] * values[f"z_{group.name}__sigma"]
+        eta = eta + effects[0][arrays[group.key]["index"]]
+    return np.exp(eta)
+
+
 def phi_layout(problem: Problem, sampled: frozenset[str] = frozenset()) -> Layout:
     return layout_of(replace(problem.description.spec, parameters=split_of(problem, sampled).parameters))
 
@@ -214,6 +242,9 @@ def log_prior(problem: Problem, values: Mapping[str, np.ndarray]) -> float:
     """Hand-written density of the priors."""
     total = 0.0
     for p in split_of(problem).parameters:
+        if not p.prior_class:
+            total += float(np.sum(-0.5 * values[p.name] ** 2 - 0.5 * np.log(2 * np.pi)))
+            continue
         if p.is_cholesky:
             total += float(p.priors[0].cholesky_log_density(values[p.name]))
             continue
@@ -309,10 +340,11 @@ def test_gradient_is_the_finite_difference(subject: Subject) -> None:
             assert gradient[i] == pytest.approx(slope, rel=1e-6, abs=1e-6 * (1 + np.abs(gradient).max()))
 
 
-def test_recovered_draws_have_the_conditional_mean_and_covariance(subject: Subject) -> None:
-    draws, problem, form = 8000, subject.problem, subject.form
+@pytest.mark.parametrize("name", DRAWN)
+def test_recovered_draws_have_the_conditional_mean_and_covariance(name: str) -> None:
+    draws, problem = 8000, CASES[name].problem()
     with double_precision():
-        q = positions(problem, 1)[0]
+        form, q = collapsed_form(problem), positions(problem, 1)[0]
         keys = jax.random.split(jax.random.key(11), draws)
         drawn = jax.jit(jax.vmap(form.report, (None, 0, None)))(q, keys, form.data)
         values, _ = sampled_values(problem, q)
@@ -325,9 +357,6 @@ def test_recovered_draws_have_the_conditional_mean_and_covariance(subject: Subje
         for group in split.groups:
             maps.append(effects_of_z(group, values))
             found.append(np.asarray(drawn[f"r_{group.name}"]).swapaxes(1, 2).reshape(draws, -1))
-    if not found:
-        assert not mean.size
-        return
     linear = block_diag(*maps)
     samples, mean, cov = np.concatenate(found, axis=1), linear @ mean, linear @ cov @ linear.T
     variance = np.diag(cov)
@@ -450,6 +479,7 @@ def test_compression_keeps_the_density_and_drops_levels() -> None:
         (Case("y ~ x + (1 | g)", "student"), "family"),
         (Case("positive ~ x + (1 | g)", "gamma"), "family"),
         (Case("y | se(s, sigma=True) ~ x + (1 | g)"), "sigma"),
+        (Case(bf("y ~ x + (1 | g)", sigma="~ x")), "48 different values"),
     ],
 )
 def test_conditions_name_the_reason(case: Case, reason: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayesml.engines.base import Problem
+from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
 from bayesml.terms import Group, Offset, Population
 
 __all__ = ["collapse_conditions"]
@@ -27,7 +28,11 @@ def _reasons(problem: Problem) -> Iterator[str]:
     if family.link("mu").name != "identity":
         yield f"the link of mu is {family.link('mu').name}, not identity"
     for predictor in schema.predictors:
-        if predictor.dpar != "mu":
+        if predictor.dpar == "sigma" and len(problem.design.schema.predictors) == 2:
+            cells = sigma_cells(problem)
+            if cells is not None and cells.count > MOST_CELLS:
+                yield f"sigma takes {cells.count} different values, more than {MOST_CELLS}"
+        elif predictor.dpar != "mu":
             yield f"{predictor.dpar} has a formula"
     for term in schema.predictors[0].terms:
         if type(term) not in (Group, Offset, Population):

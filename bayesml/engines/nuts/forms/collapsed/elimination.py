@@ -99,11 +99,12 @@ def eliminate(
     for place, stage in enumerate(statistics.stages):
         face = faces[place]
         scale = divided(parameters.factors[arrangement.chain[place]], parameters.sigma)
-        matrix = identity_plus_gram(scaled_root(face.own, scale)) if place == 0 else sandwich(face.own, scale)
+        is_root = place == 0 and arrangement.triangular
+        matrix = identity_plus_gram(scaled_root(face.own, scale)) if is_root else sandwich(face.own, scale)
         factor = cholesky(matrix)
         halves = halves + jnp.sum(stage.multiplicity * log_diagonal(factor))
-        solved = _half(face, factor, None if place == 0 else scale)
-        sign = 1.0 if place == 0 else -1.0
+        solved = _half(face, factor, None if is_root else scale)
+        sign = 1.0 if is_root else -1.0
         faces[place + 1 :] = [
             _passed_on(later, solved, stage, sign, i) for i, later in enumerate(faces[place + 1 :])
         ]

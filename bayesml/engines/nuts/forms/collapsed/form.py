@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 from jax import numpy as jnp
+from jax.custom_batching import sequential_vmap
 from numpyro.infer.util import log_density as numpyro_log_density
 
 from bayesml import names
@@ -15,10 +16,18 @@ from bayesml.compile import sample_parameter
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.collapsed.cells import (
+    SigmaCells,
+    cell_statistics,
+    sigma_cells,
+    sigma_of_cells,
+    weighted,
+)
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
 from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor, gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.recover import recover
+from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.plain import first_step
 from bayesml.reported import reported_names
@@ -26,6 +35,7 @@ from bayesml.reported import reported_names
 __all__ = ["collapsed_form"]
 
 Array = Any
+MOST_EFFECTS_AT_ONCE = 5_000
 
 
 @final
@@ -37,15 +47,17 @@ class Structure:
         split: which parameters stay sampled.
         arrangement: the order of elimination.
         layout: the flat vector of the sampled parameters.
-        terms: the terms of all predictors, which derive the reported variables.
         reported: names of the reported variables.
+        problem: the model.
+        has_cells: whether sigma has a formula.
     """
 
     split: Split
     arrangement: Arrangement
     layout: Layout
-    terms: tuple[Any, ...]
     reported: frozenset[str]
+    problem: Problem
+    has_cells: bool
 
 
 def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
@@ -58,16 +70,14 @@ def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
     """
     split = split_of(problem)
     rows = gaussian_rows(problem, split)
-    arrangement = arrange(rows, largest_only)
+    cells = sigma_cells(problem)
+    arrangement = arrange(rows, largest_only, triangular=cells is None)
     split = split_of(problem, frozenset(split.groups[i].name for i in arrangement.sampled))
-    every = statistics(rows, arrangement)
-    few = compressed(every)
+    sums = _sums(rows, arrangement, cells)
     spec = problem.description.spec
     layout = layout_of(replace(spec, parameters=split.parameters))
-    terms = tuple(term for predictor in problem.design.schema.predictors for term in predictor.terms)
     reported = frozenset(reported_names(spec, problem.design.schema))
-    structure = Structure(split, arrangement, layout, terms, reported)
-    sums = {"statistics": few, "every": None if few is every else every}
+    structure = Structure(split, arrangement, layout, reported, problem, cells is not None)
     return Form(
         size=layout.size,
         data=sums | {"center": layout.center, "scale": layout.scale},
@@ -79,13 +89,24 @@ def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
     )
 
 
+def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None) -> dict[str, Any]:
+    """Return the data of the form: the sums for the density and, where they differ, those for the draws."""
+    if cells is not None:
+        by_cell, counts = cell_statistics(rows, arrangement, cells)
+        return {"statistics": by_cell, "every": None, "counts": counts, "sigma": cells.arrays}
+    every = statistics(rows, arrangement)
+    few = compressed(every)
+    return {"statistics": few, "every": None if few is every else every}
+
+
 def _density(structure: Structure) -> Callable[[Array, Any], Array]:
     """Return ``log p(phi) + log p(y | phi) + log|Jacobian|`` as a function of the sampler's coordinates."""
 
     def density(q: Array, data: Any) -> Array:
         values, log_prior, log_jacobian = _values(structure, q, data)
-        parameters = _parameters(structure, values)
-        return log_prior + log_jacobian + log_marginal(data["statistics"], structure.arrangement, parameters)
+        parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
+        log_likelihood = log_marginal(sums, structure.arrangement, parameters) - log_sigma
+        return log_prior + log_jacobian + log_likelihood
 
     return density
 
@@ -106,7 +127,18 @@ def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array]
     return found, log_prior, log_jacobian
 
 
-def _parameters(structure: Structure, values: Mapping[str, Array]) -> Parameters:
+def _gaussian(
+    structure: Structure, values: Mapping[str, Array], data: Any, sums: Statistics
+) -> tuple[Parameters, Statistics, Array]:
+    """Return the parameters of the Gaussian part, its sums, and what of the power of sigma is not yet in there."""
+    if not structure.has_cells:
+        return _parameters(structure, values, values.get("sigma", jnp.ones(()))), sums, jnp.zeros(())
+    sigma = sigma_of_cells(structure.problem, values, data["sigma"])
+    parameters = _parameters(structure, values, jnp.ones(()))
+    return parameters, weighted(sums, sigma**-2), data["counts"] @ jnp.log(sigma)
+
+
+def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array) -> Parameters:
     split = structure.split
     factors = tuple(covariance_factor(group, values) for group in split.groups)
     kept = [_effects(split.groups[i], factors[i], values) for i in structure.arrangement.sampled]
@@ -114,7 +146,6 @@ def _parameters(structure: Structure, values: Mapping[str, Array]) -> Parameters
         kept.append(values[names.intercept_variable("mu")][None])
     if split.kept:
         kept.append(values[names.slopes_variable("mu")])
-    sigma = values.get("sigma", jnp.ones(()))
     return Parameters(factors, sigma, jnp.concatenate(kept) if kept else jnp.zeros(0))
 
 
@@ -124,17 +155,25 @@ def _effects(group: Any, factor: Any, values: Mapping[str, Array]) -> Array:
 
 
 def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Array]]:
+    def drawn(key: Array, full: Statistics, parameters: Parameters) -> tuple[Array, dict[int, Array]]:
+        return recover(key, full, structure.arrangement, parameters)
+
+    # A block of draws of many effects is drawn one after the other: a whole one would need as much memory many times.
+    effects_of = sequential_vmap(drawn) if structure.arrangement.size > MOST_EFFECTS_AT_ONCE else drawn
+
     def report(q: Array, key: Array, data: Any) -> dict[str, Array]:
         values, _, _ = _values(structure, q, data)
-        full: Statistics = data["statistics"] if data["every"] is None else data["every"]
-        slopes, effects = recover(key, full, structure.arrangement, _parameters(structure, values))
+        every = data["statistics"] if data["every"] is None else data["every"]
+        parameters, sums, _ = _gaussian(structure, values, data, every)
+        slopes, effects = effects_of(key, sums, parameters)
         split = structure.split
         if split.priors:
             values[names.slopes_variable("mu")] = _all_slopes(split, slopes, values)
         for i, z in effects.items():
             values[names.standardised_variable(split.groups[i].name, "mu")] = z
-        for term in structure.terms:
-            values |= term.derive(values)
+        for predictor in structure.problem.design.schema.predictors:
+            for term in predictor.terms:
+                values |= term.derive(values)
         return {name: values[name] for name in structure.reported}
 
     return report

@@ -52,7 +52,8 @@ def recover(
     for place in reversed(range(len(faces))):
         i, stage = arrangement.chain[place], statistics.stages[place]
         scale = divided(parameters.factors[i], parameters.sigma)
-        z = _stage_draw(keys[i], faces[place], stage, scale, (above, beside, parameters.sigma), place == 0)
+        known = above, beside, parameters.sigma
+        z = _stage_draw(keys[i], faces[place], stage, scale, known, place == 0 and arrangement.triangular)
         above.insert(0, full(scale) @ z)
         effects[i] = _all_levels(jax.random.fold_in(keys[i], 1), z, stage, arrangement.levels[i])
     return slopes, effects
@@ -93,14 +94,14 @@ def _unscaled_tail(arrangement: Arrangement, parameters: Parameters, drawn: Arra
 
 
 def _stage_draw(
-    key: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_leaf: bool
+    key: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_root: bool
 ) -> Array:
     """Draw z of one factor given the factors above it (effects over sigma), tail and slopes."""
     above, beside, sigma = known
     rest = face.response / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
     for block, parent, effect in zip(face.upper, stage.parents, above, strict=True):
         rest = rest - jnp.einsum("kaj,aj->kj", block, effect[:, parent])
-    if is_leaf:
+    if is_root:
         rows = scaled_root(face.own, scale)
         columns = [list(column) for column in zip(*rows, strict=True)]
         precision = identity_plus_gram(columns)

@@ -34,6 +34,8 @@ class Arrangement(NamedTuple):
         sampled: indices of the factors whose effects stay sampled: their columns are the first of the kept ones.
         levels: number of levels of every factor, with or without rows.
         sizes: number of coefficients of every factor for each level.
+        triangular: whether the leaf is triangularised, which needs one residual standard deviation; if not, its stage
+            holds products with Z' like the others.
     """
 
     chain: tuple[int, ...]
@@ -41,6 +43,12 @@ class Arrangement(NamedTuple):
     sampled: tuple[int, ...]
     levels: tuple[int, ...]
     sizes: tuple[int, ...]
+    triangular: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of effects of all factors."""
+        return sum(levels * size for levels, size in zip(self.levels, self.sizes, strict=True))
 
 
 class Stage(NamedTuple):
@@ -97,23 +105,25 @@ class Statistics(NamedTuple):
     center: Center
 
 
-def arrange(rows: GaussianRows, largest_only: bool = False) -> Arrangement:
+def arrange(rows: GaussianRows, largest_only: bool = False, triangular: bool = True) -> Arrangement:
     """Decide the order of elimination: the chain of nested factors with the most coefficients, then all others.
 
     Args:
         rows: the model.
         largest_only: leave the effects of all factors outside the chain sampled.
+        triangular: whether there is one residual standard deviation.
     """
     groups = rows.groups
     chain = elimination_chain(groups) if groups else ()
     others = sorted((i for i in range(len(groups)) if i not in chain), key=lambda i: -groups[i].n_levels * groups[i].q)
     tail, sampled = ((), tuple(others)) if largest_only else (tuple(others), ())
-    return Arrangement(chain, tail, sampled, tuple(g.n_levels for g in groups), tuple(g.q for g in groups))
+    levels, sizes = tuple(g.n_levels for g in groups), tuple(g.q for g in groups)
+    return Arrangement(chain, tail, sampled, levels, sizes, triangular)
 
 
-def statistics(rows: GaussianRows, arrangement: Arrangement) -> Statistics:
-    """Sum up the rows."""
-    start = pilot(rows)
+def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray | None = None) -> Statistics:
+    """Sum up the rows; ``start`` is where the linear coefficients are counted from, by default their `pilot`."""
+    start = pilot(rows) if start is None else start
     k = rows.kept.shape[1]
     center = _center(rows, start[:k], start[k:])
     root = np.sqrt(rows.weights)
@@ -126,7 +136,7 @@ def statistics(rows: GaussianRows, arrangement: Arrangement) -> Statistics:
     ]
     if not arrangement.chain:
         return Statistics((), narrow @ narrow.T, center)
-    stages, explained = _stages(rows, arrangement.chain, columns, (tail, narrow))
+    stages, explained = _stages(rows, arrangement, columns, (tail, narrow))
     return _split(stages, _corner(tail, narrow, explained), center, arrangement)
 
 
@@ -203,21 +213,24 @@ class WideStage(NamedTuple):
 
 
 def _stages(
-    rows: GaussianRows, chain: Sequence[int], columns: Sequence[np.ndarray], right: Wide
+    rows: GaussianRows, arrangement: Arrangement, columns: Sequence[np.ndarray], right: Wide
 ) -> tuple[tuple[WideStage, ...], np.ndarray]:
     """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
-    orders = level_orders(rows.groups, chain)
-    ordered = [orders[i] for i in chain]
-    later = [columns[i].copy() for i in chain[1:]]
-    own, upper, sides = _triangularise(columns[chain[0]], ordered[0].codes, len(ordered[0].levels), later, right)
-    m = sides.shape[1] - len(right[1])
-    flat = sides[:, :m].swapaxes(0, 1).reshape(m, sides.shape[0] * sides.shape[2])
-    stages = [_stage(own, upper, sides, ordered)]
-    for place, columns_here in enumerate(later, start=1):
+    orders = level_orders(rows.groups, arrangement.chain)
+    ordered = [orders[i] for i in arrangement.chain]
+    own = [columns[i].copy() for i in arrangement.chain]
+    stages, explained = [], np.zeros(())
+    if arrangement.triangular:
+        triangle, upper, sides = _triangularise(own[0], ordered[0].codes, len(ordered[0].levels), own[1:], right)
+        m = sides.shape[1] - len(right[1])
+        flat = sides[:, :m].swapaxes(0, 1).reshape(m, sides.shape[0] * sides.shape[2])
+        explained = flat @ flat.T
+        stages.append(_stage(triangle, upper, sides, ordered))
+    for place in range(len(stages), len(own)):
         codes, size = ordered[place].codes, len(ordered[place].levels)
-        own, *upper = (_products(columns_here, side, codes, size) for side in later[place - 1 :])
-        stages.append(_stage(own, upper, _sides(columns_here, right, codes, size), ordered[place:]))
-    return tuple(stages), flat @ flat.T
+        products = [_products(own[place], side, codes, size) for side in own[place:]]
+        stages.append(_stage(products[0], products[1:], _sides(own[place], right, codes, size), ordered[place:]))
+    return tuple(stages), explained
 
 
 def _triangularise(

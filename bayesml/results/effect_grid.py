@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, final
@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.design import PredictorDesign
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import DataError, ModelError, did_you_mean
 from bayesml.frame import Column, column_names
 from bayesml.terms import Group
 
@@ -90,8 +90,10 @@ def chosen_effects(fit: Fit, effects: str | Sequence[str] | None, dpar: str | No
         raise ModelError("The model has no population-level predictor, so that there is no effect to show.")
     if effects is None:
         return tuple(_effect(fit, ":".join(names), names) for names in available)
-    asked = [effects] if isinstance(effects, str) else list(effects)
-    return tuple(_asked_effect(fit, str(text), single, available) for text in asked)
+    asked = [effects] if isinstance(effects, str) or not isinstance(effects, Iterable) else list(effects)
+    if not asked or not all(isinstance(text, str) for text in asked):
+        raise ModelError(f'`effects` is a name such as "x" or "x:z", or a list of names; got {effects!r}.')
+    return tuple(_asked_effect(fit, text, single, available) for text in asked)
 
 
 def _model_effects(fit: Fit, dpar: str | None) -> Iterator[tuple[str, ...]]:
@@ -151,7 +153,11 @@ def condition_rows(fit: Fit, conditions: Any) -> tuple[Condition, ...]:
     """
     if conditions is None:
         return (Condition("1", {}),)
-    columns = {name: _listed(conditions[name]) for name in column_names(conditions)}
+    try:
+        columns = {name: _listed(conditions[name]) for name in column_names(conditions)}
+    except DataError:
+        message = '`conditions` is a dict such as {"x": [0, 1]} or a data frame with one row for each panel'
+        raise ModelError(f"{message}; got {conditions!r}.") from None
     unknown = [name for name in columns if name not in (*fit.frame.columns, "cond__")]
     if unknown:
         listed = ", ".join(f"`{name}`" for name in fit.frame.columns)
@@ -182,6 +188,8 @@ def effect_grid(
     fit: Fit, effect: Effect, conditions: Sequence[Condition], given: Mapping[str, Sequence[Any]], resolution: int
 ) -> Grid:
     """Return the rows of one effect under every condition."""
+    if not isinstance(given, Mapping):
+        raise ModelError(f'`int_conditions` is a dict such as {{"x": [0, 1]}}; got {given!r}.')
     unknown = [name for name in given if name not in fit.frame.columns]
     if unknown:
         raise ModelError(

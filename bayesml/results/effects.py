@@ -144,7 +144,7 @@ def conditional_effects(
     ones = _single_trials(fit, rows[0].values)
     tables = {}
     for effect in chosen:
-        grid = effect_grid(fit, effect, rows, int_conditions or {}, resolution)
+        grid = effect_grid(fit, effect, rows, {} if int_conditions is None else int_conditions, resolution)
         draws = _draws(fit, grid, request, method, dpar, ones)
         tables[effect.name] = _table(grid, draws, prob, robust)
     note = "with one trial for each row" if ones and dpar is None and method != "linpred" else ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesml.engines import Problem
 from bayesml.errors import FitWarning, ModelError
-from bayesml.results.convergence import convergence
+from bayesml.convergence import convergence
 from bayesml.results.log_lik import log_lik
 from bayesml.results.select import elements
 from bayesml.results.to_arviz import response_variable, with_log_likelihood
@@ -68,11 +69,12 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
     return result if pointwise else _without_points(result)
 
 
-def loo_compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
+def loo_compare(*fits: Fit | Mapping[str, Fit]) -> pd.DataFrame:
     """Compare models by their leave-one-out predictive density.
 
     Args:
-        fits: fits of the same observations by name.
+        fits: two or more fits of the same observations, or one dict of fits by name; without names the table says
+            ``fit1``, ``fit2``, ... in the order given.
 
     Returns:
         ArviZ's comparison table, best model first: elpd, its standard error, the difference to the best model and the
@@ -89,14 +91,25 @@ def loo_compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """
     import arviz
 
-    if not isinstance(fits, Mapping) or len(fits) < 2:
-        raise ModelError('loo_compare() takes at least two fits by name, {"first": fit, "second": other}.')
-    _check_comparable(fits)
-    criteria = {name: loo(fit, pointwise=True) for name, fit in fits.items()}
-    with warnings.catch_warnings():
+    named = _named(fits)
+    _check_comparable(named)
+    criteria = {name: loo(fit, pointwise=True) for name, fit in named.items()}
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        # Fits that predict alike give 0 / 0 on the way to the stacking weights.
         # ArviZ 0.23 calls pandas in ways that pandas has since deprecated.
         warnings.filterwarnings("ignore", message=".*deprecat", category=Warning)
         return arviz.compare(criteria)
+
+
+def _named(fits: Sequence[Fit | Mapping[str, Fit]]) -> dict[str, Fit]:
+    single = fits[0] if len(fits) == 1 else None
+    named = dict(single) if isinstance(single, Mapping) else {f"fit{i + 1}": fit for i, fit in enumerate(fits)}
+    strangers = [fit for fit in named.values() if not isinstance(getattr(fit, "problem", None), Problem)]
+    if len(named) < 2 or strangers:
+        found = f"; got {strangers[0]!r}" if strangers else ""
+        message = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
+        raise ModelError(f"{message}{found}.")
+    return named
 
 
 def _check_comparable(fits: Mapping[str, Fit]) -> None:

@@ -169,5 +169,4 @@ def _error(fit: Fit, problem: str) -> FormulaError:
 
 
 def _group_texts(fit: Fit) -> Iterator[str]:
-    for predictor in fit.parsed.predictors:
-        yield from dict.fromkeys(part.text for part in predictor.groups)
+    yield from dict.fromkeys(part.text for predictor in fit.parsed.predictors for part in predictor.groups)

@@ -183,7 +183,7 @@ def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = F
     """
     import pandas as pd
 
-    wanted = None if variable is None else (variable,) if isinstance(variable, str) else tuple(variable)
+    wanted = None if variable is None else _listed(variable)
     keep = (
         None
         if wanted is None
@@ -195,6 +195,13 @@ def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = F
     frame.insert(0, ".chain", np.repeat(np.arange(chains), length))
     frame.insert(1, ".draw", np.tile(np.arange(length), chains))
     return frame
+
+
+def _listed(variable: object) -> tuple[str, ...]:
+    listed = (variable,) if isinstance(variable, str) or not isinstance(variable, Iterable) else tuple(variable)
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise ModelError(f'`variable` is a name or a list of names such as ["b_Intercept"]; got {variable!r}.')
+    return listed
 
 
 def _named(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,11 @@ def quantile_names(probs: Sequence[float]) -> list[str]:
     Raises:
         ModelError: something in ``probs`` is not a probability.
     """
-    wrong = [p for p in probs if isinstance(p, bool) or not isinstance(p, Real) or not 0.0 <= p <= 1.0]
-    if wrong:
-        raise ModelError(f"`probs` are numbers between 0 and 1, for example (0.025, 0.975); got {wrong[0]!r}.")
+    given = list(probs) if isinstance(probs, Iterable) else [probs]
+    wrong = [p for p in given if isinstance(p, bool) or not isinstance(p, Real) or not 0.0 <= p <= 1.0]
+    if wrong or not isinstance(probs, Iterable):
+        culprit = wrong[0] if wrong else probs
+        raise ModelError(f"`probs` holds numbers between 0 and 1, for example (0.025, 0.975); got {culprit!r}.")
     return [f"Q{100 * float(p):g}" for p in probs]
 
 

@@ -30,6 +30,7 @@ nb_execution_mode = {"on": "force", "off": "off"}[os.environ.get("BAYESML_DOCS_E
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables that code prints as Markdown
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

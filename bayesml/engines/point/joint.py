@@ -122,6 +122,19 @@ class JointEffects:
         weighted = self.information[:, None] * self.arrays.X[:, self.kept]
         return self.solver.solve(np.ascontiguousarray(self.own_columns.T @ weighted))
 
+    def covariance(self) -> np.ndarray:
+        """Return the dense covariance matrix of (coefficients, group effects b), term after term, level after level."""
+        size = int(self.offsets[-1])
+        standard = self.solver.solve(np.eye(size)) if size else np.zeros((0, 0))
+        Lambda = np.zeros((size, size))
+        for term, block in enumerate(self.arrays.blocks):
+            own = slice(self.offsets[term], self.offsets[term + 1])
+            Lambda[own, own] = np.kron(np.eye(block.n_levels), self.factors[term])
+        moved = Lambda @ self.shift
+        across = -moved @ self.vcov
+        effects = Lambda @ standard @ Lambda.T + moved @ self.vcov @ moved.T
+        return np.block([[self.vcov, across.T], [across, effects]])
+
     def standard_errors(self, rows: NewRows) -> np.ndarray:
         """Return ``(rows,)`` standard errors of the linear predictor; a level without data has its full variance."""
         columns = self._columns(rows.groups, len(rows.X)).tocsr()

@@ -24,6 +24,7 @@ from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.normal import HyperCovariance, pseudo_inverse
 from bayesml.errors import ModelError
+from bayesml.linalg import ThetaLayout
 
 __all__ = ["LinearEstimate", "estimate_linear", "is_linear", "transformed_response"]
 
@@ -194,29 +195,28 @@ class LinearEstimate(AbstractEstimate):
     def hyper_covariance(self) -> HyperCovariance:
         """Return the covariance of (theta, log sigma), 2 H^-1, uncorrelated with the coefficients."""
         fit, layout = self.fit, self.fit.problem.layout
-        known, scales = fit.fixed_sigma is not None, fit.problem.row_scales
-        x = np.append(fit.point.x[: layout.size], np.log(fit.sigma))
-        hessian = finite_difference_hessian(JointCriterion(fit.problem, fit.reml, fit.penalty), x)
-        stretch = np.append(scales, 1.0)
-        free = np.append(layout_free(layout, fit.theta), not known)
-        covariance = 2.0 * pseudo_inverse(hessian * np.outer(stretch, stretch), free)
-        center = np.append(fit.theta, np.log(fit.sigma))
+        known = fit.fixed_sigma is not None
+        internal = fit.point.x[: layout.size]
+        center = np.append(internal, np.log(fit.sigma))
+        hessian = finite_difference_hessian(JointCriterion(fit.problem, fit.reml, fit.penalty), center)
+        free = np.append(layout_free(layout, internal), not known)
 
         def natural(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-            sigma = np.exp(values[-1])
-            factors = tuple(sigma * relative for relative in layout.matrices(values[:-1]))
+            relative = layout.matrices(fit.problem.from_internal @ values[:-1])
+            factors = tuple(np.exp(values[-1]) * factor for factor in relative)
             return factors, values[-1:] if not known else values[:0]
 
+        across = np.zeros((len(center), len(self.beta)))
         names = () if known else ("sigma",)
-        return HyperCovariance(center, covariance, np.zeros((len(center), len(self.beta))), free, natural, names)
+        return HyperCovariance(center, 2.0 * pseudo_inverse(hessian, free), across, free, natural, names)
 
     def with_response(self, problem: Problem) -> LinearEstimate:
         """Refit; only the column of y is formed anew."""
         return LinearEstimate(problem, self.arrays, self.method, refit(self.fit, transformed_response(problem)))
 
 
-def layout_free(layout: object, theta: np.ndarray) -> np.ndarray:
+def layout_free(layout: ThetaLayout, theta: np.ndarray) -> np.ndarray:
     """Return which entries of theta are free: those in a column of Lambda whose diagonal is not zero."""
-    places = zip(layout.group, layout.column, theta, layout.is_diagonal, strict=True)  # type: ignore[attr-defined]
+    places = zip(layout.group, layout.column, theta, layout.is_diagonal, strict=True)
     alive = {(g, c) for g, c, value, diagonal in places if diagonal and value != 0.0}
-    return np.array([(g, c) in alive for g, c in zip(layout.group, layout.column, strict=True)], dtype=bool)  # type: ignore[attr-defined]
+    return np.array([(g, c) in alive for g, c in zip(layout.group, layout.column, strict=True)], dtype=bool)

@@ -16,10 +16,16 @@ from bayesml.frame import Frame
 from bayesml.posterior import Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results.point import residuals, summary, tables
+from bayesml.results.effects import ConditionalEffects
+from bayesml.results.fit_object import Fit
+from bayesml.results.point import effects as conditional
+from bayesml.results.point import normal_draws, plots, predict, residuals, simulate, summary, tables
+from bayesml.results.point.rows import UnseenPolicy
+from bayesml.results.tables import prior_summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["PointFit"]
 
@@ -169,6 +175,10 @@ class PointFit:
         """Return one number by name: ``fit["b_Days"]``, ``fit["sd_Subject__Days"]``."""
         return tables.get(self, name)
 
+    def prior_summary(self) -> pd.DataFrame:
+        """Return every prior target with its prior; of influence for ``method="map"`` only."""
+        return prior_summary(self)  # type: ignore[arg-type]
+
     # Predictions -----------------------------------------------------------------------------------------------------
 
     @property
@@ -181,3 +191,137 @@ class PointFit:
     ) -> np.ndarray:
         """Return residuals of the rows of the fit; see ``bayesml.results.point.residuals``."""
         return residuals.residuals(self, type)
+
+    def linpred(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: Literal["confidence"] | None = None,
+        prob: float = 0.95,
+    ) -> np.ndarray | pd.DataFrame:
+        """Return the linear predictor at the estimates; see ``bayesml.results.point.predict.linpred``."""
+        return predict.linpred(
+            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob
+        )
+
+    def epred(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: Literal["confidence"] | None = None,
+        prob: float = 0.95,
+    ) -> np.ndarray | pd.DataFrame:
+        """Return the expected response at the estimates; as ``predict`` without prediction intervals."""
+        if interval == "prediction":
+            raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
+        return predict.predict(
+            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob
+        )
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: predict.Interval | None = None,
+        prob: float = 0.95,
+        seed: int = 0,
+    ) -> np.ndarray | pd.DataFrame:
+        """Return the expected response, on request with the interval of a new response; see ``point.predict``."""
+        return predict.predict(
+            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, seed=seed
+        )
+
+    def simulate(
+        self, n: int = 1, seed: int | None = None, *, use_u: bool = False, re_formula: Any = "NA"
+    ) -> np.ndarray:
+        """Draw ``(n, rows)`` responses from the fitted model; new group effects unless ``use_u``."""
+        return simulate.simulate(self, n, seed, use_u=use_u, re_formula=re_formula)
+
+    def refit(self, y: Any) -> PointFit:
+        """Fit the same model to another response."""
+        return simulate.refit(self, y)
+
+    def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
+        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.hypothesis``, ``.loo``, ..."""
+        return normal_draws.to_normal_draws(self, ndraws, seed)
+
+    # Plots -----------------------------------------------------------------------------------------------------------
+
+    def ranef_plot(self, group: str | None = None) -> Figure:
+        """Draw the group-level effects in order of size with 95% conditional intervals."""
+        return plots.ranef_plot(self, group)
+
+    def conditional_effects(
+        self,
+        effects: str | list[str] | None = None,
+        *,
+        conditions: dict[str, Any] | None = None,
+        int_conditions: dict[str, Any] | None = None,
+        re_formula: Any = "NA",
+        prob: float = 0.95,
+        method: Literal["epred", "predict", "linpred"] = "epred",
+        resolution: int = 100,
+    ) -> ConditionalEffects:
+        """Return the expected response along each predictor and two-way interaction; ``.plot()`` draws it."""
+        return conditional.conditional_effects(
+            self,
+            effects,
+            conditions=conditions,
+            int_conditions=int_conditions,
+            re_formula=re_formula,
+            prob=prob,
+            method=method,
+            resolution=resolution,
+        )
+
+    # What needs draws ------------------------------------------------------------------------------------------------
+
+    @property
+    def idata(self) -> NoReturn:
+        """A point estimate has no draws; ``to_normal_draws().idata`` has."""
+        raise _needs_draws("idata")
+
+    def draws(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("draws()")
+
+    def log_lik(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("log_lik()")
+
+    def loo(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("loo()")
+
+    def plot(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("plot()")
+
+    def pairs(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("pairs()")
+
+    def forest(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("forest()")
+
+    def pp_check(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate has no draws; see ``to_normal_draws``."""
+        raise _needs_draws("pp_check()")
+
+    def save(self, *_: Any, **__: Any) -> NoReturn:
+        """A point estimate is not saved: it is fitted again faster than read; see ``to_normal_draws``."""
+        raise _needs_draws("save()")
+
+
+def _needs_draws(verb: str) -> ModelError:
+    return ModelError(f"A point estimate has no draws, which `{verb}` needs. Write fit.to_normal_draws().{verb}.")

@@ -60,11 +60,16 @@ def zap_small(values: np.ndarray, digits: int) -> np.ndarray:
     return np.round(values, max(0, digits - ceil(log10(largest)))) if largest > 0 else values
 
 
-def coefficient_cells(estimates: np.ndarray, statistic: np.ndarray, p: np.ndarray, digits: int = 4) -> list[list[str]]:
+def coefficient_cells(
+    estimates: np.ndarray, df: np.ndarray | None, statistic: np.ndarray, p: np.ndarray, digits: int = 4
+) -> list[list[str]]:
     """Return the cells of a table of coefficients, one list for each row (R's ``printCoefmat``).
 
+    Degrees of freedom have the decimals of the estimates, three at most.
+
     Args:
-        estimates: ``(rows, k)`` estimate, standard error and degrees of freedom where there are any.
+        estimates: ``(rows, 2)`` estimate and standard error.
+        df: ``(rows,)`` degrees of freedom, or None.
         statistic: ``(rows,)`` t or z.
         p: ``(rows,)``.
         digits: significant digits of the smallest number.
@@ -72,9 +77,13 @@ def coefficient_cells(estimates: np.ndarray, statistic: np.ndarray, p: np.ndarra
     sizes = np.abs(estimates[np.isfinite(estimates) & (estimates != 0)])
     smallest = 1 + floor(log10(sizes.min())) if sizes.size else 1
     rounded = np.round(estimates, max(1, digits - smallest))
-    cells = np.array(format_jointly(rounded.ravel().tolist(), digits), dtype=object).reshape(estimates.shape)
+    texts = format_jointly(rounded.ravel().tolist(), digits)
+    cells = np.array(texts, dtype=object).reshape(estimates.shape).tolist()
+    if df is not None:
+        decimals = min(len(texts[0].partition(".")[2]), 3) if "e" not in texts[0] else 3
+        cells = [[*row, _fixed(float(value), decimals)] for row, value in zip(cells, df, strict=True)]
     own = format_jointly(np.round(statistic, max(1, min(5, digits - 1))).tolist(), digits)
-    return [[*row, t, text] for row, t, text in zip(cells.tolist(), own, format_p_values(p), strict=True)]
+    return [[*row, t, text] for row, t, text in zip(cells, own, format_p_values(p), strict=True)]
 
 
 def format_p_values(p: np.ndarray, digits: int = 3) -> list[str]:
@@ -104,6 +113,8 @@ def columns(rows: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
     """Return rows of cells as lines of aligned text, each column to the left or to the right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
-        " ".join(c.ljust(w) if to_left else c.rjust(w) for c, w, to_left in zip(row, widths, left, strict=True)).rstrip()
+        " ".join(
+            c.ljust(w) if to_left else c.rjust(w) for c, w, to_left in zip(row, widths, left, strict=True)
+        ).rstrip()
         for row in rows
     ]

@@ -40,8 +40,8 @@ def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
     Args:
         fit: the fit.
         type: ``"response"`` is y minus the expected response. ``"pearson"`` divides by the standard deviation of the
-            response; of a gaussian model by that relative to sigma, 1 / sqrt(weight). ``"scaled"`` always divides by the
-            whole standard deviation. ``"deviance"`` is the signed square root of each row's part of the deviance.
+            response; of a gaussian model by that relative to sigma, 1 / sqrt(weight). ``"scaled"`` always divides by
+            the whole standard deviation. ``"deviance"`` is the signed square root of each row's part of the deviance.
             ``"working"`` is the residual on the scale of the linear predictor.
 
     Raises:

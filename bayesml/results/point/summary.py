@@ -96,7 +96,7 @@ def point_summary(fit: PointFit, correlation: bool | None = None) -> PointSummar
 
 def _header(fit: PointFit) -> Section:
     lines = []
-    if not isinstance(fit.estimate, LinearEstimate) or fit.family.name != "gaussian":
+    if fit.family.name != "gaussian" or fit.family.link("mu").name != "identity":
         lines.append(f" Family: {fit.family.name}  ( {fit.family.link('mu').name} )")
     lines += [f"Formula: {fit.formula}", f"   Data: {fit.data_name}"]
     note = fit.problem.design.response.note
@@ -112,9 +112,11 @@ def _title(fit: PointFit) -> str:
     assert isinstance(estimate, GeneralisedEstimate)
     mixed = " mixed" if estimate.arrays.terms else ""
     points = estimate.fit.quadrature_points
-    how = f"Adaptive Gauss-Hermite Quadrature, {points} points" if points > 1 else "Laplace Approximation"
+    how = f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
     found = "posterior mode" if estimate.method == "map" else "maximum likelihood"
-    return f"Generalized linear{mixed} model fit by {found}{f' ({how})' if mixed else ''}"
+    if fit.family.name in ("gaussian", "lognormal") and fit.family.link("mu").name == "identity":
+        return f"Linear{mixed} model fit by {found}"
+    return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
 
 
 def _criterion(fit: PointFit) -> Section:
@@ -191,8 +193,7 @@ def _fixed(fit: PointFit) -> Section | None:
     table = coefficient_table(fit)
     if not table.labels:
         return None
-    parts = [table.estimate, table.error] + ([] if table.df is None else [table.df])
-    cells = coefficient_cells(np.stack(parts, axis=1), table.statistic, table.p)
+    cells = coefficient_cells(np.stack([table.estimate, table.error], axis=1), table.df, table.statistic, table.p)
     letter = "z" if table.df is None else "t"
     head = ("", "Estimate", "Std. Error", *(() if table.df is None else ("df",)), f"{letter} value", f"Pr(>|{letter}|)")
     marks = [stars(float(p)) for p in table.p]

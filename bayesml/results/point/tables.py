@@ -181,7 +181,7 @@ def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
 
 
 def get(fit: PointFit, name: str) -> float:
-    """Return one number by its text name: ``fit["b_Days"]``, ``fit["sd_Subject__Days"]``, ``fit["r_Subject[308,Days]"]``.
+    """Return one number by its text name: ``b_Days``, ``sd_Subject__Days``, ``r_Subject[308,Days]``, ``sigma``.
 
     Raises:
         ModelError: nothing has that name.

@@ -1,0 +1,182 @@
+"""Predictions of a point estimate: linear predictor and expected response, with standard errors and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+from bayesml.errors import ModelError
+from bayesml.results.point.residuals import expected, natural_parameters
+from bayesml.results.point.rows import PointRows, UnseenPolicy, point_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.point.fit_object import PointFit
+
+__all__ = ["Interval", "linpred", "mean_prediction", "predict"]
+
+Interval = Literal["confidence", "prediction"]
+STEP = 1e-6
+SIMULATED = 4000
+
+
+def linpred(
+    fit: PointFit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: UnseenPolicy = "error",
+    se: bool = False,
+    interval: Literal["confidence"] | None = None,
+    prob: float = 0.95,
+) -> np.ndarray | pd.DataFrame:
+    """Return the linear predictor, eta = X b + sum_g Z_g r_g + offset, at the estimates.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict, as any data frame that ``fit`` takes; None predicts the rows of the fit.
+        re_formula: which group-level effects: None all of them, ``"NA"`` (or ``"~0"``, False) none, a formula such as
+            ``"~ (1 | g)"`` those it names.
+        new_levels: ``"error"`` refuses levels that the fit has not seen; ``"zero"`` gives them the population value,
+            and standard errors that include the whole variance of their effects.
+        se: whether to return standard errors, from the joint covariance of coefficients and group effects given the
+            estimated variance parameters.
+        interval: ``"confidence"`` adds the limits of a normal interval.
+        prob: probability of the interval.
+
+    Returns:
+        ``(rows,)``, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower and Upper.
+
+    Raises:
+        DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
+        FormulaError: ``re_formula`` asks for what the model does not have.
+        ModelError: an option is impossible.
+
+    Example:
+        >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", interval="confidence")
+    """
+    _check(interval, prob, ("confidence",))
+    rows = point_rows(fit, newdata, re_formula, new_levels, additions=False)
+    if not se and interval is None:
+        return rows.eta
+    error = fit.estimate.joint.standard_errors(rows.rows)
+    margin = float(ndtri((1 + prob) / 2)) * error
+    limits = None if interval is None else (rows.eta - margin, rows.eta + margin)
+    return _frame(rows, rows.eta, error, limits)
+
+
+def predict(
+    fit: PointFit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: UnseenPolicy = "error",
+    se: bool = False,
+    interval: Interval | None = None,
+    prob: float = 0.95,
+    seed: int = 0,
+) -> np.ndarray | pd.DataFrame:
+    """Return the expected response at the estimates (for a binomial response the expected count).
+
+    Standard errors are those of the linear predictor carried over by the delta method; confidence limits are the
+    expected responses at the limits of the linear predictor.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict; ``trials()`` and ``se()`` of the formula need their columns, ``weights()`` is 1 where
+            its column is absent.
+        re_formula: which group-level effects, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        se: whether to return standard errors, see ``linpred``.
+        interval: ``"confidence"`` for the expected response, ``"prediction"`` for a new response: exact for gaussian
+            and lognormal models, from 4,000 simulated responses for others.
+        prob: probability of the interval.
+        seed: seed of the simulated responses.
+
+    Returns:
+        As ``linpred``.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.predict({"Days": [9], "Subject": ["308"]}, interval="prediction")
+    """
+    _check(interval, prob, ("confidence", "prediction"))
+    rows = point_rows(fit, newdata, re_formula, new_levels)
+    return mean_prediction(fit, rows, se, interval, prob, seed)
+
+
+def mean_prediction(
+    fit: PointFit, rows: PointRows, se: bool, interval: Interval | None, prob: float, seed: int
+) -> np.ndarray | pd.DataFrame:
+    """Return the expected response of rows that are encoded already; see ``predict``."""
+
+    def mean(eta: np.ndarray) -> np.ndarray:
+        return expected(fit, eta, rows.data)
+
+    center = mean(rows.eta)
+    if not se and interval is None:
+        return center
+    error = fit.estimate.joint.standard_errors(rows.rows)
+    step = STEP * np.maximum(np.abs(rows.eta), 1.0)
+    slope = (mean(rows.eta + step) - mean(rows.eta - step)) / (2.0 * step)
+    limits = None if interval is None else _limits(fit, rows, error, mean, interval, prob, seed)
+    return _frame(rows, center, np.abs(slope) * error, limits)
+
+
+def _limits(
+    fit: PointFit,
+    rows: PointRows,
+    error: np.ndarray,
+    mean: Callable[[np.ndarray], np.ndarray],
+    interval: Interval,
+    prob: float,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    z = float(ndtri((1 + prob) / 2))
+    if interval == "confidence":
+        ends = np.sort([mean(rows.eta - z * error), mean(rows.eta + z * error)], axis=0)
+        return ends[0], ends[1]
+    if fit.family.name in ("gaussian", "lognormal") and fit.family.link("mu").name == "identity":
+        spread = z * np.sqrt(error**2 + _residual_variance(fit, rows))
+        ends = np.array([rows.eta - spread, rows.eta + spread])
+        ends = np.exp(ends) if fit.family.name == "lognormal" else ends
+        return ends[0], ends[1]
+    rng = np.random.default_rng(seed)
+    eta = rows.eta + error * rng.standard_normal((SIMULATED, len(rows.eta)))
+    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
+    drawn = fit.family.draw(rng, natural, rows.data)
+    ends = np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    return ends[0], ends[1]
+
+
+def _residual_variance(fit: PointFit, rows: PointRows) -> np.ndarray:
+    own = fit.estimate.auxiliary.get("sigma", 0.0) ** 2
+    known = rows.data.get("se", np.zeros(len(rows.eta))) ** 2
+    return (own if rows.weights is None else own / rows.weights) + known
+
+
+def _frame(
+    rows: PointRows, estimate: np.ndarray, error: np.ndarray, limits: tuple[np.ndarray, np.ndarray] | None
+) -> pd.DataFrame:
+    import pandas as pd
+
+    found = {"Estimate": estimate, "Std.Error": error}
+    if limits is not None:
+        found |= {"Lower": limits[0], "Upper": limits[1]}
+    return pd.DataFrame(found, index=pd.Index(rows.labels, name="obs"))
+
+
+def _check(interval: str | None, prob: float, choices: tuple[str, ...]) -> None:
+    if interval is not None and interval not in choices:
+        listed = " or ".join(f'"{c}"' for c in choices)
+        raise ModelError(f"`interval` is None or {listed}; got {interval!r}.")
+    if isinstance(prob, bool) or not isinstance(prob, (int, float)) or not 0.0 < prob < 1.0:
+        raise ModelError(f"`prob` lies between 0 and 1, for example 0.95; got {prob!r}.")

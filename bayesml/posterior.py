@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-__all__ = ["AbstractPosterior", "Draws", "Timing"]
+__all__ = ["AbstractPosterior", "Draws", "ReducedEffects", "Timing"]
 
 
 @final
@@ -47,6 +47,33 @@ class AbstractPosterior(ABC):
 
 @final
 @dataclass(frozen=True)
+class ReducedEffects:
+    """Group-level effects of which not every draw was kept: some draws, their moments, or (all empty) nothing.
+
+    Attributes:
+        draws: every k-th draw of each chain, ``(chains, draws / k, levels, coefs)``.
+        counts: number of draws of each chain behind the moments.
+        means: their means, ``(chains, levels, coefs)``.
+        squares: sums of squared deviations from them.
+    """
+
+    draws: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    means: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    squares: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def mean(self) -> np.ndarray:
+        """Return the mean over all chains, ``(levels, coefs)``."""
+        return np.tensordot(self.counts / self.counts.sum(), self.means, axes=1)
+
+    def sd(self) -> np.ndarray:
+        """Return the standard deviation over all chains, ``(levels, coefs)``."""
+        between = np.tensordot(self.counts, (self.means - self.mean()) ** 2, axes=1)
+        return np.sqrt((self.squares.sum(axis=0) + between) / max(self.counts.sum() - 1, 1))
+
+
+@final
+@dataclass(frozen=True)
 class Draws(AbstractPosterior):
     """Draws of the reported variables.
 
@@ -54,11 +81,13 @@ class Draws(AbstractPosterior):
         values: each variable as ``(chains, draws, *shape)``, on the user's scale.
         statistics: sampler statistics as ``(chains, draws)`` under ArviZ's names.
         prior: draws from the prior, in the form of ``values``, where they were asked for.
+        reduced: the group-level effects of which not every draw was kept; they are not among ``values``.
     """
 
     values: Mapping[str, np.ndarray]
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     prior: Mapping[str, np.ndarray] = field(default_factory=dict)
+    reduced: Mapping[str, ReducedEffects] = field(default_factory=dict)
 
     @property
     def draws(self) -> Draws:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import bayesml
+from bayesml.convergence import convergence
 from bayesml.names import brms_alias
-from bayesml.results.convergence import convergence
 from tests.reference import frame, gold, mcse_of_sd
 
 MODELS = {

@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bayesml.convergence import convergence
 from bayesml.engines import NUTS
 from bayesml.errors import FitWarning, ModelError
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results import tables
-from bayesml.results.convergence import convergence
 from bayesml.results.diagnostics import diagnose, energy_fraction, warn_about, watched_elements
 from bayesml.results.statistics import center_and_error, summarise
 from bayesml.results.summary import Block, Row, Summary, summary
@@ -93,7 +93,7 @@ def test_convergence_notices_chains_that_stand_still(rng):
 def test_convergence_does_not_depend_on_how_parameters_are_batched(rng, monkeypatch):
     values = rng.normal(size=(2, 50, 23))
     whole = convergence(values)
-    monkeypatch.setattr("bayesml.results.convergence.CHUNK", 300)
+    monkeypatch.setattr("bayesml.convergence.CHUNK", 300)
     parts = convergence(values)
     np.testing.assert_array_equal(whole.bulk_ess, parts.bulk_ess)
     np.testing.assert_array_equal(whole.rhat, parts.rhat)

@@ -41,6 +41,7 @@ FLOW = (
     "compile",
     "reported",
     "posterior",
+    "convergence",
     "engines",
     "numpyro_model",
     "results",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
+
+import numpy as np
 
 from bayesml.describe import Description
 from bayesml.design import Design
 from bayesml.families import AbstractFamily
 from bayesml.posterior import AbstractPosterior, Timing
 
-__all__ = ["AbstractEngine", "Outcome", "Problem"]
+__all__ = ["AbstractEngine", "Continuation", "Outcome", "Problem"]
 
 
 @final
@@ -32,6 +35,22 @@ class Problem:
 
 @final
 @dataclass(frozen=True)
+class Continuation:
+    """Where the chains of a run stand, so that it can be extended.
+
+    Attributes:
+        iterations: number done by each chain, warm-up included.
+        attempt: 0, or the number of times that the run was started again.
+        states: the state of the chains by name, ``(chains, ...)``.
+    """
+
+    iterations: int
+    attempt: int
+    states: Mapping[str, np.ndarray]
+
+
+@final
+@dataclass(frozen=True)
 class Outcome:
     """What an engine returns.
 
@@ -42,6 +61,8 @@ class Outcome:
         incomplete: True where the user interrupted it.
         engine: the engine with every option it left open filled in; None where it left none open.
         plan: how the posterior was sampled and why, in words.
+        continuation: where the chains stand; None where there are none to extend.
+        notes: what the user should know and act on, one text each.
     """
 
     posterior: AbstractPosterior
@@ -50,6 +71,8 @@ class Outcome:
     incomplete: bool = False
     engine: AbstractEngine | None = None
     plan: str = ""
+    continuation: Continuation | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

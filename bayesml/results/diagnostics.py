@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from bayesml.convergence import convergence
 from bayesml.engines import NUTS
+from bayesml.engines.nuts.options import USUAL_TARGET
 from bayesml.errors import FitWarning
 from bayesml.reported import ReportedVariable
-from bayesml.results.convergence import convergence
 from bayesml.results.select import Elements, elements
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def diagnose(fit: Fit) -> Diagnostics:
         divergences=int(np.sum(statistics["diverging"])),
         treedepth_hits=int(np.sum(statistics["tree_depth"] >= options.max_treedepth)),
         max_treedepth=options.max_treedepth,
-        target_accept=options.target_accept,
+        target_accept=options.target_accept or USUAL_TARGET,
         ebfmi=tuple(energy_fraction(statistics["energy"]).tolist()),
         max_rhat=Worst(float("nan"), "") if worst is None else Worst(float(measured.rhat[worst]), suspect),
         rhat_limit=LARGEST_RHAT if worst is None else float(limits[worst]),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesml.convergence import convergence
 from bayesml.engines import Problem
 from bayesml.errors import FitWarning, ModelError
-from bayesml.convergence import convergence
 from bayesml.results.log_lik import log_lik
 from bayesml.results.select import elements
 from bayesml.results.to_arviz import response_variable, with_log_likelihood

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from bayesml.convergence import convergence
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws
 from bayesml.reported import ReportedVariable
-from bayesml.results.convergence import convergence
 from bayesml.results.select import elements, is_prior_only
 from bayesml.results.statistics import center_and_error
 

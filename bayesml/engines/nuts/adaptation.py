@@ -73,7 +73,7 @@ def stages(warmup: int, draws: int) -> np.ndarray:
 
 
 def _window_ends(start: int, size: int, end: int) -> list[int]:
-    """Return the last iteration of each doubling window; one that could not be followed by a full one takes the rest."""
+    """Return the last iteration of each doubling window; one that no full one could follow takes the rest."""
     ends = []
     while start < end:
         stop = start + size
@@ -84,10 +84,10 @@ def _window_ends(start: int, size: int, end: int) -> list[int]:
     return ends
 
 
-def initial_state(position: Array, density: Callable[[Array], Array], target: float, step_size: float) -> ChainState:
+def initial_state(position: Array, density: Callable[[Array], Array], step_size: float) -> ChainState:
     """Start a chain at ``position`` with a unit metric."""
     metric_init, _, _ = mass_matrix_adaptation(True)
-    step_init, _, _ = dual_averaging_adaptation(target)
+    step_init, _, _ = dual_averaging_adaptation(0.0)
     metric = metric_init(position.shape[0])
     return ChainState(
         hmc.init(position, density),
@@ -98,8 +98,8 @@ def initial_state(position: Array, density: Callable[[Array], Array], target: fl
     )
 
 
-def make_step(target: float, max_treedepth: int) -> Callable[..., tuple[ChainState, Statistics]]:
-    """Return ``step(key, state, stage, density) -> (state, statistics)``."""
+def make_step(target: Array, max_treedepth: int) -> Callable[..., tuple[ChainState, Statistics]]:
+    """Return ``step(key, state, stage, density) -> (state, statistics)``; ``target`` may be a traced number."""
     kernel = nuts.build_kernel()
     _, metric_update, metric_final = mass_matrix_adaptation(True)
     step_init, step_update, step_final = dual_averaging_adaptation(target)

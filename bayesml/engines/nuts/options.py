@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import ClassVar, Literal, final
 
-from bayesml.engines.base import AbstractEngine, Outcome, Problem
+from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.errors import ModelError
+from bayesml.posterior import Draws
 
-__all__ = ["NUTS"]
+__all__ = ["NUTS", "USUAL_TARGET"]
+
+USUAL_TARGET = 0.8
+"""Acceptance rate aimed at where the user says nothing (Stan's)."""
 
 
 @final
@@ -23,6 +30,7 @@ class NUTS(AbstractEngine):
             little adaptation, and 1000 else.
         chains: number of chains.
         target_accept: average acceptance rate that the step size aims at; raise it (0.95, 0.99) against divergences.
+            None takes 0.8, and samples once more with 0.95 where transitions diverge.
         max_treedepth: a trajectory has at most 2^max_treedepth leapfrog steps.
         seed: whole number that makes the run reproducible; None draws one, kept in ``fit.seed``.
         progress: whether to show a progress bar.
@@ -30,6 +38,13 @@ class NUTS(AbstractEngine):
             draws from the prior by forward simulation.
         marginalize: True insists on integrating group effects out exactly, False forbids it, None decides.
         precondition: the same for coordinates built from a pilot fit; ``fit.plan`` says what was chosen and why.
+        checkpoint: a folder to which every block of draws is written; ``bayesml.resume(folder)`` goes on with a run
+            that was killed.
+        target_ess: go on beyond ``draws`` until the bulk and tail effective sample sizes of all parameters but the
+            group-level effects reach it and their Rhat is at most 1.01.
+        max_seconds: stop sampling after that time, compilation not counted; the draws so far are kept.
+        keep_group_effects: True keeps every draw of the group-level effects; ``"float32"`` in single precision; a whole
+            number k every k-th; ``"summary"`` their means and standard deviations; False nothing.
 
     Raises:
         ModelError: an option is out of range.
@@ -43,32 +58,53 @@ class NUTS(AbstractEngine):
     draws: int = 1000
     warmup: int | None = None
     chains: int = 4
-    target_accept: float = 0.8
+    target_accept: float | None = None
     max_treedepth: int = 10
     seed: int | None = None
     progress: bool = True
     sample_prior: Literal["no", "yes", "only"] = "no"
     marginalize: bool | None = None
     precondition: bool | None = None
+    checkpoint: str | None = None
+    target_ess: float | None = None
+    max_seconds: float | None = None
+    keep_group_effects: bool | int | str = True
 
     method: ClassVar[str] = "nuts"
 
     def __post_init__(self) -> None:
-        for name, least in (("draws", 1), ("warmup", 0), ("chains", 1), ("max_treedepth", 1)):
+        for name, least in (("draws", 1), ("warmup", 0), ("chains", 1), ("max_treedepth", 1), ("seed", 0)):
             value = getattr(self, name)
-            if name == "warmup" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ModelError(f"`{name}` is a whole number of at least {least}; got {value!r}.")
-        if not isinstance(self.target_accept, (int, float)) or not 0.0 < self.target_accept < 1.0:
+            if not (is_whole(value, least) or (value is None and name in ("warmup", "seed"))):
+                kind = ", or None" if name in ("warmup", "seed") else ""
+                raise ModelError(f"`{name}` is a whole number of at least {least}{kind}; got {value!r}.")
+        if self.target_accept is not None and not (is_positive(self.target_accept) and self.target_accept < 1.0):
             raise ModelError(f"`target_accept` lies between 0 and 1; got {self.target_accept!r}.")
-        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0):
-            raise ModelError(f"`seed` is a whole number of at least 0, or None; got {self.seed!r}.")
         for name in ("marginalize", "precondition"):
             if getattr(self, name) not in (None, True, False):
                 raise ModelError(f"`{name}` is True, False or None; got {getattr(self, name)!r}.")
         if self.sample_prior not in ("no", "yes", "only"):
             raise ModelError(f'`sample_prior` is "no", "yes" or "only"; got {self.sample_prior!r}.')
+        for name in ("target_ess", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not is_positive(value):
+                raise ModelError(f"`{name}` is a positive number, or None; got {value!r}.")
+        self._check_folder()
+        self._check_effects()
+
+    def _check_folder(self) -> None:
+        if isinstance(self.checkpoint, os.PathLike):
+            object.__setattr__(self, "checkpoint", os.fspath(self.checkpoint))
+        if self.checkpoint is not None and (not isinstance(self.checkpoint, str) or not self.checkpoint):
+            raise ModelError(f'`checkpoint` is the path of a folder, for example "run1"; got {self.checkpoint!r}.')
+
+    def _check_effects(self) -> None:
+        keep = self.keep_group_effects
+        if not (isinstance(keep, bool) or keep in ("float32", "summary") or is_whole(keep, 1)):
+            raise ModelError(
+                '`keep_group_effects` is True, False, "float32", "summary", or a whole number k to keep every k-th '
+                f"draw; got {keep!r}."
+            )
 
     def run(self, problem: Problem) -> Outcome:
         """Sample the posterior."""
@@ -78,3 +114,19 @@ class NUTS(AbstractEngine):
         imported = time.perf_counter() - began
         outcome = run(self, problem)
         return replace(outcome, timing=replace(outcome.timing, imports=imported))
+
+    def extend(self, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
+        """Go on with a run of this engine: ``more`` further draws of each chain behind ``draws``."""
+        from bayesml.engines.nuts.run import extend
+
+        return extend(self, problem, draws, continuation, more)
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether a value is a whole number of at least ``least``."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is a positive finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < float(value) < math.inf

@@ -1,7 +1,8 @@
 """The compiled program of one chain: start it, advance it by a block of iterations, translate its draws.
 
 Data are arguments, so that one compilation serves every data set of the same shape; the number of iterations in a
-block is an argument too. Keys are folded from (chain, iteration): a run does not depend on how it is cut in blocks.
+block and the acceptance rate aimed at are arguments too. Keys are folded from (chain, iteration): a run does not depend
+on how it is cut in blocks.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import jax
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.adaptation import ChainState, Statistics, initial_state, make_step
+from bayesml.engines.nuts.forms.base import Form
 
-__all__ = ["BLOCK", "ChainProgram", "chain_program"]
+__all__ = ["LONGEST_BLOCK", "ChainProgram", "chain_program", "report_program"]
 
 Array = Any
-BLOCK = 64
-"""Most iterations in one call: between calls the host shows progress, hears an interrupt, may write a checkpoint."""
+LONGEST_BLOCK = 64
+"""Most iterations in one call: between calls the host shows progress, hears an interrupt, writes a checkpoint."""
 
 
 @final
@@ -29,27 +31,27 @@ class ChainProgram:
 
     Attributes:
         start: ``(position, data) -> ChainState``.
-        advance: ``(state, key, first, stages, count, data) -> (state, positions (BLOCK, d), statistics (BLOCK,))``.
+        advance: ``(state, key, first, stages, count, target, data) -> (state, positions (block, d), statistics
+            (block,))``, where ``first`` is the number of the first iteration and ``stages`` has the length ``block``.
     """
 
     start: Callable[..., ChainState]
     advance: Callable[..., tuple[ChainState, Array, Statistics]]
 
 
-def chain_program(
-    density: Callable[[Array, Any], Array], target: float, max_treedepth: int, step_size: float
-) -> ChainProgram:
+def chain_program(density: Callable[[Array, Any], Array], max_treedepth: int, step_size: float) -> ChainProgram:
     """Build the program for a log density of ``(position, data)``."""
-    step = make_step(target, max_treedepth)
     # Jitted here, the density is traced once and not at each of the places where the sampler calls it.
     density = jax.jit(density)
 
     def start(position: Array, data: Any) -> ChainState:
-        return initial_state(position, lambda q: density(q, data), target, step_size)
+        return initial_state(position, lambda q: density(q, data), step_size)
 
     def advance(
-        state: ChainState, key: Array, first: Array, stages: Array, count: Array, data: Any
+        state: ChainState, key: Array, first: Array, stages: Array, count: Array, target: Array, data: Any
     ) -> tuple[ChainState, Array, Statistics]:
+        step = make_step(target, max_treedepth)
+
         def iterate(i: Array, loop: tuple[ChainState, Array, Statistics]) -> tuple[ChainState, Array, Statistics]:
             state, positions, statistics = loop
             state, now = step(jax.random.fold_in(key, first + i), state, stages[i], lambda q: density(q, data))
@@ -57,9 +59,24 @@ def chain_program(
             statistics = jax.tree.map(lambda buffer, value: buffer.at[i].set(value), statistics, now)
             return state, positions, statistics
 
-        empty = jnp.zeros((BLOCK, state.position.position.shape[0]), state.position.position.dtype)
-        reals, counts = jnp.zeros(BLOCK, empty.dtype), jnp.zeros(BLOCK, jnp.int64)
-        buffers = Statistics(reals, reals, reals, counts, counts, jnp.zeros(BLOCK, bool), reals)
+        block = stages.shape[0]
+        empty = jnp.zeros((block, state.position.position.shape[0]), state.position.position.dtype)
+        reals, counts = jnp.zeros(block, empty.dtype), jnp.zeros(block, jnp.int64)
+        buffers = Statistics(reals, reals, reals, counts, counts, jnp.zeros(block, bool), reals)
         return jax.lax.fori_loop(0, count, iterate, (state, empty, buffers))
 
     return ChainProgram(start, advance)
+
+
+def report_program(form: Form, names: frozenset[str]) -> Callable[..., dict[str, Array]]:
+    """Build the translation ``(key, positions (block, d), chain, draws (block,), data) -> variables (block, ...)``.
+
+    Each draw has a key of its own, (chain, draw): it is translated to the same numbers however the run was cut. Only
+    the named variables are computed.
+    """
+
+    def report(key: Array, q: Array, chain: Array, draw: Array, data: Any) -> dict[str, Array]:
+        own = jax.random.fold_in(jax.random.fold_in(key, chain), draw)
+        return {name: value for name, value in form.report(q, own, data).items() if name in names}
+
+    return jax.vmap(report, (None, 0, None, 0, None))

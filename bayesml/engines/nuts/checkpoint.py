@@ -1,0 +1,145 @@
+"""The sampler's part of a checkpoint: positions of all draws block by block, and the state of each chain.
+
+A folder for each attempt and chain holds ``block-<first draw>.npz`` files, which never change, and ``state.npz``, which
+is replaced after each block and says how many iterations count. Every file is written beside its place and renamed: a
+process that is killed loses the block it was in, no more. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+import jax
+import numpy as np
+
+from bayesml.engines.nuts.adaptation import Statistics
+from bayesml.engines.nuts.forms.base import Form
+from bayesml.errors import ModelError
+
+__all__ = ["Block", "RunLog", "read_arrays", "stored_form", "write_arrays"]
+
+DAMAGE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to an npz file that is there whole or not at all.
+
+    Raises:
+        ModelError: the folder cannot be written to.
+    """
+    partial = path.with_suffix(".part")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **dict(arrays))  # type: ignore[arg-type]
+        os.replace(partial, path)
+    except OSError as error:
+        raise ModelError(f"The checkpoint `{path}` cannot be written: {error.strerror or error}.") from None
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read an npz file.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except DAMAGE as error:
+        raise ModelError(
+            f"The checkpoint file `{path}` is missing or damaged ({type(error).__name__}). Without it the run cannot "
+            "be resumed; remove the folder and fit the model again."
+        ) from None
+
+
+def stored_form(folder: Path, form: Form) -> Form:
+    """Return the form with the arrays that the first process of the run used; the first one stores them.
+
+    Coordinates built from a pilot fit may differ between machines in the signs of their axes.
+
+    Raises:
+        ModelError: the folder belongs to another model.
+    """
+    leaves, structure = jax.tree_util.tree_flatten(form.data)
+    path = folder / "form.npz"
+    if not path.is_file():
+        write_arrays(path, {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)})
+        return form
+    stored = read_arrays(path)
+    found = [stored[name] for name in sorted(stored)]
+    if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in found]:
+        raise _foreign(folder)
+    return replace(form, data=jax.tree_util.tree_unflatten(structure, found))
+
+
+def _foreign(folder: Path) -> ModelError:
+    return ModelError(f"The checkpoint `{folder}` belongs to another run. Choose another folder.")
+
+
+@final
+@dataclass(frozen=True)
+class Block:
+    """Draws of consecutive iterations of one chain after warm-up, as the program returned them."""
+
+    positions: np.ndarray
+    statistics: Statistics
+
+
+@final
+@dataclass(frozen=True)
+class RunLog:
+    """The checkpoint of one attempt at a run.
+
+    Attributes:
+        folder: of the attempt.
+        identity: seed, warm-up and target of the run, by which a checkpoint of another one is known.
+    """
+
+    folder: Path
+    identity: tuple[float, ...]
+
+    def iterations(self, chain: int) -> int:
+        """Return how many iterations of a chain there are."""
+        state = self.state(chain)
+        return int(state["iterations"]) if state else 0
+
+    def state(self, chain: int) -> dict[str, np.ndarray]:
+        """Return the last state of a chain, or nothing where it has not begun.
+
+        Raises:
+            ModelError: the file is damaged, or belongs to another run.
+        """
+        path = self._chain(chain) / "state.npz"
+        if not path.is_file():
+            return {}
+        state = read_arrays(path)
+        if "iterations" not in state or tuple(state.pop("identity", ())) != self.identity:
+            raise _foreign(self.folder)
+        return state
+
+    def block(self, chain: int, first: int) -> Block:
+        """Return the block that begins with draw ``first``."""
+        stored = read_arrays(self._block(chain, first))
+        try:
+            return Block(stored["positions"], Statistics(*(stored[name] for name in Statistics._fields)))
+        except KeyError:
+            raise _foreign(self.folder) from None
+
+    def append(self, chain: int, first: int, iterations: int, block: Block | None, state: Mapping[str, Any]) -> None:
+        """Add a block (None in warm-up) that begins with draw ``first``, and the state after it."""
+        self._chain(chain).mkdir(parents=True, exist_ok=True)
+        if block is not None:
+            write_arrays(self._block(chain, first), {"positions": block.positions, **block.statistics._asdict()})
+        counted = {"iterations": np.array(iterations), "identity": np.array(self.identity)}
+        write_arrays(self._chain(chain) / "state.npz", {**state, **counted})
+
+    def _chain(self, chain: int) -> Path:
+        return self.folder / f"chain-{chain}"
+
+    def _block(self, chain: int, first: int) -> Path:
+        return self._chain(chain) / f"block-{first:010d}.npz"

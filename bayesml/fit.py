@@ -14,7 +14,7 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
-from bayesml.priors import Prior, Style
+from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.point import PointFit, warn_about_point
@@ -105,7 +105,7 @@ def fit(
         precondition=precondition,
     )
     began = time.perf_counter()
-    priors = (prior,) if isinstance(prior, Prior) else tuple(prior)
+    priors = as_priors(prior)
     frame, problem = _describe(formula, data, family, priors, default_priors, missing, functions)
     prepared = time.perf_counter() - began
     outcome = engine.run(problem)

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from bayesml.priors.defaults import DefaultPriors, Style, predictor_scale
-from bayesml.priors.language import Prior, prior
+from bayesml.priors.language import Prior, as_priors, prior
 from bayesml.priors.resolve import resolve
 from bayesml.priors.table import PriorRow, PriorTable
 
-__all__ = ["DefaultPriors", "Prior", "PriorRow", "PriorTable", "Style", "predictor_scale", "prior", "resolve"]
+__all__ = [
+    "DefaultPriors",
+    "Prior",
+    "PriorRow",
+    "PriorTable",
+    "Style",
+    "as_priors",
+    "predictor_scale",
+    "prior",
+    "resolve",
+]

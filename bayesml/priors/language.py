@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
 from bayesml.distributions import Distribution, parse_distribution
 from bayesml.errors import PriorError
 
-__all__ = ["Prior", "prior"]
+__all__ = ["Prior", "as_priors", "prior"]
 
 
 @final
@@ -92,6 +93,28 @@ def prior(
     if lb is not None and ub is not None and lb >= ub:
         raise PriorError(f"The lower bound {lb:g} of the prior is not below its upper bound {ub:g}.")
     return Prior(_as_distribution(distribution), class_, coef, group, "" if dpar == "mu" else dpar, lower=lb, upper=ub)
+
+
+def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
+    """Return what ``fit(..., prior=...)`` was given as priors; None means none.
+
+    Raises:
+        PriorError: something is not a ``prior(...)``.
+    """
+    if value is None or isinstance(value, Prior):
+        return () if value is None else (value,)
+    one_by_one = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    listed = tuple(value) if one_by_one else (value,)
+    stranger = next((each for each in listed if not isinstance(each, Prior)), None)
+    if stranger is not None:
+        raise PriorError(
+            f'`prior` takes prior("normal(0, 10)", class_="b") or a list of several; got {_shown(stranger)}.'
+        )
+    return listed
+
+
+def _shown(value: object) -> str:
+    return f"the distribution {value}" if isinstance(value, Distribution) else f"{value!r:.80}"
 
 
 def _as_distribution(value: str | float | Distribution) -> Distribution:

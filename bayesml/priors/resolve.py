@@ -40,7 +40,7 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
             or a distribution is impossible for its parameter.
     """
     user = _matched(defaults, priors)
-    rows = tuple(_user_row(row, user[row.target]) if row.target in user else row for row in defaults.rows)
+    rows = tuple(_settled(row, user) for row in defaults.rows)
     table = PriorTable(rows)
     given = {row.target: row for row in rows}
     resolved = tuple(_with_priors(p, given, user) if p.prior_class else p for p in parameters)
@@ -75,12 +75,25 @@ def _find(defaults: PriorTable, given: Prior) -> PriorRow | None:
 
 def _no_match(defaults: PriorTable, given: Prior) -> str:
     possible = "\n".join(f"    {_spell(row)}" for row in defaults.rows)
-    names = [r.coef or r.prior_class for r in defaults.rows]
-    hint = did_you_mean(given.coef or given.prior_class, names)
     return (
-        f"{given} matches no parameter of the model{hint}. Priors can be set on\n{possible}\n"
+        f"{given} matches no parameter of the model{_closest(defaults, given)}. Priors can be set on\n{possible}\n"
         "`default_prior(formula, data, family)` shows this table with the defaults."
     )
+
+
+def _closest(defaults: PriorTable, given: Prior) -> str:
+    """Return a hint about the first part of the target that fits no row, given that the parts before it do."""
+    if given.prior_class == "L":
+        return ' (brms\'s class "L" is class_="cor" here)'
+    if given.prior_class == "b" and given.coef == "Intercept":
+        return ' (the intercept has a class of its own, class_="Intercept"; only `0 + Intercept` makes it a `b`)'
+    rows = list(defaults.rows)
+    for part in ("prior_class", "dpar", "group", "coef"):
+        fitting = [row for row in rows if getattr(row, part) == getattr(given, part)]
+        if not fitting:
+            return did_you_mean(getattr(given, part), dict.fromkeys(getattr(row, part) for row in rows))
+        rows = fitting
+    return ""
 
 
 def _spell(row: PriorRow) -> str:
@@ -100,26 +113,42 @@ def _check_kind(given: Prior, row: PriorRow) -> None:
         raise PriorError(f'{given}: "lkj" is for correlation matrices only (class_="cor").')
 
 
-def _user_row(row: PriorRow, given: Prior) -> PriorRow:
-    return replace(row, distribution=given.distribution, bounds=_bounds(row.bounds, given), source="user")
+def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
+    """Return the row with the user's prior on it; a default that a wider prior of the user replaces is inherited."""
+    wider = [user[target] for target in _levels_of(row.target)[1:] if target in user]
+    if row.target in user:
+        given = user[row.target]
+        bounds = _bounds(row.bounds, given, wider)
+        return replace(row, distribution=given.distribution, bounds=bounds, source="user")
+    if wider and row.distribution is not None:
+        return replace(row, distribution=None, source="(vectorized)")
+    return row
 
 
-def _bounds(own: Bounds, given: Prior) -> Bounds:
-    lower = own[0] if given.lower is None else float(given.lower)
-    upper = own[1] if given.upper is None else float(given.upper)
+def _bounds(own: Bounds, given: Prior, wider: Sequence[Prior]) -> Bounds:
+    """Return the bounds given, else those of the closest wider prior, else the model's own."""
+    lowers = [p.lower for p in (given, *wider) if p.lower is not None]
+    uppers = [p.upper for p in (given, *wider) if p.upper is not None]
+    lower, upper = float(lowers[0]) if lowers else own[0], float(uppers[0]) if uppers else own[1]
     if lower < own[0] or upper > own[1]:
         raise PriorError(
             f"{given}: the bounds ({lower:g}, {upper:g}) reach outside the possible values ({own[0]:g}, {own[1]:g})."
         )
+    if lower >= upper:
+        raise PriorError(f"{given}: with the bounds of the whole class it has to lie between {lower:g} and {upper:g}.")
     return lower, upper
+
+
+def _levels_of(target: Target) -> tuple[Target, ...]:
+    """Return the target itself and the wider ones it inherits from, the most specific first."""
+    kind, dpar, group, _ = target
+    return tuple(dict.fromkeys([target, (kind, dpar, group, ""), (kind, dpar, "", "")]))
 
 
 def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
     """Return the targets that reach one label, the most specific first."""
-    kind, dpar = parameter.prior_class, "" if parameter.dpar == "mu" else parameter.dpar
-    group = parameter.group
-    targets = [(kind, dpar, group, coef), (kind, dpar, group, ""), (kind, dpar, "", "")]
-    return tuple(dict.fromkeys(targets))
+    dpar = "" if parameter.dpar == "mu" else parameter.dpar
+    return _levels_of((parameter.prior_class, dpar, parameter.group, coef))
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:

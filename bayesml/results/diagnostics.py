@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.engines import NUTS
-from bayesml.engines.nuts.options import USUAL_TARGET
+from bayesml.engines.nuts.defaults import USUAL_TARGET
 from bayesml.errors import FitWarning
 from bayesml.reported import ReportedVariable
 from bayesml.results.select import Elements, elements

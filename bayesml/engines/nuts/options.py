@@ -13,10 +13,7 @@ from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws
 
-__all__ = ["NUTS", "USUAL_TARGET"]
-
-USUAL_TARGET = 0.8
-"""Acceptance rate aimed at where the user says nothing (Stan's)."""
+__all__ = ["NUTS"]
 
 
 @final

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from bayesml.engines.nuts.options import USUAL_TARGET
+from bayesml.engines.nuts.defaults import SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.session import Attempt, Session
 
-__all__ = ["SMALLER_STEPS", "sample_with_retry"]
-
-SMALLER_STEPS = 0.95
-"""Acceptance rate aimed at after divergent transitions."""
+__all__ = ["sample_with_retry"]
 
 
 def sample_with_retry(session: Session) -> tuple[Attempt, str]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.engines.base import Continuation, Outcome, Problem
 from bayesml.engines.nuts.checkpoint import stored_form
 from bayesml.engines.nuts.compiled import Compiled, compile_form
+from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
 from bayesml.engines.nuts.methods import ChainMethod, chain_method
-from bayesml.engines.nuts.options import NUTS, USUAL_TARGET
 from bayesml.engines.nuts.prior import prior_draws
 from bayesml.engines.nuts.retry import sample_with_retry
 from bayesml.engines.nuts.session import Attempt, Session
@@ -26,10 +26,10 @@ from bayesml.errors import ModelError
 from bayesml.posterior import Draws, Timing
 from bayesml.reported import reported_variables
 
-__all__ = ["extend", "run"]
+if TYPE_CHECKING:
+    from bayesml.engines.nuts.options import NUTS
 
-WARMUP = 1000
-PRECONDITIONED_WARMUP = 300
+__all__ = ["extend", "run"]
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 import numpy as np
@@ -16,13 +16,15 @@ from bayesml.engines.nuts.chains import Chain, Recorder
 from bayesml.engines.nuts.checkpoint import RunLog
 from bayesml.engines.nuts.compiled import Compiled, starting_point
 from bayesml.engines.nuts.methods import ChainMethod, advance
-from bayesml.engines.nuts.options import NUTS
 from bayesml.engines.nuts.states import arrays_of, state_of
 from bayesml.engines.nuts.store import DrawStore, reported_kept
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, ReducedEffects
 from bayesml.reported import ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.engines.nuts.options import NUTS
 
 __all__ = ["Attempt", "Session"]
 

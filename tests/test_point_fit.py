@@ -196,7 +196,8 @@ def test_no_jax_on_the_way() -> None:
         "import bayesml, sys\n"
         "d = bayesml.load_dataset('sleepstudy')\n"
         "f = bayesml.fit('Reaction ~ Days + (Days | Subject)', d, method='reml')\n"
-        "str(f); f.fixef(); f.predict({'Days': [1], 'Subject': ['308']}, interval='prediction'); f.simulate(2, seed=1)\n"
+        "str(f); f.fixef(); f.simulate(2, seed=1)\n"
+        "f.predict({'Days': [1], 'Subject': ['308']}, interval='prediction')\n"
         "g = bayesml.fit('Reaction ~ Days + (1 | Subject)', d, 'gamma', method='map')\n"
         "print(sorted({'jax', 'numpyro', 'blackjax'} & set(sys.modules)))"
     )
@@ -238,7 +239,8 @@ def test_known_standard_errors_hold_the_residual_sd() -> None:
 def test_known_standard_errors_beside_sigma_are_for_laplace() -> None:
     rng = np.random.default_rng(1)
     se, g = rng.uniform(0.5, 2.0, 60), np.repeat(np.arange(12), 5)
-    data = {"y": 3.0 + rng.normal(size=12)[g] + rng.normal(0.0, np.sqrt(se**2 + 1.0)), "s": se, "g": g.astype(str)}
+    y = 3.0 + 3.0 * rng.normal(size=12)[g] + rng.normal(0.0, np.sqrt(se**2 + 1.0))
+    data = {"y": y, "s": se, "g": g.astype(str)}
     fit = bayesml.fit("y | se(s, sigma=True) ~ 1 + (1 | g)", data, method="laplace")
     V = np.diag(se**2 + fit.sigma**2) + fit["sd_g__Intercept"] ** 2 * (g[:, None] == g[None, :])
     residual = data["y"] - fit["b_Intercept"]

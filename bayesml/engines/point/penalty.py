@@ -149,7 +149,8 @@ def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPrior
     if population is None:
         return _CoefficientPriors(np.zeros((0, 0)), ())
     by_name = {p.name: p for p in problem.description.spec.parameters}
-    rows, priors = [], []
+    rows: list[np.ndarray] = []
+    priors: list[Distribution] = []
     identity = np.eye(len(population.coefs))[:, kept]
     first = int(population.has_intercept)
     if population.has_intercept:

@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.results.effect_grid import Grid, chosen_effects, condition_rows, effect_grid
 from bayesml.results.effects import ConditionalEffects, _check_options, _label, _observed, _single_trials
-from bayesml.results.point.predict import linpred, mean_prediction
+from bayesml.results.point.predict import Interval, linpred, mean_prediction
 from bayesml.results.point.rows import point_rows
 
 if TYPE_CHECKING:
@@ -73,16 +73,17 @@ def conditional_effects(
 
 
 def _table(fit: PointFit, grid: Grid, re_formula: Any, method: Method, prob: float, ones: bool) -> pd.DataFrame:
+    found: Any
     if method == "linpred":
         found = linpred(fit, grid.columns, re_formula=re_formula, new_levels="zero", interval="confidence", prob=prob)
     else:
         rows = point_rows(fit, grid.columns, re_formula, "zero", additions=not ones)
         rows = replace(rows, data={**rows.data, "trials": np.ones(len(rows.eta))}) if ones else rows
-        interval = "prediction" if method == "predict" else "confidence"
+        interval: Interval = "prediction" if method == "predict" else "confidence"
         found = mean_prediction(fit, rows, True, interval, prob, 0)
     return grid.to_pandas().assign(
-        estimate__=found["Estimate"].to_numpy(),  # type: ignore[call-overload]
-        se__=found["Std.Error"].to_numpy(),  # type: ignore[call-overload]
-        lower__=found["Lower"].to_numpy(),  # type: ignore[call-overload]
-        upper__=found["Upper"].to_numpy(),  # type: ignore[call-overload]
+        estimate__=found["Estimate"].to_numpy(),
+        se__=found["Std.Error"].to_numpy(),
+        lower__=found["Lower"].to_numpy(),
+        upper__=found["Upper"].to_numpy(),
     )

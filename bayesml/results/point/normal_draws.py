@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,7 @@ def to_normal_draws(fit: PointFit, ndraws: int = 4000, seed: int | None = None) 
     return Fit(fit.problem, fit.frame, fit.engine, outcome, fit.priors, fit.default_priors, fit.data_name)
 
 
-def _warn_about_spread(values: dict[str, np.ndarray]) -> None:
+def _warn_about_spread(values: Mapping[str, np.ndarray]) -> None:
     """Say where a standard deviation is so uncertain that a normal approximation of its logarithm means little."""
     for name, drawn in values.items():
         if not name.startswith("sd_"):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
+from bayesml.engines.point import LinearEstimate
 from bayesml.errors import ModelError
+from bayesml.families import Curvature
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -77,7 +78,7 @@ def _root_weights(fit: PointFit) -> np.ndarray | float:
     return 1.0 if weights is None else np.sqrt(weights)
 
 
-def _curve(fit: PointFit, eta: np.ndarray, order: int):  # noqa: ANN202
+def _curve(fit: PointFit, eta: np.ndarray, order: int) -> Curvature:
     auxiliary = {name: float(v) for name, v in natural_parameters(fit, np.zeros(1)).items() if name != "mu"}
     return fit.family.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
 
@@ -85,6 +86,7 @@ def _curve(fit: PointFit, eta: np.ndarray, order: int):  # noqa: ANN202
 def _working(fit: PointFit) -> np.ndarray:
     """Score over expected information: (y - mu) d eta / d mu for exponential families."""
     curve = _curve(fit, fit.estimate.eta, 2)
+    assert curve.d1 is not None and curve.fisher is not None
     return curve.d1 / curve.fisher
 
 
@@ -99,20 +101,20 @@ def _deviance(fit: PointFit) -> np.ndarray:
 
 def _best_log_density(fit: PointFit, eta: np.ndarray) -> np.ndarray:
     """Climb each row's log density by Fisher scoring, one row never held up by another."""
-    best = _curve(fit, eta, 2)
-    value, step = best.log_density, best.d1 / np.maximum(best.fisher, 1e-12)
+    first = _curve(fit, eta, 2)
+    value, step = first.log_density, _scoring_step(first)
     for _ in range(SATURATED_STEPS):
         moved = eta + np.clip(step, -2.0, 2.0)
         new = _curve(fit, moved, 2)
         better = new.log_density >= value
         gain = float(np.max(np.where(better, new.log_density - value, 0.0), initial=0.0))
         eta, value = np.where(better, moved, eta), np.where(better, new.log_density, value)
-        step = np.where(better, new.d1 / np.maximum(new.fisher, 1e-12), step / 4.0)
+        step = np.where(better, _scoring_step(new), step / 4.0)
         if gain < 1e-13 and float(np.max(np.abs(step), initial=0.0)) < 1e-7:
             break
     return value
 
 
-def is_generalised(fit: PointFit) -> bool:
-    """Whether the fit comes from Laplace's approximation or quadrature."""
-    return isinstance(fit.estimate, GeneralisedEstimate)
+def _scoring_step(curve: Curvature) -> np.ndarray:
+    assert curve.d1 is not None and curve.fisher is not None
+    return curve.d1 / np.maximum(curve.fisher, 1e-12)

@@ -50,9 +50,9 @@ def simulate(
     rng = np.random.default_rng(seed)
     eta = _linear_predictors(fit, int(n), rng, None if use_u else re_formula)
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
-    precise = isinstance(fit.estimate, LinearEstimate) and fit.problem.design.weights is not None
-    if precise:  # precision weights: the residual variance is sigma^2 / weight
-        natural["sigma"] = natural["sigma"] / np.sqrt(fit.problem.design.weights)
+    weights = fit.problem.design.weights
+    if isinstance(fit.estimate, LinearEstimate) and weights is not None:
+        natural["sigma"] = natural["sigma"] / np.sqrt(weights)  # precision weights
     return np.asarray(fit.family.draw(rng, natural, fit.problem.design.response.arrays), dtype=float)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, final
@@ -124,7 +124,7 @@ def _criterion(fit: PointFit) -> Section:
         return Section("", (f"REML criterion at convergence: {fit.criterion:.1f}",))
     names = ("AIC", "BIC", "logLik", "-2*log(L)", "df.resid")
     texts = [f"{v:.1f}" for v in (fit.aic, fit.bic, fit.logLik, fit.deviance)] + [str(fit.df_residual)]
-    prior = ()
+    prior: tuple[str, ...] = ()
     if isinstance(fit.estimate, GeneralisedEstimate) and fit.method == "map":
         prior = (f"log prior at the mode: {-0.5 * fit.estimate.fit.penalty:.1f}",)
     width = max(map(len, (*names, *texts)))
@@ -185,7 +185,7 @@ def _family_parameters(fit: PointFit) -> Section | None:
     return Section("Family parameters:", (), tuple(cells), (True, False))
 
 
-def _each(values: Sequence[float]) -> list[str]:
+def _each(values: Iterable[float]) -> list[str]:
     return [format_jointly([value])[0] for value in values]
 
 

@@ -29,7 +29,8 @@ def to_normal_draws(fit: PointFit, ndraws: int = 4000, seed: int | None = None) 
 
     Standard deviations, correlations and family parameters are drawn on the unconstrained scale (log sd, atanh cor,
     log sigma), with the inverse Hessian of the criterion as covariance; coefficients and group effects jointly normal
-    given the estimated variances. What lies on the boundary (a variance of 0) stays there.
+    given the estimated variances. What lies on the boundary (a variance of 0) stays there. Methods of the result see
+    the model as ``method="nuts"`` does: ``weights()`` are powers of the densities there, also after REML.
 
     Args:
         fit: the point estimate.

@@ -95,8 +95,8 @@ def _deviance(fit: PointFit) -> np.ndarray:
     eta = np.array(fit.estimate.eta)
     here = _curve(fit, eta, 1)
     best = _best_log_density(fit, eta)
-    sign = np.sign(here.d1)
-    return _root_weights(fit) * sign * np.sqrt(2.0 * np.maximum(best - here.log_density, 0.0))
+    assert here.d1 is not None
+    return _root_weights(fit) * np.sign(here.d1) * np.sqrt(2.0 * np.maximum(best - here.log_density, 0.0))
 
 
 def _best_log_density(fit: PointFit, eta: np.ndarray) -> np.ndarray:

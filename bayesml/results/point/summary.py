@@ -107,7 +107,8 @@ def _title(fit: PointFit) -> str:
     estimate = fit.estimate
     if isinstance(estimate, LinearEstimate):
         how = "REML" if estimate.fit.reml else "maximum likelihood"
-        tests = "" if estimate.fit.fixed_sigma is not None else ". t-tests use Satterthwaite's method"
+        has_tests = estimate.fit.fixed_sigma is None and bool(estimate.coefs)
+        tests = ". t-tests use Satterthwaite's method" if has_tests else ""
         return f"Linear mixed model fit by {how}{tests}"
     assert isinstance(estimate, GeneralisedEstimate)
     mixed = " mixed" if estimate.arrays.terms else ""

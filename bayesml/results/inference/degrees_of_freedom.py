@@ -1,0 +1,156 @@
+"""Which tests of the population-level coefficients a fit has: Satterthwaite's, Kenward and Roger's, or normal ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, final
+
+import numpy as np
+from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
+
+from bayesml.engines.linear_mixed import FTest, TTest, kenward_roger
+from bayesml.engines.linear_mixed.contrasts import check_contrast
+from bayesml.engines.point import LinearEstimate
+from bayesml.errors import ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from bayesml.results.point.fit_object import PointFit
+
+__all__ = ["Ddf", "NormalTests", "Tests", "has_t_tests", "quantile", "statistic_name", "tests_of", "two_sided"]
+
+Ddf = Literal["default", "satterthwaite", "kenward-roger"] | None
+CHOICES = ("default", "satterthwaite", "kenward-roger")
+ALIASES = {"kr": "kenward-roger", "kenward roger": "kenward-roger", "asymptotic": None, "none": None}
+
+
+class Tests(Protocol):
+    """What every way of counting degrees of freedom answers."""
+
+    @property
+    def beta(self) -> np.ndarray:
+        """``(p,)`` coefficients."""
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """``(p, p)`` their covariance matrix."""
+
+    def df(self, L: np.ndarray) -> np.ndarray:
+        """Return the degrees of freedom of each row of ``L``."""
+
+    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
+        """Test one combination."""
+
+    def f_test(self, L: np.ndarray) -> FTest:
+        """Test all rows of ``L`` jointly."""
+
+
+@final
+@dataclass(frozen=True)
+class NormalTests:
+    """Tests that take the coefficients for normal with known covariance matrix.
+
+    Attributes:
+        beta: ``(p,)`` coefficients.
+        vcov: ``(p, p)`` covariance matrix.
+        sigma: residual standard deviation, 1 where there is none.
+    """
+
+    beta: np.ndarray
+    vcov: np.ndarray
+    sigma: float
+
+    def df(self, L: np.ndarray) -> np.ndarray:
+        """Return infinity for each row."""
+        return np.full(len(check_contrast(L, len(self.beta))), np.inf)
+
+    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
+        """Return the z test of one combination."""
+        L = check_contrast(contrast, len(self.beta))
+        estimate = float((L @ self.beta)[0]) - value
+        error = float(np.sqrt((L @ self.vcov @ L.T)[0, 0]))
+        return TTest(estimate, error, np.inf, estimate / error, float(2.0 * ndtr(-abs(estimate / error))))
+
+    def f_test(self, L: np.ndarray) -> FTest:
+        """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``."""
+        L = check_contrast(L, len(self.beta))
+        values, vectors = np.linalg.eigh(L @ self.vcov @ L.T)
+        keep = values > np.sqrt(np.finfo(float).eps) * values.max()
+        squares = (vectors[:, keep].T @ L @ self.beta) ** 2 / values[keep]
+        rank, chi = int(keep.sum()), float(squares.sum())
+        p = float(gammaincc(rank / 2.0, chi / 2.0))
+        return FTest(chi / rank, rank, np.inf, p, 1.0, chi / rank * self.sigma**2)
+
+
+def has_t_tests(fit: PointFit) -> bool:
+    """Whether the fit is a linear mixed model with estimated residual sd, which has finite degrees of freedom."""
+    return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.fixed_sigma is None
+
+
+def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
+    """Return the tests that ``ddf`` asks for.
+
+    Args:
+        fit: the fit.
+        ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"`` (REML fits), or None for
+            normal tests (the default of all other models).
+
+    Raises:
+        ModelError: the fit has no such degrees of freedom.
+    """
+    chosen = _chosen(ddf)
+    if not len(fit.estimate.beta):
+        raise ModelError("The model has no population-level coefficients, so that there is nothing to test.")
+    if chosen == "default":
+        chosen = "satterthwaite" if has_t_tests(fit) else None
+    if chosen is None:
+        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma)
+    if not has_t_tests(fit):
+        raise ModelError(
+            f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests of "
+            f'this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
+        )
+    assert isinstance(fit.estimate, LinearEstimate)
+    return fit.estimate.satterthwaite if chosen == "satterthwaite" else kenward_roger(fit.estimate.fit)
+
+
+def _chosen(ddf: object) -> str | None:
+    if ddf is None:
+        return None
+    name = ALIASES.get(str(ddf).lower(), str(ddf).lower())
+    if name is not None and name not in CHOICES:
+        raise ModelError(
+            f'`ddf` is "satterthwaite", "kenward-roger" or None (normal tests); got {ddf!r}{did_you_mean(name, CHOICES)}.'
+        )
+    return name
+
+
+def method_name(tests: Tests) -> str:
+    """Return how a heading names the degrees of freedom."""
+    kind = type(tests).__name__
+    return {"Satterthwaite": "Satterthwaite's", "KenwardRoger": "Kenward-Roger's"}.get(kind, "the normal")
+
+
+def two_sided(statistic: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Return two-sided p values of t, or of z where df is infinite."""
+    size = -np.abs(np.asarray(statistic, dtype=float))
+    df = np.broadcast_to(np.asarray(df, dtype=float), size.shape)
+    return 2.0 * np.where(np.isfinite(df), stdtr(np.where(np.isfinite(df), df, 1.0), size), ndtr(size))
+
+
+def quantile(probability: float | np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Return quantiles of t, or of the normal distribution where df is infinite."""
+    df = np.asarray(df, dtype=float)
+    finite = np.isfinite(df)
+    return np.where(finite, stdtrit(np.where(finite, df, 1.0), probability), ndtri(probability))
+
+
+def statistic_name(tests: Tests) -> str:
+    """Return the heading of the test statistic."""
+    return "z value" if isinstance(tests, NormalTests) else "t value"
+
+
+def check_level(level: float) -> float:
+    """Return the coverage, or raise a ModelError."""
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < 1.0:
+        raise ModelError(f"`level` is the coverage of the intervals, between 0 and 1; got {level!r}.")
+    return float(level)

@@ -12,11 +12,21 @@ from bayesml.design import Design, PredictorDesign
 from bayesml.distributions import Distribution
 from bayesml.errors import PriorError
 from bayesml.families import AbstractFamily, DistributionalParameter
-from bayesml.priors import DefaultPriors, Prior, PriorRow, PriorTable, Style, predictor_scale, resolve
+from bayesml.names import slopes_variable
+from bayesml.priors import (
+    DefaultPriors,
+    Prior,
+    PriorRow,
+    PriorTable,
+    Style,
+    check_identified,
+    predictor_scale,
+    resolve,
+)
 from bayesml.spec import ModelSpec, ParameterSpec, PredictorSpec
 from bayesml.terms import Population
 
-__all__ = ["Description", "default_priors_of", "describe", "single_parameters"]
+__all__ = ["Description", "check_slopes", "default_priors_of", "describe", "single_parameters"]
 
 
 @final
@@ -55,6 +65,15 @@ def describe(
         levels=tuple(dict.fromkeys((g.name, len(g.levels)) for p in design.schema.predictors for g in p.groups())),
     )
     return Description(spec, resolution.table)
+
+
+def check_slopes(design: Design, description: Description) -> None:
+    """Look for population-level columns that are linear combinations of others, see ``check_identified``."""
+    for predictor in design.schema.predictors:
+        for term in predictor.terms:
+            if isinstance(term, Population) and term.slopes:
+                priors = description.spec.parameter(slopes_variable(term.dpar)).priors
+                check_identified(term, design.arrays[term.dpar][term.key]["X"], priors)
 
 
 def default_priors_of(design: Design, family: AbstractFamily, style: Style) -> PriorTable:

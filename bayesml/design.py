@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
+from bayesml import names
 from bayesml.columns import bare_name, evaluate
 from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, RawResponse, ResponseData
-from bayesml.formula import Addition, ParsedFormula, Predictor
+from bayesml.formula import Addition, ParsedFormula, Predictor, quote_name
 from bayesml.frame import Frame
-from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset
+from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset, Population
 
 __all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
 
@@ -94,12 +95,13 @@ def build_design(
         FormulaError: a parameter or addition term does not belong to the family.
         DataError: the data do not fit the formula or the family.
     """
-    functions = dict(functions or {})
+    functions = _checked_functions(functions)
     _check_dpars(parsed, family)
     _check_additions(parsed, family)
     raw = response_values(parsed, frame, functions)
     response = family.encode_response(raw)
     predictors = tuple(_encode_predictor(p, frame, functions) for p in parsed.predictors)
+    _check_spelling(predictors)
     schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
     return Design(schema, redesign(schema, frame), response, raw.additions.get("weights"))
 
@@ -118,12 +120,52 @@ def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) 
     return PredictorDesign(predictor.dpar, terms)
 
 
+def _checked_functions(functions: Functions | None) -> dict[str, Callable[..., Any]]:
+    if functions is None:
+        return {}
+    if not isinstance(functions, Mapping):
+        raise FormulaError(f'`functions` is a dict of functions by name, {{"f": f}}; got {functions!r}.')
+    for name, function in functions.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise FormulaError(f"A name in `functions` is an ordinary name such as 'f'; got {name!r}.")
+        if not callable(function):
+            raise FormulaError(f"`{name}` in `functions` is not a function but {function!r:.60}.")
+    return dict(functions)
+
+
+def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
+    """Refuse columns whose parameters would share a name, such as `g__sigma` beside a group `g` in sigma."""
+    owners: dict[str, str] = {}
+    for predictor in predictors:
+        for spelled, column in _spellings(predictor):
+            other = owners.setdefault(spelled, column)
+            if other != column:
+                raise FormulaError(
+                    f"Two parts of the model, `{other}` and `{column}`, would both be called `{spelled}`; rename a "
+                    "column of the data."
+                )
+
+
+def _spellings(predictor: PredictorDesign) -> Iterator[tuple[str, str]]:
+    """Yield parameter names, each with a text that is another one for every other part of the model."""
+    for term in predictor.terms:
+        of = "" if predictor.dpar == "mu" else f" of {predictor.dpar}"
+        if isinstance(term, Population):
+            yield from ((names.coefficient(coef, predictor.dpar), f"{coef}{of}") for coef in term.coefs)
+        elif isinstance(term, Group):
+            owner = f"{':'.join(map(quote_name, term.factors))}{of}"
+            yield names.group_sd_variable(term.name, predictor.dpar), owner
+            correlated = [i for i, size in enumerate(term.blocks) if size > 1]
+            yield from ((names.cholesky_variable(term.name, predictor.dpar, i), owner) for i in correlated)
+
+
 def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:
     known = [p.name for p in family.dpars]
     for predictor in parsed.predictors:
         if predictor.dpar not in known:
+            hint = did_you_mean(predictor.dpar, known)
             raise FormulaError(
-                f"`{predictor.dpar}` is not a parameter of the family {family.name}{did_you_mean(predictor.dpar, known)}; "
+                f"`{predictor.dpar}` is not a parameter of the family {family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."
             )
     if not _estimates_sigma(parsed) and parsed.predictor("sigma") is not None:
@@ -176,7 +218,12 @@ def _addition_values(addition: Addition, frame: Frame, functions: Functions) -> 
             f"`{addition.name}({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1}; "
             f"{'weights' if addition.name == 'weights' else 'standard errors'} are 0 or larger."
         )
+    zero = np.flatnonzero(values == 0)
+    if addition.name == "se" and zero.size and not dict(addition.options).get("sigma", False):
+        raise DataError(
+            f"`se({text})` is 0 in row {frame.rows[zero[0]] + 1}, where the response would be known exactly; leave "
+            f"such rows out, or write `se({text}, sigma=TRUE)` to estimate a residual standard deviation beside it."
+        )
     if addition.name == "weights" and not np.any(values > 0):
         raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")
     return values
-

@@ -10,7 +10,8 @@ import pytest
 
 import bayesml
 from bayesml import normal, prior
-from bayesml.errors import ModelError, PriorError
+from bayesml.describe import check_slopes
+from bayesml.errors import DataError, FitWarning, FormulaError, ModelError, PriorError
 from bayesml.fit import describe_problem
 from bayesml.formula import bf
 from bayesml.priors import Prior, as_priors
@@ -167,3 +168,113 @@ def test_bounds_of_a_class_hold_for_a_coefficient_with_its_own_prior() -> None:
     assert slopes(prior("normal(0, 1)", lb=0), prior("normal(0, 2)", coef="x", lb=-1))[0] == "normal(0, 2) T[-1, ]"
     with pytest.raises(PriorError, match="with the bounds of the whole class"):
         slopes(prior("normal(0, 1)", lb=0), prior("normal(0, 2)", coef="x", ub=-1))
+
+
+# Columns that the data cannot tell apart ------------------------------------------------------------------------------
+
+
+def identified(formula: Any, data: dict[str, Any] | None = None, **options: Any) -> None:
+    problem = describe_problem(formula, plain() if data is None else data, **options)
+    check_slopes(problem.design, problem.description)
+
+
+@pytest.mark.parametrize(
+    ("formula", "named"),
+    [
+        ("y ~ x + I(2 * x)", r"`I\(2 \* x\)` \(from `x`\)"),
+        ("y ~ x + n", r"`n` \(constant\)"),
+        ("y ~ 0 + Intercept + n", r"`n` \(from `Intercept`\)"),
+        ("y ~ 0 + f + n", r"`n` \(from `f\[p\]`, `f\[q\]`, `f\[r\]`\)"),
+        ("y ~ poly(x, 2) + x + z", r"`x` \(from `poly\(x, 2\)\[1\]`\)"),
+        ("y ~ f + I(f == 'q')", r"`I\(f == 'q'\)` \(from `f\[q\]`\)"),
+        (bf("y ~ x", sigma="~ z + I(z + 1)"), r"`I\(z \+ 1\)` \(from `z`\) .* in the formula of `sigma`"),
+    ],
+)
+def test_collinear_columns(formula: Any, named: str) -> None:
+    with pytest.warns(FitWarning, match=f"{named}.*the prior alone decides"):
+        identified(formula)
+    with pytest.raises(PriorError, match=f"{named}.*no finite integral"):
+        identified(formula, default_priors="brms")
+
+
+def test_more_coefficients_than_rows() -> None:
+    data = {name: values[:4] for name, values in plain().items()}
+    with pytest.warns(FitWarning, match="`s` .*linear combination"):
+        identified("y ~ x + z + positive + s", data)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x * f", "y ~ 0 + n", "y ~ year + I(year**2) + I(year**3)", "y ~ I(x + 1e9)"])
+@pytest.mark.parametrize("style", ["bayesml", "brms"])
+@pytest.mark.filterwarnings("error")
+def test_columns_that_only_look_alike(formula: str, style: str) -> None:
+    identified(formula, plain(year=2000.0 + np.arange(ROWS) % 20), default_priors=style)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_proper_or_constant_prior_is_enough() -> None:
+    fixed = prior("constant(1)", coef="x")
+    identified("y ~ x + I(2 * x)", prior=[fixed], default_priors="brms")
+    proper = prior("normal(0, 1)", coef="x")
+    with pytest.warns(FitWarning, match="the prior alone decides"):
+        identified("y ~ x + I(2 * x)", prior=[proper], default_priors="brms")
+
+
+# Formulas and data ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        (3, "`functions` is a dict"),
+        ([abs], "`functions` is a dict"),
+        ({"f": 3}, "`f` in `functions` is not a function"),
+        ({3: abs}, "ordinary name"),
+        ({"a b": abs}, "ordinary name"),
+    ],
+)
+def test_functions_of_a_wrong_kind(functions: Any, message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
+        bayesml.default_prior("y ~ x", plain(), functions=functions)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["y ~ y", "y ~ x * y", "log(positive) ~ log( positive )", "cbind(s, n - s) ~ s", bf("y~x", sigma="~y")],
+)
+def test_response_among_its_predictors(formula: Any) -> None:
+    with pytest.raises(FormulaError, match="stands among the predictors"):
+        bayesml.default_prior(formula, plain())
+
+
+def test_response_inside_another_expression_is_let_through() -> None:
+    assert "I(y**2)" in set(bayesml.default_prior("y ~ I(y**2)", plain())["coef"])
+
+
+def test_standard_errors_of_zero() -> None:
+    zero = plain(e=np.r_[0.0, np.ones(ROWS - 1)])
+    with pytest.raises(DataError, match=r"`se\(e\)` is 0 in row 1"):
+        bayesml.default_prior("y | se(e) ~ x", zero)
+    assert "sigma" in set(bayesml.default_prior("y | se(e, sigma=TRUE) ~ x", zero)["class"])
+
+
+@pytest.mark.parametrize("formula", ["y ~ big", "y ~ (big | g)", "big ~ x", "y ~ exp(x * 400)", "y ~ I(big * big):x"])
+@pytest.mark.filterwarnings("error")
+def test_numbers_whose_squares_overflow(formula: str) -> None:
+    values = np.linspace(-1.0, 1.0, ROWS)
+    with pytest.raises(DataError, match="rescale|change the expression"):
+        bayesml.default_prior(formula, plain(x=values, big=1e200 * values if "*" not in formula else 1e80 * values))
+
+
+@pytest.mark.parametrize(
+    ("formula", "extra"),
+    [
+        (bf("y ~ (1 | g) + (1 | g__sigma)", sigma="~ (1 | g)"), {"g__sigma": np.tile(np.arange(5), 12)}),
+        (bf("y ~ sigma_x", sigma="~ x"), {"sigma_x": np.arange(60.0)}),
+        ("y ~ (1 | g:h) + (1 | `g:h`)", {"g:h": np.tile(np.arange(5), 12)}),
+        ("y ~ (1 | `a/b`) + (1 | `a∕b`)", {"a/b": np.arange(60) % 5, "a∕b": np.arange(60) % 6}),
+        ("y ~ (x | g) + (0 + z + n | g) + (x | g_2)", {"g_2": np.arange(60) % 5}),
+    ],
+)
+def test_parameters_that_would_share_a_name(formula: Any, extra: dict[str, Any]) -> None:
+    with pytest.raises(FormulaError, match="would both be called"):
+        bayesml.default_prior(formula, plain(**extra))

@@ -27,6 +27,7 @@ __all__ = ["Encoding", "encode", "evaluate", "replay"]
 Functions = Mapping[str, Callable[..., Any]]
 INTERCEPT = "Intercept"
 MAX_ELEMENTS = 200_000_000
+LARGEST = 1e150  # squares of larger numbers overflow in double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,13 +183,14 @@ def _basis(values: np.ndarray, n_rows: int) -> Basis:
 
 
 def _refuse_infinite(matrix: np.ndarray, expression: Expression, frame: Frame) -> None:
-    finite = np.isfinite(matrix)
+    with np.errstate(invalid="ignore"):
+        finite = np.abs(matrix) <= LARGEST
     if finite.all():
         return
     row, column = (int(position[0]) for position in np.nonzero(~finite))
     used = [frame.columns[name] for name in names_in(expression.text) if name in frame.columns]
     where = ", ".join(f"`{c.name}` = {c.values[row]:g}" for c in used if c.levels is None)
-    message = f"`{expression.text}` is {matrix[row, column]} in row {frame.rows[row] + 1}"
+    message = f"`{expression.text}` is {matrix[row, column]:.6g} in row {frame.rows[row] + 1}"
     raise DataError(f"{message}{f', where {where}' if where else ''}; leave such rows out or change the expression.")
 
 
@@ -216,7 +218,7 @@ def _assemble(
     position = int(intercept)
     for (i, _), factor_columns, width in zip(planned, coded, widths, strict=True):
         names, block = _multiply(factor_columns, n_rows)
-        if len(factor_columns) > 1 and not np.isfinite(block).all():
+        if len(factor_columns) > 1 and not (np.abs(block) <= LARGEST).all():
             raise DataError(f"A product of columns in `{names[0]}` is too large for double precision; rescale them.")
         matrix[:, position : position + width] = block
         labels += names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayesml.formula.names import check_names, formula_variables
 from bayesml.formula.parser import parse
 from bayesml.formula.specify import Formula, bf
+from bayesml.formula.tokens import quote_name
 from bayesml.formula.types import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "check_names",
     "formula_variables",
     "parse",
+    "quote_name",
 ]

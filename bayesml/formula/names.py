@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Sequence
 
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, scan
+from bayesml.formula.tokens import CONSTANTS, Kind, Token, canonical, fault, quote_name, scan
 from bayesml.formula.types import Expression, ParsedFormula
 
 __all__ = ["check_names", "formula_variables", "is_keyword_argument", "names_in", "unknown_name"]
@@ -78,13 +78,26 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
     """Refuse a formula that names what is not a column of the data.
 
     Raises:
-        FormulaError: with a caret under the first unknown name and the closest column.
+        FormulaError: with a caret under the first unknown name and the closest column; also where the response is
+            among its own predictors.
     """
     for name in formula_variables(parsed, columns):
         if name not in columns:
             sources = [parsed.text, *(p.population.expression.source for p in parsed.predictors)]
             source = next((s for s in sources if _find(name, s) is not None), parsed.text)
             raise unknown_name(name, columns, Expression(source, source, 0))
+    _refuse_response_among_predictors(parsed)
+
+
+def _refuse_response_among_predictors(parsed: ParsedFormula) -> None:
+    tokens = scan(parsed.response.expression.text)[:-1]
+    response = quote_name(tokens[0].name) if len(tokens) == 1 else canonical(tokens)
+    for predictor in parsed.predictors:
+        if any(factor == response for term in predictor.population.terms for factor in term):
+            raise FormulaError(
+                f"The response `{parsed.response.name}` stands among the predictors of `{predictor.dpar}` too, "
+                f"`{predictor.text}`, and would explain itself; take it out there."
+            )
 
 
 def unknown_name(name: str, columns: Sequence[str], expression: Expression) -> FormulaError:

@@ -16,6 +16,7 @@ from bayesml.frame.types import Column, Frame, frozen_array
 
 __all__ = ["column_names", "read_frame"]
 
+LARGEST = 1e150  # squares of larger numbers overflow in double precision
 _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists or arrays"
 
 
@@ -85,7 +86,7 @@ def _open(data: Any) -> nw.DataFrame[Any]:
             raise DataError("The data are a LazyFrame; call `.collect()` first.") from None
         if "uplicate" in str(error) or "unique" in str(error):
             raise DataError(
-                f"Two columns of the data have the same name: {str(error).splitlines()[-1].strip('- ')}."
+                f"Two columns of the data have the same name: {str(error).splitlines()[-1].strip('- ')}; rename one."
             ) from None
         raise DataError(f"The data are of type {type(data).__name__}; give {_CONTAINERS}.") from None
     twice = [str(name) for name, count in Counter(names).items() if count > 1]
@@ -129,5 +130,8 @@ def _finish(name: str, raw: RawColumn, keep: np.ndarray, rows: np.ndarray) -> Co
         first = int(np.flatnonzero(~finite)[0])
         message = f"The column `{name}` is infinite in row {rows[first] + 1}"
         raise DataError(f"{message}; replace infinite values or mark them as missing.")
+    if np.abs(values).max() > LARGEST:
+        message = f"The column `{name}` holds values as large as {np.abs(values).max():.3g}, whose squares overflow"
+        raise DataError(f"{message}; rescale it.")
     is_integer = not raw.is_boolean and bool((values == np.floor(values)).all())
     return Column(name, frozen_array(values), None, False, raw.is_boolean, is_integer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayesml.priors.defaults import DefaultPriors, Style, predictor_scale
+from bayesml.priors.identified import check_identified
 from bayesml.priors.language import Prior, as_priors, prior
 from bayesml.priors.resolve import resolve
 from bayesml.priors.table import PriorRow, PriorTable
@@ -14,6 +15,7 @@ __all__ = [
     "PriorTable",
     "Style",
     "as_priors",
+    "check_identified",
     "predictor_scale",
     "prior",
     "resolve",

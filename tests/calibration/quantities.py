@@ -1,0 +1,61 @@
+"""The test quantities: functions of parameters and data whose ranks must be uniform.
+
+Hyperparameters, coefficients, the first and the last effect of every group term, one expected response, and the joint
+log-likelihood, which notices what the ranks of parameters cannot: a posterior that equals the prior, or that ignores a
+part of the data (Modrak, Moon, Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023, Simulation-based calibration
+checking for Bayesian computation: the choice of test quantities shapes sensitivity. Bayesian Analysis).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+
+from bayesml.compile import likelihood, linear_predictors
+from bayesml.engines.base import Problem
+from bayesml.engines.precision import double_precision
+from bayesml.reported import reported_variables
+from tests.calibration.simulate import natural_parameters
+
+__all__ = ["LOG_LIKELIHOOD", "Quantities", "quantities_of"]
+
+LOG_LIKELIHOOD = "joint log-likelihood"
+Quantities = Callable[[Problem, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def quantities_of(problem: Problem) -> Quantities:
+    """Return ``(problem, values (draws, ...)) -> {name: (draws,)}`` for problems of the same structure."""
+    variables = reported_variables(problem.description.spec, problem.design.schema)
+    chosen = [(v.name, v.texts if v.kind != "r" else (v.texts[0], v.texts[-1])) for v in variables]
+    log_likelihood = _log_likelihood(problem)
+
+    def quantities(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = {text: values[name][:, *index] for name, texts in chosen for index, text in texts}
+        found[LOG_LIKELIHOOD] = log_likelihood(problem, values)
+        found["expected response of the second row"] = _expected(problem, values)[:, 1]
+        return found
+
+    return quantities
+
+
+def _expected(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    return problem.family.mean(natural_parameters(problem, values), problem.design.response.arrays)
+
+
+def _log_likelihood(problem: Problem) -> Callable[[Problem, Mapping[str, np.ndarray]], np.ndarray]:
+    schema, family = problem.design.schema, problem.family
+
+    def joint(values: Mapping[str, np.ndarray], arrays: object, response: Mapping[str, np.ndarray]) -> object:
+        predictors = linear_predictors(schema, values, arrays)
+        return likelihood(family, predictors, values, {"response": response}).log_prob(response["y"]).sum()
+
+    compiled = jax.jit(jax.vmap(joint, (0, None, None)))
+
+    def log_likelihood(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        arrays = {dpar: {k: dict(a) for k, a in terms.items()} for dpar, terms in problem.design.arrays.items()}
+        with double_precision():
+            return np.asarray(compiled(dict(values), arrays, dict(problem.design.response.arrays)))
+
+    return log_likelihood

@@ -1,0 +1,43 @@
+"""Simulation-based calibration of NUTS: 500 simulated data sets for each model and form.
+
+``BAYESML_SIMULATIONS`` sets another number of simulations for a quick look.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.calibration.models import MODELS
+from tests.calibration.quantities import quantities_of
+from tests.calibration.sampler import NutsSampler
+from tests.calibration.simulate import problem_of, simulations
+from tests.calibration.study import run_study
+
+pytestmark = pytest.mark.calibration
+
+SIMULATIONS = int(os.environ.get("BAYESML_SIMULATIONS", "500"))
+DRAWS = 99
+CASES = [(model, form) for model in MODELS for form in model.forms]
+
+
+def _id(case: object) -> str:
+    model, form = case
+    return f"{model.name}, {form.name}{' (largest factor)' if form.largest_only else ''}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=_id)
+def test_ranks_are_uniform(case, capsys):
+    model, form = case
+    problem = problem_of(model)
+    study = run_study(
+        simulations(problem, SIMULATIONS, seed=20), NutsSampler(form, DRAWS), quantities_of(problem)
+    )
+    with capsys.disabled():
+        print(f"\n{_id(case)}: {study}")
+    assert not study.rejected(), study
+    # Ranks among autocorrelated draws are not uniform even where the sampler is right; here they hardly are.
+    assert min(study.efficiency.values()) > 0.5, study
+    # Divergent transitions that smaller steps do not cure would mean a part of the posterior that is not reached.
+    assert study.divergent <= 0.02 * SIMULATIONS, study

@@ -15,6 +15,7 @@ from bayesml.errors import DataError, FitWarning, FormulaError, ModelError, Prio
 from bayesml.fit import describe_problem
 from bayesml.formula import bf
 from bayesml.priors import Prior, as_priors
+from bayesml.priors.defaults import round_like_r
 from bayesml.results.fit_object import Fit
 from bayesml.results.loo import loo_compare
 from tests.handmade import handmade_fit, sleep
@@ -278,3 +279,24 @@ def test_numbers_whose_squares_overflow(formula: str) -> None:
 def test_parameters_that_would_share_a_name(formula: Any, extra: dict[str, Any]) -> None:
     with pytest.raises(FormulaError, match="would both be called"):
         bayesml.default_prior(formula, plain(**extra))
+
+
+# Default priors -------------------------------------------------------------------------------------------------------
+
+
+# R 4.2.2: x <- c(0.05, 0.45, 1.05, 4.55, 16.05, 16.95, 288.65, -0.45, -0.35, 2.25, 0.15, 0.65); dput(round(x, 1))
+ROUNDED = {
+    0.05: 0.0, 0.45: 0.4, 1.05: 1.0, 4.55: 4.6, 16.05: 16.0, 16.95: 17.0, 288.65: 288.6, -0.45: -0.4, -0.35: -0.3,
+    2.25: 2.2, 0.15: 0.1, 0.65: 0.7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ROUNDED)
+def test_rounding_as_in_r(value: float) -> None:
+    """brms rounds with R's round(), which is not Python's."""
+    assert round_like_r(value) == ROUNDED[value]
+
+
+def test_default_prior_of_a_median_between_two_digits() -> None:
+    table = bayesml.default_prior("y ~ 1", {"y": [0.4, 0.45, 0.5]})
+    assert table.set_index("class").loc["Intercept", "prior"] == f"student_t(3, {ROUNDED[0.45]:g}, 2.5)"

@@ -8,6 +8,7 @@ scale = max(2.5, round(mad(y), 1)), mad = 1.4826 median|y - median(y)|, on the l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import Literal, final
 
 import numpy as np
@@ -25,6 +26,17 @@ ZERO_SHIFTED = frozenset({"log", "inverse", "1/mu^2"})
 MINIMUM_SCALE = 2.5
 
 
+def round_like_r(value: float) -> float:
+    """Round to one digit as R >= 4.0 does: the nearer of two neighbours in double arithmetic, at a tie the even one.
+
+    Python decides by the exact decimal expansion, so that the two differ at 0.45 (R 0.4, Python 0.5).
+    """
+    tenths = floor(10 * value)
+    lower, upper = tenths / 10, (tenths + 1) / 10
+    to_lower, to_upper = value - lower, upper - value
+    return upper if to_upper < to_lower or (to_upper == to_lower and tenths % 2) else lower
+
+
 def _link_scale_response(y: np.ndarray, link: str, forward: object) -> np.ndarray | None:
     if link not in SCALED_LINKS:
         return None
@@ -37,14 +49,14 @@ def _spread(y: np.ndarray | None) -> float:
     if y is None:
         return MINIMUM_SCALE
     mad = 1.4826 * np.median(np.abs(y - np.median(y)))
-    return max(MINIMUM_SCALE, round(float(mad), 1)) if np.isfinite(mad) else MINIMUM_SCALE
+    return max(MINIMUM_SCALE, round_like_r(float(mad))) if np.isfinite(mad) else MINIMUM_SCALE
 
 
 def _location(y: np.ndarray | None) -> float:
     if y is None:
         return 0.0
     median = float(np.median(y))
-    return round(median, 1) if np.isfinite(median) else 0.0
+    return round_like_r(median) if np.isfinite(median) else 0.0
 
 
 def _transformed(family: AbstractFamily, dpar: str, y: np.ndarray, predicted: bool = True) -> np.ndarray | None:

@@ -42,6 +42,9 @@ def main() -> None:
     fit = bayesml.fit(FORMULA, data, "poisson", prior=INFORMED, seed=2, data_name="epilepsy")
     print(f"\n{fit}")
 
+    print("\nThe priors it was fitted with:")
+    print(fit.prior_summary()[["prior", "class", "coef", "group", "source"]].to_string(index=False))
+
     default = bayesml.fit(FORMULA, data, "poisson", seed=2, progress=False)
     print("\nThe coefficients under the informed and the default priors:")
     both = pd.concat({"informed": fit.fixef(), "default": default.fixef()}, axis=1)

@@ -181,6 +181,27 @@ def test_every_shared_formula_is_read(code: str) -> None:
     assert parse(code if "~" in code else f"y ~ {code}").predictors
 
 
+EVERY_PAGE = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.name)
+def test_names_in_the_text_exist(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    known = {name for kind in (bayesml.Fit, bayesml.PointFit) for name in (*dir(kind), *fields_of(kind))}
+    options = {name for call in (bayesml.fit, *PREDICTIONS) for name in inspect.signature(call).parameters}
+    for code in spans(text):
+        for attribute in re.findall(r"(?<!\w)fit\.([a-zA-Z]\w*)", code):
+            assert attribute in known | {"py"}, code
+        for name in re.findall(r"(?<![\w/])bayesml\.([a-zA-Z]\w*)", code):
+            assert hasattr(bayesml, name), code
+        if page.name == "how_it_samples.md" and is_options(code):
+            assert code.split("=")[0] in options, code
+
+
+def fields_of(kind: type) -> tuple[str, ...]:
+    return tuple(kind.__dataclass_fields__)
+
+
 PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md"]
 
 

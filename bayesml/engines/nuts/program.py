@@ -79,4 +79,9 @@ def report_program(form: Form, names: frozenset[str]) -> Callable[..., dict[str,
         own = jax.random.fold_in(jax.random.fold_in(key, chain), draw)
         return {name: value for name, value in form.report(q, own, data).items() if name in names}
 
-    return jax.vmap(report, (None, 0, None, 0, None))
+    # One draw after the other, not vmapped: XLA:CPU spreads a batch of LAPACK calls over its thread pool, where two
+    # chains that do so at once wait for each other for ever (seen with jaxlib 0.10.2 on two cores).
+    def one_by_one(key: Any, q: Any, chain: Any, draw: Any, data: Any) -> dict[str, Any]:
+        return jax.lax.map(lambda at: report(key, at[0], chain, at[1], data), (q, draw))
+
+    return one_by_one

@@ -315,7 +315,6 @@ IMPOSSIBLE = {
     "scale(i * 0)": "constant column",
     "poly(t, 2)": "more than 2 different values",
     "poly(log(x), 2)": "inside `poly` are nan in row",
-    "bs(x, df=2)": "df",
     "C(a, contr.treatment('zz'))": "no level 'zz'",
     "C(a, levels=['p', 'q'])": "level 'r'",
     "I(a == 'zz')": "none of the levels 'p', 'q', 'r'",

@@ -300,3 +300,54 @@ def test_rounding_as_in_r(value: float) -> None:
 def test_default_prior_of_a_median_between_two_digits() -> None:
     table = bayesml.default_prior("y ~ 1", {"y": [0.4, 0.45, 0.5]})
     assert table.set_index("class").loc["Intercept", "prior"] == f"student_t(3, {ROUNDED[0.45]:g}, 2.5)"
+
+
+# Column expressions ---------------------------------------------------------------------------------------------------
+
+
+def matrix(formula: str, data: dict[str, Any]) -> np.ndarray:
+    return describe_problem(formula, data).design.arrays["mu"]["population"]["X"]
+
+
+# R 4.2.2: x <- c(1.5, 2, 3.7, 4, 5.1, 6); splines::bs(x, knots = c(2.5, 4.5), degree = 1)
+HATS = [
+    [0, 0, 0],
+    [0.5, 0, 0],
+    [0.4, 0.6, 0],
+    [0.25, 0.75, 0],
+    [0, 0.6, 0.4],
+    [0, 0, 1],
+]
+
+
+def test_knots_as_in_r() -> None:
+    x = [1.5, 2.0, 3.7, 4.0, 5.1, 6.0]
+    data = {"y": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0], "x": x}
+    for knots in ("c(2.5, 4.5)", "[2.5, 4.5]", "(2.5, 4.5)"):
+        got = matrix(f"y ~ bs(x, knots={knots}, degree=1)", data)
+        np.testing.assert_allclose(got[:, 1:], HATS, atol=1e-12)
+    np.testing.assert_array_equal(matrix("y ~ bs(x, knots=c(4))", data), matrix("y ~ bs(x, knots=4)", data))
+
+
+def test_levels_in_the_order_of_a_vector() -> None:
+    labels = describe_problem("y ~ C(f, levels=c('q', 'p', 'r'))", plain()).design.schema.predictors[0].terms[0].coefs
+    assert [label[-3:] for label in labels[1:]] == ["[p]", "[r]"]
+
+
+@pytest.mark.parametrize("formula", ["y ~ c(x, z)", "y ~ c(x)", "y ~ bs(x, knots=c(0, x))", "y ~ I(c(1) + x)"])
+def test_a_vector_is_no_column(formula: str) -> None:
+    with pytest.raises(FormulaError, match="a list"):
+        describe_problem(formula, plain())
+
+
+def test_a_column_and_a_function_may_be_called_c() -> None:
+    data = plain(c=np.arange(60.0))
+    np.testing.assert_array_equal(matrix("y ~ c + I(c + 1)", data)[:, 2], data["c"] + 1)
+    own = bayesml.default_prior("y ~ c(x)", data, functions={"c": np.abs})
+    assert "c(x)" in set(own["coef"])
+
+
+@pytest.mark.parametrize("call", ["bs(x, df=2)", "bs(x, df=3, include_intercept=True)", "bs(x, df=1, degree=2)"])
+def test_too_few_degrees_of_freedom(call: str) -> None:
+    with pytest.raises(FormulaError, match="`df` lies between"):
+        describe_problem(f"y ~ {call}", plain())

@@ -22,6 +22,7 @@ __all__ = ["FACTOR_FUNCTIONS", "Syntax", "bare_name", "read_syntax"]
 
 FACTOR_FUNCTIONS = frozenset({"C", "factor"})
 MAX_TOKENS = 300
+VECTOR = "c("  # a caller that no function can be
 
 _OPERATORS = (
     (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
@@ -83,10 +84,12 @@ def read_syntax(expression: Expression, functions: Collection[str] = ()) -> Synt
     for index, token in enumerate(tokens[:-1]):
         words.append(_word(tokens, index, callers, columns, calls, expression, functions))
         if token.has_text("("):
-            callers.append(tokens[index - 1].text if index and tokens[index - 1].is_name else "")
+            named = index > 0 and tokens[index - 1].is_name
+            vector = named and _is_vector(tokens, index - 1, functions)
+            callers.append(VECTOR if vector else tokens[index - 1].text if named else "")
         elif token.has_text(")"):
             callers.pop()
-    tree = _parse(" ".join(words), expression)
+    tree = _parse(" ".join(words).strip(), expression)
     _check(tree, calls, expression)
     return Syntax(tree, columns, calls, expression)
 
@@ -109,12 +112,17 @@ def _word(
     if token.kind is Kind.OPERATOR:
         if token.has_text("||", "%in%", ":", "."):
             raise _fault(f"`{token.text}` cannot be computed with.", expression, token.start, token.stop)
+        opens_vector = token.has_text("(") and index > 0 and _is_vector(tokens, index - 1, functions)
+        if opens_vector or (token.has_text(")") and callers[-1] == VECTOR):
+            return "[" if opens_vector else "]"
         return "**" if token.text == "^" else token.text
     if token.kind is Kind.NAME:
         if is_keyword_argument(tokens, index):
             return _argument_name(token, expression)
         if token.text in CONSTANTS:
             return str(CONSTANTS[token.text])
+        if _is_vector(tokens, index, functions):
+            return ""
         if tokens[index + 1].has_text("("):
             return _placeholder(_function(token, expression, functions), calls, "f")
         if callers[-1:] == ["C"] and token.text in CONTRASTS and not tokens[index - 1].has_text("("):
@@ -123,6 +131,12 @@ def _word(
         message = f"{token.text} is a column name; it cannot be called."
         raise _fault(message, expression, token.start, token.stop)
     return _placeholder(token.name, columns, "c")
+
+
+def _is_vector(tokens: Sequence[Token], index: int, functions: Collection[str]) -> bool:
+    """Return whether ``tokens[index]`` is the ``c`` of R's ``c(1, 2)``, a list here."""
+    token = tokens[index]
+    return token.kind is Kind.NAME and token.text == "c" and "c" not in functions and tokens[index + 1].has_text("(")
 
 
 def _placeholder(name: str, table: dict[str, str], prefix: str) -> str:

@@ -77,6 +77,11 @@ def _spline(function: str) -> Callable[..., Basis]:
             df = _whole(df, "df")
         if "degree" in options:
             options["degree"] = _whole(options["degree"], "degree", smallest=0)
+        if function == "basis_spline" and df is not None:
+            smallest = options.get("degree", 3) + bool(options.get("include_intercept", False))
+            df = _whole(df, "df", smallest=smallest)
+        if isinstance(options.get("knots"), (int, float)):
+            options["knots"] = [options["knots"]]
         values = _formulaic(function)(x, df, *arguments, _state=state, **options)
         columns = {key: column for key, column in values.items() if not str(key).startswith("__")}
         if not columns:

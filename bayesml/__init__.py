@@ -33,6 +33,7 @@ from bayesml.results.fit_object import Fit
 from bayesml.results.io import load
 from bayesml.results.loo import loo_compare
 from bayesml.results.point import PointFit
+from bayesml.resume import resume
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ __all__ = [
     "loo_compare",
     "normal",
     "prior",
+    "resume",
     "std_normal",
     "student_t",
     "uniform",

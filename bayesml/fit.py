@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from bayesml.describe import default_priors_of, describe
+from bayesml.describe import check_slopes, default_priors_of, describe
 from bayesml.design import Design, build_design
-from bayesml.engines import AbstractEngine, AbstractEstimate, Problem, get_engine
+from bayesml.engines import NUTS, AbstractEngine, AbstractEstimate, Outcome, Problem, get_engine
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.priors import Prior, Style, as_priors
+from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.point import PointFit, warn_about_point
@@ -22,7 +24,7 @@ from bayesml.results.point import PointFit, warn_about_point
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["default_prior", "describe_problem", "fit"]
+__all__ = ["default_prior", "describe_problem", "fit", "fit_of"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -45,6 +47,10 @@ def fit(
     progress: bool | None = None,
     marginalize: bool | None = None,
     precondition: bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    target_ess: float | None = None,
+    max_seconds: float | None = None,
+    keep_group_effects: bool | int | str | None = None,
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
     data_name: str | None = None,
@@ -65,13 +71,21 @@ def fit(
         warmup: warm-up iterations of each chain (1000, or 300 in preconditioned coordinates).
         chains: number of chains (4).
         seed: whole number; the same seed gives the same draws bit for bit on the same machine.
-        target_accept: acceptance rate the step size aims at (0.8).
+        target_accept: acceptance rate the step size aims at (0.8; after divergent transitions once more with 0.95).
         max_treedepth: at most 2^max_treedepth leapfrog steps a draw (10).
         sample_prior: ``"yes"`` adds prior draws, ``"only"`` draws from the prior alone.
         progress: whether to show a progress bar (True).
         marginalize: True insists on integrating group effects out exactly, False forbids it; ``fit.plan`` tells.
         precondition: the same for coordinates built from a pilot fit.
-        missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"`` refuses.
+        checkpoint: a new folder to which every block of draws is written; ``bayesml.resume(folder)`` goes on with a run
+            that was killed.
+        target_ess: go on beyond ``draws`` until the bulk and tail effective sample sizes of all parameters but the
+            group-level effects reach it and their Rhat is at most 1.01.
+        max_seconds: stop sampling after that time; the draws so far are kept.
+        keep_group_effects: what is kept of the draws of group-level effects: True everything, ``"float32"`` single
+            precision, a whole number k every k-th draw, ``"summary"`` means and standard deviations, False nothing.
+        missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"``
+            refuses.
         functions: functions of your own that the formula may call, ``{"name": function}``.
         data_name: how the summary names the data.
 
@@ -103,22 +117,43 @@ def fit(
         progress=progress,
         marginalize=marginalize,
         precondition=precondition,
+        checkpoint=checkpoint,
+        target_ess=target_ess,
+        max_seconds=max_seconds,
+        keep_group_effects=keep_group_effects,
     )
     began = time.perf_counter()
     priors = as_priors(prior)
     frame, problem = _describe(formula, data, family, priors, default_priors, missing, functions)
+    if isinstance(engine, NUTS) and engine.sample_prior != "only":
+        check_slopes(problem.design, problem.description)
+    model = PreparedModel(problem, frame, engine, priors, default_priors, data_name or "data")
+    if isinstance(engine, NUTS) and engine.checkpoint is not None:
+        model = replace(model, engine=engine.seeded())
+        begin_checkpoint(engine.checkpoint, model)
     prepared = time.perf_counter() - began
-    outcome = engine.run(problem)
-    outcome = replace(outcome, timing=replace(outcome.timing, design=prepared))
+    outcome = model.engine.run(problem)
     if isinstance(outcome.posterior, AbstractEstimate):
-        point = PointFit(
-            problem, frame, engine, outcome.posterior, outcome.timing, priors, default_priors, data_name or "data"
-        )
+        timing = replace(outcome.timing, design=prepared)
+        point = PointFit(problem, frame, engine, outcome.posterior, timing, priors, default_priors, data_name or "data")
         warn_about_point(point)
         return point
-    result = Fit(problem, frame, outcome.engine or engine, outcome, priors, default_priors, data_name or "data")
+    result = fit_of(model, outcome, prepared)
     warn_about(result)
     return result
+
+
+def fit_of(model: PreparedModel, outcome: Outcome, prepared: float) -> Fit:
+    """Return the fit of a model that took ``prepared`` seconds to read and that an engine has sampled."""
+    return Fit(
+        model.problem,
+        model.frame,
+        outcome.engine or model.engine,
+        replace(outcome, timing=replace(outcome.timing, design=prepared)),
+        model.priors,
+        model.default_priors,
+        model.data_name,
+    )
 
 
 def default_prior(

@@ -46,6 +46,7 @@ FLOW = (
     "numpyro_model",
     "results",
     "fit",
+    "resume",
     "bayesml",  # the list of public names
 )
 

@@ -62,6 +62,7 @@ class Diagnostics:
         leapfrog_steps: gradient evaluations after warm-up, all chains.
         step_size: step size of each chain.
         not_finite: parameters with a draw that is NaN or infinite.
+        notes: what the engine had to say.
     """
 
     chains: int
@@ -81,12 +82,13 @@ class Diagnostics:
     leapfrog_steps: int = 0
     step_size: tuple[float, ...] = ()
     not_finite: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the run and what to do, one text each; empty for a healthy one."""
         sampling = () if self.independent else (*_sampler_problems(self), *_convergence_problems(self))
-        return (*_interruption(self), *sampling)
+        return (*_interruption(self), *self.notes, *sampling)
 
     def __str__(self) -> str:
         kept = f"{self.chains} chains with {self.draws} draws each"
@@ -147,6 +149,7 @@ def diagnose(fit: Fit) -> Diagnostics:
         leapfrog_steps=int(np.sum(statistics["n_steps"])),
         step_size=tuple(np.asarray(statistics["step_size"], dtype=float)[:, -1].tolist()),
         not_finite=tuple(watched.names[i] for i in np.flatnonzero(~np.isfinite(watched.values).all(axis=(0, 1)))),
+        notes=fit.outcome.notes,
     )
 
 

@@ -14,7 +14,7 @@ from bayesml.frame import Frame
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results import diagnostics, log_lik, loo, plots, predict, saving, summary, tables, to_arviz
+from bayesml.results import diagnostics, extending, log_lik, loo, plots, predict, saving, summary, tables, to_arviz
 from bayesml.results import effects as conditional
 from bayesml.results.new_levels import NewLevels
 
@@ -93,8 +93,9 @@ class Fit:
 
     @cached_property
     def variables(self) -> tuple[ReportedVariable, ...]:
-        """The variables of the posterior with their labels and text names."""
-        return reported_variables(self.problem.description.spec, self.problem.design.schema)
+        """The variables of the posterior with their labels and text names; without effects that were not kept."""
+        every = reported_variables(self.problem.description.spec, self.problem.design.schema)
+        return tuple(variable for variable in every if variable.name not in self.draws_record.reduced)
 
     @cached_property
     def draws_record(self) -> Draws:
@@ -331,6 +332,14 @@ class Fit:
             ndraws=ndraws,
             seed=seed,
         )
+
+    # Going on --------------------------------------------------------------------------------------------------------
+
+    def extend(self, draws: int = 1000) -> Fit:
+        """Return the fit with further draws of each chain, as if they had been asked for at first."""
+        longer = extending.extend(self, draws)
+        diagnostics.warn_about(longer)
+        return longer
 
     # Keeping ---------------------------------------------------------------------------------------------------------
 

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.describe import describe
-from bayesml.design import Design, build_design
-from bayesml.engines import Outcome, Problem
+from bayesml.engines import Outcome
+from bayesml.engines.base import Continuation
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays
-from bayesml.posterior import Draws
+from bayesml.posterior import Draws, ReducedEffects
 from bayesml.reported import ReportedVariable, reported_variables
 from bayesml.results import encoded
-from bayesml.results.fingerprint import differing_array
-from bayesml.results.saving import DOCUMENT, FORMAT, FORMAT_VERSION, digest, save
+from bayesml.results.document import priors_from_json, problem_from_json
+from bayesml.results.saving import CONTINUATION, DOCUMENT, FORMAT, FORMAT_VERSION, REDUCED, digest, save
 from bayesml.results.to_arviz import package_version
 from bayesml.terms import Functions
 
@@ -110,30 +109,19 @@ def _first_line(error: Exception) -> str:
 def _rebuild(source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None) -> Fit:
     from bayesml.results.fit_object import Fit
 
-    given = _functions(source, document["functions"], functions)
-    family = encoded.family_from_json(document["family"])
-    priors = tuple(encoded.prior_from_json(each) for each in document["priors"])
     frame = _frame(source, document["data"])
-    design = build_design(encoded.formula_from_json(document["parsed"]), frame, family, given)
-    _check_design(source, document, design)
-    problem = Problem(design, family, describe(design, family, priors, document["default_priors"]))
-    draws = _draws(source, groups, reported_variables(problem.description.spec, design.schema))
-    timing = encoded.timing_from_json(document["timing"])
-    outcome = Outcome(draws, timing, document["seed"], document["incomplete"])
-    engine = encoded.engine_from_json(document["engine"])
+    problem = problem_from_json(source, document, frame, functions)
+    draws = _draws(source, groups, reported_variables(problem.description.spec, problem.design.schema))
+    outcome = Outcome(
+        draws,
+        encoded.timing_from_json(document["timing"]),
+        document["seed"],
+        document["incomplete"],
+        plan=document.get("plan", ""),
+        continuation=_continuation(source) if CONTINUATION in groups else None,
+    )
+    engine, priors = encoded.engine_from_json(document["engine"]), priors_from_json(document)
     return Fit(problem, frame, engine, outcome, priors, document["default_priors"], document["data_name"])
-
-
-def _functions(source: Path, needed: list[str], given: Functions | None) -> Functions:
-    missing = [name for name in needed if name not in (given or {})]
-    if missing:
-        named = ", ".join(f"`{name}`" for name in missing)
-        example = ", ".join(f'"{name}": {name}' for name in needed)
-        raise ModelError(
-            f"The fit in `{source}` was given functions of its own, which are not stored: {named}. Pass them again, "
-            f"load(path, functions={{{example}}})."
-        )
-    return {name: (given or {})[name] for name in needed}
 
 
 def _frame(source: Path, metadata: Mapping[str, Any]) -> Frame:
@@ -141,21 +129,29 @@ def _frame(source: Path, metadata: Mapping[str, Any]) -> Frame:
     return frame_from_arrays({str(name): stored[name].to_numpy() for name in stored.variables}, metadata)
 
 
-def _check_design(source: Path, document: Mapping[str, Any], design: Design) -> None:
-    differing = differing_array(design, document["fingerprint"])
-    if differing is not None:
-        raise ModelError(
-            f"The data in `{source}` are encoded differently here (`{differing}`), so that the draws would not belong "
-            f"to the model any more. The fit was saved by bayesml {document['package_version']}; load it with the "
-            "versions of the packages, and the functions, that it was made with, or fit the model again."
-        )
+def _continuation(source: Path) -> Continuation:
+    stored = _read(source, CONTINUATION)
+    states = {str(name): array.to_numpy() for name, array in stored.data_vars.items()}
+    return Continuation(int(stored.attrs["iterations"]), int(stored.attrs["attempt"]), states)
 
 
 def _draws(source: Path, groups: frozenset[str], variables: tuple[ReportedVariable, ...]) -> Draws:
-    values = _values(_read(source, "posterior"), variables)
+    posterior = _read(source, "posterior")
+    reduced = _reduced(source, groups, [v.name for v in variables if v.kind == "r" and v.name not in posterior])
+    kept = tuple(v for v in variables if v.name not in reduced)
     statistics = _read(source, "sample_stats").data_vars if "sample_stats" in groups else {}
-    prior = _values(_read(source, "prior"), variables) if "prior" in groups else {}
-    return Draws(values, {str(name): array.to_numpy() for name, array in statistics.items()}, prior)
+    prior = _values(_read(source, "prior"), kept) if "prior" in groups else {}
+    own = {str(name): array.to_numpy() for name, array in statistics.items()}
+    return Draws(_values(posterior, kept), own, prior, reduced)
+
+
+def _reduced(source: Path, groups: frozenset[str], names: Sequence[str]) -> dict[str, ReducedEffects]:
+    stored = _read(source, REDUCED).data_vars if REDUCED in groups else {}
+    parts: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for name, array in stored.items():
+        variable, _, part = str(name).rpartition(".")
+        parts[variable][part] = array.to_numpy()
+    return {name: ReducedEffects(**found) for name, found in parts.items()}
 
 
 def _values(stored: xr.Dataset, variables: tuple[ReportedVariable, ...]) -> dict[str, np.ndarray]:

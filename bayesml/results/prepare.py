@@ -17,6 +17,7 @@ from bayesml.families import AbstractFamily
 from bayesml.results.new_data import read_new_data, response_arrays
 from bayesml.results.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
 from bayesml.results.re_formula import Selection, select_groups
+from bayesml.results.reduced import require_effects
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -236,6 +237,8 @@ class _Slice(Mapping[str, np.ndarray]):
 def batches(fit: Fit, rows: Rows, choice: DrawChoice, request: Request) -> Iterator[Batch]:
     """Yield the linear predictors of all draws in batches that fit into memory."""
     values = fit.draws_record.values
+    if rows.selection.groups():
+        require_effects(fit, "A prediction with group-level effects")
     sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, request.new_levels, generators(request.seed)[1])
     positions, size = choice.positions(), _batch_size(rows)
     for start in range(0, len(positions), size):

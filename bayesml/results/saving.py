@@ -1,7 +1,8 @@
 """``fit.save(path)``: one netCDF-4 file of arrays and one JSON text; nothing is pickled.
 
 The groups ``posterior``, ``sample_stats`` and ``prior`` are laid out as in ``fit.idata``, so that other tools can read
-them; ``data`` holds the columns of the fit.
+them; ``data`` holds the columns of the fit, ``continuation`` where its chains stand, ``group_effects`` what was kept of
+effects that were not kept draw by draw.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +20,23 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.frame import frame_to_arrays
+from bayesml.posterior import ReducedEffects
 from bayesml.results import encoded
-from bayesml.results.fingerprint import fingerprint
-from bayesml.results.to_arviz import draws_dataset, package_version
+from bayesml.results.document import model_to_json
+from bayesml.results.to_arviz import draws_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["DOCUMENT", "FORMAT", "FORMAT_VERSION", "digest", "save"]
+__all__ = ["CONTINUATION", "DOCUMENT", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
 
 FORMAT = "bayesml fit"
 FORMAT_VERSION = 1
 DOCUMENT = "document"
+REDUCED = "group_effects"
+CONTINUATION = "continuation"
 
 
 def save(fit: Fit, path: str | os.PathLike[str]) -> None:
@@ -100,9 +105,33 @@ def _write(fit: Fit, name: str) -> None:
         groups["sample_stats"] = xr.Dataset({k: (("chain", "draw"), v) for k, v in record.statistics.items()})
     if record.prior:
         groups["prior"] = draws_dataset(record.prior, fit.variables, {})
+    if record.reduced:
+        groups[REDUCED] = _dataset(_reduced_arrays(record.reduced))
+    if fit.outcome.continuation is not None:
+        chains = fit.outcome.continuation
+        attributes = {"iterations": chains.iterations, "attempt": chains.attempt}
+        groups[CONTINUATION] = _dataset(chains.states).assign_attrs(attributes)
     groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
     for group, dataset in groups.items():
         dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+
+
+def _reduced_arrays(reduced: Mapping[str, ReducedEffects]) -> dict[str, np.ndarray]:
+    arrays = {
+        f"{name}.{part.name}": getattr(kept, part.name) for name, kept in reduced.items() for part in fields(kept)
+    }
+    return {name: array for name, array in arrays.items() if array.size}
+
+
+def _dataset(arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Return arrays without labels; lengths give the dimensions their names."""
+    import xarray as xr
+
+    return xr.Dataset({name: (_dimensions(array.shape), array) for name, array in arrays.items()})
+
+
+def _dimensions(shape: tuple[int, ...]) -> list[str]:
+    return [f"n{length}_{shape[:i].count(length)}" for i, length in enumerate(shape)]
 
 
 def _checksums(dataset: xr.Dataset) -> dict[str, dict[str, bool]]:
@@ -116,20 +145,12 @@ def digest(document: str) -> str:
 
 
 def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
-    parsed, outcome = fit.parsed, fit.outcome
+    outcome = fit.outcome
     return {
-        "package_version": package_version(),
-        "formula": [parsed.text, *(f"{p.dpar} {p.population.expression.source}" for p in parsed.predictors[1:])],
-        "parsed": encoded.formula_to_json(parsed),
-        "functions": sorted(fit.problem.design.schema.functions),
-        "family": encoded.family_to_json(fit.problem.family),
-        "priors": [encoded.prior_to_json(prior) for prior in fit.priors],
-        "default_priors": fit.default_priors,
+        **model_to_json(fit.problem, columns, fit.priors, fit.default_priors, fit.data_name),
         "engine": encoded.engine_to_json(fit.engine),
         "seed": int(outcome.seed),
         "incomplete": bool(outcome.incomplete),
         "timing": encoded.timing_to_json(outcome.timing),
-        "data_name": fit.data_name,
-        "data": columns,
-        "fingerprint": fingerprint(fit.problem.design),
+        "plan": outcome.plan,
     }

@@ -13,6 +13,7 @@ from bayesml.engines import NUTS
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import brms_alias
 from bayesml.reported import ReportedVariable
+from bayesml.results.reduced import require_effects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +127,8 @@ def get(fit: Fit, name: str) -> xr.DataArray:
     values = fit.draws_record.values
     found = _find_element(fit.variables, name)
     if found is None:
+        if any(name == kept or name.startswith(f"{kept}[") for kept in fit.draws_record.reduced):
+            require_effects(fit, f"`{name}`")
         variable = _find_variable(fit.variables, name)
         return labelled(variable, values[variable.name], dimensions(fit.variables)[variable.name])
     variable, text = found

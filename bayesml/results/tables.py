@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.reported import ReportedVariable
+from bayesml.results.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.select import draws, elements, get
 from bayesml.results.statistics import summarise
 
@@ -104,12 +105,25 @@ def ranef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = B
         probs: probabilities of the quantiles.
 
     Returns:
-        For each grouping factor a table with the columns level, coef, Estimate, Est.Error and one for each quantile.
+        For each grouping factor a table with the columns level, coef, Estimate, Est.Error and one for each quantile,
+        which are missing where the fit kept means and standard deviations alone (``keep_group_effects="summary"``).
 
     Example:
         >>> fit.ranef()["Subject"].query("coef == 'Days'")
     """
-    return {group: _level_table(*_effects(fit, group), summary, robust, probs) for group in _groups(fit)}
+    return {group: _effects_table(fit, group, summary, robust, probs) for group in _groups(fit)}
+
+
+def _effects_table(fit: Fit, group: str, summary: bool, robust: bool, probs: Probs) -> pd.DataFrame:
+    variables = effect_variables(fit, group)
+    kept = [fit.draws_record.reduced[v.name] for v in variables if v.name in fit.draws_record.reduced]
+    if not kept:
+        return _level_table(*_effects(fit, group), summary, robust, probs)
+    levels, coefs = variables[0].coords[0], tuple(c for v in variables for c in _coefs(v, 1))
+    if all(each.counts.size for each in kept) and summary and not robust:
+        return moments_table(levels, coefs, kept)
+    drawn = np.concatenate([thinned_or_raise(fit, each) for each in kept], axis=2)
+    return _level_table(levels, coefs, drawn, summary, robust, probs)
 
 
 def coef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
@@ -158,6 +172,7 @@ def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np
 
 
 def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    require_effects(fit, "`coef()`")
     levels, varying, effects = _effects(fit, group)
     names, population = _population(fit)
     coefs = (*names, *(c for c in varying if c not in names))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import ClassVar, Literal, final
 
+import numpy as np
+
 from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws
@@ -102,6 +104,12 @@ class NUTS(AbstractEngine):
                 '`keep_group_effects` is True, False, "float32", "summary", or a whole number k to keep every k-th '
                 f"draw; got {keep!r}."
             )
+
+    def seeded(self) -> NUTS:
+        """Return the engine with a seed, drawn from the system where it has none."""
+        if self.seed is not None:
+            return self
+        return replace(self, seed=int(np.random.SeedSequence().generate_state(1)[0]))
 
     def run(self, problem: Problem) -> Outcome:
         """Sample the posterior."""

@@ -44,11 +44,11 @@ class Prepared:
 
 def run(options: NUTS, problem: Problem, method: ChainMethod | None = None) -> Outcome:
     """Sample the posterior of a problem; ``method`` overrides how the chains share the machine."""
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if options.seed is None else options.seed
+    options = options.seeded()
     if options.sample_prior == "only":
-        return _from_prior(replace(options, seed=seed), problem, seed)
+        return _from_prior(options, problem, options.seed or 0)
     with double_precision():
-        prepared = _prepare(replace(options, seed=seed), problem, method)
+        prepared = _prepare(options, problem, method)
         session = prepared.session
         attempt, told = sample_with_retry(session)
         notes = sample_to_target(session, attempt, options.target_ess) if options.target_ess else ()

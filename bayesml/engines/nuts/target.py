@@ -43,7 +43,8 @@ def sample_to_target(session: Session, attempt: Attempt, target_ess: float) -> t
 
 def _precision(values: Mapping[str, np.ndarray], variables: tuple[ReportedVariable, ...]) -> tuple[float, float]:
     """Return the smallest effective sample size and the largest Rhat; parameters that stand still do not count."""
-    watched = [values[v.name][:, :, *index] for v in variables if v.kind != "r" for index, _ in v.texts]
+    hyper = [(np.moveaxis(values[v.name], (0, 1), (-2, -1)), v) for v in variables if v.kind != "r"]
+    watched = [drawn[index] for drawn, variable in hyper for index, _ in variable.texts]
     measured = convergence(np.stack(watched, axis=2))
     moving = ~np.isnan(measured.bulk_ess)
     if not moving.any():

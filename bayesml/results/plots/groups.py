@@ -9,6 +9,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.reported import ReportedVariable
 from bayesml.results.plots.style import DARK, MAIN, MUTED, clean, new_figure
+from bayesml.results.reduced import require_effects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +55,7 @@ def ranef_plot(fit: Fit, group: str | None = None) -> Figure:
 
 
 def _chosen(fit: Fit, group: str | None) -> list[ReportedVariable]:
+    require_effects(fit, "The picture of group-level effects")
     effects = [v for v in fit.variables if v.kind == "r"]
     known = list(dict.fromkeys(v.group for v in effects))
     if not known:

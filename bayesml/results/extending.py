@@ -1,0 +1,49 @@
+"""``fit.extend()``: go on with the chains of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from bayesml.engines import NUTS
+from bayesml.errors import ModelError
+from bayesml.posterior import Timing
+
+if TYPE_CHECKING:
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["extend"]
+
+
+def extend(fit: Fit, draws: int = 1000) -> Fit:
+    """Go on with the chains of a fit, finished or interrupted, where they stand; the step size stays what it is.
+
+    The draws are those of a longer run with the same seed, bit for bit on the same machine, unless divergent
+    transitions made that run start again.
+
+    Args:
+        fit: the fit.
+        draws: further draws of each chain.
+
+    Returns:
+        A fit with all draws, old and new.
+
+    Raises:
+        ModelError: ``draws`` is no whole number of at least 1; the fit has no chains, or was saved without their
+            state; or this machine builds other coordinates for the sampler.
+
+    Example:
+        >>> longer = fit.extend(draws=2000)
+    """
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+        raise ModelError(f"`draws` is a whole number of at least 1; got {draws!r}.")
+    continuation = fit.outcome.continuation
+    if not isinstance(fit.engine, NUTS) or continuation is None:
+        raise ModelError(
+            "This fit has no chains to extend: it was not sampled by NUTS, or saved without their state. Fit the model "
+            "again with more `draws`."
+        )
+    outcome = fit.engine.extend(fit.problem, fit.draws_record, continuation, draws)
+    both = {part.name: getattr(fit.timing, part.name) + getattr(outcome.timing, part.name) for part in fields(Timing)}
+    outcome = replace(outcome, timing=Timing(**both), plan=fit.plan or outcome.plan)
+    return replace(fit, outcome=outcome, engine=outcome.engine or fit.engine)

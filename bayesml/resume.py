@@ -1,0 +1,53 @@
+"""``resume(folder)``: go on with a run that was killed, from its checkpoint."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+from bayesml.engines import NUTS
+from bayesml.errors import ModelError
+from bayesml.fit import fit_of
+from bayesml.results.checkpoint import read_checkpoint
+from bayesml.results.diagnostics import warn_about
+from bayesml.results.fit_object import Fit
+from bayesml.terms import Functions
+
+__all__ = ["resume"]
+
+
+def resume(
+    checkpoint: str | os.PathLike[str], *, functions: Functions | None = None, progress: bool | None = None
+) -> Fit:
+    """Go on with a run that ``fit(..., checkpoint=folder)`` began, in whatever process.
+
+    At most the block of draws is lost that was under way when the run was killed (64 iterations, or about a second).
+    On the same machine the result is that of an uninterrupted run, bit for bit. A finished run gives its fit again.
+    Of a run with ``max_seconds=`` the time starts anew.
+
+    Args:
+        checkpoint: the folder.
+        functions: the functions that the fit was given as ``functions=``, where it was.
+        progress: whether to show a progress bar; None does as the run did.
+
+    Returns:
+        The fit.
+
+    Raises:
+        ModelError: the folder is no checkpoint, is damaged, or was written where data are encoded differently.
+
+    Example:
+        >>> fit = bayesml.fit("y ~ x + (1 | g)", data, checkpoint="run1")  # killed
+        >>> fit = bayesml.resume("run1")
+    """
+    began = time.perf_counter()
+    model = read_checkpoint(checkpoint, functions)
+    if not isinstance(model.engine, NUTS):
+        raise ModelError(f'The checkpoint is of method="{model.engine.method}"; only draws of NUTS are resumed.')
+    shown = model.engine.progress if progress is None else progress
+    engine = replace(model.engine, checkpoint=os.fspath(checkpoint), progress=shown)
+    prepared = time.perf_counter() - began
+    result = fit_of(model, engine.run(model.problem), prepared)
+    warn_about(result)
+    return result

@@ -13,6 +13,8 @@ from bayesml.terms import Group, Offset, Population
 __all__ = ["collapse_conditions"]
 
 FAMILIES = ("gaussian", "lognormal")
+MOST_COLUMNS = 5
+"""Beyond, eliminating a level is a LAPACK call for each: slow to compile, and concurrent chains can block each other."""
 
 
 def collapse_conditions(problem: Problem) -> tuple[str, ...]:
@@ -37,6 +39,8 @@ def _reasons(problem: Problem) -> Iterator[str]:
     for term in schema.predictors[0].terms:
         if type(term) not in (Group, Offset, Population):
             yield f"the term {term.key} is not linear and Gaussian"
+        elif isinstance(term, Group) and len(term.coefs) > MOST_COLUMNS:
+            yield f"{len(term.coefs)} effects vary over {term.name}, more than the {MOST_COLUMNS} eliminated together"
     response = problem.design.response.arrays
     others = sorted(set(response) - {"y", "se"})
     if others:

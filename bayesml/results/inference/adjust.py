@@ -66,7 +66,7 @@ def _stepwise(p: np.ndarray, adjust: Adjustment) -> np.ndarray:
 
 
 def critical_values(df: np.ndarray, level: float, adjust: Adjustment, means: int) -> np.ndarray:
-    """Return by how many standard errors the intervals reach; Holm's and the false discovery rate's are Bonferroni's."""
+    """Return by how many standard errors the intervals reach; for Holm and fdr as for Bonferroni."""
     m = len(df)
     if adjust == "tukey" and means > 2:
         from scipy.stats import studentized_range

@@ -48,8 +48,8 @@ def anova(fit: PointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
     tests = tests_of(fit, ddf)
     found = {name: tests.f_test(L) for name, L in hypotheses(fit, type).items()}
     if isinstance(tests, NormalTests):
-        rows = [(t.F * t.numerator_df, t.numerator_df, t.p_value) for t in found.values()]
-        table = pd.DataFrame(rows, columns=["Chisq", "Df", "Pr(>Chisq)"], index=pd.Index(list(found), dtype=object))
+        tested = [(t.F * t.numerator_df, t.numerator_df, t.p_value) for t in found.values()]
+        table = pd.DataFrame(tested, columns=["Chisq", "Df", "Pr(>Chisq)"], index=pd.Index(list(found), dtype=object))
         table.attrs["heading"] = f"Analysis of Deviance Table (Type {ROMAN[type]} Wald chi-square tests)"
         return table
     rows = [

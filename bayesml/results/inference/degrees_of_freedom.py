@@ -106,8 +106,8 @@ def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
         return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma)
     if not has_t_tests(fit):
         raise ModelError(
-            f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests of "
-            f'this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
+            f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests "
+            f'of this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
         )
     assert isinstance(fit.estimate, LinearEstimate)
     return fit.estimate.satterthwaite if chosen == "satterthwaite" else kenward_roger(fit.estimate.fit)
@@ -119,7 +119,8 @@ def _chosen(ddf: object) -> str | None:
     name = ALIASES.get(str(ddf).lower(), str(ddf).lower())
     if name is not None and name not in CHOICES:
         raise ModelError(
-            f'`ddf` is "satterthwaite", "kenward-roger" or None (normal tests); got {ddf!r}{did_you_mean(name, CHOICES)}.'
+            f'`ddf` is "satterthwaite", "kenward-roger" or None (normal tests); got {ddf!r}'
+            f"{did_you_mean(name, CHOICES)}."
         )
     return name
 

@@ -12,6 +12,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.frame import Column
 from bayesml.frame.types import frozen_array
+from bayesml.links import Link
 from bayesml.results.inference.adjust import Adjustment, adjusted_p, check_adjustment, critical_values
 from bayesml.results.inference.contrast import estimable
 from bayesml.results.inference.degrees_of_freedom import (
@@ -24,7 +25,6 @@ from bayesml.results.inference.degrees_of_freedom import (
     tests_of,
 )
 from bayesml.results.inference.grid import Grid, check_predictors, grid_of, is_categorical, reference_grid
-from bayesml.links import Link
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +216,8 @@ def _weights(labels: list[str], method: Any, reference: int) -> dict[str, np.nda
             return _trends(count)
     known = ("pairwise", "revpairwise", "trt.vs.ctrl", "eff", "consec", "poly")
     listed = ", ".join(f'"{k}"' for k in known)
-    raise ModelError(f"`method` is one of {listed}, or weights by name; got {method!r}{did_you_mean(str(method), known)}.")
+    hint = did_you_mean(str(method), known)
+    raise ModelError(f"`method` is one of {listed}, or weights by name; got {method!r}{hint}.")
 
 
 def _own_weights(name: str, weights: Sequence[float], count: int) -> np.ndarray:
@@ -254,7 +255,8 @@ def emmeans(
         by: more of them, within whose values ``contrasts()`` compares.
         at: values for some predictors, ``{"x": [0, 1]}``, instead of all levels or the mean.
         type: ``"link"``, or ``"response"`` for the inverse link of the estimates and of the ends of their intervals.
-        ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"``, or None for normal intervals.
+        ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"``, or None for normal
+            intervals.
         level: coverage of the intervals.
 
     Raises:

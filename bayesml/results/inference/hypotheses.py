@@ -120,13 +120,14 @@ def _third(X: np.ndarray, terms: tuple[_Term, ...], intercept: bool) -> dict[str
     blocks = [np.ones((len(X), 1))] * intercept + [_unit(t.indicators) for t in terms]
     owner = np.repeat(np.arange(len(blocks)) - intercept, [b.shape[1] for b in blocks])
     D = np.concatenate(blocks, axis=1)
-    reduced = np.linalg.qr(np.concatenate([D, X], axis=1), mode="r")
-    D, X = reduced[:, : D.shape[1]], reduced[:, D.shape[1] :]
+    reduced: np.ndarray = np.asarray(np.linalg.qr(np.concatenate([D, X], axis=1), mode="r"))
+    D, X = np.hsplit(reduced, [D.shape[1]])
     left, values, right = np.linalg.svd(D, full_matrices=False)
     keep = values > TOLERANCE * values[0]
     basis = right[keep]
     to_coefficients = (left[:, keep] / values[keep]).T @ X
-    spaces = [_involving(basis, owner, [i for i, t in enumerate(terms) if t is own or t.contains(own)]) for own in terms]
+    allowed = [[i for i, t in enumerate(terms) if t is own or t.contains(own)] for own in terms]
+    spaces = [_involving(basis, owner, places) for places in allowed]
     found = {}
     for own, space in zip(terms, spaces, strict=True):
         wider = [s for s, t in zip(spaces, terms, strict=True) if t.contains(own)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
@@ -16,6 +17,7 @@ from bayesml.frame import Frame
 from bayesml.posterior import Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.results import inference
 from bayesml.results.effects import ConditionalEffects
 from bayesml.results.fit_object import Fit
 from bayesml.results.point import effects as conditional
@@ -253,6 +255,74 @@ class PointFit:
     def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
         """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.hypothesis``, ``.loo``, ..."""
         return normal_draws.to_normal_draws(self, ndraws, seed)
+
+    # Inference -------------------------------------------------------------------------------------------------------
+
+    def confint(
+        self,
+        method: Literal["wald", "profile", "boot"] = "wald",
+        level: float = 0.95,
+        parameters: str | Sequence[str] | None = None,
+        nsim: int = 500,
+        seed: int | None = None,
+        ddf: inference.Ddf = "default",
+        boot_type: Literal["percentile", "basic", "norm"] = "percentile",
+    ) -> pd.DataFrame:
+        """Return Wald, profile-likelihood or bootstrap confidence intervals; see ``inference.confint``."""
+        return inference.confint(self, method, level, parameters, nsim, seed, ddf, boot_type)
+
+    def anova(self, type: int = 3, ddf: inference.Ddf = "default") -> pd.DataFrame:
+        """Test each population-level term: F tests of type 1, 2 or 3; see ``inference.anova``."""
+        return inference.anova(self, type, ddf)
+
+    def ranova(self) -> pd.DataFrame:
+        """Test each group-level term by leaving it out."""
+        return inference.ranova(self)
+
+    def contrast(
+        self, L: Any, rhs: Any = 0.0, ddf: inference.Ddf = "default", joint: bool = False, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Test linear combinations of coefficients, ``"b_x - b_z"``; see ``inference.contrast``."""
+        return inference.contrast(self, L, rhs, ddf, joint, level)
+
+    def emmeans(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        type: Literal["link", "response"] = "link",
+        ddf: inference.Ddf = "default",
+        level: float = 0.95,
+    ) -> inference.MarginalMeans:
+        """Return estimated marginal means; ``.contrasts("pairwise")`` compares them; see ``inference.emmeans``."""
+        return inference.emmeans(self, specs, by, at, type, ddf, level)
+
+    def slopes(
+        self,
+        variable: str,
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        ddf: inference.Ddf = "default",
+        level: float = 0.95,
+    ) -> inference.MarginalMeans:
+        """Return the slope of a number for each value of other predictors; see ``inference.slopes``."""
+        return inference.slopes(self, variable, by, at, ddf, level)
+
+    def icc(self) -> pd.Series:
+        """Return intraclass correlations."""
+        return inference.icc(self)
+
+    def r2(self, by_level: bool = False) -> pd.Series:
+        """Return marginal and conditional R2 (Nakagawa), or that of each level against a model without predictors."""
+        return inference.level_r2(self) if by_level else inference.r2(self)
+
+    def influence(self) -> pd.DataFrame:
+        """Return leverage and Cook's distance of every row."""
+        return inference.influence(self)
+
+    def check_model(self) -> Figure:
+        """Draw residuals, normal quantiles and influence as one figure."""
+        return inference.check_model(self)
 
     # Plots -----------------------------------------------------------------------------------------------------------
 

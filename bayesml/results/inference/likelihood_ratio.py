@@ -1,0 +1,204 @@
+"""Several fits beside each other: likelihood-ratio tests and information criteria."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaincc
+
+from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
+from bayesml.errors import FitWarning, ModelError
+from bayesml.results.inference.submodels import by_maximum_likelihood, require_likelihood
+from bayesml.results.inference.variance_explained import r2
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.point.fit_object import PointFit
+
+__all__ = ["anova_fits", "chi_square_p", "compare_models"]
+
+TOLERANCE = 1e-10
+
+
+def chi_square_p(statistic: float, df: int) -> float:
+    """Upper tail probability of chi-square; NaN without degrees of freedom."""
+    return float(gammaincc(df / 2.0, max(statistic, 0.0) / 2.0)) if df > 0 else float("nan")
+
+
+def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Compare nested models by likelihood-ratio tests, each with the next smaller one.
+
+    Twice the rise of the log-likelihood is held against chi-square with as many degrees of freedom as parameters were
+    added (Wilks 1938). Where a variance is tested, which cannot be negative, that is conservative.
+
+    Args:
+        fits: two or more fits of the same response. REML fits are refitted by maximum likelihood first, with a warning
+            that says so: likelihoods by REML with different predictors cannot be compared.
+        refit: False compares REML likelihoods as they are; right where only the group-level terms differ.
+        names: names of the rows; the formulas by default.
+
+    Returns:
+        One row for each fit, smallest first: npar, AIC, BIC, logLik, -2*log(L), Chisq, Df, Pr(>Chisq).
+
+    Raises:
+        ModelError: fewer than two fits, other responses, families or approximations, or posterior modes.
+
+    Example:
+        >>> import bayesml
+        >>> data = bayesml.load_dataset("sleepstudy")
+        >>> small = bayesml.fit("Reaction ~ Days + (1 | Subject)", data, method="ml")
+        >>> large = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="ml")
+        >>> bayesml.anova(small, large)
+    """
+    import pandas as pd
+
+    labels = _labels(fits, names)
+    _check_comparable(fits, refit)
+    compared = [by_maximum_likelihood(f) for f in fits] if refit else list(fits)
+    if changed := [label for label, old, new in zip(labels, fits, compared, strict=True) if old is not new]:
+        warnings.warn(
+            f"Refitted by maximum likelihood (instead of REML) for the comparison: {', '.join(changed)}. Fit with "
+            'method="ml", or use refit=False where only the group-level terms differ.',
+            FitWarning,
+            stacklevel=2,
+        )
+    order = sorted(range(len(fits)), key=lambda i: compared[i].df)
+    rows = []
+    for place, i in enumerate(order):
+        now, before = compared[i], compared[order[place - 1]] if place else None
+        rows.append((now.df, now.aic, now.bic, now.logLik, -2.0 * now.logLik, *_step(now, before)))
+    columns = ["npar", "AIC", "BIC", "logLik", "-2*log(L)", "Chisq", "Df", "Pr(>Chisq)"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index([labels[i] for i in order], dtype=object))
+
+
+def _step(now: PointFit, before: PointFit | None) -> tuple[float, float, float]:
+    if before is None:
+        return float("nan"), float("nan"), float("nan")
+    rise, df = 2.0 * (now.logLik - before.logLik), now.df - before.df
+    return (max(rise, 0.0) if df else rise), float(df), chi_square_p(rise, df)
+
+
+def _labels(fits: Sequence[PointFit], names: Sequence[str] | None) -> list[str]:
+    given = [f.formula for f in fits] if names is None else [str(n) for n in names]
+    if len(given) != len(fits):
+        raise ModelError(f"{len(given)} names for {len(fits)} fits.")
+    seen: dict[str, int] = {}
+    out = []
+    for label in given:
+        seen[label] = seen.get(label, 0) + 1
+        out.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
+    return out
+
+
+def _check_comparable(fits: Sequence[PointFit], refit: bool = True) -> None:
+    if len(fits) < 2:
+        raise ModelError("A comparison needs at least two fits; fit.anova() tests the terms of one.")
+    first = fits[0]
+    for fit in fits:
+        if not isinstance(getattr(fit, "estimate", None), (LinearEstimate, GeneralisedEstimate)):
+            raise ModelError(
+                "anova() and compare_models() are for point estimates (reml, ml, laplace); draws of a posterior are "
+                "compared by loo_compare()."
+            )
+        require_likelihood(fit, "anova()")
+        _check_response(first, fit)
+        if fit.family.name != first.family.name:
+            raise ModelError(f"A {first.family.name} and a {fit.family.name} model are not nested in one another.")
+        if _approximation(fit) != _approximation(first):
+            raise ModelError("The fits approximate the likelihood in different ways; use the same quadrature points.")
+    if not refit and len({_is_reml(f) for f in fits}) > 1:
+        raise ModelError("REML and ML likelihoods cannot be compared; leave out refit=False.")
+
+
+def _check_response(first: PointFit, other: PointFit) -> None:
+    ours, theirs = first.problem.design.response.arrays, other.problem.design.response.arrays
+    if first.nobs != other.nobs:
+        raise ModelError(
+            f"The fits have {first.nobs} and {other.nobs} observations; models can be compared on the same rows only "
+            "(missing values in a predictor drop rows)."
+        )
+    names = [n for n in ours if n in theirs and n in ("y", "trials", "se")]
+    same_weights = _same(first.problem.design.weights, other.problem.design.weights)
+    if not same_weights or not all(_same(ours[n], theirs[n]) for n in names) or set(ours) != set(theirs):
+        raise ModelError("The fits have different responses or weights; models are compared on the same data only.")
+
+
+def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=TOLERANCE, atol=0.0))
+
+
+def _approximation(fit: PointFit) -> tuple[int, str]:
+    estimate = fit.estimate
+    if isinstance(estimate, GeneralisedEstimate):
+        return (estimate.options.quadrature_points, estimate.options.curvature) if estimate.arrays.blocks else (1, "")
+    return 1, "observed"
+
+
+def _is_reml(fit: PointFit) -> bool:
+    return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.reml
+
+
+def compare_models(*fits: PointFit, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Compare fits of the same response by information criteria.
+
+    Args:
+        fits: two or more fits, by maximum likelihood where their predictors differ; families may differ.
+        names: names of the rows; the formulas by default.
+
+    Returns:
+        One row for each fit, best AIC first: df, logLik, AIC, BIC, dAIC, dBIC (differences to the smallest), weight
+        (Akaike weights, exp(-dAIC / 2) normalised), R2 marginal, R2 conditional.
+
+    Raises:
+        ModelError: fewer than two fits, other responses, posterior modes, REML fits whose predictors differ.
+
+    Example:
+        >>> bayesml.compare_models(small, large, names=["intercepts", "slopes"])
+    """
+    import pandas as pd
+
+    labels = _labels(fits, names)
+    _check_criteria(fits)
+    aic, bic = np.array([f.aic for f in fits]), np.array([f.bic for f in fits])
+    weight = np.exp(-(aic - aic.min()) / 2.0)
+    explained = [r2(f) for f in fits]
+    table = pd.DataFrame(
+        {
+            "df": [f.df for f in fits],
+            "logLik": [f.logLik for f in fits],
+            "AIC": aic,
+            "BIC": bic,
+            "dAIC": aic - aic.min(),
+            "dBIC": bic - bic.min(),
+            "weight": weight / weight.sum(),
+            "R2 marginal": [e["marginal"] for e in explained],
+            "R2 conditional": [e["conditional"] for e in explained],
+        },
+        index=pd.Index(labels, dtype=object),
+    )
+    return table.sort_values("AIC", kind="stable")
+
+
+def _check_criteria(fits: Sequence[PointFit]) -> None:
+    if len(fits) < 2:
+        raise ModelError("A comparison needs at least two fits.")
+    for fit in fits:
+        if not isinstance(getattr(fit, "estimate", None), (LinearEstimate, GeneralisedEstimate)):
+            raise ModelError("compare_models() is for point estimates; draws are compared by loo_compare().")
+        require_likelihood(fit, "compare_models()")
+        _check_response(fits[0], fit)
+    reml = {_is_reml(f) for f in fits}
+    if len(reml) > 1:
+        raise ModelError('REML and ML criteria cannot be compared; fit all of them with method="ml".')
+    if True in reml and not all(_same_columns(fits[0], f) for f in fits):
+        raise ModelError('REML criteria of models with different predictors cannot be compared; fit with method="ml".')
+
+
+def _same_columns(a: PointFit, b: PointFit) -> bool:
+    return _same(a.estimate.arrays.X[:, a.estimate.kept], b.estimate.arrays.X[:, b.estimate.kept])

@@ -387,7 +387,7 @@ def test_old_is_one_level_for_all_draws(borrowing):
 def test_missing_groups_are_one_new_level(borrowing, missing):
     new = {"Days": [0.0, 0.0, 0.0], "Subject": ["308", missing, missing]}
     new["Subject"] = pd.Series(new["Subject"], dtype=object)
-    with pytest.raises(DataError, match="`NA`"):
+    with pytest.raises(DataError, match=r"`\(missing\)`"):
         borrowing.linpred(new)
     eta = borrowing.linpred(new, new_levels="uncertainty", seed=1).values.reshape(-1, 3)
     np.testing.assert_array_equal(eta[:, 0], 0.0)

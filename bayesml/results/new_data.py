@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["addition_values", "read_new_data", "response_arrays"]
 
-MISSING_LEVEL = "NA"
+MISSING_LEVEL = "(missing)"  # not "NA", which may be a level (Namibia)
 
 
 def read_new_data(
@@ -92,7 +92,7 @@ def _read_complete(newdata: Any, ordinary: Sequence[str]) -> Frame:
 
 
 def _grouping_column(name: str, newdata: Any, is_there: bool, n_rows: int) -> Column:
-    """Read a column of which only the levels matter; a missing value is the level ``NA``."""
+    """Read a column of which only the levels matter; a missing value is a level of its own."""
     if not is_there:
         return Column(name, frozen_array(np.zeros(n_rows, dtype=np.int64)), (MISSING_LEVEL,))
     raw = convert(name, newdata[name])

@@ -20,6 +20,7 @@ import bayesml
 from bayesml.engines import NUTS, get_engine
 from bayesml.engines.nuts.forms import plan
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS
+from bayesml.engines.nuts.forms.collapsed.conditions import MOST_COLUMNS
 from bayesml.fit import describe_problem
 from bayesml.formula import parse
 
@@ -143,6 +144,7 @@ def test_every_call_runs(page: Path, code: str, data, fits, tmp_path, monkeypatc
         "newdata": data.iloc[:3].assign(g=[0, 1, 99]) if "new_levels" in code else data.iloc[:3],
         "y": data["y"] + 1.0,
         "s": 2.5,
+        "L": [0.0, 1.0],
         "prior1": bayesml.prior("normal(0, 1)", class_="b"),
         "prior2": bayesml.prior("exponential(1)", class_="sd"),
     }
@@ -238,10 +240,11 @@ def test_readme_shows_the_point_estimate() -> None:
 
 
 def test_the_page_on_sampling_states_the_limits_of_the_plan() -> None:
-    text = (ROOT / "docs" / "how_it_samples.md").read_text()
+    text = " ".join((ROOT / "docs" / "how_it_samples.md").read_text().split())
     assert f"at most {plan.LARGEST_TAIL} effects" in text
     assert f"at most {plan.LARGEST_WHITENED} dimensions" in text
     assert f"at most {MOST_CELLS} different values" in text
+    assert f"at most {MOST_COLUMNS} varying columns" in text
     assert (plan.MOST_OPERATIONS, plan.MOST_ENTRIES) == (1e8, 2e7)
     assert "$10^8$" in text
     assert r"$2 \cdot 10^7$" in text

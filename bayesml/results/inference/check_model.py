@@ -29,10 +29,10 @@ def check_model(fit: PointFit) -> Figure:
     """Draw what would show a violated assumption, as one figure.
 
     Residuals against fitted values (curvature: a missing term), scale against fitted values (a slope: unequal
-    variance), normal quantiles of the residuals and of the group effects, leverage against residuals with contours of Cook's
-    distance, and residuals within groups. Residuals are scaled Pearson residuals; of discrete responses they form bands
-    and are not normal even if the model is true. Of more than 3,000 rows an even selection is drawn; lines and named
-    points are those of all rows.
+    variance), normal quantiles of the residuals and of the group effects, leverage against residuals with contours of
+    Cook's distance, and residuals within groups. Residuals are scaled Pearson residuals; those of discrete responses
+    form bands and are not normal even if the model is true. Of more than 3,000 rows an even selection is drawn; lines
+    and named points are those of all rows.
 
     Args:
         fit: the fit.

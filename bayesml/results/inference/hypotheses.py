@@ -81,6 +81,7 @@ def hypotheses(fit: PointFit, kind: int) -> TermHypotheses:
     terms = _terms(fit)
     if kind == 3:
         found = _third(X / scales, terms, population.encoding.has_intercept)
+        found = {t.name: _by_own_columns(found[t.name], assign == i) for i, t in enumerate(terms)}
     else:
         found = {t.name: _sequential(X / scales, assign, i, terms, kind) for i, t in enumerate(terms)}
     return {name: L * scales for name, L in found.items() if len(L)}
@@ -133,6 +134,13 @@ def _third(X: np.ndarray, terms: tuple[_Term, ...], intercept: bool) -> dict[str
         wider = [s for s, t in zip(spaces, terms, strict=True) if t.contains(own)]
         found[own.name] = _orthogonal_part(space, wider) @ to_coefficients
     return found
+
+
+def _by_own_columns(L: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Combine the rows so that each has one of the term's own columns with weight 1, where that is possible."""
+    square = L[:, own]
+    usable = square.shape == (len(L), len(L)) and len(L) > 0 and np.linalg.cond(square) < 1e8
+    return np.linalg.solve(square, L) if usable else L
 
 
 def _unit(columns: np.ndarray) -> np.ndarray:

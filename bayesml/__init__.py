@@ -26,6 +26,9 @@ from bayesml.distributions import (
 )
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
+from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
+from bayesml.families import beta as Beta
+from bayesml.families import gamma as Gamma
 from bayesml.fit import default_prior, fit
 from bayesml.formula import bf
 from bayesml.priors import prior
@@ -43,17 +46,21 @@ __all__ = [
     "NUTS",
     "REML",
     "BayesmlError",
+    "Beta",
     "DataError",
     "Fit",
     "FitWarning",
     "FormulaError",
+    "Gamma",
     "Laplace",
     "ModelError",
     "PointFit",
     "PriorError",
     "__version__",
+    "bernoulli",
     "beta",
     "bf",
+    "binomial",
     "cauchy",
     "constant",
     "default_prior",
@@ -62,6 +69,7 @@ __all__ = [
     "fit",
     "flat",
     "gamma",
+    "gaussian",
     "half_cauchy",
     "half_normal",
     "half_student_t",
@@ -73,10 +81,13 @@ __all__ = [
     "logistic",
     "lognormal",
     "loo_compare",
+    "negbinomial",
     "normal",
+    "poisson",
     "prior",
     "resume",
     "std_normal",
+    "student",
     "student_t",
     "uniform",
     "weibull",

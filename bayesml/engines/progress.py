@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import final
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 __all__ = ["Progress"]
 

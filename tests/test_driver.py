@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 import bayesml
+from bayesml.engines.nuts import recent
 from bayesml.engines.nuts.defaults import SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.methods import chain_method
+from bayesml.engines.nuts.recent import recall
 from bayesml.engines.nuts.run import run
 from bayesml.fit import describe_problem
 
@@ -73,6 +76,27 @@ def test_an_extended_run_is_the_longer_run(data, options):
 def test_reduced_effects_are_extended_too(data, keep):
     longer = sample(data, 170, keep_group_effects=keep)
     same(sample(data, 70, keep_group_effects=keep).extend(100), longer)
+
+
+def test_the_programs_of_the_last_fit_are_used_again(data):
+    fit = sample(data, 20)
+    compiled = fit.timing.compile
+    assert compiled > 0
+    assert fit.extend(10).timing.compile == compiled
+    other = sample(data, 20, precondition=False, family="poisson")
+    assert fit.extend(10).timing.compile > compiled
+    assert other.extend(10).timing.compile > other.timing.compile
+
+
+def test_programs_go_with_their_problem(data):
+    problem = describe_problem(FORMULA, data, "poisson")
+    run(bayesml.NUTS(draws=5, warmup=5, chains=1, seed=1, progress=False, precondition=False), problem)
+    assert recall(problem, (None, False, 10, True)) is not None
+    assert recall(problem, (None, False, 9, True)) is None
+    assert recall(replace(problem), (None, False, 10, True)) is None
+    del problem
+    gc.collect()
+    assert not recent._last
 
 
 def test_a_saved_fit_is_extended(data, tmp_path):
@@ -334,19 +358,18 @@ def test_chains_together_give_the_same_posterior(data, family):
 def test_chains_together_resume_from_uneven_blocks(data, tmp_path):
     """Chains whose checkpoint ends a block earlier catch up first."""
     problem = describe_problem(FORMULA, data, "poisson")
-    options = bayesml.NUTS(draws=150, warmup=60, chains=2, seed=1, target_accept=0.9, progress=False)
-    stopped = replace(options, draws=64, checkpoint=str(tmp_path / "run"))
-    run(stopped, problem, "together")
-    run(replace(stopped, draws=128), problem, "together")
-    chain = tmp_path / "run" / "attempt-0" / "chain-1"
-    state = dict(np.load(chain / "state.npz"))
-    run(replace(stopped, chains=1, draws=150), problem, "together")
-    assert int(np.load(chain / "state.npz")["iterations"]) == int(state["iterations"])
-    uneven = run(replace(stopped, draws=150), problem, "together")
-    whole = run(options, problem, "together")
-    for name, values in whole.posterior.draws.values.items():
-        np.testing.assert_allclose(uneven.posterior.draws.values[name][:, :64], values[:, :64], rtol=1e-6)
-    assert uneven.posterior.draws.n_draws == 150
+    checkpoint = str(tmp_path / "run")
+    given = {"warmup": 60, "seed": 1, "target_accept": 0.9, "progress": False, "checkpoint": checkpoint}
+    even = run(bayesml.NUTS(draws=70, chains=2, **given), problem, "together")
+    run(bayesml.NUTS(draws=100, chains=1, **given), problem, "together")
+    states = [tmp_path / "run" / "attempt-0" / f"chain-{c}" / "state.npz" for c in range(2)]
+    assert [int(np.load(state)["iterations"]) for state in states] == [160, 130]
+    uneven = run(bayesml.NUTS(draws=120, chains=2, **given), problem, "together")
+    for name, values in even.posterior.draws.values.items():
+        np.testing.assert_array_equal(uneven.posterior.draws.values[name][:, :70], values)
+    assert uneven.posterior.draws.values["b"].shape[:2] == (2, 120)
+    assert (np.diff(uneven.posterior.draws.values["b"], axis=1) != 0).any(axis=(1, 2)).all()
+    assert [int(np.load(state)["iterations"]) for state in states] == [180, 180]
 
 
 # Group-level effects -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
 from bayesml.engines.nuts.methods import ChainMethod, chain_method
 from bayesml.engines.nuts.prior import prior_draws
+from bayesml.engines.nuts.recent import recall, remember
 from bayesml.engines.nuts.retry import sample_with_retry
 from bayesml.engines.nuts.session import Attempt, Session
 from bayesml.engines.nuts.store import reported_kept
@@ -84,17 +85,26 @@ def _from_prior(options: NUTS, problem: Problem, seed: int) -> Outcome:
 
 def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None) -> Prepared:
     began = time.perf_counter()
+    shaping = (options.marginalize, options.precondition, options.max_treedepth, options.keep_group_effects)
+    # A run with a checkpoint stores the arrays of its form there.
+    known = recall(problem, shaping) if options.checkpoint is None else None
+    plan, compiled = known or _compiled(options, problem)
+    seconds = time.perf_counter() - began - compiled.trace - compiled.compile
+    remember(problem, shaping, plan, replace(compiled, trace=0.0, compile=0.0))
+    variables = reported_variables(problem.description.spec, problem.design.schema)
+    deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
+    resolved = replace(options, warmup=_warmup(options, plan))
+    return Prepared(Session(resolved, problem, compiled, variables, method or chain_method(), deadline), plan, seconds)
+
+
+def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
     plan, form = _form_of(options, problem)
     if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
     if options.checkpoint is not None:
         form = _with_checkpoint(Path(options.checkpoint).expanduser(), form)
-    seconds = time.perf_counter() - began
     variables = reported_variables(problem.description.spec, problem.design.schema)
-    compiled = compile_form(form, options.max_treedepth, reported_kept(variables, options.keep_group_effects))
-    deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
-    resolved = replace(options, warmup=_warmup(options, plan))
-    return Prepared(Session(resolved, problem, compiled, variables, method or chain_method(), deadline), plan, seconds)
+    return plan, compile_form(form, options.max_treedepth, reported_kept(variables, options.keep_group_effects))
 
 
 def _form_of(options: NUTS, problem: Problem) -> tuple[Plan, Form]:

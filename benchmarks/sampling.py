@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -54,6 +55,7 @@ class Run:
         version: of the engine.
         note: what a reader must know.
         is_extrapolated: whether the effective sample sizes are those of a smaller case.
+        is_other_model: whether the engine cannot fit the model of the case and fits a simpler one.
     """
 
     engine: str
@@ -75,6 +77,7 @@ class Run:
     version: str = ""
     note: str = ""
     is_extrapolated: bool = False
+    is_other_model: bool = False
 
     @property
     def counts(self) -> bool:
@@ -82,7 +85,8 @@ class Run:
         if self.is_extrapolated:
             return True
         converged = self.rhat < LARGEST_RHAT and self.divergences == 0
-        return not self.failure and converged and self.distance <= LARGEST_DISTANCE
+        comparable = not self.failure and not self.is_other_model
+        return comparable and converged and self.distance <= LARGEST_DISTANCE
 
     @property
     def bulk_rate(self) -> float:
@@ -98,21 +102,18 @@ class Run:
 def main() -> None:
     """Run the cases asked for, print the tables, write the JSON."""
     options = _arguments()
-    chosen = [
-        c for c in SAMPLING_CASES if (c.name in options.cases if options.cases else c.is_quick or not options.quick)
-    ]
+    chosen = [c for c in SAMPLING_CASES if _is_wanted(c, options)]
     missing = _missing(options.engines)
     lines = machine_lines(options.threads)
-    print(
-        "\n".join([*lines, f"{CHAINS} chains on {options.cores} cores, 1000 draws each, own default warm-up"]),
-        flush=True,
-    )
+    lines.append(f"{CHAINS} chains on {options.cores} cores, 1000 draws each, every engine's own default warm-up")
+    print("\n".join(lines), flush=True)
     found: dict[str, list[Run]] = {}
-    for case in chosen:
-        print(f"\n{case.name}: {case.title}, {case.family}\n  {case.formula()}", flush=True)
-        found[case.name] = _measure_case(case, options, missing, found)
-        print(_case_table(found[case.name]), flush=True)
-        _write_json(options.json, lines, found)
+    with tempfile.TemporaryDirectory(prefix="bayesml-bench-") as folder:
+        for case in chosen:
+            print(f"\n{case.name}: {case.title}, {case.family}\n  {case.formula()}", flush=True)
+            found[case.name] = _measure_case(case, Path(folder), options, missing, found)
+            print(_case_table(found[case.name]), flush=True)
+            _write_json(options.json, lines, found)
     print("\n" + _ratios(found, options.engines))
 
 
@@ -131,6 +132,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _is_wanted(case: SamplingCase, options: argparse.Namespace) -> bool:
+    return case.name in options.cases if options.cases else case.is_quick or not options.quick
+
+
 def _missing(engines: list[str]) -> set[str]:
     needed = {"bambi_nutpie": ("bambi", "nutpie"), "bambi_numpyro": ("bambi", "numpyro")}
     lacking = missing_python_packages(["bambi", "nutpie", "numpyro"])
@@ -141,25 +146,26 @@ def _missing(engines: list[str]) -> set[str]:
 
 
 def _measure_case(
-    case: SamplingCase, options: argparse.Namespace, missing: set[str], found: dict[str, list[Run]]
+    case: SamplingCase, root: Path, options: argparse.Namespace, missing: set[str], found: dict[str, list[Run]]
 ) -> list[Run]:
-    runs, judged = [], {}
-    with tempfile.TemporaryDirectory(prefix="bayesml-bench-") as folder:
-        columns = case.columns()
-        write_csv(columns, Path(folder) / "data.csv")
-        levels = {e.factor: sorted(set(columns[e.factor].tolist())) for e in case.effects}
-        for engine in options.engines:
-            if engine in missing:
-                runs.append(Run(engine, "", "not installed"))
-            elif f"{engine}:short" in case.engines:
-                runs.append(_short_run(case, engine, Path(folder), options, found.get(case.like, [])))
-            elif engine not in case.engines:
-                runs.append(Run(engine, "", "left out: would take hours"))
-            else:
-                for run, draws in _measure(case, engine, levels, Path(folder), options):
-                    runs.append(run)
-                    if draws is not None:
-                        judged.setdefault(engine, []).append(draws)
+    runs: list[Run] = []
+    judged: dict[str, list[Judged]] = {}
+    folder = root / case.name
+    folder.mkdir()
+    columns = case.columns()
+    write_csv(columns, folder / "data.csv")
+    levels = {e.factor: sorted(set(columns[e.factor].tolist())) for e in case.effects}
+    for engine in options.engines:
+        if engine in missing:
+            runs.append(Run(engine, "", "not installed"))
+        elif f"{engine}:short" in case.engines:
+            runs.append(_short_run(case, engine, folder, options, found.get(case.like, [])))
+        elif engine not in case.engines:
+            runs.append(Run(engine, "", "left out: would take hours"))
+        else:
+            for run, draws in _measure(case, engine, levels, folder, options):
+                runs.append(run)
+                judged.setdefault(engine, []).extend([] if draws is None else [draws])
     return [_with_distance(run, judged, case) for run in runs]
 
 
@@ -168,7 +174,8 @@ def _measure(
 ) -> list[tuple[Run, Judged | None]]:
     results: list[tuple[Run, Judged | None]] = []
     for number in range(1 + options.warm):
-        start = "warm" if number else "cold"
+        is_cold = number == 0 and not (engine == "brms" and _compiled(case, folder).exists())
+        start = "cold" if is_cold else "warm"
         report = _start(case, engine, levels, folder, options, number)
         if report.failure:
             return [*results, (Run(engine, start, report.failure), None)]
@@ -222,7 +229,7 @@ def _start(
         "chains": CHAINS,
     }
     if engine == "brms":
-        request |= _brms_request(case, levels, folder, cache, short)
+        request |= _brms_request(case, levels, folder, short)
         command = ["Rscript", str(HERE / "_sampling_brms.R")]
     else:
         script = "_sampling_bambi.py" if engine.startswith("bambi") else f"_sampling_{engine}.py"
@@ -237,9 +244,13 @@ def _start(
     return run_worker(command, request, {**thread_environment(options.threads), **caches}, options.timeout)
 
 
-def _brms_request(
-    case: SamplingCase, levels: dict[str, list[str]], folder: Path, cache: Path, short: bool
-) -> dict[str, Any]:
+def _compiled(case: SamplingCase, folder: Path) -> Path:
+    """Return where brms keeps the compiled model, which cases that differ in their data alone share."""
+    model = json.dumps([case.formula(), case.family, case.right_side("sigma"), case.prior_rows()])
+    return folder.parent / f"brms-{hashlib.sha256(model.encode()).hexdigest()[:16]}.rds"
+
+
+def _brms_request(case: SamplingCase, levels: dict[str, list[str]], folder: Path, short: bool) -> dict[str, Any]:
     return {
         "formula": case.formula(),
         "sigma_formula": f"sigma ~ {case.right_side('sigma')}" if case.sigma_slopes else "",
@@ -247,7 +258,7 @@ def _brms_request(
         "priors": case.prior_rows(),
         "factors": sorted(levels),
         "reported": case.reported(levels) if levels else [],
-        "compiled": str(cache / "compiled.rds"),
+        "compiled": str(_compiled(case, folder)),
         "draws_csv": str(folder / "brms.csv"),
         "short": short,
     }
@@ -295,7 +306,7 @@ def _with_distance(run: Run, judged: dict[str, list[Judged]], case: SamplingCase
     if run.failure or run.is_extrapolated:
         return run
     if run.engine.startswith("bambi") and case.is_correlated:
-        return replace(run, note=" ".join(["another model: no correlations.", run.note]).strip())
+        return replace(run, is_other_model=True, note=f"another model: no correlations. {run.note}".strip())
     own = judged[run.engine][0 if run.start == "cold" else -1]
     others = [
         values[-1]

@@ -29,6 +29,7 @@ __all__ = ["GeneralisedProfile"]
 
 STIFFNESS = 60.0  # of the constraint, in squared standard errors
 ACCURACY = 2e-4  # of zeta
+FLAT = 0.02  # change of zeta over a standard error below which the deviance has stopped rising
 MOST_REFITS = 30
 
 
@@ -83,10 +84,21 @@ class GeneralisedProfile:
             pairs.append((zeta, g.forward(value)))
             if abs(zeta - cut) < ACCURACY:
                 break
+            if _is_flat(pairs, error) and abs(zeta) < abs(cut):
+                return self._bound(element, side)
             target = self._next(pairs, cut, target, error * side)
         else:
             raise ModelError("the deviance does not rise far enough; the likelihood is too flat on that side.")
         return g.inverse(_through(pairs, cut))
+
+    def _bound(self, element: Element, side: float) -> float:
+        """Return the end of the range of a parameter along which the deviance has stopped rising."""
+        if element.kind == "cor":
+            return side
+        if element.kind == "family":
+            dpar = next(p for p in self.fit.family.dpars if p.name == element.text)
+            return dpar.bounds[0] if side < 0 else dpar.bounds[1]
+        raise ModelError("the deviance stops rising on one side.")
 
     def _next(self, pairs: list[tuple[float, float]], cut: float, target: float, step: float) -> float:
         """Move the target by as much as the value must move, at most three standard errors."""
@@ -204,6 +216,12 @@ def _scale_of(fit: PointFit, element: Element) -> tuple[Callable[[float], float]
         return (lambda v: float(np.arctanh(np.clip(v, -1 + 1e-12, 1 - 1e-12)))), (lambda x: float(np.tanh(x)))
     link = get_link(next(p.links[0] for p in fit.family.dpars if p.name == element.text))
     return (lambda v: float(link.forward(v))), (lambda x: float(link.inverse(x)))
+
+
+def _is_flat(pairs: list[tuple[float, float]], error: float) -> bool:
+    """Whether the last step was long and changed zeta by little."""
+    (z1, v1), (z2, v2) = pairs[-2], pairs[-1]
+    return abs(v2 - v1) > error and abs(z2 - z1) < FLAT
 
 
 def _through(pairs: list[tuple[float, float]], cut: float) -> float:

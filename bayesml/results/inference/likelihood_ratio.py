@@ -56,8 +56,8 @@ def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None 
     """
     import pandas as pd
 
-    labels = _labels(fits, names)
     _check_comparable(fits, refit)
+    labels = _labels(fits, names)
     compared = [by_maximum_likelihood(f) for f in fits] if refit else list(fits)
     if changed := [label for label, old, new in zip(labels, fits, compared, strict=True) if old is not new]:
         warnings.warn(
@@ -163,8 +163,8 @@ def compare_models(*fits: PointFit, names: Sequence[str] | None = None) -> pd.Da
     """
     import pandas as pd
 
-    labels = _labels(fits, names)
     _check_criteria(fits)
+    labels = _labels(fits, names)
     aic, bic = np.array([f.aic for f in fits]), np.array([f.bic for f in fits])
     weight = np.exp(-(aic - aic.min()) / 2.0)
     explained = [r2(f) for f in fits]

@@ -1,4 +1,4 @@
-"""The NumPyro model is the definition of the posterior: its density against one written by hand, and NumPyro's tools."""
+"""The NumPyro model defines the posterior: its density against one written by hand, and NumPyro's own tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Fit``: a record of what was fitted and learnt. Every verb is a function in a file of its own; here they are named."""
+"""``Fit``: a record of what was fitted and learnt; every verb is a function in a file of its own."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ __all__ = ["collapse_conditions"]
 
 FAMILIES = ("gaussian", "lognormal")
 MOST_COLUMNS = 5
-"""Beyond, eliminating a level is a LAPACK call for each: slow to compile, and concurrent chains can block each other."""
+"""Beyond, each level is a LAPACK call: slow to compile, and concurrent chains can block each other."""
 
 
 def collapse_conditions(problem: Problem) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpyro.infer.util import log_density as numpyro_log_density
 
+from bayesml import names
 from bayesml.compile import compile_model
+from bayesml.design import PredictorDesign
+from bayesml.distributions import Constant
 from bayesml.engines.base import Problem
 from bayesml.engines.density import reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
@@ -23,11 +26,15 @@ from bayesml.engines.nuts.forms.preconditioned.dense import apply_dense, dense_w
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.reported import reported_names
+from bayesml.spec import ModelSpec
+from bayesml.terms import Group, Population
 
 __all__ = ["preconditioned_form"]
 
 Array = Any
 START_SPREAD = 1.5
+MOST_COEFFICIENTS = 30
+"""Most population-level coefficients that the levels follow: each adds a multiplication for each effect."""
 LARGEST_DENSE = 1500
 """Most dimensions whose Hessian is formed and factored densely."""
 
@@ -40,11 +47,9 @@ def preconditioned_form(problem: Problem) -> Form:
     """
     spec, schema = problem.description.spec, problem.design.schema
     model, layout = compile_model(spec, schema, problem.family), layout_of(spec)
-    groups = tuple(ScaledGroup(g) for p in schema.predictors for g in p.groups())
     pilot = find_pilot(problem)
-    data = data_of(problem) | {
-        "pilot": {g.key: {"weights": pilot.weights[g.key], "score": pilot.scores[g.key]} for g in groups}
-    }
+    groups = tuple(_scaled(spec, p, g) for p in schema.predictors for g in p.groups())
+    data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
     values_at = _values_at(layout, groups)
 
     def scaled_density(u: Array, data: Any) -> Array:
@@ -58,14 +63,14 @@ def preconditioned_form(problem: Problem) -> Form:
         white, apply = dense_whitening(scaled_density, start, data), apply_dense
     else:
         white, apply = arrow_whitening(scaled_density, start, data, blocks), apply_arrow
-    names = frozenset(reported_names(spec, schema))
+    reported = frozenset(reported_names(spec, schema))
 
     def density(x: Array, data: Any) -> Array:
         return scaled_density(apply(x, data["white"]), data)
 
     def report(x: Array, key: Array, data: Any) -> dict[str, Array]:
         values, _ = values_at(apply(x, data["white"]), data)
-        return reported_at(model, values, names, data)
+        return reported_at(model, values, reported, data)
 
     return Form(
         size=layout.size,
@@ -76,6 +81,31 @@ def preconditioned_form(problem: Problem) -> Form:
         parameter_of=lambda index: "the whitened coordinates",
         first_step=min(1.0, 1.5 * layout.size**-0.25),
     )
+
+
+def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: Group) -> ScaledGroup:
+    """Let the levels follow the population-level coefficients, unless these are many or sites of several kinds."""
+    sites: list[str] = []
+    for term in predictor.terms:
+        if isinstance(term, Population):
+            wanted = [names.intercept_variable(term.dpar)] if term.has_intercept else []
+            wanted += [names.slopes_variable(term.dpar)] if term.slopes else []
+            if len(term.coefs) > MOST_COEFFICIENTS or not all(_is_sampled_whole(spec, name) for name in wanted):
+                return ScaledGroup(group)
+            sites += wanted
+    return ScaledGroup(group, tuple(sites))
+
+
+def _is_sampled_whole(spec: ModelSpec, name: str) -> bool:
+    parameter = spec.parameter(name)
+    return parameter.is_single_site and not isinstance(parameter.priors[0], Constant)
+
+
+def _pilot_arrays(group: ScaledGroup, pilot: Pilot) -> dict[str, np.ndarray]:
+    arrays = {"weights": pilot.weights[group.key], "score": pilot.scores[group.key]}
+    if group.coefficients:
+        arrays |= {"cross": pilot.crosses[group.key], "beta": pilot.coefficients[group.term.dpar]}
+    return arrays
 
 
 def _values_at(

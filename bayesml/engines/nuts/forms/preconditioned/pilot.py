@@ -45,11 +45,15 @@ class Pilot:
         values: every sampled parameter on its natural scale; group effects as standardised ``z``.
         weights: information of the data on each level, ``{dpar:group: (levels, q, q)}``.
         scores: matching ``W_j u_j + sum x_i s_i``, ``{dpar:group: (levels, q)}``.
+        crosses: ``sum_i w_i x_i p_i'`` with the population-level columns p, ``{dpar:group: (levels, q, p)}``.
+        coefficients: the population-level coefficients of each predictor, ``{dpar: (p,)}``.
     """
 
     values: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
     scores: Mapping[str, np.ndarray]
+    crosses: Mapping[str, np.ndarray]
+    coefficients: Mapping[str, np.ndarray]
 
 
 @final
@@ -303,7 +307,7 @@ def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
 
 def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
-    weights, scores = {}, {}
+    weights, scores, crosses = {}, {}, {}
     for dpar, c in columns.items():
         for term in c.predictor.terms:
             if isinstance(term, Population):
@@ -322,7 +326,21 @@ def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, row
             )
             scores[key] = raw + np.einsum("jik,jk->ji", weights[key], effects)
             values |= _group_values(group, dpar, state.covariances[key])
-    return Pilot(values, weights, scores)
+            crosses[key] = _level_crosses(group, arrays, rows.weight[dpar], c.matrix[:, : c.n_population].toarray())
+    populations = {dpar: state.coefficients[dpar][: c.n_population] for dpar, c in columns.items()}
+    return Pilot(values, weights, scores, crosses, populations)
+
+
+def _level_crosses(
+    group: Group, arrays: Mapping[str, np.ndarray], weight: np.ndarray, population: np.ndarray
+) -> np.ndarray:
+    """Return sum_i w_i x_i p_i' of each level, ``(levels, q, p)``."""
+    Z, index = arrays["Z"], arrays["index"]
+    crosses = np.zeros((len(group.levels), len(group.coefs), population.shape[1]))
+    for i in range(crosses.shape[1]):
+        for j in range(crosses.shape[2]):
+            crosses[:, i, j] = np.bincount(index, weight * Z[:, i] * population[:, j], len(group.levels))
+    return crosses
 
 
 def _group_values(group: Group, dpar: str, covariance: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,12 +3,14 @@ r"""Posterior-scaled coordinates of group effects: each level centred and scaled
 With u_j = Lambda z_j (Lambda = diag(sd) L, z_j standard normal), pilot working weights W_j = sum_i w_i x_i x_i' and
 r_j = sum_i x_i s_i + W_j u_j at a pilot mode (s and w the first and minus the second derivative of the row's
 log-likelihood), the conditional posterior of z_j is nearly normal with precision K_j = Lambda' W_j Lambda + I and mean
-K_j^-1 Lambda' r_j. Sampling moves in zeta_j,
+K_j^-1 Lambda' (r_j - X_j (beta - beta_pilot)), X_j = sum_i w_i x_i p_i' for the population-level columns p_i. Sampling
+moves in zeta_j,
 
-    z_j = K_j^-1 Lambda' r_j + C_j^-T zeta_j,   K_j = C_j C_j',   log |dz/dzeta| = -1/2 sum_j log |K_j|,
+    z_j = K_j^-1 Lambda' (r_j - X_j (beta - beta_pilot)) + C_j^-T zeta_j,   K_j = C_j C_j',
 
-which is an exact change of variables whatever the pilot: non-centred where a level has no data, centred where it has
-much. In this form sd = 0 is an ordinary point. Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe &
+with log |dz/dzeta| = -1/2 sum_j log |K_j|: an exact change of variables whatever the pilot, non-centred where a level
+has no data, centred where it has much. In this form sd = 0 is an ordinary point. Without the term in beta, effects and
+coefficients would stay correlated in a way that changes with sd and that no linear map can take out. Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe &
 Liesenfeld (2021, transport maps).
 """
 
@@ -43,9 +45,12 @@ class ScaledGroup:
 
     Attributes:
         term: the group term.
+        coefficients: sites of the population-level coefficients of the same predictor, in the order of the columns of
+            the pilot's ``cross``; empty where their effect on the levels is left out.
     """
 
     term: Group
+    coefficients: tuple[str, ...] = ()
 
     @property
     def z_name(self) -> str:
@@ -54,7 +59,11 @@ class ScaledGroup:
 
     @property
     def key(self) -> str:
-        """Name of the pilot arrays of this term: ``weights`` (levels, q, q) and ``score`` (levels, q)."""
+        """Name of the pilot arrays of this term.
+
+        ``weights`` (levels, q, q), ``score`` (levels, q), and with coefficients ``cross`` (levels, q, p) and ``beta``
+        (p,), the pilot's coefficients.
+        """
         return f"{self.term.dpar}:{self.term.key}"
 
     def transform(self, values: Mapping[str, Array], pilot: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -63,7 +72,11 @@ class ScaledGroup:
         q = len(self.term.coefs)
         relative = self._relative_factor(values)
         factor = cholesky(_precision(relative, pilot["weights"], q))
-        score = [pilot["score"][:, i] for i in range(q)]
+        scores = pilot["score"]
+        if self.coefficients:
+            current = jnp.concatenate([jnp.reshape(values[name], (-1,)) for name in self.coefficients])
+            scores = scores - pilot["cross"] @ (current - pilot["beta"])
+        score = [scores[:, i] for i in range(q)]
         rotated = [sum(relative[i][k] * score[i] for i in range(k, q) if relative[i][k] is not None) for k in range(q)]
         # K^-1 a + C^-T zeta = C^-T (C^-1 a + zeta): one backward solve for both
         inner = [a + zeta[k] for k, a in enumerate(solve_lower(factor, rotated))]

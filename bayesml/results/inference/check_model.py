@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 from bayesml.results.inference.influence import influence
 from bayesml.results.plots.style import ALARM, DARK, FAINT, MAIN, MUTED, PALETTE, clean, new_figure
@@ -68,8 +68,13 @@ def _dress(axes: Axes, title: str, hint: str, x: str, y: str) -> None:
     clean(axes)
 
 
+def _selection(count: int) -> np.ndarray:
+    """Places of at most ``MOST_POINTS`` rows, evenly spread."""
+    return np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(int)
+
+
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
+    chosen = _selection(len(x))
     size = 14 if len(chosen) <= 400 else 6
     axes.scatter(x[chosen], y[chosen], s=size, color=MAIN, alpha=0.55 if len(chosen) <= 400 else 0.3, linewidths=0)
 
@@ -119,8 +124,9 @@ def _normal_scores(count: int) -> np.ndarray:
 
 def _quantiles(axes: Axes, values: np.ndarray, discrete: bool) -> None:
     values = np.sort(values[np.isfinite(values)])
-    scores = _normal_scores(len(values))
-    low, high = _envelope(len(values))
+    chosen, count = _selection(len(values)), len(values)
+    scores, values = _normal_scores(count)[chosen], values[chosen]
+    low, high = _envelope(chosen + 1, count)
     axes.fill_between(scores, low, high, color=FAINT, alpha=0.35, linewidth=0)
     axes.plot(scores, scores, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     _points(axes, scores, values)
@@ -128,11 +134,8 @@ def _quantiles(axes: Axes, values: np.ndarray, discrete: bool) -> None:
     _dress(axes, "Normal quantiles of residuals", hint, "normal quantile", "studentised residual")
 
 
-def _envelope(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pointwise 95% band of the order statistics of a normal sample: quantiles of Beta(i, n + 1 - i)."""
-    from scipy.special import betaincinv
-
-    i = np.arange(1, count + 1)
+def _envelope(i: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pointwise 95% band of the i-th order statistics of a normal sample: quantiles of Beta(i, n + 1 - i)."""
     return ndtri(betaincinv(i, count + 1 - i, 0.025)), ndtri(betaincinv(i, count + 1 - i, 0.975))
 
 

@@ -27,7 +27,7 @@ def columns(name: str) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the columns of a data set and its single numbers."""
     data = json.loads(shared_path("data", "posteriordb", f"{name}.json").read_text())
     rows = max(len(v) for v in data.values() if isinstance(v, list))
-    rows = len(data["y"]) if "y" in data else rows if "N" not in data else data["N"]
+    rows = len(data["y"]) if "y" in data else data.get("N", rows)
     found = {k: np.array(v, dtype=float) for k, v in data.items() if isinstance(v, list) and len(v) == rows}
     for key in [k for k, v in found.items() if v.ndim == 2]:
         matrix = found.pop(key)

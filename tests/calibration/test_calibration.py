@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from bayesml.engines.nuts.forms.plan import plan_for
 from tests.calibration.models import MODELS
 from tests.calibration.quantities import quantities_of
 from tests.calibration.sampler import NutsSampler
@@ -31,13 +32,13 @@ def _id(case: object) -> str:
 def test_ranks_are_uniform(case, capsys):
     model, form = case
     problem = problem_of(model)
-    study = run_study(
-        simulations(problem, SIMULATIONS, seed=20), NutsSampler(form, DRAWS), quantities_of(problem)
-    )
+    study = run_study(simulations(problem, SIMULATIONS, seed=20), NutsSampler(form, DRAWS), quantities_of(problem))
     with capsys.disabled():
         print(f"\n{_id(case)}: {study}")
     assert not study.rejected(), study
     # Ranks among autocorrelated draws are not uniform even where the sampler is right; here they hardly are.
     assert min(study.efficiency.values()) > 0.5, study
-    # Divergent transitions that smaller steps do not cure would mean a part of the posterior that is not reached.
-    assert study.divergent <= 0.02 * SIMULATIONS, study
+    # Divergent transitions that smaller steps do not cure would mean a part of the posterior that is not reached; the
+    # bands say whether it matters. In the form that is chosen unasked there are to be next to none.
+    if form.name == plan_for(problem).form:
+        assert study.divergent <= 0.02 * SIMULATIONS, study

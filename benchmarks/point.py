@@ -18,7 +18,7 @@ from _data import write_csv
 from _machine import machine_lines, thread_environment
 from _point_cases import POINT_CASES, PointCase
 from _processes import HERE, PEERS_PYTHON, missing_python_packages, missing_r_packages, run_worker
-from _tables import seconds_text, table
+from _tables import count_text, seconds_text, table
 
 ENGINES = ("bayesml", "lme4", "glmmTMB", "glmm", "statsmodels")
 R_ENGINES = ("lme4", "glmmTMB")
@@ -35,6 +35,7 @@ class Measured:
         engine: its name.
         failure: why it has no numbers; empty where it has.
         warm: median seconds of a fit in a process that has fitted this model before.
+        cpu: processor seconds of such a fit, which other work on the machine changes little.
         runs: how many fits that is the median of.
         with_summary: the same of fit and printed summary with degrees of freedom; 0 where not measured.
         cold: median seconds from the start of a process to its first fit, reading of data left out.
@@ -46,6 +47,7 @@ class Measured:
     engine: str
     failure: str = ""
     warm: float = 0.0
+    cpu: float = 0.0
     runs: int = 0
     with_summary: float = 0.0
     cold: float = 0.0
@@ -65,7 +67,10 @@ def main() -> None:
         print(f"\n{case.name}: {case.title}\n  {case.formula}", flush=True)
         found[case.name] = _measure_case(case, options, missing)
         print(_case_table(case, found[case.name]), flush=True)
-    print("\nRatios peer / bayesml of warm medians (above 1: bayesml is faster)\n" + _ratios(found, options.engines))
+    above = "above 1: bayesml is faster; in brackets: not at the optimum"
+    print(f"\nRatios peer / bayesml of warm medians ({above})\n" + _ratios(found, options.engines, "warm"))
+    print("\nThe same of processor time, which other work on the machine changes little\n", end="")
+    print(_ratios(found, options.engines, "cpu"))
     if options.json:
         numbers = {name: [asdict(m) for m in measured] for name, measured in found.items()}
         Path(options.json).write_text(json.dumps({"machine": machine_lines(options.threads), "cases": numbers}))
@@ -127,6 +132,7 @@ def _measure(engine: str, case: PointCase, data: Path, factors: list[str], optio
     return Measured(
         engine,
         warm=statistics.median(answer["warm"]),
+        cpu=statistics.mean(answer["cpu"]),
         runs=len(answer["warm"]),
         with_summary=statistics.median(answer["with_summary"] or [0.0]),
         cold=statistics.median(r.answer["finished"] - r.started - r.answer["reading"] for r in reports),
@@ -156,6 +162,7 @@ def _case_table(case: PointCase, measured: list[Measured]) -> str:
                 m.engine,
                 m.version,
                 seconds_text(m.warm) + (f" (of {m.runs})" if m.runs > 1 else " (first)"),
+                seconds_text(m.cpu),
                 seconds_text(m.with_summary),
                 seconds_text(m.cold) + (" with JAX" if m.imports_jax else ""),
                 f"{-2 * m.log_likelihood:.6f}",
@@ -163,7 +170,7 @@ def _case_table(case: PointCase, measured: list[Measured]) -> str:
                 verdict,
             ]
         )
-    return table(["engine", "version", "warm", "with summary", "cold", "-2 logLik", "above best", ""], rows)
+    return table(["engine", "version", "warm", "CPU", "with summary", "cold", "-2 logLik", "above best", ""], rows)
 
 
 def _agrees(case: PointCase, measured: Measured, others: list[Measured]) -> bool:
@@ -172,7 +179,7 @@ def _agrees(case: PointCase, measured: Measured, others: list[Measured]) -> bool
     return abs(measured.log_likelihood - reference) <= case.same_model_rtol * max(1.0, abs(reference))
 
 
-def _ratios(found: dict[str, list[Measured]], engines: list[str]) -> str:
+def _ratios(found: dict[str, list[Measured]], engines: list[str], measure: str) -> str:
     cases = {case.name: case for case in POINT_CASES}
     peers = [engine for engine in engines if engine != "bayesml"]
     rows = []
@@ -182,19 +189,20 @@ def _ratios(found: dict[str, list[Measured]], engines: list[str]) -> str:
         if ours is None:
             rows.append([name, "no result"])
             continue
-        row = [name, seconds_text(ours.warm)]
+        taken = getattr(ours, measure)
+        row = [name, seconds_text(taken)]
         for peer in peers:
-            row.append(_ratio(cases[name], by_engine.get(peer), ours, measured))
+            row.append(_ratio(cases[name], by_engine.get(peer), ours, measured, measure))
         goal = cases[name].target
-        met = "" if not goal else f"<= {seconds_text(goal)}: {'met' if ours.warm <= goal else 'missed'}"
+        met = "" if not goal else f"<= {seconds_text(goal)}: {'met' if taken <= goal else 'missed'}"
         rows.append([*row, met])
     return table(["case", "bayesml", *peers, "target"], rows)
 
 
-def _ratio(case: PointCase, peer: Measured | None, ours: Measured, measured: list[Measured]) -> str:
+def _ratio(case: PointCase, peer: Measured | None, ours: Measured, measured: list[Measured], measure: str) -> str:
     if peer is None:
         return "-"
-    text = f"{peer.warm / ours.warm:.2g}" if peer.warm < 10 * ours.warm else f"{peer.warm / ours.warm:,.0f}"
+    text = count_text(getattr(peer, measure) / max(getattr(ours, measure), 1e-9))
     counts = _agrees(case, peer, measured) and _agrees(case, ours, measured)
     return text if counts else f"({text})"
 

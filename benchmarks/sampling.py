@@ -178,9 +178,11 @@ def _measure(
         start = "cold" if is_cold else "warm"
         report = _start(case, engine, levels, folder, options, number)
         if report.failure:
+            print(f"  {engine}, {start}: {report.failure}", flush=True)
             return [*results, (Run(engine, start, report.failure), None)]
         judged = judge(_draws(engine, folder))
         results.append((_run(engine, start, report, judged), judged))
+        print(f"  {engine}, {start}: {report.seconds:.0f} s, smallest bulk ESS {judged.bulk:.0f}", flush=True)
         if report.seconds > LONG_RUN:
             break
     return results

@@ -33,6 +33,8 @@ from bayesml.fit import default_prior, fit
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
+from bayesml.results.inference import MarginalMeans, check_laplace, compare_models
+from bayesml.results.inference import anova_fits as anova
 from bayesml.results.io import load
 from bayesml.results.loo import loo_compare
 from bayesml.results.point import PointFit
@@ -53,15 +55,19 @@ __all__ = [
     "FormulaError",
     "Gamma",
     "Laplace",
+    "MarginalMeans",
     "ModelError",
     "PointFit",
     "PriorError",
     "__version__",
+    "anova",
     "bernoulli",
     "beta",
     "bf",
     "binomial",
     "cauchy",
+    "check_laplace",
+    "compare_models",
     "constant",
     "default_prior",
     "double_exponential",

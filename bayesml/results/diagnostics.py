@@ -188,15 +188,18 @@ def rhat_limits(names: Sequence[str], bulk_ess: np.ndarray, chains: int) -> np.n
 
     With M half-chains of effective size E / M, (Rhat - 1) 2 E / M + 1 is about chi-squared over its M - 1 degrees of
     freedom when the chains agree. The limit of an effect is the value that the largest of all effects exceeds in one
-    run of a hundred, so that thousands of them do not cry wolf.
+    run of a hundred, so that thousands of them do not cry wolf. E is the median over the effects: that of a parameter
+    whose chains disagree is small.
     """
     from scipy.special import chdtri
 
     effects = np.array([name.startswith("r_") for name in names])
     halves = 2 * chains
     quantile = chdtri(halves - 1, 0.01 / max(effects.sum(), 1)) / (halves - 1)
-    by_chance = 1.0 + (quantile - 1.0) * halves / (2.0 * np.maximum(np.nan_to_num(bulk_ess, nan=np.inf), 1.0))
-    return np.where(effects, np.maximum(by_chance, LARGEST_RHAT), LARGEST_RHAT)
+    varying = bulk_ess[effects & np.isfinite(bulk_ess)]
+    size = max(float(np.median(varying)), 1.0) if varying.size else np.inf
+    by_chance = 1.0 + (quantile - 1.0) * halves / (2.0 * size)
+    return np.where(effects, max(by_chance, LARGEST_RHAT), LARGEST_RHAT)
 
 
 def _worst(names: Sequence[str], measure: np.ndarray, largest: bool = False) -> Worst:

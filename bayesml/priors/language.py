@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from bayesml.distributions import Distribution, parse_distribution
 from bayesml.errors import PriorError
@@ -104,7 +104,7 @@ def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
     if value is None or isinstance(value, Prior):
         return () if value is None else (value,)
     one_by_one = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-    listed = tuple(value) if one_by_one else (value,)
+    listed: tuple[Any, ...] = tuple(value) if one_by_one else (value,)
     stranger = next((each for each in listed if not isinstance(each, Prior)), None)
     if stranger is not None:
         raise PriorError(

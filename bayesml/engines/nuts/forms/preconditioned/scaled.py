@@ -10,7 +10,9 @@ moves in zeta_j,
 
 with log |dz/dzeta| = -1/2 sum_j log |K_j|: an exact change of variables whatever the pilot, non-centred where a level
 has no data, centred where it has much. In this form sd = 0 is an ordinary point. Without the term in beta, effects and
-coefficients would stay correlated in a way that changes with sd and that no linear map can take out. Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe &
+coefficients would stay correlated in a way that changes with sd and that no linear map can take out.
+
+Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe &
 Liesenfeld (2021, transport maps).
 """
 

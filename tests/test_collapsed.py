@@ -25,6 +25,7 @@ from bayesml.engines.nuts.forms.collapsed.model import split_of
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.collapsed.statistics import arrange, statistics
 from bayesml.engines.nuts.forms.plain import plain_form
+from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
 from bayesml.formula import bf, formula_variables, parse
@@ -272,10 +273,10 @@ class Subject:
         return float(self.value_and_gradient(q, self.form.data)[0])
 
 
-def subject_of(name: str, largest_only: bool = False) -> Subject:
+def subject_of(name: str, largest_only: bool = False, scaled: bool = False) -> Subject:
     problem = CASES[name].problem()
     with double_precision():
-        form = collapsed_form(problem, largest_only)
+        form = collapsed_form(problem, largest_only, scaled)
         compiled = jax.jit(jax.value_and_grad(form.density)).lower(np.zeros(form.size), form.data).compile()
     return Subject(problem, form, compiled)
 
@@ -415,6 +416,28 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
         assert subject.density(q) == pytest.approx(expected, rel=1e-10)
         report = jax.jit(form.report)(q, jax.random.key(0), form.data)
         assert all(np.all(np.isfinite(v)) for v in report.values())
+
+
+@pytest.mark.parametrize("name", ["crossed", "crossed vectors", "three crossed"])
+def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian(name: str) -> None:
+    subject, plain = subject_of(name, largest_only=True, scaled=True), subject_of(name, largest_only=True)
+    sites = {plain.form.parameter_of(i) for i in range(plain.form.size)}
+    groups = [g for g in split_of(subject.problem).groups if f"z_{g.name}" in sites]
+    assert groups
+    data, rng = subject.form.data, np.random.default_rng(8)
+    with double_precision():
+        layout = phi_layout(subject.problem, frozenset(g.name for g in groups))
+        for _ in range(2):
+            x = rng.normal(size=layout.size)
+            values, _ = layout.constrain(data["white"]["mode"] + data["white"]["factor"] @ x)
+            change = 0.0
+            for group in map(ScaledGroup, groups):
+                values[group.z_name], own = group.transform(values, data["pilot"][group.key])
+                change += float(own)
+            u = flatten(layout, {k: np.asarray(v) for k, v in values.items()})
+            expected = plain.density((u - layout.center) / layout.scale) + change
+            assert subject.density(x) == pytest.approx(expected, rel=1e-10)
+        assert subject.density(0.0 * x) >= subject.density(x)  # 0 is the mode
 
 
 @pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "crossed vectors"])

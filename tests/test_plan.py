@@ -23,7 +23,8 @@ SUBJECT = FactorShape("Subject", 18, 2)
 SLEEPSTUDY = ModelShape(rows=180, dimensions=42, chain=(SUBJECT,), slopes=1)
 REGRESSION = ModelShape(rows=100, dimensions=4, slopes=2)
 NESTED = ModelShape(rows=1000, dimensions=224, chain=(FactorShape("a:b", 200, 1), FactorShape("a", 20, 1)))
-CROSSED = ModelShape(20_000, 304, chain=(FactorShape("g", 200, 1),), others=(FactorShape("h", 100, 1),))
+CROSSED = ModelShape(5_000, 524, chain=(FactorShape("g", 500, 1),), others=(FactorShape("h", 20, 1),))
+LARGER = ModelShape(20_000, 304, chain=(FactorShape("g", 200, 1),), others=(FactorShape("h", 100, 1),))
 # InstEval: 2972 students, 1128 instructors, 14 departments
 INSTEVAL = ModelShape(
     73_421, 4119, chain=(FactorShape("s", 2972, 1),), others=(FactorShape("d", 1128, 1), FactorShape("dept", 14, 1))
@@ -47,6 +48,7 @@ NO_MODE = ModelShape(236, 302, obstacles=("the family is not gaussian",), withou
         (REGRESSION, None, None, BOTH, "collapsed", 2, ()),
         (NESTED, None, None, BOTH, "collapsed", 4, ()),
         (CROSSED, None, None, BOTH, "collapsed", 4, ()),
+        (LARGER, None, None, BOTH, "collapsed", 104, ("h",)),
         (INSTEVAL, None, None, BOTH, "collapsed", 1147, ("d", "dept")),
         (HUGE, None, None, BOTH, "plain", 200_004, ("g", "h")),
         (HUGE, None, None, ALL, "preconditioned", 200_004, ("g", "h")),

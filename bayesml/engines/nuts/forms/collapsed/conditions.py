@@ -14,7 +14,7 @@ __all__ = ["collapse_conditions"]
 
 FAMILIES = ("gaussian", "lognormal")
 MOST_COLUMNS = 5
-"""Beyond, each level is a LAPACK call: slow to compile, and concurrent chains can block each other."""
+"""Beyond, the written-out elimination of a level takes long to compile (12 s at 8 columns)."""
 
 
 def collapse_conditions(problem: Problem) -> tuple[str, ...]:

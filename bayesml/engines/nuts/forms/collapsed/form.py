@@ -29,6 +29,7 @@ from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor,
 from bayesml.engines.nuts.forms.collapsed.recover import recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
+from bayesml.engines.nuts.forms.collapsed.tail import Coordinates, ValuesAt, scaled_tail
 from bayesml.engines.nuts.forms.plain import first_step
 from bayesml.reported import reported_names
 
@@ -46,7 +47,7 @@ class Structure:
     Attributes:
         split: which parameters stay sampled.
         arrangement: the order of elimination.
-        layout: the flat vector of the sampled parameters.
+        values_at: from the sampler's coordinates to the values of the sites and the log Jacobian.
         reported: names of the reported variables.
         problem: the model.
         has_cells: whether sigma has a formula.
@@ -54,19 +55,20 @@ class Structure:
 
     split: Split
     arrangement: Arrangement
-    layout: Layout
+    values_at: ValuesAt
     reported: frozenset[str]
     problem: Problem
     has_cells: bool
 
 
-def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
+def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = True) -> Form:
     """Return the collapsed form of a gaussian or lognormal model that `collapse_conditions` has nothing against.
 
     Args:
         problem: the model with its data.
         largest_only: integrate the effects of the chain with the most coefficients only, and sample those of the other
             factors.
+        scaled: sample the latter in coordinates that a pilot fit suggests, not in the model's own.
     """
     split = split_of(problem)
     rows = gaussian_rows(problem, split)
@@ -77,16 +79,42 @@ def collapsed_form(problem: Problem, largest_only: bool = False) -> Form:
     spec = problem.description.spec
     layout = layout_of(replace(spec, parameters=split.parameters))
     reported = frozenset(reported_names(spec, problem.design.schema))
-    structure = Structure(split, arrangement, layout, reported, problem, cells is not None)
+    plain = _plain_coordinates(layout)
+    structure = Structure(split, arrangement, plain.values_at, reported, problem, cells is not None)
+    coordinates = _coordinates(structure, layout, sums) if arrangement.sampled and scaled else plain
+    structure = replace(structure, values_at=coordinates.values_at)
     return Form(
         size=layout.size,
-        data=sums | {"center": layout.center, "scale": layout.scale},
+        data=sums | coordinates.data,
         density=_density(structure),
         report=_report(structure),
-        start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
-        parameter_of=layout.parameter_of,
-        first_step=first_step(layout),
+        start=coordinates.start,
+        parameter_of=coordinates.parameter_of,
+        first_step=coordinates.first_step,
     )
+
+
+def _plain_coordinates(layout: Layout) -> Coordinates:
+    return Coordinates(
+        values_at=lambda q, data: layout.constrain(data["center"] + data["scale"] * q),
+        data={"center": layout.center, "scale": layout.scale},
+        start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
+        first_step=first_step(layout),
+        parameter_of=layout.parameter_of,
+    )
+
+
+def _coordinates(structure: Structure, layout: Layout, sums: dict[str, Any]) -> Coordinates:
+    """Return coordinates that suit the sampled effects of crossed factors, the plain ones where there is no mode."""
+    groups = tuple(structure.split.groups[i] for i in structure.arrangement.sampled)
+
+    def density_in(values_at: ValuesAt) -> Callable[[Array, Any], Array]:
+        return _density(replace(structure, values_at=values_at))
+
+    try:
+        return scaled_tail(structure.problem, layout, groups, density_in, sums)
+    except ArithmeticError:
+        return _plain_coordinates(layout)
 
 
 def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None) -> dict[str, Any]:
@@ -121,7 +149,7 @@ def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array]
         for parameter in structure.split.parameters:
             sample_parameter(parameter)
 
-    values, log_jacobian = structure.layout.constrain(data["center"] + data["scale"] * q)
+    values, log_jacobian = structure.values_at(q, data)
     log_prior, trace = numpyro_log_density(prior, (), {}, values)
     found = {p.name: jnp.asarray(trace[p.name]["value"]) for p in structure.split.parameters}
     return found, log_prior, log_jacobian

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from _sampling_cases import SamplingCase, case_named
 
-__all__ = ["Answer", "Request", "answer_request"]
+__all__ = ["Answer", "Request", "Stopwatch", "answer_request"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,10 @@ class Answer:
     Attributes:
         draws: ``(chains, draws)`` of every reported parameter.
         summarised: when the engine's own summary was there, in seconds since the epoch.
-        compiling: seconds of building and compiling.
-        warmup: seconds of warm-up.
-        sampling: seconds of the draws kept.
+        compiling: seconds of building and compiling, by the clock.
+        clock: seconds of warm-up and sampling by the clock.
+        warmup: processor seconds of warm-up.
+        sampling: processor seconds of the draws kept.
         leapfrogs: of the draws kept, all chains together.
         divergences: after warm-up.
         version: of the engine.
@@ -58,12 +59,33 @@ class Answer:
     draws: Mapping[str, np.ndarray]
     summarised: float
     compiling: float
+    clock: float
     warmup: float
     sampling: float
     leapfrogs: int
     divergences: int
     version: str
     note: str = ""
+
+
+class Stopwatch:
+    """Adds up the seconds that calls take, by the clock and of the processor (all threads together)."""
+
+    def __init__(self) -> None:
+        self.clock = 0.0
+        self.processor = 0.0
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, timed."""
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            began, used = time.perf_counter(), time.process_time()
+            value = function(*arguments, **options)
+            self.clock += time.perf_counter() - began
+            self.processor += time.process_time() - used
+            return value
+
+        return timed
 
 
 def answer_request(run: Callable[[Request], Answer]) -> None:

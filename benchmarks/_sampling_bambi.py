@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from _sampling_answer import Answer, Request, answer_request
+from _sampling_answer import Answer, Request, Stopwatch, answer_request
 from _sampling_cases import Effects
 
 FAMILIES = {"student": "t"}
@@ -82,24 +82,6 @@ def named_draws(request: Request, posterior: Any) -> dict[str, np.ndarray]:
     return {name: found[name] for name in case.reported(request.levels) if name in found}
 
 
-class Stopwatch:
-    """Adds up the seconds that a function takes."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def around(self, function: Any) -> Any:
-        """Return the function, timed."""
-
-        def timed(*arguments: Any, **options: Any) -> Any:
-            began = time.perf_counter()
-            value = function(*arguments, **options)
-            self.seconds += time.perf_counter() - began
-            return value
-
-        return timed
-
-
 def run(request: Request) -> Answer:
     """Sample with Bambi's defaults; nutpie's warm-up is told from its sampling by the leapfrogs of both."""
     import arviz as az
@@ -108,17 +90,19 @@ def run(request: Request) -> Answer:
 
     began = time.perf_counter()
     by_nutpie = request.engine == "bambi_nutpie"
-    sampler = Stopwatch()
+    watch = Stopwatch()
     options: dict[str, Any] = {"discard_tuned_samples": False}
     if by_nutpie:
         import nutpie
 
-        nutpie.sample = sampler.around(nutpie.sample)
+        nutpie.sample = watch.around(nutpie.sample)
     else:
         options = {"nuts_sampler_kwargs": {"chain_method": "parallel"}}
         import numpyro
+        import pymc.sampling.jax
 
         numpyro.set_host_device_count(request.chains)
+        pymc.sampling.jax.sample_numpyro_nuts = watch.around(pymc.sampling.jax.sample_numpyro_nuts)
     model = build(request)
     found = model.fit(
         draws=1000,
@@ -136,15 +120,15 @@ def run(request: Request) -> Answer:
     summarised = time.time()
     statistics = found.sample_stats
     steps = int(statistics["n_steps"].sum())
-    seconds = sampler.seconds if by_nutpie else float(found.posterior.attrs.get("sampling_time", total))
     share = _sampling_share(found, steps) if by_nutpie else 0.5
     note = "" if by_nutpie else "times with compilation, half of them counted as warm-up"
     return Answer(
         named_draws(request, found.posterior),
         summarised,
-        total - seconds,
-        seconds * (1 - share),
-        seconds * share,
+        total - watch.clock,
+        watch.clock,
+        watch.processor * (1 - share),
+        watch.processor * share,
         steps,
         int(statistics["diverging"].sum()),
         f"{bambi.__version__} / pymc {pymc.__version__} / {version('nutpie' if by_nutpie else 'numpyro')}",

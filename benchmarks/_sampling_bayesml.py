@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 
-from _sampling_answer import Answer, Request, answer_request
+from _sampling_answer import Answer, Request, Stopwatch, answer_request
 
 
 def run(request: Request) -> Answer:
     """Fit with the default options."""
     import bayesml
+    from bayesml.engines.nuts.session import Session
 
+    watch = Stopwatch()
+    Session.sample = watch.around(Session.sample)  # type: ignore[method-assign]
     case = request.case
     formula = bayesml.bf(case.formula(), sigma="~ " + case.right_side("sigma")) if case.sigma_slopes else case.formula()
     priors = [bayesml.prior(row["prior"], class_=row["class"], dpar=row.get("dpar", "")) for row in case.prior_rows()]
@@ -19,12 +22,14 @@ def run(request: Request) -> Answer:
     str(fit.summary())
     summarised = time.time()
     timing, statistics = fit.timing, fit.outcome.posterior.draws.statistics
+    share = timing.warmup / (timing.warmup + timing.sampling + timing.reporting)
     return Answer(
         {name: fit[name].values for name in case.reported(request.levels)},
         summarised,
         timing.trace + timing.compile,
-        timing.warmup,
-        timing.sampling + timing.reporting,
+        watch.clock,
+        watch.processor * share,
+        watch.processor * (1 - share),
         int(statistics["n_steps"].sum()),
         int(statistics["diverging"].sum()),
         bayesml.__version__,

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from _sampling_answer import Answer, Request, answer_request
+from _sampling_answer import Answer, Request, Stopwatch, answer_request
 from _sampling_cases import Effects, SamplingCase
+
+LONG_RUN = 150.0
+"""A first run that takes longer, in seconds, is not repeated without compilation."""
 
 
 @dataclass(frozen=True)
@@ -133,31 +136,39 @@ def run(request: Request) -> Answer:
     sampler = MCMC(kernel, progress_bar=False, **options)
     fields = ("num_steps", "diverging")
 
-    def twice(key: Any) -> tuple[float, float]:
-        began = time.perf_counter()
+    def warm_up(key: Any) -> None:
         sampler.warmup(key, request.case, arrays, extra_fields=fields)
         jax.block_until_ready(sampler.post_warmup_state)
-        between = time.perf_counter()
+
+    def sample() -> None:
         sampler.run(sampler.post_warmup_state.rng_key, request.case, arrays, extra_fields=fields)
         jax.block_until_ready(sampler.get_samples())
-        return between - began, time.perf_counter() - between
 
-    first = twice(jax.random.key(request.seed))
+    def both(seed: int) -> tuple[Stopwatch, Stopwatch]:
+        warmup, sampling = Stopwatch(), Stopwatch()
+        warmup.around(warm_up)(jax.random.key(seed))
+        sampling.around(sample)()
+        return warmup, sampling
+
+    first = both(request.seed)
     str(az.summary(az.from_numpyro(sampler, log_likelihood=False)))
     summarised = time.time()
-    warmup, sampling = first if sum(first) > 150 else twice(jax.random.key(request.seed + 1000))
+    spent = sum(watch.clock for watch in first)
+    warmup, sampling = first if spent > LONG_RUN else both(request.seed + 1000)
+    clock = warmup.clock + sampling.clock
     samples = {name: np.asarray(value) for name, value in sampler.get_samples(group_by_chain=True).items()}
     extra = sampler.get_extra_fields()
     return Answer(
         named_draws(request, samples),
         summarised,
-        max(0.0, sum(first) - warmup - sampling),
-        warmup,
-        sampling,
+        max(0.0, spent - clock),
+        clock,
+        warmup.processor,
+        sampling.processor,
         int(np.sum(extra["num_steps"])),
         int(np.sum(extra["diverging"])),
         numpyro.__version__,
-        "" if (warmup, sampling) != first else "compilation is in the times",
+        "compilation is in the times" if warmup is first[0] else "",
     )
 
 

@@ -42,8 +42,9 @@ class Run:
         to_summary: seconds from the start of the process to the printed summary, reading of data left out.
         cpu: processor seconds of the whole process and its children, the compilers and the writing of draws included.
         compiling: seconds of building and compiling.
-        warmup: seconds of warm-up.
-        sampling: seconds of the draws kept.
+        clock: seconds of warm-up and sampling by the clock.
+        warmup: processor seconds of warm-up, shared out over the cores that the chains may use.
+        sampling: the same of the draws kept.
         bulk: smallest bulk effective sample size.
         tail: smallest tail effective sample size.
         worst: the parameter with the smallest bulk effective sample size.
@@ -64,6 +65,7 @@ class Run:
     to_summary: float = 0.0
     cpu: float = 0.0
     compiling: float = 0.0
+    clock: float = 0.0
     warmup: float = 0.0
     sampling: float = 0.0
     bulk: float = 0.0
@@ -181,14 +183,14 @@ def _measure(
             print(f"  {engine}, {start}: {report.failure}", flush=True)
             return [*results, (Run(engine, start, report.failure), None)]
         judged = judge(_draws(engine, folder))
-        results.append((_run(engine, start, report, judged), judged))
+        results.append((_run(engine, start, report, judged, min(options.cores, CHAINS)), judged))
         print(f"  {engine}, {start}: {report.seconds:.0f} s, smallest bulk ESS {judged.bulk:.0f}", flush=True)
         if report.seconds > LONG_RUN:
             break
     return results
 
 
-def _run(engine: str, start: str, report: Report, judged: Judged) -> Run:
+def _run(engine: str, start: str, report: Report, judged: Judged, cores: int) -> Run:
     answer = report.answer
     return Run(
         engine,
@@ -196,8 +198,9 @@ def _run(engine: str, start: str, report: Report, judged: Judged) -> Run:
         to_summary=answer["summarised"] - report.started - answer["reading"],
         cpu=report.cpu_seconds,
         compiling=answer["compiling"],
-        warmup=answer["warmup"],
-        sampling=answer["sampling"],
+        clock=answer["clock"],
+        warmup=answer["warmup"] / cores,
+        sampling=answer["sampling"] / cores,
         bulk=judged.bulk,
         tail=judged.tail,
         worst=judged.worst,
@@ -287,16 +290,17 @@ def _short_run(case: SamplingCase, engine: str, folder: Path, options: argparse.
     if report.failure:
         return Run(engine, "cold", report.failure)
     pace, last = report.answer["leapfrog_seconds"], like[-1]
-    before = last.sampling / last.leapfrogs
-    workers = min(options.cores, CHAINS)
+    cores = min(options.cores, CHAINS)
+    slower = pace / (last.sampling * cores / last.leapfrogs)
     note = f"extrapolated: {1000 * pace:.2g} ms a leapfrog in 40 iterations; all else as in {case.like}"
     return replace(
         last,
         start="short",
         to_summary=0.0,
         cpu=0.0,
-        sampling=last.leapfrogs * pace / workers,
-        warmup=last.warmup / before * pace / workers,
+        clock=0.0,
+        sampling=last.sampling * slower,
+        warmup=last.warmup * slower,
         peak_mib=report.peak_mib,
         note=note,
         is_extrapolated=True,
@@ -325,6 +329,7 @@ def _case_table(runs: list[Run]) -> str:
         "to summary",
         "CPU",
         "compile",
+        "clock",
         "warm-up",
         "sampling",
         "min bulk ESS",
@@ -352,6 +357,7 @@ def _row(run: Run) -> list[str]:
         seconds_text(run.to_summary),
         seconds_text(run.cpu),
         seconds_text(run.compiling),
+        seconds_text(run.clock),
         seconds_text(run.warmup),
         seconds_text(run.sampling),
         count_text(run.bulk),

@@ -14,6 +14,7 @@ from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.statistics import arrange
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
+from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.errors import ModelError
 from bayesml.terms import Group
 
@@ -254,7 +255,7 @@ def build_form(problem: Problem, plan: Plan) -> Form:
 
 BUILDERS: Mapping[str, Callable[[Problem, Plan], Form]] = {
     "collapsed": lambda problem, plan: collapsed_form(problem, bool(plan.sampled_effects), plan.scaled),
-    "preconditioned": lambda problem, plan: preconditioned_form(problem),
-    "plain": lambda problem, plan: plain_form(problem),
+    "preconditioned": lambda problem, plan: preconditioned_form(with_unique_rows(problem)),
+    "plain": lambda problem, plan: plain_form(with_unique_rows(problem)),
 }
 """The forms there are."""

@@ -1,0 +1,58 @@
+"""Identical rows are one row with a weight: the likelihood of the forms that read rows at every gradient.
+
+Two rows with the same predictors, levels and response have the same log-likelihood at every parameter, so that n of
+them are one with weight n. Survey data with categories only, and binary responses over few covariates, shrink by
+orders of magnitude. What is reported for each row of the data is computed from all rows, elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bayesml.design import Arrays
+from bayesml.engines.base import Problem
+
+__all__ = ["with_unique_rows"]
+
+FAMILIES = frozenset({"bernoulli", "binomial", "poisson"})
+LEAST_SAVED = 0.5
+
+
+def with_unique_rows(problem: Problem) -> Problem:
+    """Return the problem on its distinct rows with weights, or the problem itself where that saves less than half.
+
+    Only for bernoulli, binomial and poisson responses, the ones that repeat.
+    """
+    if problem.family.name not in FAMILIES:
+        return problem
+    design = problem.design
+    columns = _columns(problem)
+    if any(len(np.unique(column)) > (1 - LEAST_SAVED) * design.n_rows for column in columns):
+        return problem
+    _, first, counts = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_counts=True)
+    if len(first) > (1 - LEAST_SAVED) * design.n_rows:
+        return problem
+    own = np.ones(design.n_rows) if design.weights is None else np.asarray(design.weights, float)
+    response = replace(design.response, arrays={name: v[first] for name, v in design.response.arrays.items()})
+    return replace(
+        problem,
+        design=replace(design, arrays=_taken(design.arrays, first), response=response, weights=counts * own[first]),
+    )
+
+
+def _columns(problem: Problem) -> list[np.ndarray]:
+    """Return everything that a row's log-likelihood depends on, as columns of numbers."""
+    design = problem.design
+    tables = [array for terms in design.arrays.values() for arrays in terms.values() for array in arrays.values()]
+    tables += list(design.response.arrays.values())
+    tables += [] if design.weights is None else [design.weights]
+    return [np.asarray(column, float) for table in tables for column in np.reshape(table, (design.n_rows, -1)).T]
+
+
+def _taken(arrays: Arrays, rows: np.ndarray) -> Arrays:
+    return {
+        dpar: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
+        for dpar, terms in arrays.items()
+    }

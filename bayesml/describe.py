@@ -84,12 +84,20 @@ def default_priors_of(design: Design, family: AbstractFamily, style: Style) -> P
 def _defaults(design: Design, family: AbstractFamily, style: Style) -> DefaultPriors:
     if style not in ("bayesml", "brms"):
         raise PriorError(f'`default_priors` is "bayesml" or "brms"; got {style!r}.')
-    y = design.response.arrays["y"]
+    y = _measured_response(design, style)
     scales = {
         p.dpar: predictor_scale(family, p.dpar, y, _offset_mean(design, p.dpar), style)
         for p in design.schema.predictors
     }
     return DefaultPriors.of(family, y, scales, style)
+
+
+def _measured_response(design: Design, style: Style) -> np.ndarray:
+    """Return what default priors are scaled by: the response; of counts out of trials the share, where brms counts."""
+    arrays = design.response.arrays
+    if style == "brms" or "trials" not in arrays:
+        return arrays["y"]
+    return arrays["y"] / np.maximum(arrays["trials"], 1)
 
 
 def _offset_mean(design: Design, dpar: str) -> float:

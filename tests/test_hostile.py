@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 import bayesml
 from bayesml import normal, prior
 from bayesml.describe import check_slopes
 from bayesml.errors import DataError, FitWarning, FormulaError, ModelError, PriorError
+from bayesml.families import FAMILIES, bernoulli, binomial, poisson
+from bayesml.families.gamma import draw_gamma
 from bayesml.fit import describe_problem
 from bayesml.formula import bf
 from bayesml.priors import Prior, as_priors
@@ -351,3 +355,107 @@ def test_a_column_and_a_function_may_be_called_c() -> None:
 def test_too_few_degrees_of_freedom(call: str) -> None:
     with pytest.raises(FormulaError, match="`df` lies between"):
         describe_problem(f"y ~ {call}", plain())
+
+
+# Draws far out --------------------------------------------------------------------------------------------------------
+
+# Priors so wide that the inverse link overflows, and links that do not keep a parameter inside its range.
+FAR_OUT: dict[str, tuple[Any, Any]] = {
+    "overflowing rate": ("count ~ x", "poisson"),
+    "overflowing rate and shape": (bf("count ~ x", shape="~ x"), "negbinomial"),
+    "overflowing mean": (bf("positive ~ x", shape="~ x"), "gamma"),
+    "vanishing shape": ("positive ~ x", "gamma"),
+    "overflowing scale": (bf("positive ~ x", sigma="~ x"), "lognormal"),
+    "negative rate": ("count ~ x", poisson(link="identity")),
+    "probability above one": ("two ~ x", bernoulli(link="log")),
+    "extreme probability": (bf("share ~ x", phi="~ x"), "beta"),
+}
+
+
+@pytest.mark.parametrize("story", FAR_OUT)
+@pytest.mark.filterwarnings("error", "ignore:.*could not be drawn:bayesml.FitWarning")
+def test_predictions_of_wild_priors(story: str) -> None:
+    formula, family = FAR_OUT[story]
+    data = plain(two=np.tile([0, 1], 30), share=np.linspace(0.1, 0.9, ROWS))
+    wide = [prior("normal(0, 300)"), prior("normal(0, 300)", class_="Intercept")]
+    fit = bayesml.fit(
+        formula, data, family, prior=wide, sample_prior="only", draws=150, chains=2, seed=1, progress=False
+    )
+    for method in ("linpred", "epred", "predict", "residuals"):
+        getattr(fit, method)(summary=True)
+    assert not np.isnan(fit.log_lik().values).any()
+    for kind in ("bars", "dens_overlay", "hist", "stat", "intervals", "ecdf_overlay"):
+        if not (kind == "dens_overlay" and fit.family.name == "bernoulli"):
+            fit.pp_check(kind=kind, seed=1)
+    for method in ("epred", "predict", "linpred"):
+        fit.conditional_effects(method=method, resolution=5, seed=1)
+    pyplot.close("all")
+
+
+def test_responses_that_cannot_be_drawn_are_nan_and_counted() -> None:
+    fit = handmade_fit("count ~ x", plain(), poisson(link="identity"))
+    mean = fit.epred().values
+    impossible = int((mean < -1e-9).sum())
+    assert 0 < impossible < mean.size
+    with pytest.warns(FitWarning, match=f"{impossible} of {mean.size} responses could not be drawn.*mu = identity"):
+        drawn = fit.predict(seed=1).values
+    np.testing.assert_array_equal(np.isnan(drawn), mean < -1e-9)
+    np.testing.assert_array_equal(np.isneginf(fit.log_lik().values), mean < 0)
+
+
+def test_gamma_draws_at_the_edges(rng: np.random.Generator) -> None:
+    shape = np.array([1e-320, 1e-5, np.inf, 4.0])
+    drawn = draw_gamma(rng, np.array([np.inf, 1e300, 3.0, 2.0]), np.tile(shape, (2000, 1)))
+    assert np.all(drawn[:, 0] == 0) and np.all(drawn[:, 2] == 3.0) and not np.isnan(drawn).any()
+    assert abs(drawn[:, 3].mean() - 2.0) < 5 * np.sqrt(2.0**2 / 4 / 2000)
+    assert abs(drawn[:, 3].var() - 1.0) < 5 * np.sqrt((2 + 6 / 4) / 2000)  # kurtosis of a gamma: 3 + 6 / shape
+
+
+@pytest.mark.parametrize("value", ["a", True, 2, [0.5]])
+def test_prob_of_conditional_effects(fit: Fit, value: Any) -> None:
+    with pytest.raises(ModelError, match="`prob` lies between 0 and 1"):
+        fit.conditional_effects(prob=value)
+
+
+def test_bars_of_two_categories_carry_their_names() -> None:
+    two = handmade_fit("two ~ x", plain(two=np.tile(["no/never", "yes"], 30)), "bernoulli")
+    figure = two.pp_check(ndraws=5, seed=1)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["no/never", "yes"]
+    pyplot.close("all")
+
+
+EDGES = {"poisson": [0.0, 3.0], "bernoulli": [0.0, 1.0], "binomial": [0.0, 4.0, 10.0], "negbinomial": [0.0, 3.0],
+         "gamma": [0.5], "beta": [0.3]}  # fmt: skip
+LEAKY = [
+    (name, link) for name in EDGES for link in ("identity", "log", "inverse") if link in FAMILIES[name]().dpars[0].links
+]
+
+
+@pytest.mark.parametrize(("name", "link"), LEAKY)
+def test_no_density_where_the_mean_leaves_its_range(name: str, link: str) -> None:
+    """Else rows at the edge (no successes, no events) would reward a negative mean or a probability above 1."""
+    family = FAMILIES[name](link=link)
+    lower, upper = family.dpars[0].bounds
+    eta = np.linspace(-3.0, 3.0, 121)
+    with np.errstate(divide="ignore"):
+        mean = family.link("mu").inverse(eta)
+    outside = (mean < lower - 1e-9) | (mean > upper + 1e-9)
+    others = {p.name: np.full(121, 2.0) for p in family.dpars[1:]}
+    for y in EDGES[name]:
+        data = {"y": np.full(121, y), "trials": np.full(121, 10.0)}
+        density = jax.jit(lambda e, d=data: family.linear_distribution(e, others, d).log_prob(d["y"]))(eta)
+        assert not np.any(np.asarray(density)[outside] > -np.inf)
+        assert np.isfinite(np.asarray(density)[~outside & (mean > 0.05) & (mean < 0.95)]).all()
+        with np.errstate(all="ignore"):
+            closed = family.curvature(eta, data, dict.fromkeys(others, 2.0), order=0).log_density
+        assert not np.any(closed[outside] > -np.inf)
+
+
+def test_default_prior_of_shares() -> None:
+    """Successes out of trials are measured as shares; brms measures the counts."""
+    options = {"family": binomial(link="identity")}
+    data = plain(s=np.tile([3, 4, 5, 6], 15))
+    ours = bayesml.default_prior("s | trials(n) ~ x", data, **options).set_index("class")
+    assert ours.loc["Intercept", "prior"] == "student_t(3, 0.4, 2.5)"  # median 0.45, rounded as R does
+    theirs = bayesml.default_prior("s | trials(n) ~ x", data, default_priors="brms", **options).set_index("class")
+    assert theirs.loc["Intercept", "prior"] == "student_t(3, 4.5, 2.5)"

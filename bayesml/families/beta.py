@@ -60,7 +60,8 @@ class Beta(AbstractFamily):
 
         xp, link, phi = array_namespace(eta), self.link("mu"), parameters["phi"]
         shapes = (m * phi for m in (link.inverse(eta), link.complement(eta)))
-        return BetaShapes(*(xp.maximum(a, 1e6 * np.finfo(a.dtype).tiny) for a in shapes))
+        # A negative shape, which the links log and identity allow, has no density; a vanishing one is rounding.
+        return BetaShapes(*(xp.where(a < 0, np.nan, xp.maximum(a, 1e6 * np.finfo(a.dtype).tiny)) for a in shapes))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""
@@ -84,6 +85,8 @@ class Beta(AbstractFamily):
         y, phi, inner, a, b = self._coordinates(eta, data, auxiliary)
         log_y, log_rest = np.log(y), np.log1p(-y)
         value = gammaln(phi) - gammaln(a) - gammaln(b) + (a - 1) * log_y + (b - 1) * log_rest
+        mean = self.link("mu").inverse(eta)
+        value = np.where((mean < 0) | (mean > 1), -np.inf, value)  # the links log and identity allow it
         information = phi**2 * (polygamma(1, a) + polygamma(1, b))
         third = -(phi**3) * (polygamma(2, a) - polygamma(2, b))
         score = phi * (log_y - log_rest - digamma(a) + digamma(b))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Binomial", "binomial", "binomial_curvature"]
 
+ROUNDING = 1e-12
+
 
 def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
     """Return the derivatives of y log(mu) + (n - y) log(1 - mu), without the binomial coefficient."""
@@ -27,7 +29,9 @@ def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array
         return _logit_curvature(eta, y, trials)
     success, failure = link.log_jet(eta), link.log_complement_jet(eta)
     total = success.scaled(y) + failure.scaled(trials - y)
-    return Curvature(total.value, total.d1, total.d2, total.d3, -trials * success.d1 * failure.d1)
+    outside = (success.value > ROUNDING) | (failure.value > ROUNDING)  # the links log and identity allow it
+    value = np.where(outside, -np.inf, total.value)
+    return Curvature(value, total.d1, total.d2, total.d3, -trials * success.d1 * failure.d1)
 
 
 def _logit_curvature(eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:

@@ -1,4 +1,4 @@
-"""The gamma family."""
+"""The gamma family, and how gamma numbers are drawn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,19 @@ from bayesml.links import Jet
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-__all__ = ["Gamma", "gamma"]
+__all__ = ["Gamma", "draw_gamma", "gamma"]
 
 SHAPE = DistributionalParameter(
     "shape", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
 )
+
+
+def draw_gamma(rng: np.random.Generator, mean: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Draw gamma numbers by mean and shape; a draw too small for a double is 0, whatever the mean."""
+    drawn = rng.gamma(shape, size=np.broadcast_shapes(np.shape(mean), np.shape(shape)))
+    with np.errstate(all="ignore"):
+        relative = np.where(np.isinf(shape), 1.0, drawn / shape)
+        return np.where(drawn == 0, 0.0, mean * relative)
 
 
 @final
@@ -57,7 +65,7 @@ class Gamma(AbstractFamily):
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """Draw gamma numbers."""
-        return rng.gamma(parameters["shape"], parameters["mu"] / parameters["shape"])
+        return draw_gamma(rng, parameters["mu"], parameters["shape"])
 
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu^2 / shape."""

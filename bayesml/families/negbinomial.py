@@ -13,6 +13,7 @@ from scipy.special import digamma, expit, gammaln
 from bayesml.distributions import inv_gamma, student_t
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.gamma import draw_gamma
 from bayesml.families.poisson import draw_poisson
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
@@ -64,9 +65,7 @@ class NegativeBinomial(AbstractFamily):
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """Draw Poisson counts whose means are gamma distributed."""
-        rate, shape = parameters["mu"], parameters["shape"]
-        size = np.broadcast_shapes(np.shape(rate), np.shape(shape))
-        return draw_poisson(rng, rate * rng.gamma(shape, size=size) / shape)
+        return draw_poisson(rng, draw_gamma(rng, parameters["mu"], parameters["shape"]))
 
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu + mu^2 / shape."""

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Array = Any
+ROUNDING = 1e-12
 HALF_LOG_2_PI = 0.9189385332046727
 STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 
@@ -54,6 +55,12 @@ def log_gamma(x: Array) -> Array:
 
 def _log_choose(n: Array, k: Array) -> Array:
     return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+
+
+def _possible(log_success: Array, log_failure: Array, log_prob: Array) -> Array:
+    """Return ``log_prob``, -inf where a probability exceeds 1, as the links log and identity let it."""
+    outside = (log_success > ROUNDING) | (log_failure > ROUNDING)
+    return jnp.where(outside, -jnp.inf, log_prob)
 
 
 def _times(weight: Array, log_value: Array) -> Array:
@@ -119,7 +126,8 @@ class LogBernoulli(dist.Distribution):
 
     def log_prob(self, value: Array) -> Array:
         """Return the log of the probability of ``value``."""
-        return jnp.where(value > 0, self.log_success, self.log_failure)
+        log_prob = jnp.where(value > 0, self.log_success, self.log_failure)
+        return _possible(self.log_success, self.log_failure, log_prob)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draw zeros and ones."""
@@ -144,7 +152,7 @@ class LogBinomial(dist.Distribution):
         """Return log C(n, y) + y log p + (n - y) log(1 - p)."""
         failures = self.trials - value
         log_prob = _times(value, self.log_success) + _times(failures, self.log_failure)
-        return _log_choose(self.trials, value) + log_prob
+        return _possible(self.log_success, self.log_failure, _log_choose(self.trials, value) + log_prob)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draw counts."""

@@ -12,6 +12,7 @@ from bayesml.families.base import AbstractFamily, Array, DistributionalParameter
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, mu
+from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
@@ -45,10 +46,11 @@ class Poisson(AbstractFamily):
         return ResponseData({"y": counts(response, self.name)})
 
     def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Poisson``."""
+        """Return ``Poisson``; its density is NaN at a negative mean, which the link identity allows."""
         import numpyro.distributions as dist
 
-        return dist.Poisson(parameters["mu"])
+        mean = parameters["mu"]
+        return dist.Poisson(array_namespace(mean).where(mean < 0, np.nan, mean))
 
     def linear_distribution(
         self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
@@ -86,7 +88,8 @@ class Poisson(AbstractFamily):
             return Curvature(y * eta - mean - constant, y - mean, -mean, -mean, mean)
         mean, log_mean = link.jet(eta), link.log_jet(eta)
         total = log_mean.scaled(y) + mean.scaled(-1.0)
-        return Curvature(total.value - constant, total.d1, total.d2, total.d3, mean.d1 * log_mean.d1)
+        value = np.where(mean.value < 0, -np.inf, total.value - constant)
+        return Curvature(value, total.d1, total.d2, total.d3, mean.d1 * log_mean.d1)
 
     def auxiliary_derivatives(
         self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]

@@ -22,6 +22,7 @@ from bayesml.results.prepare import (
     generators,
     natural_parameters,
     prepare_rows,
+    random_responses,
 )
 from bayesml.results.statistics import center_and_error
 
@@ -167,7 +168,7 @@ def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolut
             raise ModelError(
                 'A distributional parameter has no random part: use method="epred" or "linpred" with dpar.'
             )
-    if not 0.0 < prob < 1.0:
+    if isinstance(prob, bool) or not isinstance(prob, (int, float)) or not 0.0 < prob < 1.0:
         raise ModelError(f"`prob` lies between 0 and 1; got {prob!r}.")
     if isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2:
         raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
@@ -202,14 +203,16 @@ def _predicted(
     natural = natural_parameters(fit.family, batch)
     if dpar is not None:
         return natural[dpar]
-    shape = batch.predictors["mu"].shape
-    full = {name: np.broadcast_to(value, shape) for name, value in natural.items()}
-    return fit.family.draw(rng, full, rows.data) if method == "predict" else fit.family.mean(full, rows.data)
+    if method == "predict":
+        return random_responses(fit.family, rng, natural, rows)
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(fit.family.mean(natural, rows.data), batch.predictors["mu"].shape)
 
 
 def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataFrame:
-    center, error = center_and_error(draws, robust)
-    lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    with np.errstate(all="ignore"):
+        center, error = center_and_error(draws, robust)
+        lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
     return grid.to_pandas().assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
 
 

@@ -62,7 +62,8 @@ def log_lik(
     for batch in batches(fit, rows, choice, request):
         result[batch.where] = _log_density(fit, density, batch, rows)
     if rows.weights is not None:
-        result *= rows.weights
+        with np.errstate(invalid="ignore"):
+            result = np.where(rows.weights == 0, 0.0, rows.weights * result)
     return choice.label(result, rows.labels, "log_lik")
 
 
@@ -91,7 +92,8 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
                 predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
                 data = {name: value[columns] for name, value in rows.data.items()}
                 result[np.ix_(part, columns)] = density(predictors, values, data)
-    return result
+    # Where a parameter leaves its range the density is not a number; the response is impossible there.
+    return np.where(np.isnan(result), -np.inf, result)
 
 
 def _is_single(name: str, batch: Batch) -> bool:

@@ -6,11 +6,12 @@ Every function takes ``newdata`` (any supported data frame; None for the rows of
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import FitWarning, ModelError, did_you_mean
 from bayesml.results.new_levels import NewLevels
 from bayesml.results.prepare import (
     Batch,
@@ -22,6 +23,7 @@ from bayesml.results.prepare import (
     generators,
     natural_parameters,
     prepare_rows,
+    random_responses,
 )
 from bayesml.results.statistics import summarise
 
@@ -85,7 +87,8 @@ def linpred(
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         eta = batch.predictors[wanted]
-        result[batch.where] = link.inverse(eta) if transform else eta
+        with np.errstate(all="ignore"):
+            result[batch.where] = link.inverse(eta) if transform else eta
     return _finish(result, choice, rows, "linpred", summary)
 
 
@@ -132,7 +135,8 @@ def epred(
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         natural = natural_parameters(fit.family, batch)
-        result[batch.where] = fit.family.mean(natural, rows.data) if known is None else natural[known]
+        with np.errstate(all="ignore"):
+            result[batch.where] = fit.family.mean(natural, rows.data) if known is None else natural[known]
     return _finish(result, choice, rows, "epred" if known is None else known, summary)
 
 
@@ -174,6 +178,7 @@ def predict(
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         result[batch.where] = _responses(fit, rng, batch, rows)
+    _warn_about_undrawn(fit, result)
     return _finish(result, choice, rows, "predict", summary)
 
 
@@ -221,18 +226,28 @@ def residuals(
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         natural = natural_parameters(fit.family, batch)
-        expected = fit.family.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
-        result[batch.where] = rows.data["y"] - expected
-        if type == "pearson":
-            result[batch.where] /= np.sqrt(fit.family.variance(natural, rows.data))
+        with np.errstate(all="ignore"):
+            expected = fit.family.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
+            result[batch.where] = rows.data["y"] - expected
+            if type == "pearson":
+                result[batch.where] /= np.sqrt(fit.family.variance(natural, rows.data))
     return _finish(result, choice, rows, "residuals", summary)
 
 
 def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
-    shape = (batch.where.stop - batch.where.start, rows.count)
-    natural = natural_parameters(fit.family, batch)
-    full = {name: np.broadcast_to(value, shape) for name, value in natural.items()}
-    return fit.family.draw(rng, full, rows.data)
+    return random_responses(fit.family, rng, natural_parameters(fit.family, batch), rows)
+
+
+def _warn_about_undrawn(fit: Fit, drawn: np.ndarray) -> None:
+    count = int(np.isnan(drawn).sum())
+    if count:
+        links = ", ".join(f"{p.name} = {fit.family.link(p.name).name}" for p in fit.family.dpars)
+        warnings.warn(
+            f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
+            f"{fit.family.name} leaves its range there, which these links do not prevent: {links}.",
+            FitWarning,
+            stacklevel=4,
+        )
 
 
 def _empty(choice: DrawChoice, rows: Rows) -> np.ndarray:

@@ -34,10 +34,12 @@ __all__ = [
     "generators",
     "natural_parameters",
     "prepare_rows",
+    "random_responses",
 ]
 
 NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
 BATCH_OF_DRAWS = 500
+ROUNDING = 1e-9  # a parameter this far outside its range is rounding error
 
 
 @final
@@ -270,9 +272,28 @@ def natural_parameters(family: AbstractFamily, batch: Batch) -> dict[str, np.nda
     natural = {}
     for parameter in family.dpars:
         if parameter.name in batch.predictors:
-            natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[parameter.name])
+            with np.errstate(all="ignore"):
+                natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[parameter.name])
         elif parameter.name in batch.values:
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:
             natural[parameter.name] = np.zeros((draws, 1))
     return natural
+
+
+def random_responses(
+    family: AbstractFamily, rng: np.random.Generator, natural: Mapping[str, np.ndarray], rows: Rows
+) -> np.ndarray:
+    """Draw one response for each draw and row, ``(draws, rows)``.
+
+    It is NaN where a parameter lies outside its range, as some links let it: there is no response to draw.
+    """
+    shape = (len(natural["mu"]), rows.count)
+    legal, outside = {}, np.zeros(shape, dtype=bool)
+    with np.errstate(all="ignore"):
+        for parameter in family.dpars:
+            value = np.broadcast_to(natural[parameter.name], shape)
+            lower, upper = parameter.bounds
+            legal[parameter.name] = inside = np.clip(np.where(np.isnan(value), lower, value), lower, upper)
+            outside |= np.isnan(value) | (np.abs(value - inside) > ROUNDING)
+        return np.where(outside, np.nan, family.draw(rng, legal, rows.data))

@@ -54,7 +54,8 @@ def summarise(
     import pandas as pd
 
     names = quantile_names(probs)
-    center, error = center_and_error(draws, robust)
-    quantiles = np.quantile(draws, list(probs), axis=0) if names else np.empty((0, draws.shape[1]))
+    with np.errstate(all="ignore"):
+        center, error = center_and_error(draws, robust)
+        quantiles = np.quantile(draws, list(probs), axis=0) if names else np.empty((0, draws.shape[1]))
     columns = dict(zip(["Estimate", "Est.Error", *names], [center, error, *quantiles], strict=True))
     return pd.DataFrame(columns, index=index)

@@ -49,11 +49,13 @@ def pp_check(fit: Fit, ndraws: int | None = None, kind: str | None = None, seed:
     draw, default = KINDS[kind]
     available = fit.draws_record.n_chains * fit.draws_record.n_draws
     replicated = predict(fit, ndraws=min(default, available) if ndraws is None else ndraws, seed=seed).values
-    return draw(
-        np.asarray(fit.problem.design.response.arrays["y"], dtype=float),
-        replicated.astype(float),
-        fit.parsed.response.name,
-    )
+    y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
+    with np.errstate(all="ignore"):
+        figure = draw(y, replicated.astype(float), fit.parsed.response.name)
+    levels = fit.problem.design.response.levels
+    if kind == "bars" and levels is not None:
+        figure.axes[0].set_xticks([0, 1], levels)
+    return figure
 
 
 def _one_panel(name: str, height: float = 4.2) -> tuple[Figure, Axes]:
@@ -116,7 +118,7 @@ def _histograms(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
     edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1.0) if whole else np.linspace(low, high, 31)
     for panel, values in zip(panels, sets, strict=False):
         is_observed = values is y
-        panel.hist(values, bins=edges, color=DARK if is_observed else FAINT)
+        panel.hist(values[np.isfinite(values)], bins=edges, color=DARK if is_observed else FAINT)
         panel.set_title("y" if is_observed else "y_rep", fontsize=9, loc="left")
         clean(panel)
         panel.set_yticks([])

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import arviz
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib import pyplot
 
 import bayesml
 from bayesml.formula import bf
@@ -197,7 +199,7 @@ def test_a_missing_group_is_not_the_level_called_na() -> None:
 
 SAVED: dict[str, tuple[Any, str]] = {
     "factor slopes": ("y ~ f + (0 + f | g) + (1 | place)", "gaussian"),
-    "distributional": (bf("y ~ x + (x | g)", sigma="~ treated + (1 | g)"), "student"),
+    "distributional": (bf("y ~ x + (x | g)", sigma="~ treated + (1 | g)", nu="~ 1"), "student"),
     "counts": (bf("count ~ grade + offset(log(z)) + (1 | g:h)", shape="~ f"), "negbinomial"),
     "successes": ("cbind(s, n - s) ~ poly(x, 2) + (f || g)", "binomial"),
     "known errors": ("y | se(z, sigma=TRUE) + weights(n) ~ bs(x, df=4) + (1 | g)", "gaussian"),
@@ -234,3 +236,29 @@ def test_every_name_finds_its_draws(story: str) -> None:
     assert len(set(names)) == len(names)
     for name in names:
         np.testing.assert_array_equal(fit[name].values.ravel(), draws[name], err_msg=name)
+
+
+# ArviZ ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("story", SAVED)
+@pytest.mark.filterwarnings("ignore")
+def test_arviz_works_on_what_it_is_handed(story: str) -> None:
+    fit = handmade_fit(SAVED[story][0], data(), SAVED[story][1])
+    handed = fit.to_arviz(log_likelihood=True, posterior_predictive=True, seed=3)
+    assert len(arviz.summary(handed)) >= len([n for n in fit.draws().columns if not n.startswith(".")])
+    np.testing.assert_allclose(arviz.loo(handed, reff=1.0).elpd_loo, arviz.loo(fit.to_arviz(True), reff=1.0).elpd_loo)
+    response = next(iter(handed["observed_data"].data_vars))
+    np.testing.assert_array_equal(handed["posterior_predictive"][response], fit.predict(seed=3))
+    np.testing.assert_array_equal(handed["log_likelihood"][response], fit.log_lik())
+    arviz.plot_ppc(handed, num_pp_samples=5)
+    pyplot.close("all")
+    assert "log_likelihood" not in fit.idata
+
+
+def test_prior_draws_for_arviz() -> None:
+    fit = bayesml.fit("y ~ x + (1 | g)", data(), sample_prior="only", draws=30, chains=2, seed=1, progress=False)
+    handed = fit.to_arviz(posterior_predictive=True, seed=1)
+    np.testing.assert_array_equal(handed["prior_predictive"]["y"], handed["posterior_predictive"]["y"])
+    with pytest.raises(bayesml.ModelError, match="`log_likelihood` is True or False"):
+        fit.to_arviz(log_likelihood="yes")

@@ -14,7 +14,19 @@ from bayesml.frame import Frame
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results import diagnostics, extending, log_lik, loo, plots, predict, saving, summary, tables, to_arviz
+from bayesml.results import (
+    diagnostics,
+    export,
+    extending,
+    log_lik,
+    loo,
+    plots,
+    predict,
+    saving,
+    summary,
+    tables,
+    to_arviz,
+)
 from bayesml.results import effects as conditional
 from bayesml.results.new_levels import NewLevels
 
@@ -106,6 +118,12 @@ class Fit:
     def idata(self) -> Any:
         """The draws for ArviZ: ``InferenceData`` for ArviZ 0.x, an ``xarray.DataTree`` from 1.0."""
         return to_arviz.to_idata(self)
+
+    def to_arviz(
+        self, log_likelihood: bool = False, posterior_predictive: bool = False, seed: int | None = None
+    ) -> Any:
+        """Return ``idata`` with groups that are computed on demand; see ``bayesml.results.export``."""
+        return export.export(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, seed=seed)
 
     @cached_property
     def diagnostics(self) -> diagnostics.Diagnostics:

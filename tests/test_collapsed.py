@@ -42,8 +42,12 @@ def data() -> pd.DataFrame:
     middle = np.repeat(np.arange(12), N // 12)
     frame = pd.DataFrame(
         {
-            "g": rng.permutation(np.arange(N) % 6), "h": rng.integers(0, 4, N), "k": rng.integers(0, 3, N),
-            "a": top, "b": middle, "row": np.arange(N),
+            "g": rng.permutation(np.arange(N) % 6),
+            "h": rng.integers(0, 4, N),
+            "k": rng.integers(0, 3, N),
+            "a": top,
+            "b": middle,
+            "row": np.arange(N),
         }
     ).astype(str)
     for name in ("x", "x2", "x3"):
@@ -116,9 +120,24 @@ CASES = {
 
 # Cases that between them take every path from the sampled parameters to the draws.
 DRAWN = (
-    "no groups", "one factor", "one factor q=3", "one factor q=5", "balanced", "fewer rows than columns", "blocks",
-    "nested 3", "crossed vectors", "nested and crossed", "se and weights", "flat slopes crossed", "student slope",
-    "all slopes student", "no intercept", "lognormal", "sigma by factor, crossed", "sigma by level, nested",
+    "no groups",
+    "one factor",
+    "one factor q=3",
+    "one factor q=5",
+    "balanced",
+    "fewer rows than columns",
+    "blocks",
+    "nested 3",
+    "crossed vectors",
+    "nested and crossed",
+    "se and weights",
+    "flat slopes crossed",
+    "student slope",
+    "all slopes student",
+    "no intercept",
+    "lognormal",
+    "sigma by factor, crossed",
+    "sigma by level, nested",
 )
 
 
@@ -389,8 +408,11 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
     subject = subject_of(name, largest_only=True)
     problem, form = subject.problem, subject.form
     with double_precision():
-        sampled = frozenset(g.name for g in split_of(problem).groups if f"z_{g.name}" in {
-            form.parameter_of(i) for i in range(form.size)})
+        sampled = frozenset(
+            g.name
+            for g in split_of(problem).groups
+            if f"z_{g.name}" in {form.parameter_of(i) for i in range(form.size)}
+        )
         assert sampled
         layout, whole = phi_layout(problem, sampled), phi_layout(problem)
         q = np.random.default_rng(2).uniform(-0.7, 0.7, layout.size)
@@ -409,7 +431,13 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
                 log_z += float(np.sum(-0.5 * z**2 - 0.5 * np.log(2 * np.pi)))
             first += size
         rest = Dense(
-            model.y, known, model.A[:, keep], model.variance, model.weights, model.mean[keep], model.precision[keep],
+            model.y,
+            known,
+            model.A[:, keep],
+            model.variance,
+            model.weights,
+            model.mean[keep],
+            model.precision[keep],
             model.log_y,
         )
         expected = rest.log_marginal() + log_prior(problem, values) + jacobian + log_z

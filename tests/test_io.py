@@ -85,8 +85,11 @@ def test_data_come_back_column_by_column(tmp_path):
 
 def test_priors_options_and_state_come_back(tmp_path):
     priors = (
-        prior("normal(0, 0.1)", coef="Days"), prior("exponential(1/30)", class_="sigma"), prior("lkj(2)", class_="cor"),
-        prior("normal(1, 2)", class_="sd", group="Subject", coef="Days", ub=30), prior("flat", class_="Intercept"),
+        prior("normal(0, 0.1)", coef="Days"),
+        prior("exponential(1/30)", class_="sigma"),
+        prior("lkj(2)", class_="cor"),
+        prior("normal(1, 2)", class_="sd", group="Subject", coef="Days", ub=30),
+        prior("flat", class_="Intercept"),
     )
     engine = replace(ENGINE, sample_prior="yes", target_accept=0.95)
     fit = handmade_fit(

@@ -103,7 +103,9 @@ def loo_compare(*fits: Fit | Mapping[str, Fit]) -> pd.DataFrame:
 
 def _named(fits: Sequence[Fit | Mapping[str, Fit]]) -> dict[str, Fit]:
     single = fits[0] if len(fits) == 1 else None
-    named: dict[str, Any] = dict(single) if isinstance(single, Mapping) else {f"fit{i + 1}": fit for i, fit in enumerate(fits)}
+    named: dict[str, Any] = (
+        dict(single) if isinstance(single, Mapping) else {f"fit{i + 1}": fit for i, fit in enumerate(fits)}
+    )
     strangers = [fit for fit in named.values() if not isinstance(getattr(fit, "problem", None), Problem)]
     if len(named) < 2 or strangers:
         found = f"; got {strangers[0]!r}" if strangers else ""

@@ -117,7 +117,8 @@ class Plan:
     def __str__(self) -> str:
         integrated = ", ".join(self.integrated) or "nothing"
         lines = [
-            f"{self.form} form: {self.reason}", f"  integrated out: {integrated}",
+            f"{self.form} form: {self.reason}",
+            f"  integrated out: {integrated}",
             f"  sampled: {self.dimensions} dimension{'s' if self.dimensions != 1 else ''}"
             + (f", among them the effects of {', '.join(self.sampled_effects)}" if self.sampled_effects else ""),
             f"  a gradient reads {self.touches}",
@@ -218,8 +219,10 @@ def model_shape(problem: Problem) -> ModelShape:
     split = split_of(problem)
     arrangement = arrange(gaussian_rows(problem, split))
     return replace(
-        bare, chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
-        others=tuple(_factor(split.groups[i]) for i in arrangement.tail), slopes=len(split.integrated),
+        bare,
+        chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
+        others=tuple(_factor(split.groups[i]) for i in arrangement.tail),
+        slopes=len(split.integrated),
     )
 
 

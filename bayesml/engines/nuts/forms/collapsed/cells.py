@@ -70,8 +70,11 @@ def _stacked(stages: list[Stage]) -> Stage:
 
     upper = tuple(together(*blocks) for blocks in zip(*(stage.upper for stage in stages), strict=True))
     return stages[0]._replace(
-        own=together(*(s.own for s in stages)), upper=upper, design=together(*(s.design for s in stages)),
-        kept=together(*(s.kept for s in stages)), response=together(*(s.response for s in stages)),
+        own=together(*(s.own for s in stages)),
+        upper=upper,
+        design=together(*(s.design for s in stages)),
+        kept=together(*(s.kept for s in stages)),
+        response=together(*(s.response for s in stages)),
     )
 
 
@@ -79,8 +82,11 @@ def weighted(cells: Statistics, precision: Array) -> Statistics:
     """Return the sums over all rows for the residual precision ``(cells,)`` of each cell."""
     stages = tuple(
         stage._replace(
-            own=stage.own @ precision, upper=tuple(block @ precision for block in stage.upper),
-            design=stage.design @ precision, kept=stage.kept @ precision, response=stage.response @ precision,
+            own=stage.own @ precision,
+            upper=tuple(block @ precision for block in stage.upper),
+            design=stage.design @ precision,
+            kept=stage.kept @ precision,
+            response=stage.response @ precision,
         )
         for stage in cells.stages
     )

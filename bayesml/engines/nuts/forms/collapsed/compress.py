@@ -53,6 +53,12 @@ def _rotated(stage: Stage, groups: Sequence[np.ndarray], width: int) -> Stage:
     rotated = np.concatenate(blocks, axis=1).reshape(*values.shape[:2], -1)
     design, k = stage.design.shape[1], stage.kept.shape[1]
     return Stage(
-        stage.own[:, :, levels], (), rotated[:, :design], rotated[:, design : design + k], rotated[:, -1], (), levels,
+        stage.own[:, :, levels],
+        (),
+        rotated[:, :design],
+        rotated[:, design : design + k],
+        rotated[:, -1],
+        (),
+        levels,
         np.concatenate(counts),
     )

@@ -105,9 +105,7 @@ def eliminate(
         halves = halves + jnp.sum(stage.multiplicity * log_diagonal(factor))
         solved = _half(face, factor, None if is_root else scale)
         sign = 1.0 if is_root else -1.0
-        faces[place + 1 :] = [
-            _passed_on(later, solved, stage, sign, i) for i, later in enumerate(faces[place + 1 :])
-        ]
+        faces[place + 1 :] = [_passed_on(later, solved, stage, sign, i) for i, later in enumerate(faces[place + 1 :])]
         total = _added(total, solved, sign)
     return tuple(faces), _corner(statistics, arrangement, parameters, total, halves)
 
@@ -115,8 +113,10 @@ def eliminate(
 def _face(stage: Stage, offset: Array) -> Face:
     response = stage.response
     if offset.shape[0]:
-        response = response - jnp.einsum("akj,k->aj", stage.kept, offset) if offset.shape[0] > 1 else (
-            response - stage.kept[:, 0] * offset[0]
+        response = (
+            response - jnp.einsum("akj,k->aj", stage.kept, offset)
+            if offset.shape[0] > 1
+            else (response - stage.kept[:, 0] * offset[0])
         )
     return Face(stage.own, stage.upper, stage.design, response)
 
@@ -133,6 +133,7 @@ def _start(statistics: Statistics, offset: Array) -> _Gram:
 
 def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Face:
     """Return ``C^-1 [upper, design, response]``, for later stages ``C^-1 Lambda' [...]``."""
+
     def rows(block: Array) -> list[Array]:
         return [block[a] for a in range(block.shape[0])] if scale is None else scaled_rows(scale, block)
 

@@ -77,8 +77,12 @@ def _slopes(spec: ModelSpec) -> ParameterSpec | None:
 def _part(slopes: ParameterSpec, kept: tuple[int, ...], priors: tuple[Any, ...]) -> ParameterSpec:
     centers, scales = (np.broadcast_to(v, len(slopes.coefs)) for v in (slopes.centers, slopes.scales))
     return replace(
-        slopes, shape=(len(kept),), coefs=tuple(slopes.coefs[i] for i in kept), priors=tuple(priors[i] for i in kept),
-        centers=tuple(float(centers[i]) for i in kept), scales=tuple(float(scales[i]) for i in kept),
+        slopes,
+        shape=(len(kept),),
+        coefs=tuple(slopes.coefs[i] for i in kept),
+        priors=tuple(priors[i] for i in kept),
+        centers=tuple(float(centers[i]) for i in kept),
+        scales=tuple(float(scales[i]) for i in kept),
     )
 
 
@@ -129,8 +133,10 @@ def covariance_factor(group: Group, values: Mapping[str, Array]) -> Matrix:
     for i, block in enumerate(group.block_slices()):
         cholesky = values[names.cholesky_variable(group.name, "mu", i)] if group.blocks[i] > 1 else None
         for a in range(block.start, block.stop):
-            own = [sd[a]] if cholesky is None else [
-                sd[a] * cholesky[a - block.start, b] for b in range(a - block.start + 1)
-            ]
+            own = (
+                [sd[a]]
+                if cholesky is None
+                else [sd[a] * cholesky[a - block.start, b] for b in range(a - block.start + 1)]
+            )
             rows.append([0.0] * block.start + own)
     return rows

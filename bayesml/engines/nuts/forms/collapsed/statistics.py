@@ -132,7 +132,8 @@ def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray |
     columns = [np.ascontiguousarray(group.Z.T) * root for group in rows.groups]
     tail = [
         TailColumn(rows.groups[i].codes, z, rows.groups[i].n_levels)
-        for i in (*arrangement.tail, *arrangement.sampled) for z in columns[i]
+        for i in (*arrangement.tail, *arrangement.sampled)
+        for z in columns[i]
     ]
     if not arrangement.chain:
         return Statistics((), narrow @ narrow.T, center)
@@ -151,8 +152,14 @@ def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, arra
     order = np.concatenate([design, kept, places[-1:]])
     sorted_stages = tuple(
         Stage(
-            wide.own, wide.upper, wide.right[:, design], wide.right[:, kept], wide.right[:, -1], wide.parents,
-            wide.levels, np.ones(len(wide.levels)),
+            wide.own,
+            wide.upper,
+            wide.right[:, design],
+            wide.right[:, kept],
+            wide.right[:, -1],
+            wide.parents,
+            wide.levels,
+            np.ones(len(wide.levels)),
         )
         for wide in stages
     )

@@ -443,7 +443,7 @@ MEMORY = """
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fit = bayesml.fit("y ~ 1 + (1 | g)", data, draws=draws, keep_group_effects="summary", **given)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert fit.ngrps == {"g": groups}
+    assert fit.ngrps() == {"g": groups}
     assert len(fit.ranef()["g"]) == groups
     print((after - before) / 1024)
 """

@@ -98,9 +98,8 @@ class Fit:
         """Number of observations."""
         return self.problem.design.n_rows
 
-    @property
     def ngrps(self) -> dict[str, int]:
-        """Number of levels of each grouping factor."""
+        """Return the number of levels of each grouping factor."""
         return dict(self.problem.description.spec.levels)
 
     @cached_property

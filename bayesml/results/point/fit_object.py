@@ -84,9 +84,8 @@ class PointFit:
         """Number of observations."""
         return self.problem.design.n_rows
 
-    @property
     def ngrps(self) -> dict[str, int]:
-        """Number of levels of each grouping factor."""
+        """Return the number of levels of each grouping factor."""
         return dict(self.problem.description.spec.levels)
 
     @cached_property

@@ -119,6 +119,7 @@ def test_a_constant_fixes_its_parameter(data):
         ({"chains": 1.5}, "`chains`"),
         ({"target_accept": 1.0}, "`target_accept`"),
         ({"seed": -1}, "`seed`"),
+        ({"progress": "x"}, "`progress`"),
         ({"sample_prior": "maybe"}, "sample_prior"),
         ({"method": "gibbs"}, "gibbs"),
         ({"default_priors": "flat"}, "default_priors"),
@@ -128,6 +129,10 @@ def test_a_constant_fixes_its_parameter(data):
 def test_options_out_of_range(options, match, data):
     with pytest.raises(bayesml.BayesmlError, match=match):
         bayesml.fit("y ~ x", data, **options)
+
+
+def test_numpy_integers_are_whole_numbers():
+    assert bayesml.NUTS(draws=np.int32(5), seed=np.int64(3)) == bayesml.NUTS(draws=5, seed=3)
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 10, 19, 20, 75, 149, 150, 300, 1000])

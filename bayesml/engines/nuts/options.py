@@ -72,6 +72,9 @@ class NUTS(AbstractEngine):
     method: ClassVar[str] = "nuts"
 
     def __post_init__(self) -> None:
+        for name in ("draws", "warmup", "chains", "max_treedepth", "seed"):
+            if isinstance(getattr(self, name), np.integer):
+                object.__setattr__(self, name, int(getattr(self, name)))
         for name, least in (("draws", 1), ("warmup", 0), ("chains", 1), ("max_treedepth", 1), ("seed", 0)):
             value = getattr(self, name)
             if not (is_whole(value, least) or (value is None and name in ("warmup", "seed"))):
@@ -82,6 +85,8 @@ class NUTS(AbstractEngine):
         for name in ("marginalize", "precondition"):
             if getattr(self, name) not in (None, True, False):
                 raise ModelError(f"`{name}` is True, False or None; got {getattr(self, name)!r}.")
+        if not isinstance(self.progress, bool):
+            raise ModelError(f"`progress` is True or False; got {self.progress!r}.")
         if self.sample_prior not in ("no", "yes", "only"):
             raise ModelError(f'`sample_prior` is "no", "yes" or "only"; got {self.sample_prior!r}.')
         for name in ("target_ess", "max_seconds"):

@@ -199,7 +199,7 @@ def _collapsed(shape: ModelShape, scaled: bool) -> Plan:
 
 
 def _joint(form: FormName, shape: ModelShape, reason: str) -> Plan:
-    names = tuple(factor.name for factor in (*shape.chain, *shape.others))
+    names = tuple(dict.fromkeys(factor.name for factor in (*shape.chain, *shape.others)))
     return Plan(form, reason, (), names, shape.dimensions, f"{shape.rows} rows")
 
 

@@ -53,8 +53,7 @@ def frame() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-@pytest.mark.parametrize("distortion", [1.0, 9.0])
+@pytest.mark.parametrize(("name", "distortion"), [*((name, 1.0) for name in FORMULAS), ("vector", 9.0), ("sigma", 9.0)])
 def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, monkeypatch):
     formula, family, priors = FORMULAS[name]
     if distortion != 1.0:

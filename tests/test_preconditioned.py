@@ -11,15 +11,21 @@ from jax import numpy as jnp
 
 import bayesml
 from bayesml.compile import compile_model
+from bayesml.describe import single_parameters
 from bayesml.engines.density import log_density
 from bayesml.engines.layout import layout_of
+from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned import form as module
-from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow
+from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.form import preconditioned_form
 from bayesml.engines.nuts.forms.preconditioned.pilot import find_pilot
+from bayesml.engines.nuts.forms.preconditioned.rows import _closed, _compiled
 from bayesml.engines.nuts.forms.preconditioned.small import cholesky, log_determinant, solve_lower, solve_upper
+from bayesml.engines.nuts.forms.preconditioned.whitening import hessian_products
 from bayesml.engines.precision import double_precision
+from bayesml.families import FAMILIES
 from bayesml.fit import describe_problem
+from tests.tuning import tuned_data
 
 FORMULAS = {
     "scalar": ("count ~ x + (1 | g)", "poisson", ()),
@@ -63,15 +69,16 @@ def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, 
     model = compile_model(problem.description.spec, problem.design.schema, problem.family)
     with double_precision():
         form = preconditioned_form(problem)
-        data = jax.tree.map(jnp.asarray, form.data)
-        whole = log_density(model, layout)
+        data = tuned_data(form)
+        whole, density = jax.jit(log_density(model, layout)), jax.jit(form.density)
         plain = data | {"center": jnp.zeros(layout.size), "scale": jnp.ones(layout.size)}
         flat = flat_of(form, layout, problem)
+        derivative = jax.jit(jax.jacfwd(flat))
         differences = []
         for _ in range(4):
             x = jnp.asarray(rng.normal(size=form.size))
-            jacobian = np.linalg.slogdet(np.asarray(jax.jacfwd(lambda at: flat(at, data))(x)))[1]
-            differences.append(float(form.density(x, data)) - float(whole(flat(x, data), plain)) - jacobian)
+            jacobian = np.linalg.slogdet(np.asarray(derivative(x, data)))[1]
+            differences.append(float(density(x, data)) - float(whole(flat(x, data), plain)) - jacobian)
     # the constant is the log determinant of the linear whitening, which the density leaves out
     np.testing.assert_allclose(differences, differences[0], atol=1e-8)
 
@@ -90,10 +97,10 @@ def flat_of(form, layout, problem):
     groups = [
         module._scaled(problem.description.spec, p, g) for p in problem.design.schema.predictors for g in p.groups()
     ]
-    values_at = module._values_at(layout, tuple(groups))
+    values_at, blocks = module._values_at(layout, tuple(groups)), module._largest_blocks(layout, tuple(groups))
 
     def flat(x, data):
-        u = data["white"]["mode"] + data["white"]["factor"] @ x
+        u = apply_arrow(x, data["white"], blocks)
         values, _ = values_at(u, data)
         parts = []
         for site, place in zip(layout.sites, layout.slices(), strict=True):
@@ -103,39 +110,77 @@ def flat_of(form, layout, problem):
     return flat
 
 
-def test_the_mode_has_unit_curvature(frame):
-    problem = describe_problem(*FORMULAS["crossed"][:2][:1], frame, "poisson")
+@pytest.mark.parametrize("name", ["crossed", "sigma", "no groups"])
+def test_the_mode_has_unit_curvature(name, frame):
+    formula, family, priors = FORMULAS[name]
+    problem = describe_problem(formula, frame, family, prior=priors)
     with double_precision():
         form = preconditioned_form(problem)
-        data = jax.tree.map(jnp.asarray, form.data)
-        gradient = jax.grad(form.density)(jnp.zeros(form.size), data)
-        hessian = np.asarray(jax.hessian(form.density)(jnp.zeros(form.size), data))
-        gradient = np.asarray(gradient)
+        data = tuned_data(form)
+        gradient = np.asarray(jax.jit(jax.grad(form.density))(np.zeros(form.size), data))
+        hessian = np.asarray(jax.jit(jax.hessian(form.density))(np.zeros(form.size), data))
     # the climb ends at a Newton decrement of 1e-3, the squared norm of the whitened gradient
     assert gradient @ gradient < 1e-3
     eigenvalues = np.linalg.eigvalsh(-hessian)
-    # directions flatter than the clip keep less than unit curvature; none has more
-    assert eigenvalues.max() < 1 + 1e-6
-    assert (np.abs(eigenvalues - 1) < 1e-6).sum() >= form.size - 3
+    # directions flatter than the clip keep less than unit curvature; none has more (differences of gradients are good
+    # to about 1e-8 of the third derivatives)
+    assert eigenvalues.max() < 1 + 1e-5
+    assert (np.abs(eigenvalues - 1) < 1e-5).sum() >= form.size - 3
 
 
-def test_arrow_whitening_is_the_dense_one(frame, monkeypatch):
-    problem = describe_problem("count ~ x + (x | g) + (1 | h)", frame, "poisson")
+@pytest.mark.parametrize("blocks", [Blocks(), Blocks(3, ((1, 4), (5, 11))), Blocks(4, ((0, 4), (7, 11)))])
+def test_the_arrow_sorts_effects_and_back(blocks, rng):
+    start = rng.normal(size=12)
+    unit = unit_arrow(start, blocks)
     with double_precision():
-        dense = preconditioned_form(problem)
-        monkeypatch.setattr(module, "LARGEST_DENSE", 0)
-        arrow = preconditioned_form(problem)
-        white = jax.tree.map(jnp.asarray, arrow.data["white"])
-        jacobian = np.asarray(jax.jacfwd(lambda x: apply_arrow(x, white))(jnp.zeros(arrow.size)))
-        factor = np.asarray(dense.data["white"]["factor"])
-        np.testing.assert_allclose(arrow.data["white"]["mode"], dense.data["white"]["mode"], atol=2e-2)
-        hessian = -np.asarray(
-            jax.hessian(lambda x: dense.density(x, jax.tree.map(jnp.asarray, dense.data)))(jnp.zeros(dense.size))
-        )
-        precision = np.linalg.inv(factor).T @ hessian @ np.linalg.inv(factor)
-    # where no eigenvalue is clipped both maps turn the Hessian into the identity
-    eigenvalues = np.linalg.eigvalsh(jacobian.T @ precision @ jacobian)
-    assert (np.abs(eigenvalues - 1) < 0.05).sum() >= dense.size - 3
+        np.testing.assert_array_equal(apply_arrow(jnp.zeros(12), unit, blocks), start)
+        jacobian = np.asarray(jax.jacfwd(lambda x: apply_arrow(x, unit, blocks))(jnp.zeros(12)))
+    # a permutation, whose first columns are the effects of the first level
+    np.testing.assert_array_equal(jacobian.T @ jacobian, np.eye(12))
+    own = [start + k for start, stop in blocks.segments for k in range(0, stop - start, blocks.levels)]
+    assert jacobian[:, : len(own)].argmax(axis=0).tolist() == own
+
+
+def test_products_with_the_hessian(rng):
+    root = rng.normal(size=(5, 5))
+
+    def evaluate(x):
+        # minus the Hessian is R'R + diag(exp(x))
+        return -0.5 * float((root @ x) @ (root @ x)) - float(np.exp(x).sum()), -(root.T @ root @ x) - np.exp(x)
+
+    x = rng.normal(size=5)
+    found = hessian_products(evaluate, x, np.eye(5))
+    # central differences: h^2 / 6 times the third derivative exp(x), h = 1e-4
+    np.testing.assert_allclose(found, root.T @ root + np.diag(np.exp(x)), atol=1e-7)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
+    count, trials = rng.poisson(2.0, 20), np.full(20, 9)
+    columns = {
+        "x": rng.normal(size=20),
+        "w": rng.uniform(0.5, 2.0, 20),
+        "trials": trials,
+        "y": {
+            "bernoulli": count % 2,
+            "binomial": count,
+            "poisson": count,
+            "negbinomial": count,
+            "beta": rng.beta(2, 3, 20),
+        }.get(family, rng.gamma(2.0, size=20)),
+    }
+    terms = "trials(trials) + weights(w)" if family == "binomial" else "weights(w)"
+    problem = describe_problem(f"y | {terms} ~ x", columns, family)
+    singles = tuple(p.name for p in single_parameters(problem.design, problem.family))
+    values = {"b": np.array([0.4, -0.3]), **{name: np.float64(1.7) for name in singles}}
+    with double_precision():
+        closed, compiled = (make(problem, singles)(values, data_of(problem)) for make in (_closed, _compiled))
+    assert closed.log_likelihood == pytest.approx(compiled.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(closed.score["mu"], compiled.score["mu"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(closed.weight["mu"], compiled.weight["mu"], rtol=1e-9)
+    # central differences of a log-likelihood of order 100 over 1e-4: 1e-16 * 100 / 1e-8 = 1e-6 and h^2 = 1e-8
+    np.testing.assert_allclose(closed.single_gradient, compiled.single_gradient, atol=1e-5)
+    np.testing.assert_allclose(closed.single_curvature, compiled.single_curvature, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("q", [1, 2, 3, 4])

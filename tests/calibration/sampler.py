@@ -17,11 +17,13 @@ from bayesml.engines.base import Problem
 from bayesml.engines.nuts.adaptation import Stage, stages
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.forms.base import Form as SampledForm
+from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.program import chain_program, report_program
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.reported import reported_names
 from tests.calibration.models import Form
+from tests.tuning import tuned_data, value_and_gradient
 
 __all__ = ["NutsSampler", "Sample", "Sampler"]
 
@@ -66,6 +68,7 @@ class NutsSampler:
     draws: int
     thin: int = 8
     warmup: int = PRECONDITIONED_WARMUP
+    _evaluate: ValueAndGradient | None = field(default=None, repr=False)
     _chain: Callable[..., Any] | None = field(default=None, repr=False)
     _report: Callable[..., Any] | None = field(default=None, repr=False)
 
@@ -75,6 +78,7 @@ class NutsSampler:
             form = self._build(problem)
             if self._chain is None:
                 self._compile(problem, form)
+            form = replace(form, data=tuned_data(form, self._evaluate))
             first = self._run(form, seed, USUAL_TARGET)
             if not first.divergences:
                 return first
@@ -97,6 +101,7 @@ class NutsSampler:
             return state.position.logdensity, positions, statistics.diverging
 
         names = frozenset(reported_names(problem.description.spec, problem.design.schema))
+        self._evaluate = value_and_gradient(form.density)
         self._chain, self._report = jax.jit(chain), jax.jit(report_program(form, names))
 
     def _run(self, form: SampledForm, seed: int, target: float) -> Sample:

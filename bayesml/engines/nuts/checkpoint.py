@@ -8,7 +8,7 @@ process that is killed loses the block it was in, no more. Nothing is pickled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -20,11 +20,13 @@ from bayesml.engines.nuts.arrays import read_arrays, write_arrays
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.errors import ModelError
 
-__all__ = ["Block", "RunLog", "stored_form"]
+__all__ = ["Block", "RunLog", "store_data", "stored_data"]
+
+FORM = "form.npz"
 
 
-def stored_form(folder: Path, form: Form) -> Form:
-    """Return the form with the arrays that the first process of the run used; the first one stores them.
+def stored_data(folder: Path, form: Form) -> Any:
+    """Return the arrays of the form that the first process of the run used, tuned as they were; None before it has.
 
     Coordinates built from a pilot fit may differ between machines in the signs of their axes.
 
@@ -32,15 +34,19 @@ def stored_form(folder: Path, form: Form) -> Form:
         ModelError: the folder belongs to another model.
     """
     leaves, structure = jax.tree_util.tree_flatten(form.data)
-    path = folder / "form.npz"
+    path = folder / FORM
     if not path.is_file():
-        write_arrays(path, {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)})
-        return form
+        return None
     stored = read_arrays(path)
     found = [stored[name] for name in sorted(stored)]
     if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in found]:
         raise _foreign(folder)
-    return replace(form, data=jax.tree_util.tree_unflatten(structure, found))
+    return jax.tree_util.tree_unflatten(structure, found)
+
+
+def store_data(folder: Path, data: Any) -> None:
+    """Store the arrays of a form."""
+    write_arrays(folder / FORM, {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(data))})
 
 
 def _foreign(folder: Path) -> ModelError:

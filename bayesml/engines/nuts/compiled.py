@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -11,15 +12,17 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
-from bayesml.engines.precision import persistent_cache
+from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.errors import ModelError
 from bayesml.reported import ReportedVariable
 
 __all__ = ["Compiled", "compile_form", "starting_point"]
 
 START_ATTEMPTS = 100
+AT_ONCE = 2
+"""Programs compiled at the same time; the two large ones are one chain's block and the translation of draws."""
 NUMBERS_IN_A_BLOCK = 4_000_000
 """Most numbers in one block of draws, 32 MB: models with very many group effects get shorter blocks."""
 
@@ -31,7 +34,7 @@ class Compiled:
 
     Attributes:
         form: what is sampled.
-        data: the arrays of the form, on the device.
+        data: the arrays of the form, tuned, on the device.
         program: the functions before compilation.
         block: iterations in one call.
         start: ``(position, data) -> state``.
@@ -39,7 +42,7 @@ class Compiled:
         report: see ``report_program``.
         template: shapes and types of a state.
         trace: seconds of tracing.
-        compile: seconds of compiling.
+        compile: seconds of compiling and tuning that tracing did not hide.
     """
 
     form: Form
@@ -59,26 +62,61 @@ class Compiled:
         return jax.jit(jax.vmap(self.program.advance, (0, 0, None, None, None, None, None)), donate_argnums=0)
 
 
-def compile_form(form: Form, max_treedepth: int, variables: tuple[ReportedVariable, ...]) -> Compiled:
-    """Compile the programs of a form that report the given variables."""
-    data = jax.tree.map(jax.numpy.asarray, form.data)
+def compile_form(
+    form: Form, max_treedepth: int, variables: tuple[ReportedVariable, ...], stored: Any = None
+) -> Compiled:
+    """Compile the programs of a form that report the given variables, and tune its coordinates.
+
+    While one program is compiled the next is traced; a form is tuned with the first of them.
+
+    Args:
+        form: the form.
+        max_treedepth: as in ``NUTS``.
+        variables: what is reported.
+        stored: data of the form that were tuned before; None to tune now.
+
+    Raises:
+        ArithmeticError: the form found no coordinates.
+    """
+    data = jax.tree.map(jax.numpy.asarray, form.data if stored is None else stored)
     program = chain_program(form.density, max_treedepth, form.first_step)
     position, block = np.zeros(form.size), _block_length(form, variables)
-    stages, key = np.zeros(block, np.int32), jax.random.key(0)
+    schedule, key = np.zeros(block, np.int32), jax.random.key(0)
     began = time.perf_counter()
-    template = jax.eval_shape(program.start, position, data)
-    report = jax.jit(report_program(form, frozenset(v.name for v in variables)))
-    advance = jax.jit(program.advance, donate_argnums=0)
-    lowered = (
-        jax.jit(program.start).lower(position, data),
-        advance.lower(template, key, 0, stages, 0, 0.8, data),
-        report.lower(key, np.zeros((block, form.size)), 0, stages, data),
-    )
-    traced = time.perf_counter()
-    with persistent_cache():
-        start, step, translate = (each.compile() for each in lowered)
+    with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
+        template = jax.eval_shape(program.start, position, data)
+        start = _compiled(pool, jax.jit(program.start).lower(position, data))
+        lowered = jax.jit(program.advance, donate_argnums=0).lower(template, key, 0, schedule, 0, 0.8, data)
+        advance = _compiled(pool, lowered)
+        translate = jax.jit(report_program(form, frozenset(v.name for v in variables)))
+        report = _compiled(pool, translate.lower(key, np.zeros((block, form.size)), 0, schedule, data))
+        traced = time.perf_counter()
+        if form.tune is not None and stored is None:
+            data = form.tune(_value_and_gradient(start.result()), data)
+            data = jax.tree.map(jax.numpy.asarray, data)
+        programs = start.result(), advance.result(), report.result()
     ended = time.perf_counter()
-    return Compiled(form, data, program, block, start, step, translate, template, traced - began, ended - traced)
+    return Compiled(form, data, program, block, *programs, template, traced - began, ended - traced)
+
+
+def _compiled(pool: ThreadPoolExecutor, lowered: Any) -> Future[Any]:
+    """XLA lets go of Python's lock while it compiles."""
+
+    def work() -> Any:
+        with double_precision():
+            return lowered.compile()
+
+    return pool.submit(work)
+
+
+def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:
+    """Return the density that a chain's start evaluates."""
+
+    def evaluate(position: np.ndarray, data: Any) -> tuple[float, np.ndarray]:
+        state = start(position, data).position
+        return float(state.logdensity), np.asarray(state.logdensity_grad)
+
+    return evaluate
 
 
 def _block_length(form: Form, variables: tuple[ReportedVariable, ...]) -> int:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.engines.base import Continuation, Outcome, Problem
-from bayesml.engines.nuts.checkpoint import stored_form
+from bayesml.engines.nuts.checkpoint import store_data, stored_data
 from bayesml.engines.nuts.compiled import Compiled, compile_form
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
-from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
 from bayesml.engines.nuts.methods import ChainMethod, chain_method
 from bayesml.engines.nuts.prior import prior_draws
@@ -22,7 +21,7 @@ from bayesml.engines.nuts.retry import sample_with_retry
 from bayesml.engines.nuts.session import Attempt, Session
 from bayesml.engines.nuts.store import reported_kept
 from bayesml.engines.nuts.target import sample_to_target
-from bayesml.engines.precision import double_precision, persistent_cache
+from bayesml.engines.precision import double_precision
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, Timing
 from bayesml.reported import reported_variables
@@ -98,36 +97,41 @@ def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None) -> Pre
 
 
 def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
-    plan, form = _form_of(options, problem)
+    """Choose a form and compile it; where no usable mode is found, the one that needs none."""
+    plan = plan_for(problem, options.marginalize, options.precondition)
+    try:
+        return plan, _programs(options, problem, plan)
+    except ArithmeticError as error:
+        if options.precondition:
+            raise ModelError(
+                f"`precondition=True` is impossible: {error}. Leave it out to sample the model as written."
+            ) from None
+        other = plan_for(problem, options.marginalize, False)
+        kept = f"{other.reason}; " if other.form == plan.form else ""
+        plan = replace(other, reason=f"{kept}no usable mode was found ({error})")
+        return plan, _programs(options, problem, plan)
+
+
+def _programs(options: NUTS, problem: Problem, plan: Plan) -> Compiled:
+    form = build_form(problem, plan)
     if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
-    if options.checkpoint is not None:
-        form = _with_checkpoint(Path(options.checkpoint).expanduser(), form)
     variables = reported_variables(problem.description.spec, problem.design.schema)
-    return plan, compile_form(form, options.max_treedepth, reported_kept(variables, options.keep_group_effects))
+    kept = reported_kept(variables, options.keep_group_effects)
+    if options.checkpoint is None:
+        return compile_form(form, options.max_treedepth, kept)
+    folder = _made(Path(options.checkpoint).expanduser())
+    compiled = compile_form(form, options.max_treedepth, kept, stored_data(folder, form))
+    store_data(folder, compiled.data)
+    return compiled
 
 
-def _form_of(options: NUTS, problem: Problem) -> tuple[Plan, Form]:
-    """Choose and build the form; where no usable mode is found, the model as written is sampled."""
-    plan = plan_for(problem, options.marginalize, options.precondition)
-    with persistent_cache():
-        try:
-            return plan, build_form(problem, plan)
-        except ArithmeticError as error:
-            if options.precondition:
-                raise ModelError(
-                    f"`precondition=True` is impossible: {error}. Leave it out to sample the model as written."
-                ) from None
-            plan = replace(plan_for(problem, False, False), reason=f"no usable mode was found ({error})")
-            return plan, build_form(problem, plan)
-
-
-def _with_checkpoint(folder: Path, form: Form) -> Form:
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ModelError(f"The folder `{folder}` cannot be made: {error.strerror or error}.") from None
-    return stored_form(folder, form)
+    return folder
 
 
 def _warmup(options: NUTS, plan: Plan) -> int:

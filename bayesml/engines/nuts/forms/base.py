@@ -8,9 +8,11 @@ from typing import Any, final
 
 import numpy as np
 
-__all__ = ["Form"]
+__all__ = ["Form", "ValueAndGradient"]
 
 Array = Any
+ValueAndGradient = Callable[[np.ndarray, Any], tuple[float, np.ndarray]]
+"""``(q, data) -> (log density, gradient)``, compiled."""
 
 
 @final
@@ -27,6 +29,8 @@ class Form:
         start: ``(rng, attempt) -> q``, overdispersed, nearer to the centre with each attempt.
         parameter_of: name of the parameter behind a dimension, for messages.
         first_step: step size that the adaptation starts from.
+        tune: ``(value and gradient of density, data) -> data`` to sample with, of the same shapes: finds coordinates
+            with the compiled density before the first draw. None where there is nothing to find.
     """
 
     size: int
@@ -36,3 +40,4 @@ class Form:
     start: Callable[[np.random.Generator, int], np.ndarray]
     parameter_of: Callable[[int], str]
     first_step: float
+    tune: Callable[[ValueAndGradient, Any], Any] | None = None

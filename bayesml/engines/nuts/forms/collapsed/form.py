@@ -69,6 +69,9 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         largest_only: integrate the effects of the chain with the most coefficients only, and sample those of the other
             factors.
         scaled: sample the latter in coordinates that a pilot fit suggests, not in the model's own.
+
+    Raises:
+        ArithmeticError: the pilot ran away.
     """
     split = split_of(problem)
     rows = gaussian_rows(problem, split)
@@ -81,7 +84,9 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     reported = frozenset(reported_names(spec, problem.design.schema))
     plain = _plain_coordinates(layout)
     structure = Structure(split, arrangement, plain.values_at, reported, problem, cells is not None)
-    coordinates = _coordinates(structure, layout, sums) if arrangement.sampled and scaled else plain
+    coordinates = plain
+    if arrangement.sampled and scaled:
+        coordinates = scaled_tail(problem, layout, tuple(split.groups[i] for i in arrangement.sampled))
     structure = replace(structure, values_at=coordinates.values_at)
     return Form(
         size=layout.size,
@@ -91,6 +96,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         start=coordinates.start,
         parameter_of=coordinates.parameter_of,
         first_step=coordinates.first_step,
+        tune=coordinates.tune,
     )
 
 
@@ -102,19 +108,6 @@ def _plain_coordinates(layout: Layout) -> Coordinates:
         first_step=first_step(layout),
         parameter_of=layout.parameter_of,
     )
-
-
-def _coordinates(structure: Structure, layout: Layout, sums: dict[str, Any]) -> Coordinates:
-    """Return coordinates that suit the sampled effects of crossed factors, the plain ones where there is no mode."""
-    groups = tuple(structure.split.groups[i] for i in structure.arrangement.sampled)
-
-    def density_in(values_at: ValuesAt) -> Callable[[Array, Any], Array]:
-        return _density(replace(structure, values_at=values_at))
-
-    try:
-        return scaled_tail(structure.problem, layout, groups, density_in, sums)
-    except ArithmeticError:
-        return _plain_coordinates(layout)
 
 
 def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None) -> dict[str, Any]:

@@ -14,7 +14,9 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, flatten
-from bayesml.engines.nuts.forms.preconditioned.dense import apply_dense, dense_whitening
+from bayesml.engines.nuts.forms.base import ValueAndGradient
+from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.form import whitened
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.terms import Group
@@ -37,6 +39,7 @@ class Coordinates:
         start: ``(rng, attempt) -> q``.
         first_step: step size that the adaptation starts from.
         parameter_of: name of the parameter behind a dimension.
+        tune: as in ``Form``.
     """
 
     values_at: ValuesAt
@@ -44,26 +47,21 @@ class Coordinates:
     start: Callable[[np.random.Generator, int], np.ndarray]
     first_step: float
     parameter_of: Callable[[int], str]
+    tune: Callable[[ValueAndGradient, Any], Any] | None = None
 
 
-def scaled_tail(
-    problem: Problem,
-    layout: Layout,
-    groups: tuple[Group, ...],
-    density_in: Callable[[ValuesAt], Callable[[Array, Any], Array]],
-    data: dict[str, Any],
-) -> Coordinates:
-    """Build the coordinates from a pilot and the mode of the collapsed density.
+def scaled_tail(problem: Problem, layout: Layout, groups: tuple[Group, ...]) -> Coordinates:
+    """Build the coordinates from a pilot; tuned, they are whitened at the mode of the collapsed density.
+
+    Once the chain is integrated out, the levels of a factor that crosses it interact: the Hessian is dense.
 
     Args:
         problem: the model.
         layout: the sampled parameters.
         groups: the terms whose effects stay sampled.
-        density_in: the density for a given way from coordinates to values.
-        data: the data of that density.
 
     Raises:
-        ArithmeticError: no usable mode was found.
+        ArithmeticError: the pilot ran away.
     """
     pilot = find_pilot(problem)
     scaled = tuple(ScaledGroup(group) for group in groups)
@@ -76,13 +74,14 @@ def scaled_tail(
             log_jacobian = log_jacobian + change
         return values, log_jacobian
 
-    white = dense_whitening(density_in(values_at), _start_of(layout, pilot), data | {"pilot": arrays})
+    blocks = Blocks()
     return Coordinates(
-        values_at=lambda x, data: values_at(apply_dense(x, data["white"]), data),
-        data={"pilot": arrays, "white": white},
+        values_at=lambda x, data: values_at(apply_arrow(x, data["white"], blocks), data),
+        data={"pilot": arrays, "white": unit_arrow(_start_of(layout, pilot), blocks)},
         start=lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(layout.size),
         first_step=min(1.0, 1.5 * layout.size**-0.25),
         parameter_of=lambda index: "the whitened coordinates",
+        tune=whitened,
     )
 
 

@@ -1,4 +1,4 @@
-r"""Whitening by a block-arrow Hessian: for models too large for a dense one.
+r"""Whitening at the mode by a Hessian in the shape of a block arrow.
 
 Given everything else, the levels of one factor do not interact, so that with its effects first minus the Hessian is
 
@@ -10,123 +10,148 @@ Schur complement S = C - B D^-1 B' the map
 
     q_t = mode_t + S^(-1/2) x_t,    q_j = mode_j + D_j^(-1/2) x_j - (D^-1 B')_j (q_t - mode_t)
 
-has A A' = H^-1 at a cost of (number of effects) x T.
+has A A' = H^-1 at a cost of (number of effects) x T, where a dense one costs (number of effects)^2. Without such a
+factor D is empty and the map the dense one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-import jax
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.engines.nuts.forms.preconditioned.whitening import climb, clipped_roots
+from bayesml.engines.nuts.forms.preconditioned.whitening import Evaluate, climb, clipped_roots, hessian_products
 
-__all__ = ["apply_arrow", "arrow_whitening"]
+__all__ = ["Blocks", "apply_arrow", "arrow_whitening", "unit_arrow"]
 
 Array = Any
-AT_ONCE = 8
-"""Hessian products computed together: their temporaries are that many times the rows."""
+
+
+@final
+@dataclass(frozen=True)
+class Blocks:
+    """Where the effects of the factor that makes the blocks lie in the layout's flat vector.
+
+    Attributes:
+        levels: number of levels; 0 where there is no such factor.
+        segments: start and stop of each table of effects ``(columns, levels)``, in order.
+    """
+
+    levels: int = 0
+    segments: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Effects of each level."""
+        return sum(stop - start for start, stop in self.segments) // max(self.levels, 1)
+
+    @property
+    def size(self) -> int:
+        """Number of effects."""
+        return self.levels * self.width
+
+    def in_layout(self, effects: Array, tail: Array) -> Array:
+        """Return the layout's flat vector of effects ``(levels, width)`` and all else, by slices alone.
+
+        A gather by a permutation would do the same, but its gradient is a scatter.
+        """
+        parts, at, used, column = [], 0, 0, 0
+        for start, stop in self.segments:
+            columns = (stop - start) // self.levels
+            parts += [tail[used : used + start - at], effects[:, column : column + columns].T.reshape(-1)]
+            at, used, column = stop, used + start - at, column + columns
+        return jnp.concatenate([*parts, tail[used:]])
 
 
 @final
 @dataclass(frozen=True)
 class _Arrow:
-    """The factored curvature; arrays as in the module's formulas.
+    """The factored curvature, effects of the largest factor first, level by level; arrays as in the module's formulas.
 
     Attributes:
-        blocks: ``(levels, b)`` places of each level's effects in the flat vector.
-        tail: ``(T,)`` places of all else.
         roots: ``(levels, b, b)`` D_j^(-1/2).
         coupling: ``(levels, b, T)`` (D^-1 B')_j.
         tail_root: ``(T, T)`` S^(-1/2).
     """
 
-    blocks: np.ndarray
-    tail: np.ndarray
     roots: np.ndarray
     coupling: np.ndarray
     tail_root: np.ndarray
 
     def solve(self, gradient: np.ndarray) -> np.ndarray:
-        own, rest = gradient[self.blocks], gradient[self.tail]
+        """Return H^-1 g."""
+        levels, width, _ = self.coupling.shape
+        own, rest = np.split(gradient, [levels * width])
+        own = own.reshape(levels, width)
         tail = self.tail_root @ (self.tail_root.T @ (rest - np.einsum("jbt,jb->t", self.coupling, own)))
-        inverse = np.einsum("jbk,jck,jc->jb", self.roots, self.roots, own)
-        step = np.empty_like(gradient)
-        step[self.tail] = tail
-        step[self.blocks] = inverse - self.coupling @ tail
-        return step
+        effects = np.einsum("jbk,jck,jc->jb", self.roots, self.roots, own) - self.coupling @ tail
+        return np.concatenate([effects.reshape(-1), tail])
+
+    def arrays(self, effects: np.ndarray, tail: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the map that whitens around a point."""
+        return {
+            "effects": effects,
+            "tail": tail,
+            "roots": self.roots,
+            "coupling": self.coupling,
+            "tail_root": self.tail_root,
+        }
 
 
-def arrow_whitening(
-    density: Callable[[Any, Any], Any], start: np.ndarray, data: Any, blocks: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the mode and the pieces of the map.
+def unit_arrow(start: np.ndarray, blocks: Blocks) -> dict[str, np.ndarray]:
+    """Return the map that only moves the origin to ``start`` ``(d,)`` and sorts the effects of the blocks in front."""
+    tables, ends = [], [0]
+    for first, stop in blocks.segments:
+        tables.append(start[first:stop].reshape(-1, blocks.levels).T)
+        ends += [first, stop]
+    effects = np.concatenate(tables, axis=1) if tables else np.zeros((0, 0))
+    outside = zip(ends[::2], [*ends[1::2], len(start)], strict=True)
+    tail = np.concatenate([start[a:b] for a, b in outside])
+    none = np.zeros((*effects.shape, len(tail)))
+    unit = _Arrow(np.tile(np.eye(blocks.width), (blocks.levels, 1, 1)), none, np.eye(len(tail)))
+    return unit.arrays(effects, tail)
+
+
+def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the map that whitens at the mode.
 
     Args:
-        density: ``(q, data) -> log density``.
-        start: ``(d,)`` near the mode.
-        data: the second argument of ``density``.
-        blocks: ``(levels, b)`` places of the effects of each level of the largest factor.
+        evaluate: the log density and its gradient in the coordinates of ``unit``.
+        unit: see ``unit_arrow``.
 
     Raises:
-        ArithmeticError: the density has no usable mode near ``start``.
+        ArithmeticError: the density has no usable mode near the origin.
     """
-    size = len(start)
-    tail = np.setdiff1d(np.arange(size), blocks.reshape(-1))
-    multiply = _hessian_products(density, data)
-    mode, arrow = climb(density, lambda q: _factor(multiply, q, blocks, tail), start, data)
-    order = np.empty(size, dtype=np.int64)
-    order[np.concatenate([blocks.reshape(-1), tail])] = np.arange(size)
-    return {
-        "mode": mode,
-        "roots": arrow.roots,
-        "coupling": arrow.coupling,
-        "tail_root": arrow.tail_root,
-        "order": order,
-    }
+    shape = unit["effects"].shape
+    size = unit["effects"].size
+    mode, arrow = climb(evaluate, lambda x: _factor(evaluate, x, *shape), np.zeros(size + len(unit["tail"])))
+    return arrow.arrays(unit["effects"] + mode[:size].reshape(shape), unit["tail"] + mode[size:])
 
 
-def _hessian_products(density: Callable[[Any, Any], Any], data: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    gradient = jax.grad(density)
-
-    def product(q: Array, v: Array, data: Any) -> Array:
-        return -jax.jvp(lambda at: gradient(at, data), (q,), (v,))[1]
-
-    compiled = jax.jit(jax.vmap(product, (None, 0, None)))
-
-    def multiply(q: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        padded = np.concatenate([vectors, np.zeros((-len(vectors) % AT_ONCE, len(q)))])
-        parts = [np.asarray(compiled(q, padded[i : i + AT_ONCE], data)) for i in range(0, len(padded), AT_ONCE)]
-        return np.concatenate(parts)[: len(vectors)]
-
-    return multiply
-
-
-def _factor(multiply: Callable[..., np.ndarray], q: np.ndarray, blocks: np.ndarray, tail: np.ndarray) -> _Arrow:
-    width = blocks.shape[1]
-    probes = np.zeros((width, len(q)))
+def _factor(evaluate: Evaluate, x: np.ndarray, levels: int, width: int) -> _Arrow:
+    effects = levels * width
+    probes = np.zeros((width + len(x) - effects, len(x)))
     for k in range(width):
-        probes[k, blocks[:, k]] = 1.0
-    columns = multiply(q, probes)
-    diagonal = np.stack([column[blocks] for column in columns], axis=-1)
-    units = np.zeros((len(tail), len(q)))
-    units[np.arange(len(tail)), tail] = 1.0
-    rows = multiply(q, units)
+        probes[k, k:effects:width] = 1.0
+    probes[np.arange(width, len(probes)), np.arange(effects, len(x))] = 1.0
+    columns = hessian_products(evaluate, x, probes)
+    diagonal = np.moveaxis(columns[:width, :effects].reshape(width, levels, width), 0, -1)
     roots, _ = clipped_roots(diagonal)
-    cross = np.moveaxis(rows[:, blocks], 0, -1)
+    cross = np.moveaxis(columns[width:, :effects].reshape(len(x) - effects, levels, width), 0, -1)
     coupling = np.einsum("jbk,jck,jct->jbt", roots, roots, cross, optimize=True)
-    schur = rows[:, tail] - np.einsum("jbt,jbs->ts", cross, coupling, optimize=True)
-    return _Arrow(blocks, tail, roots, coupling, clipped_roots(schur)[0])
+    schur = columns[width:, effects:] - np.einsum("jbt,jbs->ts", cross, coupling, optimize=True)
+    return _Arrow(roots, coupling, clipped_roots(schur)[0])
 
 
-def apply_arrow(x: Array, white: Mapping[str, Array]) -> Array:
-    """Map whitened coordinates, effects of the largest factor first, to the layout's."""
-    levels, width = white["roots"].shape[:2]
-    own, rest = x[: levels * width].reshape(levels, width), x[levels * width :]
-    tail = white["tail_root"] @ rest
-    effects = jnp.einsum("jbk,jk->jb", white["roots"], own) - white["coupling"] @ tail
-    return white["mode"] + jnp.concatenate([effects.reshape(-1), tail])[white["order"]]
+def apply_arrow(x: Array, white: Mapping[str, Array], blocks: Blocks) -> Array:
+    """Map whitened coordinates, effects of the blocks first, to the layout's."""
+    tail = white["tail_root"] @ x[blocks.size :]
+    if not blocks.levels:
+        return white["tail"] + tail
+    own = x[: blocks.size].reshape(blocks.levels, blocks.width)
+    scaled = white["roots"][:, 0] * own if blocks.width == 1 else jnp.einsum("jbk,jk->jb", white["roots"], own)
+    effects = white["effects"] + scaled - white["coupling"] @ tail
+    return blocks.in_layout(effects, white["tail"] + tail)

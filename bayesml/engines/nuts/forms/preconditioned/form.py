@@ -19,10 +19,9 @@ from bayesml.distributions import Constant
 from bayesml.engines.base import Problem
 from bayesml.engines.density import reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
-from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.forms.plain import data_of
-from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening
-from bayesml.engines.nuts.forms.preconditioned.dense import apply_dense, dense_whitening
+from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.reported import reported_names
@@ -35,15 +34,13 @@ Array = Any
 START_SPREAD = 1.5
 MOST_COEFFICIENTS = 30
 """Most population-level coefficients that the levels follow: each adds a multiplication for each effect."""
-LARGEST_DENSE = 1500
-"""Most dimensions whose Hessian is formed and factored densely."""
 
 
 def preconditioned_form(problem: Problem) -> Form:
-    """Return the preconditioned form of a problem.
+    """Return the preconditioned form of a problem; ``tune`` finds the mode and whitens there.
 
     Raises:
-        ArithmeticError: no usable mode was found.
+        ArithmeticError: the pilot ran away.
     """
     spec, schema = problem.description.spec, problem.design.schema
     model, layout = compile_model(spec, schema, problem.family), layout_of(spec)
@@ -52,35 +49,37 @@ def preconditioned_form(problem: Problem) -> Form:
     data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
     values_at = _values_at(layout, groups)
 
-    def scaled_density(u: Array, data: Any) -> Array:
-        values, log_jacobian = values_at(u, data)
-        joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
-        return joint + log_jacobian
-
-    start = _start_of(layout, pilot)
-    blocks = None if layout.size <= LARGEST_DENSE else _largest_blocks(layout, groups)
-    if blocks is None:
-        white, apply = dense_whitening(scaled_density, start, data), apply_dense
-    else:
-        white, apply = arrow_whitening(scaled_density, start, data, blocks), apply_arrow
+    blocks = _largest_blocks(layout, groups)
     reported = frozenset(reported_names(spec, schema))
 
     def density(x: Array, data: Any) -> Array:
-        return scaled_density(apply(x, data["white"]), data)
+        values, log_jacobian = values_at(apply_arrow(x, data["white"], blocks), data)
+        joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
+        return joint + log_jacobian
 
     def report(x: Array, key: Array, data: Any) -> dict[str, Array]:
-        values, _ = values_at(apply(x, data["white"]), data)
+        values, _ = values_at(apply_arrow(x, data["white"], blocks), data)
         return reported_at(model, values, reported, data)
 
     return Form(
         size=layout.size,
-        data=data | {"white": white},
+        data=data | {"white": unit_arrow(_start_of(layout, pilot), blocks)},
         density=density,
         report=report,
         start=lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
         first_step=min(1.0, 1.5 * layout.size**-0.25),
+        tune=whitened,
     )
+
+
+def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
+    """Return the data of a form, its ``white`` replaced by the map that whitens at the mode.
+
+    Raises:
+        ArithmeticError: no usable mode was found.
+    """
+    return data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
 
 
 def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: Group) -> ScaledGroup:
@@ -133,17 +132,15 @@ def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
     return flatten(layout, values)
 
 
-def _largest_blocks(layout: Layout, groups: tuple[ScaledGroup, ...]) -> np.ndarray:
-    """Return the places of the effects of each level of the factor with the most effects, of all its terms."""
+def _largest_blocks(layout: Layout, groups: tuple[ScaledGroup, ...]) -> Blocks:
+    """Return the places of the effects of the factor with the most effects, of all its terms."""
     places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
     sizes: dict[str, int] = {}
     for group in groups:
         sizes[group.term.name] = sizes.get(group.term.name, 0) + len(group.term.levels) * len(group.term.coefs)
     largest = max(sizes, key=sizes.__getitem__, default="")
-    columns = [
-        np.arange(place.start, place.stop).reshape(len(group.term.coefs), len(group.term.levels)).T
-        for group in groups
-        if group.term.name == largest
-        for place in (places[group.z_name],)
-    ]
-    return np.concatenate(columns, axis=1) if columns else np.zeros((0, 0), dtype=np.int64)
+    own = [group for group in groups if group.term.name == largest]
+    if not own:
+        return Blocks()
+    segments = sorted((places[group.z_name].start, places[group.z_name].stop) for group in own)
+    return Blocks(len(own[0].term.levels), tuple(segments))

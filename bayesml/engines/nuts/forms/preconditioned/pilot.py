@@ -1,6 +1,6 @@
 """A pilot: rough estimates of everything, from which the sampler's coordinates are built.
 
-Alternates, in NumPy and SciPy on the compiled derivatives of the rows,
+Alternates, in NumPy and SciPy on the derivatives of the rows,
 
 1. a Newton step for all coefficients of each linear predictor (population and group effects) given the group
    covariances, on the sparse normal equations A' W A + prior precision,
@@ -26,7 +26,7 @@ from bayesml.describe import single_parameters
 from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.plain import data_of
-from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
+from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Group, Population
 
@@ -72,6 +72,7 @@ class _Columns:
     """The linear predictor of one parameter as a sparse matrix: population columns, then each group's, level-major."""
 
     predictor: PredictorDesign
+    arrays: Mapping[str, Mapping[str, np.ndarray]]
     matrix: sparse.csc_matrix
     prior_mean: np.ndarray
     prior_precision: np.ndarray
@@ -108,7 +109,7 @@ def find_pilot(problem: Problem) -> Pilot:
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
             break
-    return _pilot(problem, columns, state, rows)
+    return _pilot(columns, state, rows)
 
 
 def _settled(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> bool:
@@ -130,9 +131,8 @@ def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
     n_population = sum(b.shape[1] for b in blocks)
     for group in predictor.groups():
         blocks.append(_group_columns(group, arrays[group.key]))
-    return _Columns(
-        predictor, sparse.hstack(blocks, format="csc"), np.concatenate(means), np.concatenate(precisions), n_population
-    )
+    matrix = sparse.hstack(blocks, format="csc")
+    return _Columns(predictor, arrays, matrix, np.concatenate(means), np.concatenate(precisions), n_population)
 
 
 def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matrix:
@@ -199,7 +199,7 @@ def _population_values(term: Population, theta: np.ndarray) -> dict[str, np.ndar
 
 
 def _newton(
-    columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives, evaluate: Any, data: Any
+    columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives, evaluate: Evaluate, data: Any
 ) -> RowDerivatives:
     """One damped Newton step for each predictor in turn."""
     for dpar, c in columns.items():
@@ -208,9 +208,15 @@ def _newton(
         mean[: c.n_population] = c.prior_mean
         normal = c.matrix.T @ sparse.diags_array(rows.weight[dpar]) @ c.matrix + precision
         gradient = c.matrix.T @ rows.score[dpar] - precision @ (old - mean)
-        step = splu(sparse.csc_matrix(normal)).solve(gradient)
+        step = _solve(normal, gradient)
         rows = _line_search(columns, state, dpar, step, precision, mean, rows, evaluate, data)
     return rows
+
+
+def _solve(normal: Any, right: np.ndarray) -> np.ndarray:
+    """Solve with a positive definite matrix: pivots on the diagonal, in an order that looks at its pattern alone."""
+    factor = splu(sparse.csc_matrix(normal), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return factor.solve(right)
 
 
 def _line_search(
@@ -221,7 +227,7 @@ def _line_search(
     precision: Any,
     mean: np.ndarray,
     rows: RowDerivatives,
-    evaluate: Any,
+    evaluate: Evaluate,
     data: Any,
 ) -> RowDerivatives:
     old = state.coefficients[dpar]
@@ -274,23 +280,11 @@ def _update_covariances(columns: Mapping[str, _Columns], state: _State, rows: Ro
         for group, place in c.group_slices():
             key = f"{dpar}:{group.key}"
             old = state.covariances[key]
-            arrays = _arrays_of(c, group, place)
-            information = level_information(group, arrays, rows.weight[dpar])
+            information = level_information(group, c.arrays[group.key], rows.weight[dpar])
             effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
             conditional = np.linalg.inv(information + np.linalg.inv(old))
             moment = np.einsum("ji,jk->ik", effects, effects) + conditional.sum(axis=0) + old
             state.covariances[key] = _restricted(moment / (len(group.levels) + 1), group)
-
-
-def _arrays_of(c: _Columns, group: Group, place: slice) -> Mapping[str, np.ndarray]:
-    q = len(group.coefs)
-    part = c.matrix[:, place].tocsr()
-    coo = part.tocoo()
-    Z = np.zeros((part.shape[0], q))
-    Z[coo.row, coo.col % q] = coo.data
-    index = np.zeros(part.shape[0], dtype=np.int64)
-    index[coo.row] = coo.col // q
-    return {"Z": Z, "index": index}
 
 
 def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
@@ -305,7 +299,7 @@ def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
     return np.outer(sd, sd) * (np.eye(len(sd)) + off * min(1.0, 0.95 / max(largest, 1e-12)))
 
 
-def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
+def _pilot(columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
     weights, scores, crosses = {}, {}, {}
     for dpar, c in columns.items():
@@ -314,7 +308,7 @@ def _pilot(problem: Problem, columns: Mapping[str, _Columns], state: _State, row
                 values |= _population_values(term, state.coefficients[dpar][: c.n_population])
         for group, place in c.group_slices():
             key = f"{dpar}:{group.key}"
-            arrays = problem.design.arrays[dpar][group.key]
+            arrays = c.arrays[group.key]
             effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
             weights[key] = level_information(group, arrays, rows.weight[dpar])
             raw = np.stack(

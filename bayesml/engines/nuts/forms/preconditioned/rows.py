@@ -1,8 +1,12 @@
-"""First and second derivatives of each row's log-likelihood in each linear predictor, by automatic differentiation."""
+"""First and second derivatives of each row's log-likelihood in each linear predictor.
+
+Where only mu has a formula, by the family's closed forms in NumPy, without a compiler; else by automatic
+differentiation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -39,13 +43,51 @@ class RowDerivatives:
 
 
 SMALLEST_SHARE = 0.05
+DIFFERENCE = 1e-4
+"""Distance in the logarithms of single parameters over which the log-likelihood is differenced."""
+Evaluate = Callable[[Mapping[str, Array], Data], RowDerivatives]
 
 
-def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Any:
-    """Return a compiled ``(values, data) -> RowDerivatives``.
+def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
+    """Return ``(values, data) -> RowDerivatives``.
 
     ``values`` are the reported variables of the terms and the family's parameters on their natural scale.
     """
+    return _closed(problem, singles) if len(problem.design.schema.predictors) == 1 else _compiled(problem, singles)
+
+
+def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
+    schema, family = problem.design.schema, problem.family
+
+    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
+        response, weights = data["response"], data.get("weights")
+        eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])["mu"], response["y"].shape)
+        weights = np.ones(len(eta)) if weights is None else weights
+        logs = np.log([values[name] for name in singles])
+
+        def total(logs: np.ndarray) -> float:
+            auxiliary = dict(zip(singles, np.exp(logs), strict=True))
+            return float(weights @ family.curvature(eta, response, auxiliary, order=0).log_density)
+
+        curve = family.curvature(eta, response, dict(zip(singles, np.exp(logs), strict=True)), order=2)
+        assert curve.d1 is not None and curve.d2 is not None
+        gradient, curvature = _differences(total, logs)
+        score, weight = weights * curve.d1, _clipped(-weights * curve.d2)
+        return RowDerivatives(float(weights @ curve.log_density), {"mu": score}, {"mu": weight}, gradient, curvature)
+
+    return evaluate
+
+
+def _differences(total: Callable[[np.ndarray], float], at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradient and minus the Hessian of a function of few numbers, by central differences."""
+    steps = DIFFERENCE * np.eye(len(at))
+    ahead, behind = np.array([[total(at + sign * s) for s in steps] for sign in (1, -1)]).reshape(2, len(at))
+    corners = np.array([[total(at + s + t) - total(at + s - t) - total(at - s + t) + total(at - s - t)
+                         for t in steps] for s in steps]).reshape(len(at), len(at))  # fmt: skip
+    return (ahead - behind) / (2 * DIFFERENCE), -corners / (4 * DIFFERENCE**2)
+
+
+def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
     schema, family = problem.design.schema, problem.family
 
     def total(predictors: Mapping[str, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:

@@ -25,6 +25,7 @@ from bayesml.engines.nuts.forms.collapsed.model import split_of
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.collapsed.statistics import arrange, statistics
 from bayesml.engines.nuts.forms.plain import plain_form
+from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
@@ -32,6 +33,7 @@ from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.linalg import GroupBlock
 from bayesml.priors import Prior, prior
+from tests.tuning import tuned_data
 
 N = 48
 
@@ -297,7 +299,13 @@ def subject_of(name: str, largest_only: bool = False, scaled: bool = False) -> S
     with double_precision():
         form = collapsed_form(problem, largest_only, scaled)
         compiled = jax.jit(jax.value_and_grad(form.density)).lower(np.zeros(form.size), form.data).compile()
+        form = replace(form, data=tuned_data(form, lambda q, data: compiled_values(compiled, q, data)))
     return Subject(problem, form, compiled)
+
+
+def compiled_values(compiled: Any, q: np.ndarray, data: Any) -> tuple[float, np.ndarray]:
+    value, gradient = compiled(q, data)
+    return float(value), np.asarray(gradient)
 
 
 @pytest.fixture(params=CASES, scope="module")
@@ -457,7 +465,7 @@ def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian
         layout = phi_layout(subject.problem, frozenset(g.name for g in groups))
         for _ in range(2):
             x = rng.normal(size=layout.size)
-            values, _ = layout.constrain(data["white"]["mode"] + data["white"]["factor"] @ x)
+            values, _ = layout.constrain(apply_arrow(x, data["white"], Blocks()))
             change = 0.0
             for group in map(ScaledGroup, groups):
                 values[group.z_name], own = group.transform(values, data["pilot"][group.key])
@@ -466,6 +474,24 @@ def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian
             expected = plain.density((u - layout.center) / layout.scale) + change
             assert subject.density(x) == pytest.approx(expected, rel=1e-10)
         assert subject.density(0.0 * x) >= subject.density(x)  # 0 is the mode
+
+
+@pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed"])
+def test_whitened_coordinates_are_the_plain_ones_around_the_mode(name: str) -> None:
+    white, plain = subject_of(name, scaled=True), subject_of(name)
+    data, rng = white.form.data, np.random.default_rng(4)
+    with double_precision():
+        layout = phi_layout(white.problem)
+        for _ in range(3):
+            x = 0.5 * rng.normal(size=layout.size)
+            u = np.asarray(apply_arrow(x, data["white"], Blocks()))
+            assert white.density(x) == pytest.approx(plain.density((u - layout.center) / layout.scale), rel=1e-10)
+            assert white.density(0.0 * x) >= white.density(x)  # 0 is the mode
+        hessian = np.asarray(jax.jit(jax.hessian(white.form.density))(np.zeros(layout.size), data))
+    # unit curvature in every direction but those flatter than the clip
+    eigenvalues = np.linalg.eigvalsh(-hessian)
+    assert eigenvalues.max() < 1 + 1e-5
+    assert (np.abs(eigenvalues - 1) < 1e-5).sum() >= layout.size - 3
 
 
 @pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "crossed vectors"])

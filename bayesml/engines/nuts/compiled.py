@@ -78,10 +78,10 @@ def compile_form(
     Raises:
         ArithmeticError: the form found no coordinates.
     """
-    data = jax.tree.map(jax.numpy.asarray, form.data if stored is None else stored)
+    data = jax.device_put(form.data if stored is None else stored)
     program = chain_program(form.density, max_treedepth, form.first_step)
     position, block = np.zeros(form.size), _block_length(form, variables)
-    schedule, key = np.zeros(block, np.int32), jax.random.key(0)
+    schedule, key = np.zeros(block, np.int32), jax.eval_shape(jax.random.key, 0)
     began = time.perf_counter()
     with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
         template = jax.eval_shape(program.start, position, data)
@@ -92,8 +92,7 @@ def compile_form(
         report = _compiled(pool, translate.lower(key, np.zeros((block, form.size)), 0, schedule, data))
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
-            data = form.tune(_value_and_gradient(start.result()), data)
-            data = jax.tree.map(jax.numpy.asarray, data)
+            data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
         programs = start.result(), advance.result(), report.result()
     ended = time.perf_counter()
     return Compiled(form, data, program, block, *programs, template, traced - began, ended - traced)

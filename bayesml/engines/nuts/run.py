@@ -137,7 +137,7 @@ def _made(folder: Path) -> Path:
 def _warmup(options: NUTS, plan: Plan) -> int:
     if options.warmup is not None:
         return options.warmup
-    return PRECONDITIONED_WARMUP if plan.form == "preconditioned" else WARMUP
+    return PRECONDITIONED_WARMUP if plan.is_whitened else WARMUP
 
 
 def _outcome(prepared: Prepared, attempt: Attempt, incomplete: bool, told: str) -> Outcome:

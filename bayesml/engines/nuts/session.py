@@ -18,6 +18,7 @@ from bayesml.engines.nuts.compiled import Compiled, starting_point
 from bayesml.engines.nuts.methods import ChainMethod, advance
 from bayesml.engines.nuts.states import arrays_of, state_of
 from bayesml.engines.nuts.store import DrawStore, reported_kept
+from bayesml.engines.precision import persistent_cache
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, ReducedEffects
@@ -106,9 +107,10 @@ class Session:
 
     def begin(self, number: int, target: float) -> Attempt:
         """Start chains, or take them up where a checkpoint left them."""
-        attempt = self._attempt(number, target, [])
-        for index in range(self.options.chains):
-            attempt.chains.append(Chain(index, self._key(number, index), self._first_state(attempt, index)))
+        with persistent_cache():  # keys are made by small programs, each compiled in a fifth of a second
+            attempt = self._attempt(number, target, [])
+            for index in range(self.options.chains):
+                attempt.chains.append(Chain(index, self._key(number, index), self._first_state(attempt, index)))
         return attempt
 
     def take_up(self, continuation: Continuation, draws: Draws, target: float) -> Attempt:

@@ -103,7 +103,7 @@ class Plan:
         sampled_effects: grouping factors whose effects stay sampled.
         dimensions: number of dimensions NUTS moves in.
         touches: what one gradient reads.
-        scaled: whether sampled effects beside integrated ones get coordinates from a pilot fit.
+        scaled: whether what a collapsed form samples is whitened at the mode, effects by way of a pilot fit.
     """
 
     form: FormName
@@ -113,6 +113,11 @@ class Plan:
     dimensions: int
     touches: str
     scaled: bool = True
+
+    @property
+    def is_whitened(self) -> bool:
+        """Whether the sampler moves in coordinates whitened at the mode, which need little warm-up."""
+        return self.form == "preconditioned" or (self.form == "collapsed" and self.scaled)
 
     def __str__(self) -> str:
         integrated = ", ".join(self.integrated) or "nothing"

@@ -24,14 +24,20 @@ from bayesml.engines.nuts.forms.collapsed.cells import (
     weighted,
 )
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
+from bayesml.engines.nuts.forms.collapsed.coordinates import (
+    Coordinates,
+    ValuesAt,
+    plain_coordinates,
+    whitened_coordinates,
+)
 from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor, gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.recover import recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
-from bayesml.engines.nuts.forms.collapsed.tail import Coordinates, ValuesAt, scaled_tail
-from bayesml.engines.nuts.forms.plain import first_step
+from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
 from bayesml.reported import reported_names
+from bayesml.terms import Group
 
 __all__ = ["collapsed_form"]
 
@@ -68,7 +74,8 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         problem: the model with its data.
         largest_only: integrate the effects of the chain with the most coefficients only, and sample those of the other
             factors.
-        scaled: sample the latter in coordinates that a pilot fit suggests, not in the model's own.
+        scaled: sample in coordinates whitened at the mode, and the effects that stay sampled in those that a pilot fit
+            suggests; else in the model's own.
 
     Raises:
         ArithmeticError: the pilot ran away.
@@ -82,12 +89,8 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     spec = problem.description.spec
     layout = layout_of(replace(spec, parameters=split.parameters))
     reported = frozenset(reported_names(spec, problem.design.schema))
-    plain = _plain_coordinates(layout)
-    structure = Structure(split, arrangement, plain.values_at, reported, problem, cells is not None)
-    coordinates = plain
-    if arrangement.sampled and scaled:
-        coordinates = scaled_tail(problem, layout, tuple(split.groups[i] for i in arrangement.sampled))
-    structure = replace(structure, values_at=coordinates.values_at)
+    coordinates = _coordinates(problem, layout, tuple(split.groups[i] for i in arrangement.sampled), scaled)
+    structure = Structure(split, arrangement, coordinates.values_at, reported, problem, cells is not None)
     return Form(
         size=layout.size,
         data=sums | coordinates.data,
@@ -100,14 +103,12 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     )
 
 
-def _plain_coordinates(layout: Layout) -> Coordinates:
-    return Coordinates(
-        values_at=lambda q, data: layout.constrain(data["center"] + data["scale"] * q),
-        data={"center": layout.center, "scale": layout.scale},
-        start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
-        first_step=first_step(layout),
-        parameter_of=layout.parameter_of,
-    )
+def _coordinates(problem: Problem, layout: Layout, sampled: tuple[Group, ...], scaled: bool) -> Coordinates:
+    if not scaled:
+        return plain_coordinates(layout)
+    if sampled:
+        return scaled_tail(problem, layout, sampled)
+    return whitened_coordinates(layout, layout.center, lambda u, data: layout.constrain(u))
 
 
 def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None) -> dict[str, Any]:

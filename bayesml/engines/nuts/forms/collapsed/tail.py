@@ -6,48 +6,20 @@ Without them the effects of a factor with many rows for each level mix ten times
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, flatten
-from bayesml.engines.nuts.forms.base import ValueAndGradient
-from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, unit_arrow
-from bayesml.engines.nuts.forms.preconditioned.form import whitened
+from bayesml.engines.nuts.forms.collapsed.coordinates import Coordinates, whitened_coordinates
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.terms import Group
 
-__all__ = ["Coordinates", "ValuesAt", "scaled_tail"]
+__all__ = ["scaled_tail"]
 
 Array = Any
-ValuesAt = Callable[[Array, Any], tuple[dict[str, Array], Array]]
-START_SPREAD = 1.5
-
-
-@final
-@dataclass(frozen=True)
-class Coordinates:
-    """The coordinates of a form.
-
-    Attributes:
-        values_at: ``(q, data) -> (values of the sites, log Jacobian)``.
-        data: what ``values_at`` needs of the data.
-        start: ``(rng, attempt) -> q``.
-        first_step: step size that the adaptation starts from.
-        parameter_of: name of the parameter behind a dimension.
-        tune: as in ``Form``.
-    """
-
-    values_at: ValuesAt
-    data: dict[str, Any]
-    start: Callable[[np.random.Generator, int], np.ndarray]
-    first_step: float
-    parameter_of: Callable[[int], str]
-    tune: Callable[[ValueAndGradient, Any], Any] | None = None
 
 
 def scaled_tail(problem: Problem, layout: Layout, groups: tuple[Group, ...]) -> Coordinates:
@@ -74,15 +46,7 @@ def scaled_tail(problem: Problem, layout: Layout, groups: tuple[Group, ...]) -> 
             log_jacobian = log_jacobian + change
         return values, log_jacobian
 
-    blocks = Blocks()
-    return Coordinates(
-        values_at=lambda x, data: values_at(apply_arrow(x, data["white"], blocks), data),
-        data={"pilot": arrays, "white": unit_arrow(_start_of(layout, pilot), blocks)},
-        start=lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(layout.size),
-        first_step=min(1.0, 1.5 * layout.size**-0.25),
-        parameter_of=lambda index: "the whitened coordinates",
-        tune=whitened,
-    )
+    return whitened_coordinates(layout, _start_of(layout, pilot), values_at, {"pilot": arrays})
 
 
 def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:

@@ -90,7 +90,7 @@ class _Arrow:
         effects = np.einsum("jbk,jck,jc->jb", self.roots, self.roots, own) - self.coupling @ tail
         return np.concatenate([effects.reshape(-1), tail])
 
-    def arrays(self, effects: np.ndarray, tail: np.ndarray) -> dict[str, np.ndarray]:
+    def around(self, effects: np.ndarray, tail: np.ndarray) -> dict[str, np.ndarray]:
         """Return the map that whitens around a point."""
         return {
             "effects": effects,
@@ -101,18 +101,23 @@ class _Arrow:
         }
 
 
-def unit_arrow(start: np.ndarray, blocks: Blocks) -> dict[str, np.ndarray]:
-    """Return the map that only moves the origin to ``start`` ``(d,)`` and sorts the effects of the blocks in front."""
+def unit_arrow(start: np.ndarray, scale: np.ndarray, blocks: Blocks) -> dict[str, np.ndarray]:
+    """Return the map that only moves the origin, scales, and sorts the effects of the blocks in front.
+
+    Args:
+        start: ``(d,)`` near the mode, in the layout.
+        scale: ``(d,)`` typical distances; 1 for the effects of the blocks.
+        blocks: the places of these.
+    """
     tables, ends = [], [0]
     for first, stop in blocks.segments:
         tables.append(start[first:stop].reshape(-1, blocks.levels).T)
         ends += [first, stop]
     effects = np.concatenate(tables, axis=1) if tables else np.zeros((0, 0))
-    outside = zip(ends[::2], [*ends[1::2], len(start)], strict=True)
-    tail = np.concatenate([start[a:b] for a, b in outside])
-    none = np.zeros((*effects.shape, len(tail)))
-    unit = _Arrow(np.tile(np.eye(blocks.width), (blocks.levels, 1, 1)), none, np.eye(len(tail)))
-    return unit.arrays(effects, tail)
+    places = np.concatenate([np.arange(a, b) for a, b in zip(ends[::2], [*ends[1::2], len(start)], strict=True)])
+    coupling = np.zeros((*effects.shape, len(places)))
+    unit = _Arrow(np.tile(np.eye(blocks.width), (blocks.levels, 1, 1)), coupling, np.diag(scale[places]))
+    return unit.around(effects, start[places])
 
 
 def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -125,10 +130,10 @@ def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, np.ndarray]) -> dict[
     Raises:
         ArithmeticError: the density has no usable mode near the origin.
     """
-    shape = unit["effects"].shape
-    size = unit["effects"].size
-    mode, arrow = climb(evaluate, lambda x: _factor(evaluate, x, *shape), np.zeros(size + len(unit["tail"])))
-    return arrow.arrays(unit["effects"] + mode[:size].reshape(shape), unit["tail"] + mode[size:])
+    effects, tail, scale = (np.asarray(unit[name]) for name in ("effects", "tail", "tail_root"))
+    mode, arrow = climb(evaluate, lambda x: _factor(evaluate, x, *effects.shape), np.zeros(effects.size + len(tail)))
+    arrow = _Arrow(arrow.roots, arrow.coupling / np.diag(scale), scale @ arrow.tail_root)
+    return arrow.around(effects + mode[: effects.size].reshape(effects.shape), tail + scale @ mode[effects.size :])
 
 
 def _factor(evaluate: Evaluate, x: np.ndarray, levels: int, width: int) -> _Arrow:

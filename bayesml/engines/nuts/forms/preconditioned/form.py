@@ -28,7 +28,7 @@ from bayesml.reported import reported_names
 from bayesml.spec import ModelSpec
 from bayesml.terms import Group, Population
 
-__all__ = ["preconditioned_form"]
+__all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
 
 Array = Any
 START_SPREAD = 1.5
@@ -63,14 +63,24 @@ def preconditioned_form(problem: Problem) -> Form:
 
     return Form(
         size=layout.size,
-        data=data | {"white": unit_arrow(_start_of(layout, pilot), blocks)},
+        data=data | {"white": unit_arrow(_start_of(layout, pilot), layout.scale, blocks)},
         density=density,
         report=report,
-        start=lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(layout.size),
+        start=start_around_mode(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
-        first_step=min(1.0, 1.5 * layout.size**-0.25),
+        first_step=whitened_step(layout.size),
         tune=whitened,
     )
+
+
+def start_around_mode(size: int) -> Callable[[np.random.Generator, int], np.ndarray]:
+    """Return starts in whitened coordinates: overdispersed, nearer to the mode with each attempt."""
+    return lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(size)
+
+
+def whitened_step(size: int) -> float:
+    """Return a first step size for whitened coordinates."""
+    return min(1.0, 1.5 * size**-0.25)
 
 
 def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:

@@ -68,7 +68,7 @@ def fit(
             ``"map"`` (posterior mode) give point estimates at once. Or an engine with its options,
             ``NUTS(draws=2000)``.
         draws: draws kept in each chain (1000).
-        warmup: warm-up iterations of each chain (1000, or 300 in preconditioned coordinates).
+        warmup: warm-up iterations of each chain (300 in coordinates whitened at the mode, else 1000).
         chains: number of chains (4).
         seed: whole number; the same seed gives the same draws bit for bit on the same machine.
         target_accept: acceptance rate the step size aims at (0.8; after divergent transitions once more with 0.95).

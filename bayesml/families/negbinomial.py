@@ -55,7 +55,8 @@ class NegativeBinomial(AbstractFamily):
         """Return the distribution from log(mu)."""
         from bayesml.families.numpyro_forms import LogNegativeBinomial
 
-        return LogNegativeBinomial(self.link("mu").log_inverse(eta), parameters["shape"])
+        log_mean = self.link("mu").log_inverse(eta)
+        return LogNegativeBinomial(log_mean, parameters["shape"], data.get("distinct"), data.get("place"))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

@@ -180,16 +180,47 @@ class LogPoisson(dist.Distribution):
         return random.poisson(key, jnp.exp(self.log_mean), sample_shape + self.batch_shape)
 
 
+@jax.custom_jvp
+def _log_gamma_sums(shape: Array, distinct: Array, place: Array) -> Array:
+    """Return ``log_gamma(distinct + shape)[place]``, whose gradient in shape is a scalar product, without a scatter."""
+    return log_gamma(distinct + shape)[place]
+
+
+@_log_gamma_sums.defjvp
+def _log_gamma_sums_jvp(at: tuple[Array, ...], along: tuple[Array, ...]) -> tuple[Array, Array]:
+    shape, distinct, place = at
+    values, slopes = jax.jvp(log_gamma, (distinct + shape,), (jnp.ones_like(distinct),))
+    return values[place], slopes[place] * along[0]
+
+
 @final
 class LogNegativeBinomial(dist.Distribution):
     """Counts with mean mu and variance mu + mu^2 / shape, from log(mu)."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {"log_mean": constraints.real, "concentration": constraints.positive}
     support = constraints.nonnegative_integer
+    pytree_data_fields = ("distinct", "place")
 
-    def __init__(self, log_mean: Array, shape: Array, *, validate_args: Any = None) -> None:
-        """Take the log of the mean and the shape."""
+    def __init__(
+        self,
+        log_mean: Array,
+        shape: Array,
+        distinct: Array | None = None,
+        place: Array | None = None,
+        *,
+        validate_args: Any = None,
+    ) -> None:
+        """Take the log of the mean, the shape, and what may be known of the one response it will be evaluated at.
+
+        Args:
+            log_mean: log of the mean.
+            shape: the shape.
+            distinct: the distinct counts; used where the shape is a single number.
+            place: place of each row's count among them. At another response the density is wrong.
+            validate_args: as in NumPyro.
+        """
         self.log_mean, self.concentration = log_mean, shape
+        self.distinct, self.place = distinct, place
         batch = lax.broadcast_shapes(jnp.shape(log_mean), jnp.shape(shape))
         dist.Distribution.__init__(self, batch, validate_args=validate_args)
 
@@ -197,8 +228,13 @@ class LogNegativeBinomial(dist.Distribution):
         """Return the log density; see ``NegativeBinomial.curvature`` for the form."""
         s = self.concentration
         excess = self.log_mean - jnp.log(s)
-        choose = log_gamma(value + s) - log_gamma(s) - gammaln(value + 1.0)
+        choose = self._log_gamma_sums(value) - log_gamma(s) - gammaln(value + 1.0)
         return choose + value * excess - (value + s) * softplus(excess)
+
+    def _log_gamma_sums(self, value: Array) -> Array:
+        if self.distinct is None or jnp.ndim(self.concentration):
+            return log_gamma(value + self.concentration)
+        return _log_gamma_sums(self.concentration, self.distinct, self.place)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draw a Poisson count whose mean is gamma distributed."""

@@ -22,6 +22,7 @@ from bayesml.frame import Frame, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec, unbounded
 from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+from bayesml.terms.gather import at_rows
 
 __all__ = ["Group", "collect"]
 
@@ -134,8 +135,8 @@ class Group(AbstractTerm):
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return sum_k Z[:, k] r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.dpar)]
-        columns, index = arrays["Z"], arrays["index"]
-        return sum(columns[:, k] * effects[..., k][..., index] for k in range(len(self.coefs)))
+        columns = arrays["Z"]
+        return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
 
 def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, functions: Functions) -> Group:

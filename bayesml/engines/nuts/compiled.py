@@ -12,8 +12,10 @@ from typing import Any, final
 import jax
 import numpy as np
 
+from bayesml.engines.nuts.exported import exported_jit
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
+from bayesml.engines.nuts.structure import structure_key
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.errors import ModelError
 from bayesml.reported import ReportedVariable
@@ -67,7 +69,8 @@ def compile_form(
 ) -> Compiled:
     """Compile the programs of a form that report the given variables, and tune its coordinates.
 
-    While one program is compiled the next is traced; a form is tuned with the first of them.
+    While one program is compiled the next is traced, or read where an earlier process traced the same structure; a form
+    is tuned with the first of them.
 
     Args:
         form: the form.
@@ -81,15 +84,18 @@ def compile_form(
     data = jax.device_put(form.data if stored is None else stored)
     program = chain_program(form.density, max_treedepth, form.first_step)
     position, block = np.zeros(form.size), _block_length(form, variables)
+    names = frozenset(v.name for v in variables)
+    structure = structure_key(form.structure, form.first_step, max_treedepth, names) if form.structure else None
     schedule, key = np.zeros(block, np.int32), jax.eval_shape(jax.random.key, 0)
     began = time.perf_counter()
     with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
-        template = jax.eval_shape(program.start, position, data)
-        start = _compiled(pool, jax.jit(program.start).lower(position, data))
-        lowered = jax.jit(program.advance, donate_argnums=0).lower(template, key, 0, schedule, 0, 0.8, data)
-        advance = _compiled(pool, lowered)
-        translate = jax.jit(report_program(form, frozenset(v.name for v in variables)))
-        report = _compiled(pool, translate.lower(key, np.zeros((block, form.size)), 0, schedule, data))
+        lowered = exported_jit(structure, "start", lambda: program.start, (position, data))
+        template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), lowered.out_info)
+        start = _compiled(pool, lowered)
+        of_block = (template, key, 0, schedule, 0, 0.8, data)
+        advance = _compiled(pool, exported_jit(structure, "advance", lambda: program.advance, of_block, (0,)))
+        of_draws = (key, np.zeros((block, form.size)), 0, schedule, data)
+        report = _compiled(pool, exported_jit(structure, "report", lambda: report_program(form, names), of_draws))
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
             data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))

@@ -25,8 +25,8 @@ class NUTS(AbstractEngine):
 
     Attributes:
         draws: draws kept in each chain.
-        warmup: warm-up iterations of each chain, not kept; None takes 300 in preconditioned coordinates, which need
-            little adaptation, and 1000 else.
+        warmup: warm-up iterations of each chain, not kept; None takes 300 in coordinates that are whitened at the
+            mode, which need little adaptation, and 1000 else.
         chains: number of chains.
         target_accept: average acceptance rate that the step size aims at; raise it (0.95, 0.99) against divergences.
             None takes 0.8, and samples once more with 0.95 where transitions diverge.
@@ -36,7 +36,8 @@ class NUTS(AbstractEngine):
         sample_prior: ``"no"``; ``"yes"`` adds prior draws beside the posterior; ``"only"`` ignores the likelihood and
             draws from the prior by forward simulation.
         marginalize: True insists on integrating group effects out exactly, False forbids it, None decides.
-        precondition: the same for coordinates built from a pilot fit; ``fit.plan`` says what was chosen and why.
+        precondition: the same for coordinates built from a pilot fit; False also forbids to whiten what a collapsed
+            form samples. ``fit.plan`` says what was chosen and why.
         checkpoint: a folder to which every block of draws is written; ``bayesml.resume(folder)`` goes on with a run
             that was killed.
         target_ess: go on beyond ``draws`` until the bulk and tail effective sample sizes of all parameters but the

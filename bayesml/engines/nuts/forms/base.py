@@ -31,6 +31,8 @@ class Form:
         first_step: step size that the adaptation starts from.
         tune: ``(value and gradient of density, data) -> data`` to sample with, of the same shapes: finds coordinates
             with the compiled density before the first draw. None where there is nothing to find.
+        structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
+            the same programs. Empty where that is not told.
     """
 
     size: int
@@ -41,3 +43,4 @@ class Form:
     parameter_of: Callable[[int], str]
     first_step: float
     tune: Callable[[ValueAndGradient, Any], Any] | None = None
+    structure: tuple[object, ...] = ()

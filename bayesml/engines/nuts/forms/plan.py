@@ -12,6 +12,7 @@ from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.statistics import arrange
+from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
@@ -261,9 +262,13 @@ def build_form(problem: Problem, plan: Plan) -> Form:
     return BUILDERS[plan.form](problem, plan)
 
 
+def _tabulated(problem: Problem) -> Problem:
+    return with_distinct_counts(with_level_tables(with_unique_rows(problem)))
+
+
 BUILDERS: Mapping[str, Callable[[Problem, Plan], Form]] = {
     "collapsed": lambda problem, plan: collapsed_form(problem, bool(plan.sampled_effects), plan.scaled),
-    "preconditioned": lambda problem, plan: preconditioned_form(with_unique_rows(problem)),
-    "plain": lambda problem, plan: plain_form(with_unique_rows(problem)),
+    "preconditioned": lambda problem, plan: preconditioned_form(_tabulated(problem)),
+    "plain": lambda problem, plan: plain_form(_tabulated(problem)),
 }
 """The forms there are."""

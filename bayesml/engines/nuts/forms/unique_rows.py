@@ -11,10 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesml.design import Arrays
 from bayesml.engines.base import Problem
 
-__all__ = ["with_unique_rows"]
+__all__ = ["with_rows", "with_unique_rows"]
 
 FAMILIES = frozenset({"bernoulli", "binomial", "poisson"})
 LEAST_SAVED = 0.5
@@ -35,11 +34,18 @@ def with_unique_rows(problem: Problem) -> Problem:
     if len(first) > (1 - LEAST_SAVED) * design.n_rows:
         return problem
     own = np.ones(design.n_rows) if design.weights is None else np.asarray(design.weights, float)
-    response = replace(design.response, arrays={name: v[first] for name, v in design.response.arrays.items()})
-    return replace(
-        problem,
-        design=replace(design, arrays=_taken(design.arrays, first), response=response, weights=counts * own[first]),
-    )
+    return with_rows(problem, first, counts * own[first])
+
+
+def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) -> Problem:
+    """Return the problem on some of its rows, in the order given, with other weights, one for each of them."""
+    design = problem.design
+    response = replace(design.response, arrays={name: v[rows] for name, v in design.response.arrays.items()})
+    arrays = {
+        dpar: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
+        for dpar, terms in design.arrays.items()
+    }
+    return replace(problem, design=replace(design, arrays=arrays, response=response, weights=weights))
 
 
 def _columns(problem: Problem) -> list[np.ndarray]:
@@ -49,10 +55,3 @@ def _columns(problem: Problem) -> list[np.ndarray]:
     tables += list(design.response.arrays.values())
     tables += [] if design.weights is None else [design.weights]
     return [np.asarray(column, float) for table in tables for column in np.reshape(table, (design.n_rows, -1)).T]
-
-
-def _taken(arrays: Arrays, rows: np.ndarray) -> Arrays:
-    return {
-        dpar: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
-        for dpar, terms in arrays.items()
-    }

@@ -100,6 +100,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         parameter_of=coordinates.parameter_of,
         first_step=coordinates.first_step,
         tune=coordinates.tune,
+        structure=("collapsed", spec, problem.design.schema, problem.family, arrangement, scaled, cells is None),
     )
 
 

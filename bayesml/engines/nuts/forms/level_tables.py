@@ -1,0 +1,60 @@
+"""What a sampled form can know about its data before the first gradient: the rows of each level, the distinct counts.
+
+The likelihood is a sum over rows, so rows may stand in any order: sorted by level, the rows of one factor lie side by
+side, and where the design is balanced, levels and rows form a grid (``terms.gather``). Terms of the density without any
+parameter, such as log(y!), need nothing of the kind: XLA takes them out of the sampler's loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesml.engines.base import Problem
+from bayesml.engines.nuts.forms.unique_rows import with_rows
+from bayesml.terms.gather import level_rows
+
+__all__ = ["with_distinct_counts", "with_level_tables"]
+
+LEAST_REPEATED = 2
+"""Fewest rows for each entry of the table of distinct counts, for which it is used."""
+
+
+def with_level_tables(problem: Problem) -> Problem:
+    """Return the problem with its rows sorted by level, and the rows of each level among the arrays of group terms.
+
+    The factor with the most levels orders the rows, the others those within its levels.
+    """
+    groups = [(p.dpar, g) for p in problem.design.schema.predictors for g in p.groups()]
+    if not groups:
+        return problem
+    by_levels = sorted(groups, key=lambda own: len(own[1].levels))
+    order = np.lexsort([problem.design.arrays[dpar][g.key]["index"] for dpar, g in by_levels])
+    weights = problem.design.weights
+    ordered = with_rows(problem, order, None if weights is None else weights[order])
+    arrays: dict[str, dict[str, Any]] = {dpar: dict(own) for dpar, own in ordered.design.arrays.items()}
+    for dpar, group in groups:
+        own = arrays[dpar][group.key]
+        found = level_rows(own["index"], len(group.levels))
+        arrays[dpar][group.key] = {**own, "index": own["index"].astype(np.int32), **found}
+    return replace(ordered, design=replace(ordered.design, arrays=arrays))
+
+
+def with_distinct_counts(problem: Problem) -> Problem:
+    """Return a negbinomial problem with ``distinct`` counts, and each row's ``place`` in them, in its response arrays.
+
+    Another problem, one with a formula for the shape, and one whose counts hardly repeat, is returned as it is.
+    """
+    design = problem.design
+    if problem.family.name != "negbinomial" or design.schema.predictor("shape") is not None:
+        return problem
+    distinct, place = np.unique(design.response.arrays["y"], return_inverse=True)
+    # A power of two, so that other responses of the same design mostly find the program compiled.
+    length = 1 << (len(distinct) - 1).bit_length()
+    if length * LEAST_REPEATED > len(place):
+        return problem
+    filled = np.pad(distinct, (0, length - len(distinct)), mode="edge")
+    arrays = {**design.response.arrays, "distinct": filled, "place": place.reshape(-1).astype(np.int32)}
+    return replace(problem, design=replace(design, response=replace(design.response, arrays=arrays)))

@@ -1,0 +1,239 @@
+"""Stored programs: the same numbers without tracing, and no harm from files that are damaged or cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pytest
+from jax import numpy as jnp
+
+from bayesml.engines.nuts import exported
+from bayesml.engines.nuts.exported import Program, exported_jit, load_program, store_program
+from bayesml.engines.nuts.forms.plan import build_form, plan_for
+from bayesml.engines.nuts.program import chain_program, report_program
+from bayesml.engines.nuts.structure import structure_key
+from bayesml.engines.precision import double_precision
+from bayesml.fit import describe_problem
+from bayesml.reported import reported_variables
+
+PROGRAM = Program(b"code", (0, 2), ("cpu",), (((3,), "float64"), ((), "int64")), ["tuple", 0, {"a": 1}])
+
+
+class State(NamedTuple):
+    """A named tuple as BlackJAX's, known to no registry."""
+
+    position: Any
+    inner: Any
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """Return the folder of programs, which is not there yet."""
+    monkeypatch.setenv("BAYESML_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "programs"
+
+
+def step(state: State, key: Any, unused: Any, data: dict[str, Any], count: Any) -> tuple[State, dict[str, Any]]:
+    def once(i, q):
+        noise = jax.random.normal(jax.random.fold_in(key, i), q.shape)
+        return jnp.linalg.cholesky(data["a"] @ data["a"].T + 3 * jnp.eye(3)) @ q + noise
+
+    position = jax.lax.fori_loop(0, count, once, state.position)
+    return State(position, (state.inner[0] + 1, None)), {"lp": -jnp.sum(position**2), "all": [position, position > 0]}
+
+
+class Counted:
+    """Builds a function and counts how often."""
+
+    def __init__(self, function: Callable[..., Any] = step) -> None:
+        self.function, self.calls = function, 0
+
+    def __call__(self) -> Callable[..., Any]:
+        self.calls += 1
+        return self.function
+
+
+def arguments() -> tuple[Any, ...]:
+    data = {"a": jnp.arange(9.0).reshape(3, 3)}
+    return State(jnp.arange(3.0), (jnp.zeros((), int), None)), jax.random.key(3), jnp.zeros(2), data, 4
+
+
+def called(key: str | None, build: Counted) -> Any:
+    """Lower, compile and call ``step`` in double precision, its state donated."""
+    with double_precision():
+        program = exported_jit(key, "step", build, arguments(), (0,)).compile()
+        given = arguments()
+        result = program(*given)
+        assert given[0].position.is_deleted()
+        return result
+
+
+def same(one: Any, other: Any) -> None:
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_stored_program_gives_the_same_numbers_and_builds_nothing(folder):
+    build = Counted()
+    traced = called(None, build)
+    assert not folder.exists()
+    missed = called("key", build)
+    assert build.calls == 2 and len(list(folder.iterdir())) == 1
+    found = called("key", build)
+    assert build.calls == 2
+    same(missed, traced)
+    same(found, traced)
+    assert type(found[0]) is State
+
+
+def test_structure_shapes_types_and_donation_have_programs_of_their_own(folder):
+    build = Counted(lambda x: jax.tree.map(lambda leaf: leaf + 1, x))
+    given = [np.zeros(3), np.zeros(4), np.zeros(3, int), 0.0, (np.zeros(3),), [np.zeros(3)]]
+    with double_precision():
+        for key in ("a", "b"):
+            for value in given:
+                exported_jit(key, "f", build, (value,))
+        exported_jit("a", "g", build, (given[0],))
+        exported_jit("a", "f", build, (given[0],), (0,))
+    exported_jit("a", "f", build, (given[0],))
+    assert build.calls == len(list(folder.iterdir())) == 2 * len(given) + 3
+
+
+def spoilt(content: bytes) -> dict[str, bytes]:
+    middle = len(content) // 2
+    return {
+        "empty": b"",
+        "truncated": content[:middle],
+        "longer": content + b"a",
+        "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "other": b"something else",
+        "of another version": content.replace(b"program 1", b"program 0", 1),
+    }
+
+
+@pytest.mark.parametrize("damage", spoilt(b"ab"))
+def test_a_damaged_file_is_removed(damage, folder):
+    store_program("p", PROGRAM)
+    assert load_program("p") == PROGRAM
+    (path,) = folder.iterdir()
+    path.write_bytes(spoilt(path.read_bytes())[damage])
+    assert load_program("p") is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bytecode": b"nothing that MLIR knows"},
+        {"nesting": ["no.such.module:State", 0, ["tuple", 1, None]]},
+        {"nesting": ["builtins:exit", 0]},
+        {"results": (((7,), "float32"),) * 2},
+        {"platforms": ("tpu",)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_whole_file_that_jax_cannot_take_is_traced_anew(change, folder):
+    build = Counted(lambda x: State(x + 1, (2 * x, None)))
+
+    def lower() -> None:
+        assert type(exported_jit("key", "f", build, (np.zeros(3),)).out_info) is State
+
+    lower()
+    (path,) = folder.iterdir()
+    program = load_program(path.stem)
+    assert program is not None
+    spoilt = replace(program, **change)
+    store_program(path.stem, spoilt)
+    lower()
+    assert load_program(path.stem) not in (None, spoilt)
+    lower()
+    assert build.calls == 2
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(folder):
+    folder.parent.write_text("a file where the folder should be")
+    build = Counted(lambda x: x + 1)
+    for calls in (1, 2):
+        np.testing.assert_array_equal(
+            exported_jit("key", "f", build, (np.ones(3),)).compile()(np.ones(3)), 2 * np.ones(3)
+        )
+        assert build.calls == calls
+    assert load_program("p") is None
+
+
+def test_what_cannot_be_exported_is_lowered_as_ever(folder):
+    def calls_back(x):
+        return jax.pure_callback(lambda v: np.asarray(v) + 1, jax.ShapeDtypeStruct((3,), x.dtype), x)
+
+    build = Counted(calls_back)
+    np.testing.assert_array_equal(exported_jit("key", "f", build, (jnp.zeros(3),)).compile()(jnp.zeros(3)), np.ones(3))
+    assert not folder.exists()
+
+
+def test_an_error_of_the_function_is_its_own():
+    def wrong(x):
+        raise ArithmeticError("no coordinates")
+
+    with pytest.raises(ArithmeticError, match="no coordinates") as found:
+        exported_jit("key", "f", Counted(wrong), (jnp.zeros(3),))
+    assert found.value.__context__ is None
+
+
+@pytest.mark.parametrize("limit", ["MOST_FILES", "MOST_BYTES"])
+def test_what_was_not_used_for_the_longest_time_goes(limit, folder, monkeypatch):
+    for number in range(3):
+        store_program(str(number), PROGRAM)
+    paths = sorted(folder.iterdir())
+    for age, path in zip((300, 200, 100), paths, strict=True):
+        exported.os.utime(path, (path.stat().st_mtime - age,) * 2)
+    assert load_program("0") == PROGRAM
+    monkeypatch.setattr(exported, limit, 3 if limit == "MOST_FILES" else 3 * paths[0].stat().st_size)
+    store_program("3", PROGRAM)
+    assert sorted(path.stem for path in folder.iterdir()) == ["0", "2", "3"]
+
+
+def test_many_at_once_see_whole_files_only(folder):
+    programs = [replace(PROGRAM, bytecode=bytes([i]) * 200_000) for i in range(8)]
+
+    def work(program: Program) -> bool:
+        store_program("p", program)
+        return load_program("p") in programs
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, programs * 4))
+    assert [path.name for path in folder.iterdir()] == ["p.program"]
+
+
+# Models ------------------------------------------------------------------------------------------------------------
+
+
+def programs(family: str, seed: int) -> tuple[str | None, list[Program]]:
+    """Return the key and two programs of a model of 60 rows, whose response has another order for every seed."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=60), "g": np.arange(60).astype("U1"), "y": rng.permutation(np.arange(60) % 7 + 1)}
+    data["y"] = np.random.default_rng(seed).permutation(data["y"])
+    problem = describe_problem("y ~ x + (1 | g)", data, family)
+    plan = plan_for(problem, None, False)
+    form = build_form(problem, plan)
+    spec, schema = problem.description.spec, problem.design.schema
+    names = frozenset(v.name for v in reported_variables(spec, schema))
+    start, report = chain_program(form.density, 10, form.first_step).start, report_program(form, names)
+    block = (jax.random.key(0), np.zeros((2, form.size)), 0, np.zeros(2, int), form.data)
+    traced = [exported._exported(*call) for call in ((start, (np.zeros(form.size), form.data)), (report, block))]
+    return structure_key(spec, schema, problem.family, plan), traced
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_programs_of_one_key_hold_nothing_of_the_data(family):
+    with double_precision():
+        (key, one), (same_key, other) = [programs(family, seed) for seed in (1, 2)]
+    assert key is not None and key == same_key
+    assert one == other

@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,83 +22,13 @@ from _effective import Judged, distance, judge
 from _machine import machine_lines, thread_environment
 from _processes import HERE, PEERS_PYTHON, Report, missing_python_packages, missing_r_packages, run_worker
 from _sampling_cases import SAMPLING_CASES, SamplingCase
-from _tables import count_text, seconds_text, table
+from _sampling_report import case_table, ratios
+from _sampling_run import Run
 
 ENGINES = ("bayesml", "brms", "bambi_nutpie", "bambi_numpyro", "numpyro")
 CHAINS = 4
-LARGEST_RHAT, LARGEST_DISTANCE = 1.01, 4.0
 LONG_RUN = 240.0
 """A cold start that takes longer, in seconds, is not repeated warm; its draws are used."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of one engine.
-
-    Attributes:
-        engine: its name.
-        start: ``cold`` (empty caches) or ``warm``.
-        failure: why it has no numbers; empty where it has.
-        to_summary: seconds from the start of the process to the printed summary, reading of data left out.
-        cpu: processor seconds of the whole process and its children, the compilers and the writing of draws included.
-        compiling: seconds of building and compiling.
-        clock: seconds of warm-up and sampling by the clock.
-        warmup: processor seconds of warm-up, shared out over the cores that the chains may use.
-        sampling: the same of the draws kept.
-        bulk: smallest bulk effective sample size.
-        tail: smallest tail effective sample size.
-        worst: the parameter with the smallest bulk effective sample size.
-        rhat: largest Rhat.
-        divergences: after warm-up.
-        leapfrogs: of the draws kept.
-        peak_mib: of the process and its children.
-        distance: of its means from those of the other engines, in Monte Carlo standard errors (median over them).
-        version: of the engine.
-        note: what a reader must know.
-        is_extrapolated: whether the effective sample sizes are those of a smaller case.
-        is_other_model: whether the engine cannot fit the model of the case and fits a simpler one.
-    """
-
-    engine: str
-    start: str
-    failure: str = ""
-    to_summary: float = 0.0
-    cpu: float = 0.0
-    compiling: float = 0.0
-    clock: float = 0.0
-    warmup: float = 0.0
-    sampling: float = 0.0
-    bulk: float = 0.0
-    tail: float = 0.0
-    worst: str = ""
-    rhat: float = 0.0
-    divergences: int = 0
-    leapfrogs: float = 0.0
-    peak_mib: float = 0.0
-    distance: float = 0.0
-    version: str = ""
-    note: str = ""
-    is_extrapolated: bool = False
-    is_other_model: bool = False
-
-    @property
-    def counts(self) -> bool:
-        """Whether it converged and agrees with the others."""
-        if self.is_extrapolated:
-            return True
-        converged = self.rhat < LARGEST_RHAT and self.divergences == 0
-        comparable = not self.failure and not self.is_other_model
-        return comparable and converged and self.distance <= LARGEST_DISTANCE
-
-    @property
-    def bulk_rate(self) -> float:
-        """Smallest bulk effective sample size per second of sampling, warm-up left out."""
-        return self.bulk / self.sampling if self.sampling else 0.0
-
-    @property
-    def whole_rate(self) -> float:
-        """The same with warm-up."""
-        return self.bulk / (self.warmup + self.sampling) if self.sampling else 0.0
 
 
 def main() -> None:
@@ -114,9 +44,9 @@ def main() -> None:
         for case in chosen:
             print(f"\n{case.name}: {case.title}, {case.family}\n  {case.formula()}", flush=True)
             found[case.name] = _measure_case(case, Path(folder), options, missing, found)
-            print(_case_table(found[case.name]), flush=True)
+            print(case_table(found[case.name]), flush=True)
             _write_json(options.json, lines, found)
-    print("\n" + _ratios(found, options.engines))
+    print("\n" + ratios(found, options.engines))
 
 
 def _arguments() -> argparse.Namespace:
@@ -320,103 +250,6 @@ def _with_distance(run: Run, judged: dict[str, list[Judged]], case: SamplingCase
         if engine != run.engine and not (engine.startswith("bambi") and case.is_correlated)
     ]
     return replace(run, distance=statistics.median_low([distance(own, o) for o in others]) if others else 0.0)
-
-
-def _case_table(runs: list[Run]) -> str:
-    header = [
-        "engine",
-        "start",
-        "to summary",
-        "CPU",
-        "compile",
-        "clock",
-        "warm-up",
-        "sampling",
-        "min bulk ESS",
-        "min tail ESS",
-        "Rhat",
-        "div.",
-        "MCSE apart",
-        "bulk/s",
-        "tail/s",
-        "bulk/s with warm-up",
-        "gradients/ESS",
-        "peak MiB",
-        "counts",
-        "note",
-    ]
-    return table(header, [_row(run) for run in runs])
-
-
-def _row(run: Run) -> list[str]:
-    if run.failure:
-        return [run.engine, run.start, run.failure]
-    return [
-        run.engine,
-        run.start,
-        seconds_text(run.to_summary),
-        seconds_text(run.cpu),
-        seconds_text(run.compiling),
-        seconds_text(run.clock),
-        seconds_text(run.warmup),
-        seconds_text(run.sampling),
-        count_text(run.bulk),
-        count_text(run.tail),
-        f"{run.rhat:.3f}",
-        str(run.divergences),
-        f"{run.distance:.1f}",
-        count_text(run.bulk_rate),
-        count_text(run.tail / run.sampling),
-        count_text(run.whole_rate),
-        count_text(run.leapfrogs / run.bulk),
-        f"{run.peak_mib:,.0f}",
-        "yes" if run.counts else "no",
-        "; ".join(part for part in (f"least: {run.worst}", run.note) if part),
-    ]
-
-
-def _ratios(found: dict[str, list[Run]], engines: list[str]) -> str:
-    peers = [engine for engine in engines if engine != "bayesml"]
-    parts = []
-    for title, measure in (
-        (
-            "Ratios bayesml / peer of min bulk ESS per second of sampling (in brackets: a run that does not count)",
-            "bulk_rate",
-        ),
-        ("The same with warm-up counted", "whole_rate"),
-    ):
-        rows = [[name, *_ratio_row(runs, peers, measure)] for name, runs in found.items()]
-        parts.append(f"{title}\n" + table(["case", "bayesml", *peers], rows))
-    for title, measure in (("Process start to summary", "to_summary"), ("Processor time of the whole process", "cpu")):
-        rows = [[name, *_start_row(runs, engines, measure)] for name, runs in found.items()]
-        parts.append(f"{title}, cold / warm\n" + table(["case", *engines], rows))
-    return "\n\n".join(parts)
-
-
-def _ratio_row(runs: list[Run], peers: list[str], measure: str) -> list[str]:
-    ours = _median([r for r in runs if r.engine == "bayesml"], measure)
-    row = [(count_text(ours[0]) + "/s" if ours[1] else f"({count_text(ours[0])}/s)") if ours[0] else "no result"]
-    for peer in peers:
-        theirs, counts = _median([r for r in runs if r.engine == peer], measure)
-        text = count_text(ours[0] / theirs) if theirs and ours[0] else "-"
-        row.append(text if counts or text == "-" else f"({text})")
-    return row
-
-
-def _median(runs: list[Run], measure: str) -> tuple[float, bool]:
-    """Return the median of the runs that count, else of all, and whether they count."""
-    done = [run for run in runs if not run.failure]
-    counting = [run for run in done if run.counts]
-    chosen = counting or done
-    return (statistics.median(getattr(r, measure) for r in chosen) if chosen else 0.0), bool(counting)
-
-
-def _start_row(runs: list[Run], engines: list[str], measure: str) -> list[str]:
-    row = []
-    for engine in engines:
-        times = {run.start: getattr(run, measure) for run in runs if run.engine == engine and not run.failure}
-        row.append(f"{seconds_text(times.get('cold', 0.0))} / {seconds_text(times.get('warm', 0.0))}" if times else "-")
-    return row
 
 
 def _write_json(path: str | None, lines: list[str], found: dict[str, list[Run]]) -> None:

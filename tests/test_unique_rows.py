@@ -10,6 +10,8 @@ from jax import numpy as jnp
 import bayesml
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
+from bayesml.engines.nuts.options import NUTS
+from bayesml.engines.nuts.run import _compiled
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 
@@ -72,3 +74,11 @@ def test_log_likelihood_has_every_row(frame):
         sample_prior="only",
     )
     assert fit.log_lik().shape == (1, 20, 600)
+
+
+def test_the_plan_tells_how_many_rows_are_read(frame):
+    problem = describe_problem("binary ~ a + (1 | g)", frame, "bernoulli")
+    with double_precision():
+        plan, _ = _compiled(NUTS(seed=1), problem)
+    # 2 responses x 2 values of a x 5 levels of g
+    assert plan.touches == "20 different rows"

@@ -100,7 +100,7 @@ def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
     """Choose a form and compile it; where no usable mode is found, the one that needs none."""
     plan = plan_for(problem, options.marginalize, options.precondition)
     try:
-        return plan, _programs(options, problem, plan)
+        return _programs(options, problem, plan)
     except ArithmeticError as error:
         if options.precondition:
             raise ModelError(
@@ -109,21 +109,23 @@ def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
         other = plan_for(problem, options.marginalize, False)
         kept = f"{other.reason}; " if other.form == plan.form else ""
         plan = replace(other, reason=f"{kept}no usable mode was found ({error})")
-        return plan, _programs(options, problem, plan)
+        return _programs(options, problem, plan)
 
 
-def _programs(options: NUTS, problem: Problem, plan: Plan) -> Compiled:
+def _programs(options: NUTS, problem: Problem, plan: Plan) -> tuple[Plan, Compiled]:
     form = build_form(problem, plan)
     if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
+    if form.rows < problem.design.n_rows:
+        plan = plan.reading(form.rows)
     variables = reported_variables(problem.description.spec, problem.design.schema)
     kept = reported_kept(variables, options.keep_group_effects)
     if options.checkpoint is None:
-        return compile_form(form, options.max_treedepth, kept)
+        return plan, compile_form(form, options.max_treedepth, kept)
     folder = _made(Path(options.checkpoint).expanduser())
     compiled = compile_form(form, options.max_treedepth, kept, stored_data(folder, form))
     store_data(folder, compiled.data)
-    return compiled
+    return plan, compiled
 
 
 def _made(folder: Path) -> Path:

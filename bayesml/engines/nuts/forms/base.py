@@ -31,6 +31,7 @@ class Form:
         first_step: step size that the adaptation starts from.
         tune: ``(value and gradient of density, data) -> data`` to sample with, of the same shapes: finds coordinates
             with the compiled density before the first draw. None where there is nothing to find.
+        rows: how many rows a gradient reads; 0 where it reads sums.
         structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
             the same programs. Empty where that is not told.
     """
@@ -43,4 +44,5 @@ class Form:
     parameter_of: Callable[[int], str]
     first_step: float
     tune: Callable[[ValueAndGradient, Any], Any] | None = None
+    rows: int = 0
     structure: tuple[object, ...] = ()

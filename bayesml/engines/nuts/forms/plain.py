@@ -30,6 +30,7 @@ def plain_form(problem: Problem) -> Form:
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
         parameter_of=layout.parameter_of,
         first_step=first_step(layout),
+        rows=problem.design.n_rows,
         structure=("plain", spec, schema, problem.family),
     )
 

@@ -120,6 +120,10 @@ class Plan:
         """Whether the sampler moves in coordinates whitened at the mode, which need little warm-up."""
         return self.form == "preconditioned" or (self.form == "collapsed" and self.scaled)
 
+    def reading(self, rows: int) -> Plan:
+        """Return the plan where identical rows are one, so that a gradient reads ``rows`` of them; 0 for sums."""
+        return replace(self, touches=f"{rows} different rows") if rows else self
+
     def __str__(self) -> str:
         integrated = ", ".join(self.integrated) or "nothing"
         lines = [

@@ -70,6 +70,7 @@ def preconditioned_form(problem: Problem) -> Form:
         parameter_of=lambda index: "the whitened coordinates",
         first_step=whitened_step(layout.size),
         tune=whitened,
+        rows=problem.design.n_rows,
         structure=("preconditioned", spec, schema, problem.family, groups, blocks),
     )
 

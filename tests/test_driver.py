@@ -261,7 +261,7 @@ def test_sampling_goes_on_until_the_target(data):
 
 
 def test_a_target_that_is_met_asks_for_no_more(data):
-    assert sample(data, 300, target_ess=1).draws_record.n_draws == 300
+    assert sample(data, 1000, target_ess=1).draws_record.n_draws == 1000
 
 
 def test_an_extended_target_is_resumed(data, tmp_path):

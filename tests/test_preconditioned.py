@@ -16,7 +16,8 @@ from bayesml.engines.density import log_density
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned import form as module
-from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, block_chain
 from bayesml.engines.nuts.forms.preconditioned.form import preconditioned_form
 from bayesml.engines.nuts.forms.preconditioned.pilot import find_pilot
 from bayesml.engines.nuts.forms.preconditioned.rows import _closed, _compiled
@@ -32,6 +33,7 @@ FORMULAS = {
     "vector": ("binary ~ x + (x | g)", "bernoulli", ()),
     "independent": ("count ~ x + (x || g)", "negbinomial", ()),
     "crossed": ("count ~ x + (x | g) + (1 | h)", "poisson", ()),
+    "nested": ("count ~ x + (1 | g) + (1 | o)", "poisson", ()),
     "sigma": (bayesml.bf("real ~ x + (1 | g)", sigma="~ x + (1 | g)"), "gaussian", ()),
     "no groups": ("real ~ x", "student", ()),
     "priors of several kinds": (
@@ -52,6 +54,7 @@ def frame() -> dict[str, np.ndarray]:
         "x": x,
         "w": rng.normal(size=36),
         "g": g,
+        "o": np.arange(36),
         "h": h,
         "count": rng.poisson(np.exp(eta)),
         "binary": (rng.random(36) < 1 / (1 + np.exp(-eta))).astype(int),
@@ -73,7 +76,7 @@ def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, 
         whole, density = jax.jit(log_density(model, layout)), jax.jit(form.density)
         plain = data | {"center": jnp.zeros(layout.size), "scale": jnp.ones(layout.size)}
         flat = flat_of(form, layout, problem)
-        derivative = jax.jit(jax.jacfwd(flat))
+        derivative = jax.jit(jax.jacrev(flat))  # gathers of parents have a reverse mode only
         differences = []
         for _ in range(4):
             x = jnp.asarray(rng.normal(size=form.size))
@@ -97,10 +100,10 @@ def flat_of(form, layout, problem):
     groups = [
         module._scaled(problem.description.spec, p, g) for p in problem.design.schema.predictors for g in p.groups()
     ]
-    values_at, blocks = module._values_at(layout, tuple(groups)), module._largest_blocks(layout, tuple(groups))
+    values_at, (chain, _) = module._values_at(layout, tuple(groups)), block_chain(problem, layout)
 
     def flat(x, data):
-        u = apply_arrow(x, data["white"], blocks)
+        u = apply_arrow(x, data["white"], chain)
         values, _ = values_at(u, data)
         parts = []
         for site, place in zip(layout.sites, layout.slices(), strict=True):
@@ -110,7 +113,7 @@ def flat_of(form, layout, problem):
     return flat
 
 
-@pytest.mark.parametrize("name", ["crossed", "sigma", "no groups"])
+@pytest.mark.parametrize("name", ["crossed", "nested", "sigma", "no groups"])
 def test_the_mode_has_unit_curvature(name, frame):
     formula, family, priors = FORMULAS[name]
     problem = describe_problem(formula, frame, family, prior=priors)
@@ -128,17 +131,79 @@ def test_the_mode_has_unit_curvature(name, frame):
     assert (np.abs(eigenvalues - 1) < 1e-5).sum() >= form.size - 3
 
 
-@pytest.mark.parametrize("blocks", [Blocks(), Blocks(3, ((1, 4), (5, 11))), Blocks(4, ((0, 4), (7, 11)))])
-def test_the_arrow_sorts_effects_and_back(blocks, rng):
-    start = rng.normal(size=12)
-    unit = unit_arrow(start, blocks)
+CHAINS = {
+    "none": ((), ()),
+    "one factor, two tables": ((Blocks(3, ((1, 4), (5, 11))),), ((),)),
+    "nested": ((Blocks(6, ((5, 11),)), Blocks(2, ((0, 2), (3, 5)))), ((np.array([0, 0, 1, 1, 0, 1]),), ())),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_arrow_sorts_effects_and_back(name, rng):
+    (chain, parents), start = CHAINS[name], rng.normal(size=13)
+    unit = unit_arrow(start, np.ones(13), chain, parents)
     with double_precision():
-        np.testing.assert_array_equal(apply_arrow(jnp.zeros(12), unit, blocks), start)
-        jacobian = np.asarray(jax.jacfwd(lambda x: apply_arrow(x, unit, blocks))(jnp.zeros(12)))
-    # a permutation, whose first columns are the effects of the first level
-    np.testing.assert_array_equal(jacobian.T @ jacobian, np.eye(12))
-    own = [start + k for start, stop in blocks.segments for k in range(0, stop - start, blocks.levels)]
-    assert jacobian[:, : len(own)].argmax(axis=0).tolist() == own
+        np.testing.assert_array_equal(apply_arrow(jnp.zeros(13), unit, chain), start)
+        jacobian = matrix_of(lambda x: apply_arrow(x, unit, chain), 13)
+    # a permutation, whose first columns are the effects of the first level of the innermost factor
+    np.testing.assert_allclose(jacobian.T @ jacobian, np.eye(13), atol=1e-12)
+    for blocks in chain[:1]:
+        own = [start for first, stop in blocks.segments for start in range(first, stop, blocks.levels)]
+        assert jacobian[:, : len(own)].argmax(axis=0).tolist() == own
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_arrow_whitens_a_quadratic_of_its_shape(name, rng):
+    (chain, parents), size = CHAINS[name], 13
+    precision = structured_precision(chain, parents, size, rng)
+    mode, scale = rng.normal(size=size), np.where(structured(chain, size), 1.0, 3.0)
+    unit = unit_arrow(rng.normal(size=size), scale, chain, parents)
+    with double_precision():
+        to_layout = jax.jit(lambda x: apply_arrow(x, unit, chain))
+        linear = matrix_of(to_layout, size)
+
+        def evaluate(x):
+            away = np.asarray(to_layout(x)) - mode
+            return float(-0.5 * away @ precision @ away), -linear.T @ (precision @ away)
+
+        white = arrow_whitening(evaluate, unit)
+        found = np.asarray(apply_arrow(jnp.zeros(size), white, chain))
+        jacobian = matrix_of(lambda x: apply_arrow(x, white, chain), size)
+    # a Newton decrement of 1e-3 ends the climb, but a quadratic is climbed in one step
+    np.testing.assert_allclose(found, mode, atol=1e-6)
+    # differences of a linear gradient are exact but for rounding, 1e-16 / 1e-4
+    np.testing.assert_allclose(jacobian.T @ precision @ jacobian, np.eye(size), atol=1e-8)
+
+
+def matrix_of(affine, size):
+    """Return the matrix of an affine map."""
+    origin = affine(jnp.zeros(size))
+    return np.stack([np.asarray(affine(unit) - origin) for unit in jnp.eye(size)], axis=1)
+
+
+def structured(chain, size):
+    inside = np.zeros(size, dtype=bool)
+    for blocks in chain:
+        for start, stop in blocks.segments:
+            inside[start:stop] = True
+    return inside
+
+
+def structured_precision(chain, parents, size, rng):
+    """A precision in which levels of a factor interact neither with each other nor with any but their parents."""
+    owner = np.full((size, max(len(chain), 1)), -1)
+    for s, blocks in enumerate(chain):
+        for start, stop in blocks.segments:
+            levels = np.tile(np.arange(blocks.levels), (stop - start) // blocks.levels)
+            owner[start:stop, s] = levels
+            for t, parent in enumerate(parents[s], s + 1):
+                owner[start:stop, t] = parent[levels]
+    shared = np.ones((size, size), dtype=bool)
+    for column in owner.T:
+        shared &= (column[:, None] < 0) | (column < 0) | (column[:, None] == column)
+    root = 0.3 * rng.normal(size=(size, size))
+    product = np.where(shared, root + root.T, 0.0)
+    return product + np.diag(np.abs(product).sum(axis=1) + 1.0)
 
 
 def test_products_with_the_hessian(rng):

@@ -9,8 +9,8 @@ gradient reads them and adds them up instead. They may say so in two ways, which
 - ``rows``: tables (members, width) of row numbers, filled up with the number of rows, which stands for a zero; and
   where there are several tables, ``place``: where each level is among the members of all of them.
 
-One-hot products were measured too and are not here: with 8 or more levels they cost 1.5 to 10 times a table, with
-fewer as much.
+One-hot products were measured too and are not here: of 10,000 and 100,000 rows a gradient takes 1.0 to 2.2 times as
+long as by a table with 2 or 4 levels, 1.3 to 2.9 with 8, 1.8 to 6.7 with 20; of 1,000 rows they are alike.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["at_rows", "level_rows"]
 
 Array = Any
 TABLE_COST = 300
-"""Entries that another table must save: it costs a program some 1 us, an entry 3 ns."""
+"""Entries that another table must save: an entry takes 3 to 5 ns (measured), another table about 1 us (a guess)."""
 
 
 def at_rows(values: Array, arrays: Mapping[str, Any]) -> Array:

@@ -15,6 +15,7 @@ from bayesml.engines.nuts.forms.collapsed.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
+from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.errors import ModelError
 from bayesml.terms import Group
@@ -24,7 +25,7 @@ __all__ = ["BUILDERS", "FactorShape", "ModelShape", "Plan", "build_form", "choos
 FormName = Literal["collapsed", "preconditioned", "plain"]
 
 LARGEST_WHITENED = 1500
-"""Most dimensions beside the largest factor whose Hessian at the mode is formed and factored densely."""
+"""Most dimensions beside the chain of nested factors whose Hessian at the mode is formed and factored densely."""
 LARGEST_TAIL = 100
 """Most coefficients of crossed factors beside the largest that are factored densely at each gradient (CPU)."""
 MOST_OPERATIONS = 3e5
@@ -237,15 +238,13 @@ def model_shape(problem: Problem) -> ModelShape:
 
 
 def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
-    """Beside the factor with the most effects, whose levels do not interact, the Hessian is dense."""
-    effects: dict[str, int] = {}
-    for group in (g for p in problem.design.schema.predictors for g in p.groups()):
-        effects[group.name] = effects.get(group.name, 0) + len(group.levels) * len(group.coefs)
-    largest = max(effects.values(), default=0)
-    tail = size - largest
-    if size <= LARGEST_WHITENED or (tail <= LARGEST_WHITENED and tail * largest <= MOST_ENTRIES):
+    """Beside a chain of nested factors, whose Hessian is eliminated level by level, it is dense."""
+    chain, _ = nested_factors(problem)
+    largest = sum(factor.size for factor in chain)
+    rest = size - largest
+    if rest <= LARGEST_WHITENED and rest * largest <= MOST_ENTRIES:
         return ()
-    return (f"{tail} dimensions beside the largest factor's {largest} effects are too many to whiten",)
+    return (f"{rest} dimensions beside the {largest} effects of nested factors are too many to whiten",)
 
 
 def _factor(group: Group) -> FactorShape:

@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.engines.layout import Layout
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.plain import first_step
-from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.form import start_around_mode, whitened, whitened_step
 
 __all__ = ["Coordinates", "ValuesAt", "plain_coordinates", "whitened_coordinates"]
@@ -67,10 +67,9 @@ def whitened_coordinates(
         values_at: from the layout's vector to values and the log Jacobian.
         extra: what ``values_at`` needs of the data.
     """
-    blocks = Blocks()
     return Coordinates(
-        values_at=lambda x, data: values_at(apply_arrow(x, data["white"], blocks), data),
-        data={**(extra or {}), "white": unit_arrow(start, layout.scale, blocks)},
+        values_at=lambda x, data: values_at(apply_arrow(x, data["white"], ()), data),
+        data={**(extra or {}), "white": unit_arrow(start, layout.scale, (), ())},
         start=start_around_mode(layout.size),
         first_step=whitened_step(layout.size),
         parameter_of=lambda index: "the whitened coordinates",

@@ -21,7 +21,8 @@ from bayesml.engines.density import reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.forms.plain import data_of
-from bayesml.engines.nuts.forms.preconditioned.arrow import Blocks, apply_arrow, arrow_whitening, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.reported import reported_names
@@ -49,21 +50,21 @@ def preconditioned_form(problem: Problem) -> Form:
     data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
     values_at = _values_at(layout, groups)
 
-    blocks = _largest_blocks(layout, groups)
+    chain, parents = block_chain(problem, layout)
     reported = frozenset(reported_names(spec, schema))
 
     def density(x: Array, data: Any) -> Array:
-        values, log_jacobian = values_at(apply_arrow(x, data["white"], blocks), data)
+        values, log_jacobian = values_at(apply_arrow(x, data["white"], chain), data)
         joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
     def report(x: Array, key: Array, data: Any) -> dict[str, Array]:
-        values, _ = values_at(apply_arrow(x, data["white"], blocks), data)
+        values, _ = values_at(apply_arrow(x, data["white"], chain), data)
         return reported_at(model, values, reported, data)
 
     return Form(
         size=layout.size,
-        data=data | {"white": unit_arrow(_start_of(layout, pilot), layout.scale, blocks)},
+        data=data | {"white": unit_arrow(_start_of(layout, pilot), layout.scale, chain, parents)},
         density=density,
         report=report,
         start=start_around_mode(layout.size),
@@ -71,7 +72,7 @@ def preconditioned_form(problem: Problem) -> Form:
         first_step=whitened_step(layout.size),
         tune=whitened,
         rows=problem.design.n_rows,
-        structure=("preconditioned", spec, schema, problem.family, groups, blocks),
+        structure=("preconditioned", spec, schema, problem.family, groups, chain),
     )
 
 
@@ -142,17 +143,3 @@ def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
         else:
             values[site.name] = site.constrain(site.center)[0]
     return flatten(layout, values)
-
-
-def _largest_blocks(layout: Layout, groups: tuple[ScaledGroup, ...]) -> Blocks:
-    """Return the places of the effects of the factor with the most effects, of all its terms."""
-    places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
-    sizes: dict[str, int] = {}
-    for group in groups:
-        sizes[group.term.name] = sizes.get(group.term.name, 0) + len(group.term.levels) * len(group.term.coefs)
-    largest = max(sizes, key=sizes.__getitem__, default="")
-    own = [group for group in groups if group.term.name == largest]
-    if not own:
-        return Blocks()
-    segments = sorted((places[group.z_name].start, places[group.z_name].stop) for group in own)
-    return Blocks(len(own[0].term.levels), tuple(segments))

@@ -1,0 +1,138 @@
+"""Which effects make the blocks of the Hessian: those of the largest factor, and of the factors that it is nested in.
+
+Given everything else the levels of a factor do not interact. Once the effects of a factor are eliminated, those of a
+factor that holds its levels still do not: each level eliminated has one parent there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from jax import numpy as jnp
+
+from bayesml.engines.base import Problem
+from bayesml.engines.layout import Layout
+from bayesml.names import standardised_variable
+from bayesml.terms import Group
+
+__all__ = ["Blocks", "block_chain", "in_layout", "nested_factors"]
+
+Array = Any
+SMALLEST_PARENT = 16
+"""Fewest effects of a factor that holds others for which elimination by blocks is worth its operations."""
+
+
+@final
+@dataclass(frozen=True)
+class Blocks:
+    """Where the effects of one factor lie in the layout's flat vector.
+
+    Attributes:
+        levels: number of levels.
+        segments: start and stop of each table of effects ``(columns, levels)``, in order.
+    """
+
+    levels: int
+    segments: tuple[tuple[int, int], ...]
+
+    @property
+    def width(self) -> int:
+        """Effects of each level."""
+        return sum(stop - start for start, stop in self.segments) // self.levels
+
+    @property
+    def size(self) -> int:
+        """Number of effects."""
+        return self.levels * self.width
+
+    def tables(self, effects: Array) -> Iterator[tuple[int, int, Array]]:
+        """Yield start, stop and content of each segment for effects ``(levels, width)``."""
+        column = 0
+        for start, stop in self.segments:
+            columns = (stop - start) // self.levels
+            yield start, stop, effects[:, column : column + columns].T.reshape(-1)
+            column += columns
+
+    def taken(self, flat: np.ndarray) -> np.ndarray:
+        """Return the effects ``(levels, width)`` from the layout's flat vector."""
+        return np.concatenate([flat[start:stop].reshape(-1, self.levels).T for start, stop in self.segments], axis=1)
+
+
+def in_layout(chain: Sequence[Blocks], effects: Sequence[Array], rest: Array) -> Array:
+    """Return the layout's flat vector of the effects of each factor and of all else, by slices alone.
+
+    A gather by a permutation would do the same, but its gradient is a scatter.
+    """
+    tables = sorted(
+        (table for blocks, own in zip(chain, effects, strict=True) for table in blocks.tables(own)),
+        key=lambda table: table[0],
+    )
+    parts, at, used = [], 0, 0
+    for start, stop, content in tables:
+        parts += [rest[used : used + start - at], content]
+        at, used = stop, used + start - at
+    return jnp.concatenate([*parts, rest[used:]])
+
+
+@final
+@dataclass(frozen=True)
+class _Factor:
+    """One grouping factor with its terms in all predictors, and the level of each row."""
+
+    groups: tuple[Group, ...]
+    codes: np.ndarray
+
+    @property
+    def levels(self) -> int:
+        return len(self.groups[0].levels)
+
+    @property
+    def size(self) -> int:
+        return self.levels * sum(len(group.coefs) for group in self.groups)
+
+
+def nested_factors(problem: Problem) -> tuple[tuple[_Factor, ...], tuple[tuple[np.ndarray, ...], ...]]:
+    """Return the chain of factors, the innermost first, and for each the parents of its levels in all later ones."""
+    factors = sorted(_factors(problem), key=lambda factor: -factor.size)
+    chain: list[_Factor] = factors[:1]
+    for factor in factors[1:]:
+        if factor.size >= SMALLEST_PARENT and _parents(chain[-1], factor) is not None:
+            chain.append(factor)
+    found = tuple(tuple(_parent_of(chain[i], later) for later in chain[i + 1 :]) for i in range(len(chain)))
+    return tuple(chain), found
+
+
+def _factors(problem: Problem) -> list[_Factor]:
+    found: dict[str, list[tuple[Group, np.ndarray]]] = {}
+    for predictor in problem.design.schema.predictors:
+        for group in predictor.groups():
+            codes = problem.design.arrays[predictor.dpar][group.key]["index"]
+            found.setdefault(group.name, []).append((group, np.asarray(codes)))
+    return [_Factor(tuple(group for group, _ in own), own[0][1]) for own in found.values()]
+
+
+def _parents(inner: _Factor, outer: _Factor) -> np.ndarray | None:
+    """Return the level of ``outer`` that holds each level of ``inner``; None where one lies in several."""
+    parents = np.zeros(inner.levels, dtype=np.int64)
+    parents[inner.codes] = outer.codes
+    return parents if np.array_equal(parents[inner.codes], outer.codes) else None
+
+
+def _parent_of(inner: _Factor, outer: _Factor) -> np.ndarray:
+    parents = _parents(inner, outer)
+    assert parents is not None  # nested is transitive, and the chain was built so
+    return parents
+
+
+def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], tuple[tuple[np.ndarray, ...], ...]]:
+    """Return the blocks of the chain of factors, the innermost first, and the parents of their levels."""
+    chain, parents = nested_factors(problem)
+    places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
+    blocks = []
+    for factor in chain:
+        own = (places[standardised_variable(group.name, group.dpar)] for group in factor.groups)
+        blocks.append(Blocks(factor.levels, tuple(sorted((place.start, place.stop) for place in own))))
+    return tuple(blocks), parents

@@ -279,7 +279,7 @@ def test_picture(which: str, sleep: list[bayesml.PointFit], cbpp: bayesml.PointF
 
 
 def test_point_estimate_against_the_posterior(cbpp: bayesml.PointFit) -> None:
-    table = check_laplace(cbpp, draws=300, chains=2, seed=1)
+    table = check_laplace(cbpp, draws=1000, chains=2, seed=1)
     assert list(table.index) == [
         "b_Intercept",
         "b_period[2]",

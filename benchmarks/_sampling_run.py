@@ -64,9 +64,9 @@ class Run:
     @property
     def counts(self) -> bool:
         """Whether it converged and agrees with the others."""
-        if self.is_extrapolated:
-            return True
         converged = self.rhat < LARGEST_RHAT and self.divergences == 0
+        if self.is_extrapolated:
+            return converged
         comparable = not self.failure and not self.is_other_model
         return comparable and converged and self.distance <= LARGEST_DISTANCE
 

@@ -212,7 +212,8 @@ def _draws(engine: str, folder: Path) -> dict[str, np.ndarray]:
 
 def _short_run(case: SamplingCase, engine: str, folder: Path, options: argparse.Namespace, smaller: list[Run]) -> Run:
     """Time a leapfrog, and take effective sample sizes and numbers of leapfrogs from the smaller case."""
-    like = [run for run in smaller if run.engine == engine and run.counts]
+    done = [run for run in smaller if run.engine == engine and not run.failure]
+    like = [run for run in done if run.counts] or done
     if not like:
         return Run(engine, "", f"extrapolated from {case.like}, which has no result in this run")
     factors = {e.factor: [] for e in case.effects}
@@ -223,6 +224,7 @@ def _short_run(case: SamplingCase, engine: str, folder: Path, options: argparse.
     cores = min(options.cores, CHAINS)
     slower = pace / (last.sampling * cores / last.leapfrogs)
     note = f"extrapolated: {1000 * pace:.2g} ms a leapfrog in 40 iterations; all else as in {case.like}"
+    note += "" if last.counts else ", which did not converge"
     return replace(
         last,
         start="short",

@@ -26,12 +26,10 @@ FORM = "form.npz"
 
 
 def stored_data(folder: Path, form: Form) -> Any:
-    """Return the arrays of the form that the first process of the run used, tuned as they were; None before it has.
+    """Return the arrays that the first process of a run used, tuned as they were; None where they are not this form's.
 
-    Coordinates built from a pilot fit may differ between machines in the signs of their axes.
-
-    Raises:
-        ModelError: the folder belongs to another model.
+    Coordinates built from a pilot fit may differ between machines in the signs of their axes. The arrays of another form
+    are no error yet: a run whose first form found no mode has stored those of the form that it fell back on.
     """
     leaves, structure = jax.tree_util.tree_flatten(form.data)
     path = folder / FORM
@@ -40,12 +38,18 @@ def stored_data(folder: Path, form: Form) -> Any:
     stored = read_arrays(path)
     found = [stored[name] for name in sorted(stored)]
     if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in found]:
-        raise _foreign(folder)
+        return None
     return jax.tree_util.tree_unflatten(structure, found)
 
 
 def store_data(folder: Path, data: Any) -> None:
-    """Store the arrays of a form."""
+    """Store the arrays of a form.
+
+    Raises:
+        ModelError: the folder holds those of another model.
+    """
+    if (folder / FORM).is_file():
+        raise _foreign(folder)
     write_arrays(folder / FORM, {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(data))})
 
 

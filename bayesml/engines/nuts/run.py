@@ -123,8 +123,10 @@ def _programs(options: NUTS, problem: Problem, plan: Plan) -> tuple[Plan, Compil
     if options.checkpoint is None:
         return plan, compile_form(form, options.max_treedepth, kept)
     folder = _made(Path(options.checkpoint).expanduser())
-    compiled = compile_form(form, options.max_treedepth, kept, stored_data(folder, form))
-    store_data(folder, compiled.data)
+    stored = stored_data(folder, form)
+    compiled = compile_form(form, options.max_treedepth, kept, stored)
+    if stored is None:
+        store_data(folder, compiled.data)
     return plan, compiled
 
 

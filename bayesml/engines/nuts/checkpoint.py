@@ -26,7 +26,7 @@ FORM = "form.npz"
 
 
 def stored_data(folder: Path, form: Form) -> Any:
-    """Return the arrays that the first process of a run used, tuned as they were; None where they are not this form's.
+    """Return the arrays that the first process of a run used, tuned; None where they are not those of this form.
 
     Coordinates built from a pilot fit may differ between machines in the signs of their axes. The arrays of another form
     are no error yet: a run whose first form found no mode has stored those of the form that it fell back on.

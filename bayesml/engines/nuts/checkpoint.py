@@ -28,8 +28,8 @@ FORM = "form.npz"
 def stored_data(folder: Path, form: Form) -> Any:
     """Return the arrays that the first process of a run used, tuned; None where they are not those of this form.
 
-    Coordinates built from a pilot fit may differ between machines in the signs of their axes. The arrays of another form
-    are no error yet: a run whose first form found no mode has stored those of the form that it fell back on.
+    Coordinates built from a pilot fit may differ between machines in the signs of their axes. The arrays of another
+    form are no error yet: a run whose first form found no mode has stored those of the form that it fell back on.
     """
     leaves, structure = jax.tree_util.tree_flatten(form.data)
     path = folder / FORM

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from bayesml.linalg.blocks import GroupBlock
 
-__all__ = ["LevelOrder", "elimination_chain", "level_orders", "parents"]
+__all__ = ["Factor", "LevelOrder", "elimination_chain", "level_orders", "parents"]
+
+
+class Factor(Protocol):
+    """A grouping factor with its effects."""
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Level of each row, ``(n,)``."""
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels."""
+
+    @property
+    def q(self) -> int:
+        """Effects of each level."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ def parents(child: np.ndarray, parent: np.ndarray, n_levels: int) -> np.ndarray 
     return lookup if np.array_equal(lookup[child], parent) else None
 
 
-def elimination_chain(groups: Sequence[GroupBlock]) -> tuple[int, ...]:
+def elimination_chain(groups: Sequence[Factor]) -> tuple[int, ...]:
     """Return the chain of factors, each nested in the next, with the most coefficients; the leaf comes first.
 
     Eliminating such a chain from the leaf upwards keeps every factor in it block-diagonal, so its cost is the sum

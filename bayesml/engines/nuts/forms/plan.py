@@ -239,8 +239,7 @@ def model_shape(problem: Problem) -> ModelShape:
 
 def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
     """Beside a chain of nested factors, whose Hessian is eliminated level by level, it is dense."""
-    chain, _ = nested_factors(problem)
-    largest = sum(factor.size for factor in chain)
+    largest = sum(factor.size for factor in nested_factors(problem))
     rest = size - largest
     if rest <= LARGEST_WHITENED and rest * largest <= MOST_ENTRIES:
         return ()

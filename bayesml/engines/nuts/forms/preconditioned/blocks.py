@@ -15,6 +15,7 @@ from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
+from bayesml.linalg.nesting import elimination_chain, parents
 from bayesml.names import standardised_variable
 from bayesml.terms import Group
 
@@ -86,23 +87,23 @@ class _Factor:
     codes: np.ndarray
 
     @property
-    def levels(self) -> int:
+    def n_levels(self) -> int:
         return len(self.groups[0].levels)
 
     @property
+    def q(self) -> int:
+        return sum(len(group.coefs) for group in self.groups)
+
+    @property
     def size(self) -> int:
-        return self.levels * sum(len(group.coefs) for group in self.groups)
+        return self.n_levels * self.q
 
 
-def nested_factors(problem: Problem) -> tuple[tuple[_Factor, ...], tuple[tuple[np.ndarray, ...], ...]]:
-    """Return the chain of factors, the innermost first, and for each the parents of its levels in all later ones."""
+def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
+    """Return the chain of nested factors with the most effects, the innermost first."""
     factors = sorted(_factors(problem), key=lambda factor: -factor.size)
-    chain: list[_Factor] = factors[:1]
-    for factor in factors[1:]:
-        if factor.size >= SMALLEST_PARENT and _parents(chain[-1], factor) is not None:
-            chain.append(factor)
-    found = tuple(tuple(_parent_of(chain[i], later) for later in chain[i + 1 :]) for i in range(len(chain)))
-    return tuple(chain), found
+    large = [factor for i, factor in enumerate(factors) if i == 0 or factor.size >= SMALLEST_PARENT]
+    return tuple(large[i] for i in elimination_chain(large)) if large else ()
 
 
 def _factors(problem: Problem) -> list[_Factor]:
@@ -114,25 +115,19 @@ def _factors(problem: Problem) -> list[_Factor]:
     return [_Factor(tuple(group for group, _ in own), own[0][1]) for own in found.values()]
 
 
-def _parents(inner: _Factor, outer: _Factor) -> np.ndarray | None:
-    """Return the level of ``outer`` that holds each level of ``inner``; None where one lies in several."""
-    parents = np.zeros(inner.levels, dtype=np.int64)
-    parents[inner.codes] = outer.codes
-    return parents if np.array_equal(parents[inner.codes], outer.codes) else None
-
-
-def _parent_of(inner: _Factor, outer: _Factor) -> np.ndarray:
-    parents = _parents(inner, outer)
-    assert parents is not None  # nested is transitive, and the chain was built so
-    return parents
+def _parents(inner: _Factor, outer: _Factor) -> np.ndarray:
+    found = parents(inner.codes, outer.codes, inner.n_levels)
+    assert found is not None  # nested is transitive, and the chain was chosen so
+    return found
 
 
 def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], tuple[tuple[np.ndarray, ...], ...]]:
-    """Return the blocks of the chain of factors, the innermost first, and the parents of their levels."""
-    chain, parents = nested_factors(problem)
+    """Return the blocks of the chain, the innermost first, and for each the parents of its levels in all later ones."""
+    chain = nested_factors(problem)
     places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
     blocks = []
     for factor in chain:
         own = (places[standardised_variable(group.name, group.dpar)] for group in factor.groups)
-        blocks.append(Blocks(factor.levels, tuple(sorted((place.start, place.stop) for place in own))))
-    return tuple(blocks), parents
+        blocks.append(Blocks(factor.n_levels, tuple(sorted((place.start, place.stop) for place in own))))
+    above = tuple(tuple(_parents(inner, outer) for outer in chain[i + 1 :]) for i, inner in enumerate(chain))
+    return tuple(blocks), above

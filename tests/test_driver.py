@@ -16,6 +16,7 @@ import pytest
 import bayesml
 from bayesml.engines.nuts import recent
 from bayesml.engines.nuts.defaults import SMALLER_STEPS, USUAL_TARGET
+from bayesml.engines.nuts.forms.preconditioned import arrow
 from bayesml.engines.nuts.methods import chain_method
 from bayesml.engines.nuts.recent import recall
 from bayesml.engines.nuts.run import run
@@ -171,6 +172,28 @@ def test_a_killed_run_is_resumed(data, tmp_path, family, iterations):
     same(resumed, sample(data, 300, family=family))
     assert resumed.formula == FORMULA and resumed.family.name == family
     same(bayesml.resume(folder), resumed)
+
+
+def no_way_up(*arguments):
+    raise ArithmeticError("no step from the pilot raises the density")
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_a_run_whose_first_form_had_no_mode_is_resumed(data, tmp_path, family, monkeypatch):
+    """The checkpoint holds the arrays of the form that the run fell back on; the first one is tried anew and fails."""
+    monkeypatch.setattr(arrow, "climb", no_way_up)
+    fit = sample(data, 70, family=family, checkpoint=tmp_path / "run1")
+    assert "no usable mode was found (no step from the pilot raises the density)" in fit.plan
+    assert fit.plan.startswith("collapsed" if family == "gaussian" else "plain")
+    recent._last.clear()
+    same(bayesml.resume(tmp_path / "run1"), fit)
+
+
+def test_where_the_pilot_fails_the_model_as_written_is_sampled(data):
+    """The start of the pilot lies outside of the means that this link allows."""
+    outside = {"y": np.array([0, 1] * 60), "x": data["x"], "g": data["g"]}
+    fit = sample(outside, 20, family=bayesml.bernoulli(link="identity"))
+    assert fit.plan.startswith("plain form: no usable mode was found")
 
 
 def test_at_most_one_block_is_lost(data, tmp_path):

@@ -59,6 +59,8 @@ def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
 def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
     schema, family = problem.design.schema, problem.family
 
+    # A step may lead out of the range that a link has; what is then not finite is refused by whoever took the step.
+    @np.errstate(all="ignore")
     def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
         response, weights = data["response"], data.get("weights")
         eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])["mu"], response["y"].shape)

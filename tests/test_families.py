@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import inf
 
 import jax
@@ -19,6 +20,7 @@ from bayesml.distributions import gamma as gamma_prior
 from bayesml.distributions import inv_gamma, normal, student_t
 from bayesml.errors import DataError, ModelError
 from bayesml.families import FAMILIES, RawResponse, get_family
+from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.links import LINKS
 
 AUXILIARY = {"sigma": 1.3, "nu": 4.5, "shape": 2.2, "phi": 3.4}
@@ -304,6 +306,36 @@ def test_log_gamma():
     value, slope = log_gamma(jnp.asarray(x)), jax.vmap(jax.grad(log_gamma))(jnp.asarray(x))
     np.testing.assert_allclose(value, gammaln(x), rtol=2e-14, atol=2e-14)
     np.testing.assert_allclose(slope, digamma(x), rtol=2e-14, atol=2e-14)
+
+
+@pytest.mark.parametrize("s", [1e-9, 1e-3, 0.7, 30.0, 1e4, 1e8, 1e12, 1e16])
+@pytest.mark.parametrize("y", [0, 1, 7, 3000])
+def test_ratios_of_gamma_functions(s, y):
+    """Against the sum that the ratio is for whole y, in NumPy and JAX; an error of y roundings is allowed."""
+    k = np.arange(y)
+    expected, slope = math.fsum(np.log1p(k / s)), -math.fsum(k / (s + k)) / s
+    size = 1e-14 * max(y, 1)
+    np.testing.assert_allclose(log_rising(s, float(y)), expected, rtol=1e-14, atol=size)
+    np.testing.assert_allclose(s * digamma_rising(s, float(y)), s * slope, rtol=1e-14, atol=size)
+    value, gradient = jax.value_and_grad(log_rising)(jnp.asarray(s), jnp.asarray(float(y)))
+    np.testing.assert_allclose(value, expected, rtol=1e-14, atol=size)
+    np.testing.assert_allclose(s * gradient, s * slope, rtol=1e-14, atol=size)
+
+
+@pytest.mark.parametrize("name, limit, dpar", [("negbinomial", "poisson", "shape"), ("student", "gaussian", "nu")])
+def test_families_reach_their_limits(name, limit, dpar):
+    """At 1e15 the density is the limit's, and its derivative in the parameter vanishes."""
+    wide, narrow = get_family(name), get_family(limit)
+    rng = np.random.default_rng(5)
+    eta, y = rng.normal(1, 0.3, 20), rng.poisson(3.0, 20) * 1.0
+    auxiliary = {} if limit == "poisson" else {"sigma": 1.5}
+    at_limit = {**auxiliary, dpar: 1e15}
+    expected = narrow.curvature(eta, data_of(narrow, y), auxiliary)
+    found = wide.curvature(eta, data_of(wide, y), at_limit)
+    for part in ("log_density", "d1", "d2", "fisher"):
+        np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-12, atol=1e-12)
+    slope = wide.auxiliary_derivatives(eta, data_of(wide, y), at_limit)[dpar].log_density
+    np.testing.assert_allclose(slope, 0.0, atol=1e-12)
 
 
 def test_counts_from_wide_priors_are_drawn():

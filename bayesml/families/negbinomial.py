@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln
+from scipy.special import expit
 
 from bayesml.distributions import inv_gamma, student_t
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
@@ -16,6 +16,7 @@ from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_fact
 from bayesml.families.gamma import draw_gamma
 from bayesml.families.poisson import draw_poisson
 from bayesml.families.response import counts
+from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
@@ -78,7 +79,8 @@ class NegativeBinomial(AbstractFamily):
         """Return the derivatives; in t = log(mu) - log(shape) the density is y t - (y + shape) log(1 + e^t) + const."""
         y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
         information = (y + s) * p * (1 - p)
-        value = gammaln(y + s) - gammaln(s) - log_factorial(y) + y * t - (y + s) * softplus(t)
+        log_mean = eta if inner is None else inner.value
+        value = log_rising(s, y) - log_factorial(y) + y * log_mean - (y + s) * softplus(t)
         outer = Jet(value, y - (y + s) * p, -information, information * (2 * p - 1))
         return Curvature.through(outer, s * p, inner)
 
@@ -88,7 +90,7 @@ class NegativeBinomial(AbstractFamily):
         """Return the derivatives in log(shape), where dt = -1 and dp = -p (1 - p)."""
         y, s, inner, t, p = self._coordinates(eta, data, auxiliary)
         q = 1 - p
-        value = s * (digamma(y + s) - digamma(s) - softplus(t)) + (y + s) * p - y
+        value = s * (digamma_rising(s, y) - softplus(t)) + (y + s) * p
         derivatives = AuxiliaryDerivatives(value, p * ((y + s) * q - s), p * q * ((y + s) * (q - p) - s), s * p**2)
         return {"shape": derivatives.through(inner)}
 

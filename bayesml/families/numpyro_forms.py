@@ -15,6 +15,7 @@ from jax import numpy as jnp
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
+from bayesml.families.rising import STIRLING, log_rising
 from bayesml.links.elementary import softplus
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
 Array = Any
 ROUNDING = 1e-12
 HALF_LOG_2_PI = 0.9189385332046727
-STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 
 
 def log_gamma(x: Array) -> Array:
@@ -181,15 +181,15 @@ class LogPoisson(dist.Distribution):
 
 
 @jax.custom_jvp
-def _log_gamma_sums(shape: Array, distinct: Array, place: Array) -> Array:
-    """Return ``log_gamma(distinct + shape)[place]``, whose gradient in shape is a scalar product, without a scatter."""
-    return log_gamma(distinct + shape)[place]
+def _rising_at(shape: Array, distinct: Array, place: Array) -> Array:
+    """Return ``log_rising(shape, distinct)[place]``, whose gradient in shape is a scalar product, without a scatter."""
+    return log_rising(shape, distinct)[place]
 
 
-@_log_gamma_sums.defjvp
-def _log_gamma_sums_jvp(at: tuple[Array, ...], along: tuple[Array, ...]) -> tuple[Array, Array]:
+@_rising_at.defjvp
+def _rising_at_jvp(at: tuple[Array, ...], along: tuple[Array, ...]) -> tuple[Array, Array]:
     shape, distinct, place = at
-    values, slopes = jax.jvp(log_gamma, (distinct + shape,), (jnp.ones_like(distinct),))
+    values, slopes = jax.jvp(lambda s: log_rising(s, distinct), (shape,), (jnp.ones_like(shape),))
     return values[place], slopes[place] * along[0]
 
 
@@ -227,14 +227,13 @@ class LogNegativeBinomial(dist.Distribution):
     def log_prob(self, value: Array) -> Array:
         """Return the log density; see ``NegativeBinomial.curvature`` for the form."""
         s = self.concentration
-        excess = self.log_mean - jnp.log(s)
-        choose = self._log_gamma_sums(value) - log_gamma(s) - gammaln(value + 1.0)
-        return choose + value * excess - (value + s) * softplus(excess)
+        choose = self._log_rising(value) - gammaln(value + 1.0)
+        return choose + value * self.log_mean - (value + s) * softplus(self.log_mean - jnp.log(s))
 
-    def _log_gamma_sums(self, value: Array) -> Array:
+    def _log_rising(self, value: Array) -> Array:
         if self.distinct is None or jnp.ndim(self.concentration):
-            return log_gamma(value + self.concentration)
-        return _log_gamma_sums(self.concentration, self.distinct, self.place)
+            return log_rising(self.concentration, value)
+        return _rising_at(self.concentration, self.distinct, self.place)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draw a Poisson count whose mean is gamma distributed."""

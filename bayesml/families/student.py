@@ -8,11 +8,11 @@ from math import pi
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.special import digamma, gammaln
 
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.gaussian import encode_real, total_scale
+from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import NU, REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
@@ -69,7 +69,7 @@ class Student(AbstractFamily):
         variance = total_scale(auxiliary, data) ** 2
         e, w = data["y"] - mean.value, nu * variance
         a = w + e**2
-        constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(pi * w)
+        constant = log_rising(nu / 2, 0.5) - 0.5 * np.log(2 * pi * variance)
         outer = Jet(
             constant - (nu + 1) / 2 * np.log1p(e**2 / w),
             (nu + 1) * e / a,
@@ -103,7 +103,7 @@ def _in_variance(e: np.ndarray, v: np.ndarray, nu: float, dv: float) -> Auxiliar
 def _in_nu(e: np.ndarray, v: np.ndarray, nu: float, dnu: float) -> AuxiliaryDerivatives:
     """Return the derivatives in nu, times ``dnu``."""
     w, a = nu * v, nu * v + e**2
-    constant = 0.5 * (digamma((nu + 1) / 2) - digamma(nu / 2) - 1 / nu)
+    constant = 0.5 * digamma_rising(nu / 2, 0.5)
     return AuxiliaryDerivatives(
         dnu * (constant - 0.5 * np.log1p(e**2 / w) + (nu + 1) / (2 * nu) * e**2 / a),
         dnu * e * (a - (nu + 1) * v) / a**2,

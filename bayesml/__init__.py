@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from bayesml.datasets import list_datasets, load_dataset
 from bayesml.distributions import (
     beta,
@@ -33,12 +36,14 @@ from bayesml.fit import default_prior, fit
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
-from bayesml.results.inference import MarginalMeans, check_laplace, compare_models
-from bayesml.results.inference import anova_fits as anova
 from bayesml.results.io import load
 from bayesml.results.loo import loo_compare
-from bayesml.results.point import PointFit
 from bayesml.resume import resume
+
+if TYPE_CHECKING:
+    from bayesml.results.inference import MarginalMeans, check_laplace, compare_models
+    from bayesml.results.inference import anova_fits as anova
+    from bayesml.results.point import PointFit
 
 __version__ = "0.1.0"
 
@@ -98,3 +103,24 @@ __all__ = [
     "uniform",
     "weibull",
 ]
+
+# What only point estimates need is imported at its first use: a sampler that starts should not wait for it.
+_LATER = {
+    "MarginalMeans": ("bayesml.results.inference", "MarginalMeans"),
+    "PointFit": ("bayesml.results.point", "PointFit"),
+    "anova": ("bayesml.results.inference", "anova_fits"),
+    "check_laplace": ("bayesml.results.inference", "check_laplace"),
+    "compare_models": ("bayesml.results.inference", "compare_models"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LATER[name]
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpyro
-import numpyro.distributions as dist
 from jax import numpy as jnp
-from numpyro import handlers
 
 from bayesml.design import Schema
 from bayesml.distributions import LKJ, Constant, Distribution, stack
 from bayesml.families import AbstractFamily
+from bayesml.lazy import lazy_module
 from bayesml.spec import ModelSpec, ParameterSpec
 
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution as NumpyroDistribution
+
 __all__ = ["Data", "compile_model", "linear_predictors"]
+
+numpyro, dist, handlers = map(lazy_module, ("numpyro", "numpyro.distributions", "numpyro.handlers"))
 
 Array = Any
 Data = Mapping[str, Any]
@@ -66,7 +69,7 @@ def observe(
 
 def likelihood(
     family: AbstractFamily, predictors: Mapping[str, Array], values: Mapping[str, Array], data: Data
-) -> dist.Distribution:
+) -> NumpyroDistribution:
     """Return the distribution of the response, one per row."""
     parameters = {
         p.name: family.link(p.name).inverse(predictors[p.name]) if p.name in predictors else values.get(p.name, 0.0)

@@ -8,6 +8,7 @@ sorts and Fourier transforms, and without what the general packages import; the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import final
 
 import numpy as np
@@ -83,15 +84,24 @@ def _split(stacked: np.ndarray) -> np.ndarray:
 
 def _normal_scores(values: np.ndarray) -> np.ndarray:
     """Replace values by normal quantiles of their fractional ranks, (rank - 3/8) / (n + 1/4); ties share a rank."""
-    from scipy.special import ndtri
-
     flat = values.reshape(len(values), -1)
     size = flat.shape[1]
     order = np.argsort(flat, axis=1)
     ascending = np.take_along_axis(flat, order, axis=1)
     ranks = np.empty_like(flat, dtype=float)
     np.put_along_axis(ranks, order, _shared_ranks(ascending), axis=1)
-    return ndtri((ranks - 0.375) / (size + 0.25)).reshape(values.shape)
+    return _score_of_rank(ranks, size).reshape(values.shape)
+
+
+def _score_of_rank(ranks: np.ndarray, size: int) -> np.ndarray:
+    """Look the scores up by twice the rank, a whole number; the module of the standard library imports at once."""
+    if np.all(ranks == np.floor(ranks)):
+        return _scores(np.arange(1.0, size + 1), size)[ranks.astype(np.intp) - 1]
+    return _scores(np.arange(2.0, 2 * size + 1) / 2, size)[(2 * ranks).astype(np.intp) - 2]
+
+
+def _scores(ranks: np.ndarray, size: int) -> np.ndarray:
+    return np.fromiter(map(NormalDist().inv_cdf, ((ranks - 0.375) / (size + 0.25)).tolist()), float, len(ranks))
 
 
 def _shared_ranks(ascending: np.ndarray) -> np.ndarray:

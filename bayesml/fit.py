@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import check_slopes, default_priors_of, describe
 from bayesml.design import Design, build_design
-from bayesml.engines import NUTS, AbstractEngine, AbstractEstimate, Outcome, Problem, get_engine
+from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem, get_engine
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
+from bayesml.posterior import Draws
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
-from bayesml.results.point import PointFit, warn_about_point
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayesml.results.point import PointFit
 
 __all__ = ["default_prior", "describe_problem", "fit", "fit_of"]
 
@@ -133,14 +135,28 @@ def fit(
         begin_checkpoint(engine.checkpoint, model)
     prepared = time.perf_counter() - began
     outcome = model.engine.run(problem)
-    if isinstance(outcome.posterior, AbstractEstimate):
-        timing = replace(outcome.timing, design=prepared)
-        point = PointFit(problem, frame, engine, outcome.posterior, timing, priors, default_priors, data_name or "data")
-        warn_about_point(point)
-        return point
-    result = fit_of(model, outcome, prepared)
-    warn_about(result)
-    return result
+    if isinstance(outcome.posterior, Draws):
+        result = fit_of(model, outcome, prepared)
+        warn_about(result)
+        return result
+    return _point_fit(model, outcome, prepared)
+
+
+def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> PointFit:
+    from bayesml.results.point import PointFit, warn_about_point
+
+    point = PointFit(
+        model.problem,
+        model.frame,
+        model.engine,
+        outcome.posterior,  # type: ignore[arg-type]
+        replace(outcome.timing, design=prepared),
+        model.priors,
+        model.default_priors,
+        model.data_name,
+    )
+    warn_about_point(point)
+    return point
 
 
 def fit_of(model: PreparedModel, outcome: Outcome, prepared: float) -> Fit:

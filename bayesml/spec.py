@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from bayesml.distributions import Constant, Distribution, stack
+from bayesml.distributions import Constant, Distribution
 
 __all__ = ["Bounds", "ParameterSpec", "unbounded"]
 
@@ -59,7 +59,7 @@ class ParameterSpec:
         return first is None or (
             not isinstance(first, Constant)
             and all(type(d) is type(first) and d.support == first.support for d in self.priors)
-            and stack(self.priors) is not None
+            and first.can_batch(self.priors)
         )
 
     @property

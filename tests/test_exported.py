@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +16,8 @@ import pytest
 from jax import numpy as jnp
 
 from bayesml.engines.nuts import exported
+from bayesml.engines.nuts.chain_state import state_like
+from bayesml.engines.nuts.compiled import compiled_with
 from bayesml.engines.nuts.exported import Program, exported_jit, load_program, store_program
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.program import chain_program, report_program
@@ -237,3 +241,44 @@ def test_programs_of_one_key_hold_nothing_of_the_data(family):
         (key, one), (same_key, other) = [programs(family, seed) for seed in (1, 2)]
     assert key is not None and key == same_key
     assert one == other
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_a_state_has_the_shapes_that_a_start_has(family):
+    """The chain's program is built for states like these before any program has run."""
+    rng = np.random.default_rng(2)
+    columns = {"y": rng.poisson(2.0, 40) * 1.0, "x": rng.normal(size=40), "g": np.arange(40) % 8}
+    problem = describe_problem("y ~ x + (x | g)", columns, family)
+    with double_precision():
+        form = build_form(problem, plan_for(problem))
+        position = np.zeros(form.size)
+        start = chain_program(form.density, 10, form.first_step).start
+        found = jax.eval_shape(start, position, jax.tree.map(jnp.asarray, form.data))
+    expected = state_like(position)
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(found)]
+    assert shapes == [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(expected)]
+
+
+SECOND_RUN = """
+import sys, numpy as np, bayesml
+rng = np.random.default_rng(0)
+data = {"y": rng.normal(size=60), "x": rng.normal(size=60), "g": np.arange(60) % 10}
+fit = bayesml.fit("y ~ x + (x | g)", data, seed=1, draws=1000, progress=False)
+print(float(fit["b"].mean()), *sorted({"blackjax", "numpyro", "optax"} & set(sys.modules)))
+"""
+
+
+def test_a_second_process_imports_neither_blackjax_nor_numpyro(folder):
+    """What only tracing needs is not imported where nothing is traced; the draws are the same."""
+    first, second = (
+        subprocess.run([sys.executable, "-c", SECOND_RUN], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert {"blackjax", "numpyro"} <= set(first)
+    assert second == first[:1]
+
+
+def test_options_that_xla_does_not_know_are_left_out():
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    assert compiled_with(lowered, {"xla_no_such_option": False})(1.0) == 2.0

@@ -9,7 +9,7 @@ from scipy.special import expit, ndtri
 import bayesml
 from bayesml.engines.generalised_mixed import fit_generalised_mixed
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
-from bayesml.engines.point import GeneralisedEstimate
+from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.errors import ModelError
 from bayesml.results.inference.bootstrap import bootstrap
 from bayesml.results.inference.parameters import elements

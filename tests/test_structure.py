@@ -24,6 +24,7 @@ FILES = {
 FLOW = (
     "errors",
     "datasets",
+    "lazy",
     "namespace",
     "links",
     "names",
@@ -50,7 +51,10 @@ FLOW = (
     "bayesml",  # the list of public names
 )
 
-HEAVY = ("arviz", "arviz_base", "arviz_plots", "arviz_stats", "blackjax", "jax", "matplotlib", "numpyro", "pandas")
+HEAVY = (
+    *("arviz", "arviz_base", "arviz_plots", "arviz_stats", "blackjax", "jax", "matplotlib", "numpyro", "pandas"),
+    "scipy.special",
+)
 
 
 def layer(module: str) -> str:

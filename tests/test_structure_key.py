@@ -18,7 +18,7 @@ from bayesml.design import PredictorDesign
 from bayesml.distributions import Normal
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts import structure
-from bayesml.engines.nuts.adaptation import Stage, Statistics
+from bayesml.engines.nuts.chain_state import Stage, Statistics
 from bayesml.engines.nuts.structure import package_key, structure_key
 from bayesml.engines.precision import double_precision
 from bayesml.families import FAMILIES, get_family
@@ -132,7 +132,7 @@ def circle() -> list:
         circle(),
         Statistics(*range(6), Own()),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_told_apart_has_no_key(value):
     assert structure_key(value) is None

@@ -98,8 +98,12 @@ class Distribution(ABC):
         """Return the NumPyro distribution of one value."""
         return self.numpyro_form(*self.arguments)
 
-    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution | None:
-        """Return one NumPyro distribution of a vector; all ``distributions`` are of this class."""
+    def can_batch(self, distributions: Sequence[Distribution]) -> bool:
+        """Whether one NumPyro distribution of a vector can hold all ``distributions``, of which this is the first."""
+        return all(type(d) is type(self) for d in distributions)
+
+    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution:
+        """Return one NumPyro distribution of a vector, where ``can_batch``."""
         return self.numpyro_form(*np.array([d.arguments for d in distributions]).T)
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...] = ()) -> np.ndarray:
@@ -114,9 +118,7 @@ class Distribution(ABC):
 def stack(distributions: Sequence[Distribution]) -> dist.Distribution | None:
     """Return one batched NumPyro distribution for several values, or None where their kinds differ."""
     first = distributions[0]
-    if any(type(d) is not type(first) for d in distributions):
-        return None
-    return first.batch(distributions)
+    return first.batch(distributions) if first.can_batch(distributions) else None
 
 
 def format_number(value: float) -> str:

@@ -7,16 +7,18 @@ from math import inf, lgamma, log, sqrt
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-from scipy import special
 
 from bayesml.distributions.base import Distribution, format_number, where_inside
 from bayesml.errors import PriorError
+from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["Beta", "Uniform"]
+
+special = lazy_module("scipy.special")
 
 Array = Any
 

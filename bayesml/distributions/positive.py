@@ -8,15 +8,17 @@ from math import exp, inf, lgamma, log, pi, sqrt
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-from scipy import special
 
 from bayesml.distributions.base import Distribution, where_inside
+from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["AbstractPositive", "Exponential", "Gamma", "InvGamma", "LogNormal", "Weibull"]
+
+special = lazy_module("scipy.special")
 
 Array = Any
 SMALLEST = 1e-300  # quantiles of gamma(0.01, 0.01) underflow

@@ -8,15 +8,17 @@ from math import inf, lgamma, log, pi
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-from scipy import special
 
 from bayesml.distributions.base import Distribution
+from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["AbstractLocationScale", "Cauchy", "DoubleExponential", "Logistic", "Normal", "StudentT"]
+
+special = lazy_module("scipy.special")
 
 Array = Any
 

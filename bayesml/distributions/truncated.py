@@ -13,6 +13,7 @@ import numpy as np
 from bayesml.distributions.base import Distribution, format_number, where_inside
 from bayesml.distributions.degenerate import Constant, Flat
 from bayesml.distributions.interval import Uniform
+from bayesml.distributions.real import AbstractLocationScale
 from bayesml.errors import PriorError
 from bayesml.namespace import array_namespace
 
@@ -23,6 +24,8 @@ __all__ = ["Truncated", "bounded"]
 
 Array = Any
 SMALLEST_MASS = 1e-12
+# Of half distributions: between the normal distribution's 0.67 and the Cauchy distribution's 1; likewise 0.6 and 2.
+HALF_LOCATION, HALF_SCALE = 0.75, 0.75
 
 
 @final
@@ -61,9 +64,18 @@ class Truncated(Distribution):
         if not self.distribution.is_proper:
             return 1.0
         d, lower, upper = self.distribution, self.lower, self.upper
+        if self._is_half:
+            return 0.5
         if float(d.cdf(lower)) < 0.5:
             return float(d.cdf(upper) - d.cdf(lower))
         return float(d.survival(lower) - d.survival(upper))
+
+    @property
+    def _is_half(self) -> bool:
+        """Whether this is one half of a symmetric distribution, as the default priors of scales are."""
+        if not isinstance(self.distribution, AbstractLocationScale):
+            return False
+        return (self.lower, self.upper) in {(self.distribution.location, inf), (-inf, self.distribution.location)}
 
     @property
     def support(self) -> tuple[float, float]:
@@ -77,14 +89,19 @@ class Truncated(Distribution):
 
     @property
     def location(self) -> float:
-        """The median; one away from the bound for a flat prior."""
+        """The median; of a half distribution near it, 0.75 scales from the bound; one from it for a flat prior."""
+        if self._is_half:
+            distance = HALF_LOCATION * self.distribution.scale
+            return self.lower + distance if isfinite(self.lower) else self.upper - distance
         if self.is_proper:
             return float(self.quantile(0.5))
         return self.lower + 1 if isfinite(self.lower) else self.upper - 1
 
     @property
     def scale(self) -> float:
-        """Half the distance of the 16% and 84% quantiles; 1 for a flat prior."""
+        """Half the distance of the 16% and 84% quantiles, of a half distribution near it; 1 for a flat prior."""
+        if self._is_half:
+            return HALF_SCALE * self.distribution.scale
         return float(self.quantile(0.84) - self.quantile(0.16)) / 2 if self.is_proper else 1.0
 
     def log_density(self, x: Array) -> Array:
@@ -125,16 +142,18 @@ class Truncated(Distribution):
         """Return the NumPyro distribution of one value."""
         return self.numpyro_form(self.distribution.numpyro(), self.lower, self.upper, float(np.log(self.mass)))
 
-    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution | None:
-        """Return one NumPyro distribution of a vector, or None where the kinds or the sides of the bounds differ."""
+    def can_batch(self, distributions: Sequence[Distribution]) -> bool:
+        """Whether kinds and sides of the bounds are the same."""
         members = [d for d in distributions if isinstance(d, Truncated)]
-        inner = [d.distribution for d in members]
         sides = {(isfinite(d.lower), isfinite(d.upper)) for d in members}
-        if len(sides) > 1 or any(type(d) is not type(inner[0]) for d in inner):
-            return None
-        base = inner[0].batch(inner)
+        alike = len(members) == len(distributions) and len(sides) == 1
+        return alike and self.distribution.can_batch([d.distribution for d in members])
+
+    def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution:
+        """Return one NumPyro distribution of a vector, where ``can_batch``."""
+        members = [d for d in distributions if isinstance(d, Truncated)]
         bounds = np.array([(d.lower, d.upper, np.log(d.mass)) for d in members]).T
-        return None if base is None else self.numpyro_form(base, *bounds)
+        return self.numpyro_form(self.distribution.batch([d.distribution for d in members]), *bounds)
 
 
 def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf) -> Distribution:

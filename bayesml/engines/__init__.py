@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesml.engines.base import AbstractEngine, Outcome, Problem
 from bayesml.engines.nuts import NUTS
-from bayesml.engines.point import MAP, ML, REML, AbstractEstimate, Laplace
+from bayesml.engines.point import MAP, ML, REML, Laplace
 from bayesml.errors import ModelError, did_you_mean
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "NUTS",
     "REML",
     "AbstractEngine",
-    "AbstractEstimate",
     "Laplace",
     "Outcome",
     "Problem",

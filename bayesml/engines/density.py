@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from jax import numpy as jnp
-from numpyro import handlers
-from numpyro.infer.util import log_density as numpyro_log_density
 
 from bayesml.compile import Data
 from bayesml.engines.layout import Layout
+from bayesml.lazy import lazy_module
 
 __all__ = ["log_density", "reported_at", "reported_values"]
+
+numpyro_infer = lazy_module("numpyro.infer.util")
+handlers = lazy_module("numpyro.handlers")
 
 Array = Any
 Model = Callable[[Data, Array | None], None]
@@ -26,7 +28,7 @@ def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:
 
     def density(q: Array, data: Data) -> Array:
         values, log_jacobian = layout.constrain(data["center"] + data["scale"] * q)
-        joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
+        joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
     return density

@@ -15,12 +15,14 @@ from typing import Any, final
 import jax
 import numpy as np
 from jax import numpy as jnp
-from numpyro.distributions.transforms import CorrCholeskyTransform
 
 from bayesml.distributions import Constant
+from bayesml.lazy import lazy_module
 from bayesml.spec import Bounds, ModelSpec, ParameterSpec
 
 __all__ = ["Layout", "Site", "flatten", "layout_of"]
+
+transforms = lazy_module("numpyro.distributions.transforms")
 
 Array = Any
 
@@ -148,7 +150,7 @@ def _constrain_bounded(u: Array, bounds: Bounds) -> tuple[Array, Array]:
 
 def _constrain_cholesky(u: Array, dimension: int) -> tuple[Array, Array]:
     if dimension > 2:
-        transform = CorrCholeskyTransform()
+        transform = transforms.CorrCholeskyTransform()
         value = transform(u)
         return value, transform.log_abs_det_jacobian(u, value)
     t = jnp.tanh(u[0])
@@ -165,7 +167,7 @@ def flatten(layout: Layout, values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _unconstrain(site: Site, value: np.ndarray) -> np.ndarray:
     if site.is_cholesky:
-        return np.asarray(CorrCholeskyTransform().inv(value)).reshape(-1)
+        return _canonical_partial_correlations(value)
     lower, upper = site.bounds
     flat = value.reshape(-1)
     if np.isfinite(lower) and np.isfinite(upper):
@@ -173,3 +175,12 @@ def _unconstrain(site: Site, value: np.ndarray) -> np.ndarray:
     if np.isfinite(lower):
         return np.log(flat - lower)
     return np.log(upper - flat) if np.isfinite(upper) else flat
+
+
+def _canonical_partial_correlations(cholesky: np.ndarray) -> np.ndarray:
+    """Return atanh of L_ij / sqrt(1 - L_i1^2 - ... - L_i,j-1^2), row by row (Lewandowski, Kurowicka & Joe 2009)."""
+    rows, columns = np.tril_indices(len(cholesky), -1)
+    before = np.cumsum(cholesky**2, axis=1) - cholesky**2
+    partial = cholesky[rows, columns] / np.sqrt(1 - before[rows, columns])
+    nearest = np.nextafter(1.0, 0.0)
+    return np.arctanh(np.clip(partial, -nearest, nearest))

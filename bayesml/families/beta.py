@@ -8,13 +8,13 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
 
 from bayesml import distributions
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
+from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["Beta", "beta"]
+
+special = lazy_module("scipy.special")
 
 PHI = DistributionalParameter(
     "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
@@ -84,12 +86,12 @@ class Beta(AbstractFamily):
         """Return the derivatives; those in mu are polygamma functions of the shapes a and b."""
         y, phi, inner, a, b = self._coordinates(eta, data, auxiliary)
         log_y, log_rest = np.log(y), np.log1p(-y)
-        value = gammaln(phi) - gammaln(a) - gammaln(b) + (a - 1) * log_y + (b - 1) * log_rest
+        value = special.gammaln(phi) - special.gammaln(a) - special.gammaln(b) + (a - 1) * log_y + (b - 1) * log_rest
         mean = self.link("mu").inverse(eta)
         value = np.where((mean < 0) | (mean > 1), -np.inf, value)  # the links log and identity allow it
-        information = phi**2 * (polygamma(1, a) + polygamma(1, b))
-        third = -(phi**3) * (polygamma(2, a) - polygamma(2, b))
-        score = phi * (log_y - log_rest - digamma(a) + digamma(b))
+        information = phi**2 * (special.polygamma(1, a) + special.polygamma(1, b))
+        third = -(phi**3) * (special.polygamma(2, a) - special.polygamma(2, b))
+        score = phi * (log_y - log_rest - special.digamma(a) + special.digamma(b))
         return Curvature.through(Jet(value, score, -information, third), information, inner)
 
     def auxiliary_derivatives(
@@ -98,11 +100,11 @@ class Beta(AbstractFamily):
         """Return the derivatives in log(phi), where da = a and db = b."""
         y, phi, inner, a, b = self._coordinates(eta, data, auxiliary)
         log_y, log_rest = np.log(y), np.log1p(-y)
-        trigamma_a, trigamma_b = polygamma(1, a), polygamma(1, b)
-        value = phi * digamma(phi) - a * digamma(a) - b * digamma(b) + a * log_y + b * log_rest
-        score = phi * (log_y - log_rest - digamma(a) + digamma(b))
+        trigamma_a, trigamma_b = special.polygamma(1, a), special.polygamma(1, b)
+        value = phi * special.digamma(phi) - a * special.digamma(a) - b * special.digamma(b) + a * log_y + b * log_rest
+        score = phi * (log_y - log_rest - special.digamma(a) + special.digamma(b))
         d1 = score + phi * (b * trigamma_b - a * trigamma_a)
-        fisher = phi**2 * (2 * (trigamma_a + trigamma_b) + a * polygamma(2, a) + b * polygamma(2, b))
+        fisher = phi**2 * (2 * (trigamma_a + trigamma_b) + a * special.polygamma(2, a) + b * special.polygamma(2, b))
         return {"phi": AuxiliaryDerivatives(value, d1, -fisher, fisher).through(inner)}
 
     def _coordinates(

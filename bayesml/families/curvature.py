@@ -11,11 +11,13 @@ from functools import lru_cache
 from typing import final
 
 import numpy as np
-from scipy.special import gammaln
 
+from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 
 __all__ = ["AuxiliaryDerivatives", "Curvature", "log_factorial"]
+
+special = lazy_module("scipy.special")
 
 TABLE_SIZE = 4096
 
@@ -80,11 +82,11 @@ class AuxiliaryDerivatives:
 
 @lru_cache(maxsize=1)
 def _log_factorial_table() -> np.ndarray:
-    return gammaln(np.arange(1.0, TABLE_SIZE + 1))
+    return special.gammaln(np.arange(1.0, TABLE_SIZE + 1))
 
 
 def log_factorial(counts: np.ndarray) -> np.ndarray:
     """Return log(k!) of whole numbers, by table where all are small (five times faster than the gamma function)."""
     if counts.size and counts.max() < TABLE_SIZE:
         return _log_factorial_table()[counts.astype(np.intp)]
-    return gammaln(counts + 1)
+    return special.gammaln(counts + 1)

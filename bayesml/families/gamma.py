@@ -8,19 +8,21 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.special import digamma, gammaln
 
 from bayesml import distributions
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
+from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["Gamma", "draw_gamma", "gamma"]
+
+special = lazy_module("scipy.special")
 
 SHAPE = DistributionalParameter(
     "shape", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
@@ -76,7 +78,7 @@ class Gamma(AbstractFamily):
     ) -> Curvature:
         """Return the derivatives; in t = log(mu) the density is -shape (t + y e^-t) + const."""
         y, k, inner, t, ratio = self._coordinates(eta, data, auxiliary)
-        constant = k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
+        constant = k * np.log(k) - special.gammaln(k) + (k - 1) * np.log(y)
         outer = Jet(constant - k * (t + ratio), k * (ratio - 1), -k * ratio, k * ratio)
         return Curvature.through(outer, np.full(np.shape(eta), float(k)), inner)
 
@@ -85,7 +87,7 @@ class Gamma(AbstractFamily):
     ) -> dict[str, AuxiliaryDerivatives]:
         """Return the derivatives in log(shape)."""
         y, k, inner, t, ratio = self._coordinates(eta, data, auxiliary)
-        value = k * (np.log(k) + 1 - digamma(k) + np.log(y) - t - ratio)
+        value = k * (np.log(k) + 1 - special.digamma(k) + np.log(y) - t - ratio)
         derivatives = AuxiliaryDerivatives(value, k * (ratio - 1), -k * ratio, np.full(np.shape(eta), float(k)))
         return {"shape": derivatives.through(inner)}
 

@@ -8,7 +8,6 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.special import expit
 
 from bayesml.distributions import inv_gamma, student_t
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
@@ -18,6 +17,7 @@ from bayesml.families.poisson import draw_poisson
 from bayesml.families.response import counts
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
+from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpyro.distributions as dist
 
 __all__ = ["NegativeBinomial", "negbinomial"]
+
+special = lazy_module("scipy.special")
 
 SHAPE = DistributionalParameter("shape", SCALE_LINKS, (0.0, inf), inv_gamma(0.4, 0.3), student_t(3, 0, 2.5))
 
@@ -100,7 +102,7 @@ class NegativeBinomial(AbstractFamily):
         link, s = self.link("mu"), auxiliary["shape"]
         inner = None if link.name == "log" else link.log_jet(eta)
         t = (eta if inner is None else inner.value) - np.log(s)
-        return data["y"], s, inner, t, expit(t)
+        return data["y"], s, inner, t, special.expit(t)
 
 
 def negbinomial(link: str = "log", link_shape: str = "log") -> NegativeBinomial:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtrs
 
+from bayesml.lazy import lazy_module
 from bayesml.linalg.crossproducts import CrossProducts, Tail
 from bayesml.linalg.levels import apply, crossed, gram, inverse_cholesky, sum_children, transposed
 
 __all__ = ["Factorisation", "factorise", "scale_tail"]
+
+lapack = lazy_module("scipy.linalg.lapack")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def factorise(products: CrossProducts, lambdas: Sequence[np.ndarray]) -> Factori
     m = len(cholesky)
     log_determinant += 2.0 * float(np.log(np.diagonal(cholesky)).sum())
     reduced = corner[m:, m:] - half.T @ half
-    triangle, info = dpotrf(reduced, lower=1)
+    triangle, info = lapack.dpotrf(reduced, lower=1)
     if info:
         return None
     return Factorisation(
@@ -160,8 +162,8 @@ def _factor_tail(
     scaled = scale_tail(products.tail, lambdas, corner[:m, :m], transpose=True)
     matrix = scale_tail(products.tail, lambdas, scaled.T, transpose=True)
     matrix[np.arange(m), np.arange(m)] += 1.0
-    cholesky, info = dpotrf(matrix.T, lower=1, overwrite_a=1)
+    cholesky, info = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
     if info:
         return None
-    half, _ = dtrtrs(cholesky, scale_tail(products.tail, lambdas, corner[:m, m:], transpose=True), lower=1)
+    half, _ = lapack.dtrtrs(cholesky, scale_tail(products.tail, lambdas, corner[:m, m:], transpose=True), lower=1)
     return cholesky, half

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
+
+from bayesml.lazy import lazy_module
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["SparseCoupling", "sparse_coupling"]
+
+scipy_sparse = lazy_module("scipy.sparse")
 
 LARGEST_PAIR_TABLE = 30_000_000  # entries; beyond, products are formed anew for every theta
 CHUNK_ELEMENTS = 20_000_000
@@ -41,7 +48,7 @@ class SparseCoupling:
     def matrix(self, coefficient: int) -> csr_array:
         """Return the ``(J, width)`` block of one coefficient of the first factor."""
         shape = (len(self.starts) - 1, self.width)
-        return csr_array((self.values[coefficient], self.columns, self.starts), shape=shape)
+        return scipy_sparse.csr_array((self.values[coefficient], self.columns, self.starts), shape=shape)
 
     def outer(self, inner: np.ndarray) -> np.ndarray:
         """Return ``sum_j B_j' N_j B_j``, ``(width, width)``, for symmetric ``inner`` N ``(q, q, J)``."""
@@ -56,7 +63,7 @@ class SparseCoupling:
         return total
 
     def _scaled(self, values: np.ndarray) -> csr_array:
-        return csr_array((values, self.columns, self.starts), shape=(len(self.starts) - 1, self.width))
+        return scipy_sparse.csr_array((values, self.columns, self.starts), shape=(len(self.starts) - 1, self.width))
 
     def inner(self, outer: np.ndarray) -> np.ndarray:
         """Return ``B_j S B_j'`` ``(q, q, J)`` for symmetric ``outer`` S ``(width, width)``: the adjoint of `outer`."""
@@ -144,4 +151,4 @@ def _pair_table(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, wid
     indptr = np.concatenate([[0], np.cumsum(per_level)])
     indices = np.tile(cells, len(triangle)) if len(triangle) > 1 else cells
     table = (np.concatenate(data), indices, indptr.astype(indices.dtype))
-    return csr_array(table, shape=(len(per_level), width * width))
+    return scipy_sparse.csr_array(table, shape=(len(per_level), width * width))

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dpotri, dtrtrs
 
+from bayesml.lazy import lazy_module
 from bayesml.linalg.cholesky import Factorisation, scale_tail
 from bayesml.linalg.coupling import SparseCoupling
 from bayesml.linalg.crossproducts import CrossProducts
 from bayesml.linalg.levels import apply, contract, crossed, spread, transposed
 
 __all__ = ["Adjoint", "adjoint", "variance_scores"]
+
+lapack = lazy_module("scipy.linalg.lapack")
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ def _tail_adjoint(fact: Factorisation, S: np.ndarray, slopes: list[np.ndarray]) 
     products, m = fact.products, fact.products.tail_size
     if not m:
         return S
-    inverse, _ = dpotri(fact.tail_cholesky, lower=1)
+    inverse, _ = lapack.dpotri(fact.tail_cholesky, lower=1)
     inverse += inverse.T
     inverse[np.arange(m), np.arange(m)] *= 0.5
-    solved, _ = dtrtrs(fact.tail_cholesky, fact.tail_half, lower=1, trans=1)
+    solved, _ = lapack.dtrtrs(fact.tail_cholesky, fact.tail_half, lower=1, trans=1)
     weighted = solved @ S
     Q = inverse.T
     Q += weighted @ solved.T
@@ -193,7 +195,7 @@ def variance_scores(fact: Factorisation, S: np.ndarray) -> tuple[np.ndarray, ...
 def _tail_score(fact: Factorisation, S: np.ndarray, rows: slice, q: int) -> np.ndarray:
     m = fact.products.tail_size
     scaled = scale_tail(fact.products.tail, fact.lambdas, fact.corner[:m, rows], transpose=True)
-    half, _ = dtrtrs(fact.tail_cholesky, scaled, lower=1)
+    half, _ = lapack.dtrtrs(fact.tail_cholesky, scaled, lower=1)
     rest = fact.corner[rows, m:] - half.T @ fact.tail_half
     own = fact.corner[rows, rows]
     score = np.empty((q, q))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dtrtrs
 
+from bayesml.lazy import lazy_module
 from bayesml.linalg.cholesky import Factorisation, scale_tail
 from bayesml.linalg.coupling import SparseCoupling
 from bayesml.linalg.levels import apply, crossed, spread
 
 __all__ = ["Substitution", "substitute"]
+
+lapack = lazy_module("scipy.linalg.lapack")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _tail_effects(fact: Factorisation, effects: list[np.ndarray], projected: lis
     products, m = fact.products, fact.products.tail_size
     if not m:
         return np.zeros((0, products.p + 1))
-    solved, _ = dtrtrs(fact.tail_cholesky, fact.tail_half, lower=1, trans=1)
+    solved, _ = lapack.dtrtrs(fact.tail_cholesky, fact.tail_half, lower=1, trans=1)
     tail = scale_tail(products.tail, fact.lambdas, solved, transpose=False)
     rest = fact.corner[:m, m:] - fact.corner[:m, :m] @ tail
     for part in products.tail:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
-import scipy.special
-
+from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 __all__ = ["Array", "Jet", "log_at", "negated", "special_functions"]
+
+special = lazy_module("scipy.special")
 
 Array = Any
 
@@ -18,7 +19,7 @@ Array = Any
 def special_functions(*arrays: Any) -> Any:
     """Return ``jax.scipy.special`` if any of ``arrays`` is a JAX array, else ``scipy.special``."""
     if array_namespace(*arrays).__name__ == "numpy":
-        return scipy.special
+        return special
     import jax.scipy.special
 
     return jax.scipy.special

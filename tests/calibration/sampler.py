@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.adaptation import Stage, stages
+from bayesml.engines.nuts.chain_state import Stage, stages
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.forms.base import Form as SampledForm
 from bayesml.engines.nuts.forms.base import ValueAndGradient

@@ -10,7 +10,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from bayesml.engines.nuts.adaptation import Stage, Statistics, stages
+from bayesml.engines.nuts.chain_state import Stage, Statistics, stages
 from bayesml.engines.nuts.checkpoint import Block, RunLog
 from bayesml.engines.nuts.compiled import Compiled
 from bayesml.engines.nuts.states import arrays_of

@@ -15,8 +15,8 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from bayesml.engines.nuts.adaptation import Statistics
 from bayesml.engines.nuts.arrays import read_arrays, write_arrays
+from bayesml.engines.nuts.chain_state import Statistics
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.errors import ModelError
 

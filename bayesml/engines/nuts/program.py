@@ -14,7 +14,7 @@ from typing import Any, final
 import jax
 from jax import numpy as jnp
 
-from bayesml.engines.nuts.adaptation import ChainState, Statistics, initial_state, make_step
+from bayesml.engines.nuts.chain_state import ChainState, Statistics
 from bayesml.engines.nuts.forms.base import Form
 
 __all__ = ["LONGEST_BLOCK", "ChainProgram", "chain_program", "report_program"]
@@ -45,11 +45,15 @@ def chain_program(density: Callable[[Array, Any], Array], max_treedepth: int, st
     density = jax.jit(density)
 
     def start(position: Array, data: Any) -> ChainState:
+        from bayesml.engines.nuts.adaptation import initial_state
+
         return initial_state(position, lambda q: density(q, data), step_size)
 
     def advance(
         state: ChainState, key: Array, first: Array, stages: Array, count: Array, target: Array, data: Any
     ) -> tuple[ChainState, Array, Statistics]:
+        from bayesml.engines.nuts.adaptation import make_step
+
         step = make_step(target, max_treedepth)
 
         def iterate(i: Array, loop: tuple[ChainState, Array, Statistics]) -> tuple[ChainState, Array, Statistics]:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from bayesml.engines.base import Continuation, Problem
-from bayesml.engines.nuts.adaptation import Statistics
+from bayesml.engines.nuts.chain_state import Statistics
 from bayesml.engines.nuts.chains import Chain, Recorder
 from bayesml.engines.nuts.checkpoint import RunLog
 from bayesml.engines.nuts.compiled import Compiled, starting_point

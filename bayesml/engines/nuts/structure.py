@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -77,13 +78,8 @@ def package_key() -> str | None:
 
 @cache
 def _versions() -> tuple[str, ...]:
-    import blackjax
-    import jax
-    import jaxlib
-    import numpyro
-
-    packages = (jax, jaxlib, numpyro, blackjax, np)
-    return (*(package.__version__ for package in packages), "{}.{}".format(*sys.version_info))
+    packages = ("jax", "jaxlib", "numpyro", "blackjax", "numpy")
+    return (*map(version, packages), "{}.{}".format(*sys.version_info))
 
 
 @cache

@@ -1,19 +1,12 @@
-"""The options of the point-estimate engines."""
+"""The options of the point-estimate engines. Their numerics are imported when one of them runs."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 from bayesml.engines.base import AbstractEngine, Outcome, Problem
-from bayesml.engines.point.arrays import refuse_priors
-from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.generalised import estimate_generalised
-from bayesml.engines.point.linear import estimate_linear, is_linear
-from bayesml.engines.point.penalty import held_parameters, log_prior_penalty
 from bayesml.errors import ModelError
-from bayesml.posterior import Timing
 
 __all__ = ["MAP", "ML", "REML", "Laplace"]
 
@@ -36,9 +29,9 @@ class REML(AbstractEngine):
 
     def run(self, problem: Problem) -> Outcome:
         """Fit by REML."""
-        refuse_priors(problem, self.method)
-        began = time.perf_counter()
-        return _outcome(estimate_linear(problem, self.method, reml=True), began)
+        from bayesml.engines.point.run import run_linear
+
+        return run_linear(problem, self.method, reml=True)
 
 
 @final
@@ -56,9 +49,9 @@ class ML(AbstractEngine):
 
     def run(self, problem: Problem) -> Outcome:
         """Fit by maximum likelihood."""
-        refuse_priors(problem, self.method)
-        began = time.perf_counter()
-        return _outcome(estimate_linear(problem, self.method, reml=False), began)
+        from bayesml.engines.point.run import run_linear
+
+        return run_linear(problem, self.method, reml=False)
 
 
 @final
@@ -98,13 +91,9 @@ class Laplace(AbstractEngine):
 
     def run(self, problem: Problem) -> Outcome:
         """Fit by maximum likelihood."""
-        refuse_priors(problem, self.method)
-        began = time.perf_counter()
-        has_groups = any(p.groups() for p in problem.design.schema.predictors)
-        if is_linear(problem) and has_groups and self.quadrature_points == 1:
-            return _outcome(estimate_linear(problem, self.method, reml=False), began)
-        found = estimate_generalised(problem, self.method, self.quadrature_points, self.curvature)
-        return _outcome(found, began)
+        from bayesml.engines.point.run import run_laplace
+
+        return run_laplace(problem, self.method, self.quadrature_points, self.curvature)
 
 
 @final
@@ -128,11 +117,6 @@ class MAP(AbstractEngine):
 
     def run(self, problem: Problem) -> Outcome:
         """Maximise the marginal posterior."""
-        began = time.perf_counter()
-        fixed = held_parameters(problem)
-        penalty = log_prior_penalty(problem, frozenset(fixed))
-        return _outcome(estimate_generalised(problem, self.method, penalty=penalty, fixed=fixed), began)
+        from bayesml.engines.point.run import run_map
 
-
-def _outcome(estimate: AbstractEstimate, began: float) -> Outcome:
-    return Outcome(estimate, Timing(sampling=time.perf_counter() - began), 0)
+        return run_map(problem, self.method)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import ndtri
 
-from bayesml.engines.point import AbstractEstimate, LinearEstimate
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import BayesmlError, FitWarning, ModelError
 from bayesml.results.inference.parameters import Element, values_of
 from bayesml.results.point.simulate import refit, simulate

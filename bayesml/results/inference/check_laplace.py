@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import NUTS, AbstractEstimate
+from bayesml.engines import NUTS
+from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesml.engines.linear_mixed import Parameter, profiler
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.links import get_link
 from bayesml.results.inference.bootstrap import BootKind, bootstrap_intervals

@@ -10,7 +10,7 @@ from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 
 from bayesml.engines.linear_mixed import FTest, TTest, kenward_roger
 from bayesml.engines.linear_mixed.contrasts import check_contrast
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.engines.point import LinearEstimate
 from bayesml.engines.point.joint import NewRows
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.results.point.residuals import residuals
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaincc
 
-from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
+from bayesml.engines.point.generalised import GeneralisedEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import FitWarning, ModelError
 from bayesml.results.inference.submodels import by_maximum_likelihood, require_likelihood
 from bayesml.results.inference.variance_explained import r2

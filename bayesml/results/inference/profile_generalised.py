@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, PenaltyValue, fit_generalised_mixed
-from bayesml.engines.point import GeneralisedEstimate
+from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.errors import ModelError
 from bayesml.linalg import GroupBlock, ThetaLayout
 from bayesml.links import get_link

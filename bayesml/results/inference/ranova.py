@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.columns import Encoding
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
 from bayesml.results.inference.likelihood_ratio import chi_square_p
 from bayesml.results.inference.submodels import refit_arrays, require_likelihood, without_columns

@@ -10,8 +10,8 @@ import numpy as np
 
 from bayesml.engines.generalised_mixed import fit_generalised_mixed
 from bayesml.engines.linear_mixed import fit_linear_mixed, prepare
-from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
-from bayesml.engines.point.linear import transformed_response
+from bayesml.engines.point.generalised import GeneralisedEstimate
+from bayesml.engines.point.linear import LinearEstimate, transformed_response
 from bayesml.errors import ModelError
 from bayesml.linalg import GroupBlock, orthogonalise
 

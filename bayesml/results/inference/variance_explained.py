@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
 from bayesml.results.inference.submodels import refit_arrays
 

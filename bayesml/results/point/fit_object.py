@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 
 import numpy as np
 
-from bayesml.engines import AbstractEngine, AbstractEstimate, Problem
+from bayesml.engines import AbstractEngine, Problem
+from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.formula import ParsedFormula

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.engines import Outcome
-from bayesml.engines.point import normal_draws
+from bayesml.engines.point.normal import normal_draws
 from bayesml.errors import FitWarning, ModelError
 from bayesml.posterior import Timing
 from bayesml.results.fit_object import Fit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
 

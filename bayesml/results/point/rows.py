@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml import names
 from bayesml.design import Arrays
-from bayesml.engines.point import NewRows
+from bayesml.engines.point.joint import NewRows
 from bayesml.errors import DataError, ModelError
 from bayesml.frame import column_names
 from bayesml.results.new_data import read_new_data, response_arrays

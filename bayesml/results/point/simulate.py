@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.columns import bare_name
-from bayesml.engines.point import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse, ResponseData
 from bayesml.frame import Column, Frame

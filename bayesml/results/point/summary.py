@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.engines.point import GeneralisedEstimate, LinearEstimate
 from bayesml.engines.point.estimate import deviations
+from bayesml.engines.point.generalised import GeneralisedEstimate
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.results.point.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
 from bayesml.results.point.report import notes
 from bayesml.results.point.tables import coefficient_table

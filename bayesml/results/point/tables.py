@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from bayesml.engines.point import LinearEstimate
 from bayesml.engines.point.estimate import deviations
+from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import brms_alias
 

@@ -9,7 +9,6 @@ from typing import Any, final
 import numpy as np
 from jax import numpy as jnp
 from jax.custom_batching import sequential_vmap
-from numpyro.infer.util import log_density as numpyro_log_density
 
 from bayesml import names
 from bayesml.compile import sample_parameter
@@ -36,10 +35,13 @@ from bayesml.engines.nuts.forms.collapsed.recover import recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
+from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 from bayesml.terms import Group
 
 __all__ = ["collapsed_form"]
+
+numpyro_infer = lazy_module("numpyro.infer.util")
 
 Array = Any
 MOST_EFFECTS_AT_ONCE = 5_000
@@ -145,7 +147,7 @@ def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array]
             sample_parameter(parameter)
 
     values, log_jacobian = structure.values_at(q, data)
-    log_prior, trace = numpyro_log_density(prior, (), {}, values)
+    log_prior, trace = numpyro_infer.log_density(prior, (), {}, values)
     found = {p.name: jnp.asarray(trace[p.name]["value"]) for p in structure.split.parameters}
     return found, log_prior, log_jacobian
 

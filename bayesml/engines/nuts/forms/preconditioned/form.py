@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpyro.infer.util import log_density as numpyro_log_density
 
 from bayesml import names
 from bayesml.compile import compile_model
@@ -25,11 +24,14 @@ from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_w
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
+from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 from bayesml.spec import ModelSpec
 from bayesml.terms import Group, Population
 
 __all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
+
+numpyro_infer = lazy_module("numpyro.infer.util")
 
 Array = Any
 START_SPREAD = 1.5
@@ -55,7 +57,7 @@ def preconditioned_form(problem: Problem) -> Form:
 
     def density(x: Array, data: Any) -> Array:
         values, log_jacobian = values_at(apply_arrow(x, data["white"], chain), data)
-        joint, _ = numpyro_log_density(model, (data, data["response"]["y"]), {}, values)
+        joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
     def report(x: Array, key: Array, data: Any) -> dict[str, Array]:

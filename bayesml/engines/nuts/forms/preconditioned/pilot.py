@@ -15,11 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from bayesml import names
 from bayesml.describe import single_parameters
@@ -27,10 +25,16 @@ from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
+from bayesml.lazy import lazy_module
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Group, Population
 
+if TYPE_CHECKING:
+    from scipy import sparse as matrices
+
 __all__ = ["Pilot", "find_pilot"]
+
+sparse, factorisations = lazy_module("scipy.sparse"), lazy_module("scipy.sparse.linalg")
 
 ITERATIONS = 25
 TOLERANCE = 1e-3
@@ -73,7 +77,7 @@ class _Columns:
 
     predictor: PredictorDesign
     arrays: Mapping[str, Mapping[str, np.ndarray]]
-    matrix: sparse.csc_matrix
+    matrix: matrices.csc_matrix
     prior_mean: np.ndarray
     prior_precision: np.ndarray
     n_population: int
@@ -135,7 +139,7 @@ def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
     return _Columns(predictor, arrays, matrix, np.concatenate(means), np.concatenate(precisions), n_population)
 
 
-def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matrix:
+def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> matrices.csr_matrix:
     Z, index = arrays["Z"], arrays["index"]
     n, q = Z.shape
     columns = index[:, None] * q + np.arange(q)
@@ -215,7 +219,9 @@ def _newton(
 
 def _solve(normal: Any, right: np.ndarray) -> np.ndarray:
     """Solve with a positive definite matrix: pivots on the diagonal, in an order that looks at its pattern alone."""
-    factor = splu(sparse.csc_matrix(normal), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    factor = factorisations.splu(
+        sparse.csc_matrix(normal), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
     return factor.solve(right)
 
 
@@ -245,7 +251,7 @@ def _line_search(
     return rows
 
 
-def _precision(c: _Columns, state: _State, dpar: str) -> sparse.csc_matrix:
+def _precision(c: _Columns, state: _State, dpar: str) -> matrices.csc_matrix:
     blocks = [sparse.diags_array(c.prior_precision)] if c.n_population else []
     for group in c.predictor.groups():
         inverse = np.linalg.inv(state.covariances[f"{dpar}:{group.key}"])

@@ -1,0 +1,47 @@
+"""From a problem to a point estimate: which numerics serve which method."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from bayesml.engines.base import Outcome, Problem
+from bayesml.engines.point.arrays import refuse_priors
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.generalised import estimate_generalised
+from bayesml.engines.point.linear import estimate_linear, is_linear
+from bayesml.engines.point.penalty import held_parameters, log_prior_penalty
+from bayesml.posterior import Timing
+
+__all__ = ["run_laplace", "run_linear", "run_map"]
+
+
+def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
+    """Maximise the (restricted) likelihood of a linear mixed model."""
+    refuse_priors(problem, method)
+    began = time.perf_counter()
+    return _outcome(estimate_linear(problem, method, reml=reml), began)
+
+
+def run_laplace(
+    problem: Problem, method: str, quadrature_points: int, curvature: Literal["observed", "fisher"]
+) -> Outcome:
+    """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
+    refuse_priors(problem, method)
+    began = time.perf_counter()
+    has_groups = any(p.groups() for p in problem.design.schema.predictors)
+    if is_linear(problem) and has_groups and quadrature_points == 1:
+        return _outcome(estimate_linear(problem, method, reml=False), began)
+    return _outcome(estimate_generalised(problem, method, quadrature_points, curvature), began)
+
+
+def run_map(problem: Problem, method: str) -> Outcome:
+    """Maximise the posterior with the group effects integrated out."""
+    began = time.perf_counter()
+    fixed = held_parameters(problem)
+    penalty = log_prior_penalty(problem, frozenset(fixed))
+    return _outcome(estimate_generalised(problem, method, penalty=penalty, fixed=fixed), began)
+
+
+def _outcome(estimate: AbstractEstimate, began: float) -> Outcome:
+    return Outcome(estimate, Timing(sampling=time.perf_counter() - began), 0)

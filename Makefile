@@ -8,7 +8,10 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do $$p -c '$(SUPPORTED)' 2>/dev
 
 BIN := $(VENV)/bin
 TYPES := $(BIN)/mypy
+# Test files are shared out among processes; a file stays in one, with the models that it fits once.
+PROCESSES ?= auto
 TEST_OPTIONS ?=
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile
 EXECUTE ?= on
 
 .DEFAULT_GOAL := help
@@ -23,10 +26,10 @@ demo: $(VENV)/.installed-test  ## fit sleepstudy, print the summary, write the p
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow and not calibration" $(TEST_OPTIONS)
+	$(PYTEST) -m "not slow and not calibration" $(TEST_OPTIONS)
 
 test-all: $(VENV)/.installed-test  ## the slow tests too
-	$(BIN)/python -m pytest -m "not calibration" $(TEST_OPTIONS)
+	$(PYTEST) -m "not calibration" $(TEST_OPTIONS)
 
 smoke: $(VENV)/.installed-test  ## a fast subset: does the package work on this Python?
 	$(BIN)/python -m pytest -m smoke $(TEST_OPTIONS)
@@ -50,7 +53,7 @@ bench: $(VENV)/.installed-test  ## the benchmarks against the peers that are ins
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 calibrate: $(VENV)/.installed-test  ## simulation-based calibration and coverage (long)
-	$(BIN)/python -m pytest -m calibration $(TEST_OPTIONS)
+	$(PYTEST) --dist worksteal -m calibration $(TEST_OPTIONS)
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) .venv-* build dist docs/_build docs/generated docs/jupyter_execute demo-output

@@ -102,7 +102,7 @@ def run(request: Request) -> Answer:
         import pymc.sampling.jax
 
         numpyro.set_host_device_count(request.chains)
-        pymc.sampling.jax.sample_numpyro_nuts = watch.around(pymc.sampling.jax.sample_numpyro_nuts)
+        pymc.sampling.jax._sample_numpyro_nuts = watch.around(pymc.sampling.jax._sample_numpyro_nuts)
     model = build(request)
     found = model.fit(
         draws=1000,

@@ -76,6 +76,11 @@ class Run:
         return self.bulk / self.sampling if self.sampling else 0.0
 
     @property
+    def tail_rate(self) -> float:
+        """Smallest tail effective sample size per second of sampling."""
+        return self.tail / self.sampling if self.sampling else 0.0
+
+    @property
     def whole_rate(self) -> float:
         """The same with warm-up."""
         return self.bulk / (self.warmup + self.sampling) if self.sampling else 0.0

@@ -97,7 +97,8 @@ def _measure_case(
         else:
             for run, draws in _measure(case, engine, levels, folder, options):
                 runs.append(run)
-                judged.setdefault(engine, []).extend([] if draws is None else [draws])
+                if draws is not None:
+                    judged.setdefault(engine, []).append(draws)
     return [_with_distance(run, judged, case) for run in runs]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from _sampling_answer import Answer, Request, Stopwatch, answer_request
 from _sampling_cases import Effects
 
-FAMILIES = {"student": "t"}
+FAMILIES = {"student": "t", "negbinomial": "negativebinomial"}
 """Bambi's names where they are others than brms's."""
 EXTRA = {"shape": "alpha"}
 

@@ -139,13 +139,17 @@ def fit(
         result = fit_of(model, outcome, prepared)
         warn_about(result)
         return result
-    return _point_fit(model, outcome, prepared)
+    from bayesml.results.point import warn_about_point
+
+    point = _point_fit(model, outcome, prepared)
+    warn_about_point(point)
+    return point
 
 
 def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> PointFit:
-    from bayesml.results.point import PointFit, warn_about_point
+    from bayesml.results.point import PointFit
 
-    point = PointFit(
+    return PointFit(
         model.problem,
         model.frame,
         model.engine,
@@ -155,8 +159,6 @@ def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> Point
         model.default_priors,
         model.data_name,
     )
-    warn_about_point(point)
-    return point
 
 
 def fit_of(model: PreparedModel, outcome: Outcome, prepared: float) -> Fit:

@@ -345,6 +345,15 @@ def test_map_is_a_stationary_point_of_the_density_it_says() -> None:
     assert -0.5 * fit.estimate.fit.penalty == pytest.approx(log_prior, rel=1e-10)
 
 
+def test_a_warning_points_at_the_line_that_fitted() -> None:
+    data = {"y": np.tile([1.0, 2.0, 4.0], 8), "g": np.repeat(np.arange(8), 3)}
+    with pytest.warns(FitWarning, match="Singular fit") as told:
+        bayesml.fit("y ~ 1 + (1 | g)", data, method="reml")
+    with pytest.warns(FitWarning) as told_of_draws:
+        bayesml.fit("y ~ 1 + (1 | g)", data, seed=1, chains=2, draws=20, warmup=20, progress=False)
+    assert {warning.filename for warning in (*told, *told_of_draws)} == {__file__}
+
+
 def test_map_keeps_a_singular_fit_off_the_boundary() -> None:
     data = frame("Dyestuff2")
     with pytest.warns(FitWarning, match="the variance of `Intercept` in `Batch` is 0"):

@@ -15,7 +15,7 @@ from jax import numpy as jnp
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
-from bayesml.families.rising import STIRLING, log_rising
+from bayesml.families.rising import log_rising, stirling
 from bayesml.links.elementary import softplus
 
 __all__ = [
@@ -46,11 +46,7 @@ def log_gamma(x: Array) -> Array:
     ratios = x * inverse
     for k in range(1, 8):
         ratios = ratios * ((x + k) * inverse)
-    square = inverse * inverse
-    series = 0.0
-    for coefficient in STIRLING:
-        series = series * square + coefficient
-    return (x - 0.5) * jnp.log(z) - z + HALF_LOG_2_PI + series * inverse - jnp.log(ratios)
+    return (x - 0.5) * jnp.log(z) - z + HALF_LOG_2_PI + stirling(z) - jnp.log(ratios)
 
 
 def _log_choose(n: Array, k: Array) -> Array:

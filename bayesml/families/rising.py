@@ -10,7 +10,7 @@ from typing import Any
 
 from bayesml.namespace import array_namespace
 
-__all__ = ["STIRLING", "digamma_rising", "log_rising"]
+__all__ = ["digamma_rising", "log_rising", "stirling"]
 
 Array = Any
 SHIFT = 8
@@ -31,7 +31,7 @@ def log_rising(s: Array, y: Array) -> Array:
     for k in range(SHIFT):
         ratio = ratio * ((low / (s + k)) * ((s + y + k) / high))
     powers = y * xp.log1p((y + SHIFT) / s) + (s - 0.5) * xp.log1p(y / low) - y
-    return powers + (_stirling(high) - _stirling(low)) - xp.log(ratio)
+    return powers + (stirling(high) - stirling(low)) - xp.log(ratio)
 
 
 def digamma_rising(s: Array, y: Array) -> Array:
@@ -45,7 +45,8 @@ def digamma_rising(s: Array, y: Array) -> Array:
     return logarithms + recurrence - y / s
 
 
-def _stirling(z: Array) -> Array:
+def stirling(z: Array) -> Array:
+    """Return log Gamma(z) - (z - 1/2) log(z) + z - log(2 pi) / 2, for z of 8 and above."""
     square, series = 1.0 / z**2, 0.0
     for coefficient in STIRLING:
         series = series * square + coefficient

@@ -28,7 +28,7 @@ __all__ = ["Block", "Row", "Summary", "summary"]
 INDENT = " " * 9
 WIDTH = 78
 SAMPLED = """\
-Draws were sampled using NUTS (BlackJAX). For each parameter, Bulk_ESS
+Draws were sampled using NUTS. For each parameter, Bulk_ESS
 and Tail_ESS are effective sample size measures, and Rhat is the potential
 scale reduction factor on split chains (at convergence, Rhat = 1)."""
 

@@ -127,7 +127,7 @@ def _attributes(fit: Fit) -> dict[str, Any]:
         "seed": str(fit.outcome.seed),
     }
     if isinstance(fit.engine, NUTS):
-        own = {"inference_library": "blackjax", "tuning_steps": fit.engine.warmup} if not is_prior_only(fit) else {}
+        own = {"inference_library": "bayesml", "tuning_steps": fit.engine.warmup} if not is_prior_only(fit) else {}
         return attributes | own | {"sample_prior": fit.engine.sample_prior}
     return attributes
 

@@ -19,6 +19,8 @@ from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, 
 from bayesml.engines.nuts.forms.base import Form as SampledForm
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
+from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel, suits_one_kernel
+from bayesml.engines.nuts.noise import Noise, noise
 from bayesml.engines.nuts.program import chain_program, report_program
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.reported import reported_names
@@ -95,33 +97,42 @@ class NutsSampler:
     def _compile(self, problem: Problem, form: SampledForm) -> None:
         program = chain_program(form.density, MAX_TREEDEPTH, form.first_step)
 
-        def chain(position: Any, key: Any, schedule: Any, target: Any, data: Any) -> tuple[Any, Any, Any]:
+        def chain(position: Any, chance: Noise, schedule: Any, target: Any, data: Any) -> tuple[Any, Any, Any]:
             state = program.start(position, data)
-            _, positions, statistics = program.advance(state, key, 0, schedule, len(schedule), target, data)
+            _, positions, statistics = program.advance(state, chance, schedule, len(schedule), target, data)
             return state.position.logdensity, positions, statistics.diverging
 
         names = frozenset(reported_names(problem.description.spec, problem.design.schema))
         self._evaluate = value_and_gradient(form.density)
-        self._chain, self._report = jax.jit(chain), jax.jit(report_program(form, names))
+        self._chain = _jitted(chain, lambda *of: of[3] < 0, form.data)
+        self._report = _jitted(report_program(form, names), lambda *of: of[2] < 0, form.data)
 
     def _run(self, form: SampledForm, seed: int, target: float) -> Sample:
         assert self._chain is not None and self._report is not None
         key, length = jax.random.key(seed), self.draws * self.thin
         schedule = stages(self.warmup, length)
         assert (schedule[self.warmup :] == Stage.SAMPLE).all()
-        positions, diverging = self._advance(form, key, schedule, target, np.random.default_rng([seed, 1]))
+        chance = noise((seed, 2), 0, len(schedule), form.size)
+        positions, diverging = self._advance(form, chance, schedule, target, np.random.default_rng([seed, 1]))
         kept = positions[self.warmup :][self.thin - 1 :: self.thin]
         numbers = np.arange(self.draws, dtype=np.int32)
         values = self._report(jax.random.fold_in(key, 2**31 - 1), kept, 0, numbers, form.data)
         return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[self.warmup :].sum()))
 
     def _advance(
-        self, form: SampledForm, key: Any, schedule: np.ndarray, target: float, rng: np.random.Generator
+        self, form: SampledForm, chance: Noise, schedule: np.ndarray, target: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         assert self._chain is not None
         for attempt in range(START_ATTEMPTS):
             start = form.start(rng, attempt)
-            density, positions, diverging = self._chain(start, key, schedule, target, form.data)
+            density, positions, diverging = self._chain(start, chance, schedule, target, form.data)
             if np.isfinite(density):
                 return np.asarray(positions), np.asarray(diverging)
         raise ArithmeticError("no start with a finite density")
+
+
+def _jitted(function: Callable[..., Any], is_never: Callable[..., Any], data: Any) -> Callable[..., Any]:
+    """Compile as the engine does."""
+    if not suits_one_kernel(data):
+        return jax.jit(function)
+    return jax.jit(one_kernel(function, is_never), compiler_options=KERNEL_OPTIONS)

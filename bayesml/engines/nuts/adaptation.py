@@ -1,8 +1,8 @@
-"""One step of NUTS with Stan's warm-up folded in: the same program warms up and samples.
+"""One iteration of NUTS with Stan's warm-up folded in: the same program warms up and samples.
 
 Stan's schedule (Stan reference manual, "HMC algorithm parameters") arrives as one stage for each iteration, so that a
-single compiled step serves: FAST adapts the step size by dual averaging (Hoffman & Gelman 2014), SLOW also gathers
-the variances, CLOSE ends a window with a new diagonal metric, FREEZE fixes the averaged step size.
+single compiled step serves: FAST adapts the step size by dual averaging (Hoffman & Gelman 2014, section 3.2), SLOW also
+gathers the variances, CLOSE ends a window with a new diagonal metric, FREEZE fixes the averaged step size.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from blackjax.adaptation.mass_matrix import mass_matrix_adaptation
-from blackjax.adaptation.step_size import dual_averaging_adaptation
-from blackjax.mcmc import hmc, nuts
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.chain_state import (
@@ -24,77 +21,117 @@ from bayesml.engines.nuts.chain_state import (
     Statistics,
     StepSizeAdaptation,
 )
+from bayesml.engines.nuts.noise import Noise
+from bayesml.engines.nuts.transition import transition
 
 __all__ = ["initial_state", "make_step"]
 
 Array = Any
+GAMMA, T0, KAPPA = 0.05, 10, 0.75
+"""Dual averaging: shrinkage towards ``mu``, iterations that count little, decay of the average (Stan's values)."""
+PSEUDO_COUNT, PSEUDO_VARIANCE = 5, 1e-3
+"""Variances of a window are shrunk by so many observations of so small a variance (Stan's values)."""
 
 
 def initial_state(position: Array, density: Callable[[Array], Array], step_size: float) -> ChainState:
     """Start a chain at ``position`` with a unit metric."""
-    metric_init, _, _ = mass_matrix_adaptation(True)
-    step_init, _, _ = dual_averaging_adaptation(0.0)
-    metric = metric_init(position.shape[0])
+    value, gradient = jax.value_and_grad(density)(position)
+    step = jnp.asarray(step_size, position.dtype)
+    ones = jnp.ones_like(position)
     return ChainState(
-        Position(*hmc.init(position, density)),
-        jnp.asarray(step_size, position.dtype),
-        StepSizeAdaptation(*step_init(jnp.asarray(step_size, position.dtype))),
-        _metric(metric),
-        metric.inverse_mass_matrix,
+        Position(position, value, gradient),
+        step,
+        _restarted(jnp.log(step)),
+        MetricAdaptation(ones, _no_moments(position)),
+        ones,
     )
 
 
 def make_step(target: Array, max_treedepth: int) -> Callable[..., tuple[ChainState, Statistics]]:
-    """Return ``step(key, state, stage, density) -> (state, statistics)``; ``target`` may be a traced number."""
-    kernel = nuts.build_kernel()
-    _, metric_update, metric_final = mass_matrix_adaptation(True)
-    step_init, step_update, step_final = dual_averaging_adaptation(target)
+    """Return ``step(noise, state, stage, density) -> (state, statistics)``; ``target`` may be a traced number.
+
+    The noise is that of one iteration: momenta ``(d,)`` and one seed.
+    """
 
     def sample(state: ChainState, rate: Array) -> ChainState:
         return state
 
     def fast(state: ChainState, rate: Array) -> ChainState:
-        adapted = StepSizeAdaptation(*step_update(state.step_adaptation, rate))
+        adapted = _averaged(state.step_adaptation, target - rate)
         return state._replace(step_adaptation=adapted, step_size=jnp.exp(adapted.log_step_size))
 
     def slow(state: ChainState, rate: Array) -> ChainState:
-        gathered = _metric(metric_update(state.metric_adaptation, state.position.position))
-        return fast(state, rate)._replace(metric_adaptation=gathered)
+        gathered = _gathered(state.metric_adaptation.wc_state, state.position.position)
+        metric = state.metric_adaptation._replace(wc_state=gathered)
+        return fast(state, rate)._replace(metric_adaptation=metric)
 
     def close(state: ChainState, rate: Array) -> ChainState:
-        gathered = slow(state, rate)
-        metric = _metric(metric_final(gathered.metric_adaptation))
-        adapted = StepSizeAdaptation(*step_init(step_final(gathered.step_adaptation)))
-        return gathered._replace(
-            metric_adaptation=metric,
-            inverse_mass=metric.inverse_mass_matrix,
-            step_adaptation=adapted,
-            step_size=jnp.exp(adapted.log_step_size),
+        ended = slow(state, rate)
+        variances = _shrunk_variances(ended.metric_adaptation.wc_state)
+        return ended._replace(
+            metric_adaptation=MetricAdaptation(variances, _no_moments(variances)),
+            inverse_mass=variances,
+            step_adaptation=_restarted(ended.step_adaptation.log_step_size_avg),
+            step_size=jnp.exp(ended.step_adaptation.log_step_size_avg),
         )
 
     def freeze(state: ChainState, rate: Array) -> ChainState:
         adapted = fast(state, rate)
-        return adapted._replace(step_size=step_final(adapted.step_adaptation))
+        return adapted._replace(step_size=jnp.exp(adapted.step_adaptation.log_step_size_avg))
 
     def step(
-        key: Array, state: ChainState, stage: Array, density: Callable[[Array], Array]
+        noise: Noise, state: ChainState, stage: Array, density: Callable[[Array], Array]
     ) -> tuple[ChainState, Statistics]:
-        position, info = kernel(key, state.position, density, state.step_size, state.inverse_mass, max_treedepth)
-        rate = jnp.where(jnp.isfinite(info.acceptance_rate), info.acceptance_rate, 0.0)
+        position, trajectory = transition(
+            noise.momenta, noise.seeds, state.position, density, state.step_size, state.inverse_mass, max_treedepth
+        )
         statistics = Statistics(
             position.logdensity,
-            info.energy,
-            rate,
-            info.num_integration_steps,
-            info.num_trajectory_expansions,
-            info.is_divergent,
+            trajectory.energy,
+            trajectory.acceptance_rate,
+            trajectory.leaves,
+            trajectory.doublings,
+            trajectory.diverging,
             state.step_size,
         )
-        moved = state._replace(position=Position(*position))
-        return jax.lax.switch(stage, (sample, fast, slow, close, freeze), moved, rate), statistics
+        moved = state._replace(position=position)
+        return jax.lax.switch(stage, (sample, fast, slow, close, freeze), moved, trajectory.acceptance_rate), statistics
 
     return step
 
 
-def _metric(state: Any) -> MetricAdaptation:
-    return MetricAdaptation(state.inverse_mass_matrix, Moments(*state.wc_state))
+def _restarted(log_step_size: Array) -> StepSizeAdaptation:
+    zero = jnp.zeros_like(log_step_size)
+    return StepSizeAdaptation(log_step_size, zero, jnp.ones((), jnp.int64), zero, jnp.log(10.0) + log_step_size)
+
+
+def _averaged(state: StepSizeAdaptation, error: Array) -> StepSizeAdaptation:
+    """Take the error of one iteration, target less acceptance rate (Hoffman & Gelman 2014, equation 6)."""
+    count = state.step.astype(error.dtype)
+    avg_error = state.avg_error + (error - state.avg_error) / (count + T0)
+    weight = count**-KAPPA
+    return StepSizeAdaptation(
+        state.mu - jnp.sqrt(count) / GAMMA * avg_error,
+        weight * state.log_step_size + (1.0 - weight) * state.log_step_size_avg,
+        state.step + 1,
+        avg_error,
+        state.mu,
+    )
+
+
+def _no_moments(position: Array) -> Moments:
+    zeros = jnp.zeros_like(position)
+    return Moments(zeros, zeros, jnp.zeros((), jnp.int64))
+
+
+def _gathered(moments: Moments, position: Array) -> Moments:
+    count = moments.sample_size + 1
+    from_old = position - moments.mean
+    mean = moments.mean + from_old / count
+    return Moments(mean, moments.m2 + from_old * (position - mean), count)
+
+
+def _shrunk_variances(moments: Moments) -> Array:
+    count = moments.sample_size
+    variances = moments.m2 / (count - 1)
+    return (count * variances + PSEUDO_COUNT * PSEUDO_VARIANCE) / (count + PSEUDO_COUNT)

@@ -1,7 +1,4 @@
-"""What a chain is between two calls of its program, and what each of its iterations adapts.
-
-BlackJAX's own state types stay inside the program: a stored program runs without importing BlackJAX.
-"""
+"""What a chain is between two calls of its program, and what each of its iterations adapts."""
 
 from __future__ import annotations
 

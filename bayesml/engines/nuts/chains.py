@@ -13,6 +13,7 @@ import numpy as np
 from bayesml.engines.nuts.chain_state import Stage, Statistics, stages
 from bayesml.engines.nuts.checkpoint import Block, RunLog
 from bayesml.engines.nuts.compiled import Compiled
+from bayesml.engines.nuts.noise import Noise, noise
 from bayesml.engines.nuts.states import arrays_of
 from bayesml.engines.nuts.store import DrawStore
 from bayesml.engines.progress import Progress
@@ -30,7 +31,7 @@ class Chain:
 
     Attributes:
         index: its number.
-        key: random key of the chain; that of an iteration is folded from it.
+        stream: names its random numbers, see `noise`.
         state: the sampler's state.
         done: iterations done, warm-up included.
         statistics: of the draws kept, block by block.
@@ -40,7 +41,7 @@ class Chain:
     """
 
     index: int
-    key: Any
+    stream: tuple[int, ...]
     state: Any
     done: int = 0
     statistics: list[Statistics] = field(default_factory=list)
@@ -89,6 +90,10 @@ class Recorder:
         if chain.done < self.warmup:
             padded[:count] = stages(self.warmup, 0)[chain.done : chain.done + count]
         return padded
+
+    def noise(self, chain: Chain) -> Noise:
+        """Return the random numbers of the next block."""
+        return noise(chain.stream, chain.done, self.compiled.block, self.compiled.form.size)
 
     def take(self, chain: Chain, result: tuple[Any, Any, Any], count: int, began: float) -> None:
         """Take what the program returned for the next ``count`` iterations of a chain, called at ``began``."""

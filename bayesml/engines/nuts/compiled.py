@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, final
 
 import jax
@@ -15,6 +15,8 @@ import numpy as np
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.exported import exported_jit
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel, suits_one_kernel
+from bayesml.engines.nuts.noise import noise
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
 from bayesml.engines.nuts.structure import structure_key
 from bayesml.engines.precision import double_precision, persistent_cache
@@ -65,8 +67,8 @@ class Compiled:
 
     @cached_property
     def advance_together(self) -> Callable[..., Any]:
-        """Advance several chains by a block in one program: states and keys are stacked, the rest is shared."""
-        return jax.jit(jax.vmap(self.program.advance, (0, 0, None, None, None, None, None)), donate_argnums=0)
+        """Advance several chains by a block in one program: states and noise are stacked, the rest is shared."""
+        return jax.jit(jax.vmap(self.program.advance, (0, 0, None, None, None, None)), donate_argnums=0)
 
 
 def compile_form(
@@ -95,14 +97,15 @@ def compile_form(
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
     began = time.perf_counter()
     with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
+        compiler = _Compiler(pool, structure, suits_one_kernel(data))
         # The program that takes longest to compile comes first.
-        of_block = (template, key, 0, schedule, 0, 0.8, data)
-        lowered = exported_jit(structure, "advance", lambda: program.advance, of_block, (0,))
-        advance = _compiled(pool, lowered, QUICKLY if _numbers(data) <= MOST_NUMBERS_QUICKLY else {})
-        start = _compiled(pool, exported_jit(structure, "start", lambda: program.start, (position, data)), QUICKLY)
+        of_block = (template, noise((0,), 0, block, form.size), schedule, 0, 0.8, data)
+        quickly = QUICKLY if _numbers(data) <= MOST_NUMBERS_QUICKLY else {}
+        advance = compiler.submit("advance", lambda: program.advance, of_block, quickly, lambda *of: of[3] < 0, (0,))
+        start = compiler.submit("start", lambda: program.start, (position, data), QUICKLY)
         of_draws = (key, np.zeros((block, form.size)), 0, schedule, data)
-        lowered = exported_jit(structure, "report", lambda: report_program(form, names), of_draws)
-        report = _compiled(pool, lowered, QUICKLY)
+        build_report = partial(report_program, form, names)
+        report = compiler.submit("report", build_report, of_draws, QUICKLY, lambda *of: of[2] < 0)
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
             data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
@@ -111,18 +114,74 @@ def compile_form(
     return Compiled(form, data, program, block, *programs, template, traced - began, ended - traced)
 
 
-def _compiled(pool: ThreadPoolExecutor, lowered: Any, options: Mapping[str, bool]) -> Future[Any]:
-    """XLA lets go of Python's lock while it compiles."""
+@final
+@dataclass(frozen=True)
+class _Compiler:
+    """Compiles programs of one structure, on threads: XLA lets go of Python's lock while it compiles.
 
-    def work() -> Any:
-        with double_precision():
-            return compiled_with(lowered, options if jax.default_backend() == "cpu" else {})
+    Attributes:
+        pool: the threads.
+        structure: what the programs hold as constants, see ``exported_jit``.
+        in_kernels: whether programs are to become one kernel each.
+    """
 
-    return pool.submit(work)
+    pool: ThreadPoolExecutor
+    structure: str | None
+    in_kernels: bool
+
+    def submit(
+        self,
+        name: str,
+        build: Callable[[], Callable[..., Any]],
+        specs: tuple[Any, ...],
+        options: Mapping[str, Any],
+        is_never: Callable[..., Any] | None = None,
+        donate: tuple[int, ...] = (),
+    ) -> Future[Any]:
+        """Trace a program, or read it, and have it compiled.
+
+        Args:
+            name: of the program.
+            build: returns its function.
+            specs: what it is called with.
+            options: of XLA, where it does not become one kernel.
+            is_never: see `one_kernel`; None to leave it a program of many kernels.
+            donate: numbers of the arguments whose memory may be used again.
+        """
+
+        def lowered() -> jax.stages.Lowered:
+            return exported_jit(self.structure, name, build, specs, donate)
+
+        if is_never is None or not self.in_kernels:
+            return self._run(compiled_with, lowered(), options)
+
+        def build_kernel() -> Callable[..., Any]:
+            return one_kernel(build(), is_never)
+
+        kernel = exported_jit(self.structure, f"{name}, one kernel", build_kernel, specs, donate)
+        return self._run(_kernel_or_program, kernel, lowered, options)
+
+    def _run(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        def in_double_precision() -> Any:
+            with double_precision():
+                return work(*arguments)
+
+        return self.pool.submit(in_double_precision)
 
 
-def compiled_with(lowered: Any, options: Mapping[str, bool]) -> Any:
+def _kernel_or_program(
+    kernel: jax.stages.Lowered, lowered: Callable[[], jax.stages.Lowered], options: Mapping[str, Any]
+) -> Any:
+    """There are operations that XLA cannot put into a larger kernel, and versions of XLA without some option."""
+    try:
+        return kernel.compile(compiler_options=dict(KERNEL_OPTIONS))
+    except RuntimeError:
+        return compiled_with(lowered(), options)
+
+
+def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
     """Options of XLA come and go with its versions; without them a program is the same, only later."""
+    options = options if jax.default_backend() == "cpu" else {}
     try:
         return lowered.compile(compiler_options=dict(options))
     except RuntimeError:

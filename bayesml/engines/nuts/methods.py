@@ -12,6 +12,7 @@ from threading import Event, Lock
 from typing import Literal, final
 
 import jax
+import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.chains import Chain, Recorder
@@ -105,7 +106,8 @@ class _Team:
         while (chain := self._next()) is not None:
             began, count = time.perf_counter(), recorder.count(chain, self.total)
             stages = recorder.stages(chain, count)
-            result = compiled.advance(chain.state, chain.key, chain.done, stages, count, self.target, compiled.data)
+            chance = recorder.noise(chain)
+            result = compiled.advance(chain.state, chance, stages, count, self.target, compiled.data)
             recorder.take(chain, result, count, began)
             with self.lock:
                 self.busy.discard(chain.index)
@@ -127,8 +129,8 @@ class _Team:
             began, count = time.perf_counter(), recorder.count(team[0], self._goal(first))
             stages = recorder.stages(team[0], count)
             states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(c.state for c in team))
-            keys = jnp.stack([c.key for c in team])
-            results = compiled.advance_together(states, keys, first, stages, count, self.target, compiled.data)
+            chance = jax.tree.map(lambda *parts: np.stack(parts), *(recorder.noise(c) for c in team))
+            results = compiled.advance_together(states, chance, stages, count, self.target, compiled.data)
             jax.block_until_ready(results)
             for place, chain in enumerate(team):
                 recorder.take(chain, jax.tree.map(lambda a, i=place: a[i], results), count, began)

@@ -21,7 +21,7 @@ __all__ = ["NUTS"]
 @final
 @dataclass(frozen=True)
 class NUTS(AbstractEngine):
-    """No-U-turn sampler (Hoffman & Gelman 2014) with Stan's warm-up, run by BlackJAX.
+    """No-U-turn sampler (Hoffman & Gelman 2014) with multinomial sampling and Stan's warm-up.
 
     Attributes:
         draws: draws kept in each chain.

@@ -1,8 +1,7 @@
 """The compiled program of one chain: start it, advance it by a block of iterations, translate its draws.
 
-Data are arguments, so that one compilation serves every data set of the same shape; the number of iterations in a
-block and the acceptance rate aimed at are arguments too. Keys are folded from (chain, iteration): a run does not depend
-on how it is cut in blocks.
+Data are arguments, so that one compilation serves every data set of the same shape; so are the random numbers, the
+number of iterations in a block and the acceptance rate aimed at.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ from typing import Any, final
 import jax
 from jax import numpy as jnp
 
+from bayesml.engines.nuts.adaptation import initial_state, make_step
 from bayesml.engines.nuts.chain_state import ChainState, Statistics
 from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.noise import Noise
 
 __all__ = ["LONGEST_BLOCK", "ChainProgram", "chain_program", "report_program"]
 
@@ -31,8 +32,8 @@ class ChainProgram:
 
     Attributes:
         start: ``(position, data) -> ChainState``.
-        advance: ``(state, key, first, stages, count, target, data) -> (state, positions (block, d), statistics
-            (block,))``, where ``first`` is the number of the first iteration and ``stages`` has the length ``block``.
+        advance: ``(state, noise, stages, count, target, data) -> (state, positions (block, d), statistics (block,))``
+            for ``count`` iterations; noise and ``stages`` have the length ``block``.
     """
 
     start: Callable[..., ChainState]
@@ -45,20 +46,17 @@ def chain_program(density: Callable[[Array, Any], Array], max_treedepth: int, st
     density = jax.jit(density)
 
     def start(position: Array, data: Any) -> ChainState:
-        from bayesml.engines.nuts.adaptation import initial_state
-
         return initial_state(position, lambda q: density(q, data), step_size)
 
     def advance(
-        state: ChainState, key: Array, first: Array, stages: Array, count: Array, target: Array, data: Any
+        state: ChainState, noise: Noise, stages: Array, count: Array, target: Array, data: Any
     ) -> tuple[ChainState, Array, Statistics]:
-        from bayesml.engines.nuts.adaptation import make_step
-
         step = make_step(target, max_treedepth)
 
         def iterate(i: Array, loop: tuple[ChainState, Array, Statistics]) -> tuple[ChainState, Array, Statistics]:
             state, positions, statistics = loop
-            state, now = step(jax.random.fold_in(key, first + i), state, stages[i], lambda q: density(q, data))
+            here = jax.tree.map(lambda numbers: numbers[i], noise)
+            state, now = step(here, state, stages[i], lambda q: density(q, data))
             positions = positions.at[i].set(state.position.position)
             statistics = jax.tree.map(lambda buffer, value: buffer.at[i].set(value), statistics, now)
             return state, positions, statistics

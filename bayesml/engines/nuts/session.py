@@ -31,6 +31,8 @@ __all__ = ["Attempt", "Session"]
 
 REPORT, RETRY = 2**31 - 1, 2**31 - 2
 """What the seed's key is folded with for draws of what was integrated out, and for a run that is started again."""
+STARTS, TRANSITIONS = 1, 2
+"""Names of NumPy's streams of random numbers, behind the seed."""
 
 
 @final
@@ -110,7 +112,7 @@ class Session:
         with persistent_cache():  # keys are made by small programs, each compiled in a fifth of a second
             attempt = self._attempt(number, target, [])
             for index in range(self.options.chains):
-                attempt.chains.append(Chain(index, self._key(number, index), self._first_state(attempt, index)))
+                attempt.chains.append(Chain(index, self._stream(number, index), self._first_state(attempt, index)))
         return attempt
 
     def take_up(self, continuation: Continuation, draws: Draws, target: float) -> Attempt:
@@ -118,8 +120,8 @@ class Session:
         attempt = self._attempt(continuation.attempt, target, [])
         for index in range(draws.n_chains):
             arrays = {name: values[index] for name, values in continuation.states.items()}
-            state, key = state_of(arrays, self.compiled), self._key(continuation.attempt, index)
-            attempt.chains.append(Chain(index, key, state, continuation.iterations))
+            state, stream = state_of(arrays, self.compiled), self._stream(continuation.attempt, index)
+            attempt.chains.append(Chain(index, stream, state, continuation.iterations))
         attempt.store.load(draws)
         attempt.before, attempt.kept = dict(draws.statistics), draws.n_draws
         return attempt
@@ -173,11 +175,11 @@ class Session:
         stored = log.state(index) if log else {}
         if stored:
             return state_of({name: a for name, a in stored.items() if name != "iterations"}, self.compiled)
-        return starting_point(self.compiled, np.random.default_rng([self.options.seed or 0, 1, index]))
+        return starting_point(self.compiled, np.random.default_rng([self.options.seed or 0, STARTS, index]))
 
     def _base_key(self, number: int) -> Any:
         key = jax.random.key(self.options.seed or 0)
         return jax.random.fold_in(key, RETRY) if number else key
 
-    def _key(self, number: int, chain: int) -> Any:
-        return jax.random.fold_in(self._base_key(number), chain)
+    def _stream(self, number: int, chain: int) -> tuple[int, ...]:
+        return self.options.seed or 0, TRANSITIONS, number, chain

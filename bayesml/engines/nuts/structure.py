@@ -78,7 +78,7 @@ def package_key() -> str | None:
 
 @cache
 def _versions() -> tuple[str, ...]:
-    packages = ("jax", "jaxlib", "numpyro", "blackjax", "numpy")
+    packages = ("jax", "jaxlib", "numpyro", "numpy")
     return (*map(version, packages), "{}.{}".format(*sys.version_info))
 
 

@@ -11,9 +11,9 @@ from jax import numpy as jnp
 from jax.custom_batching import sequential_vmap
 
 from bayesml import names
-from bayesml.compile import sample_parameter
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, layout_of
+from bayesml.engines.log_prior import log_prior, parameter_values
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed.cells import (
     SigmaCells,
@@ -35,13 +35,10 @@ from bayesml.engines.nuts.forms.collapsed.recover import recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
-from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 from bayesml.terms import Group
 
 __all__ = ["collapsed_form"]
-
-numpyro_infer = lazy_module("numpyro.infer.util")
 
 Array = Any
 MOST_EFFECTS_AT_ONCE = 5_000
@@ -128,28 +125,20 @@ def _density(structure: Structure) -> Callable[[Array, Any], Array]:
     """Return ``log p(phi) + log p(y | phi) + log|Jacobian|`` as a function of the sampler's coordinates."""
 
     def density(q: Array, data: Any) -> Array:
-        values, log_prior, log_jacobian = _values(structure, q, data)
+        values, prior_density, log_jacobian = _values(structure, q, data)
         parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
         log_likelihood = log_marginal(sums, structure.arrangement, parameters) - log_sigma
-        return log_prior + log_jacobian + log_likelihood
+        return prior_density + log_jacobian + log_likelihood
 
     return density
 
 
 def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array], Array, Array]:
-    """Return the values of the sampled parameters, their log prior and the log Jacobian.
-
-    The prior is the model's own: the same sites are sampled by the same function.
-    """
-
-    def prior() -> None:
-        for parameter in structure.split.parameters:
-            sample_parameter(parameter)
-
-    values, log_jacobian = structure.values_at(q, data)
-    log_prior, trace = numpyro_infer.log_density(prior, (), {}, values)
-    found = {p.name: jnp.asarray(trace[p.name]["value"]) for p in structure.split.parameters}
-    return found, log_prior, log_jacobian
+    """Return the values of the sampled parameters, their log prior and the log Jacobian."""
+    parameters = structure.split.parameters
+    sites, log_jacobian = structure.values_at(q, data)
+    values = parameter_values(parameters, sites)
+    return values, log_prior(parameters, values), log_jacobian
 
 
 def _gaussian(

@@ -72,7 +72,7 @@ def sampled(case: Case, form: str) -> bayesml.Fit:
         data_for(case.family),
         case.family,
         prior=PRIORS,
-        draws=800,
+        draws=1500,
         seed=11,
         target_accept=0.9,
         progress=False,

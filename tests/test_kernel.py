@@ -104,10 +104,8 @@ def test_much_data_is_left_to_many_kernels(numbers, suits):
 
 MODELS = {
     "collapsed": ("y ~ x + (x | g)", "gaussian"),
-    "collapsed, crossed": ("y ~ x + (1 | g) + (1 | h)", "gaussian"),
     "preconditioned": ("k ~ x + (x | g)", "poisson"),
     "preconditioned, crossed": ("k ~ x + (1 | g) + (1 | h)", "negbinomial"),
-    "student": ("y ~ x + (1 | g)", "student"),
     "no groups": ("b ~ x", "bernoulli"),
 }
 

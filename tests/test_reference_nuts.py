@@ -12,7 +12,15 @@ from tests.reference import Reference, references
 MODELS = [r for r in references() if r.id not in {"sleep_full_ml", "cbpp_agq9"}]
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=lambda r: r.id)
+SLOW = {"blp", "classroom_diag", "classroom_full"}  # half a minute each
+
+
+def marked(reference: Reference) -> object:
+    marks = [pytest.mark.slow] if reference.id in SLOW else []
+    return pytest.param(reference, id=reference.id, marks=marks)
+
+
+@pytest.fixture(scope="module", params=map(marked, MODELS))
 def fitted(request) -> tuple[Reference, bayesml.Fit]:
     reference = request.param
     fit = bayesml.fit(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Literal, final
@@ -16,7 +17,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.chains import Chain, Recorder
-from bayesml.engines.precision import double_precision
+from bayesml.engines.precision import double_precision, persistent_cache
 
 __all__ = ["ChainMethod", "advance", "chain_method"]
 
@@ -124,13 +125,16 @@ class _Team:
     def _together(self) -> None:
         """Advance in one program all chains that are equally far; after a resumed run the others catch up first."""
         recorder, compiled = self.recorder, self.recorder.compiled
+        sizes: set[int] = set()  # of teams that the program has been compiled for
         while not self.stop.is_set() and (first := min(c.done for c in self.chains)) < self.total:
             team = [c for c in self.chains if c.done == first]
             began, count = time.perf_counter(), recorder.count(team[0], self._goal(first))
             stages = recorder.stages(team[0], count)
             states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(c.state for c in team))
             chance = jax.tree.map(lambda *parts: np.stack(parts), *(recorder.noise(c) for c in team))
-            results = compiled.advance_together(states, chance, stages, count, self.target, compiled.data)
+            with nullcontext() if len(team) in sizes else persistent_cache():
+                results = compiled.advance_together(states, chance, stages, count, self.target, compiled.data)
+            sizes.add(len(team))
             jax.block_until_ready(results)
             for place, chain in enumerate(team):
                 recorder.take(chain, jax.tree.map(lambda a, i=place: a[i], results), count, began)

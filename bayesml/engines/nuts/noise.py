@@ -35,8 +35,8 @@ def noise(stream: tuple[int, ...], first: int, block: int, size: int) -> Noise:
         block: iterations in a block and in a window.
         size: dimensions of the chain.
     """
-    windows = [_window(stream, index, block, size) for index in (first // block, first // block + 1)]
-    begin = first % block
+    number, begin = divmod(first, block)
+    windows = [_window(stream, index, block, size) for index in range(number, number + (2 if begin else 1))]
     return Noise(*(np.concatenate(parts)[begin : begin + block] for parts in zip(*windows, strict=True)))
 
 

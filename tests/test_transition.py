@@ -193,8 +193,8 @@ def test_each_stage_adapts_what_it_is_for():
     assert after[Stage.SAMPLE].step_size == state.step_size
     for stage in (Stage.FAST, Stage.SLOW):
         assert after[stage].step_size != state.step_size
-        assert after[stage].metric_adaptation.wc_state.sample_size == (stage == Stage.SLOW)
+        assert after[stage].moments.sample_size == (stage == Stage.SLOW)
     assert np.all(np.asarray(after[Stage.SLOW].inverse_mass) == 1.0)
-    assert after[Stage.CLOSE].metric_adaptation.wc_state.sample_size == 0
+    assert after[Stage.CLOSE].moments.sample_size == 0
     frozen = after[Stage.FREEZE]
     np.testing.assert_allclose(frozen.step_size, jnp.exp(frozen.step_adaptation.log_step_size_avg), rtol=1e-15)

@@ -15,11 +15,12 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.chain_state import Stage, stages
+from bayesml.engines.nuts.compiled import reads_few_numbers
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.forms.base import Form as SampledForm
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel, suits_one_kernel
+from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
 from bayesml.engines.nuts.noise import Noise, noise
 from bayesml.engines.nuts.program import chain_program, report_program
 from bayesml.engines.precision import double_precision, persistent_cache
@@ -133,6 +134,6 @@ class NutsSampler:
 
 def _jitted(function: Callable[..., Any], is_never: Callable[..., Any], data: Any) -> Callable[..., Any]:
     """Compile as the engine does."""
-    if not suits_one_kernel(data):
+    if not (reads_few_numbers(data) and has_kernels()):
         return jax.jit(function)
     return jax.jit(one_kernel(function, is_never), compiler_options=KERNEL_OPTIONS)

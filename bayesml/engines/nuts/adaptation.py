@@ -15,7 +15,6 @@ from jax import numpy as jnp
 
 from bayesml.engines.nuts.chain_state import (
     ChainState,
-    MetricAdaptation,
     Moments,
     Position,
     Statistics,
@@ -42,7 +41,7 @@ def initial_state(position: Array, density: Callable[[Array], Array], step_size:
         Position(position, value, gradient),
         step,
         _restarted(jnp.log(step)),
-        MetricAdaptation(ones, _no_moments(position)),
+        _no_moments(position),
         ones,
     )
 
@@ -61,16 +60,13 @@ def make_step(target: Array, max_treedepth: int) -> Callable[..., tuple[ChainSta
         return state._replace(step_adaptation=adapted, step_size=jnp.exp(adapted.log_step_size))
 
     def slow(state: ChainState, rate: Array) -> ChainState:
-        gathered = _gathered(state.metric_adaptation.wc_state, state.position.position)
-        metric = state.metric_adaptation._replace(wc_state=gathered)
-        return fast(state, rate)._replace(metric_adaptation=metric)
+        return fast(state, rate)._replace(moments=_gathered(state.moments, state.position.position))
 
     def close(state: ChainState, rate: Array) -> ChainState:
         ended = slow(state, rate)
-        variances = _shrunk_variances(ended.metric_adaptation.wc_state)
         return ended._replace(
-            metric_adaptation=MetricAdaptation(variances, _no_moments(variances)),
-            inverse_mass=variances,
+            moments=_no_moments(state.position.position),
+            inverse_mass=_shrunk_variances(ended.moments),
             step_adaptation=_restarted(ended.step_adaptation.log_step_size_avg),
             step_size=jnp.exp(ended.step_adaptation.log_step_size_avg),
         )

@@ -9,7 +9,6 @@ import numpy as np
 
 __all__ = [
     "ChainState",
-    "MetricAdaptation",
     "Moments",
     "Position",
     "Stage",
@@ -49,18 +48,11 @@ class StepSizeAdaptation(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Running mean and sum of squares of the positions of a window (Welford 1962)."""
+    """Running mean and sum of squares of the positions of a window (Welford 1962), of which its metric is made."""
 
     mean: Any
     m2: Any
     sample_size: Any
-
-
-class MetricAdaptation(NamedTuple):
-    """The diagonal inverse metric and what its next value is gathered from."""
-
-    inverse_mass_matrix: Any
-    wc_state: Moments
 
 
 class ChainState(NamedTuple):
@@ -69,7 +61,7 @@ class ChainState(NamedTuple):
     position: Position
     step_size: Any
     step_adaptation: StepSizeAdaptation
-    metric_adaptation: MetricAdaptation
+    moments: Moments
     inverse_mass: Any
 
 
@@ -92,7 +84,7 @@ def state_like(position: np.ndarray) -> ChainState:
         Position(position, number, position),
         number,
         StepSizeAdaptation(number, number, count, number, number),
-        MetricAdaptation(position, Moments(position, position, count)),
+        Moments(position, position, count),
         position,
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.exported import exported_jit
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel, suits_one_kernel
+from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
 from bayesml.engines.nuts.noise import noise
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
 from bayesml.engines.nuts.structure import structure_key
@@ -23,13 +23,14 @@ from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.errors import ModelError
 from bayesml.reported import ReportedVariable
 
-__all__ = ["Compiled", "compile_form", "compiled_with", "starting_point"]
+__all__ = ["Compiled", "compile_form", "compiled_with", "reads_few_numbers", "starting_point"]
 
 START_ATTEMPTS = 100
 QUICKLY = {"xla_cpu_use_fusion_emitters": False}
 """The option of XLA:CPU that halves the time of compiling. What comes out is as fast on small arrays; a gradient over
 7,584 rows takes a fifth longer."""
-MOST_NUMBERS_QUICKLY = 20_000
+MOST_NUMBERS = 50_000
+"""A density that reads more numbers is busy computing: it gains nothing as one kernel, and loses by ``QUICKLY``."""
 AT_ONCE = 2
 """Programs compiled at the same time; the two large ones are one chain's block and the translation of draws."""
 NUMBERS_IN_A_BLOCK = 4_000_000
@@ -97,11 +98,12 @@ def compile_form(
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
     began = time.perf_counter()
     with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
-        compiler = _Compiler(pool, structure, suits_one_kernel(data))
+        is_small = reads_few_numbers(data)
+        compiler = _Compiler(pool, structure, is_small and has_kernels())
         # The program that takes longest to compile comes first.
         of_block = (template, noise((0,), 0, block, form.size), schedule, 0, 0.8, data)
-        quickly = QUICKLY if _numbers(data) <= MOST_NUMBERS_QUICKLY else {}
-        advance = compiler.submit("advance", lambda: program.advance, of_block, quickly, lambda *of: of[3] < 0, (0,))
+        options = QUICKLY if is_small else {}
+        advance = compiler.submit("advance", lambda: program.advance, of_block, options, lambda *of: of[3] < 0, (0,))
         start = compiler.submit("start", lambda: program.start, (position, data), QUICKLY)
         of_draws = (key, np.zeros((block, form.size)), 0, schedule, data)
         build_report = partial(report_program, form, names)
@@ -190,8 +192,9 @@ def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
         return lowered.compile()
 
 
-def _numbers(data: Any) -> int:
-    return sum(np.size(leaf) for leaf in jax.tree.leaves(data))
+def reads_few_numbers(data: Any) -> bool:
+    """Say whether a form's data are at most ``MOST_NUMBERS``."""
+    return sum(np.size(leaf) for leaf in jax.tree.leaves(data)) <= MOST_NUMBERS
 
 
 def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:

@@ -15,17 +15,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 from jax import numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 
-__all__ = ["KERNEL_OPTIONS", "one_kernel", "suits_one_kernel"]
+__all__ = ["KERNEL_OPTIONS", "has_kernels", "one_kernel"]
 
 Array = Any
 TESTED_SINCE = (0, 10)
 """The version of JAX with which this was tried first."""
-MOST_NUMBERS = 50_000
-"""With more numbers in its data a density is busy computing, and whole kernels do that no faster than many."""
 KERNEL_OPTIONS: dict[str, bool | int | str] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_experimental_ynn_fusion_type": "",
@@ -35,10 +32,9 @@ KERNEL_OPTIONS: dict[str, bool | int | str] = {
 sixth, and what comes out is as fast."""
 
 
-def suits_one_kernel(data: Any) -> bool:
-    """Say whether a program that reads such data is better compiled to one kernel."""
-    is_known = jax.default_backend() == "cpu" and jax.__version_info__ >= TESTED_SINCE
-    return is_known and sum(np.size(leaf) for leaf in jax.tree.leaves(data)) <= MOST_NUMBERS
+def has_kernels() -> bool:
+    """Say whether the compiler at hand is known to make one kernel of a program."""
+    return jax.default_backend() == "cpu" and jax.__version_info__ >= TESTED_SINCE
 
 
 def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> Callable[..., Any]:
@@ -73,7 +69,7 @@ def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> 
 
 
 def _first_number(array: Array) -> Array:
-    if jnp.issubdtype(jnp.asarray(array).dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
     array = jnp.ravel(array)
     return array[0].astype(float) if array.size else jnp.zeros(())

@@ -251,7 +251,7 @@ def _where(condition: Array, yes: Any, no: Any) -> Any:
 
 
 def _uniform(seed: Array, number: Array) -> Array:
-    """Return a number of the SplitMix64 stream of ``seed``, in (0, 1): a leaf needs one, at the cost of no loop."""
+    """Return a number of the SplitMix64 stream of ``seed``, in (0, 1]: a leaf needs one, at the cost of no loop."""
     z = seed + (number.astype(jnp.uint64) + 1) * jnp.uint64(GOLDEN)
     z = (z ^ (z >> 30)) * jnp.uint64(MIX_1)
     z = (z ^ (z >> 27)) * jnp.uint64(MIX_2)

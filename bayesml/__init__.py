@@ -36,14 +36,15 @@ from bayesml.fit import default_prior, fit
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
-from bayesml.results.io import load
-from bayesml.results.loo import loo_compare
-from bayesml.resume import resume
 
 if TYPE_CHECKING:
-    from bayesml.results.inference import MarginalMeans, check_laplace, compare_models
+    from bayesml.results.inference import MarginalMeans, compare_models
     from bayesml.results.inference import anova_fits as anova
+    from bayesml.results.inference.check_laplace import check_laplace
+    from bayesml.results.io import load
+    from bayesml.results.loo import loo_compare
     from bayesml.results.point import PointFit
+    from bayesml.resuming import resume
 
 __version__ = "0.1.0"
 
@@ -104,13 +105,16 @@ __all__ = [
     "weibull",
 ]
 
-# What only point estimates need is imported at its first use: a sampler that starts should not wait for it.
+# Imported at the first use: a sampler that starts should not wait for what comes later.
 _LATER = {
     "MarginalMeans": ("bayesml.results.inference", "MarginalMeans"),
     "PointFit": ("bayesml.results.point", "PointFit"),
     "anova": ("bayesml.results.inference", "anova_fits"),
     "check_laplace": ("bayesml.results.inference", "check_laplace"),
     "compare_models": ("bayesml.results.inference", "compare_models"),
+    "load": ("bayesml.results.io", "load"),
+    "loo_compare": ("bayesml.results.loo", "loo_compare"),
+    "resume": ("bayesml.resuming", "resume"),
 }
 
 

@@ -23,6 +23,7 @@ FILES = {
 # The flow from text and data to results. A module imports what stands left of it (above it here), never the reverse.
 FLOW = (
     "errors",
+    "garbage",
     "datasets",
     "lazy",
     "namespace",
@@ -47,7 +48,7 @@ FLOW = (
     "numpyro_model",
     "results",
     "fit",
-    "resume",
+    "resuming",
     "bayesml",  # the list of public names
 )
 

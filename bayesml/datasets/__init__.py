@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayesml.datasets.registry import DATASETS, Column, DataSet
 from bayesml.errors import DataError, did_you_mean
+from bayesml.garbage import collection_paused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,8 @@ def load_dataset(name: str) -> pd.DataFrame:
         >>> bayesml.load_dataset("sleepstudy").shape
         (180, 3)
     """
-    import pandas as pd
+    with collection_paused():
+        import pandas as pd
 
     dataset = _find(name)
     with as_file(files(__name__).joinpath("data", f"{name}.csv")) as path:

@@ -73,6 +73,10 @@ class Distribution(ABC):
     def log_density(self, x: Array) -> Array:
         """Return the normalised log density at ``x``, element by element; -inf outside the support."""
 
+    def log_density_inside(self, x: Array) -> Array:
+        """Return ``log_density`` of what is known to lie in the support."""
+        return self.log_density(x)
+
     @abstractmethod
     def log_density_derivative(self, x: Array) -> Array:
         """Return the derivative of ``log_density`` inside the support."""

@@ -51,9 +51,13 @@ class AbstractHalf(Distribution):
         return self.sigma
 
     def log_density(self, x: Array) -> Array:
-        """Return log 2 more than the whole distribution."""
+        """Return log 2 more than the whole distribution, -inf below 0."""
         xp = array_namespace(x)
-        return where_inside(xp.asarray(x), self.support, log(2) + self.whole.log_density(x), xp)
+        return where_inside(xp.asarray(x), self.support, self.log_density_inside(x), xp)
+
+    def log_density_inside(self, x: Array) -> Array:
+        """Return log 2 more than the whole distribution."""
+        return log(2) + self.whole.log_density(x)
 
     def log_density_derivative(self, x: Array) -> Array:
         """Return the derivative of ``log_density``."""

@@ -52,10 +52,11 @@ class LKJ(Distribution):
         """Return the log density of Cholesky factors ``(..., K, K)`` with respect to their lower triangle."""
         xp = array_namespace(cholesky)
         k = cholesky.shape[-1]
-        diagonal = xp.log(xp.diagonal(cholesky, axis1=-2, axis2=-1)[..., 1:])
         a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
         constant = sum(lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1))
-        return constant + diagonal @ np.array([2 * a_i - 2 for a_i in a])
+        # ``jnp.diagonal`` holds a branch for each platform, which takes longer to trace than all else here.
+        logs = [(2 * a_i - 2) * xp.log(cholesky[..., m, m]) for m, a_i in enumerate(a, start=1) if a_i != 1]
+        return constant + sum(logs[1:], start=logs[0]) if logs else xp.full(cholesky.shape[:-2], constant)
 
     def draw_cholesky(self, rng: np.random.Generator, dimension: int, size: int | tuple[int, ...] = ()) -> np.ndarray:
         """Return independent Cholesky factors, shape ``size + (dimension, dimension)``."""

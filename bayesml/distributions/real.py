@@ -51,7 +51,7 @@ class AbstractLocationScale(Distribution):
 
     def _z(self, x: Array) -> Array:
         x = x if array_namespace(x) is not np else np.asarray(x, float)
-        return (x - self.mu) / self.sigma
+        return (x - self.mu if self.mu else x) / self.sigma
 
     @property
     def support(self) -> tuple[float, float]:

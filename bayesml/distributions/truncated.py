@@ -105,10 +105,14 @@ class Truncated(Distribution):
         return float(self.quantile(0.84) - self.quantile(0.16)) / 2 if self.is_proper else 1.0
 
     def log_density(self, x: Array) -> Array:
-        """Return the log density of ``distribution`` minus the log of its mass in the interval."""
+        """Return the log density of ``distribution`` minus the log of its mass in the interval, -inf outside of it."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
-        return where_inside(x, self.support, self.distribution.log_density(x) - np.log(self.mass), xp)
+        return where_inside(x, self.support, self.log_density_inside(x), xp)
+
+    def log_density_inside(self, x: Array) -> Array:
+        """Return the log density of ``distribution`` minus the log of its mass in the interval."""
+        return self.distribution.log_density(x) - float(np.log(self.mass))
 
     def log_density_derivative(self, x: Array) -> Array:
         """Return the derivative of ``log_density``."""

@@ -18,6 +18,7 @@ from jax import numpy as jnp
 
 from bayesml.distributions import Constant
 from bayesml.lazy import lazy_module
+from bayesml.links.elementary import softplus
 from bayesml.spec import Bounds, ModelSpec, ParameterSpec
 
 __all__ = ["Layout", "Site", "flatten", "layout_of"]
@@ -55,7 +56,7 @@ class Site:
         if self.is_cholesky:
             return _constrain_cholesky(u, self.shape[0])
         value, log_jacobian = _constrain_bounded(u, self.bounds)
-        return jnp.reshape(value, self.shape), jnp.sum(log_jacobian)
+        return jnp.reshape(value, self.shape), 0.0 if log_jacobian is None else jnp.sum(log_jacobian)
 
 
 @final
@@ -87,11 +88,11 @@ class Layout:
 
     def constrain(self, u: Array) -> tuple[dict[str, Array], Array]:
         """Map the flat unconstrained vector to site values and the log Jacobian determinant."""
-        values, total = {}, jnp.zeros(())
+        values, total = {}, 0.0
         for site, place in zip(self.sites, self.slices(), strict=True):
             values[site.name], log_jacobian = site.constrain(u[place])
-            total = total + log_jacobian
-        return values, total
+            total = log_jacobian + total
+        return values, jnp.asarray(total)
 
     def parameter_of(self, index: int) -> str:
         """Return the name of the site that holds the unconstrained dimension ``index``."""
@@ -136,16 +137,17 @@ def _bounded_site(
     return Site(name, shape, center.size, bounds, False, center, scale)
 
 
-def _constrain_bounded(u: Array, bounds: Bounds) -> tuple[Array, Array]:
+def _constrain_bounded(u: Array, bounds: Bounds) -> tuple[Array, Array | None]:
+    """Return values and the logarithms of their derivatives, None where these are 0."""
     lower, upper = bounds
     if np.isfinite(lower) and np.isfinite(upper):
-        log_jacobian = np.log(upper - lower) - jax.nn.softplus(u) - jax.nn.softplus(-u)
+        log_jacobian = np.log(upper - lower) - softplus(u) - softplus(-u)
         return lower + (upper - lower) * jax.nn.sigmoid(u), log_jacobian
     if np.isfinite(lower):
-        return lower + jnp.exp(u), u
+        return lower + jnp.exp(u) if lower else jnp.exp(u), u
     if np.isfinite(upper):
         return upper - jnp.exp(u), u
-    return u, jnp.zeros(())
+    return u, None
 
 
 def _constrain_cholesky(u: Array, dimension: int) -> tuple[Array, Array]:
@@ -155,7 +157,7 @@ def _constrain_cholesky(u: Array, dimension: int) -> tuple[Array, Array]:
         return value, transform.log_abs_det_jacobian(u, value)
     t = jnp.tanh(u[0])
     # log(1 - tanh(u)^2), free of cancellation for large |u|
-    log_jacobian = 2.0 * (jnp.log(2.0) - u[0] - jax.nn.softplus(-2.0 * u[0]))
+    log_jacobian = 2.0 * (np.log(2.0) - u[0] - softplus(-2.0 * u[0]))
     one, zero = jnp.ones(()), jnp.zeros(())
     return jnp.stack([jnp.stack([one, zero]), jnp.stack([t, jnp.exp(0.5 * log_jacobian)])]), log_jacobian
 

@@ -6,7 +6,9 @@ tracing its ``log_density`` several times what these few sums take.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from math import log, pi
 from typing import Any
 
@@ -42,11 +44,14 @@ def _label_value(name: str, prior: Any, sites: Mapping[str, Array]) -> Array:
 def log_prior(parameters: Iterable[ParameterSpec], values: Mapping[str, Array]) -> Array:
     """Return the sum of the log prior densities of parameters; those fixed by ``constant()`` count nothing.
 
+    Values lie in the support of their priors: where a parameter is bounded, so are the coordinates it is sampled in.
+
     Args:
         parameters: the parameters.
         values: what ``parameter_values`` returns for them.
     """
-    return sum((_log_prior(parameter, values[parameter.name]) for parameter in parameters), jnp.zeros(()))
+    terms = [_log_prior(parameter, values[parameter.name]) for parameter in parameters]
+    return reduce(operator.add, terms) if terms else jnp.zeros(())
 
 
 def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
@@ -56,11 +61,11 @@ def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
     if isinstance(first, LKJ):
         return first.cholesky_log_density(value)
     if not parameter.coefs:
-        return jnp.zeros(()) if isinstance(first, Constant) else first.log_density(value)
-    total = jnp.zeros(())
+        return jnp.zeros(()) if isinstance(first, Constant) else first.log_density_inside(value)
+    terms = []
     for prior in dict.fromkeys(parameter.priors):
         if not isinstance(prior, Constant):
             places = np.flatnonzero([prior == other for other in parameter.priors])
             alike = value if len(places) == len(parameter.priors) else value[places]
-            total = total + jnp.sum(prior.log_density(alike))
-    return total
+            terms.append(jnp.sum(prior.log_density_inside(alike)))
+    return reduce(operator.add, terms) if terms else jnp.zeros(())

@@ -15,7 +15,7 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 from platformdirs import user_cache_dir
 
-__all__ = ["cache_folder", "double_precision", "persistent_cache"]
+__all__ = ["cache_folder", "double_precision", "no_persistent_cache", "persistent_cache"]
 
 _CACHE_SETTINGS = {
     "jax_persistent_cache_min_compile_time_secs": 0.0,
@@ -50,6 +50,22 @@ def persistent_cache() -> Iterator[None]:
         jax.config.update("jax_compilation_cache_dir", None)
         for name, value in before.items():
             jax.config.update(name, value)
+        compilation_cache.reset_cache()
+
+
+@contextmanager
+def no_persistent_cache() -> Iterator[None]:
+    """Compile without a persistent cache, also without one that the user has set."""
+    folder = jax.config.jax_compilation_cache_dir
+    if folder is None:
+        yield
+        return
+    try:
+        jax.config.update("jax_compilation_cache_dir", None)
+        compilation_cache.reset_cache()
+        yield
+    finally:
+        jax.config.update("jax_compilation_cache_dir", folder)
         compilation_cache.reset_cache()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ LARGEST_RHAT = 1.01
 LEAST_ESS_PER_CHAIN = 100
 LEAST_EBFMI = 0.3
 MOST_GROUP_EFFECTS = 1000
+BISECTIONS = 60
+"""After so many an interval is as short as double precision allows."""
 
 
 @final
@@ -191,15 +194,36 @@ def rhat_limits(names: Sequence[str], bulk_ess: np.ndarray, chains: int) -> np.n
     run of a hundred, so that thousands of them do not cry wolf. E is the median over the effects: that of a parameter
     whose chains disagree is small.
     """
-    from scipy.special import chdtri
-
     effects = np.array([name.startswith("r_") for name in names])
     halves = 2 * chains
-    quantile = chdtri(halves - 1, 0.01 / max(effects.sum(), 1)) / (halves - 1)
+    quantile = chi_squared_limit(halves - 1, 0.01 / max(effects.sum(), 1)) / (halves - 1)
     varying = bulk_ess[effects & np.isfinite(bulk_ess)]
     size = max(float(np.median(varying)), 1.0) if varying.size else np.inf
     by_chance = 1.0 + (quantile - 1.0) * halves / (2.0 * size)
     return np.where(effects, max(by_chance, LARGEST_RHAT), LARGEST_RHAT)
+
+
+def chi_squared_limit(degrees: int, probability: float) -> float:
+    """Return what a chi-squared variable of an odd number of degrees of freedom exceeds with a probability.
+
+    The chance to exceed x is ``2 Phi(-t) + 2 phi(t) sum_k t^(2k-1) / (1 * 3 * ... * (2k-1))`` for t = sqrt(x) and k up
+    to (degrees - 1) / 2 (Abramowitz & Stegun 26.4.4). Importing scipy.special takes longer than a small model to fit.
+    """
+
+    def exceeds(t: float) -> float:
+        term = total = t if degrees > 1 else 0.0
+        for odd in range(3, degrees, 2):
+            term *= t * t / odd
+            total += term
+        return math.erfc(t / math.sqrt(2.0)) + math.sqrt(2.0 / math.pi) * math.exp(-t * t / 2.0) * total
+
+    low, high = 0.0, 1.0
+    while exceeds(high) > probability:
+        high *= 2.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if exceeds(middle) > probability else (low, middle)
+    return high * high
 
 
 def _worst(names: Sequence[str], measure: np.ndarray, largest: bool = False) -> Worst:

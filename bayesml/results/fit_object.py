@@ -11,29 +11,30 @@ from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily
 from bayesml.formula import ParsedFormula
 from bayesml.frame import Frame
+from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results import (
-    diagnostics,
-    export,
-    extending,
-    log_lik,
-    loo,
-    plots,
-    predict,
-    saving,
-    summary,
-    tables,
-    to_arviz,
-)
-from bayesml.results import effects as conditional
-from bayesml.results.new_levels import NewLevels
+from bayesml.results import diagnostics, summary, tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from bayesml.results import effects as conditional
+    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, to_arviz
+    from bayesml.results.new_levels import NewLevels
+else:  # a fit and its table should not wait for what draws pictures of it
+    conditional = lazy_module("bayesml.results.effects")
+    export = lazy_module("bayesml.results.export")
+    extending = lazy_module("bayesml.results.extending")
+    log_lik = lazy_module("bayesml.results.log_lik")
+    loo = lazy_module("bayesml.results.loo")
+    plots = lazy_module("bayesml.results.plots")
+    predict = lazy_module("bayesml.results.predict")
+    saving = lazy_module("bayesml.results.saving")
+    to_arviz = lazy_module("bayesml.results.to_arviz")
 
 __all__ = ["Fit"]
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.chain_state import Stage, stages
@@ -106,18 +107,18 @@ class NutsSampler:
         names = frozenset(reported_names(problem.description.spec, problem.design.schema))
         self._evaluate = value_and_gradient(form.density)
         self._chain = _jitted(chain, lambda *of: of[3] < 0, form.data)
-        self._report = _jitted(report_program(form, names), lambda *of: of[2] < 0, form.data)
+        self._report = _jitted(report_program(form, names), lambda *of: jnp.isnan(of[0][0, 0]), form.data)
 
     def _run(self, form: SampledForm, seed: int, target: float) -> Sample:
         assert self._chain is not None and self._report is not None
-        key, length = jax.random.key(seed), self.draws * self.thin
+        length = self.draws * self.thin
         schedule = stages(self.warmup, length)
         assert (schedule[self.warmup :] == Stage.SAMPLE).all()
         chance = noise((seed, 2), 0, len(schedule), form.size)
         positions, diverging = self._advance(form, chance, schedule, target, np.random.default_rng([seed, 1]))
         kept = positions[self.warmup :][self.thin - 1 :: self.thin]
-        numbers = np.arange(self.draws, dtype=np.int32)
-        values = self._report(jax.random.fold_in(key, 2**31 - 1), kept, 0, numbers, form.data)
+        own = np.random.default_rng([seed, 3]).standard_normal((self.draws, form.noise_size[0]))
+        values = self._report(kept, own, form.data)
         return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[self.warmup :].sum()))
 
     def _advance(

@@ -17,6 +17,7 @@ from bayesml.engines.nuts.chain_state import (
     ChainState,
     Moments,
     Position,
+    Stage,
     Statistics,
     StepSizeAdaptation,
 )
@@ -52,29 +53,6 @@ def make_step(target: Array, max_treedepth: int) -> Callable[..., tuple[ChainSta
     The noise is that of one iteration: momenta ``(d,)`` and one seed.
     """
 
-    def sample(state: ChainState, rate: Array) -> ChainState:
-        return state
-
-    def fast(state: ChainState, rate: Array) -> ChainState:
-        adapted = _averaged(state.step_adaptation, target - rate)
-        return state._replace(step_adaptation=adapted, step_size=jnp.exp(adapted.log_step_size))
-
-    def slow(state: ChainState, rate: Array) -> ChainState:
-        return fast(state, rate)._replace(moments=_gathered(state.moments, state.position.position))
-
-    def close(state: ChainState, rate: Array) -> ChainState:
-        ended = slow(state, rate)
-        return ended._replace(
-            moments=_no_moments(state.position.position),
-            inverse_mass=_shrunk_variances(ended.moments),
-            step_adaptation=_restarted(ended.step_adaptation.log_step_size_avg),
-            step_size=jnp.exp(ended.step_adaptation.log_step_size_avg),
-        )
-
-    def freeze(state: ChainState, rate: Array) -> ChainState:
-        adapted = fast(state, rate)
-        return adapted._replace(step_size=jnp.exp(adapted.step_adaptation.log_step_size_avg))
-
     def step(
         noise: Noise, state: ChainState, stage: Array, density: Callable[[Array], Array]
     ) -> tuple[ChainState, Statistics]:
@@ -91,9 +69,33 @@ def make_step(target: Array, max_treedepth: int) -> Callable[..., tuple[ChainSta
             state.step_size,
         )
         moved = state._replace(position=position)
-        return jax.lax.switch(stage, (sample, fast, slow, close, freeze), moved, trajectory.acceptance_rate), statistics
+        return _adapted(moved, stage, target - trajectory.acceptance_rate), statistics
 
     return step
+
+
+def _adapted(state: ChainState, stage: Array, error: Array) -> ChainState:
+    """Learn from an iteration as its stage says.
+
+    Without branches: those of ``lax.switch`` would copy the whole state, which takes longer to compile than these few
+    numbers to select.
+    """
+    adapts = stage != Stage.SAMPLE
+    gathers = (stage == Stage.SLOW) | (stage == Stage.CLOSE)
+    closes, ends = stage == Stage.CLOSE, (stage == Stage.CLOSE) | (stage == Stage.FREEZE)
+    averaged = _averaged(state.step_adaptation, error)
+    log_step_size = jnp.where(ends, averaged.log_step_size_avg, averaged.log_step_size)
+    gathered = _gathered(state.moments, state.position.position)
+    return state._replace(
+        step_size=jnp.where(adapts, jnp.exp(log_step_size), state.step_size),
+        step_adaptation=_where(adapts, _where(closes, _restarted(log_step_size), averaged), state.step_adaptation),
+        moments=_where(closes, _no_moments(gathered.mean), _where(gathers, gathered, state.moments)),
+        inverse_mass=jnp.where(closes, _shrunk_variances(gathered), state.inverse_mass),
+    )
+
+
+def _where(condition: Array, yes: Any, no: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def _restarted(log_step_size: Array) -> StepSizeAdaptation:

@@ -58,7 +58,7 @@ class Recorder:
     Attributes:
         compiled: the programs.
         warmup: warm-up iterations of each chain.
-        report_key: random key of what is drawn when positions are translated.
+        stream: names the random numbers of what is drawn when positions are translated.
         store: takes the draws.
         log: takes positions and states, or None.
         progress: the bar.
@@ -66,7 +66,7 @@ class Recorder:
 
     compiled: Compiled
     warmup: int
-    report_key: Any
+    stream: tuple[int, ...]
     store: DrawStore
     log: RunLog | None
     progress: Progress
@@ -145,8 +145,9 @@ class Recorder:
         block, count = self.compiled.block, len(positions)
         offset = first % block
         padded = np.pad(positions, ((offset, block - offset - count), (0, 0)), mode="edge")
-        draws = (first - offset + np.arange(block)).astype(np.int32)
-        values = self.compiled.report(self.report_key, padded, chain, draws, self.compiled.data)
+        rng = np.random.default_rng([*self.stream, chain, first // block])
+        chance = rng.standard_normal((block, self.compiled.noise_size))
+        values = self.compiled.report(padded, chance, self.compiled.data)
         return {name: np.asarray(value)[offset : offset + count] for name, value in values.items()}
 
 

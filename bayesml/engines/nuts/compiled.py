@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, final
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 
 from bayesml.engines.nuts.chain_state import state_like
-from bayesml.engines.nuts.exported import exported_jit
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
 from bayesml.engines.nuts.noise import noise
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
+from bayesml.engines.nuts.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.nuts.structure import structure_key
-from bayesml.engines.precision import double_precision, persistent_cache
+from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
 from bayesml.errors import ModelError
+from bayesml.garbage import collection_paused
 from bayesml.reported import ReportedVariable
 
 __all__ = ["Compiled", "compile_form", "compiled_with", "reads_few_numbers", "starting_point"]
@@ -47,6 +50,7 @@ class Compiled:
         data: the arrays of the form, tuned, on the device.
         program: the functions before compilation.
         block: iterations in one call.
+        noise_size: random numbers that translating a draw takes.
         start: ``(position, data) -> state``.
         advance: one chain by a block, see ``ChainProgram``.
         report: see ``report_program``.
@@ -59,6 +63,7 @@ class Compiled:
     data: Any
     program: ChainProgram
     block: int
+    noise_size: int
     start: Callable[..., Any]
     advance: Callable[..., Any]
     report: Callable[..., Any]
@@ -94,91 +99,107 @@ def compile_form(
     position, block = np.zeros(form.size), _block_length(form, variables)
     names = frozenset(v.name for v in variables)
     structure = structure_key(form.structure, form.first_step, max_treedepth, names) if form.structure else None
-    schedule, key = np.zeros(block, np.int32), jax.eval_shape(jax.random.key, 0)
+    schedule, noise_size = np.zeros(block, np.int32), _noise_size(form, variables)
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
-    began = time.perf_counter()
-    with persistent_cache(), ThreadPoolExecutor(AT_ONCE) as pool:
-        is_small = reads_few_numbers(data)
-        compiler = _Compiler(pool, structure, is_small and has_kernels())
+    of_block = (template, noise((0,), 0, block, form.size), schedule, 0, 0.8, data)
+    of_draws = (np.zeros((block, form.size)), np.zeros((block, noise_size)), data)
+    is_small = reads_few_numbers(data)
+    as_kernels = is_small and has_kernels()
+    recipes = (
         # The program that takes longest to compile comes first.
-        of_block = (template, noise((0,), 0, block, form.size), schedule, 0, 0.8, data)
-        options = QUICKLY if is_small else {}
-        advance = compiler.submit("advance", lambda: program.advance, of_block, options, lambda *of: of[3] < 0, (0,))
-        start = compiler.submit("start", lambda: program.start, (position, data), QUICKLY)
-        of_draws = (key, np.zeros((block, form.size)), 0, schedule, data)
-        build_report = partial(report_program, form, names)
-        report = compiler.submit("report", build_report, of_draws, QUICKLY, lambda *of: of[2] < 0)
+        _Recipe("advance", lambda: program.advance, of_block, QUICKLY if is_small else {}, _counts_down, (0,)),
+        _Recipe("start", lambda: program.start, (position, data), QUICKLY, _is_nowhere),
+        _Recipe("report", lambda: report_program(form, names), of_draws, QUICKLY, _are_nowhere),
+    )
+    began = time.perf_counter()
+    with _cache(structure), collection_paused(), ThreadPoolExecutor(AT_ONCE) as pool:
+        advance, start, report = (_submitted(pool, recipe, structure, as_kernels) for recipe in recipes)
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
             data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
-        programs = start.result(), advance.result(), report.result()
+        wait((advance, report))
     ended = time.perf_counter()
-    return Compiled(form, data, program, block, *programs, template, traced - began, ended - traced)
+    programs = start.result(), advance.result(), report.result()
+    return Compiled(form, data, program, block, noise_size, *programs, template, traced - began, ended - traced)
+
+
+def _counts_down(state: Any, noise: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:
+    return count < 0
+
+
+def _is_nowhere(position: Any, data: Any) -> Any:
+    return jnp.isnan(position[0])
+
+
+def _are_nowhere(positions: Any, noise: Any, data: Any) -> Any:
+    return jnp.isnan(positions[0, 0])
+
+
+def _noise_size(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
+    every, without_effects = form.noise_size
+    return every if any(variable.kind == "r" for variable in variables) else without_effects
+
+
+def _cache(structure: str | None) -> AbstractContextManager[None]:
+    """Programs of a structure with a name have a store of their own, which takes none that came from JAX's."""
+    return persistent_cache() if structure is None else no_persistent_cache()
 
 
 @final
 @dataclass(frozen=True)
-class _Compiler:
-    """Compiles programs of one structure, on threads: XLA lets go of Python's lock while it compiles.
+class _Recipe:
+    """How one program is made.
 
     Attributes:
-        pool: the threads.
-        structure: what the programs hold as constants, see ``exported_jit``.
-        in_kernels: whether programs are to become one kernel each.
+        name: of the program.
+        build: returns its function.
+        specs: what it is called with.
+        options: of XLA, where it does not become one kernel.
+        is_never: see `one_kernel`; None to leave it a program of many kernels.
+        donate: numbers of the arguments whose memory may be used again.
     """
 
-    pool: ThreadPoolExecutor
-    structure: str | None
-    in_kernels: bool
+    name: str
+    build: Callable[[], Callable[..., Any]]
+    specs: tuple[Any, ...]
+    options: Mapping[str, Any]
+    is_never: Callable[..., Any] | None = None
+    donate: tuple[int, ...] = ()
 
-    def submit(
-        self,
-        name: str,
-        build: Callable[[], Callable[..., Any]],
-        specs: tuple[Any, ...],
-        options: Mapping[str, Any],
-        is_never: Callable[..., Any] | None = None,
-        donate: tuple[int, ...] = (),
-    ) -> Future[Any]:
-        """Trace a program, or read it, and have it compiled.
+    def lowered(self, as_kernel: bool) -> jax.stages.Lowered:
+        """Trace the program."""
+        function = self.build()
+        if as_kernel and self.is_never is not None:
+            function = one_kernel(function, self.is_never)
+        return jax.jit(function, donate_argnums=self.donate).lower(*self.specs)
 
-        Args:
-            name: of the program.
-            build: returns its function.
-            specs: what it is called with.
-            options: of XLA, where it does not become one kernel.
-            is_never: see `one_kernel`; None to leave it a program of many kernels.
-            donate: numbers of the arguments whose memory may be used again.
-        """
-
-        def lowered() -> jax.stages.Lowered:
-            return exported_jit(self.structure, name, build, specs, donate)
-
-        if is_never is None or not self.in_kernels:
-            return self._run(compiled_with, lowered(), options)
-
-        def build_kernel() -> Callable[..., Any]:
-            return one_kernel(build(), is_never)
-
-        kernel = exported_jit(self.structure, f"{name}, one kernel", build_kernel, specs, donate)
-        return self._run(_kernel_or_program, kernel, lowered, options)
-
-    def _run(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        def in_double_precision() -> Any:
-            with double_precision():
-                return work(*arguments)
-
-        return self.pool.submit(in_double_precision)
+    def compiled(self, lowered: jax.stages.Lowered, as_kernel: bool) -> Any:
+        """Compile what was traced; there are operations that XLA cannot put into a larger kernel."""
+        if as_kernel and self.is_never is not None:
+            try:
+                return lowered.compile(compiler_options=dict(KERNEL_OPTIONS))
+            except RuntimeError:
+                lowered = self.lowered(False)
+        return compiled_with(lowered, self.options)
 
 
-def _kernel_or_program(
-    kernel: jax.stages.Lowered, lowered: Callable[[], jax.stages.Lowered], options: Mapping[str, Any]
-) -> Any:
-    """There are operations that XLA cannot put into a larger kernel, and versions of XLA without some option."""
-    try:
-        return kernel.compile(compiler_options=dict(KERNEL_OPTIONS))
-    except RuntimeError:
-        return compiled_with(lowered(), options)
+def _submitted(pool: ThreadPoolExecutor, recipe: _Recipe, structure: str | None, as_kernel: bool) -> Future[Any]:
+    """Read a program, or trace it here and have it compiled: XLA lets go of Python's lock while it compiles."""
+    options = (as_kernel, dict(recipe.options), KERNEL_OPTIONS)
+    name = stored_name(structure, recipe.name, recipe.specs, recipe.donate, options)
+    lowered = None if name is not None and is_stored(name) else recipe.lowered(as_kernel)
+
+    def made() -> Any:
+        with double_precision():
+            found = load_program(name, recipe.specs) if lowered is None and name is not None else None
+            if found is not None:
+                return found
+            program = recipe.compiled(lowered or recipe.lowered(as_kernel), as_kernel)
+            if name is not None:
+                store_program(name, program)
+            return program
+
+    return pool.submit(made)
 
 
 def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
@@ -210,7 +231,8 @@ def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:
 def _block_length(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
     """Return the largest power of two of draws that ``NUMBERS_IN_A_BLOCK`` has room for."""
     reported = sum(int(np.prod([len(labels) for labels in v.coords])) for v in variables)
-    fitting = max(NUMBERS_IN_A_BLOCK // max(form.size, reported, 1), 1)
+    longest = max(form.size, reported, _noise_size(form, variables))
+    fitting = max(NUMBERS_IN_A_BLOCK // max(longest, 1), 1)
     return min(1 << (fitting.bit_length() - 1), LONGEST_BLOCK)
 
 

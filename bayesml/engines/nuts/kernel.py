@@ -27,9 +27,10 @@ KERNEL_OPTIONS: dict[str, bool | int | str] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_experimental_ynn_fusion_type": "",
     "xla_backend_optimization_level": 1,
+    "xla_disable_hlo_passes": "while-loop-invariant-code-motion,simplify-while-loops",
 }
-"""Without the first two there are operations that only kernels of their own can do; the third shortens compiling by a
-sixth, and what comes out is as fast."""
+"""Without the first two there are operations that only kernels of their own can do. The others shorten compiling by a
+third, and what comes out is as fast: LLVM moves invariant code out of loops too."""
 
 
 def has_kernels() -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.errors import ModelError
+from bayesml.garbage import collection_paused
 from bayesml.posterior import Draws
 
 __all__ = ["NUTS"]
@@ -120,7 +121,8 @@ class NUTS(AbstractEngine):
     def run(self, problem: Problem) -> Outcome:
         """Sample the posterior."""
         began = time.perf_counter()
-        from bayesml.engines.nuts.run import run
+        with collection_paused():
+            from bayesml.engines.nuts.run import run
 
         imported = time.perf_counter() - began
         outcome = run(self, problem)

@@ -71,19 +71,17 @@ def chain_program(density: Callable[[Array, Any], Array], max_treedepth: int, st
 
 
 def report_program(form: Form, names: frozenset[str]) -> Callable[..., dict[str, Array]]:
-    """Build the translation ``(key, positions (block, d), chain, draws (block,), data) -> variables (block, ...)``.
+    """Build the translation ``(positions (block, d), noise (block, n), data) -> variables (block, ...)``.
 
-    Each draw has a key of its own, (chain, draw): it is translated to the same numbers however the run was cut. Only
-    the named variables are computed.
+    Only the named variables are computed.
     """
 
-    def report(key: Array, q: Array, chain: Array, draw: Array, data: Any) -> dict[str, Array]:
-        own = jax.random.fold_in(jax.random.fold_in(key, chain), draw)
-        return {name: value for name, value in form.report(q, own, data).items() if name in names}
+    def report(at: tuple[Array, Array], data: Any) -> dict[str, Array]:
+        return {name: value for name, value in form.report(*at, data).items() if name in names}
 
     # One draw after the other, not vmapped: XLA:CPU spreads a batch of LAPACK calls over its thread pool, where two
     # chains that do so at once wait for each other for ever (seen with jaxlib 0.10.2 on two cores).
-    def one_by_one(key: Any, q: Any, chain: Any, draw: Any, data: Any) -> dict[str, Any]:
-        return jax.lax.map(lambda at: report(key, at[0], chain, at[1], data), (q, draw))
+    def one_by_one(positions: Array, noise: Array, data: Any) -> dict[str, Array]:
+        return jax.lax.map(lambda at: report(at, data), (positions, noise))
 
     return one_by_one

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import jax
 import numpy as np
 
 from bayesml.engines.base import Continuation, Problem
@@ -18,7 +17,6 @@ from bayesml.engines.nuts.compiled import Compiled, starting_point
 from bayesml.engines.nuts.methods import ChainMethod, advance
 from bayesml.engines.nuts.states import arrays_of, state_of
 from bayesml.engines.nuts.store import DrawStore, reported_kept
-from bayesml.engines.precision import persistent_cache
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, ReducedEffects
@@ -29,9 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Session"]
 
-REPORT, RETRY = 2**31 - 1, 2**31 - 2
-"""What the seed's key is folded with for draws of what was integrated out, and for a run that is started again."""
-STARTS, TRANSITIONS = 1, 2
+STARTS, TRANSITIONS, REPORTS = 1, 2, 3
 """Names of NumPy's streams of random numbers, behind the seed."""
 
 
@@ -109,10 +105,9 @@ class Session:
 
     def begin(self, number: int, target: float) -> Attempt:
         """Start chains, or take them up where a checkpoint left them."""
-        with persistent_cache():  # keys are made by small programs, each compiled in a fifth of a second
-            attempt = self._attempt(number, target, [])
-            for index in range(self.options.chains):
-                attempt.chains.append(Chain(index, self._stream(number, index), self._first_state(attempt, index)))
+        attempt = self._attempt(number, target, [])
+        for index in range(self.options.chains):
+            attempt.chains.append(Chain(index, self._stream(number, index), self._first_state(attempt, index)))
         return attempt
 
     def take_up(self, continuation: Continuation, draws: Draws, target: float) -> Attempt:
@@ -160,8 +155,8 @@ class Session:
         computed = reported_kept(self.variables, options.keep_group_effects)
         store = DrawStore(computed, options.keep_group_effects, options.chains)
         progress = Progress(options.chains * (self.warmup + options.draws), options.progress)
-        key = jax.random.fold_in(self._base_key(number), REPORT)
-        recorder = Recorder(self.compiled, self.warmup, key, store, self._log(number, target), progress)
+        stream = options.seed or 0, REPORTS, number
+        recorder = Recorder(self.compiled, self.warmup, stream, store, self._log(number, target), progress)
         return Attempt(number, target, chains, store, recorder)
 
     def _log(self, number: int, target: float) -> RunLog | None:
@@ -176,10 +171,6 @@ class Session:
         if stored:
             return state_of({name: a for name, a in stored.items() if name != "iterations"}, self.compiled)
         return starting_point(self.compiled, np.random.default_rng([self.options.seed or 0, STARTS, index]))
-
-    def _base_key(self, number: int) -> Any:
-        key = jax.random.key(self.options.seed or 0)
-        return jax.random.fold_in(key, RETRY) if number else key
 
     def _stream(self, number: int, chain: int) -> tuple[int, ...]:
         return self.options.seed or 0, TRANSITIONS, number, chain

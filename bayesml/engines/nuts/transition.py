@@ -31,6 +31,7 @@ GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111E
 """Constants of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators")."""
 DOUBLINGS = 1 << 32
 """Random numbers from here on belong to the doublings of a tree, those before to its leaves."""
+LAST_BIT = 63
 
 
 class Trajectory(NamedTuple):
@@ -122,9 +123,10 @@ def transition(
     value_and_gradient = jax.value_and_grad(density)
 
     def double(tree: _Tree) -> _Tree:
-        forward = _uniform(seed, DOUBLINGS + 2 * tree.doublings) < 0.5
+        # A bit of the seed itself, one for each doubling: XLA computes this anew wherever it is used.
+        forward = (seed >> jnp.minimum(tree.doublings, LAST_BIT).astype(seed.dtype)) & 1 > 0
         branch = _grown(tree, forward)
-        chosen = jnp.log(_uniform(seed, DOUBLINGS + 2 * tree.doublings + 1)) < branch.log_weight - tree.log_weight
+        chosen = jnp.log(_uniform(seed, DOUBLINGS + tree.doublings)) < branch.log_weight - tree.log_weight
         whole = ~(branch.turning | branch.diverging)
         left, right = _where(forward, tree.left, branch.end), _where(forward, branch.end, tree.right)
         total = tree.total + branch.total
@@ -134,7 +136,7 @@ def transition(
             left,
             right,
             _where(whole & chosen, branch.choice, tree.choice),
-            jnp.logaddexp(tree.log_weight, branch.log_weight),
+            _log_sum(tree.log_weight, branch.log_weight),
             total,
             tree.leaves + branch.leaves,
             doublings,
@@ -152,7 +154,7 @@ def transition(
             end, log_density = _leapfrog(branch.end, signed)
             now = end.momentum @ end.momentum / 2 - log_density
             rise = jnp.where(jnp.isfinite(now), now - energy, jnp.inf)
-            log_weight = jnp.logaddexp(branch.log_weight, -rise)
+            log_weight = _log_sum(branch.log_weight, -rise)
             taken = jnp.log(_uniform(seed, tree.leaves + branch.leaves)) < -rise - log_weight
             here = _Choice(Position(end.position, log_density, end.gradient), now)
             total = branch.total + end.momentum
@@ -248,6 +250,12 @@ def _is_turning(first: Array, last: Array, total: Array) -> Array:
 
 def _where(condition: Array, yes: Any, no: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+def _log_sum(a: Array, b: Array) -> Array:
+    """Return log(exp(a) + exp(b)); ``jnp.logaddexp`` has derivatives, which take long to trace."""
+    larger, smaller = jnp.maximum(a, b), jnp.minimum(a, b)
+    return jnp.where(larger > -jnp.inf, larger + jnp.log1p(jnp.exp(smaller - larger)), larger)
 
 
 def _uniform(seed: Array, number: Array) -> Array:

@@ -25,12 +25,15 @@ class Form:
         data: pytree of arrays handed to ``density`` and ``report``: everything that is not structure, so that one
             compilation serves every data set of the same shape.
         density: ``(q, data) -> log density`` in the sampled coordinates.
-        report: ``(q, key, data) -> reported variables``; the key serves forms that draw what they integrated out.
+        report: ``(q, noise, data) -> reported variables``; noise, standard normal numbers, serves forms that draw what
+            they integrated out.
         start: ``(rng, attempt) -> q``, overdispersed, nearer to the centre with each attempt.
         parameter_of: name of the parameter behind a dimension, for messages.
         first_step: step size that the adaptation starts from.
         tune: ``(value and gradient of density, data) -> data`` to sample with, of the same shapes: finds coordinates
             with the compiled density before the first draw. None where there is nothing to find.
+        noise_size: how many numbers of noise a report takes, and how many of them where no group-level effects are
+            asked for.
         rows: how many rows a gradient reads; 0 where it reads sums.
         structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
             the same programs. Empty where that is not told.
@@ -44,5 +47,6 @@ class Form:
     parameter_of: Callable[[int], str]
     first_step: float
     tune: Callable[[ValueAndGradient, Any], Any] | None = None
+    noise_size: tuple[int, int] = (0, 0)
     rows: int = 0
     structure: tuple[object, ...] = ()

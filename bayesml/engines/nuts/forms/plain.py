@@ -26,7 +26,7 @@ def plain_form(problem: Problem) -> Form:
         size=layout.size,
         data=data_of(problem) | {"center": layout.center, "scale": layout.scale},
         density=log_density(model, layout),
-        report=lambda q, key, data: report(q, data),
+        report=lambda q, noise, data: report(q, data),
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
         parameter_of=layout.parameter_of,
         first_step=first_step(layout),

@@ -3,12 +3,15 @@
 A matrix is a list of rows whose entries are arrays ``(J,)`` over the levels (scalars for a single matrix); of
 triangular and symmetric ones the lower triangle is kept. Up to ``LARGEST_UNROLLED`` rows the Cholesky factor and its
 solves are written out, so that XLA fuses them into a few loops over the levels. A LAPACK call for each level costs
-nine times as much at two rows.
+nine times as much at two rows. Entries that are 0 in every model of a structure are the number 0.0: each operation that
+need not be there is one less to trace, to differentiate and to compile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 import jax
@@ -24,6 +27,7 @@ __all__ = [
     "gram",
     "half_solve",
     "identity_plus_gram",
+    "inner",
     "inverse_cholesky",
     "log_diagonal",
     "normal_draw",
@@ -39,39 +43,55 @@ LARGEST_UNROLLED = 4
 LARGEST_BLOCK = 24
 
 
+def inner(left: Iterable[Array], right: Iterable[Array]) -> Array:
+    """Return the sum of the products of entries; 0.0 where there are none."""
+    pairs = zip(left, right, strict=True)
+    products = [x * y for x, y in pairs if not (_is_zero(x) or _is_zero(y))]
+    return reduce(operator.add, products) if products else 0.0
+
+
+def _is_zero(entry: Array) -> bool:
+    return isinstance(entry, float) and entry == 0.0
+
+
+def _less(value: Array, known: Array) -> Array:
+    return value if _is_zero(known) else value - known
+
+
 def identity_plus_gram(rows: Sequence[Sequence[Array]]) -> Matrix:
     """Return the lower triangle of ``I + A A'`` for the rows of A."""
-    return [
-        [sum(x * y for x, y in zip(rows[i], rows[j], strict=True)) + (1.0 if i == j else 0.0) for j in range(i + 1)]
-        for i in range(len(rows))
-    ]
+    return [[inner(rows[i], rows[j]) for j in range(i)] + [inner(rows[i], rows[i]) + 1.0] for i in range(len(rows))]
 
 
 def sandwich(own: Array, scale: Matrix) -> Matrix:
     """Return the lower triangle of ``I + S' A S`` for symmetric ``own`` A ``(q, q, J)`` and lower triangular S."""
     q = len(scale)
-    half = [[sum(own[i, k] * scale[k][j] for k in range(j, q)) for j in range(q)] for i in range(q)]
-    return [
-        [sum(scale[k][i] * half[k][j] for k in range(i, q)) + (1.0 if i == j else 0.0) for j in range(i + 1)]
-        for i in range(q)
-    ]
+    columns = [[scale[k][j] for k in range(j, q)] for j in range(q)]
+    half = [[inner([own[i, k] for k in range(j, q)], columns[j]) for i in range(q)] for j in range(q)]
+    products = [[inner(columns[i], half[j][i:]) for j in range(i + 1)] for i in range(q)]
+    return [[*row[:-1], row[-1] + 1.0] for row in products]
 
 
 def scaled_root(root: Array, scale: Matrix) -> Matrix:
     """Return the rows of ``R S`` for upper triangular R ``(q, q, J)`` and lower triangular S."""
     q = len(scale)
-    return [[sum(root[a, c] * scale[c][b] for c in range(max(a, b), q)) for b in range(q)] for a in range(q)]
+    rows = [[root[a, c] for c in range(a, q)] for a in range(q)]
+    return [
+        [inner(rows[a][max(b - a, 0) :], [scale[c][b] for c in range(max(a, b), q)]) for b in range(q)]
+        for a in range(q)
+    ]
 
 
 def scaled_rows(scale: Matrix, block: Array) -> list[Array]:
     """Return the rows of ``S' B`` for lower triangular S and ``block`` B ``(q, ..., J)``."""
     q = len(scale)
-    return [sum(scale[b][a] * block[b] for b in range(a, q)) for a in range(q)]
+    rows = list(block)
+    return [inner([scale[b][a] for b in range(a, q)], rows[a:]) for a in range(q)]
 
 
 def divided(scale: Matrix, sigma: Array) -> Matrix:
     """Return a lower triangular matrix over ``sigma``."""
-    return [[entry / sigma for entry in row] for row in scale]
+    return [[entry if _is_zero(entry) else entry / sigma for entry in row] for row in scale]
 
 
 def full(scale: Matrix) -> Array:
@@ -88,16 +108,18 @@ def cholesky(matrix: Matrix) -> Matrix:
     for i, row in enumerate(matrix):
         factor.append([])
         for j in range(i):
-            known = sum((factor[i][k] * factor[j][k] for k in range(j)), start=0.0)
-            factor[i].append((row[j] - known) / factor[j][j])
-        factor[i].append(jnp.sqrt(row[i] - sum((entry * entry for entry in factor[i]), start=0.0)))
+            rest = _less(row[j], inner(factor[i][:j], factor[j][:j]))
+            factor[i].append(rest if _is_zero(rest) else rest / factor[j][j])
+        factor[i].append(jnp.sqrt(_less(row[i], inner(factor[i], factor[i]))))
     return factor
 
 
 def _cholesky_by_columns(matrix: Matrix) -> Matrix:
     """Cholesky factor with one rank-one update a column, so that the number of operations grows with q only."""
     q = len(matrix)
-    rest = jnp.stack([jnp.stack([matrix[max(i, j)][min(i, j)] for j in range(q)]) for i in range(q)])
+    shape = jnp.shape(matrix[0][0])
+    lower = [[jnp.broadcast_to(entry, shape) for entry in row] for row in matrix]
+    rest = jnp.stack([jnp.stack([lower[max(i, j)][min(i, j)] for j in range(q)]) for i in range(q)])
     columns = []
     for _ in range(q):
         columns.append(rest[:, 0] / jnp.sqrt(rest[0, 0]))
@@ -121,8 +143,7 @@ def half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
     """Return ``C^-1 B`` for the rows of B, each ``(..., J)``."""
     solved: list[Array] = []
     for i, row in enumerate(factor):
-        known = sum((row[k] * solved[k] for k in range(i)), start=0.0)
-        solved.append((right[i] - known) / row[i])
+        solved.append(_less(right[i], inner(row[:i], solved)) / row[i])
     return solved
 
 
@@ -130,8 +151,8 @@ def _transposed_half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array
     q = len(factor)
     solved: list[Array] = [0.0] * q
     for i in reversed(range(q)):
-        known = sum((factor[k][i] * solved[k] for k in range(i + 1, q)), start=0.0)
-        solved[i] = (right[i] - known) / factor[i][i]
+        known = inner([factor[k][i] for k in range(i + 1, q)], solved[i + 1 :])
+        solved[i] = _less(right[i], known) / factor[i][i]
     return solved
 
 
@@ -154,7 +175,7 @@ def gaussian_integral(precision: Array, linear: Array) -> Array:
         return _dense_integral(precision, linear)
     factor = cholesky([[precision[i, j] for j in range(i + 1)] for i in range(d)])
     half = half_solve(factor, [linear[i] for i in range(d)])
-    return 0.5 * sum(h * h for h in half) - log_diagonal(factor)
+    return 0.5 * inner(half, half) - log_diagonal(factor)
 
 
 def inverse_cholesky(matrix: Array) -> tuple[Array, Array]:

@@ -31,7 +31,7 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import (
 )
 from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor, gaussian_rows, split_of
-from bayesml.engines.nuts.forms.collapsed.recover import recover
+from bayesml.engines.nuts.forms.collapsed.recover import noise_size, recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
@@ -99,6 +99,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         parameter_of=coordinates.parameter_of,
         first_step=coordinates.first_step,
         tune=coordinates.tune,
+        noise_size=noise_size(arrangement, len(split.integrated)),
         structure=("collapsed", spec, problem.design.schema, problem.family, arrangement, scaled, cells is None),
     )
 
@@ -127,7 +128,9 @@ def _density(structure: Structure) -> Callable[[Array, Any], Array]:
     def density(q: Array, data: Any) -> Array:
         values, prior_density, log_jacobian = _values(structure, q, data)
         parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
-        log_likelihood = log_marginal(sums, structure.arrangement, parameters) - log_sigma
+        log_likelihood = log_marginal(sums, structure.arrangement, parameters)
+        if log_sigma is not None:
+            log_likelihood = log_likelihood - log_sigma
         return prior_density + log_jacobian + log_likelihood
 
     return density
@@ -143,10 +146,10 @@ def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array]
 
 def _gaussian(
     structure: Structure, values: Mapping[str, Array], data: Any, sums: Statistics
-) -> tuple[Parameters, Statistics, Array]:
+) -> tuple[Parameters, Statistics, Array | None]:
     """Return the parameters of the Gaussian part, its sums, and what of the power of sigma is not yet in there."""
     if not structure.has_cells:
-        return _parameters(structure, values, values.get("sigma", jnp.ones(()))), sums, jnp.zeros(())
+        return _parameters(structure, values, values.get("sigma", jnp.ones(()))), sums, None
     sigma = sigma_of_cells(structure.problem, values, data["sigma"])
     parameters = _parameters(structure, values, jnp.ones(()))
     return parameters, weighted(sums, sigma**-2), data["counts"] @ jnp.log(sigma)
@@ -169,17 +172,17 @@ def _effects(group: Any, factor: Any, values: Mapping[str, Array]) -> Array:
 
 
 def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Array]]:
-    def drawn(key: Array, full: Statistics, parameters: Parameters) -> tuple[Array, dict[int, Array]]:
-        return recover(key, full, structure.arrangement, parameters)
+    def drawn(noise: Array, full: Statistics, parameters: Parameters) -> tuple[Array, dict[int, Array]]:
+        return recover(noise, full, structure.arrangement, parameters)
 
     # A block of draws of many effects is drawn one after the other: a whole one would need as much memory many times.
     effects_of = sequential_vmap(drawn) if structure.arrangement.size > MOST_EFFECTS_AT_ONCE else drawn
 
-    def report(q: Array, key: Array, data: Any) -> dict[str, Array]:
+    def report(q: Array, noise: Array, data: Any) -> dict[str, Array]:
         values, _, _ = _values(structure, q, data)
         every = data["statistics"] if data["every"] is None else data["every"]
         parameters, sums, _ = _gaussian(structure, values, data, every)
-        slopes, effects = effects_of(key, sums, parameters)
+        slopes, effects = effects_of(noise, sums, parameters)
         split = structure.split
         if split.priors:
             values[names.slopes_variable("mu")] = _all_slopes(split, slopes, values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.forms.collapsed.algebra import (
@@ -12,6 +11,7 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
     divided,
     full,
     identity_plus_gram,
+    inner,
     inverse_cholesky,
     normal_draw,
     sandwich,
@@ -21,18 +21,25 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
 from bayesml.engines.nuts.forms.collapsed.elimination import Corner, Face, Parameters, eliminate
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
 
-__all__ = ["recover"]
+__all__ = ["noise_size", "recover"]
 
 Array = Any
 
 
+def noise_size(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
+    """Return how many standard normal numbers a draw takes, and how many without the effects of the chain."""
+    corner = slopes + sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail)
+    return corner + sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.chain), corner
+
+
 def recover(
-    key: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters
+    noise: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters
 ) -> tuple[Array, dict[int, Array]]:
     """Draw slopes and group effects, in the reverse order of their elimination.
 
     Args:
-        key: of this draw.
+        noise: standard normal numbers, as many as `noise_size` says: of tail and slopes, then of the chain. Effects for
+            which there are none are the means of their distribution.
         statistics: with all levels of the leaf, not compressed.
         arrangement: of the factors.
         parameters: the sampled ones.
@@ -41,9 +48,9 @@ def recover(
         slopes ``(p,)`` and for each integrated factor the standard normal variables z ``(q, levels)``; those of a level
         without rows come from their prior.
     """
-    corner_key, *keys = jax.random.split(key, 1 + len(arrangement.levels))
     faces, corner = eliminate(statistics, arrangement, parameters)
-    drawn = _corner_draw(corner_key, corner)
+    used = corner.linear.shape[0]
+    drawn = _corner_draw(noise[:used], corner)
     m = drawn.shape[0] - statistics.center.base.shape[0]
     slopes = statistics.center.base + statistics.center.scale * drawn[m:]
     effects: dict[int, Array] = _tail_effects(arrangement, drawn)
@@ -53,25 +60,27 @@ def recover(
         i, stage = arrangement.chain[place], statistics.stages[place]
         scale = divided(parameters.factors[i], parameters.sigma)
         known = above, beside, parameters.sigma
-        z = _stage_draw(keys[i], faces[place], stage, scale, known, place == 0 and arrangement.triangular)
+        own = _part(noise, used, (arrangement.sizes[i], arrangement.levels[i]))
+        used += own.size
+        z = _stage_draw(own[:, stage.levels], faces[place], stage, scale, known, place == 0 and arrangement.triangular)
         above.insert(0, full(scale) @ z)
-        effects[i] = _all_levels(jax.random.fold_in(keys[i], 1), z, stage, arrangement.levels[i])
+        # Back in the order of the levels; those without rows keep their noise, which is a draw from their prior.
+        effects[i] = own.at[:, stage.levels].set(z, unique_indices=True)
     return slopes, effects
 
 
-def _all_levels(key: Array, z: Array, stage: Stage, n_levels: int) -> Array:
-    """Put the drawn levels in their own order; a level without rows is drawn from its prior."""
-    shape = z.shape[0], n_levels
-    others = jnp.zeros(shape) if z.shape == shape else jax.random.normal(key, shape)
-    return others.at[:, stage.levels].set(z, unique_indices=True)
+def _part(noise: Array, first: int, shape: tuple[int, int]) -> Array:
+    """Return the numbers from ``first`` on, zeros where they are wanting."""
+    part = noise[first : first + shape[0] * shape[1]]
+    return part.reshape(shape) if part.shape[0] == shape[0] * shape[1] else jnp.zeros(shape)
 
 
-def _corner_draw(key: Array, corner: Corner) -> Array:
+def _corner_draw(noise: Array, corner: Corner) -> Array:
     d = corner.linear.shape[0]
     if not d:
         return corner.linear
     inverse, _ = inverse_cholesky(corner.precision)
-    return inverse.T @ (inverse @ corner.linear + jax.random.normal(key, (d,)))
+    return inverse.T @ (inverse @ corner.linear + noise)
 
 
 def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:
@@ -94,7 +103,7 @@ def _unscaled_tail(arrangement: Arrangement, parameters: Parameters, drawn: Arra
 
 
 def _stage_draw(
-    key: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_root: bool
+    noise: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_root: bool
 ) -> Array:
     """Draw z of one factor given the factors above it (effects over sigma), tail and slopes."""
     above, beside, sigma = known
@@ -105,7 +114,7 @@ def _stage_draw(
         rows = scaled_root(face.own, scale)
         columns = [list(column) for column in zip(*rows, strict=True)]
         precision = identity_plus_gram(columns)
-        linear = [sum(c * r for c, r in zip(column, rest, strict=True)) for column in columns]
+        linear = [inner(column, rest) for column in columns]
     else:
         precision, linear = sandwich(face.own, scale), scaled_rows(scale, rest)
-    return jnp.stack(normal_draw(precision, linear, jax.random.normal(key, rest.shape)))
+    return jnp.stack(normal_draw(precision, linear, noise))

@@ -60,7 +60,7 @@ def preconditioned_form(problem: Problem) -> Form:
         joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
-    def report(x: Array, key: Array, data: Any) -> dict[str, Array]:
+    def report(x: Array, noise: Array, data: Any) -> dict[str, Array]:
         values, _ = values_at(apply_arrow(x, data["white"], chain), data)
         return reported_at(model, values, reported, data)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +15,17 @@ import numpy as np
 import pytest
 from jax import numpy as jnp
 
-from bayesml.engines.nuts import exported
+from bayesml.engines.nuts import compiled as module
+from bayesml.engines.nuts import stored
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.compiled import compiled_with
-from bayesml.engines.nuts.exported import Program, exported_jit, load_program, store_program
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.program import chain_program, report_program
+from bayesml.engines.nuts.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.nuts.structure import structure_key
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables
-
-PROGRAM = Program(b"code", (0, 2), ("cpu",), (((3,), "float64"), ((), "int64")), ["tuple", 0, {"a": 1}])
 
 
 class State(NamedTuple):
@@ -37,16 +36,16 @@ class State(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
-    """Return the folder of programs, which is not there yet."""
+def folder(tmp_path, monkeypatch) -> Iterator[Path]:
+    """Give the folder of programs, which is not there yet; all is computed in double precision."""
     monkeypatch.setenv("BAYESML_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "programs"
+    with double_precision():
+        yield tmp_path / "cache" / "programs"
 
 
-def step(state: State, key: Any, unused: Any, data: dict[str, Any], count: Any) -> tuple[State, dict[str, Any]]:
+def step(state: State, unused: Any, data: dict[str, Any], count: Any) -> tuple[State, dict[str, Any]]:
     def once(i, q):
-        noise = jax.random.normal(jax.random.fold_in(key, i), q.shape)
-        return jnp.linalg.cholesky(data["a"] @ data["a"].T + 3 * jnp.eye(3)) @ q + noise
+        return jnp.linalg.cholesky(data["a"] @ data["a"].T + 3 * jnp.eye(3)) @ q + jnp.sin(i)
 
     position = jax.lax.fori_loop(0, count, once, state.position)
     return State(position, (state.inner[0] + 1, None)), {"lp": -jnp.sum(position**2), "all": [position, position > 0]}
@@ -65,17 +64,22 @@ class Counted:
 
 def arguments() -> tuple[Any, ...]:
     data = {"a": jnp.arange(9.0).reshape(3, 3)}
-    return State(jnp.arange(3.0), (jnp.zeros((), int), None)), jax.random.key(3), jnp.zeros(2), data, 4
+    return State(jnp.arange(3.0), (jnp.zeros((), int), None)), jnp.zeros(2), data, 4
+
+
+def made(key: str | None, build: Counted, specs: tuple[Any, ...], donate: tuple[int, ...] = (), name: str = "f") -> Any:
+    """Read a program, or compile it and store it, as the sampler does."""
+    with ThreadPoolExecutor(1) as pool, double_precision():
+        recipe = module._Recipe(name, build, specs, {}, donate=donate)
+        return module._submitted(pool, recipe, key, False).result()
 
 
 def called(key: str | None, build: Counted) -> Any:
-    """Lower, compile and call ``step`` in double precision, its state donated."""
-    with double_precision():
-        program = exported_jit(key, "step", build, arguments(), (0,)).compile()
-        given = arguments()
-        result = program(*given)
-        assert given[0].position.is_deleted()
-        return result
+    """Make ``step`` and call it, its state donated."""
+    program, given = made(key, build, arguments(), (0,)), arguments()
+    result = program(*given)
+    assert given[0].position.is_deleted()
+    return result
 
 
 def same(one: Any, other: Any) -> None:
@@ -101,14 +105,36 @@ def test_a_stored_program_gives_the_same_numbers_and_builds_nothing(folder):
 def test_structure_shapes_types_and_donation_have_programs_of_their_own(folder):
     build = Counted(lambda x: jax.tree.map(lambda leaf: leaf + 1, x))
     given = [np.zeros(3), np.zeros(4), np.zeros(3, int), 0.0, (np.zeros(3),), [np.zeros(3)]]
-    with double_precision():
-        for key in ("a", "b"):
-            for value in given:
-                exported_jit(key, "f", build, (value,))
-        exported_jit("a", "g", build, (given[0],))
-        exported_jit("a", "f", build, (given[0],), (0,))
-    exported_jit("a", "f", build, (given[0],))
-    assert build.calls == len(list(folder.iterdir())) == 2 * len(given) + 3
+    for key in ("a", "b"):
+        for value in given:
+            made(key, build, (value,))
+    made("a", build, (given[0],), name="g")
+    made("a", build, (given[0],), (0,))
+    assert build.calls == len(list(folder.iterdir())) == 2 * len(given) + 2
+
+
+def test_what_the_machine_code_depends_on_is_in_the_name(monkeypatch):
+    def name(options: Any = None) -> str | None:
+        return stored_name("key", "f", (np.zeros(3),), (), options)
+
+    names = [name(), name("other options")]
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    names.append(name())
+    monkeypatch.setattr(stored, "_processor", lambda: ("another", "processor"))
+    names.append(name())
+    assert None not in names and len(set(names)) == 4
+    assert stored_name(None, "f", (np.zeros(3),), (), None) is None
+
+
+def program_of(function: Callable[..., Any], *arguments: Any) -> Any:
+    return jax.jit(function).lower(*arguments).compile()
+
+
+def doubled(x: Any) -> State:
+    return State(2 * x, (x, None))
+
+
+SPECS = (np.zeros(3, np.float32),)
 
 
 def spoilt(content: bytes) -> dict[str, bytes]:
@@ -119,46 +145,31 @@ def spoilt(content: bytes) -> dict[str, bytes]:
         "longer": content + b"a",
         "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
         "other": b"something else",
-        "of another version": content.replace(b"program 1", b"program 0", 1),
+        "of another version": content.replace(b"program 2", b"program 0", 1),
+        "whole, but no machine code": stored._packed(["tuple", 0], b"nothing that XLA knows"),
+        "whole, but of an unknown class": stored._packed(["no.such.module:State", 0], b""),
+        "whole, but no named tuple": stored._packed(["builtins:exit", 0], b""),
     }
 
 
 @pytest.mark.parametrize("damage", spoilt(b"ab"))
-def test_a_damaged_file_is_removed(damage, folder):
-    store_program("p", PROGRAM)
-    assert load_program("p") == PROGRAM
+def test_a_file_that_is_damaged_or_cannot_be_taken_is_removed(damage, folder):
+    store_program("p", program_of(doubled, *SPECS))
+    same(load_program("p", SPECS)(*SPECS), doubled(*SPECS))
     (path,) = folder.iterdir()
     path.write_bytes(spoilt(path.read_bytes())[damage])
-    assert load_program("p") is None
-    assert not path.exists()
+    assert is_stored("p")
+    assert load_program("p", SPECS) is None
+    assert not path.exists() and not is_stored("p")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"bytecode": b"nothing that MLIR knows"},
-        {"nesting": ["no.such.module:State", 0, ["tuple", 1, None]]},
-        {"nesting": ["builtins:exit", 0]},
-        {"results": (((7,), "float32"),) * 2},
-        {"platforms": ("tpu",)},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_a_whole_file_that_jax_cannot_take_is_traced_anew(change, folder):
+def test_what_cannot_be_read_is_compiled_anew(folder):
     build = Counted(lambda x: State(x + 1, (2 * x, None)))
-
-    def lower() -> None:
-        assert type(exported_jit("key", "f", build, (np.zeros(3),)).out_info) is State
-
-    lower()
+    expected = made("key", build, (np.ones(3),))(np.ones(3))
     (path,) = folder.iterdir()
-    program = load_program(path.stem)
-    assert program is not None
-    spoilt = replace(program, **change)
-    store_program(path.stem, spoilt)
-    lower()
-    assert load_program(path.stem) not in (None, spoilt)
-    lower()
+    path.write_bytes(b"spoilt")
+    same(made("key", build, (np.ones(3),))(np.ones(3)), expected)
+    same(made("key", build, (np.ones(3),))(np.ones(3)), expected)
     assert build.calls == 2
 
 
@@ -166,79 +177,76 @@ def test_a_folder_that_cannot_be_written_is_no_error(folder):
     folder.parent.write_text("a file where the folder should be")
     build = Counted(lambda x: x + 1)
     for calls in (1, 2):
-        np.testing.assert_array_equal(
-            exported_jit("key", "f", build, (np.ones(3),)).compile()(np.ones(3)), 2 * np.ones(3)
-        )
+        np.testing.assert_array_equal(made("key", build, (np.ones(3),))(np.ones(3)), 2 * np.ones(3))
         assert build.calls == calls
-    assert load_program("p") is None
+    assert load_program("p", SPECS) is None
 
 
-def test_what_cannot_be_exported_is_lowered_as_ever(folder):
+def test_what_cannot_be_stored_is_compiled_as_ever(folder):
     def calls_back(x):
         return jax.pure_callback(lambda v: np.asarray(v) + 1, jax.ShapeDtypeStruct((3,), x.dtype), x)
 
     build = Counted(calls_back)
-    np.testing.assert_array_equal(exported_jit("key", "f", build, (jnp.zeros(3),)).compile()(jnp.zeros(3)), np.ones(3))
-    assert not folder.exists()
+    for calls in (1, 2):
+        np.testing.assert_array_equal(made("key", build, (jnp.zeros(3),))(jnp.zeros(3)), np.ones(3))
+        assert build.calls == calls
 
 
 def test_an_error_of_the_function_is_its_own():
     def wrong(x):
         raise ArithmeticError("no coordinates")
 
-    with pytest.raises(ArithmeticError, match="no coordinates") as found:
-        exported_jit("key", "f", Counted(wrong), (jnp.zeros(3),))
-    assert found.value.__context__ is None
+    with pytest.raises(ArithmeticError, match="no coordinates"):
+        made("key", Counted(wrong), (jnp.zeros(3),))
 
 
 @pytest.mark.parametrize("limit", ["MOST_FILES", "MOST_BYTES"])
 def test_what_was_not_used_for_the_longest_time_goes(limit, folder, monkeypatch):
+    program = program_of(doubled, *SPECS)
     for number in range(3):
-        store_program(str(number), PROGRAM)
+        store_program(str(number), program)
     paths = sorted(folder.iterdir())
     for age, path in zip((300, 200, 100), paths, strict=True):
-        exported.os.utime(path, (path.stat().st_mtime - age,) * 2)
-    assert load_program("0") == PROGRAM
-    monkeypatch.setattr(exported, limit, 3 if limit == "MOST_FILES" else 3 * paths[0].stat().st_size)
-    store_program("3", PROGRAM)
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    assert load_program("0", SPECS) is not None
+    largest = max(path.stat().st_size for path in paths)
+    monkeypatch.setattr(stored, limit, 3 if limit == "MOST_FILES" else 3 * largest + largest // 2)
+    store_program("3", program)
     assert sorted(path.stem for path in folder.iterdir()) == ["0", "2", "3"]
 
 
 def test_many_at_once_see_whole_files_only(folder):
-    programs = [replace(PROGRAM, bytecode=bytes([i]) * 200_000) for i in range(8)]
+    programs = [program_of(lambda x, i=i: x + i, *SPECS) for i in range(4)]
 
-    def work(program: Program) -> bool:
+    def work(program: Any) -> bool:
         store_program("p", program)
-        return load_program("p") in programs
+        return float(load_program("p", SPECS)(*SPECS)[0]) in range(4)
 
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(work, programs * 4))
+        assert all(pool.map(work, programs * 6))
     assert [path.name for path in folder.iterdir()] == ["p.program"]
 
 
 # Models ------------------------------------------------------------------------------------------------------------
 
 
-def programs(family: str, seed: int) -> tuple[str | None, list[Program]]:
+def programs(family: str, seed: int) -> tuple[str | None, list[str]]:
     """Return the key and two programs of a model of 60 rows, whose response has another order for every seed."""
     rng = np.random.default_rng(0)
     data = {"x": rng.normal(size=60), "g": np.arange(60).astype("U1"), "y": rng.permutation(np.arange(60) % 7 + 1)}
     data["y"] = np.random.default_rng(seed).permutation(data["y"])
     problem = describe_problem("y ~ x + (1 | g)", data, family)
-    plan = plan_for(problem, None, False)
-    form = build_form(problem, plan)
-    spec, schema = problem.description.spec, problem.design.schema
-    names = frozenset(v.name for v in reported_variables(spec, schema))
+    form = build_form(problem, plan_for(problem, None, False))
+    names = frozenset(v.name for v in reported_variables(problem.description.spec, problem.design.schema))
     start, report = chain_program(form.density, 10, form.first_step).start, report_program(form, names)
-    block = (jax.random.key(0), np.zeros((2, form.size)), 0, np.zeros(2, int), form.data)
-    traced = [exported._exported(*call) for call in ((start, (np.zeros(form.size), form.data)), (report, block))]
-    return structure_key(spec, schema, problem.family, plan), traced
+    block = np.zeros((2, form.size)), np.zeros((2, form.noise_size[0])), form.data
+    calls = (start, (np.zeros(form.size), form.data)), (report, block)
+    return structure_key(form.structure), [jax.jit(f).lower(*arguments).as_text() for f, arguments in calls]
 
 
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
 def test_programs_of_one_key_hold_nothing_of_the_data(family):
-    with double_precision():
-        (key, one), (same_key, other) = [programs(family, seed) for seed in (1, 2)]
+    (key, one), (same_key, other) = [programs(family, seed) for seed in (1, 2)]
     assert key is not None and key == same_key
     assert one == other
 
@@ -249,11 +257,10 @@ def test_a_state_has_the_shapes_that_a_start_has(family):
     rng = np.random.default_rng(2)
     columns = {"y": rng.poisson(2.0, 40) * 1.0, "x": rng.normal(size=40), "g": np.arange(40) % 8}
     problem = describe_problem("y ~ x + (x | g)", columns, family)
-    with double_precision():
-        form = build_form(problem, plan_for(problem))
-        position = np.zeros(form.size)
-        start = chain_program(form.density, 10, form.first_step).start
-        found = jax.eval_shape(start, position, jax.tree.map(jnp.asarray, form.data))
+    form = build_form(problem, plan_for(problem))
+    position = np.zeros(form.size)
+    start = chain_program(form.density, 10, form.first_step).start
+    found = jax.eval_shape(start, position, jax.tree.map(jnp.asarray, form.data))
     expected = state_like(position)
     assert jax.tree.structure(found) == jax.tree.structure(expected)
     shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(found)]
@@ -280,6 +287,17 @@ def test_numpyro_is_imported_only_where_a_likelihood_is_traced(folder):
     assert len(collapsed) == 1
     assert first[1:] == ["numpyro"]
     assert second == first[:1]
+
+
+def test_a_compilation_cache_of_the_users_own_does_no_harm(tmp_path):
+    """What comes from it could not be stored; and it is in use again afterwards."""
+    code = SECOND_RUN.replace("FAMILY", "gaussian") + "import jax; print(jax.config.jax_compilation_cache_dir)"
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "jax")}
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+        for _ in range(2)
+    )
+    assert first == second and first.split()[1] == str(tmp_path / "jax")
 
 
 def test_options_that_xla_does_not_know_are_left_out():

@@ -69,4 +69,5 @@ $(VENV)/.python: Makefile
 # One stamp per extra; a newer pyproject.toml installs again.
 $(VENV)/.installed-%: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@$(BIN)/python -m compileall -q bayesml  # as pip does for a package that is not editable
 	@touch $@

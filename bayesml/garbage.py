@@ -18,6 +18,7 @@ def collection_paused() -> Iterator[None]:
     """Put the collector at rest for the length of a block; one that the user has put at rest stays so.
 
     Example:
+        >>> import gc
         >>> with collection_paused():
         ...     gc.isenabled()
         False

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesml.convergence import convergence
 from tests.conftest import SHARED, shared_path
 
 # brms and lme4 spell `Trt1`; the data hold quoted whole numbers that R read as factors.
@@ -86,8 +87,18 @@ def gold(name: str) -> dict:
     return json.loads(Path(shared_path("reference", "gold", f"{name}.json")).read_text())
 
 
-def mcse_of_sd(draws: np.ndarray, ess: float) -> float:
-    """Monte Carlo standard error of a standard deviation, by the delta method: sd sqrt((kurtosis - 1) / (4 ESS))."""
+def mcse_of_sd(draws: np.ndarray, ess: float | None = None) -> float:
+    """Monte Carlo standard error of a standard deviation, by the delta method: that of the variance over 2 sd.
+
+    Args:
+        draws: ``(chains, draws)``.
+        ess: effective sample size of another run, whose error is asked for: sd sqrt((kurtosis - 1) / (4 ESS)). None for
+            the error of these draws, whose squared deviations have an effective sample size of their own: antithetic
+            draws, worth more than independent ones for the mean, are worth less for the variance.
+    """
+    if ess is None:
+        squares = (draws - draws.mean()) ** 2
+        return float(convergence(squares[:, :, None]).mcse[0]) / (2 * float(draws.std()))
     centred = draws.reshape(-1) - draws.mean()
     kurtosis = float(np.mean(centred**4) / np.mean(centred**2) ** 2)
     return float(draws.std() * np.sqrt((kurtosis - 1) / (4 * ess)))

@@ -74,7 +74,7 @@ def sampled(case: Case, form: str) -> bayesml.Fit:
         prior=PRIORS,
         draws=1500,
         seed=11,
-        target_accept=0.9,
+        target_accept=0.95,
         progress=False,
         **FORMS[form],
     )
@@ -100,8 +100,7 @@ class Moments:
     @classmethod
     def of(cls, draws: np.ndarray) -> Moments:
         found = convergence(draws[:, :, None])
-        ess = min(float(found.bulk_ess[0]), float(found.tail_ess[0]))
-        return cls(draws.mean(), float(found.mcse[0]), draws.std(), mcse_of_sd(draws, ess))
+        return cls(draws.mean(), float(found.mcse[0]), draws.std(), mcse_of_sd(draws))
 
     def agrees(self, other: Moments) -> bool:
         means = abs(self.mean - other.mean) < 4 * np.hypot(self.mean_error, other.mean_error)

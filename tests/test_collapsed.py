@@ -380,7 +380,7 @@ def test_recovered_draws_have_the_conditional_mean_and_covariance(name: str) -> 
     draws, problem = 8000, CASES[name].problem()
     with double_precision():
         form, q = collapsed_form(problem), positions(problem, 1)[0]
-        noise = np.random.default_rng(11).standard_normal((draws, form.noise_size[0]))
+        noise = np.random.default_rng(11).standard_normal((draws, sum(form.noise_sizes)))
         drawn = jax.jit(jax.vmap(form.report, (None, 0, None)))(q, noise, form.data)
         values, _ = sampled_values(problem, q)
         mean, cov = dense(problem, values).conditional()
@@ -450,7 +450,7 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
         )
         expected = rest.log_marginal() + log_prior(problem, values) + jacobian + log_z
         assert subject.density(q) == pytest.approx(expected, rel=1e-10)
-        report = jax.jit(form.report)(q, np.zeros(subject.form.noise_size[0]), form.data)
+        report = jax.jit(form.report)(q, np.zeros(sum(subject.form.noise_sizes)), form.data)
         assert all(np.all(np.isfinite(v)) for v in report.values())
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from scipy.special import chdtri
 
 from bayesml.convergence import convergence
 from bayesml.engines import NUTS
@@ -16,7 +17,7 @@ from bayesml.errors import FitWarning, ModelError
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results import tables
-from bayesml.results.diagnostics import diagnose, energy_fraction, warn_about, watched_elements
+from bayesml.results.diagnostics import chi_squared_limit, diagnose, energy_fraction, warn_about, watched_elements
 from bayesml.results.statistics import center_and_error, summarise
 from bayesml.results.summary import Block, Row, Summary, summary
 from bayesml.results.to_arviz import to_idata, with_log_likelihood, with_posterior_predictive
@@ -156,6 +157,12 @@ def test_low_energy_fraction_is_warned_about(rng):
 def test_energy_fraction_by_hand():
     # mean(diff^2) = (1 + 4 + 9) / 3; var with n - 1 of 0, 1, 3, 6 is 7.
     assert energy_fraction(np.array([[0.0, 1.0, 3.0, 6.0]]))[0] == pytest.approx(14 / 3 / 7)
+
+
+@pytest.mark.parametrize("degrees", [1, 3, 7, 127])
+@pytest.mark.parametrize("probability", [0.5, 0.01, 1e-9])
+def test_chi_squared_limits_are_scipys(degrees, probability):
+    assert chi_squared_limit(degrees, probability) == pytest.approx(chdtri(degrees, probability), rel=1e-12)
 
 
 def test_interrupted_run_is_warned_about():

@@ -239,7 +239,7 @@ def programs(family: str, seed: int) -> tuple[str | None, list[str]]:
     form = build_form(problem, plan_for(problem, None, False))
     names = frozenset(v.name for v in reported_variables(problem.description.spec, problem.design.schema))
     start, report = chain_program(form.density, 10, form.first_step).start, report_program(form, names)
-    block = np.zeros((2, form.size)), np.zeros((2, form.noise_size[0])), form.data
+    block = np.zeros((2, form.size)), np.zeros((2, sum(form.noise_sizes))), form.data
     calls = (start, (np.zeros(form.size), form.data)), (report, block)
     return structure_key(form.structure), [jax.jit(f).lower(*arguments).as_text() for f, arguments in calls]
 

@@ -117,7 +117,7 @@ class NutsSampler:
         chance = noise((seed, 2), 0, len(schedule), form.size)
         positions, diverging = self._advance(form, chance, schedule, target, np.random.default_rng([seed, 1]))
         kept = positions[self.warmup :][self.thin - 1 :: self.thin]
-        own = np.random.default_rng([seed, 3]).standard_normal((self.draws, form.noise_size[0]))
+        own = np.random.default_rng([seed, 3]).standard_normal((self.draws, sum(form.noise_sizes)))
         values = self._report(kept, own, form.data)
         return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[self.warmup :].sum()))
 

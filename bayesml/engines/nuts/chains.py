@@ -13,7 +13,7 @@ import numpy as np
 from bayesml.engines.nuts.chain_state import Stage, Statistics, stages
 from bayesml.engines.nuts.checkpoint import Block, RunLog
 from bayesml.engines.nuts.compiled import Compiled
-from bayesml.engines.nuts.noise import Noise, noise
+from bayesml.engines.nuts.noise import Noise, noise, report_noise
 from bayesml.engines.nuts.states import arrays_of
 from bayesml.engines.nuts.store import DrawStore
 from bayesml.engines.progress import Progress
@@ -145,8 +145,7 @@ class Recorder:
         block, count = self.compiled.block, len(positions)
         offset = first % block
         padded = np.pad(positions, ((offset, block - offset - count), (0, 0)), mode="edge")
-        rng = np.random.default_rng([*self.stream, chain, first // block])
-        chance = rng.standard_normal((block, self.compiled.noise_size))
+        chance = report_noise((*self.stream, chain), first // block, block, self.compiled.noise_sizes)
         values = self.compiled.report(padded, chance, self.compiled.data)
         return {name: np.asarray(value)[offset : offset + count] for name, value in values.items()}
 

@@ -35,7 +35,7 @@ QUICKLY = {"xla_cpu_use_fusion_emitters": False}
 MOST_NUMBERS = 50_000
 """A density that reads more numbers is busy computing: it gains nothing as one kernel, and loses by ``QUICKLY``."""
 AT_ONCE = 2
-"""Programs compiled at the same time; the two large ones are one chain's block and the translation of draws."""
+"""Programs compiled at the same time: by far the largest is one chain's block."""
 NUMBERS_IN_A_BLOCK = 4_000_000
 """Most numbers in one block of draws, 32 MB: models with very many group effects get shorter blocks."""
 
@@ -50,7 +50,7 @@ class Compiled:
         data: the arrays of the form, tuned, on the device.
         program: the functions before compilation.
         block: iterations in one call.
-        noise_size: random numbers that translating a draw takes.
+        noise_sizes: of the random numbers that translating a draw takes, see `report_noise`.
         start: ``(position, data) -> state``.
         advance: one chain by a block, see ``ChainProgram``.
         report: see ``report_program``.
@@ -63,7 +63,7 @@ class Compiled:
     data: Any
     program: ChainProgram
     block: int
-    noise_size: int
+    noise_sizes: tuple[int, int]
     start: Callable[..., Any]
     advance: Callable[..., Any]
     report: Callable[..., Any]
@@ -82,8 +82,8 @@ def compile_form(
 ) -> Compiled:
     """Compile the programs of a form that report the given variables, and tune its coordinates.
 
-    While one program is compiled the next is traced, or read where an earlier process traced the same structure; a form
-    is tuned with the first of them.
+    While one program is compiled the next is traced; what an earlier process compiled for the same structure is read. A
+    form is tuned with the program that starts chains.
 
     Args:
         form: the form.
@@ -95,16 +95,14 @@ def compile_form(
         ArithmeticError: the form found no coordinates.
     """
     data = jax.device_put(form.data if stored is None else stored)
-    program = chain_program(form.density, max_treedepth, form.first_step)
-    position, block = np.zeros(form.size), _block_length(form, variables)
-    names = frozenset(v.name for v in variables)
+    program, names = chain_program(form.density, max_treedepth, form.first_step), frozenset(v.name for v in variables)
     structure = structure_key(form.structure, form.first_step, max_treedepth, names) if form.structure else None
-    schedule, noise_size = np.zeros(block, np.int32), _noise_size(form, variables)
+    block, noise_sizes = _block_length(form, variables), _noise_sizes(form, variables)
+    position = np.zeros(form.size)
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
-    of_block = (template, noise((0,), 0, block, form.size), schedule, 0, 0.8, data)
-    of_draws = (np.zeros((block, form.size)), np.zeros((block, noise_size)), data)
+    of_block = template, noise((0,), 0, block, form.size), np.zeros(block, np.int32), 0, 0.8, data
+    of_draws = np.zeros((block, form.size)), np.zeros((block, sum(noise_sizes))), data
     is_small = reads_few_numbers(data)
-    as_kernels = is_small and has_kernels()
     recipes = (
         # The program that takes longest to compile comes first.
         _Recipe("advance", lambda: program.advance, of_block, QUICKLY if is_small else {}, _counts_down, (0,)),
@@ -113,14 +111,15 @@ def compile_form(
     )
     began = time.perf_counter()
     with _cache(structure), collection_paused(), ThreadPoolExecutor(AT_ONCE) as pool:
-        advance, start, report = (_submitted(pool, recipe, structure, as_kernels) for recipe in recipes)
+        in_kernels = is_small and has_kernels()
+        advance, start, report = (_submitted(pool, recipe, structure, in_kernels) for recipe in recipes)
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
             data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
         wait((advance, report))
     ended = time.perf_counter()
     programs = start.result(), advance.result(), report.result()
-    return Compiled(form, data, program, block, noise_size, *programs, template, traced - began, ended - traced)
+    return Compiled(form, data, program, block, noise_sizes, *programs, template, traced - began, ended - traced)
 
 
 def _counts_down(state: Any, noise: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:
@@ -135,9 +134,9 @@ def _are_nowhere(positions: Any, noise: Any, data: Any) -> Any:
     return jnp.isnan(positions[0, 0])
 
 
-def _noise_size(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
-    every, without_effects = form.noise_size
-    return every if any(variable.kind == "r" for variable in variables) else without_effects
+def _noise_sizes(form: Form, variables: tuple[ReportedVariable, ...]) -> tuple[int, int]:
+    first, effects = form.noise_sizes
+    return first, effects if any(variable.kind == "r" for variable in variables) else 0
 
 
 def _cache(structure: str | None) -> AbstractContextManager[None]:
@@ -231,7 +230,7 @@ def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:
 def _block_length(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
     """Return the largest power of two of draws that ``NUMBERS_IN_A_BLOCK`` has room for."""
     reported = sum(int(np.prod([len(labels) for labels in v.coords])) for v in variables)
-    longest = max(form.size, reported, _noise_size(form, variables))
+    longest = max(form.size, reported, sum(_noise_sizes(form, variables)))
     fitting = max(NUMBERS_IN_A_BLOCK // max(longest, 1), 1)
     return min(1 << (fitting.bit_length() - 1), LONGEST_BLOCK)
 

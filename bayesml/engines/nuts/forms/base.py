@@ -32,8 +32,8 @@ class Form:
         first_step: step size that the adaptation starts from.
         tune: ``(value and gradient of density, data) -> data`` to sample with, of the same shapes: finds coordinates
             with the compiled density before the first draw. None where there is nothing to find.
-        noise_size: how many numbers of noise a report takes, and how many of them where no group-level effects are
-            asked for.
+        noise_sizes: how many numbers of noise a report takes, and how many more where group-level effects are asked
+            for.
         rows: how many rows a gradient reads; 0 where it reads sums.
         structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
             the same programs. Empty where that is not told.
@@ -47,6 +47,6 @@ class Form:
     parameter_of: Callable[[int], str]
     first_step: float
     tune: Callable[[ValueAndGradient, Any], Any] | None = None
-    noise_size: tuple[int, int] = (0, 0)
+    noise_sizes: tuple[int, int] = (0, 0)
     rows: int = 0
     structure: tuple[object, ...] = ()

@@ -31,7 +31,7 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import (
 )
 from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor, gaussian_rows, split_of
-from bayesml.engines.nuts.forms.collapsed.recover import noise_size, recover
+from bayesml.engines.nuts.forms.collapsed.recover import noise_sizes, recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
@@ -99,7 +99,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         parameter_of=coordinates.parameter_of,
         first_step=coordinates.first_step,
         tune=coordinates.tune,
-        noise_size=noise_size(arrangement, len(split.integrated)),
+        noise_sizes=noise_sizes(arrangement, len(split.integrated)),
         structure=("collapsed", spec, problem.design.schema, problem.family, arrangement, scaled, cells is None),
     )
 

@@ -21,15 +21,18 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
 from bayesml.engines.nuts.forms.collapsed.elimination import Corner, Face, Parameters, eliminate
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
 
-__all__ = ["noise_size", "recover"]
+__all__ = ["noise_sizes", "recover"]
 
 Array = Any
 
 
-def noise_size(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
-    """Return how many standard normal numbers a draw takes, and how many without the effects of the chain."""
-    corner = slopes + sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail)
-    return corner + sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.chain), corner
+def noise_sizes(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
+    """Return how many standard normal numbers tail and slopes take, and how many the effects of the chain."""
+    tail, chain = (
+        sum(arrangement.levels[i] * arrangement.sizes[i] for i in factors)
+        for factors in (arrangement.tail, arrangement.chain)
+    )
+    return slopes + tail, chain
 
 
 def recover(
@@ -38,8 +41,8 @@ def recover(
     """Draw slopes and group effects, in the reverse order of their elimination.
 
     Args:
-        noise: standard normal numbers, as many as `noise_size` says: of tail and slopes, then of the chain. Effects for
-            which there are none are the means of their distribution.
+        noise: standard normal numbers, as many as `noise_sizes` says: of tail and slopes, then of the chain. Effects
+            for which there are none are the means of their distribution.
         statistics: with all levels of the leaf, not compressed.
         arrangement: of the factors.
         parameters: the sampled ones.

@@ -70,8 +70,8 @@ def arguments() -> tuple[Any, ...]:
 def made(key: str | None, build: Counted, specs: tuple[Any, ...], donate: tuple[int, ...] = (), name: str = "f") -> Any:
     """Read a program, or compile it and store it, as the sampler does."""
     with ThreadPoolExecutor(1) as pool, double_precision():
-        recipe = module._Recipe(name, build, specs, {}, donate=donate)
-        return module._submitted(pool, recipe, key, False).result()
+        recipe = module._Recipe(name, build, specs, {}, lambda *of: False, donate)
+        return module._submitted(pool, recipe, key, None).result()
 
 
 def called(key: str | None, build: Counted) -> Any:

@@ -16,7 +16,7 @@ from jax import numpy as jnp
 
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
+from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, UNHOISTED, has_kernels, one_kernel
 from bayesml.engines.nuts.noise import noise
 from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
 from bayesml.engines.nuts.stored import is_stored, load_program, store_program, stored_name
@@ -34,6 +34,8 @@ QUICKLY = {"xla_cpu_use_fusion_emitters": False}
 7,584 rows takes a fifth longer."""
 MOST_NUMBERS = 50_000
 """A density that reads more numbers is busy computing: it gains nothing as one kernel, and loses by ``QUICKLY``."""
+FEWEST_NUMBERS = 1_000
+"""A density that reads no more, and these sums, computes next to nothing from the data alone."""
 AT_ONCE = 2
 """Programs compiled at the same time: by far the largest is one chain's block."""
 NUMBERS_IN_A_BLOCK = 4_000_000
@@ -111,8 +113,8 @@ def compile_form(
     )
     began = time.perf_counter()
     with _cache(structure), collection_paused(), ThreadPoolExecutor(AT_ONCE) as pool:
-        in_kernels = is_small and has_kernels()
-        advance, start, report = (_submitted(pool, recipe, structure, in_kernels) for recipe in recipes)
+        kernel_options = _kernel_options(form, data)
+        advance, start, report = (_submitted(pool, recipe, structure, kernel_options) for recipe in recipes)
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
             data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
@@ -120,6 +122,14 @@ def compile_form(
     ended = time.perf_counter()
     programs = start.result(), advance.result(), report.result()
     return Compiled(form, data, program, block, noise_sizes, *programs, template, traced - began, ended - traced)
+
+
+def _kernel_options(form: Form, data: Any) -> Mapping[str, Any] | None:
+    """Return the options with which programs become one kernel each; None where they are to stay many."""
+    if not (reads_few_numbers(data) and has_kernels()):
+        return None
+    reads_sums_alone = form.rows == 0 and _numbers(data) <= FEWEST_NUMBERS
+    return KERNEL_OPTIONS | UNHOISTED if reads_sums_alone else KERNEL_OPTIONS
 
 
 def _counts_down(state: Any, noise: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:
@@ -154,7 +164,7 @@ class _Recipe:
         build: returns its function.
         specs: what it is called with.
         options: of XLA, where it does not become one kernel.
-        is_never: see `one_kernel`; None to leave it a program of many kernels.
+        is_never: see `one_kernel`.
         donate: numbers of the arguments whose memory may be used again.
     """
 
@@ -162,30 +172,32 @@ class _Recipe:
     build: Callable[[], Callable[..., Any]]
     specs: tuple[Any, ...]
     options: Mapping[str, Any]
-    is_never: Callable[..., Any] | None = None
+    is_never: Callable[..., Any]
     donate: tuple[int, ...] = ()
 
     def lowered(self, as_kernel: bool) -> jax.stages.Lowered:
         """Trace the program."""
         function = self.build()
-        if as_kernel and self.is_never is not None:
+        if as_kernel:
             function = one_kernel(function, self.is_never)
         return jax.jit(function, donate_argnums=self.donate).lower(*self.specs)
 
-    def compiled(self, lowered: jax.stages.Lowered, as_kernel: bool) -> Any:
+    def compiled(self, lowered: jax.stages.Lowered, kernel_options: Mapping[str, Any] | None) -> Any:
         """Compile what was traced; there are operations that XLA cannot put into a larger kernel."""
-        if as_kernel and self.is_never is not None:
+        if kernel_options is not None:
             try:
-                return lowered.compile(compiler_options=dict(KERNEL_OPTIONS))
+                return lowered.compile(compiler_options=dict(kernel_options))
             except RuntimeError:
                 lowered = self.lowered(False)
         return compiled_with(lowered, self.options)
 
 
-def _submitted(pool: ThreadPoolExecutor, recipe: _Recipe, structure: str | None, as_kernel: bool) -> Future[Any]:
+def _submitted(
+    pool: ThreadPoolExecutor, recipe: _Recipe, structure: str | None, kernel_options: Mapping[str, Any] | None
+) -> Future[Any]:
     """Read a program, or trace it here and have it compiled: XLA lets go of Python's lock while it compiles."""
-    options = (as_kernel, dict(recipe.options), KERNEL_OPTIONS)
-    name = stored_name(structure, recipe.name, recipe.specs, recipe.donate, options)
+    as_kernel = kernel_options is not None
+    name = stored_name(structure, recipe.name, recipe.specs, recipe.donate, (recipe.options, kernel_options))
     lowered = None if name is not None and is_stored(name) else recipe.lowered(as_kernel)
 
     def made() -> Any:
@@ -193,7 +205,7 @@ def _submitted(pool: ThreadPoolExecutor, recipe: _Recipe, structure: str | None,
             found = load_program(name, recipe.specs) if lowered is None and name is not None else None
             if found is not None:
                 return found
-            program = recipe.compiled(lowered or recipe.lowered(as_kernel), as_kernel)
+            program = recipe.compiled(lowered or recipe.lowered(as_kernel), kernel_options)
             if name is not None:
                 store_program(name, program)
             return program
@@ -214,7 +226,11 @@ def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
 
 def reads_few_numbers(data: Any) -> bool:
     """Say whether a form's data are at most ``MOST_NUMBERS``."""
-    return sum(np.size(leaf) for leaf in jax.tree.leaves(data)) <= MOST_NUMBERS
+    return _numbers(data) <= MOST_NUMBERS
+
+
+def _numbers(data: Any) -> int:
+    return sum(np.size(leaf) for leaf in jax.tree.leaves(data))
 
 
 def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +24,7 @@ from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.program import chain_program, report_program
 from bayesml.engines.nuts.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.nuts.structure import structure_key
-from bayesml.engines.precision import double_precision
+from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables
 
@@ -298,6 +299,31 @@ def test_a_compilation_cache_of_the_users_own_does_no_harm(tmp_path):
         for _ in range(2)
     )
     assert first == second and first.split()[1] == str(tmp_path / "jax")
+
+
+def test_threads_that_compile_take_turns():
+    """Else one could find the cache of the other in use, and store what came from it."""
+    entered, leave, seen = Event(), Event(), []
+
+    def first() -> None:
+        with persistent_cache():
+            entered.set()
+            leave.wait(60)
+            seen.append(jax.config.jax_compilation_cache_dir is not None)
+
+    def second() -> None:
+        entered.wait(60)
+        with no_persistent_cache():
+            seen.append(jax.config.jax_compilation_cache_dir is not None)
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(first), pool.submit(second)]
+        entered.wait(60)
+        with pytest.raises(TimeoutError):
+            futures[1].result(0.2)
+        leave.set()
+    assert seen == [True, False]
+    assert all(future.result() is None for future in futures)
 
 
 def test_options_that_xla_does_not_know_are_left_out():

@@ -7,9 +7,11 @@ it per thread), and the cache folder is put back after our compilation.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
@@ -17,6 +19,8 @@ from platformdirs import user_cache_dir
 
 __all__ = ["cache_folder", "double_precision", "no_persistent_cache", "persistent_cache"]
 
+_SETTINGS = RLock()
+"""JAX's settings of its cache hold for all threads: fits that compile at the same time take turns."""
 _CACHE_SETTINGS = {
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
@@ -36,37 +40,40 @@ def cache_folder() -> Path:
 @contextmanager
 def persistent_cache() -> Iterator[None]:
     """Compile with the persistent cache on; a cache folder the user has set himself is used instead of ours."""
-    if jax.config.jax_compilation_cache_dir is not None or not _is_writable(cache_folder()):
-        yield
-        return
-    before = {name: getattr(jax.config, name) for name in _CACHE_SETTINGS}
-    try:
-        for name, value in _CACHE_SETTINGS.items():
-            jax.config.update(name, value)
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
-        compilation_cache.reset_cache()
-        yield
-    finally:
-        jax.config.update("jax_compilation_cache_dir", None)
-        for name, value in before.items():
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
+    with _SETTINGS:
+        if jax.config.jax_compilation_cache_dir is not None or not _is_writable(cache_folder()):
+            yield
+        else:
+            with _settings({**_CACHE_SETTINGS, "jax_compilation_cache_dir": str(cache_folder())}):
+                yield
 
 
 @contextmanager
 def no_persistent_cache() -> Iterator[None]:
     """Compile without a persistent cache, also without one that the user has set."""
-    folder = jax.config.jax_compilation_cache_dir
-    if folder is None:
-        yield
-        return
+    with _SETTINGS:
+        if jax.config.jax_compilation_cache_dir is None:
+            yield
+        else:
+            with _settings({"jax_compilation_cache_dir": None}):
+                yield
+
+
+@contextmanager
+def _settings(values: Mapping[str, Any]) -> Iterator[None]:
+    """Set JAX's settings, and put them back; its cache looks at them anew."""
+    before = {name: getattr(jax.config, name) for name in values}
     try:
-        jax.config.update("jax_compilation_cache_dir", None)
-        compilation_cache.reset_cache()
+        _set(values)
         yield
     finally:
-        jax.config.update("jax_compilation_cache_dir", folder)
-        compilation_cache.reset_cache()
+        _set(before)
+
+
+def _set(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 def _is_writable(folder: Path) -> bool:

@@ -50,8 +50,13 @@ def log_prior(parameters: Iterable[ParameterSpec], values: Mapping[str, Array]) 
         parameters: the parameters.
         values: what ``parameter_values`` returns for them.
     """
-    terms = [_log_prior(parameter, values[parameter.name]) for parameter in parameters]
-    return reduce(operator.add, terms) if terms else jnp.zeros(())
+    return _total(_log_prior(parameter, values[parameter.name]) for parameter in parameters)
+
+
+def _total(terms: Iterable[Array]) -> Array:
+    """Return the sum without an addition to 0, which would be traced and differentiated too."""
+    found = list(terms)
+    return reduce(operator.add, found) if found else jnp.zeros(())
 
 
 def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
@@ -68,4 +73,4 @@ def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
             places = np.flatnonzero([prior == other for other in parameter.priors])
             alike = value if len(places) == len(parameter.priors) else value[places]
             terms.append(jnp.sum(prior.log_density_inside(alike)))
-    return reduce(operator.add, terms) if terms else jnp.zeros(())
+    return _total(terms)

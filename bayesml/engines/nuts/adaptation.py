@@ -22,7 +22,7 @@ from bayesml.engines.nuts.chain_state import (
     StepSizeAdaptation,
 )
 from bayesml.engines.nuts.noise import Noise
-from bayesml.engines.nuts.transition import transition
+from bayesml.engines.nuts.transition import choose, transition
 
 __all__ = ["initial_state", "make_step"]
 
@@ -88,14 +88,10 @@ def _adapted(state: ChainState, stage: Array, error: Array) -> ChainState:
     gathered = _gathered(state.moments, state.position.position)
     return state._replace(
         step_size=jnp.where(adapts, jnp.exp(log_step_size), state.step_size),
-        step_adaptation=_where(adapts, _where(closes, _restarted(log_step_size), averaged), state.step_adaptation),
-        moments=_where(closes, _no_moments(gathered.mean), _where(gathers, gathered, state.moments)),
+        step_adaptation=choose(adapts, choose(closes, _restarted(log_step_size), averaged), state.step_adaptation),
+        moments=choose(closes, _no_moments(gathered.mean), choose(gathers, gathered, state.moments)),
         inverse_mass=jnp.where(closes, _shrunk_variances(gathered), state.inverse_mass),
     )
-
-
-def _where(condition: Array, yes: Any, no: Any) -> Any:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def _restarted(log_step_size: Array) -> StepSizeAdaptation:

@@ -22,7 +22,7 @@ from jax import numpy as jnp
 
 from bayesml.engines.nuts.chain_state import Position
 
-__all__ = ["Trajectory", "transition"]
+__all__ = ["Trajectory", "choose", "transition"]
 
 Array = Any
 LARGEST_ENERGY_ERROR = 1000.0
@@ -128,14 +128,14 @@ def transition(
         branch = _grown(tree, forward)
         chosen = jnp.log(_uniform(seed, DOUBLINGS + tree.doublings)) < branch.log_weight - tree.log_weight
         whole = ~(branch.turning | branch.diverging)
-        left, right = _where(forward, tree.left, branch.end), _where(forward, branch.end, tree.right)
+        left, right = choose(forward, tree.left, branch.end), choose(forward, branch.end, tree.right)
         total = tree.total + branch.total
         doublings = tree.doublings + 1
         turned = _is_turning(left.momentum, right.momentum, total)
         return _Tree(
             left,
             right,
-            _where(whole & chosen, branch.choice, tree.choice),
+            choose(whole & chosen, branch.choice, tree.choice),
             _log_sum(tree.log_weight, branch.log_weight),
             total,
             tree.leaves + branch.leaves,
@@ -161,7 +161,7 @@ def transition(
             turning, checkpoints = _checked(branch.checkpoints, branch.leaves, end.momentum, total)
             return _Branch(
                 end,
-                _where(taken, here, branch.choice),
+                choose(taken, here, branch.choice),
                 log_weight,
                 total,
                 branch.leaves + 1,
@@ -176,7 +176,7 @@ def transition(
 
         no = jnp.zeros((), bool)
         begun = _Branch(
-            _where(forward, tree.right, tree.left),
+            choose(forward, tree.right, tree.left),
             tree.choice,
             jnp.full_like(energy, -jnp.inf),
             jnp.zeros_like(momentum),
@@ -248,7 +248,8 @@ def _is_turning(first: Array, last: Array, total: Array) -> Array:
     return (first @ along <= 0) | (last @ along <= 0)
 
 
-def _where(condition: Array, yes: Any, no: Any) -> Any:
+def choose(condition: Array, yes: Any, no: Any) -> Any:
+    """Return one of two nests of arrays of the same shapes."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from bayesml.results.fit_object import Fit
 from bayesml.results.point import effects as conditional
 from bayesml.results.point import normal_draws, plots, predict, residuals, simulate, summary, tables
 from bayesml.results.point.rows import UnseenPolicy
+from bayesml.results.point.without_draws import needs_draws
 from bayesml.results.tables import prior_summary
 
 if TYPE_CHECKING:
@@ -355,43 +356,12 @@ class PointFit:
 
     # What needs draws ------------------------------------------------------------------------------------------------
 
-    @property
-    def idata(self) -> NoReturn:
-        """A point estimate has no draws; ``to_normal_draws().idata`` has."""
-        raise _needs_draws("idata")
-
-    def draws(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("draws()")
-
-    def log_lik(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("log_lik()")
-
-    def loo(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("loo()")
-
-    def plot(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("plot()")
-
-    def pairs(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("pairs()")
-
-    def forest(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("forest()")
-
-    def pp_check(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate has no draws; see ``to_normal_draws``."""
-        raise _needs_draws("pp_check()")
-
-    def save(self, *_: Any, **__: Any) -> NoReturn:
-        """A point estimate is not saved: it is fitted again faster than read; see ``to_normal_draws``."""
-        raise _needs_draws("save()")
-
-
-def _needs_draws(verb: str) -> ModelError:
-    return ModelError(f"A point estimate has no draws, which `{verb}` needs. Write fit.to_normal_draws().{verb}.")
+    idata = property(needs_draws("idata"))
+    draws = needs_draws("draws()")
+    log_lik = needs_draws("log_lik()")
+    loo = needs_draws("loo()")
+    plot = needs_draws("plot()")
+    pairs = needs_draws("pairs()")
+    forest = needs_draws("forest()")
+    pp_check = needs_draws("pp_check()")
+    save = needs_draws("save()", "A point estimate is not saved: it is fitted again faster than read")

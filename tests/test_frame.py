@@ -107,13 +107,19 @@ CATEGORIES: dict[str, tuple[Any, tuple[str, ...], bool]] = {
     "pandas Categorical": (pd.Categorical(["z", "a", "z"], ["z", "q", "a"]), ("z", "a"), False),
     "pandas ordered": (pd.Series(pd.Categorical(["z", "a", "z"], ["z", "q", "a"], ordered=True)), ("z", "a"), True),
     "polars Enum": (pl.Series(["z", "a", "z"], dtype=pl.Enum(["z", "q", "a"])), ("z", "a"), False),
-    "arrow dictionary": (pa.DictionaryArray.from_arrays([0, 2, 0], ["z", "q", "a"]), ("z", "a"), False),
+    # Most dictionaries of Arrow are in order of first appearance, which says nothing.
+    "arrow dictionary": (pa.DictionaryArray.from_arrays([0, 2, 0], ["z", "q", "a"]), ("a", "z"), False),
     "arrow chunks": (
         pa.chunked_array(
             [pa.DictionaryArray.from_arrays([0], ["z"]), pa.DictionaryArray.from_arrays([0, 1], ["a", "z"])]
         ),
-        ("z", "a"),
+        ("a", "z"),
         False,
+    ),
+    "arrow ordered": (
+        pa.DictionaryArray.from_arrays([0, 2, 0], ["z", "q", "a"], ordered=True),
+        ("z", "a"),
+        True,
     ),
     # The order in which polars numbers a Categorical depends on what the process has seen before.
     "polars Categorical": (pl.Series(["z", "a", "z"], dtype=pl.Categorical), ("a", "z"), False),
@@ -149,7 +155,7 @@ def test_missing_categories_are_missing_rows() -> None:
     ):
         frame = quiet({"c": values}, ["c"])
         assert frame.rows.tolist() == [0, 2]
-        assert frame.column("c").levels == ("b", "a")
+        assert set(frame.column("c").levels or ()) == {"b", "a"}
 
 
 def test_levels_that_only_dropped_rows_had_are_gone() -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from bayesml.frame.arrays import frame_from_arrays, frame_to_arrays
+from bayesml.frame.index import positions_of
 from bayesml.frame.levels import match_codes, match_levels, recode
-from bayesml.frame.read import column_names, read_frame
+from bayesml.frame.read import RawData, column_names, finish_frame, read_columns, read_frame
 from bayesml.frame.types import Column, Frame
 
 __all__ = [
     "Column",
     "Frame",
+    "RawData",
     "column_names",
+    "finish_frame",
     "frame_from_arrays",
     "frame_to_arrays",
     "match_codes",
     "match_levels",
+    "positions_of",
+    "read_columns",
     "read_frame",
     "recode",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.frame.stored_index import index_from_json, index_to_json
 from bayesml.frame.types import Column, Frame, frozen_array
 
 __all__ = ["frame_from_arrays", "frame_to_arrays"]
@@ -25,7 +26,8 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
         }
         for column in frame.columns.values()
     ]
-    return {"rows": frame.rows, **arrays}, {"n_rows": frame.n_rows, "dropped": frame.dropped, "columns": columns}
+    metadata = {"n_rows": frame.n_rows, "dropped": frame.dropped, "columns": columns}
+    return {"rows": frame.rows, **arrays}, {**metadata, "index": index_to_json(frame.index)}
 
 
 def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
@@ -39,4 +41,5 @@ def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, A
             entry["name"], values, levels, entry["ordered"], entry["is_boolean"], entry["is_integer"]
         )
     rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
-    return Frame(columns, metadata["n_rows"], rows, metadata["dropped"])
+    index = index_from_json(metadata.get("index"))
+    return Frame(columns, metadata["n_rows"], rows, metadata["dropped"], index)

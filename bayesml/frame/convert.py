@@ -78,8 +78,14 @@ def _wrap(column: Any) -> Any:
     return nw.from_native(column, series_only=True, pass_through=True)
 
 
-def convert(name: str, column: Any) -> RawColumn:
+def convert(name: str, column: Any, *, keeps_order: bool = False) -> RawColumn:
     """Convert one column.
+
+    Args:
+        name: its name.
+        column: its values.
+        keeps_order: whether the dictionary of an Arrow column is an order of levels that somebody chose. Most are in
+            order of first appearance, which says nothing; their levels are sorted, as those of text are.
 
     Raises:
         DataError: its type cannot be used in a model; the message says what to make of it.
@@ -87,7 +93,7 @@ def convert(name: str, column: Any) -> RawColumn:
     try:
         column = _as_sized(name, column)
         if isinstance(column, nw.Series):
-            return _from_series(name, column)
+            return _from_series(name, column, keeps_order)
         if isinstance(column, np.ndarray):
             return _from_array(name, column)
         return _from_values(name, column)
@@ -97,13 +103,13 @@ def convert(name: str, column: Any) -> RawColumn:
         raise DataError(f"The column `{name}` cannot be read: {_first_line(error)}") from None
 
 
-def _from_series(name: str, series: nw.Series[Any]) -> RawColumn:
+def _from_series(name: str, series: nw.Series[Any], keeps_order: bool) -> RawColumn:
     dtype = series.dtype
     if dtype.is_numeric():
         values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
         return _numbers(name, values, whole=dtype.is_integer())
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
-        return _from_categorical(name, series)
+        return _from_categorical(name, series, keeps_order)
     if isinstance(dtype, (nw.String, nw.Boolean, nw.Object, nw.Unknown)):
         return _from_values(name, series.to_list())
     raise _unsupported(name, str(dtype))
@@ -174,15 +180,12 @@ def _numbers(name: str, values: np.ndarray, *, whole: bool) -> RawColumn:
     return RawColumn(values, np.isnan(values))
 
 
-def _from_categorical(name: str, series: nw.Series[Any]) -> RawColumn:
+def _from_categorical(name: str, series: nw.Series[Any], keeps_order: bool) -> RawColumn:
     native, implementation = series.to_native(), series.implementation
-    if implementation.is_pandas():
+    if implementation.is_pandas() and type(native.dtype).__name__ == "CategoricalDtype":
         labels, codes, ordered = native.cat.categories.tolist(), native.cat.codes.to_numpy(), native.cat.ordered
-    elif implementation.is_pyarrow():
-        array = native.combine_chunks()
-        array = array.combine_chunks() if type(array).__name__ == "ChunkedArray" else array
-        labels, ordered = array.dictionary.to_pylist(), array.type.ordered
-        codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    elif implementation.is_pyarrow() or implementation.is_pandas():
+        return _from_dictionary(name, native if implementation.is_pyarrow() else series.to_arrow(), keeps_order)
     elif implementation.is_polars() and isinstance(series.dtype, nw.Enum):
         labels, ordered = native.dtype.categories.to_list(), False
         codes = native.to_physical().cast(int).fill_null(-1).to_numpy()
@@ -190,6 +193,19 @@ def _from_categorical(name: str, series: nw.Series[Any]) -> RawColumn:
         # A polars Categorical numbers its levels by their first appearance anywhere in the process.
         return _from_values(name, series.cast(nw.String()).to_list())
     return _codes(name, labels, np.asarray(codes, dtype=np.int64), bool(ordered))
+
+
+def _from_dictionary(name: str, column: Any, keeps_order: bool) -> RawColumn:
+    array = column.combine_chunks()
+    array = array.combine_chunks() if type(array).__name__ == "ChunkedArray" else array
+    labels, ordered = array.dictionary.to_pylist(), bool(array.type.ordered)
+    codes = np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    if not (ordered or keeps_order):
+        order = sorted((i for i, label in enumerate(labels) if not _is_missing(label)), key=labels.__getitem__)
+        rank = np.full(len(labels) + 1, -1, dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        labels, codes = [labels[i] for i in order], rank[codes]
+    return _codes(name, labels, codes, ordered)
 
 
 def _codes(name: str, labels: Sequence[Any], codes: np.ndarray, ordered: bool) -> RawColumn:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 import numpy as np
 
 from bayesml.errors import DataError, FitWarning, did_you_mean
 from bayesml.frame.convert import RawColumn, convert, length_of
+from bayesml.frame.index import align_columns, index_of
 from bayesml.frame.types import Column, Frame, frozen_array
 
-__all__ = ["column_names", "read_frame"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["RawData", "column_names", "finish_frame", "read_columns", "read_frame"]
 
 LARGEST = 1e150  # squares of larger numbers overflow in double precision
 _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists or arrays"
@@ -28,7 +34,22 @@ def column_names(data: Any) -> tuple[str, ...]:
     """
     if isinstance(data, Mapping):
         return tuple(name for name in data if isinstance(name, str))
-    return tuple(name for name in _open(data).columns if isinstance(name, str))
+    return tuple(dict.fromkeys(name for name in _names(data) if isinstance(name, str)))
+
+
+@dataclass(frozen=True, eq=False)
+class RawData:
+    """Columns of the data before rows are dropped.
+
+    Attributes:
+        columns: the columns by name.
+        n_rows: number of rows.
+        index: the labels of the rows in pandas data; None where there are none but positions.
+    """
+
+    columns: Mapping[str, RawColumn]
+    n_rows: int
+    index: pd.Index | None
 
 
 def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "error"] = "drop") -> Frame:
@@ -41,7 +62,7 @@ def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "err
             or refuse (``"error"``).
 
     Returns:
-        The columns as numbers or factors; levels that no row has are dropped.
+        The columns as numbers or factors; levels that no row has are dropped. The index of pandas data is kept.
 
     Raises:
         DataError: a column is unknown, of a type that cannot be used, infinite, or nothing is left.
@@ -51,30 +72,84 @@ def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "err
     """
     if missing not in ("drop", "error"):
         raise DataError(f"missing={missing!r} is not possible; choose 'drop' or 'error'.")
-    names = tuple(dict.fromkeys(names))
-    raw, n_rows = _read_dict(data, names) if isinstance(data, Mapping) else _read_native(data, names)
-    if n_rows == 0:
+    return finish_frame(read_columns(data, names), missing)
+
+
+def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> Frame:
+    """Return the complete rows of data that were read.
+
+    Raises:
+        DataError: there are no rows, or none is complete; a value is infinite; or rows that are not complete are
+            refused.
+    """
+    if raw.n_rows == 0:
         raise DataError("The data have no rows.")
-    keep = _complete_rows(raw, n_rows, missing)
+    keep = _complete_rows(raw.columns, raw.n_rows, missing)
     rows = frozen_array(np.flatnonzero(keep))
-    columns = {name: _finish(name, column, keep, rows) for name, column in raw.items()}
-    return Frame(columns, len(rows), rows, n_rows - len(rows))
+    columns = {name: _finish(name, column, keep, rows) for name, column in raw.columns.items()}
+    return Frame(columns, len(rows), rows, raw.n_rows - len(rows), None if raw.index is None else raw.index[keep])
 
 
-def _read_dict(data: Mapping[Any, Any], names: Sequence[str]) -> tuple[dict[str, RawColumn], int]:
+def read_columns(data: Any, names: Sequence[str]) -> RawData:
+    """Read the columns ``names`` with their missing values.
+
+    Series of a dict that have the same labels in another order are brought into one order.
+
+    Raises:
+        DataError: a column is unknown, of a type that cannot be used, or does not go with the others.
+    """
+    names = tuple(dict.fromkeys(names))
+    return _read_dict(data, names) if isinstance(data, Mapping) else _read_native(data, names)
+
+
+def _read_dict(data: Mapping[Any, Any], names: Sequence[str]) -> RawData:
     _refuse_unknown(names, column_names(data))
     used = {name: data[name] for name in names} if names else dict(list(data.items())[:1])
     lengths = {name: length_of(str(name), column) for name, column in used.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
         raise DataError(f"The columns differ in length: {listed}.")
-    return {name: convert(name, data[name]) for name in names}, next(iter(lengths.values()), 0)
+    aligned, index = align_columns(used)
+    return RawData({name: convert(name, aligned[name]) for name in names}, next(iter(lengths.values()), 0), index)
 
 
-def _read_native(data: Any, names: Sequence[str]) -> tuple[dict[str, RawColumn], int]:
-    frame = _open(data)
-    _refuse_unknown(names, [name for name in frame.columns if isinstance(name, str)])
-    return {name: convert(name, frame.get_column(name)) for name in names}, len(frame)
+def _read_native(data: Any, names: Sequence[str]) -> RawData:
+    _refuse_unknown(names, column_names(data))
+    frame = _open(_used_part(data, names))
+    native = frame.to_native()
+    declared = _declared_categories(native)
+    columns = {name: convert(name, frame.get_column(name), keeps_order=name in declared) for name in names}
+    return RawData(columns, len(frame), index_of(native))
+
+
+def _used_part(data: Any, names: Sequence[str]) -> Any:
+    """Return the columns ``names``, so that nothing about the others matters, such as a name that is there twice."""
+    native = nw.to_native(data, pass_through=True)
+    pandas, arrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
+    if pandas is not None and isinstance(native, pandas.DataFrame):
+        return native.loc[:, [name in names for name in native.columns]]
+    if arrow is not None and isinstance(native, arrow.Table):
+        return native.select([i for i, name in enumerate(native.column_names) if name in names])
+    return data
+
+
+def _declared_categories(native: Any) -> frozenset[str]:
+    """Return the dictionary columns of an Arrow table that pandas wrote as Categoricals, with levels in their order."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is None or not isinstance(native, arrow.Table):
+        return frozenset()
+    described = (native.schema.pandas_metadata or {}).get("columns", ())
+    return frozenset(str(column.get("name")) for column in described if column.get("pandas_type") == "categorical")
+
+
+def _names(data: Any) -> list[Any]:
+    native = nw.to_native(data, pass_through=True)
+    pandas, arrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
+    if pandas is not None and isinstance(native, pandas.DataFrame):
+        return list(native.columns)
+    if arrow is not None and isinstance(native, arrow.Table):
+        return list(native.column_names)
+    return list(_open(data).columns)
 
 
 def _open(data: Any) -> nw.DataFrame[Any]:
@@ -115,7 +190,7 @@ def _complete_rows(raw: Mapping[str, RawColumn], n_rows: int, missing: str) -> n
         raise DataError(f"No row of the data is complete: {what}.")
     if missing == "error":
         raise DataError(f"{what}. Fill them in, or leave these rows out with missing='drop'.")
-    warnings.warn(f"{what}. They are left out; missing='error' refuses instead.", FitWarning, stacklevel=3)
+    warnings.warn(f"{what}. They are left out; missing='error' refuses instead.", FitWarning, stacklevel=4)
     return keep
 
 

@@ -54,12 +54,14 @@ class Frame:
         n_rows: number of rows kept.
         rows: ``(n_rows,)`` positions of the kept rows in the data given.
         dropped: number of rows left out.
+        index: the labels of the kept rows in pandas data; None where rows have none but their positions.
     """
 
     columns: Mapping[str, Column]
     n_rows: int
     rows: np.ndarray
     dropped: int = 0
+    index: pd.Index | None = None
 
     def __post_init__(self) -> None:
         """Close the mapping to changes."""
@@ -69,6 +71,12 @@ class Frame:
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(self.columns)
+
+    def labels(self) -> pd.Index:
+        """Return a label for each row: the index of the pandas data that was given, else positions in the data."""
+        import pandas as pd
+
+        return pd.Index(self.rows, name="obs") if self.index is None else self.index
 
     def column(self, name: str) -> Column:
         """Return the column ``name``.
@@ -127,14 +135,15 @@ class Frame:
             name: replace(column, values=frozen_array(column.values[index])) for name, column in self.columns.items()
         }
         rows = frozen_array(self.rows[index])
-        return Frame(columns, len(rows), rows, self.dropped)
+        labels = None if self.index is None else self.index[index]
+        return Frame(columns, len(rows), rows, self.dropped, labels)
 
     def replace_columns(self, columns: Iterable[Column]) -> Frame:
         """Return the frame with these columns put in place of those of the same name."""
         return replace(self, columns={**self.columns, **{column.name: column for column in columns}})
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a pandas DataFrame: floats, booleans and Categoricals with the same levels."""
+        """Return a pandas DataFrame with the index of the data: floats, booleans, Categoricals of the same levels."""
         import pandas as pd
 
         content = {}
@@ -143,7 +152,7 @@ class Frame:
                 content[name] = pd.Categorical.from_codes(column.values, list(column.levels), ordered=column.ordered)
             else:
                 content[name] = column.values.astype(bool) if column.is_boolean else column.values
-        return pd.DataFrame(content, index=pd.RangeIndex(self.n_rows))
+        return pd.DataFrame(content, index=pd.RangeIndex(self.n_rows) if self.index is None else self.index)
 
 
 def frozen_array(values: np.ndarray) -> np.ndarray:

@@ -153,7 +153,7 @@ def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
         warnings.warn(
-            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (row{plural} {shown}; rows count from 0): "
+            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: {shown}): "
             "the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
             "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
             "them and take log_lik() of the rows left out.",

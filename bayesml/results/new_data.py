@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesml.columns import bare_name, evaluate, variables_of
-from bayesml.errors import DataError, FitWarning, did_you_mean
+from bayesml.errors import DataError, did_you_mean
 from bayesml.families import RawResponse
 from bayesml.formula import Addition
-from bayesml.frame import Column, Frame, column_names, read_frame, recode
-from bayesml.frame.convert import convert
+from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, read_columns, recode
+from bayesml.frame.convert import RawColumn
 from bayesml.frame.types import frozen_array, number_labels
 from bayesml.results.re_formula import Selection
 from bayesml.terms import Group
@@ -48,8 +48,10 @@ def read_new_data(
     absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
     if absent:
         raise DataError(_absent_text(absent, grouping, available))
-    frame = _read_complete(newdata, ordinary)
-    return frame.replace_columns(_grouping_column(name, newdata, name in available, frame.n_rows) for name in grouping)
+    # All columns are read at once, so that Series with labels of their own are brought into one order.
+    raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available])
+    frame = _complete(raw, ordinary)
+    return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
 
 
 def _grouping_columns(selection: Selection) -> tuple[str, ...]:
@@ -78,24 +80,21 @@ def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequ
     return text
 
 
-def _read_complete(newdata: Any, ordinary: Sequence[str]) -> Frame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitWarning)
-        frame = read_frame(newdata, ordinary, missing="drop")
-    if frame.dropped:
-        gaps = [name for name in ordinary if convert(name, newdata[name]).missing.any()]
+def _complete(raw: RawData, ordinary: Sequence[str]) -> Frame:
+    gaps = {name: raw.columns[name].missing for name in ordinary if raw.columns[name].missing.any()}
+    if gaps:
+        rows = int(np.logical_or.reduce(list(gaps.values())).sum())
         raise DataError(
             f"The new data have missing values in {', '.join(f'`{name}`' for name in gaps)} "
-            f"({frame.dropped} of {frame.dropped + frame.n_rows} rows). Fill them in, or leave these rows out."
+            f"({rows} of {raw.n_rows} rows). Fill them in, or leave these rows out."
         )
-    return frame
+    return finish_frame(replace(raw, columns={name: raw.columns[name] for name in ordinary}))
 
 
-def _grouping_column(name: str, newdata: Any, is_there: bool, n_rows: int) -> Column:
-    """Read a column of which only the levels matter; a missing value is a level of its own."""
-    if not is_there:
+def _grouping_column(name: str, raw: RawColumn | None, n_rows: int) -> Column:
+    """Return a column of which only the levels matter; a missing value is a level of its own."""
+    if raw is None:
         return Column(name, frozen_array(np.zeros(n_rows, dtype=np.int64)), (MISSING_LEVEL,))
-    raw = convert(name, newdata[name])
     present = raw.values[~raw.missing]
     if raw.levels is None and raw.missing.any():
         numbers, codes = np.unique(present, return_inverse=True)

@@ -67,9 +67,9 @@ def linpred(
         summary: whether to return mean, standard deviation and 95% interval of each row instead of draws.
 
     Returns:
-        Draws with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given; ``obs`` is the position of
-        the row in its data. With ``summary=True`` a data frame with one row for each observation and the columns
-        Estimate, Est.Error, Q2.5, Q97.5.
+        Draws with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given; ``obs`` is the index of
+        the pandas data, of the rows kept where some were left out, or the position of the row in other data. With
+        ``summary=True`` a data frame with that index and the columns Estimate, Est.Error, Q2.5, Q97.5.
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
@@ -259,9 +259,7 @@ def _finish(
 ) -> xr.DataArray | pd.DataFrame:
     if not summary:
         return choice.label(values, rows.labels, name)
-    import pandas as pd
-
-    return summarise(values, pd.Index(rows.labels, name="obs"))
+    return summarise(values, rows.labels)
 
 
 def _known_parameter(fit: Fit, dpar: str) -> str:

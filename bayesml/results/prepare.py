@@ -18,8 +18,10 @@ from bayesml.results.new_data import read_new_data, response_arrays
 from bayesml.results.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
 from bayesml.results.re_formula import Selection, select_groups
 from bayesml.results.reduced import require_effects
+from bayesml.results.row_labels import row_coordinates
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from bayesml.results.fit_object import Fit
@@ -72,7 +74,7 @@ class Rows:
         arrays: arrays of their terms.
         data: ``trials``, ``se``, ``y`` as the family wants them.
         weights: likelihood weights, or None.
-        labels: a label for each row: its position in the data given.
+        labels: a label for each row: the index of pandas data, else its position in the data given.
         unseen: levels that the fit has not seen.
     """
 
@@ -80,7 +82,7 @@ class Rows:
     arrays: Arrays
     data: Mapping[str, np.ndarray]
     weights: np.ndarray | None
-    labels: np.ndarray
+    labels: pd.Index
     unseen: UnseenLevels
 
     @property
@@ -123,13 +125,13 @@ def prepare_rows(
     arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)
     data = response_arrays(fit, frame, response, wanted)
-    return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), np.asarray(frame.rows), unseen)
+    return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
 
 
 def _own_rows(fit: Fit, selection: Selection) -> Rows:
     design = fit.problem.design
     arrays = selection.mask(design.arrays)
-    return Rows(selection, arrays, design.response.arrays, design.weights, np.asarray(fit.frame.rows), UnseenLevels({}))
+    return Rows(selection, arrays, design.response.arrays, design.weights, fit.frame.labels(), UnseenLevels({}))
 
 
 @final
@@ -156,16 +158,17 @@ class DrawChoice:
         """Return the positions of the draws used among all draws."""
         return np.arange(self.chains * self.draws) if self.indices is None else self.indices
 
-    def label(self, values: np.ndarray, labels: np.ndarray, name: str) -> xr.DataArray:
+    def label(self, values: np.ndarray, labels: pd.Index, name: str) -> xr.DataArray:
         """Return ``(draws, rows)`` values with dimensions (chain, draw, obs), or (sample, obs) for chosen draws."""
         import xarray as xr
 
+        rows = row_coordinates(labels)
         if self.indices is None:
-            coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), "obs": labels}
+            coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), **rows}
             shaped = values.reshape(self.chains, self.draws, -1)
             return xr.DataArray(shaped, coords, ("chain", "draw", "obs"), name=name)
         chain, draw = np.divmod(self.indices, self.draws)
-        coords = {"chain": ("sample", chain), "draw": ("sample", draw), "obs": labels}
+        coords = {"chain": ("sample", chain), "draw": ("sample", draw), **rows}
         return xr.DataArray(values, coords, ("sample", "obs"), name=name)
 
 

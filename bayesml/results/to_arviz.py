@@ -12,6 +12,7 @@ from bayesml.engines import NUTS
 from bayesml.frame import Column
 from bayesml.names import variable as legal_name
 from bayesml.reported import ReportedVariable
+from bayesml.results.row_labels import ROWS, plain_coordinates, with_plain_rows
 from bayesml.results.select import dimensions, is_prior_only, labelled
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = [
     "with_posterior_predictive",
 ]
 
-ROWS = "obs"
 DIMENSIONS = frozenset({ROWS, "chain", "draw", "sample"})
 
 
@@ -63,6 +63,7 @@ def to_idata(fit: Fit) -> Any:
 
 def with_group(idata: Any, name: str, dataset: xr.Dataset) -> Any:
     """Return ``idata`` with one more group; ``idata`` itself is left as it is."""
+    dataset = with_plain_rows(dataset)
     if _has_inference_data():
         groups = {group: idata[group] for group in idata.groups() if group != name}
         return _collect({**groups, name: dataset}, dict(idata.attrs))
@@ -159,9 +160,9 @@ def _constant(fit: Fit) -> xr.Dataset:
 def _rows_dataset(fit: Fit, columns: Mapping[str, np.ndarray]) -> xr.Dataset:
     import xarray as xr
 
-    labels = np.asarray(fit.frame.rows)
-    per_row = {name: (ROWS, values) for name, values in columns.items() if np.shape(values) == labels.shape}
-    return xr.Dataset(per_row, {ROWS: labels}, _attributes(fit))
+    per_row = {name: (ROWS, values) for name, values in columns.items() if np.shape(values) == (fit.nobs,)}
+    coords = plain_coordinates(fit.frame.labels())
+    return xr.Dataset(per_row, {k: v for k, v in coords.items() if k not in per_row}, _attributes(fit))
 
 
 def _column_name(name: str) -> str:

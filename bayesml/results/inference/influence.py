@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesml.engines.point.joint import NewRows
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.results.point.residuals import residuals
+from bayesml.results.point.residuals import fitted, residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def influence(fit: PointFit) -> pd.DataFrame:
 
     Returns:
         One row for each observation: fitted, residual (scaled Pearson), studentised ``r / sqrt(1 - h)``, leverage,
-        cooks_distance. The index is the row in the data given.
+        cooks_distance. The index is that of the pandas data, or the position of the row in other data.
 
     Example:
         >>> fit.influence().nlargest(5, "cooks_distance")
@@ -44,13 +44,13 @@ def influence(fit: PointFit) -> pd.DataFrame:
     p = max(len(fit.estimate.kept), 1)
     return pd.DataFrame(
         {
-            "fitted": fit.fitted,
+            "fitted": fitted(fit),
             "residual": scaled,
             "studentised": scaled / np.sqrt(left),
             "leverage": leverage,
             "cooks_distance": (scaled / left) ** 2 * leverage / p,
         },
-        index=pd.Index(fit.frame.rows, name="row"),
+        index=fit.frame.labels(),
     )
 
 

@@ -185,15 +185,15 @@ class PointFit:
     # Predictions -----------------------------------------------------------------------------------------------------
 
     @property
-    def fitted(self) -> np.ndarray:
-        """``(rows,)`` expected response of the rows of the fit, group effects included."""
-        return residuals.fitted(self)
+    def fitted(self) -> pd.Series:
+        """Expected response of the rows of the fit, group effects included, with the index of the data."""
+        return residuals.labelled(self, residuals.fitted(self))
 
     def residuals(
         self, type: Literal["response", "pearson", "deviance", "working", "scaled"] = "response"
-    ) -> np.ndarray:
+    ) -> pd.Series:
         """Return residuals of the rows of the fit; see ``bayesml.results.point.residuals``."""
-        return residuals.residuals(self, type)
+        return residuals.labelled(self, residuals.residuals(self, type))
 
     def linpred(
         self,
@@ -204,7 +204,7 @@ class PointFit:
         se: bool = False,
         interval: Literal["confidence"] | None = None,
         prob: float = 0.95,
-    ) -> np.ndarray | pd.DataFrame:
+    ) -> pd.Series | pd.DataFrame:
         """Return the linear predictor at the estimates; see ``bayesml.results.point.predict.linpred``."""
         return predict.linpred(
             self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob
@@ -219,7 +219,7 @@ class PointFit:
         se: bool = False,
         interval: Literal["confidence"] | None = None,
         prob: float = 0.95,
-    ) -> np.ndarray | pd.DataFrame:
+    ) -> pd.Series | pd.DataFrame:
         """Return the expected response at the estimates; as ``predict`` without prediction intervals."""
         if interval == "prediction":
             raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
@@ -237,7 +237,7 @@ class PointFit:
         interval: predict.Interval | None = None,
         prob: float = 0.95,
         seed: int = 0,
-    ) -> np.ndarray | pd.DataFrame:
+    ) -> pd.Series | pd.DataFrame:
         """Return the expected response, on request with the interval of a new response; see ``point.predict``."""
         return predict.predict(
             self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, seed=seed

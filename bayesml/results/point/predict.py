@@ -33,7 +33,7 @@ def linpred(
     se: bool = False,
     interval: Literal["confidence"] | None = None,
     prob: float = 0.95,
-) -> np.ndarray | pd.DataFrame:
+) -> pd.Series | pd.DataFrame:
     """Return the linear predictor, eta = X b + sum_g Z_g r_g + offset, at the estimates.
 
     Args:
@@ -49,7 +49,9 @@ def linpred(
         prob: probability of the interval.
 
     Returns:
-        ``(rows,)``, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower and Upper.
+        One value for each row, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower
+        and Upper. The index is that of the pandas data, of the rows kept where some were left out; rows of other data
+        are numbered from 0.
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
@@ -62,7 +64,7 @@ def linpred(
     _check(interval, prob, ("confidence",))
     rows = point_rows(fit, newdata, re_formula, new_levels, additions=False)
     if not se and interval is None:
-        return rows.eta
+        return _series(rows, rows.eta)
     error = fit.estimate.joint.standard_errors(rows.rows)
     margin = float(ndtri((1 + prob) / 2)) * error
     limits = None if interval is None else (rows.eta - margin, rows.eta + margin)
@@ -79,7 +81,7 @@ def predict(
     interval: Interval | None = None,
     prob: float = 0.95,
     seed: int = 0,
-) -> np.ndarray | pd.DataFrame:
+) -> pd.Series | pd.DataFrame:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
     Standard errors are those of the linear predictor carried over by the delta method; confidence limits are the
@@ -115,7 +117,7 @@ def predict(
 
 def mean_prediction(
     fit: PointFit, rows: PointRows, se: bool, interval: Interval | None, prob: float, seed: int
-) -> np.ndarray | pd.DataFrame:
+) -> pd.Series | pd.DataFrame:
     """Return the expected response of rows that are encoded already; see ``predict``."""
 
     def mean(eta: np.ndarray) -> np.ndarray:
@@ -123,7 +125,7 @@ def mean_prediction(
 
     center = mean(rows.eta)
     if not se and interval is None:
-        return center
+        return _series(rows, center)
     error = fit.estimate.joint.standard_errors(rows.rows)
     step = STEP * np.maximum(np.abs(rows.eta), 1.0)
     slope = (mean(rows.eta + step) - mean(rows.eta - step)) / (2.0 * step)
@@ -171,7 +173,13 @@ def _frame(
     found = {"Estimate": estimate, "Std.Error": error}
     if limits is not None:
         found |= {"Lower": limits[0], "Upper": limits[1]}
-    return pd.DataFrame(found, index=pd.Index(rows.labels, name="obs"))
+    return pd.DataFrame(found, index=rows.labels)
+
+
+def _series(rows: PointRows, values: np.ndarray) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(values, index=rows.labels)
 
 
 def _check(interval: str | None, prob: float, choices: tuple[str, ...]) -> None:

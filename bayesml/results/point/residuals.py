@@ -11,9 +11,11 @@ from bayesml.errors import ModelError
 from bayesml.families import Curvature
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["ResidualType", "expected", "fitted", "natural_parameters", "residuals"]
+__all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
@@ -33,6 +35,13 @@ def expected(fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray]) -> np.
 def fitted(fit: PointFit) -> np.ndarray:
     """Return the expected response of the rows of the fit."""
     return expected(fit, fit.estimate.eta, dict(fit.problem.design.response.arrays))
+
+
+def labelled(fit: PointFit, values: np.ndarray) -> pd.Series:
+    """Return one value for each row of the fit with the index of the data."""
+    import pandas as pd
+
+    return pd.Series(values, index=fit.frame.labels())
 
 
 def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:

@@ -17,6 +17,8 @@ from bayesml.results.new_levels import index_unseen
 from bayesml.results.re_formula import Selection, select_groups
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesml.results.point.fit_object import PointFit
 
 __all__ = ["PointRows", "UnseenPolicy", "point_rows"]
@@ -35,14 +37,14 @@ class PointRows:
         rows: the same rows for standard errors.
         data: ``trials`` and ``se`` as the family wants them.
         weights: likelihood weights, or None.
-        labels: position of each row in the data given.
+        labels: a label for each row: the index of pandas data, else its position in the data given.
     """
 
     eta: np.ndarray
     rows: NewRows
     data: dict[str, np.ndarray]
     weights: np.ndarray | None
-    labels: np.ndarray
+    labels: pd.Index
 
 
 def point_rows(
@@ -71,7 +73,7 @@ def point_rows(
     selection = select_groups(fit, re_formula)  # type: ignore[arg-type]
     if newdata is None:
         design = fit.problem.design
-        data, labels = dict(design.response.arrays), np.asarray(fit.frame.rows)
+        data, labels = dict(design.response.arrays), fit.frame.labels()
         return _assembled(fit, selection, selection.mask(design.arrays), data, design.weights, labels)
     _refuse_absent_groups(selection, newdata, new_levels)
     wanted = _needed_additions(fit, newdata) if additions else ()
@@ -82,7 +84,7 @@ def point_rows(
         raise _refusal(*next(iter(unseen.labels.items())))
     data = response_arrays(fit, frame, False, wanted)  # type: ignore[arg-type]
     weights = data.pop("weights", None)
-    return _assembled(fit, selection, selection.mask(indexed), data, weights, np.asarray(frame.rows))
+    return _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
 
 
 def _needed_additions(fit: PointFit, newdata: Any) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ def _assembled(
     arrays: Arrays,
     data: dict[str, np.ndarray],
     weights: np.ndarray | None,
-    labels: np.ndarray,
+    labels: pd.Index,
 ) -> PointRows:
     estimate = fit.estimate
     own = arrays["mu"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from bayesml.columns import bare_name
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse, ResponseData
-from bayesml.frame import Column, Frame
+from bayesml.frame import Column, Frame, positions_of, recode
+from bayesml.frame.convert import RawColumn, convert
 from bayesml.posterior import Timing
 from bayesml.results.point.residuals import natural_parameters
 from bayesml.results.re_formula import select_groups
@@ -76,28 +78,63 @@ def refit(fit: PointFit, y: Any) -> PointFit:
 
     Args:
         fit: the fit.
-        y: ``(rows,)`` responses in the order of the rows used by the fit; for a binomial response counts.
+        y: a response for each row used by the fit, in their order; for a binomial response counts. A pandas Series is
+            brought into the order of the fit by its index, and may hold the rows that were left out too.
 
     Raises:
-        DataError: the length does not fit, or a value is impossible for the family.
+        DataError: the length or the index does not fit, or a value is missing or impossible for the family.
 
     Example:
         >>> fit.refit(fit.simulate(1, seed=1)[0])["b_Days"]
     """
     began = time.perf_counter()
-    values = np.asarray(y, dtype=float).reshape(-1)
-    if len(values) != fit.nobs:
-        raise DataError(f"The new response has {len(values)} values; the fit used {fit.nobs} rows.")
+    raw = convert(fit.parsed.response.name, _in_order(fit, y))
+    if raw.missing.any():
+        raise DataError(f"The new response is missing in {int(raw.missing.sum())} of {fit.nobs} rows.")
+    values, levels = _coded(fit, raw)
     design = fit.problem.design
     known = {name: v for name, v in design.response.arrays.items() if name != "y"}
     encoded = fit.family.encode_response(
-        RawResponse(fit.parsed.response.name, values, None, known, rows=fit.frame.rows)
+        RawResponse(fit.parsed.response.name, values, levels, known, raw.is_boolean, fit.frame.rows)
     )
     response = ResponseData({**encoded.arrays, **known}, design.response.note, design.response.levels)
     problem = replace(fit.problem, design=replace(design, response=response))
     estimate = fit.estimate.with_response(problem)
     timing = Timing(sampling=time.perf_counter() - began)
     return replace(fit, problem=problem, frame=_with_response(fit, values), estimate=estimate, timing=timing)
+
+
+def _in_order(fit: PointFit, y: Any) -> Any:
+    """Return the response in the order of the rows of the fit."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(y, (pandas.Series, pandas.DataFrame)):
+        try:
+            values = np.asarray(y).reshape(-1)
+        except ValueError:
+            raise DataError("The new response is no column: its rows differ in length.") from None
+        if len(values) != fit.nobs:
+            raise DataError(f"The new response has {len(values)} values; the fit used {fit.nobs} rows.")
+        return values
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise DataError(f"The new response has {y.shape[1]} columns; give one.")
+    series = y.iloc[:, 0] if y.ndim == 2 else y
+    positions = positions_of(fit.frame.labels(), series.index)
+    if positions is None or len(series) not in (fit.nobs, fit.nobs + fit.frame.dropped):
+        raise DataError(
+            f"The new response has {len(series)} rows whose index is not that of the {fit.nobs} rows of the fit. Give "
+            "`.to_numpy()` of a response in their order."
+        )
+    return series.iloc[positions]
+
+
+def _coded(fit: PointFit, raw: RawColumn) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return values and levels; of two categories the fit has decided which one is 1."""
+    levels = fit.problem.design.response.levels
+    if raw.levels is not None and levels is not None:
+        codes = recode(raw.values, raw.levels, levels)
+        if (codes >= 0).all():
+            return codes, levels
+    return raw.values, raw.levels
 
 
 def _with_response(fit: PointFit, values: np.ndarray) -> Frame:

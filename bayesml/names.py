@@ -13,6 +13,7 @@ __all__ = [
     "brms_alias",
     "coefficient",
     "correlation",
+    "correlation_label",
     "correlation_variable",
     "cholesky_variable",
     "dimension",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 DIVISION_SLASH = "\u2215"
-RESERVED_DIMENSIONS = frozenset({"chain", "draw", "coef", "coef_bis", "obs"})
+RESERVED_DIMENSIONS = frozenset({"chain", "draw", "coef", "obs"})
 
 
 def variable(name: str) -> str:
@@ -103,6 +104,11 @@ def group_sd(group: str, coef: str, dpar: str) -> str:
 def correlation(group: str, first: str, second: str, dpar: str) -> str:
     """Return ``cor_Subject__Intercept__Days`` or ``cor_Subject__sigma_Intercept__sigma_Days``."""
     return f"cor_{group}__{_prefixed(first, dpar)}__{_prefixed(second, dpar)}"
+
+
+def correlation_label(first: str, second: str) -> str:
+    """Return ``Intercept__Days``, the label of a pair of coefficients in ``cor_Subject``."""
+    return f"{first}__{second}"
 
 
 def group_effect(group: str, level: str, coef: str, dpar: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import final
 
 from bayesml import names
@@ -28,10 +27,10 @@ class ReportedVariable:
         kind: ``b``, ``sd``, ``cor``, ``r`` or ``family``.
         dims: names of its dimensions after chain and draw.
         coords: labels along each of them.
-        texts: ``(index, text name)`` of each element; of a correlation matrix the elements above the diagonal that are
-            not zero by the model.
+        texts: ``(index, text name)`` of each element.
         dpar: its distributional parameter.
         group: its grouping factor, or empty.
+        pairs: of ``cor`` the two coefficients of each element; what is zero by the model is not among them.
     """
 
     name: str
@@ -41,6 +40,7 @@ class ReportedVariable:
     texts: tuple[tuple[tuple[int, ...], str], ...]
     dpar: str
     group: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariable, ...]:
@@ -68,32 +68,39 @@ def _population(term: Population) -> ReportedVariable:
     return ReportedVariable(names.population_variable(term.dpar), "b", (dim,), (term.coefs,), texts, term.dpar)
 
 
-def coefficient_dimension(group: Group) -> str:
-    """Return the dimension over the varying columns of a grouping factor."""
+def group_dimension(group: Group, over: str) -> str:
+    """Return ``Subject_sd``, ``Subject_cor`` or ``Subject_coef``, with the parameter in between: ``Subject__sigma_sd``.
+
+    Standard deviations and effects have a dimension each, though both run over the varying columns: ArviZ 1.x stacks
+    the dimensions of a whole data set in one order and labels each variable in its own, which give the same labels only
+    where a dimension that variables share, such as the levels, comes first in all of them.
+    """
     dpar = "" if group.dpar == "mu" else f"__{group.dpar}"
-    return f"{names.variable(group.name)}{dpar}_coef"
+    return f"{names.variable(group.name)}{dpar}_{over}"
 
 
 def _hyperparameters(group: Group) -> Iterator[ReportedVariable]:
-    dim = coefficient_dimension(group)
     sds = tuple(((i,), names.group_sd(group.name, coef, group.dpar)) for i, coef in enumerate(group.coefs))
     yield ReportedVariable(
-        names.group_sd_variable(group.name, group.dpar), "sd", (dim,), (group.coefs,), sds, group.dpar, group.name
+        names.group_sd_variable(group.name, group.dpar),
+        "sd",
+        (group_dimension(group, "sd"),),
+        (group.coefs,),
+        sds,
+        group.dpar,
+        group.name,
     )
-    pairs = tuple(
-        ((i, j), names.correlation(group.name, group.coefs[i], group.coefs[j], group.dpar))
-        for block in group.block_slices()
-        for i, j in combinations(range(block.start, block.stop), 2)
-    )
+    pairs = tuple((group.coefs[i], group.coefs[j]) for i, j in group.pairs())
     if pairs:
         yield ReportedVariable(
             names.correlation_variable(group.name, group.dpar),
             "cor",
-            (dim, f"{dim}_bis"),
-            (group.coefs, group.coefs),
-            pairs,
+            (group_dimension(group, "cor"),),
+            (tuple(names.correlation_label(*pair) for pair in pairs),),
+            tuple(((k,), names.correlation(group.name, *pair, group.dpar)) for k, pair in enumerate(pairs)),
             group.dpar,
             group.name,
+            pairs,
         )
 
 
@@ -103,7 +110,7 @@ def _effects(group: Group) -> ReportedVariable:
         for i, level in enumerate(group.levels)
         for j, coef in enumerate(group.coefs)
     )
-    dims = (names.dimension(group.name), coefficient_dimension(group))
+    dims = (names.dimension(group.name), group_dimension(group, "coef"))
     return ReportedVariable(
         names.group_effect_variable(group.name, group.dpar),
         "r",

@@ -56,9 +56,11 @@ def handmade_fit(
 def random_values(variable: ReportedVariable, rng: np.random.Generator, lead: tuple[int, int]) -> np.ndarray:
     shape = tuple(len(labels) for labels in variable.coords)
     if variable.kind == "cor":
-        factor = rng.normal(size=(*lead, shape[0], shape[0] + 2))
+        coefs = list(dict.fromkeys(coef for pair in variable.pairs for coef in pair))
+        factor = rng.normal(size=(*lead, len(coefs), len(coefs) + 2))
         factor /= np.linalg.norm(factor, axis=-1, keepdims=True)
-        return factor @ factor.swapaxes(-1, -2)
+        first, second = zip(*([coefs.index(coef) for coef in pair] for pair in variable.pairs), strict=True)
+        return (factor @ factor.swapaxes(-1, -2))[..., first, second]
     values = rng.normal(size=(*lead, *shape))
     return np.abs(values) + 0.5 if variable.kind in ("sd", "family") else values
 

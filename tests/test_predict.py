@@ -297,13 +297,12 @@ def constant(shape, value):
 def borrowing():
     effects = np.stack([np.arange(6) * 10.0, np.arange(6) - 100.0], axis=1)
     spread = np.array([20.0, 3.0])
-    correlation = np.array([[1.0, -0.6], [-0.6, 1.0]])
     change = {
         "b": constant((2,), [0.0, 0.0]),
         "r_Subject": constant((6, 2), effects),
         "r_Subject__sigma": constant((6, 1), np.arange(6)[:, None] * 0.1),
         "sd_Subject": constant((2,), spread),
-        "cor_Subject": constant((2, 2), correlation),
+        "cor_Subject": constant((1,), -0.6),
         "b_sigma": constant((1,), [0.0]),
         "sd_Subject__sigma": constant((1,), [0.5]),
     }
@@ -363,7 +362,7 @@ def test_gaussian_has_the_moments_of_the_model(borrowing):
 
 
 def test_gaussian_at_the_edge_of_the_correlations():
-    fit = handmade_fit(SLOPES, sleep(), change={"cor_Subject": np.ones((CHAINS, DRAWS, 2, 2))})
+    fit = handmade_fit(SLOPES, sleep(), change={"cor_Subject": np.ones((CHAINS, DRAWS, 1))})
     eta = flat(fit.linpred(NEW, new_levels="gaussian", re_formula="~ (Days | Subject)", seed=1))
     fixed = flat(fit.linpred({"Days": [0.0, 1.0]}, re_formula="NA"))
     effects = np.stack([eta[:, 0] - fixed[:, 0], (eta[:, 1] - fixed[:, 1]) - (eta[:, 0] - fixed[:, 0])], axis=1)

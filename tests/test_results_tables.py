@@ -414,10 +414,11 @@ def test_models_without_groups():
 def test_varcorr(fit):
     found = tables.varcorr(fit)["Subject"]
     sd = fit.draws_record.values["sd_Subject"].reshape(-1, 2)
-    cor = fit.draws_record.values["cor_Subject"].reshape(-1, 2, 2)
+    cor = fit.draws_record.values["cor_Subject"].reshape(-1)
     np.testing.assert_allclose(found.sd["Estimate"], sd.mean(axis=0))
-    np.testing.assert_allclose(found.cor_matrix.loc["Days", "Intercept"], cor[:, 1, 0].mean())
-    np.testing.assert_allclose(found.cov_matrix.loc["Intercept", "Days"], (sd[:, 0] * sd[:, 1] * cor[:, 0, 1]).mean())
+    np.testing.assert_allclose(found.cor_matrix.loc["Days", "Intercept"], cor.mean())
+    np.testing.assert_array_equal(np.diag(found.cor_matrix), 1.0)
+    np.testing.assert_allclose(found.cov_matrix.loc["Intercept", "Days"], (sd[:, 0] * sd[:, 1] * cor).mean())
     np.testing.assert_allclose(found.cov_matrix.loc["Days", "Days"], (sd[:, 1] ** 2).mean())
     assert list(found.cov_matrix.index) == ["Intercept", "Days"]
     residual = tables.varcorr(fit)["residual__"]
@@ -515,8 +516,7 @@ def test_idata_holds_draws_statistics_and_data(fit):
         "reached_max_tree_depth",
     }
     np.testing.assert_array_equal(
-        posterior["cor_Subject"].sel(Subject_coef="Days", Subject_coef_bis="Intercept"),
-        fit.draws_record.values["cor_Subject"][:, :, 1, 0],
+        posterior["cor_Subject"].sel(Subject_cor="Intercept__Days"), fit.draws_record.values["cor_Subject"][:, :, 0]
     )
     np.testing.assert_array_equal(idata["observed_data"]["Reaction"], sleep()["Reaction"])
     assert list(idata["constant_data"].data_vars) == ["Days", "Subject"]

@@ -21,7 +21,7 @@ from bayesml.terms import Functions
 
 __all__ = ["PreparedModel", "begin_checkpoint", "read_checkpoint"]
 
-FORMAT = "bayesml checkpoint 1"
+FORMAT = "bayesml checkpoint 2"
 MODEL, DATA = "model.json", "data.npz"
 MALFORMED = (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError)
 

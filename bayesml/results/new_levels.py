@@ -142,7 +142,8 @@ class LevelSampler:
         sd = values[names.group_sd_variable(group.name, group.dpar)]
         z = self.rng.standard_normal((len(sd), self.unseen.count(group), len(group.coefs)))
         if any(size > 1 for size in group.blocks):
-            root = _square_root(values[names.correlation_variable(group.name, group.dpar)])
+            correlations = values[names.correlation_variable(group.name, group.dpar)]
+            root = _square_root(group.correlation_matrix(correlations))
             z = np.einsum("dij,dnj->dni", root, z)
         return sd[:, None, :] * z
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTINUATION", "DOCUMENT", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
 
 FORMAT = "bayesml fit"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DOCUMENT = "document"
 REDUCED = "group_effects"
 CONTINUATION = "continuation"

@@ -256,8 +256,7 @@ def _intercepts(variables: Iterable[ReportedVariable]) -> frozenset[str]:
     )
 
 
-def _prefixed(variable: ReportedVariable, place: int) -> str:
-    coef = variable.coords[0][place]
+def _prefixed(variable: ReportedVariable, coef: str) -> str:
     return coef if variable.dpar == "mu" else f"{variable.dpar}_{coef}"
 
 
@@ -265,14 +264,15 @@ def _sd_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float
     for variable in variables:
         if variable.kind == "sd":
             for (place,), text in variable.texts:
-                yield Row(f"sd({_prefixed(variable, place)})", text, table[text])
+                yield Row(f"sd({_prefixed(variable, variable.coords[0][place])})", text, table[text])
 
 
 def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
     for variable in variables:
         if variable.kind == "cor":
-            for (first, second), text in variable.texts:
-                yield Row(f"cor({_prefixed(variable, first)},{_prefixed(variable, second)})", text, table[text])
+            for pair, (_, text) in zip(variable.pairs, variable.texts, strict=True):
+                first, second = (_prefixed(variable, coef) for coef in pair)
+                yield Row(f"cor({first},{second})", text, table[text])
 
 
 def _closing(fit: Fit) -> tuple[str, ...]:

@@ -159,8 +159,11 @@ def _of(fit: Fit, group: str, kind: str) -> list[ReportedVariable]:
 
 
 def _coefs(variable: ReportedVariable, axis: int) -> tuple[str, ...]:
-    labels = variable.coords[axis]
-    return labels if variable.dpar == "mu" else tuple(f"{variable.dpar}_{label}" for label in labels)
+    return _prefixed(variable.dpar, variable.coords[axis])
+
+
+def _prefixed(dpar: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    return labels if dpar == "mu" else tuple(f"{dpar}_{label}" for label in labels)
 
 
 def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
@@ -228,9 +231,10 @@ def _group_variation(fit: Fit, group: str, robust: bool, probs: Probs) -> VarCor
     sd = np.concatenate([values[v.name].reshape(-1, len(v.coords[0])) for v in sds], axis=1)
     cor = np.zeros((len(sd), len(names), len(names))) + np.eye(len(names))
     for variable in _of(fit, group, "cor"):
-        places = [names.index(c) for c in _coefs(variable, 0)]
-        drawn = values[variable.name]
-        cor[np.ix_(range(len(sd)), places, places)] = drawn.reshape(-1, *drawn.shape[2:])
+        drawn = values[variable.name].reshape(len(sd), -1)
+        for k, pair in enumerate(variable.pairs):
+            i, j = (names.index(c) for c in _prefixed(variable.dpar, pair))
+            cor[:, i, j] = cor[:, j, i] = drawn[:, k]
     return _variation(names, sd, cor, robust, probs)
 
 

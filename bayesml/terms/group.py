@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import final
+from itertools import accumulate, combinations
+from typing import Any, final
 
 import numpy as np
 
@@ -68,6 +68,22 @@ class Group(AbstractTerm):
         ends = tuple(accumulate(self.blocks))
         return tuple(slice(end - size, end) for end, size in zip(ends, self.blocks, strict=True))
 
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Return the pairs of columns whose correlation is estimated, block by block."""
+        return tuple(pair for b in self.block_slices() for pair in combinations(range(b.start, b.stop), 2))
+
+    def correlation_matrix(self, correlations: np.ndarray) -> np.ndarray:
+        """Return ``(..., coefs, coefs)`` matrices from the correlations of ``pairs()``, ``(..., pairs)``."""
+        matrix = np.zeros((*np.shape(correlations)[:-1], len(self.coefs), len(self.coefs))) + np.eye(len(self.coefs))
+        for k, (i, j) in enumerate(self.pairs()):
+            matrix[..., i, j] = matrix[..., j, i] = correlations[..., k]
+        return matrix
+
+    def pairwise(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the correlations of ``pairs()``, ``(..., pairs)``, out of ``(..., coefs, coefs)`` matrices."""
+        first, second = np.asarray(self.pairs(), dtype=int).reshape(-1, 2).T
+        return matrix[..., first, second]
+
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``Z`` ``(rows, coefs)`` and ``index`` ``(rows,)`` of the level; -1 for a level not seen in the fit."""
         return {"Z": self.columns(frame), "index": match_codes(frame, self.factors, self.levels)}
@@ -109,7 +125,7 @@ class Group(AbstractTerm):
         return names.cholesky_variable(self.name, self.dpar, block)
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlation matrix ``(coefs, coefs)``."""
+        """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlations ``(pairs,)``."""
         sd = values[names.group_sd_variable(self.name, self.dpar)]
         z = values[names.standardised_variable(self.name, self.dpar)]
         xp = array_namespace(sd)
@@ -119,18 +135,16 @@ class Group(AbstractTerm):
             rows.append(scaled * z[block] if self.blocks[i] == 1 else (scaled * values[self._cholesky(i)]) @ z[block])
         derived = {names.group_effect_variable(self.name, self.dpar): xp.concatenate(rows).T}
         if any(size > 1 for size in self.blocks):
-            derived[names.correlation_variable(self.name, self.dpar)] = self._correlation(values, xp)
+            derived[names.correlation_variable(self.name, self.dpar)] = self._correlations(values, xp)
         return derived
 
-    def _correlation(self, values: Mapping[str, Array], xp: object) -> Array:
-        q = len(self.coefs)
-        rows = []
-        for i, block in enumerate(self.block_slices()):
-            size = self.blocks[i]
-            cholesky = values[self._cholesky(i)] if size > 1 else np.ones((1, 1))
-            left, right = np.zeros((size, block.start)), np.zeros((size, q - block.stop))
-            rows.append(xp.concatenate([left, cholesky @ cholesky.T, right], axis=1))  # type: ignore[attr-defined]
-        return xp.concatenate(rows)  # type: ignore[attr-defined]
+    def _correlations(self, values: Mapping[str, Array], xp: Any) -> Array:
+        parts = []
+        for i, size in enumerate(self.blocks):
+            if size > 1:
+                cholesky = values[self._cholesky(i)]
+                parts.append((cholesky @ cholesky.T)[np.triu_indices(size, 1)])
+        return xp.concatenate(parts)
 
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return sum_k Z[:, k] r[index, k]."""

@@ -152,7 +152,8 @@ class AbstractEstimate(AbstractPosterior):
         for term, factor, effects in zip(self.arrays.terms, self.factors, self.effects, strict=True):
             sd, correlation = deviations(factor)
             found[names.group_sd_variable(term.name, "mu")] = sd
-            found[names.correlation_variable(term.name, "mu")] = correlation
+            if term.pairs():
+                found[names.correlation_variable(term.name, "mu")] = term.pairwise(correlation)
             found[names.group_effect_variable(term.name, "mu")] = effects
         return found | {name: np.asarray(value) for name, value in self.auxiliary.items()}
 

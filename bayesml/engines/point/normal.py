@@ -147,8 +147,8 @@ def _variances(estimate: AbstractEstimate, drawn: np.ndarray, auxiliary: tuple[s
             correlation[:, block, block] = _correlations(np.tanh(drawn[:, place : place + count]), size)
             place += count
         values[names.group_sd_variable(term.name, "mu")] = sd
-        if any(size > 1 for size in term.blocks):
-            values[names.correlation_variable(term.name, "mu")] = correlation
+        if term.pairs():
+            values[names.correlation_variable(term.name, "mu")] = term.pairwise(correlation)
     links = {p.name: get_link(p.links[0]) for p in estimate.problem.family.dpars}
     for k, name in enumerate(auxiliary):
         values[name] = links[name].inverse(drawn[:, place + k])

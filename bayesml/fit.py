@@ -13,7 +13,7 @@ from bayesml.design import Design, build_design
 from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem, get_engine
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Formula, check_names, formula_variables, parse
+from bayesml.formula import Formula, check_names, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.posterior import Draws
 from bayesml.priors import Prior, Style, as_priors
@@ -243,7 +243,8 @@ def _prepare(
     available = column_names(data)
     parsed = parse(formula, available)
     check_names(parsed, available)
-    frame = read_frame(data, formula_variables(parsed, available), missing=missing)
+    used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
+    frame = read_frame(data, used, missing=missing, grouping=grouping)
     return frame, build_design(parsed, frame, family, functions)
 
 

@@ -107,7 +107,7 @@ def _hyperparameters(group: Group) -> Iterator[ReportedVariable]:
 def _effects(group: Group) -> ReportedVariable:
     texts = tuple(
         ((i, j), names.group_effect(group.name, level, coef, group.dpar))
-        for i, level in enumerate(group.levels)
+        for i, level in enumerate(group.levels.labels)
         for j, coef in enumerate(group.coefs)
     )
     dims = (names.dimension(group.name), group_dimension(group, "coef"))
@@ -115,7 +115,7 @@ def _effects(group: Group) -> ReportedVariable:
         names.group_effect_variable(group.name, group.dpar),
         "r",
         dims,
-        (group.levels, group.coefs),
+        (group.levels.labels, group.coefs),
         texts,
         group.dpar,
         group.name,

@@ -209,7 +209,7 @@ def test_column_names_of_any_kind_work_everywhere() -> None:
     )
     group = parsed.predictors[0].groups[0]
     assert encode(group.columns, frame)[0].labels == ("Intercept", "my col")
-    assert frame.interaction(group.factors)[1] == ("p q_1", "p q_2", "ü_2")
+    assert frame.interaction(group.factors)[1].labels == ("p q_1", "p q_2", "ü_2")
     np.testing.assert_allclose(evaluate(parsed.response.expression, frame), np.log(data["the y"]))
     np.testing.assert_allclose(evaluate(parsed.response.additions[0].arguments[0], frame), data["n n"])
     np.testing.assert_allclose(evaluate(parsed.predictors[0].offsets[0], frame), [0.5, 1.0, 2.0])

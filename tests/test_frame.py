@@ -279,17 +279,17 @@ def test_numbers_that_are_close_stay_apart() -> None:
 def test_interactions_are_the_combinations_that_occur() -> None:
     frame = read_frame({"a": ["q", "p", "p", "q"], "b": [10, 9, 10, 10], "c": list("xxyx")}, ["a", "b", "c"])
     codes, levels = frame.interaction(["a", "b"])
-    assert levels == ("p_9", "p_10", "q_10")
+    assert levels.labels == ("p_9", "p_10", "q_10")
     assert codes.tolist() == [2, 0, 1, 2]
-    assert frame.interaction(["b", "a"])[1] == ("9_p", "10_p", "10_q")
-    assert frame.interaction(["a", "b", "c"])[1] == ("p_9_x", "p_10_y", "q_10_x")
-    assert frame.interaction(["a"])[1] == ("p", "q")
+    assert frame.interaction(["b", "a"])[1].labels == ("9_p", "10_p", "10_q")
+    assert frame.interaction(["a", "b", "c"])[1].labels == ("p_9_x", "p_10_y", "q_10_x")
+    assert frame.interaction(["a"])[1].labels == ("p", "q")
 
 
 def test_pasted_labels_stay_unique() -> None:
     frame = read_frame({"a": ["x_y", "x", "q"], "b": ["z", "y_z", "r"]}, ["a", "b"])
     codes, levels = frame.interaction(["a", "b"])
-    assert set(levels) == {"x_y:z", "x:y_z", "q_r"}
+    assert set(levels.labels) == {"x_y:z", "x:y_z", "q_r"}
     for row in range(3):
         part = frame.select(np.array([row]))
         assert match_codes(part, ["a", "b"], levels).tolist() == [codes[row]]

@@ -128,7 +128,7 @@ def use(parsed: ParsedFormula, frame: Frame, new_data: Any) -> None:
                 refusable(lambda encoding=encoding: replay(encoding, read_frame(new_data, encoding.variables)))
         for group in predictor.groups:
             codes, levels = frame.interaction(group.factors)
-            assert len(set(levels)) == len(levels) == codes.max() + 1
+            assert len(set(levels.labels)) == len(levels) == codes.max() + 1
     for expression in expressions:
         refusable(lambda expression=expression: evaluate(expression, frame))
 

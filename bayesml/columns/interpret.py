@@ -18,8 +18,7 @@ from bayesml.columns.transforms import STATEFUL, Basis
 from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.formula.names import unknown_name
 from bayesml.frame import Frame
-from bayesml.frame.levels import recode
-from bayesml.frame.types import number_labels
+from bayesml.frame.values import number_labels, recode
 
 __all__ = ["FactorValue", "interpret"]
 

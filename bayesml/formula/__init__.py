@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayesml.formula.names import check_names, formula_variables
+from bayesml.formula.names import check_names, formula_variables, grouping_variables
 from bayesml.formula.parser import parse
 from bayesml.formula.specify import Formula, bf
 from bayesml.formula.tokens import quote_name
@@ -20,6 +20,7 @@ __all__ = [
     "bf",
     "check_names",
     "formula_variables",
+    "grouping_variables",
     "parse",
     "quote_name",
 ]

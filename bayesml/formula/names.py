@@ -9,7 +9,7 @@ from bayesml.errors import FormulaError, did_you_mean
 from bayesml.formula.tokens import CONSTANTS, Kind, Token, canonical, fault, quote_name, scan
 from bayesml.formula.types import Expression, ParsedFormula
 
-__all__ = ["check_names", "formula_variables", "is_keyword_argument", "names_in", "unknown_name"]
+__all__ = ["check_names", "formula_variables", "grouping_variables", "is_keyword_argument", "names_in", "unknown_name"]
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -62,6 +62,13 @@ def formula_variables(parsed: ParsedFormula, columns: Sequence[str] = ()) -> tup
     if "Intercept" not in columns:
         names.pop("Intercept", None)
     return tuple(names)
+
+
+def grouping_variables(parsed: ParsedFormula) -> tuple[str, ...]:
+    """Return the data columns that only tell groups apart."""
+    computed = {name for text in _expressions(parsed) for name in names_in(text)}
+    factors = [name for p in parsed.predictors for group in p.groups for name in group.factors]
+    return tuple(name for name in dict.fromkeys(factors) if name not in computed)
 
 
 def _expressions(parsed: ParsedFormula) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bayesml.frame.arrays import frame_from_arrays, frame_to_arrays
 from bayesml.frame.index import positions_of
-from bayesml.frame.levels import match_codes, match_levels, recode
+from bayesml.frame.levels import match_codes, match_levels
 from bayesml.frame.read import RawData, column_names, finish_frame, read_columns, read_frame
 from bayesml.frame.types import Column, Frame
+from bayesml.frame.values import Levels, recode
 
 __all__ = [
     "Column",
     "Frame",
+    "Levels",
     "RawData",
     "column_names",
     "finish_frame",

@@ -23,6 +23,7 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
             "ordered": column.ordered,
             "is_boolean": column.is_boolean,
             "is_integer": column.is_integer,
+            "categories": None if column.categories is None else list(column.categories),
         }
         for column in frame.columns.values()
     ]
@@ -32,14 +33,23 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
     """Return the frame that ``frame_to_arrays`` took apart."""
-    columns = {}
-    for i, entry in enumerate(metadata["columns"]):
-        levels = None if entry["levels"] is None else tuple(entry["levels"])
-        dtype = np.float64 if levels is None else np.int64
-        values = frozen_array(np.array(arrays[f"column_{i}"], dtype=dtype))
-        columns[entry["name"]] = Column(
-            entry["name"], values, levels, entry["ordered"], entry["is_boolean"], entry["is_integer"]
-        )
+    columns = {entry["name"]: _column(entry, arrays[f"column_{i}"]) for i, entry in enumerate(metadata["columns"])}
     rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
     index = index_from_json(metadata.get("index"))
     return Frame(columns, metadata["n_rows"], rows, metadata["dropped"], index)
+
+
+def _column(entry: Mapping[str, Any], values: np.ndarray) -> Column:
+    # The first files had no categories: their levels are text.
+    levels, categories = (
+        None if found is None else tuple(found) for found in (entry["levels"], entry.get("categories"))
+    )
+    return Column(
+        entry["name"],
+        frozen_array(np.array(values, dtype=np.float64 if levels is None else np.int64)),
+        levels,
+        entry["ordered"],
+        entry["is_boolean"],
+        entry["is_integer"],
+        categories,
+    )

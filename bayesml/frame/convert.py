@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.frame.types import number_labels
+from bayesml.frame.moments import array_moments, is_moment, moments, series_moments
+from bayesml.frame.values import Value, value_texts
 
 __all__ = ["RawColumn", "convert", "length_of"]
 
@@ -32,6 +33,8 @@ class RawColumn:
         levels: labels of a factor, unused ones included.
         ordered: whether the order of the levels means something.
         is_boolean: whether it held truth values.
+        categories: the values behind ``levels``, where they are not text.
+        refusal: why the values can do nothing but tell groups apart; empty for all other columns.
     """
 
     values: np.ndarray
@@ -39,6 +42,8 @@ class RawColumn:
     levels: tuple[str, ...] | None = None
     ordered: bool = False
     is_boolean: bool = False
+    categories: tuple[Value, ...] | None = None
+    refusal: str = ""
 
 
 def length_of(name: str, column: Any) -> int:
@@ -78,41 +83,61 @@ def _wrap(column: Any) -> Any:
     return nw.from_native(column, series_only=True, pass_through=True)
 
 
-def convert(name: str, column: Any, *, keeps_order: bool = False) -> RawColumn:
+def convert(name: str, column: Any, *, keeps_order: bool = False, grouping: bool = False) -> RawColumn:
     """Convert one column.
 
     Args:
-        name: its name.
+        name: its name, for messages.
         column: its values.
         keeps_order: whether the dictionary of an Arrow column is an order of levels that somebody chose. Most are in
             order of first appearance, which says nothing; their levels are sorted, as those of text are.
+        grouping: whether nothing but the groups of its values is wanted, which dates and whole numbers beyond 2^53
+            have too.
 
     Raises:
         DataError: its type cannot be used in a model; the message says what to make of it.
     """
     try:
-        column = _as_sized(name, column)
-        if isinstance(column, nw.Series):
-            return _from_series(name, column, keeps_order)
-        if isinstance(column, np.ndarray):
-            return _from_array(name, column)
-        return _from_values(name, column)
+        raw = _convert(name, _as_sized(name, column), keeps_order)
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"The column `{name}` cannot be read: {_first_line(error)}") from None
+    if raw.refusal and not grouping:
+        raise DataError(raw.refusal)
+    return raw
+
+
+def _convert(name: str, column: Any, keeps_order: bool) -> RawColumn:
+    if isinstance(column, nw.Series):
+        return _from_series(name, column, keeps_order)
+    if isinstance(column, np.ndarray):
+        return _from_array(name, column)
+    return _from_values(name, column)
 
 
 def _from_series(name: str, series: nw.Series[Any], keeps_order: bool) -> RawColumn:
     dtype = series.dtype
     if dtype.is_numeric():
-        values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
-        return _numbers(name, values, whole=dtype.is_integer())
+        return _from_values(name, series.to_list()) if _is_inexact(series) else _from_floats(series)
+    if isinstance(dtype, (nw.Datetime, nw.Date)):
+        return _from_moments(name, series_moments(series), str(dtype))
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
         return _from_categorical(name, series, keeps_order)
     if isinstance(dtype, (nw.String, nw.Boolean, nw.Object, nw.Unknown)):
         return _from_values(name, series.to_list())
     raise _unsupported(name, str(dtype))
+
+
+def _is_inexact(series: nw.Series[Any]) -> bool:
+    """Whether a column holds exact numbers that double precision does not tell apart."""
+    ends = () if series.dtype.is_float() else (series.min(), series.max())
+    return any(not _is_missing(end) and abs(end) >= _LARGEST_EXACT for end in ends)
+
+
+def _from_floats(series: nw.Series[Any]) -> RawColumn:
+    values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
+    return RawColumn(values, np.isnan(values))
 
 
 def _from_array(name: str, array: np.ndarray) -> RawColumn:
@@ -121,14 +146,18 @@ def _from_array(name: str, array: np.ndarray) -> RawColumn:
         objects[np.ma.getmaskarray(array)] = None
         return _from_values(name, objects.tolist())
     if array.dtype.kind in "iuf":
-        return _numbers(name, array.astype(np.float64), whole=array.dtype.kind != "f")
-    if array.dtype.kind in "bUOT":
+        values = array.astype(np.float64)
+        if _is_exact(values) or array.dtype.kind == "f":
+            return RawColumn(values, np.isnan(values))
+    if array.dtype.kind == "M":
+        return _from_moments(name, array_moments(array), str(array.dtype))
+    if array.dtype.kind in "biuUOT":
         return _from_values(name, array.tolist())
     raise _unsupported(name, str(array.dtype))
 
 
 def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
-    """Convert Python objects, all of one kind: text, truth values or numbers."""
+    """Convert Python objects, all of one kind: text, truth values, numbers or moments."""
     missing = np.fromiter(map(_is_missing, values), dtype=bool, count=len(values))
     present = [value for value in values if not _is_missing(value)] if missing.any() else values
     kinds = {_kind(name, type_) for type_ in set(map(type, present))}
@@ -136,14 +165,43 @@ def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
         raise DataError(f"The column `{name}` mixes {' and '.join(sorted(kinds))}; make them all of one kind.")
     if kinds == {"text"}:
         return _from_text(present, missing)
-    numbers = np.full(len(values), np.nan)
+    if kinds == {"dates"}:
+        return _from_moments(name, moments(values), type(present[0]).__name__)
     try:
-        numbers[~missing] = np.array([float(value) for value in present], dtype=np.float64)
+        found = np.array([float(value) for value in present], dtype=np.float64)
     except OverflowError:
-        raise DataError(f"The column `{name}` holds a number too large for double precision; rescale it.") from None
-    whole = bool(present) and all(issubclass(type_, (int, np.integer)) for type_ in set(map(type, present)))
-    raw = _numbers(name, numbers, whole=whole)
-    return RawColumn(raw.values, missing, is_boolean=kinds == {"truth values"})
+        refusal = f"The column `{name}` holds a number too large for double precision; rescale it."
+        return _identifiers(present, missing, refusal)
+    if not _is_exact(found) and all(map(_is_whole, present)):
+        message = f"The column `{name}` holds whole numbers beyond 2^53, which double precision cannot tell apart"
+        return _identifiers(present, missing, f"{message}; if they are identifiers, make them text.")
+    numbers = np.full(len(values), np.nan)
+    numbers[~missing] = found
+    return RawColumn(numbers, missing | np.isnan(numbers), is_boolean=kinds == {"truth values"})
+
+
+def _is_exact(values: np.ndarray) -> bool:
+    """Whether whole numbers that became floats are still what they were."""
+    return not (np.abs(values) >= _LARGEST_EXACT).any()
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value == value.to_integral_value()
+    return isinstance(value, (int, np.integer))
+
+
+def _identifiers(present: Sequence[Any], missing: np.ndarray, refusal: str) -> RawColumn:
+    """Convert whole numbers exactly, as levels.
+
+    Raises:
+        DataError: some of them are not whole.
+    """
+    if not all(map(_is_whole, present)):
+        raise DataError(refusal)
+    whole = list(map(int, present))
+    values: tuple[Value, ...] = tuple(sorted(set(whole)))
+    return replace(_coded(whole, missing, values), levels=value_texts(values), categories=values, refusal=refusal)
 
 
 def _is_missing(value: Any) -> bool:
@@ -151,6 +209,8 @@ def _is_missing(value: Any) -> bool:
         return math.isnan(value)
     if isinstance(value, Decimal):
         return value.is_nan()
+    if isinstance(value, np.datetime64):
+        return bool(np.isnat(value))
     return type(value).__name__ in _MISSING_TYPES
 
 
@@ -161,23 +221,27 @@ def _kind(name: str, type_: type) -> str:
         return "truth values"
     if issubclass(type_, (Real, Decimal)):
         return "numbers"
+    if is_moment(type_):
+        return "dates"
     raise _unsupported(name, type_.__name__)
 
 
 def _from_text(present: Sequence[str], missing: np.ndarray) -> RawColumn:
     # Code point order: the same on every machine. R's order depends on the locale.
-    levels = tuple(sorted(set(present)))
-    table = {label: code for code, label in enumerate(levels)}
+    return _coded(present, missing, tuple(sorted(set(map(str, present)))))
+
+
+def _coded(present: Sequence[Any], missing: np.ndarray, values: tuple[Any, ...]) -> RawColumn:
+    table = {value: code for code, value in enumerate(values)}
     codes = np.full(len(missing), -1, dtype=np.int64)
     codes[~missing] = np.fromiter(map(table.__getitem__, present), dtype=np.int64, count=len(present))
-    return RawColumn(codes, missing, tuple(map(str, levels)))
+    return RawColumn(codes, missing, values)
 
 
-def _numbers(name: str, values: np.ndarray, *, whole: bool) -> RawColumn:
-    if whole and (np.abs(values) >= _LARGEST_EXACT).any():
-        message = f"The column `{name}` holds whole numbers beyond 2^53, which double precision cannot tell apart"
-        raise DataError(f"{message}; if they are identifiers, make them text.")
-    return RawColumn(values, np.isnan(values))
+def _from_moments(name: str, texts: Sequence[str | None], type_name: str) -> RawColumn:
+    missing = np.array([text is None for text in texts], dtype=bool)
+    raw = _from_text([text for text in texts if text is not None], missing)
+    return replace(raw, refusal=str(_unsupported(name, type_name)))
 
 
 def _from_categorical(name: str, series: nw.Series[Any], keeps_order: bool) -> RawColumn:
@@ -213,16 +277,21 @@ def _codes(name: str, labels: Sequence[Any], codes: np.ndarray, ordered: bool) -
     translation = np.full(len(labels) + 1, -1, dtype=np.int64)
     translation[present] = np.arange(len(present))
     codes = translation[codes]
-    levels = tuple(_label(labels[i]) for i in present)
+    values = tuple(_category(labels[i]) for i in present)
+    levels = value_texts(values)
     if len(set(levels)) < len(levels):
         raise DataError(f"The column `{name}` has two categories that read the same; rename one.")
-    return RawColumn(codes, codes < 0, levels, ordered)
+    return RawColumn(codes, codes < 0, levels, ordered, categories=None if values == levels else values)
 
 
-def _label(value: Any) -> str:
-    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        return number_labels(np.array([value], dtype=np.float64))[0]
-    return str(value)
+def _category(value: Any) -> Value:
+    if isinstance(value, (str, bool, np.bool_)):
+        return str(value) if isinstance(value, str) else bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return moments([value])[0] if is_moment(type(value)) else str(value)
 
 
 def _unsupported(name: str, type_name: str) -> DataError:

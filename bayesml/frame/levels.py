@@ -9,31 +9,21 @@ import numpy as np
 
 from bayesml.errors import DataError
 from bayesml.frame.types import Column, Frame, frozen_array
+from bayesml.frame.values import Levels, recode, value_texts
 
-__all__ = ["match_codes", "match_levels", "recode"]
-
-
-def recode(codes: np.ndarray, levels: Sequence[str], frozen_levels: Sequence[str]) -> np.ndarray:
-    """Translate codes into ``levels`` to codes into ``frozen_levels``; -1 where a level was never seen."""
-    known = {label: code for code, label in enumerate(frozen_levels)}
-    translation = np.array([known.get(label, -1) for label in levels], dtype=np.int64)
-    return translation[codes] if len(levels) else np.asarray(codes, dtype=np.int64)
+__all__ = ["match_codes", "match_levels"]
 
 
-def match_codes(frame: Frame, factors: Sequence[str], frozen_levels: Sequence[str]) -> np.ndarray:
+def match_codes(frame: Frame, factors: Sequence[str], frozen_levels: Levels) -> np.ndarray:
     """Return the code of each row's combination of ``factors`` in ``frozen_levels``, -1 where it was never seen.
 
     Args:
         frame: the new data.
         factors: columns of the grouping factor.
-        frozen_levels: labels that ``Frame.interaction`` gave at fit time.
+        frozen_levels: what ``Frame.interaction`` gave at fit time.
     """
     codes, levels = frame.interaction(factors)
-    known = set(frozen_levels)
-    # A label joined by ":" in the fit stands for one of two combinations that "_" would have confused.
-    colons = frame.interaction_labels(factors, ":") if any(label not in known for label in levels) else levels
-    labels = [colon if colon in known else label for label, colon in zip(levels, colons, strict=True)]
-    return recode(codes, labels, frozen_levels)
+    return levels.places_in(frozen_levels)[codes]
 
 
 def match_levels(frame: Frame, schema: Mapping[str, Column], names: Iterable[str] | None = None) -> Frame:
@@ -43,7 +33,7 @@ def match_levels(frame: Frame, schema: Mapping[str, Column], names: Iterable[str
         frame: the new data.
         schema: the columns of the fit; only kind and levels are looked at.
         names: the columns to match, by default those in both. Grouping factors, which may have new levels, are
-            left to ``recode``.
+            left to ``match_codes``.
 
     Raises:
         DataError: a level was not there at fit time, or a column changed between numbers and categories.
@@ -53,6 +43,8 @@ def match_levels(frame: Frame, schema: Mapping[str, Column], names: Iterable[str
 
 
 def _match(column: Column, frozen: Column) -> Column:
+    if frozen.categories is not None and not column.is_factor:
+        column = _as_factor(column)
     if column.is_factor != frozen.is_factor:
         kinds = ("numbers", "categories")
         message = f"The column `{column.name}` held {kinds[frozen.is_factor]} when the model was fitted and holds "
@@ -60,16 +52,21 @@ def _match(column: Column, frozen: Column) -> Column:
     if column.levels is None or frozen.levels is None:
         is_boolean = frozen.is_boolean and bool(np.isin(column.values, (0.0, 1.0)).all())
         return replace(column, is_boolean=is_boolean)
-    if column.levels == frozen.levels:
-        return replace(column, ordered=frozen.ordered)
-    codes = recode(column.values, column.levels, frozen.levels)
+    places = recode(np.arange(len(column.levels)), column.level_values, frozen.level_values)
+    codes = places[column.values]
     if (codes < 0).any():
-        unknown = [label for label in column.levels if label not in set(frozen.levels)]
+        unknown = [label for label, place in zip(column.levels, places, strict=True) if place < 0]
         message = (
             f"The column `{column.name}` of the new data has the level{'s' * (len(unknown) > 1)} {_listed(unknown)}"
         )
         raise DataError(f"{message}, unknown to the model; it knows {_listed(frozen.levels)}.")
-    return replace(column, values=frozen_array(codes), levels=frozen.levels, ordered=frozen.ordered)
+    return replace(frozen, values=frozen_array(codes))
+
+
+def _as_factor(column: Column) -> Column:
+    """Return a column of numbers as a factor, for a fit whose categories were numbers."""
+    codes, values = column.distinct()
+    return Column(column.name, frozen_array(codes), value_texts(values), categories=values)
 
 
 def _listed(labels: Sequence[str]) -> str:

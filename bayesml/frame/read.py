@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,14 +45,18 @@ class RawData:
         columns: the columns by name.
         n_rows: number of rows.
         index: the labels of the rows in pandas data; None where there are none but positions.
+        grouping: columns of which only the groups matter.
     """
 
     columns: Mapping[str, RawColumn]
     n_rows: int
     index: pd.Index | None
+    grouping: frozenset[str] = frozenset()
 
 
-def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "error"] = "drop") -> Frame:
+def read_frame(
+    data: Any, names: Sequence[str], *, missing: Literal["drop", "error"] = "drop", grouping: Collection[str] = ()
+) -> Frame:
     """Read the columns ``names`` of the data.
 
     Args:
@@ -60,6 +64,8 @@ def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "err
         names: the columns to read; nothing else is looked at.
         missing: what to do with rows that have a missing value (None, NaN, null): ``"drop"`` them with a warning
             or refuse (``"error"``).
+        grouping: those of the columns of which only the groups matter; they may hold dates and whole numbers beyond
+            2^53, which become levels.
 
     Returns:
         The columns as numbers or factors; levels that no row has are dropped. The index of pandas data is kept.
@@ -72,7 +78,7 @@ def read_frame(data: Any, names: Sequence[str], *, missing: Literal["drop", "err
     """
     if missing not in ("drop", "error"):
         raise DataError(f"missing={missing!r} is not possible; choose 'drop' or 'error'.")
-    return finish_frame(read_columns(data, names), missing)
+    return finish_frame(read_columns(data, names, grouping), missing)
 
 
 def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> Frame:
@@ -86,23 +92,23 @@ def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> F
         raise DataError("The data have no rows.")
     keep = _complete_rows(raw.columns, raw.n_rows, missing)
     rows = frozen_array(np.flatnonzero(keep))
-    columns = {name: _finish(name, column, keep, rows) for name, column in raw.columns.items()}
+    columns = {name: _finish(name, column, keep, rows, name in raw.grouping) for name, column in raw.columns.items()}
     return Frame(columns, len(rows), rows, raw.n_rows - len(rows), None if raw.index is None else raw.index[keep])
 
 
-def read_columns(data: Any, names: Sequence[str]) -> RawData:
-    """Read the columns ``names`` with their missing values.
+def read_columns(data: Any, names: Sequence[str], grouping: Collection[str] = ()) -> RawData:
+    """Read the columns ``names`` with their missing values; of ``grouping`` only the groups matter.
 
     Series of a dict that have the same labels in another order are brought into one order.
 
     Raises:
         DataError: a column is unknown, of a type that cannot be used, or does not go with the others.
     """
-    names = tuple(dict.fromkeys(names))
-    return _read_dict(data, names) if isinstance(data, Mapping) else _read_native(data, names)
+    names, grouping = tuple(dict.fromkeys(names)), frozenset(grouping)
+    return (_read_dict if isinstance(data, Mapping) else _read_native)(data, names, grouping)
 
 
-def _read_dict(data: Mapping[Any, Any], names: Sequence[str]) -> RawData:
+def _read_dict(data: Mapping[Any, Any], names: Sequence[str], grouping: frozenset[str]) -> RawData:
     _refuse_unknown(names, column_names(data))
     used = {name: data[name] for name in names} if names else dict(list(data.items())[:1])
     lengths = {name: length_of(str(name), column) for name, column in used.items()}
@@ -110,16 +116,20 @@ def _read_dict(data: Mapping[Any, Any], names: Sequence[str]) -> RawData:
         listed = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
         raise DataError(f"The columns differ in length: {listed}.")
     aligned, index = align_columns(used)
-    return RawData({name: convert(name, aligned[name]) for name in names}, next(iter(lengths.values()), 0), index)
+    columns = {name: convert(name, aligned[name], grouping=name in grouping) for name in names}
+    return RawData(columns, next(iter(lengths.values()), 0), index, grouping)
 
 
-def _read_native(data: Any, names: Sequence[str]) -> RawData:
+def _read_native(data: Any, names: Sequence[str], grouping: frozenset[str]) -> RawData:
     _refuse_unknown(names, column_names(data))
     frame = _open(_used_part(data, names))
     native = frame.to_native()
     declared = _declared_categories(native)
-    columns = {name: convert(name, frame.get_column(name), keeps_order=name in declared) for name in names}
-    return RawData(columns, len(frame), index_of(native))
+    columns = {
+        name: convert(name, frame.get_column(name), keeps_order=name in declared, grouping=name in grouping)
+        for name in names
+    }
+    return RawData(columns, len(frame), index_of(native), grouping)
 
 
 def _used_part(data: Any, names: Sequence[str]) -> Any:
@@ -194,18 +204,21 @@ def _complete_rows(raw: Mapping[str, RawColumn], n_rows: int, missing: str) -> n
     return keep
 
 
-def _finish(name: str, raw: RawColumn, keep: np.ndarray, rows: np.ndarray) -> Column:
+def _finish(name: str, raw: RawColumn, keep: np.ndarray, rows: np.ndarray, grouping: bool) -> Column:
     values = raw.values[keep]
     if raw.levels is not None:
         used, codes = np.unique(values, return_inverse=True)
-        levels = tuple(raw.levels[code] for code in used.tolist())
-        return Column(name, frozen_array(codes.astype(np.int64)), levels, raw.ordered)
+        levels, categories = (
+            None if all_of is None else tuple(all_of[code] for code in used.tolist())
+            for all_of in (raw.levels, raw.categories)
+        )
+        return Column(name, frozen_array(codes.astype(np.int64)), levels, raw.ordered, categories=categories)
     finite = np.isfinite(values)
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
         message = f"The column `{name}` is infinite in row {rows[first] + 1}"
         raise DataError(f"{message}; replace infinite values or mark them as missing.")
-    if np.abs(values).max() > LARGEST:
+    if not grouping and np.abs(values).max() > LARGEST:
         message = f"The column `{name}` holds values as large as {np.abs(values).max():.3g}, whose squares overflow"
         raise DataError(f"{message}; rescale it.")
     is_integer = not raw.is_boolean and bool((values == np.floor(values)).all())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.errors import DataError, did_you_mean
+from bayesml.frame.values import Levels, Value, combine, value_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ class Column:
         is_boolean: the column held truth values; they are the numbers 0 and 1 here.
         is_integer: every value is a whole number. Decided by the values, since a missing value turns a pandas
             column of integers into floats but not a polars one.
+        categories: the values behind ``levels``, where they are not text.
     """
 
     name: str
@@ -38,11 +39,24 @@ class Column:
     ordered: bool = False
     is_boolean: bool = False
     is_integer: bool = False
+    categories: tuple[Value, ...] | None = None
+
+    @property
+    def level_values(self) -> tuple[Value, ...]:
+        """The values of the levels: text, or what ``categories`` says."""
+        return self.categories or self.levels or ()
 
     @property
     def is_factor(self) -> bool:
         """Whether the column holds categories."""
         return self.levels is not None
+
+    def distinct(self) -> tuple[np.ndarray, tuple[Value, ...]]:
+        """Return the code of each row ``(rows,)`` into the distinct values, and these in order."""
+        if self.levels is not None:
+            return self.values, self.level_values
+        values, codes = np.unique(self.values, return_inverse=True)
+        return codes.astype(np.int64), tuple((values.astype(bool) if self.is_boolean else values).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,38 +110,17 @@ class Frame:
         column = self.column(name)
         if column.levels is not None:
             return column.values, column.levels
-        values, codes = np.unique(column.values, return_inverse=True)
-        return codes.astype(np.int64), number_labels(values, column.is_boolean)
+        codes, values = column.distinct()
+        return codes, value_texts(values)
 
-    def interaction(self, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return the factor of all combinations that occur: codes ``(rows,)`` and labels ``a_b``.
+    def interaction(self, names: Sequence[str]) -> tuple[np.ndarray, Levels]:
+        """Return the factor of all combinations of values that occur: codes ``(rows,)`` and levels.
 
-        Levels are ordered by the first factor, then the second, and so on. Where two combinations would share a
-        label, both are joined by ``:`` instead of ``_``.
+        Levels are ordered by the first factor, then the second, and so on.
         """
-        codes, rows = self._combine(names)
-        pasted = tuple("_".join(row) for row in rows)
-        counts = Counter(pasted)
-        if len(counts) == len(pasted):
-            return codes, pasted
-        return codes, tuple(
-            label if counts[label] == 1 else ":".join(row) for label, row in zip(pasted, rows, strict=True)
-        )
-
-    def interaction_labels(self, names: Sequence[str], joint: str) -> tuple[str, ...]:
-        """Return the labels of ``interaction`` with ``joint`` between the parts."""
-        return tuple(joint.join(row) for row in self._combine(names)[1])
-
-    def _combine(self, names: Sequence[str]) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-        codes, combinations = np.zeros(self.n_rows, dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
-        labels: list[np.ndarray] = []
-        for name in names:
-            factor_codes, levels = self.factor(name)
-            labels.append(np.asarray(levels, dtype=object))
-            found, codes = np.unique(codes * len(levels) + factor_codes, return_inverse=True)
-            combinations = np.column_stack([combinations[found // len(levels)], found % len(levels)])
-        parts = [levels[combinations[:, i]] for i, levels in enumerate(labels)]
-        return codes.astype(np.int64), list(zip(*parts, strict=True))
+        found = [self.column(name).distinct() for name in names]
+        combinations, codes = combine([own for own, _ in found], [len(values) for _, values in found])
+        return codes, Levels(tuple(values for _, values in found), frozen_array(combinations))
 
     def select(self, index: np.ndarray) -> Frame:
         """Return the rows ``index`` (positions or a mask) with all levels kept."""
@@ -160,13 +153,3 @@ def frozen_array(values: np.ndarray) -> np.ndarray:
     values = np.ascontiguousarray(values)
     values.setflags(write=False)
     return values
-
-
-def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ...]:
-    """Return one label for each of the distinct numbers ``values``, shortest form that tells them apart."""
-    if is_boolean:
-        return tuple("True" if value else "False" for value in values)
-    labels = tuple(format(value, ".15g") for value in values.tolist())
-    if len(set(labels)) == len(labels):
-        return tuple("0" if label == "-0" else label for label in labels)
-    return tuple(repr(value) for value in values.tolist())

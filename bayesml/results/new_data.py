@@ -14,7 +14,8 @@ from bayesml.families import RawResponse
 from bayesml.formula import Addition
 from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, read_columns, recode
 from bayesml.frame.convert import RawColumn
-from bayesml.frame.types import frozen_array, number_labels
+from bayesml.frame.types import frozen_array
+from bayesml.frame.values import Value, value_texts
 from bayesml.results.re_formula import Selection
 from bayesml.terms import Group
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from bayesml.results.fit_object import Fit
 
 __all__ = ["addition_values", "read_new_data", "response_arrays"]
-
-MISSING_LEVEL = "(missing)"  # not "NA", which may be a level (Namibia)
 
 
 def read_new_data(
@@ -49,7 +48,7 @@ def read_new_data(
     if absent:
         raise DataError(_absent_text(absent, grouping, available))
     # All columns are read at once, so that Series with labels of their own are brought into one order.
-    raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available])
+    raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
     frame = _complete(raw, ordinary)
     return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
 
@@ -92,21 +91,25 @@ def _complete(raw: RawData, ordinary: Sequence[str]) -> Frame:
 
 
 def _grouping_column(name: str, raw: RawColumn | None, n_rows: int) -> Column:
-    """Return a column of which only the levels matter; a missing value is a level of its own."""
+    """Return a column of which only the levels matter; a missing value is a level of its own, None."""
     if raw is None:
-        return Column(name, frozen_array(np.zeros(n_rows, dtype=np.int64)), (MISSING_LEVEL,))
+        return _as_levels(name, np.zeros(n_rows, dtype=np.int64), (None,))
     present = raw.values[~raw.missing]
-    if raw.levels is None and raw.missing.any():
-        numbers, codes = np.unique(present, return_inverse=True)
-        levels = number_labels(numbers, raw.is_boolean)
-    elif raw.levels is None:
+    if raw.levels is None and not raw.missing.any():
         return Column(name, frozen_array(raw.values), None, False, raw.is_boolean)
+    used, codes = np.unique(present, return_inverse=True)
+    values: Sequence[Value]
+    if raw.levels is None:
+        values = (used.astype(bool) if raw.is_boolean else used).tolist()
     else:
-        used, codes = np.unique(present, return_inverse=True)
-        levels = tuple(raw.levels[int(code)] for code in used)
-    values = np.full(n_rows, len(levels), dtype=np.int64)
-    values[~raw.missing] = codes
-    return Column(name, frozen_array(values), (*levels, MISSING_LEVEL) if raw.missing.any() else levels)
+        values = [(raw.categories or raw.levels)[code] for code in used.tolist()]
+    all_codes = np.full(n_rows, len(values), dtype=np.int64)
+    all_codes[~raw.missing] = codes
+    return _as_levels(name, all_codes, (*values, None) if raw.missing.any() else tuple(values))
+
+
+def _as_levels(name: str, codes: np.ndarray, values: tuple[Value, ...]) -> Column:
+    return Column(name, frozen_array(codes), value_texts(values), categories=values)
 
 
 def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:

@@ -58,9 +58,9 @@ def index_unseen(
         unseen = index < 0
         if not unseen.any():
             continue
-        codes, names_of_codes = frame.interaction(group.factors)
-        new, position = np.unique(np.asarray(codes)[unseen], return_inverse=True)
-        labels[group.name] = tuple(names_of_codes[code] for code in new)
+        codes, levels = frame.interaction(group.factors)
+        new, position = np.unique(codes[unseen], return_inverse=True)
+        labels[group.name] = tuple(levels.labels[code] for code in new)
         if policy == "error":
             raise _refusal(group, labels[group.name])
         renumbered = np.array(index)

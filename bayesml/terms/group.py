@@ -18,7 +18,7 @@ from bayesml import names
 from bayesml.columns import Encoding, encode, replay
 from bayesml.errors import DataError, FormulaError
 from bayesml.formula import GroupPart, Predictor
-from bayesml.frame import Frame, match_codes
+from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec, unbounded
 from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
@@ -34,7 +34,7 @@ class Group(AbstractTerm):
 
     Attributes:
         factors: the columns whose observed combinations are the levels.
-        levels: labels of the levels.
+        levels: the levels, tuples of values; ``levels.labels`` says how they are printed.
         coefs: label of each varying column.
         blocks: sizes of the correlated blocks of columns, in order; all ones for ``||``.
         encodings: how the columns of each term come from data.
@@ -42,7 +42,7 @@ class Group(AbstractTerm):
     """
 
     factors: tuple[str, ...]
-    levels: tuple[str, ...]
+    levels: Levels
     coefs: tuple[str, ...]
     blocks: tuple[int, ...]
     encodings: tuple[Encoding, ...]
@@ -179,11 +179,12 @@ def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, funct
     return Group(predictor.dpar, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
 
 
-def _check_levels(part: GroupPart, levels: tuple[str, ...]) -> None:
+def _check_levels(part: GroupPart, levels: Levels) -> None:
     if len(levels) < 2:
         raise DataError(
-            f"The grouping factor `{':'.join(part.factors)}` of `{part.text}` has one level only (`{levels[0]}`), so "
-            "that no variation between groups can be learnt. Drop the term, or check the column."
+            f"The grouping factor `{':'.join(part.factors)}` of `{part.text}` has one level only "
+            f"(`{levels.labels[0]}`), so that no variation between groups can be learnt. Drop the term, or check the "
+            "column."
         )
 
 

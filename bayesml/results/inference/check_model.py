@@ -196,7 +196,9 @@ def _variation(axes: Axes, fit: PointFit, table: pd.DataFrame) -> None:
     term, block = fit.estimate.arrays.terms[place], blocks[place]
     scaled, order = table["residual"].to_numpy(), np.argsort(block.codes, kind="stable")
     ends = np.cumsum(np.bincount(block.codes, minlength=block.n_levels))[:-1]
-    groups = [(name, own) for name, own in zip(term.levels, np.split(scaled[order], ends), strict=True) if len(own)]
+    groups = [
+        (name, own) for name, own in zip(term.levels.labels, np.split(scaled[order], ends), strict=True) if len(own)
+    ]
     if len(groups) <= MOST_LEVELS:
         _boxes(axes, sorted(groups, key=lambda group: float(np.median(group[1]))))
         _dress(axes, f"Residuals by {term.name}", "quartiles and range: equal spread", "", "scaled residual")

@@ -12,7 +12,8 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.frame import Column, Frame
-from bayesml.frame.types import frozen_array, number_labels
+from bayesml.frame.types import frozen_array
+from bayesml.frame.values import number_labels
 from bayesml.terms import Offset
 
 if TYPE_CHECKING:

@@ -89,7 +89,7 @@ def ranef(fit: PointFit) -> dict[str, pd.DataFrame]:
     estimate, found = fit.estimate, {}
     for term, effects, variances in zip(estimate.arrays.terms, estimate.effects, estimate.variances, strict=True):
         errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
-        levels = np.repeat(np.asarray(term.levels, dtype=object), len(term.coefs))
+        levels = np.repeat(np.asarray(term.levels.labels, dtype=object), len(term.coefs))
         coefs = np.tile(np.asarray(term.coefs, dtype=object), len(term.levels))
         columns = {"level": levels, "coef": coefs, "Estimate": effects.ravel(), "Std.Error": errors.ravel()}
         found[term.name] = pd.DataFrame(columns)
@@ -113,7 +113,7 @@ def coef(fit: PointFit) -> dict[str, pd.DataFrame]:
         total = np.zeros((len(term.levels), len(labels)))
         total[:, : len(estimate.coefs)] = estimate.beta
         total[:, [labels.index(c) for c in term.coefs]] += effects
-        found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels, dtype=object), columns=list(labels))
+        found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
     return found
 
 
@@ -174,7 +174,10 @@ def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
         labels = list(estimate.coefs)
         return pd.DataFrame(estimate.vcov, index=labels, columns=labels)
     texts = [
-        f"r_{term.name}[{level},{c}]" for term in estimate.arrays.terms for level in term.levels for c in term.coefs
+        f"r_{term.name}[{level},{c}]"
+        for term in estimate.arrays.terms
+        for level in term.levels.labels
+        for c in term.coefs
     ]
     labels = [f"b_{c}" for c in estimate.coefs] + texts
     return pd.DataFrame(estimate.joint.covariance(), index=labels, columns=labels)

@@ -1,0 +1,157 @@
+"""Levels of a grouping factor: tuples of values. Text is only how they are printed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+__all__ = ["MISSING_TEXT", "Levels", "Value", "combine", "number_labels", "recode", "value_texts"]
+
+Value = str | bool | int | float | None
+"""One value of a grouping column; None stands for a missing one, which new data may have."""
+
+MISSING_TEXT = "(missing)"
+_WHOLE = 2.0**53  # below it every whole number is a double of its own
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The levels of a grouping factor, each a tuple of values, one for each of its columns.
+
+    Attributes:
+        values: the distinct values of each column.
+        codes: ``(levels, columns)`` where the values of each level stand in ``values``.
+    """
+
+    values: tuple[tuple[Value, ...], ...]
+    codes: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of levels."""
+        return len(self.codes)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """How the levels are printed, each in its own way: ``a_b``.
+
+        Levels that ``_`` would make the same are joined by ``:``; what is still the same gets a number, ``a:b (2)``.
+        """
+        texts = [np.asarray(value_texts(values), dtype=object) for values in self.values]
+        rows = list(zip(*(text[self.codes[:, i]] for i, text in enumerate(texts)), strict=True))
+        return _unique_labels(rows)
+
+    def places_in(self, other: Levels) -> np.ndarray:
+        """Return where each level is among the levels of ``other``, -1 where it is none of them."""
+        columns = [
+            recode(self.codes[:, i], own, theirs)
+            for i, (own, theirs) in enumerate(zip(self.values, other.values, strict=True))
+        ]
+        known = np.logical_and.reduce([column >= 0 for column in columns])
+        both = [np.concatenate([other.codes[:, i], column[known]]) for i, column in enumerate(columns)]
+        _, ids = combine(both, [len(values) for values in other.values])
+        table = np.full(len(ids) + 1, -1, dtype=np.int64)
+        table[ids[: len(other)]] = np.arange(len(other))
+        places = np.full(len(self), -1, dtype=np.int64)
+        places[known] = table[ids[len(other) :]]
+        return places
+
+
+def combine(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Number the combinations of codes that occur, ordered by the first column, then the second, and so on.
+
+    Args:
+        columns: ``(rows,)`` codes, one array for each column.
+        sizes: number of values that the codes of each column count.
+
+    Returns:
+        The combinations ``(combinations, columns)`` and the number of each row's combination ``(rows,)``.
+    """
+    rows = len(columns[0])
+    ids, combinations = np.zeros(rows, dtype=np.int64), np.zeros((min(rows, 1), 0), dtype=np.int64)
+    for codes, size in zip(columns, sizes, strict=True):
+        found, ids = _distinct(ids * size + codes, len(combinations) * size)
+        combinations = np.column_stack([combinations[found // size], found % size])
+    return combinations, ids
+
+
+def _distinct(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``np.unique(codes, return_inverse=True)`` does, without a sort where the codes are few."""
+    if size > 4 * len(codes) + 1000:
+        found, ids = np.unique(codes, return_inverse=True)
+        return found, ids.astype(np.int64)
+    present = np.bincount(codes, minlength=size) > 0
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
+
+
+def recode(codes: np.ndarray, values: Sequence[Value], frozen: Sequence[Value]) -> np.ndarray:
+    """Translate codes into ``values`` to codes into ``frozen``; -1 where a value was never seen, or is missing.
+
+    Values are compared as values: 1, 1.0 and True are the same, and whole numbers are exact. Where one side is text
+    and the other is not, as after reading a file with other types, values are compared as they are printed.
+    """
+    codes = np.asarray(codes, dtype=np.int64)
+    if not len(values) or tuple(values) == tuple(frozen):
+        return codes
+    wanted: Sequence[Value] = values
+    if _is_text(values) != _is_text(frozen):
+        printed = value_texts(values)
+        wanted = [None if value is None else text for value, text in zip(values, printed, strict=True)]
+        frozen = value_texts(frozen)
+    known = {value: code for code, value in enumerate(frozen)}
+    return np.array([known.get(value, -1) for value in wanted], dtype=np.int64)[codes]
+
+
+def _is_text(values: Sequence[Value]) -> bool:
+    return all(value is None or isinstance(value, str) for value in values)
+
+
+def value_texts(values: Sequence[Value]) -> tuple[str, ...]:
+    """Return how values are printed; different values of one kind print differently."""
+    if all(type(value) is float for value in values):
+        return number_labels(np.array(values, dtype=np.float64))
+    return tuple(map(_text, values))
+
+
+def _text(value: Value) -> str:
+    if value is None:
+        return MISSING_TEXT
+    return number_labels(np.array([value]))[0] if isinstance(value, float) else str(value)
+
+
+def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ...]:
+    """Return the label of each number: ``308``, ``0.5``, ``True``; different numbers have different labels.
+
+    A label depends on nothing but its number. It has 15 digits where they give the number back, else all 17.
+    """
+    if is_boolean:
+        return tuple("True" if value else "False" for value in values)
+    return tuple(_number_label(value) for value in values.tolist())
+
+
+def _number_label(value: float) -> str:
+    if abs(value) < _WHOLE and value == int(value):
+        return str(int(value))
+    short = format(value, ".15g")
+    return short if float(short) == value else repr(value)
+
+
+def _unique_labels(rows: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    labels = ["_".join(row) for row in rows]
+    if len(set(labels)) == len(labels):
+        return tuple(labels)
+    counts = Counter(labels)
+    labels = [label if counts[label] == 1 else ":".join(row) for label, row in zip(labels, rows, strict=True)]
+    taken, given = set(labels), set[str]()
+    for i, label in enumerate(labels):
+        if label in given:
+            number = next(n for n in range(2, len(labels) + 2) if f"{label} ({n})" not in taken)
+            labels[i] = f"{label} ({number})"
+            taken.add(labels[i])
+        given.add(labels[i])
+    return tuple(labels)

@@ -6,9 +6,22 @@ interpreted; nothing is handed to Python's ``eval``.
 
 from __future__ import annotations
 
+from bayesml.columns.computable import Computation, computations, made_factors, offset_computation
 from bayesml.columns.encode import Encoding, encode, evaluate, replay
 from bayesml.columns.syntax import bare_name
 from bayesml.formula.names import formula_variables
 from bayesml.formula.names import names_in as variables_of
 
-__all__ = ["Encoding", "bare_name", "encode", "evaluate", "formula_variables", "replay", "variables_of"]
+__all__ = [
+    "Computation",
+    "Encoding",
+    "bare_name",
+    "computations",
+    "encode",
+    "evaluate",
+    "formula_variables",
+    "made_factors",
+    "offset_computation",
+    "replay",
+    "variables_of",
+]

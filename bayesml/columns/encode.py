@@ -79,7 +79,7 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
     """
     functions = MappingProxyType(dict(functions or {}))
     states: dict[str, dict[str, Any]] = {}
-    factors = _evaluate_factors(part.terms, part.expression, frame, functions, states)
+    factors = evaluate_factors(part.terms, part.expression, frame, functions, states)
     if part.intercept and INTERCEPT in factors and INTERCEPT not in frame.columns:
         raise FormulaError(
             "The reserved variable `Intercept` stands beside the intercept; write `0 + Intercept + ...`."
@@ -116,7 +116,7 @@ def replay(encoding: Encoding, frame: Frame) -> np.ndarray:
     frame = match_levels(frame, encoding.schema, encoding.variables)
     states = {call: copy.deepcopy(dict(state)) for call, state in encoding.states.items()}
     texts = dict.fromkeys(factor for term in encoding.products for product in term for factor, _ in product)
-    factors = _evaluate_factors([tuple(texts)], encoding.expression, frame, encoding.functions, states)
+    factors = evaluate_factors([tuple(texts)], encoding.expression, frame, encoding.functions, states)
     labels, _, matrix = _assemble(encoding.products, factors, frame.n_rows, encoding.has_intercept)
     if labels != encoding.labels:
         raise DataError(f"`{encoding.expression.text}` gives other columns on the new data: {labels[:10]}.")
@@ -142,7 +142,7 @@ def evaluate(expression: Expression, frame: Frame, functions: Functions | None =
     return np.ascontiguousarray(value.matrix[:, 0])
 
 
-def _evaluate_factors(
+def evaluate_factors(
     terms: Sequence[tuple[str, ...]],
     source: Expression,
     frame: Frame,

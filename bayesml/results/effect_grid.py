@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,7 +12,9 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.design import PredictorDesign
 from bayesml.errors import DataError, ModelError, did_you_mean
-from bayesml.frame import Column, column_names
+from bayesml.frame import column_names
+from bayesml.results.re_formula import select_groups
+from bayesml.results.reference import Reference, reference
 from bayesml.terms import Group
 
 if TYPE_CHECKING:
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["Condition", "Effect", "Grid", "chosen_effects", "condition_rows", "effect_grid"]
-
-CATEGORICAL_CALL = re.compile(r"\bC\s*\(")
+__all__ = [
+    "Condition",
+    "Effect",
+    "Grid",
+    "chosen_effects",
+    "condition_rows",
+    "effect_grid",
+    "effects_note",
+    "model_reference",
+]
 
 
 @final
@@ -62,11 +70,14 @@ class Grid:
         columns: values of each data column.
         labels: the columns ``cond__``, ``effect1__`` and, with two predictors, ``effect2__``.
         levels: levels of the categorical columns, in order.
+        left_out: number of rows at which the model cannot be computed, such as a level of ``C(round(x))`` that the
+            fit has not seen; they are not among the rows.
     """
 
     columns: Mapping[str, list[Any]]
     labels: Mapping[str, list[Any]]
     levels: Mapping[str, tuple[str, ...]]
+    left_out: int = 0
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a data frame; categories keep the order of their levels."""
@@ -78,7 +89,15 @@ class Grid:
         )
 
 
-def chosen_effects(fit: Fit, effects: str | Sequence[str] | None, dpar: str | None) -> tuple[Effect, ...]:
+def model_reference(fit: Fit, re_formula: Any) -> Reference:
+    """Return what is known of the columns of the model, of group-level terms those that are used."""
+    schema = fit.problem.design.schema
+    return reference(fit.frame, schema, select_groups(fit, re_formula).predictors)
+
+
+def chosen_effects(
+    fit: Fit, known: Reference, effects: str | Sequence[str] | None, dpar: str | None
+) -> tuple[Effect, ...]:
     """Return the effects asked for, or all of the model.
 
     Raises:
@@ -89,11 +108,11 @@ def chosen_effects(fit: Fit, effects: str | Sequence[str] | None, dpar: str | No
     if not single:
         raise ModelError("The model has no population-level predictor, so that there is no effect to show.")
     if effects is None:
-        return tuple(_effect(fit, ":".join(names), names) for names in available)
+        return tuple(_effect(known, ":".join(names), names) for names in available)
     asked = [effects] if isinstance(effects, str) or not isinstance(effects, Iterable) else list(effects)
     if not asked or not all(isinstance(text, str) for text in asked):
         raise ModelError(f'`effects` is a name such as "x" or "x:z", or a list of names; got {effects!r}.')
-    return tuple(_asked_effect(fit, text, single, available) for text in asked)
+    return tuple(_asked_effect(known, text, single, available) for text in asked)
 
 
 def _model_effects(fit: Fit, dpar: str | None) -> Iterator[tuple[str, ...]]:
@@ -108,7 +127,7 @@ def _columns_of(term: Sequence[str], fit: Fit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(v for factor in term for v in variables_of(factor) if v in fit.frame.columns))
 
 
-def _asked_effect(fit: Fit, text: str, single: list[str], available: Sequence[tuple[str, ...]]) -> Effect:
+def _asked_effect(known: Reference, text: str, single: list[str], available: Sequence[tuple[str, ...]]) -> Effect:
     names = (text,) if text in single else tuple(part.strip() for part in text.split(":"))
     if len(names) > 2:
         raise ModelError(f"`{text}` joins more than two predictors; hold the others fixed with `conditions`.")
@@ -119,30 +138,13 @@ def _asked_effect(fit: Fit, text: str, single: list[str], available: Sequence[tu
         raise ModelError(
             f"`{text}` is not an effect of the model{hint}; it has {listed}. Any two may be joined by `:`."
         )
-    return _effect(fit, text, names)
+    return _effect(known, text, names)
 
 
-def _effect(fit: Fit, name: str, names: tuple[str, ...]) -> Effect:
+def _effect(known: Reference, name: str, names: tuple[str, ...]) -> Effect:
     # A number makes the better axis.
-    ordered = sorted(names, key=lambda n: not _is_numeric(fit, n))
-    return Effect(name, ordered[0], ordered[1] if len(ordered) > 1 else "", _is_numeric(fit, ordered[0]))
-
-
-def _is_numeric(fit: Fit, name: str) -> bool:
-    column = fit.frame.columns[name]
-    return column.levels is None and not column.is_boolean and not _is_coded(fit, name)
-
-
-def _is_coded(fit: Fit, name: str) -> bool:
-    """Return whether a number is made a factor by the formula, ``C(x)``."""
-    factors = {
-        f
-        for p in fit.parsed.predictors
-        for part in (p.population, *(g.columns for g in p.groups))
-        for term in part.terms
-        for f in term
-    }
-    return any(CATEGORICAL_CALL.search(f) and name in variables_of(f) for f in factors)
+    ordered = sorted(names, key=known.is_categorical)
+    return Effect(name, ordered[0], ordered[1] if len(ordered) > 1 else "", not known.is_categorical(ordered[0]))
 
 
 def condition_rows(fit: Fit, conditions: Any) -> tuple[Condition, ...]:
@@ -185,9 +187,23 @@ def _shown(value: Any) -> str:
 
 
 def effect_grid(
-    fit: Fit, effect: Effect, conditions: Sequence[Condition], given: Mapping[str, Sequence[Any]], resolution: int
+    fit: Fit,
+    known: Reference,
+    effect: Effect,
+    conditions: Sequence[Condition],
+    given: Mapping[str, Sequence[Any]],
+    resolution: int,
 ) -> Grid:
-    """Return the rows of one effect under every condition."""
+    """Return the rows of one effect under every condition, those left out at which the model cannot be computed."""
+    _check_given(fit, given)
+    fixed = known.held(_held_columns(fit))
+    across = [None] if not effect.moderator else _moderator_values(known, effect.moderator, given, fixed)
+    axes = [_given(given, effect.axis)] if effect.axis in given else _axis_values(known, effect.axis, resolution)
+    grids = (_grid(fit, known, effect, conditions, along, across, fixed) for along in axes)
+    return max(grids, key=lambda grid: len(grid.labels["cond__"]))
+
+
+def _check_given(fit: Fit, given: Mapping[str, Sequence[Any]]) -> None:
     if not isinstance(given, Mapping):
         raise ModelError(f'`int_conditions` is a dict such as {{"x": [0, 1]}}; got {given!r}.')
     unknown = [name for name in given if name not in fit.frame.columns]
@@ -196,29 +212,43 @@ def effect_grid(
             f"`{unknown[0]}` in `int_conditions` is not a column of the fit"
             f"{did_you_mean(unknown[0], fit.frame.columns)}."
         )
-    along = _given(given, effect.axis) or _axis_values(fit, effect.axis, resolution)
-    across = (
-        (_given(given, effect.moderator) or _moderator_values(fit, effect.moderator)) if effect.moderator else [None]
-    )
-    fixed = _fixed_values(fit)
-    columns: dict[str, list[Any]] = {name: [] for name in _ordered(fixed, effect, conditions)}
-    labels: dict[str, list[Any]] = {"cond__": [], "effect1__": []} | ({"effect2__": []} if effect.moderator else {})
-    for condition in conditions:
-        for second in across:
-            for first in along:
-                moved = {effect.axis: first} | ({effect.moderator: second} if effect.moderator else {})
-                row = {**fixed, **condition.values, **moved}
-                for name, values in columns.items():
-                    values.append(row[name])
-                labels["cond__"].append(condition.label)
-                labels["effect1__"].append(first)
-                if effect.moderator:
-                    labels["effect2__"].append(second)
-    return Grid(columns, labels, _levels(fit, effect, columns))
+
+
+def _grid(
+    fit: Fit,
+    known: Reference,
+    effect: Effect,
+    conditions: Sequence[Condition],
+    along: Sequence[Any],
+    across: Sequence[Any],
+    fixed: Mapping[str, Any],
+) -> Grid:
+    points = [(condition, second, first) for condition in conditions for second in across for first in along]
+    moved = [
+        {effect.axis: first} | ({effect.moderator: second} if effect.moderator else {}) for _, second, first in points
+    ]
+    rows = [{**fixed, **point[0].values, **own} for point, own in zip(points, moved, strict=True)]
+    names = _ordered(fixed, effect, conditions)
+    possible = known.possible({name: [row[name] for row in rows] for name in names}, len(rows))
+    kept = np.flatnonzero(possible if possible.any() else np.ones(len(rows), dtype=bool))
+    columns = {name: [rows[i][name] for i in kept] for name in names}
+    labels = {"cond__": [points[i][0].label for i in kept], "effect1__": [points[i][2] for i in kept]}
+    labels |= {"effect2__": [points[i][1] for i in kept]} if effect.moderator else {}
+    return Grid(columns, labels, _levels(fit, effect, columns), len(rows) - len(kept))
+
+
+def effects_note(one_trial: bool, left_out: int) -> str:
+    """Return what was assumed, in words."""
+    parts = ["with one trial for each row"] * one_trial
+    parts += [f"{left_out} rows left out, at which the model cannot be computed"] * (left_out > 0)
+    return "; ".join(parts)
 
 
 def _given(given: Mapping[str, Sequence[Any]], name: str) -> list[Any]:
-    return _listed(given[name]) if name in given else []
+    values = _listed(given[name])
+    if not values:
+        raise ModelError(f"`int_conditions` gives no value for `{name}`.")
+    return values
 
 
 def _ordered(fixed: Mapping[str, Any], effect: Effect, conditions: Sequence[Condition]) -> dict[str, None]:
@@ -226,33 +256,37 @@ def _ordered(fixed: Mapping[str, Any], effect: Effect, conditions: Sequence[Cond
     return dict.fromkeys([*first, *conditions[0].values, *fixed])
 
 
-def _axis_values(fit: Fit, name: str, resolution: int) -> list[Any]:
-    column = fit.frame.columns[name]
-    if not _is_numeric(fit, name):
-        return _categories(column)
-    return np.linspace(column.values.min(), column.values.max(), resolution).tolist()
+def _axis_values(known: Reference, name: str, resolution: int) -> Iterator[list[Any]]:
+    """Yield the values that a column may take along the axis, the better ones first."""
+    if known.is_categorical(name):
+        yield known.categories(name)
+        return
+    values = known.frame.columns[name].values
+    line = np.linspace(values.min(), values.max(), resolution).tolist()
+    yield line
+    yield known.nearest_observed(name, line)
 
 
-def _moderator_values(fit: Fit, name: str) -> list[Any]:
-    column = fit.frame.columns[name]
-    if not _is_numeric(fit, name):
-        return _categories(column)
-    distinct = np.unique(column.values)
+def _moderator_values(
+    known: Reference, name: str, given: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]
+) -> list[Any]:
+    if name in given:
+        return _given(given, name)
+    if known.is_categorical(name):
+        return known.categories(name)
+    values = known.frame.columns[name].values
+    distinct = np.unique(values)
     if len(distinct) <= 2:
         return distinct.tolist()
-    mean, sd = float(column.values.mean()), float(column.values.std(ddof=1))
-    return [mean - sd, mean, mean + sd]
+    mean, sd = float(values.mean()), float(values.std(ddof=1))
+    three = [mean - sd, mean, mean + sd]
+    others = {column: [value] * len(three) for column, value in fixed.items()}
+    possible = known.possible({**others, name: three}, len(three))
+    return three if possible.all() else known.nearest_observed(name, three)
 
 
-def _categories(column: Column) -> list[Any]:
-    if column.levels is not None:
-        return list(column.levels)
-    distinct = np.unique(column.values)
-    return distinct.astype(bool).tolist() if column.is_boolean else distinct.tolist()
-
-
-def _fixed_values(fit: Fit) -> dict[str, Any]:
-    """Return the value at which each column is held, its mean or first level.
+def _held_columns(fit: Fit) -> tuple[str, ...]:
+    """Return the columns that are held at some value.
 
     Columns that only say which group a row belongs to, how many trials it has, or what was observed, are left out.
     """
@@ -267,11 +301,7 @@ def _fixed_values(fit: Fit) -> dict[str, Any]:
         for name in variables_of(e.text)
     )
     idle.difference_update(name for p in fit.problem.design.schema.predictors for name in _term_columns(p))
-    return {
-        name: float(column.values.mean()) if _is_numeric(fit, name) else _categories(column)[0]
-        for name, column in fit.frame.columns.items()
-        if name not in idle
-    }
+    return tuple(name for name in fit.frame.columns if name not in idle)
 
 
 def _term_columns(predictor: PredictorDesign) -> Iterator[str]:

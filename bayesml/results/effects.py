@@ -10,7 +10,15 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
-from bayesml.results.effect_grid import Effect, Grid, chosen_effects, condition_rows, effect_grid
+from bayesml.results.effect_grid import (
+    Effect,
+    Grid,
+    chosen_effects,
+    condition_rows,
+    effect_grid,
+    effects_note,
+    model_reference,
+)
 from bayesml.results.new_levels import NewLevels
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.prepare import (
@@ -139,16 +147,18 @@ def conditional_effects(
         >>> effects.plot(points=True)
     """
     _check_options(fit, method, dpar, prob, resolution)
-    chosen = chosen_effects(fit, effects, dpar)
+    known = model_reference(fit, re_formula)
+    chosen = chosen_effects(fit, known, effects, dpar)
     rows = condition_rows(fit, conditions)
     request = Request(None, re_formula, new_levels, ndraws, seed)
     ones = _single_trials(fit, rows[0].values)
-    tables = {}
+    tables, left_out = {}, 0
     for effect in chosen:
-        grid = effect_grid(fit, effect, rows, {} if int_conditions is None else int_conditions, resolution)
+        grid = effect_grid(fit, known, effect, rows, {} if int_conditions is None else int_conditions, resolution)
         draws = _draws(fit, grid, request, method, dpar, ones)
+        left_out += grid.left_out
         tables[effect.name] = _table(grid, draws, prob, robust)
-    note = "with one trial for each row" if ones and dpar is None and method != "linpred" else ""
+    note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" else None
     return ConditionalEffects(
         tables, {e.name: e for e in chosen}, _label(fit, method, dpar, ones), observed, prob, note

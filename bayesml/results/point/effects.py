@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bayesml.errors import ModelError
-from bayesml.results.effect_grid import Grid, chosen_effects, condition_rows, effect_grid
+from bayesml.results.effect_grid import Grid, chosen_effects, condition_rows, effect_grid, effects_note, model_reference
 from bayesml.results.effects import ConditionalEffects, _check_options, _label, _observed, _single_trials
 from bayesml.results.point.predict import Interval, linpred, mean_prediction
 from bayesml.results.point.rows import point_rows
@@ -59,14 +59,16 @@ def conditional_effects(
     _check_options(fit, method, None, prob, resolution)  # type: ignore[arg-type]
     if not fit.estimate.coefs:
         raise ModelError("The model has no population-level predictor, so that there is no effect to show.")
-    chosen = chosen_effects(fit, effects, None)  # type: ignore[arg-type]
+    known = model_reference(fit, re_formula)  # type: ignore[arg-type]
+    chosen = chosen_effects(fit, known, effects, None)  # type: ignore[arg-type]
     rows = condition_rows(fit, conditions)  # type: ignore[arg-type]
     ones = _single_trials(fit, rows[0].values)  # type: ignore[arg-type]
-    tables = {}
+    tables, left_out = {}, 0
     for effect in chosen:
-        grid = effect_grid(fit, effect, rows, int_conditions or {}, resolution)  # type: ignore[arg-type]
+        grid = effect_grid(fit, known, effect, rows, int_conditions or {}, resolution)  # type: ignore[arg-type]
+        left_out += grid.left_out
         tables[effect.name] = _table(fit, grid, re_formula, method, prob, ones)
-    note = "with one trial for each row" if ones and method != "linpred" else ""
+    note = effects_note(ones and method != "linpred", left_out)
     observed = _observed(fit, ones) if method != "linpred" else None  # type: ignore[arg-type]
     label = _label(fit, method, None, ones)  # type: ignore[arg-type]
     return ConditionalEffects(tables, {e.name: e for e in chosen}, label, observed, prob, note)

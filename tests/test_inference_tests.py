@@ -358,7 +358,8 @@ def test_offset_stands_in_means_but_not_in_comparisons() -> None:
     data["count"] = np.round(np.abs(data.y)).astype(int)
     fit = bayesml.fit("count ~ a + offset(log(n)) + (1 | g)", data, "poisson", method="laplace")
     table = fit.emmeans("a").to_pandas()
-    np.testing.assert_allclose(table["emmean"][0], fit["b_Intercept"] + np.log(data.n.mean()), rtol=1e-9)
+    # R: emmeans(m, "a") of emmeans 1.8.4 holds offset(log(n)) at mean(log(n)).
+    np.testing.assert_allclose(table["emmean"][0], fit["b_Intercept"] + np.log(data.n).mean(), rtol=1e-9)
     pairs = fit.emmeans("a").contrasts("revpairwise")
     np.testing.assert_allclose(pairs["estimate"][0], fit["b_a[q]"], rtol=1e-9)
 

@@ -6,7 +6,13 @@ interpreted; nothing is handed to Python's ``eval``.
 
 from __future__ import annotations
 
-from bayesml.columns.computable import Computation, computations, made_factors, offset_computation
+from bayesml.columns.computable import (
+    Computation,
+    computations,
+    expression_tree,
+    made_factors,
+    offset_computation,
+)
 from bayesml.columns.encode import Encoding, encode, evaluate, replay
 from bayesml.columns.syntax import bare_name
 from bayesml.formula.names import formula_variables
@@ -19,6 +25,7 @@ __all__ = [
     "computations",
     "encode",
     "evaluate",
+    "expression_tree",
     "formula_variables",
     "made_factors",
     "offset_computation",

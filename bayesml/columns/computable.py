@@ -1,4 +1,4 @@
-"""Which rows an expression can be computed at, and which numbers a formula makes into factors."""
+"""Expressions taken apart: at which rows they can be computed, which numbers they make into factors, their tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesml.formula.names import names_in
 from bayesml.formula.types import Expression
 from bayesml.frame import Frame, match_levels
 
-__all__ = ["Computation", "computations", "made_factors", "offset_computation"]
+__all__ = ["Computation", "computations", "expression_tree", "made_factors", "offset_computation"]
 
 
 @final
@@ -84,3 +84,12 @@ def made_factors(text: str, functions: Collection[str]) -> frozenset[str]:
         and isinstance(call.args[0], ast.Name)
         and call.args[0].id in syntax.columns
     )
+
+
+def expression_tree(expression: Expression, functions: Collection[str]) -> ast.expr:
+    """Return the syntax tree of an expression; its names are those of the columns and functions."""
+    syntax = read_syntax(expression, functions)
+    for node in ast.walk(syntax.tree):
+        if isinstance(node, ast.Name):
+            node.id = syntax.columns.get(node.id) or syntax.functions[node.id]
+    return syntax.tree

@@ -70,14 +70,21 @@ class Grid:
         columns: values of each data column.
         labels: the columns ``cond__``, ``effect1__`` and, with two predictors, ``effect2__``.
         levels: levels of the categorical columns, in order.
-        left_out: number of rows at which the model cannot be computed, such as a level of ``C(round(x))`` that the
-            fit has not seen; they are not among the rows.
+        asked: number of rows that were asked for.
+        computable: number of those at which the model can be computed. The others, such as a level of ``C(round(x))``
+            that the fit has not seen, are left out, unless there is no other.
     """
 
     columns: Mapping[str, list[Any]]
     labels: Mapping[str, list[Any]]
     levels: Mapping[str, tuple[str, ...]]
-    left_out: int = 0
+    asked: int
+    computable: int
+
+    @property
+    def left_out(self) -> int:
+        """Number of rows that are left out."""
+        return self.asked - self.computable
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a data frame; categories keep the order of their levels."""
@@ -198,9 +205,17 @@ def effect_grid(
     _check_given(fit, given)
     fixed = known.held(_held_columns(fit))
     across = [None] if not effect.moderator else _moderator_values(known, effect.moderator, given, fixed)
-    axes = [_given(given, effect.axis)] if effect.axis in given else _axis_values(known, effect.axis, resolution)
-    grids = (_grid(fit, known, effect, conditions, along, across, fixed) for along in axes)
-    return max(grids, key=lambda grid: len(grid.labels["cond__"]))
+    axes = [_given(given, effect.axis)] if effect.axis in given else list(_axis_values(known, effect.axis, resolution))
+    best = _fullest(_grid(fit, known, effect, conditions, along, across, fixed) for along in axes)
+    return (
+        best
+        if best.left_out == 0
+        else _fullest([best, *_at_observed_values(fit, known, effect, conditions, axes, across, fixed)])
+    )
+
+
+def _fullest(grids: Iterable[Grid]) -> Grid:
+    return max(grids, key=lambda grid: grid.computable)
 
 
 def _check_given(fit: Fit, given: Mapping[str, Sequence[Any]]) -> None:
@@ -214,6 +229,57 @@ def _check_given(fit: Fit, given: Mapping[str, Sequence[Any]]) -> None:
         )
 
 
+def _at_observed_values(
+    fit: Fit,
+    known: Reference,
+    effect: Effect,
+    conditions: Sequence[Condition],
+    axes: Sequence[Sequence[Any]],
+    across: Sequence[Any],
+    fixed: Mapping[str, Any],
+) -> Iterator[Grid]:
+    """Yield grids with observed numbers in place of means that cannot be computed with, ``C(k + m)``."""
+    moved = {effect.axis, effect.moderator}
+    for along in axes:
+        points = _points(effect, conditions, along, across, fixed)
+        columns = {name: [point.row[name] for point in points] for name in points[0].row}
+        held = known.observed_for(fixed, columns, len(points), moved)
+        if held != fixed:
+            yield _grid(fit, known, effect, conditions, along, across, held)
+
+
+@final
+@dataclass(frozen=True)
+class _Point:
+    """One row: its condition, its place along the axis and in colours, the values of all columns."""
+
+    condition: Condition
+    first: Any
+    second: Any
+    row: Mapping[str, Any]
+
+
+def _points(
+    effect: Effect,
+    conditions: Sequence[Condition],
+    along: Sequence[Any],
+    across: Sequence[Any],
+    fixed: Mapping[str, Any],
+) -> list[_Point]:
+    return [
+        _Point(
+            condition,
+            first,
+            second,
+            {**fixed, **condition.values, effect.axis: first}
+            | ({effect.moderator: second} if effect.moderator else {}),
+        )
+        for condition in conditions
+        for second in across
+        for first in along
+    ]
+
+
 def _grid(
     fit: Fit,
     known: Reference,
@@ -223,18 +289,18 @@ def _grid(
     across: Sequence[Any],
     fixed: Mapping[str, Any],
 ) -> Grid:
-    points = [(condition, second, first) for condition in conditions for second in across for first in along]
-    moved = [
-        {effect.axis: first} | ({effect.moderator: second} if effect.moderator else {}) for _, second, first in points
-    ]
-    rows = [{**fixed, **point[0].values, **own} for point, own in zip(points, moved, strict=True)]
+    points = _points(effect, conditions, along, across, fixed)
     names = _ordered(fixed, effect, conditions)
-    possible = known.possible({name: [row[name] for row in rows] for name in names}, len(rows))
-    kept = np.flatnonzero(possible if possible.any() else np.ones(len(rows), dtype=bool))
-    columns = {name: [rows[i][name] for i in kept] for name in names}
-    labels = {"cond__": [points[i][0].label for i in kept], "effect1__": [points[i][2] for i in kept]}
-    labels |= {"effect2__": [points[i][1] for i in kept]} if effect.moderator else {}
-    return Grid(columns, labels, _levels(fit, effect, columns), len(rows) - len(kept))
+    possible = known.possible({name: [point.row[name] for point in points] for name in names}, len(points))
+    kept = (
+        points
+        if not possible.any()
+        else [point for point, is_possible in zip(points, possible, strict=True) if is_possible]
+    )
+    columns = {name: [point.row[name] for point in kept] for name in names}
+    labels = {"cond__": [point.condition.label for point in kept], "effect1__": [point.first for point in kept]}
+    labels |= {"effect2__": [point.second for point in kept]} if effect.moderator else {}
+    return Grid(columns, labels, _levels(fit, effect, columns), len(points), int(possible.sum()))
 
 
 def effects_note(one_trial: bool, left_out: int) -> str:

@@ -8,7 +8,7 @@ it stand in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -55,15 +55,27 @@ class Reference:
     def held(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the value at which each column is held."""
         values = {name: self.categories(name)[0] if self.is_categorical(name) else self._mean(name) for name in names}
-        row = {name: [value] for name, value in values.items()}
+        return self.observed_for(values, {name: [value] for name, value in values.items()}, 1)
+
+    def observed_for(
+        self, held: Mapping[str, Any], grid: Mapping[str, Sequence[Any]], count: int, moved: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Return held values with observed numbers where the grid has rows at which something cannot be computed.
+
+        Args:
+            held: value at which each column is held.
+            grid: the rows.
+            count: number of rows.
+            moved: the columns that go along in the grid.
+        """
         stuck = {
             name
             for part in self.computations
-            if row.keys() >= set(part.columns) and not _possible(part, row, 1).all()
+            if grid.keys() >= set(part.columns) and not _possible(part, grid, count).all()
             for name in part.columns
-            if not self.is_categorical(name)
+            if name in held and name not in moved and not self.is_categorical(name)
         }
-        return {**values, **self._nearest_row(sorted(stuck), values)}
+        return {**held, **self._nearest_row(sorted(stuck), held)}
 
     def possible(self, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:
         """Return at which rows of a grid all is computable, ``(rows,)``; columns that are absent are not asked for."""

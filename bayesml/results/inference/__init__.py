@@ -8,9 +8,10 @@ from bayesml.results.inference.check_model import check_model
 from bayesml.results.inference.confint import confint
 from bayesml.results.inference.contrast import contrast
 from bayesml.results.inference.degrees_of_freedom import Ddf
-from bayesml.results.inference.emmeans import MarginalMeans, emmeans, slopes
+from bayesml.results.inference.emmeans import emmeans, slopes
 from bayesml.results.inference.influence import influence
 from bayesml.results.inference.likelihood_ratio import anova_fits, compare_models
+from bayesml.results.inference.marginal_means import MarginalMeans
 from bayesml.results.inference.ranova import ranova
 from bayesml.results.inference.variance_explained import icc, level_r2, r2
 

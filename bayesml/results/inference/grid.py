@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.columns import variables_of
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.design import PredictorDesign
+from bayesml.errors import BayesmlError, ModelError, did_you_mean
 from bayesml.frame import Column, Frame
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import number_labels
-from bayesml.terms import Offset
+from bayesml.results.inference.nesting import Nesting, existing, nesting_of
+from bayesml.results.reference import Reference, reference
+from bayesml.terms import Group, Offset
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["Grid", "predictors", "reference_grid", "shown"]
-
-CATEGORICAL = frozenset({"C", "factor"})
+__all__ = ["Grid", "check_predictors", "grid_of", "grid_reference", "predictors", "reference_grid", "shown"]
 
 
 @final
@@ -32,12 +32,18 @@ class Grid:
     Attributes:
         frame: the rows.
         values: value of each predictor in each row, as it is shown.
-        X: ``(rows, coefs)`` all columns.
+        factors: the categorical predictors and those that take several values.
+        nesting: which factors are nested in which.
+        named: the variables of the offset at whose values it is evaluated; over the others it is averaged.
+        X: ``(rows, coefs)`` all columns; NaN where they cannot be computed.
         offset: ``(rows,)``.
     """
 
     frame: Frame
     values: Mapping[str, tuple[Any, ...]]
+    factors: tuple[str, ...]
+    nesting: Nesting
+    named: tuple[str, ...]
     X: np.ndarray
     offset: np.ndarray
 
@@ -58,22 +64,31 @@ def check_predictors(fit: PointFit, names: Sequence[str], what: str) -> None:
             raise ModelError(f"`{name}` in `{what}` is not a population-level predictor{hint}; the model has {listed}.")
 
 
-def is_categorical(fit: PointFit, name: str) -> bool:
-    """Whether a column counts as a factor: categories, truth values, or numbers that the formula makes a factor."""
-    column = fit.frame.columns[name]
-    if column.is_factor or column.is_boolean:
-        return True
-    factors = {f for term in fit.parsed.predictors[0].population.terms for f in term}
-    return any(f.split("(")[0].strip() in CATEGORICAL and name in variables_of(f) for f in factors)
+def grid_reference(fit: PointFit) -> Reference:
+    """Return what is known of the columns of the population-level part."""
+    schema = fit.problem.design.schema
+    main = schema.predictors[0]
+    population = PredictorDesign(main.dpar, tuple(t for t in main.terms if not isinstance(t, Group)))
+    return reference(fit.frame, schema, (population,))
 
 
-def reference_grid(fit: PointFit, at: Mapping[str, Any] | None = None, numbers: Sequence[str] = ()) -> Grid:
+def reference_grid(
+    fit: PointFit,
+    at: Mapping[str, Any] | None = None,
+    numbers: Sequence[str] = (),
+    around: Sequence[str] = (),
+    nesting: Any = None,
+    offset: float | None = None,
+) -> Grid:
     """Return the reference grid of the population-level part.
 
     Args:
         fit: the fit.
         at: values of some predictors instead of all levels or the mean.
-        numbers: numerical predictors to take at their mean and one standard deviation to either side.
+        numbers: variables of the offset that stand at their values in the grid, beside those in ``at``.
+        around: numerical predictors to take at their mean and one standard deviation to either side.
+        nesting: which factors are nested in which; see ``nesting_of``.
+        offset: value of the offset; None is its mean.
 
     Raises:
         ModelError: ``at`` names what is no predictor, or a value that a factor does not have.
@@ -81,25 +96,67 @@ def reference_grid(fit: PointFit, at: Mapping[str, Any] | None = None, numbers: 
     given = dict(at or {})
     names = [*predictors(fit), *(v for v in _offset_variables(fit) if v not in predictors(fit))]
     check_predictors(fit, [n for n in given if n not in names], "at")
-    axes = {name: _axis(fit, name, given.get(name), name in numbers) for name in names}
+    known = grid_reference(fit)
+    held = known.held(names)
+    axes = {name: _axis(known, name, given.get(name), held[name], name in around) for name in names}
+    factors = tuple(n for n in names if known.is_categorical(n))
+    nests = nesting_of(fit, [n for n in factors if n in predictors(fit)], nesting)
     rows = list(product(*axes.values())) if axes else [()]
-    columns = [list(c) for c in zip(*rows, strict=True)]
-    return _grid(fit, dict(zip(axes, columns, strict=True)), len(rows))
-
-
-def _grid(fit: PointFit, values: Mapping[str, list[Any]], count: int) -> Grid:
+    values = dict(zip(axes, [list(c) for c in zip(*rows, strict=True)], strict=True))
+    kept = np.flatnonzero(existing(fit, nests, values, len(rows)))
+    if not len(kept):
+        raise ModelError("The values in `at` combine levels of nested factors that the data do not combine.")
+    values = {name: [column[i] for i in kept] for name, column in values.items()}
     columns = {name: _column(fit.frame.columns[name], own) for name, own in values.items()}
-    return grid_of(fit, Frame(columns, count, frozen_array(np.arange(count))), values)
+    frame = Frame(columns, len(kept), frozen_array(np.arange(len(kept))))
+    seen = {name: tuple(shown(fit.frame.columns[name], v) for v in column) for name, column in values.items()}
+    varying = tuple(n for n in names if n in factors or len(axes[n]) > 1)
+    named = tuple(n for n in _offset_variables(fit) if n in given or n in numbers)
+    empty = np.zeros((0, 0))
+    grid = grid_of(fit, Grid(frame, seen, varying, nests, named, empty, empty), frame)
+    return grid if offset is None else replace(grid, offset=np.full(len(kept), _offset_value(offset)))
 
 
-def grid_of(fit: PointFit, frame: Frame, values: Mapping[str, Sequence[Any]]) -> Grid:
-    """Evaluate the population-level part at the rows of a frame."""
+def grid_of(fit: PointFit, grid: Grid, frame: Frame) -> Grid:
+    """Return a grid with the population-level part evaluated at the rows of a frame."""
+    return replace(grid, frame=frame, X=_design(fit, frame), offset=_offsets(fit, frame, grid.named))
+
+
+def _design(fit: PointFit, frame: Frame) -> np.ndarray:
     population = fit.estimate.arrays.population
-    X = population.arrays(frame)["X"] if population else np.zeros((frame.n_rows, 0))
+    if population is None:
+        return np.zeros((frame.n_rows, 0))
+    try:
+        return np.array(population.arrays(frame)["X"])
+    except BayesmlError:
+        possible = np.ones(frame.n_rows, dtype=bool)
+        for part in grid_reference(fit).computations:
+            possible &= part.possible(frame)
+        if not possible.any():
+            raise
+    X = np.full((frame.n_rows, len(population.coefs)), np.nan)
+    X[possible] = population.arrays(frame.select(possible))["X"]
+    return X
+
+
+def _offsets(fit: PointFit, frame: Frame, named: Sequence[str]) -> np.ndarray:
+    """Return the mean of the offset over the rows of the fit, its variables ``named`` at their values in each row."""
     term = _offset(fit)
-    offset = term.arrays(frame)["offset"] if term else np.zeros(frame.n_rows)
-    own = {name: tuple(shown(fit.frame.columns[name], v) for v in column) for name, column in values.items()}
-    return Grid(frame, own, X, offset)
+    if term is None:
+        return np.zeros(frame.n_rows)
+    rows = list(zip(*(frame.columns[n].values for n in named), strict=True)) if named else [()] * frame.n_rows
+    means: dict[tuple[Any, ...], float] = {}
+    for row in rows:
+        if row not in means:
+            fixed = [_column(frame.columns[n], [v] * fit.frame.n_rows) for n, v in zip(named, row, strict=True)]
+            means[row] = float(term.arrays(fit.frame.replace_columns(fixed))["offset"].mean())
+    return np.array([means[row] for row in rows])
+
+
+def _offset_value(offset: object) -> float:
+    if isinstance(offset, bool) or not isinstance(offset, (int, float, np.number)) or not np.isfinite(offset):
+        raise ModelError(f"`offset` is a number, on the scale of the linear predictor; got {offset!r}.")
+    return float(offset)
 
 
 def _offset(fit: PointFit) -> Offset | None:
@@ -112,21 +169,22 @@ def _offset_variables(fit: PointFit) -> tuple[str, ...]:
     return term.variables if term else ()
 
 
-def _axis(fit: PointFit, name: str, given: Any, around: bool) -> list[Any]:
+def _axis(known: Reference, name: str, given: Any, held: Any, around: bool) -> list[Any]:
     """Values along one axis: codes of a factor, numbers else."""
-    column = fit.frame.columns[name]
+    column = known.frame.columns[name]
     if given is not None:
         listed = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
+        if not listed:
+            raise ModelError(f"`at` gives no value for `{name}`.")
         return [_given(column, v) for v in listed]
     if column.is_factor:
         return list(range(len(column.levels or ())))
-    if is_categorical(fit, name):
+    if known.is_categorical(name):
         return np.unique(column.values).tolist()
-    mean = float(column.values.mean())
     if around:
-        sd = float(column.values.std(ddof=1))
+        mean, sd = float(column.values.mean()), float(column.values.std(ddof=1))
         return [mean - sd, mean, mean + sd]
-    return [mean]
+    return [held]
 
 
 def _given(column: Column, value: Any) -> Any:
@@ -138,6 +196,8 @@ def _given(column: Column, value: Any) -> Any:
                 f"`{column.name}` has no level {value!r}{did_you_mean(text, column.levels)}; it has {listed}."
             )
         return column.levels.index(text)
+    if column.is_boolean and isinstance(value, str) and value.lower() in ("true", "false"):
+        return float(value.lower() == "true")
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -294,9 +294,11 @@ class PointFit:
         type: Literal["link", "response"] = "link",
         ddf: inference.Ddf = "default",
         level: float = 0.95,
+        nesting: Any = "auto",
+        offset: float | None = None,
     ) -> inference.MarginalMeans:
         """Return estimated marginal means; ``.contrasts("pairwise")`` compares them; see ``inference.emmeans``."""
-        return inference.emmeans(self, specs, by, at, type, ddf, level)
+        return inference.emmeans(self, specs, by, at, type, ddf, level, nesting, offset)
 
     def slopes(
         self,
@@ -305,9 +307,10 @@ class PointFit:
         at: Mapping[str, Any] | None = None,
         ddf: inference.Ddf = "default",
         level: float = 0.95,
+        nesting: Any = "auto",
     ) -> inference.MarginalMeans:
         """Return the slope of a number for each value of other predictors; see ``inference.slopes``."""
-        return inference.slopes(self, variable, by, at, ddf, level)
+        return inference.slopes(self, variable, by, at, ddf, level, nesting)
 
     def icc(self) -> pd.Series:
         """Return intraclass correlations."""

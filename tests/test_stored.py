@@ -146,10 +146,11 @@ def spoilt(content: bytes) -> dict[str, bytes]:
         "longer": content + b"a",
         "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
         "other": b"something else",
-        "of another version": content.replace(b"program 2", b"program 0", 1),
-        "whole, but no machine code": stored._packed(["tuple", 0], b"nothing that XLA knows"),
-        "whole, but of an unknown class": stored._packed(["no.such.module:State", 0], b""),
-        "whole, but no named tuple": stored._packed(["builtins:exit", 0], b""),
+        "of another version": content.replace(b"program 3", b"program 0", 1),
+        "whole, but no machine code": stored._packed("p", ["tuple", 0], b"nothing that XLA knows"),
+        "whole, but of an unknown class": stored._packed("p", ["no.such.module:State", 0], b""),
+        "whole, but no named tuple": stored._packed("p", ["builtins:exit", 0], b""),
+        "whole, but of another program": content.replace(b'["p"', b'["q"', 1),
     }
 
 

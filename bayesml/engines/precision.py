@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
-from platformdirs import user_cache_dir
 
-__all__ = ["cache_folder", "double_precision", "no_persistent_cache", "persistent_cache"]
+from bayesml.engines.cache import private_folder
+
+__all__ = ["double_precision", "no_persistent_cache", "persistent_cache"]
 
 _SETTINGS = RLock()
 """JAX's settings of its cache hold for all threads: fits that compile at the same time take turns."""
@@ -32,19 +32,15 @@ def double_precision() -> AbstractContextManager[object]:
     return jax.enable_x64(True)
 
 
-def cache_folder() -> Path:
-    """Return the folder of compiled programs: ``BAYESML_CACHE_DIR``, else the user's cache folder."""
-    return Path(os.environ.get("BAYESML_CACHE_DIR") or user_cache_dir("bayesml")) / "xla"
-
-
 @contextmanager
 def persistent_cache() -> Iterator[None]:
     """Compile with the persistent cache on; a cache folder the user has set himself is used instead of ours."""
     with _SETTINGS:
-        if jax.config.jax_compilation_cache_dir is not None or not _is_writable(cache_folder()):
+        folder = private_folder("xla") if jax.config.jax_compilation_cache_dir is None else None
+        if folder is None or not os.access(folder, os.W_OK):
             yield
         else:
-            with _settings({**_CACHE_SETTINGS, "jax_compilation_cache_dir": str(cache_folder())}):
+            with _settings({**_CACHE_SETTINGS, "jax_compilation_cache_dir": str(folder)}):
                 yield
 
 
@@ -75,10 +71,3 @@ def _set(values: Mapping[str, Any]) -> None:
         jax.config.update(name, value)
     compilation_cache.reset_cache()
 
-
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

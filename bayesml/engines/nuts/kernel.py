@@ -18,11 +18,11 @@ import jax
 from jax import numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 
+from bayesml.engines.nuts.tested import is_tested_version
+
 __all__ = ["KERNEL_OPTIONS", "UNHOISTED", "has_kernels", "one_kernel"]
 
 Array = Any
-TESTED_SINCE = (0, 10)
-"""The version of JAX with which this was tried first."""
 KERNEL_OPTIONS: dict[str, bool | int | str] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_experimental_ynn_fusion_type": "",
@@ -39,7 +39,7 @@ preconditioned form, both are worth a factor of three."""
 
 def has_kernels() -> bool:
     """Say whether the compiler at hand is known to make one kernel of a program."""
-    return jax.default_backend() == "cpu" and jax.__version_info__ >= TESTED_SINCE
+    return jax.default_backend() == "cpu" and is_tested_version()
 
 
 def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> Callable[..., Any]:

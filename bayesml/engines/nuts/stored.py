@@ -4,18 +4,25 @@ Tracing a model and compiling it takes seconds. Its result, machine code, is hal
 folder. JAX's own cache keeps machine code too, but asks for it by the traced program: tracing is what takes longest.
 
 A file is: magic bytes, SHA-256 of the rest, length of the head, head (JSON), machine code as
-``jax.experimental.serialize_executable`` has it. The head says how the arrays that come out are nested. Like every
-program in that folder the code is run as it is found: the folder belongs to the user.
+``jax.experimental.serialize_executable`` has it. The head says for which program the file was written and how the
+arrays that come out are nested.
+
+Machine code is run as it is found. It is read only from a file and a folder that belong to the user and that nobody
+else can write to (``bayesml.engines.cache``). What ``serialize_executable`` has around the machine code is a pickle: it
+is read by an unpickler that knows the classes in ``KNOWN`` and builds nothing else. Both that format and those classes
+are not promised by JAX, so programs are stored only with the versions that were tried (``tested.py``); with another
+version each process compiles.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import platform
 import sys
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,19 +30,39 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.serialize_executable import deserialize_and_load, serialize
+from jax.experimental import serialize_executable
 
+from bayesml.engines.cache import private_folder, read_private_file, write_private_file
 from bayesml.engines.nuts.structure import package_key, structure_key
-from bayesml.engines.precision import cache_folder
+from bayesml.engines.nuts.tested import is_tested_version
 
 __all__ = ["is_stored", "load_program", "store_program", "stored_name"]
 
-MAGIC = b"bayesml program 2\n"
+MAGIC = b"bayesml program 3\n"
 DIGEST, LENGTH = 32, 8
 SUFFIX = ".program"
 MOST_BYTES = 400_000_000
 MOST_FILES = 500
 """Beyond either the programs that were not used for the longest time go."""
+KNOWN = frozenset(
+    {
+        ("jax", "P"),
+        ("jax._src.core", "ManualAxisType"),
+        ("jax._src.core", "MemorySpace"),
+        ("jax._src.core", "ShapedArray"),
+        ("jax._src.interpreters.pxla", "AllArgsInfo"),
+        ("jax._src.interpreters.pxla", "UnloadedMeshExecutable"),
+        ("jax._src.layout", "Layout"),
+        ("jax._src.linear_util", "DebugInfo"),
+        ("jax._src.mesh", "AbstractMesh"),
+        ("jax._src.named_sharding", "_unpickle_named_sharding"),
+        ("jax._src.sharding_impls", "_unpickle_single_device_sharding"),
+        ("jax._src.stages", "ArgInfo"),
+        ("jaxlib._jax", "DeviceList"),
+        ("numpy", "dtype"),
+    }
+)
+"""What a stored program consists of beside machine code: descriptions of arguments, devices and where arrays lie."""
 
 
 def stored_name(
@@ -50,7 +77,7 @@ def stored_name(
         donate: numbers of the arguments whose memory may be used again.
         options: all else that the machine code depends on.
     """
-    package = package_key()
+    package = package_key() if is_tested_version() else None
     if key is None or package is None:
         return None
     leaves, nesting = jax.tree.flatten(specs)
@@ -82,7 +109,8 @@ def _device() -> jax.Device:
 
 def is_stored(name: str) -> bool:
     """Say whether there is a file for that program, whole or not."""
-    return _path(name).is_file()
+    path = _path(name)
+    return path is not None and path.is_file()
 
 
 def load_program(name: str, specs: tuple[Any, ...]) -> jax.stages.Compiled | None:
@@ -95,15 +123,12 @@ def load_program(name: str, specs: tuple[Any, ...]) -> jax.stages.Compiled | Non
         specs: as for ``stored_name``.
     """
     path = _path(name)
-    try:
-        content = path.read_bytes()
-    except OSError:
+    content = None if path is None else read_private_file(path)
+    if path is None or content is None:
         return None
     try:
-        nesting, code = _unpacked(content)
-        device = _device()
-        arguments, results = jax.tree.structure((specs, {})), jax.tree.structure(_nested(nesting))
-        program = deserialize_and_load(code, arguments, results, device.client, [device])
+        nesting, code = _unpacked(name, content)
+        program = _loaded(code, jax.tree.structure((specs, {})), jax.tree.structure(_nested(nesting)))
     except Exception:  # what is raised for bytes that are no machine code differs from version to version
         _remove(path)
         return None
@@ -119,41 +144,66 @@ def store_program(name: str, program: jax.stages.Compiled) -> None:
     program must not come from JAX's persistent cache: what it is stored as then could not be called (jaxlib 0.10).
     """
     try:
-        code, _, nesting = serialize(program)
+        code, _, nesting = serialize_executable.serialize(program)
         described = _described(jax.tree.unflatten(nesting, range(nesting.num_leaves)))
     except Exception:  # likewise
         return
     path = _path(name)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(SUFFIX + ".draft", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_packed(described, code))
-            os.replace(draft, path)
-        except OSError:
-            _remove(Path(draft))
+    if path is not None:
+        write_private_file(path, _packed(name, described, code))
         _trim(path.parent)
 
 
-def _packed(nesting: Any, code: bytes) -> bytes:
-    head = json.dumps(nesting).encode()
+def _loaded(code: bytes, arguments: Any, results: Any) -> jax.stages.Compiled:
+    """Return the program that ``serialize_executable.serialize`` turned into bytes.
+
+    The same as ``serialize_executable.deserialize_and_load``, which unpickles whatever it finds.
+
+    Raises:
+        pickle.UnpicklingError: the bytes name anything but ``KNOWN``.
+    """
+    device = _device()
+    executable, descriptions, no_keywords = _KnownUnpickler(io.BytesIO(code), device.client, [device]).load()
+    described = jax.tree.unflatten(arguments, descriptions)
+    return jax.stages.Compiled(executable.load(), [], described, results, no_kwargs=no_keywords)
+
+
+class _KnownUnpickler(getattr(serialize_executable, "_JaxPjrtUnpickler", pickle.Unpickler)):  # type: ignore[misc]
+    """JAX's unpickler, which hands machine code to XLA, for the names in ``KNOWN`` and no others."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a pickle names: only here does it reach for code.
+
+        Raises:
+            pickle.UnpicklingError: the name is not known, or its module is not loaded.
+        """
+        found = getattr(sys.modules.get(module), name, None) if (module, name) in KNOWN else None
+        if found is None:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of a stored program.")
+        return found
+
+
+def _packed(name: str, nesting: Any, code: bytes) -> bytes:
+    head = json.dumps([name, nesting]).encode()
     content = len(head).to_bytes(LENGTH, "little") + head + code
     return MAGIC + hashlib.sha256(content).digest() + content
 
 
-def _unpacked(content: bytes) -> tuple[Any, bytes]:
-    """Return what ``_packed`` was given.
+def _unpacked(name: str, content: bytes) -> tuple[Any, bytes]:
+    """Return what ``_packed`` was given beside the name.
 
     Raises:
-        ValueError: the content is not what was written.
+        ValueError: the content is not what was written, or was written for another program.
     """
     start = len(MAGIC) + DIGEST
     body = content[start:]
     if not content.startswith(MAGIC) or hashlib.sha256(body).digest() != content[len(MAGIC) : start]:
         raise ValueError("The file is damaged.")
     end = LENGTH + int.from_bytes(body[:LENGTH], "little")
-    return json.loads(body[LENGTH:end]), body[end:]
+    written_for, nesting = json.loads(body[LENGTH:end])
+    if written_for != name:
+        raise ValueError("The file belongs to another program.")
+    return nesting, body[end:]
 
 
 def _described(value: Any) -> Any:
@@ -217,8 +267,9 @@ def _last_used(path: Path) -> float:
         return 0.0
 
 
-def _path(name: str) -> Path:
-    return cache_folder().parent / "programs" / f"{name}{SUFFIX}"
+def _path(name: str) -> Path | None:
+    folder = private_folder("programs")
+    return None if folder is None else folder / f"{name}{SUFFIX}"
 
 
 def _remove(path: Path) -> None:

@@ -34,6 +34,9 @@ test-all: $(VENV)/.installed-test  ## the slow tests too
 smoke: $(VENV)/.installed-test  ## a fast subset: does the package work on this Python?
 	$(BIN)/python -m pytest -m smoke $(TEST_OPTIONS)
 
+minimum: $(VENV)/.installed-minimum  ## the fast subset with the lowest version of every dependency
+	$(BIN)/python -m pytest -m smoke -o filterwarnings=default $(TEST_OPTIONS)
+
 lint: $(VENV)/.installed-dev  ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +57,13 @@ bench: $(VENV)/.installed-test  ## the benchmarks against the peers that are ins
 
 calibrate: $(VENV)/.installed-test  ## simulation-based calibration and coverage (long)
 	$(PYTEST) --dist worksteal -m calibration $(TEST_OPTIONS)
+
+# The lowest version of every dependency of the package that pyproject.toml admits.
+$(VENV)/.installed-minimum: $(VENV)/.python pyproject.toml tests/minimum_versions.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check packaging
+	@$(BIN)/python tests/minimum_versions.py > $(VENV)/minimum.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/minimum.txt --editable '.[test]'
+	@touch $@
 
 clean:  ## remove the environments and everything that was built
 	rm -rf $(VENV) .venv-* build dist docs/_build docs/generated docs/jupyter_execute demo-output

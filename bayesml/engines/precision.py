@@ -70,4 +70,3 @@ def _set(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
-

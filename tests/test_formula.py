@@ -164,7 +164,11 @@ RESPONSES: dict[str, tuple[str, str, list[tuple[str, str, tuple[tuple[str, objec
     "y | se(s, sigma = False)": ("y", "y", [("se", "s", (("sigma", False),))]),
     "y | se(s, TRUE)": ("y", "y", [("se", "s", (("sigma", True),))]),
     "y | trials(`n of t`)": ("y", "y", [("trials", "`n of t`", ())]),
-    "cbind(s, n - s)": ("s", "cbind(s, n - s)", [("trials", "(s) + (n - s)", ())]),
+    "cbind(s, n - s)": ("s", "cbind(s, n - s)", [("trials", "n", ())]),
+    "cbind(s, 2 * (n + 1) - s)": ("s", "cbind(s, 2 * (n + 1) - s)", [("trials", "2 * (n + 1)", ())]),
+    "cbind(s, n - 2 * s)": ("s", "cbind(s, n - 2 * s)", [("trials", "(s) + (n - 2 * s)", ())]),
+    "cbind(s, (n - s))": ("s", "cbind(s, (n - s))", [("trials", "(s) + ((n - s))", ())]),
+    "cbind(s - u, n - s - u)": ("s - u", "cbind(s - u, n - s - u)", [("trials", "(s - u) + (n - s - u)", ())]),
     "cbind(s, f) | weights(w)": ("s", "cbind(s, f)", [("trials", "(s) + (f)", ()), ("weights", "w", ())]),
 }
 

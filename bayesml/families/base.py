@@ -51,6 +51,7 @@ class RawResponse:
         additions: evaluated response terms, ``{"trials": (rows,), "se": ..., "weights": ...}``.
         is_boolean: the column held truth values.
         rows: row of each value in the user's data, counting from 0, for messages; None where none were dropped.
+        is_share: whether the values are shares of the trials; None where the family has to look.
     """
 
     name: str
@@ -59,6 +60,7 @@ class RawResponse:
     additions: Mapping[str, np.ndarray] = field(default_factory=dict)
     is_boolean: bool = False
     rows: np.ndarray | None = None
+    is_share: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,13 @@ class ResponseData:
         arrays: ``{"y": (rows,)}`` plus what the family needs (``trials``, ``se``); ``weights`` is not in here.
         note: one sentence for the user where encoding chose something (``models the probability that y == 'yes'``).
         levels: for a two-level response, the labels of 0 and 1.
+        is_share: whether the response was given as shares of the trials; ``y`` holds counts all the same.
     """
 
     arrays: Mapping[str, np.ndarray]
     note: str = ""
     levels: tuple[str, str] | None = None
+    is_share: bool = False
 
 
 @dataclass(frozen=True)

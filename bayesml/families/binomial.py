@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
-from bayesml.families.response import counts, require
+from bayesml.families.response import counts, numbers, require
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.links import Link
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Binomial", "binomial", "binomial_curvature"]
 
 ROUNDING = 1e-12
+SHARE_ROUNDING = 1e-3
+FLOAT32_ROUNDING = 1e-6
+DECIMALS = range(2, 7)
 
 
 def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
@@ -54,18 +57,20 @@ class Binomial(AbstractFamily):
     is_discrete: ClassVar[bool] = True
 
     def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take whole numbers from 0 to the number of trials."""
+        """Take whole numbers from 0 to the number of trials, or shares of the trials from 0 to 1."""
         if "trials" not in response.additions:
-            raise DataError(
-                f"The family binomial needs the number of trials: write `{response.name} | trials(n) ~ ...`, where n "
-                f"is a column or a number, or `cbind({response.name}, failures) ~ ...`. For a response of 0 and 1 use "
-                'family="bernoulli".'
-            )
-        y = counts(response, self.name)
-        trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), y.shape)
+            raise _without_trials(response)
+        values = numbers(response, self.name)
+        trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), values.shape)
         whole = (trials >= 0) & (trials == np.round(trials))
         rule = "has a number of trials that is not a whole number >= 0"
         require(response, trials, whole, rule, "Correct the column of trials.")
+        if for_fit and not trials.any():
+            raise DataError(f"The number of trials of `{response.name}` is 0 in every row: there is nothing to learn.")
+        if response.is_share or (response.is_share is None and _are_shares(values)):
+            note = f"models the number of successes, {response.name} times its trials"
+            return ResponseData({"y": _counts_of_shares(response, values, trials), "trials": trials}, note, None, True)
+        y = counts(response, self.name)
         require(
             response,
             y,
@@ -123,6 +128,57 @@ class Binomial(AbstractFamily):
     ) -> dict[str, AuxiliaryDerivatives]:
         """Return nothing: there is no other parameter."""
         return {}
+
+
+def _without_trials(response: RawResponse) -> DataError:
+    name = response.name
+    if response.levels is None and _are_shares(np.asarray(response.values, dtype=float)):
+        return DataError(
+            f"The response `{name}` holds shares between 0 and 1, of which the family binomial needs the number of "
+            f"trials: write `{name} | trials(n) ~ ...` with the column of trials, which R gives as `weights = n`. "
+            'Shares that are no counts out of trials are for family="beta".'
+        )
+    return DataError(
+        f"The family binomial needs the number of trials: write `{name} | trials(n) ~ ...`, where n is a column or a "
+        f"number, or `cbind({name}, failures) ~ ...`. For a response of 0 and 1 use "
+        'family="bernoulli".'
+    )
+
+
+def _are_shares(values: np.ndarray) -> bool:
+    """Whether all values lie between 0 and 1, and not all are 0 or 1, which are counts."""
+    inside = (values >= 0) & (values <= 1)
+    return bool(inside.all() and (values != np.round(values)).any())
+
+
+def _counts_of_shares(response: RawResponse, shares: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    """Return shares times trials, which are whole up to rounding of the shares."""
+    cure = "Write the number of successes, `s | trials(n) ~ ...`."
+    require(response, shares, (shares >= 0) & (shares <= 1), "must be a share between 0 and 1", cure)
+    exact = shares * trials
+    y = np.round(exact)
+    error = _decimal_rounding(shares) * trials
+    # Half a trial or more would leave open which count was meant. 0.001 is the limit of R's glm.
+    allowed = np.maximum(np.where(error < 0.5, error, 0.0), np.maximum(SHARE_ROUNDING, FLOAT32_ROUNDING * trials))
+    wrong = np.flatnonzero(np.abs(exact - y) > allowed)
+    if wrong.size:
+        first = int(wrong[0])
+        row = first if response.rows is None else int(response.rows[first])
+        raise DataError(
+            f"The response `{response.name}` must be a whole number of successes, or a share that is whole times its "
+            f"number of trials; in row {row + 1} (counting from 1) {shares[first]:g} of {trials[first]:g} trials are "
+            f"{exact[first]:g} successes. Check the column of trials, or write the number of successes, "
+            '`s | trials(n) ~ ...`; shares that are no counts out of trials are for family="beta".'
+        )
+    return y
+
+
+def _decimal_rounding(shares: np.ndarray) -> float:
+    """Return the largest error of shares that were rounded to few decimals; 0 where they have more."""
+    for digits in DECIMALS:
+        if np.allclose(shares, np.round(shares, digits), rtol=0.0, atol=ROUNDING):
+            return 0.5 * 10.0**-digits
+    return 0.0
 
 
 def binomial(link: str = "logit") -> Binomial:

@@ -53,10 +53,20 @@ def _response(tokens: Sequence[Token], additions: tuple[Addition, ...], source: 
     if any(addition.name == "trials" for addition in additions):
         message = "`cbind(s, f)` already says how many trials there were; leave `trials(...)` out."
         raise fault(message, source, head.start, tokens[-1].stop)
-    successes, failures = (text_between(argument, source) for argument in arguments)
-    total = Expression(f"({successes}) + ({failures})", source, head.start)
+    total = Expression(_trials_text(arguments[0], arguments[1], source), source, head.start)
     trials = Addition("trials", (total,), (), head.start)
     return Response(_expression(arguments[0], source), (trials, *additions), name)
+
+
+def _trials_text(successes: Sequence[Token], failures: Sequence[Token], source: str) -> str:
+    """Return successes + failures; of ``cbind(s, n - s)`` that is ``n``, which new data have without a response."""
+    single = len(successes) == 1 or _is_one_call(successes)
+    rest = failures[: len(failures) - len(successes)]
+    if single and len(rest) > 1 and canonical(failures[len(rest) :]) == canonical(successes):
+        depth = sum(token.has_text("(", "[") - token.has_text(")", "]") for token in rest)
+        if depth == 0 and rest[-1].has_text("-"):
+            return text_between(rest[:-1], source)
+    return f"({text_between(successes, source)}) + ({text_between(failures, source)})"
 
 
 def _is_one_call(tokens: Sequence[Token]) -> bool:

@@ -46,7 +46,7 @@ def read_new_data(
     grouping = [name for name in _grouping_columns(selection) if name not in ordinary]
     absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
     if absent:
-        raise DataError(_absent_text(absent, grouping, available))
+        raise DataError(_absent_text(absent, grouping, available) + _trials_hint(fit, absent, response))
     # All columns are read at once, so that Series with labels of their own are brought into one order.
     raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
     frame = _complete(raw, ordinary)
@@ -77,6 +77,15 @@ def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequ
             'new_levels="uncertainty" or "gaussian".'
         )
     return text
+
+
+def _trials_hint(fit: Fit, absent: Sequence[str], response: bool) -> str:
+    texts = [e.text for a in fit.parsed.response.additions if a.name == "trials" for e in a.arguments]
+    if response or not any(name in variables_of(text) for text in texts for name in absent):
+        return ""
+    return (
+        f" The number of trials is `{texts[0]}`. A probability needs none: linpred(newdata, transform=True) gives it."
+    )
 
 
 def _complete(raw: RawData, ordinary: Sequence[str]) -> Frame:
@@ -126,17 +135,18 @@ def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[
 
 def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
     expression, name = fit.parsed.response.expression, fit.parsed.response.name
+    is_share = fit.problem.design.response.is_share
     column = bare_name(expression.text)
     if column is None or column not in frame.columns:
         values = evaluate(expression, frame, fit.problem.design.schema.functions)
-        return RawResponse(name, values, None, additions, rows=frame.rows)
+        return RawResponse(name, values, None, additions, rows=frame.rows, is_share=is_share)
     levels = fit.problem.design.response.levels
     codes, found = frame.factor(column)
     if levels is not None and set(found) <= set(levels):
         # Two categories or two numbers: which of them is 1 was decided by the fit.
         return RawResponse(name, recode(codes, found, levels), levels, additions, rows=frame.rows)
     read = frame.column(column)
-    return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows)
+    return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows, is_share)
 
 
 def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:
@@ -151,5 +161,7 @@ def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:
     if np.any(wrong):
         row = int(np.flatnonzero(wrong)[0])
         kind = "a whole number of at least 0" if addition.name == "trials" else "0 or larger"
-        raise DataError(f"`{text}` is {values[row]:g} in row {row} of the new data (rows count from 0); it is {kind}.")
+        raise DataError(
+            f"`{text}` is {values[row]:g} in row {frame.rows[row] + 1} of the new data (counting from 1); it is {kind}."
+        )
     return values

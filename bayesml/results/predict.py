@@ -55,7 +55,8 @@ def linpred(
         newdata: rows to predict, as any data frame that ``fit`` takes; only the columns needed are read, and factor
             levels, contrasts, means and spline knots are those of the fit. None predicts the rows of the fit.
         dpar: the distributional parameter; None is ``mu``.
-        transform: whether to apply the inverse link.
+        transform: whether to apply the inverse link: of a binomial or bernoulli model the probability, for which
+            ``trials()`` is not needed.
         re_formula: which group-level effects: None all of them, ``"NA"`` (or ``"~0"``, False) none, a formula such as
             ``"~ (1 | g)"`` those it names. Grouping columns that are not used may be absent from ``newdata``.
         new_levels: what a level gets that the fit has not seen: ``"error"`` refuses it; ``"uncertainty"`` each draw
@@ -107,7 +108,8 @@ def epred(
 
     Args:
         fit: the fit.
-        newdata: rows to predict; those of the fit if None. ``trials()`` and ``se()`` of the formula need their columns.
+        newdata: rows to predict; those of the fit if None. ``trials()`` and ``se()`` of the formula need their columns,
+            the response does not.
         dpar: a distributional parameter, also one without a formula; None is the expected response.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
@@ -116,7 +118,7 @@ def epred(
         summary: whether to summarise each row, see ``linpred``.
 
     Returns:
-        As ``linpred``. For a binomial response the expected count.
+        As ``linpred``. For a binomial response the expected count; its probability is ``linpred(transform=True)``.
 
     Raises:
         DataError: see ``linpred``.

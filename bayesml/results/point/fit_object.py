@@ -199,15 +199,23 @@ class PointFit:
         self,
         newdata: Any = None,
         *,
+        transform: bool = False,
         re_formula: Any = None,
         new_levels: UnseenPolicy = "error",
         se: bool = False,
         interval: Literal["confidence"] | None = None,
         prob: float = 0.95,
     ) -> pd.Series | pd.DataFrame:
-        """Return the linear predictor at the estimates; see ``bayesml.results.point.predict.linpred``."""
+        """Return the linear predictor at the estimates, ``transform=True`` mu; see ``point.predict.linpred``."""
         return predict.linpred(
-            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob
+            self,
+            newdata,
+            transform=transform,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            se=se,
+            interval=interval,
+            prob=prob,
         )
 
     def epred(
@@ -237,10 +245,19 @@ class PointFit:
         interval: predict.Interval | None = None,
         prob: float = 0.95,
         seed: int = 0,
+        type: predict.Scale | None = None,
     ) -> pd.Series | pd.DataFrame:
         """Return the expected response, on request with the interval of a new response; see ``point.predict``."""
         return predict.predict(
-            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, seed=seed
+            self,
+            newdata,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            se=se,
+            interval=interval,
+            prob=prob,
+            seed=seed,
+            type=type,
         )
 
     def simulate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["Interval", "linpred", "mean_prediction", "predict"]
+__all__ = ["Interval", "Scale", "linpred", "mean_prediction", "predict"]
 
 Interval = Literal["confidence", "prediction"]
+Scale = Literal["response", "link"]
 STEP = 1e-6
 SIMULATED = 4000
 
@@ -28,6 +29,7 @@ def linpred(
     fit: PointFit,
     newdata: Any = None,
     *,
+    transform: bool = False,
     re_formula: Any = None,
     new_levels: UnseenPolicy = "error",
     se: bool = False,
@@ -39,6 +41,8 @@ def linpred(
     Args:
         fit: the fit.
         newdata: rows to predict, as any data frame that ``fit`` takes; None predicts the rows of the fit.
+        transform: whether to apply the inverse link, which gives mu: of a binomial or bernoulli model the probability.
+            Standard errors are carried over by the delta method, limits are those of the linear predictor transformed.
         re_formula: which group-level effects: None all of them, ``"NA"`` (or ``"~0"``, False) none, a formula such as
             ``"~ (1 | g)"`` those it names.
         new_levels: ``"error"`` refuses levels that the fit has not seen; ``"zero"`` gives them the population value,
@@ -63,12 +67,18 @@ def linpred(
     """
     _check(interval, prob, ("confidence",))
     rows = point_rows(fit, newdata, re_formula, new_levels, additions=False)
+    inverse = fit.family.link("mu").inverse
+
+    def shown(eta: np.ndarray) -> np.ndarray:
+        return np.asarray(inverse(eta), dtype=float) if transform else eta
+
     if not se and interval is None:
-        return _series(rows, rows.eta)
+        return _series(rows, shown(rows.eta))
     error = fit.estimate.joint.standard_errors(rows.rows)
     margin = float(ndtri((1 + prob) / 2)) * error
-    limits = None if interval is None else (rows.eta - margin, rows.eta + margin)
-    return _frame(rows, rows.eta, error, limits)
+    ends = np.sort([shown(rows.eta - margin), shown(rows.eta + margin)], axis=0)
+    slope = np.abs(_slope(shown, rows.eta)) if transform else 1.0
+    return _frame(rows, shown(rows.eta), slope * error, None if interval is None else (ends[0], ends[1]))
 
 
 def predict(
@@ -81,6 +91,7 @@ def predict(
     interval: Interval | None = None,
     prob: float = 0.95,
     seed: int = 0,
+    type: Scale | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
@@ -90,7 +101,7 @@ def predict(
     Args:
         fit: the fit.
         newdata: rows to predict; ``trials()`` and ``se()`` of the formula need their columns, ``weights()`` is 1 where
-            its column is absent.
+            its column is absent. What stood left of the bar is never needed.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         se: whether to return standard errors, see ``linpred``.
@@ -98,6 +109,8 @@ def predict(
             and lognormal models, from 4,000 simulated responses for others.
         prob: probability of the interval.
         seed: seed of the simulated responses.
+        type: None for the expected response. ``"response"`` is R's: the same, but of a binomial model for one trial,
+            which is the probability and needs no ``trials()``. ``"link"`` is the linear predictor, see ``linpred``.
 
     Returns:
         As ``linpred``.
@@ -110,9 +123,19 @@ def predict(
     Example:
         >>> fit.predict({"Days": [9], "Subject": ["308"]}, interval="prediction")
     """
+    if type not in (None, *get_args(Scale)):
+        raise ModelError(f'`type` is None, "response" or "link"; got {type!r}.')
+    if type == "link":
+        _check(interval, prob, ("confidence",))
+        confidence: Literal["confidence"] | None = None if interval is None else "confidence"
+        return linpred(
+            fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob
+        )
     _check(interval, prob, ("confidence", "prediction"))
-    rows = point_rows(fit, newdata, re_formula, new_levels)
-    return mean_prediction(fit, rows, se, interval, prob, seed)
+    shares = type == "response" and "trials" in fit.family.additions
+    rows = point_rows(fit, newdata, re_formula, new_levels, trials=not shares or interval == "prediction")
+    found = mean_prediction(fit, rows, se, interval, prob, seed)
+    return found.div(rows.data["trials"], axis=0) if shares else found
 
 
 def mean_prediction(
@@ -127,10 +150,13 @@ def mean_prediction(
     if not se and interval is None:
         return _series(rows, center)
     error = fit.estimate.joint.standard_errors(rows.rows)
-    step = STEP * np.maximum(np.abs(rows.eta), 1.0)
-    slope = (mean(rows.eta + step) - mean(rows.eta - step)) / (2.0 * step)
     limits = None if interval is None else _limits(fit, rows, error, mean, interval, prob, seed)
-    return _frame(rows, center, np.abs(slope) * error, limits)
+    return _frame(rows, center, np.abs(_slope(mean, rows.eta)) * error, limits)
+
+
+def _slope(mean: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
+    step = STEP * np.maximum(np.abs(eta), 1.0)
+    return (mean(eta + step) - mean(eta - step)) / (2.0 * step)
 
 
 def _limits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
@@ -48,7 +48,13 @@ class PointRows:
 
 
 def point_rows(
-    fit: PointFit, newdata: Any, re_formula: Any, new_levels: UnseenPolicy, *, additions: bool = True
+    fit: PointFit,
+    newdata: Any,
+    re_formula: Any,
+    new_levels: UnseenPolicy,
+    *,
+    additions: bool = True,
+    trials: bool = True,
 ) -> PointRows:
     """Encode the rows to predict and compute their linear predictor.
 
@@ -59,6 +65,7 @@ def point_rows(
         new_levels: whether a level that the fit has not seen is refused or has effects of 0.
         additions: whether the response terms of the formula (``trials``, ``se``, ``weights``) are needed; without them
             ``data`` is empty.
+        trials: whether the number of trials is needed; without it each row has one trial, whatever the data say.
 
     Raises:
         DataError: the new data lack something, or have an unseen level that is refused.
@@ -74,9 +81,10 @@ def point_rows(
     if newdata is None:
         design = fit.problem.design
         data, labels = dict(design.response.arrays), fit.frame.labels()
-        return _assembled(fit, selection, selection.mask(design.arrays), data, design.weights, labels)
+        own = _assembled(fit, selection, selection.mask(design.arrays), data, design.weights, labels)
+        return own if trials else _with_one_trial(own)
     _refuse_absent_groups(selection, newdata, new_levels)
-    wanted = _needed_additions(fit, newdata) if additions else ()
+    wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
     frame = read_new_data(fit, newdata, selection, wanted, False, True)  # type: ignore[arg-type]
     arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, "gaussian")
@@ -84,7 +92,12 @@ def point_rows(
         raise _refusal(*next(iter(unseen.labels.items())))
     data = response_arrays(fit, frame, False, wanted)  # type: ignore[arg-type]
     weights = data.pop("weights", None)
-    return _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
+    found = _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
+    return found if trials else _with_one_trial(found)
+
+
+def _with_one_trial(rows: PointRows) -> PointRows:
+    return replace(rows, data={**rows.data, "trials": np.ones(len(rows.eta))})
 
 
 def _needed_additions(fit: PointFit, newdata: Any) -> tuple[str, ...]:

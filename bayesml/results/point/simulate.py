@@ -12,7 +12,7 @@ import numpy as np
 from bayesml.columns import bare_name
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import DataError, ModelError
-from bayesml.families import RawResponse, ResponseData
+from bayesml.families import RawResponse
 from bayesml.frame import Column, Frame, positions_of, recode
 from bayesml.frame.convert import RawColumn, convert
 from bayesml.posterior import Timing
@@ -97,7 +97,7 @@ def refit(fit: PointFit, y: Any) -> PointFit:
     encoded = fit.family.encode_response(
         RawResponse(fit.parsed.response.name, values, levels, known, raw.is_boolean, fit.frame.rows)
     )
-    response = ResponseData({**encoded.arrays, **known}, design.response.note, design.response.levels)
+    response = replace(design.response, arrays={**encoded.arrays, **known})
     problem = replace(fit.problem, design=replace(design, response=response))
     estimate = fit.estimate.with_response(problem)
     timing = Timing(sampling=time.perf_counter() - began)

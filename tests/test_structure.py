@@ -8,6 +8,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def layer(module: str) -> str:
     return module.split(".")[1] if "." in module else module
 
 
+@cache
+def parsed(module: str) -> ast.Module:
+    """Return the syntax tree of a file; every test reads the same one."""
+    return ast.parse(FILES[module].read_text())
+
+
 def guards_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
@@ -84,7 +91,7 @@ def submodule_or_self(module: str, name: str) -> str:
 
 
 def own_imports(module: str, *, with_types: bool) -> set[str]:
-    tree = ast.parse(FILES[module].read_text())
+    tree = parsed(module)
     return {name for name in imports(tree, with_types=with_types) if name.split(".")[0] == "bayesml"} - {module}
 
 
@@ -115,14 +122,14 @@ def test_no_import_cycles() -> None:
 @pytest.mark.parametrize("module", FILES)
 def test_formulaic_stays_behind_the_formula_stage(module: str) -> None:
     if layer(module) not in {"formula", "columns"}:
-        names = imports(ast.parse(FILES[module].read_text()), with_types=True)
+        names = imports(parsed(module), with_types=True)
         assert "formulaic" not in {name.split(".")[0] for name in names}
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_only_compile_samples(module: str) -> None:
     calls = {
-        ast.unparse(node.func) for node in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(node, ast.Call)
+        ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)
     }
     assert "numpyro.sample" not in calls or module == "bayesml.compile"
 
@@ -131,7 +138,7 @@ def test_only_compile_samples(module: str) -> None:
 def test_no_super_and_no_hasattr(module: str) -> None:
     names = {
         node.func.id
-        for node in ast.walk(ast.parse(FILES[module].read_text()))
+        for node in ast.walk(parsed(module))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert not names & {"super", "hasattr"}

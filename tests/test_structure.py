@@ -128,9 +128,7 @@ def test_formulaic_stays_behind_the_formula_stage(module: str) -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_only_compile_samples(module: str) -> None:
-    calls = {
-        ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)
-    }
+    calls = {ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)}
     assert "numpyro.sample" not in calls or module == "bayesml.compile"
 
 

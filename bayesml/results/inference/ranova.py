@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.columns import Encoding
+from bayesml.columns import Encoding, encode
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
+from bayesml.formula import GroupPart, LinearPart
+from bayesml.linalg import GroupBlock
 from bayesml.results.inference.likelihood_ratio import chi_square_p
-from bayesml.results.inference.submodels import refit_arrays, require_likelihood, without_columns
+from bayesml.results.inference.submodels import refit_arrays, require_likelihood, with_columns, without_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ranova"]
 
+TOLERANCE = 1e-8
+
 
 def ranova(fit: PointFit) -> pd.DataFrame:
     """Test every group-level term by leaving it out, with the columns of lmerTest's ``ranova``.
 
-    A term ``(x | g)`` is reduced to ``(1 | g)``, a term of one column dropped; both models are fitted by the method of
-    the fit (REML likelihoods, which are comparable since the population-level part stays). The chi-square distribution
-    is conservative: a variance cannot be negative, so p values are up to twice too large (Self and Liang 1987).
+    A term ``(x | g)`` is reduced to ``(1 | g)``, and so is ``(0 + f | g)`` with a factor f, whose columns add up to the
+    intercept's; ``(x + f | g)`` to ``(f | g)`` and to ``(x | g)``. A term of one column is dropped. Both models are
+    fitted by the method of the fit (REML likelihoods, which are comparable since the population-level part stays). The
+    chi-square distribution is conservative: a variance cannot be negative, so p values are up to twice too large (Self
+    and Liang 1987).
 
     Args:
         fit: the fit.
@@ -54,7 +60,7 @@ def ranova(fit: PointFit) -> pd.DataFrame:
     rows = [(fit.df, fit.logLik, fit.aic, np.nan, np.nan, np.nan)]
     labels = ["<none>"]
     for reduction in _reductions(fit):
-        found = refit_arrays(fit, arrays.X, without_columns(arrays.blocks, reduction.term, reduction.dropped))
+        found = refit_arrays(fit, arrays.X, reduction.blocks)
         rise, df = 2.0 * (fit.logLik - found.log_likelihood), fit.df - found.n_parameters
         aic = -2.0 * found.log_likelihood + 2.0 * found.n_parameters
         rows.append((found.n_parameters, found.log_likelihood, aic, max(rise, 0.0), df, chi_square_p(rise, df)))
@@ -69,34 +75,31 @@ def ranova(fit: PointFit) -> pd.DataFrame:
 @final
 @dataclass(frozen=True)
 class _Reduction:
-    """Columns of one group-level term that are left out.
+    """The group-level terms with one of them left out or reduced.
 
     Attributes:
         label: how the row is called.
-        term: place of the term.
-        dropped: columns.
+        blocks: what stays.
     """
 
     label: str
-    term: int
-    dropped: tuple[int, ...]
+    blocks: list[GroupBlock]
 
 
 def _reductions(fit: PointFit) -> Iterator[_Reduction]:
     for place, term in enumerate(fit.estimate.arrays.terms):
-        parts = _parts(fit, term)
         ends = tuple(accumulate(len(e.labels) for e in term.encodings))
-        for (text, correlated), encoding, end in zip(parts, term.encodings, ends, strict=True):
-            start = end - len(encoding.labels)
-            for name, columns in _droppable(encoding, correlated):
-                inside = f"{name} in {text}" if name else text
-                yield _Reduction(inside, place, tuple(start + c for c in columns))
+        for part, encoding, end in zip(_parts(fit, term), term.encodings, ends, strict=True):
+            columns = range(end - len(encoding.labels), end)
+            text = _text(part.text, term.name)
+            reduce = _reduced if part.correlated else _without
+            for name, blocks in reduce(fit, place, part, encoding, columns):
+                yield _Reduction(f"{name} in {text}" if name else text, blocks)
 
 
-def _parts(fit: PointFit, term: Group) -> list[tuple[str, bool]]:
-    """The terms as written that were merged into one factor, with whether their columns are correlated."""
-    groups = fit.parsed.predictors[0].groups
-    return [(_text(g.text, term.name), g.correlated) for g in groups if g.factors == term.factors]
+def _parts(fit: PointFit, term: Group) -> list[GroupPart]:
+    """The terms as written that were merged into one factor."""
+    return [g for g in fit.parsed.predictors[0].groups if g.factors == term.factors]
 
 
 def _text(written: str, name: str) -> str:
@@ -105,15 +108,44 @@ def _text(written: str, name: str) -> str:
     return f"({left.strip()} {bar} {name})"
 
 
-def _droppable(encoding: Encoding, correlated: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the terms left of the bar that can go by themselves; the empty name is a lone intercept."""
-    assign = np.asarray(encoding.assign)
-    terms = [tuple(f for f in name.split(":")) for name in encoding.terms]
-    if len(encoding.terms) == 0:
-        yield "", (0,)
-        return
-    for i, name in enumerate(encoding.terms):
-        if not any(set(terms[i]) < set(other) for other in terms):
-            yield name, tuple(np.flatnonzero(assign == i).tolist())
-    if not correlated and encoding.has_intercept:
-        yield "Intercept", (0,)
+def _without(
+    fit: PointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+) -> Iterator[tuple[str, list[GroupBlock]]]:
+    """Yield what is left without each term of ``(x || g)``, whose columns are independent."""
+    assign, blocks = np.asarray(encoding.assign), fit.estimate.arrays.blocks
+    for i in _droppable(part.columns):
+        dropped = np.asarray(columns)[assign == i].tolist()
+        yield encoding.terms[i], without_columns(blocks, place, dropped)
+    if encoding.has_intercept:
+        yield "Intercept" if encoding.terms else "", without_columns(blocks, place, [columns[0]])
+
+
+def _reduced(
+    fit: PointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+) -> Iterator[tuple[str, list[GroupBlock]]]:
+    """Yield what is left of ``(x + f | g)`` without each term, the others coded anew: f in full beside no intercept."""
+    blocks = fit.estimate.arrays.blocks
+    if not encoding.terms:
+        yield "", without_columns(blocks, place, columns)
+    for i in _droppable(part.columns):
+        rest = replace(part.columns, terms=tuple(t for j, t in enumerate(part.columns.terms) if j != i))
+        if rest.intercept or rest.terms:
+            kept, Z = encode(rest, fit.frame, encoding.functions)
+            yield encoding.terms[i], with_columns(blocks, place, columns, Z, kept.labels)
+        elif _reduces_to_intercept(fit.estimate.arrays.terms[place], blocks[place].Z[:, columns]):
+            ones = np.ones((len(fit.frame.rows), 1))
+            yield encoding.terms[i], with_columns(blocks, place, columns, ones, ("Intercept",))
+        else:
+            yield encoding.terms[i], without_columns(blocks, place, columns)
+
+
+def _reduces_to_intercept(term: Group, Z: np.ndarray) -> bool:
+    """Whether the columns of a term of its own add up to a constant that no other term on the factor has."""
+    ones = np.ones(len(Z))
+    constant = np.abs(Z @ np.linalg.lstsq(Z, ones, rcond=None)[0] - ones).max() < TOLERANCE
+    return bool(constant) and Z.shape[1] > 1 and not any(e.has_intercept for e in term.encodings)
+
+
+def _droppable(part: LinearPart) -> list[int]:
+    """Return the terms that stand in no larger one."""
+    return [i for i, own in enumerate(part.terms) if not any(set(own) < set(other) for other in part.terms)]

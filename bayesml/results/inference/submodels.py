@@ -18,7 +18,7 @@ from bayesml.linalg import GroupBlock, orthogonalise
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["Submodel", "by_maximum_likelihood", "refit_arrays", "require_likelihood", "without_columns"]
+__all__ = ["Submodel", "by_maximum_likelihood", "refit_arrays", "require_likelihood", "with_columns", "without_columns"]
 
 
 @final
@@ -81,6 +81,21 @@ def without_columns(blocks: Sequence[GroupBlock], term: int, dropped: Sequence[i
     labels = tuple(block.labels()[c] for c in keep)
     smaller = replace(block, Z=np.ascontiguousarray(block.Z[:, keep]), blocks=sizes, columns=labels)
     return [*blocks[:term], *([smaller] if keep else []), *blocks[term + 1 :]]
+
+
+def with_columns(
+    blocks: Sequence[GroupBlock], term: int, columns: range, Z: np.ndarray, labels: Sequence[str]
+) -> list[GroupBlock]:
+    """Return the group-level terms with correlated columns of one of them replaced by others, ``(rows, columns)``."""
+    block = blocks[term]
+    first = int(np.searchsorted(np.cumsum(block.blocks), columns.start, side="right"))
+    changed = replace(
+        block,
+        Z=np.ascontiguousarray(np.hstack([block.Z[:, : columns.start], Z, block.Z[:, columns.stop :]])),
+        blocks=(*block.blocks[:first], Z.shape[1], *block.blocks[first + 1 :]),
+        columns=(*block.labels()[: columns.start], *labels, *block.labels()[columns.stop :]),
+    )
+    return [*blocks[:term], changed, *blocks[term + 1 :]]
 
 
 def _linear(estimate: LinearEstimate, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from bayesml.describe import check_slopes, default_priors_of, describe
-from bayesml.design import Design, build_design
-from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem, get_engine
-from bayesml.errors import ModelError
+from bayesml.describe import default_priors_of
+from bayesml.engines import AbstractEngine, Problem, get_engine
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Formula, check_names, formula_variables, grouping_variables, parse
-from bayesml.frame import Frame, column_names, read_frame
-from bayesml.posterior import Draws
+from bayesml.formula import Formula
 from bayesml.priors import Prior, Style, as_priors
-from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
+from bayesml.results.checkpoint import PreparedModel
 from bayesml.results.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
+from bayesml.results.fitting import Functions, describe_model, prepare_model, run_model, with_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesml.results.point import PointFit
 
-__all__ = ["default_prior", "describe_problem", "fit", "fit_of"]
-
-Functions = Mapping[str, Callable[..., Any]]
+__all__ = ["default_prior", "describe_problem", "fit"]
 
 
 def fit(
@@ -107,7 +101,7 @@ def fit(
         >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, seed=1)
         >>> print(fit)
     """
-    engine = _with_options(
+    engine = with_options(
         get_engine(method),
         draws=draws,
         warmup=warmup,
@@ -126,52 +120,16 @@ def fit(
     )
     began = time.perf_counter()
     priors = as_priors(prior)
-    frame, problem = _describe(formula, data, family, priors, default_priors, missing, functions)
-    if isinstance(engine, NUTS) and engine.sample_prior != "only":
-        check_slopes(problem.design, problem.description)
+    frame, problem = describe_model(formula, data, family, priors, default_priors, missing, functions)
     model = PreparedModel(problem, frame, engine, priors, default_priors, data_name or "data")
-    if isinstance(engine, NUTS) and engine.checkpoint is not None:
-        model = replace(model, engine=engine.seeded())
-        begin_checkpoint(engine.checkpoint, model)
-    prepared = time.perf_counter() - began
-    outcome = model.engine.run(problem)
-    if isinstance(outcome.posterior, Draws):
-        result = fit_of(model, outcome, prepared)
+    result = run_model(model, began)
+    if isinstance(result, Fit):
         warn_about(result)
         return result
     from bayesml.results.point import warn_about_point
 
-    point = _point_fit(model, outcome, prepared)
-    warn_about_point(point)
-    return point
-
-
-def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> PointFit:
-    from bayesml.results.point import PointFit
-
-    return PointFit(
-        model.problem,
-        model.frame,
-        model.engine,
-        outcome.posterior,  # type: ignore[arg-type]
-        replace(outcome.timing, design=prepared),
-        model.priors,
-        model.default_priors,
-        model.data_name,
-    )
-
-
-def fit_of(model: PreparedModel, outcome: Outcome, prepared: float) -> Fit:
-    """Return the fit of a model that took ``prepared`` seconds to read and that an engine has sampled."""
-    return Fit(
-        model.problem,
-        model.frame,
-        outcome.engine or model.engine,
-        replace(outcome, timing=replace(outcome.timing, design=prepared)),
-        model.priors,
-        model.default_priors,
-        model.data_name,
-    )
+    warn_about_point(result)
+    return result
 
 
 def default_prior(
@@ -203,7 +161,7 @@ def default_prior(
         >>> bayesml.default_prior("Reaction ~ Days + (Days | Subject)", data)
     """
     chosen = get_family(family)
-    _, design = _prepare(formula, data, chosen, missing, functions)
+    _, design = prepare_model(formula, data, chosen, missing, functions)
     return default_priors_of(design, chosen, default_priors).to_pandas()
 
 
@@ -216,45 +174,4 @@ def describe_problem(
     default_priors: Style = "bayesml",
 ) -> Problem:
     """Return the described model with its data, everything before the engine; arguments as in ``fit``."""
-    return _describe(formula, data, family, tuple(prior), default_priors, "drop", None)[1]
-
-
-def _describe(
-    formula: str | Formula,
-    data: Any,
-    family: str | AbstractFamily,
-    priors: tuple[Prior, ...],
-    default_priors: Style,
-    missing: Literal["drop", "error"],
-    functions: Functions | None,
-) -> tuple[Frame, Problem]:
-    chosen = get_family(family)
-    frame, design = _prepare(formula, data, chosen, missing, functions)
-    return frame, Problem(design, chosen, describe(design, chosen, priors, default_priors))
-
-
-def _prepare(
-    formula: str | Formula,
-    data: Any,
-    family: AbstractFamily,
-    missing: Literal["drop", "error"],
-    functions: Functions | None,
-) -> tuple[Frame, Design]:
-    available = column_names(data)
-    parsed = parse(formula, available)
-    check_names(parsed, available)
-    used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
-    frame = read_frame(data, used, missing=missing, grouping=grouping)
-    return frame, build_design(parsed, frame, family, functions)
-
-
-def _with_options(engine: AbstractEngine, **options: object) -> AbstractEngine:
-    given = {name: value for name, value in options.items() if value is not None}
-    known = {field.name for field in fields(engine)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ModelError(
-            f'method="{engine.method}" has no option {", ".join(f"`{u}`" for u in unknown)}; it has '
-            f"{', '.join(f'`{k}`' for k in sorted(known)) or 'none'}."
-        )
-    return replace(engine, **given) if given else engine  # type: ignore[arg-type]
+    return describe_model(formula, data, family, tuple(prior), default_priors, "drop", None)[1]

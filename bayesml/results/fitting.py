@@ -1,0 +1,123 @@
+"""The pipeline from formula and data to a fit, in its parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from bayesml.describe import check_slopes, describe
+from bayesml.design import Design, build_design
+from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem
+from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily, get_family
+from bayesml.formula import Formula, check_names, formula_variables, grouping_variables, parse
+from bayesml.frame import Frame, column_names, read_frame
+from bayesml.posterior import Draws
+from bayesml.priors import Prior, Style
+from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
+from bayesml.results.fit_object import Fit
+
+if TYPE_CHECKING:
+    from bayesml.results.point import PointFit
+
+__all__ = ["Functions", "describe_model", "fit_of", "prepare_model", "run_model", "with_options"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
+    """Run the engine of a model and return the fit; what the user should know is for the caller to warn about.
+
+    Args:
+        model: the model.
+        began: when its preparation began, ``time.perf_counter()``.
+    """
+    engine = model.engine
+    if isinstance(engine, NUTS) and engine.sample_prior != "only":
+        check_slopes(model.problem.design, model.problem.description)
+    if isinstance(engine, NUTS) and engine.checkpoint is not None:
+        model = replace(model, engine=engine.seeded())
+        begin_checkpoint(engine.checkpoint, model)
+    prepared = time.perf_counter() - began
+    outcome = model.engine.run(model.problem)
+    if isinstance(outcome.posterior, Draws):
+        return fit_of(model, outcome, prepared)
+    return _point_fit(model, outcome, prepared)
+
+
+def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> PointFit:
+    from bayesml.results.point import PointFit
+
+    return PointFit(
+        model.problem,
+        model.frame,
+        model.engine,
+        outcome.posterior,  # type: ignore[arg-type]
+        replace(outcome.timing, design=prepared),
+        model.priors,
+        model.default_priors,
+        model.data_name,
+    )
+
+
+def fit_of(model: PreparedModel, outcome: Outcome, prepared: float) -> Fit:
+    """Return the fit of a model that took ``prepared`` seconds to read and that an engine has sampled."""
+    return Fit(
+        model.problem,
+        model.frame,
+        outcome.engine or model.engine,
+        replace(outcome, timing=replace(outcome.timing, design=prepared)),
+        model.priors,
+        model.default_priors,
+        model.data_name,
+    )
+
+
+def describe_model(
+    formula: str | Formula,
+    data: Any,
+    family: str | AbstractFamily,
+    priors: tuple[Prior, ...],
+    default_priors: Style,
+    missing: Literal["drop", "error"],
+    functions: Functions | None,
+) -> tuple[Frame, Problem]:
+    """Return the data and the described model, everything before the engine; arguments as in ``fit``."""
+    chosen = get_family(family)
+    frame, design = prepare_model(formula, data, chosen, missing, functions)
+    return frame, Problem(design, chosen, describe(design, chosen, priors, default_priors))
+
+
+def prepare_model(
+    formula: str | Formula,
+    data: Any,
+    family: AbstractFamily,
+    missing: Literal["drop", "error"],
+    functions: Functions | None,
+) -> tuple[Frame, Design]:
+    """Return the data and their encoding; arguments as in ``fit``."""
+    available = column_names(data)
+    parsed = parse(formula, available)
+    check_names(parsed, available)
+    used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
+    frame = read_frame(data, used, missing=missing, grouping=grouping)
+    return frame, build_design(parsed, frame, family, functions)
+
+
+def with_options(engine: AbstractEngine, **options: object) -> AbstractEngine:
+    """Return an engine with those options that are not None.
+
+    Raises:
+        ModelError: the engine has no such option, or a value is out of range.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = {field.name for field in fields(engine)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ModelError(
+            f'method="{engine.method}" has no option {", ".join(f"`{u}`" for u in unknown)}; it has '
+            f"{', '.join(f'`{k}`' for k in sorted(known)) or 'none'}."
+        )
+    return replace(engine, **given) if given else engine  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from bayesml.columns.computable import (
     made_factors,
     offset_computation,
 )
-from bayesml.columns.encode import Encoding, encode, evaluate, replay
+from bayesml.columns.encode import Encoding, encode, evaluate, replay, treatment_columns
 from bayesml.columns.syntax import bare_name
 from bayesml.formula.names import formula_variables
 from bayesml.formula.names import names_in as variables_of
@@ -30,5 +30,6 @@ __all__ = [
     "made_factors",
     "offset_computation",
     "replay",
+    "treatment_columns",
     "variables_of",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bayesml.columns.coding import Product, choose_codings
-from bayesml.columns.contrasts import full_coding, reduced_coding
+from bayesml.columns.contrasts import Contrast, full_coding, reduced_coding
 from bayesml.columns.interpret import FactorValue, interpret
 from bayesml.columns.syntax import bare_name, read_syntax
 from bayesml.columns.transforms import Basis
@@ -22,7 +22,7 @@ from bayesml.formula.names import names_in
 from bayesml.formula.types import Expression, LinearPart
 from bayesml.frame import Column, Frame, match_levels
 
-__all__ = ["Encoding", "encode", "evaluate", "replay"]
+__all__ = ["Encoding", "encode", "evaluate", "replay", "treatment_columns"]
 
 Functions = Mapping[str, Callable[..., Any]]
 INTERCEPT = "Intercept"
@@ -111,16 +111,38 @@ def replay(encoding: Encoding, frame: Frame) -> np.ndarray:
     Raises:
         DataError: a column is missing or of another kind, a level is unknown, or a value cannot be computed.
     """
+    factors = _frozen_factors(encoding, frame)
+    labels, _, matrix = _assemble(encoding.products, factors, frame.n_rows, encoding.has_intercept)
+    if labels != encoding.labels:
+        raise DataError(f"`{encoding.expression.text}` gives other columns on the new data: {labels[:10]}.")
+    return matrix
+
+
+def treatment_columns(encoding: Encoding, frame: Frame) -> np.ndarray:
+    """Return as many columns for the same terms, with every factor coded against its first level.
+
+    Args:
+        encoding: what ``encode`` returned.
+        frame: the data.
+
+    Returns:
+        The matrix ``(rows, columns)``; its columns belong to the same terms.
+    """
+    factors = {
+        text: replace(value, contrast=Contrast()) if isinstance(value, FactorValue) else value
+        for text, value in _frozen_factors(encoding, frame).items()
+    }
+    return _assemble(encoding.products, factors, frame.n_rows, encoding.has_intercept)[2]
+
+
+def _frozen_factors(encoding: Encoding, frame: Frame) -> dict[str, FactorValue | Basis]:
+    """Evaluate the factors of all terms with the levels, means and knots of the fit."""
     for name in encoding.variables:
         frame.column(name)
     frame = match_levels(frame, encoding.schema, encoding.variables)
     states = {call: copy.deepcopy(dict(state)) for call, state in encoding.states.items()}
     texts = dict.fromkeys(factor for term in encoding.products for product in term for factor, _ in product)
-    factors = evaluate_factors([tuple(texts)], encoding.expression, frame, encoding.functions, states)
-    labels, _, matrix = _assemble(encoding.products, factors, frame.n_rows, encoding.has_intercept)
-    if labels != encoding.labels:
-        raise DataError(f"`{encoding.expression.text}` gives other columns on the new data: {labels[:10]}.")
-    return matrix
+    return evaluate_factors([tuple(texts)], encoding.expression, frame, encoding.functions, states)
 
 
 def evaluate(expression: Expression, frame: Frame, functions: Functions | None = None) -> np.ndarray:

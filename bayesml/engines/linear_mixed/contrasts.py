@@ -5,11 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, stdtr
+from scipy.linalg import solve_triangular
+from scipy.special import betainc, gammaincc, stdtr
 
 from bayesml.errors import ModelError
+from bayesml.linalg import FixedEffects
 
-__all__ = ["FTest", "TTest", "check_contrast", "f_p_value", "t_p_value"]
+__all__ = [
+    "FTest",
+    "TTest",
+    "basis_rows",
+    "check_contrast",
+    "f_p_value",
+    "principal_rows",
+    "quadratic",
+    "standardised_rows",
+    "t_p_value",
+]
+
+DEPENDENT_ROWS = 1e-10  # of standardised rows: a combination of them shorter than this is taken for zero
+VERY_LARGE = 1e6  # of the largest standard error: what stands for an infinite one
+ROUNDING = 100.0 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,94 @@ def t_p_value(t: float, df: float) -> float:
 
 def f_p_value(F: float, numerator: float, denominator: float) -> float:
     """Upper tail probability of the F distribution."""
+    if not np.isfinite(denominator):
+        return float(gammaincc(numerator / 2.0, numerator * F / 2.0))
     return float(betainc(denominator / 2.0, numerator / 2.0, denominator / (denominator + numerator * max(F, 0.0))))
+
+
+def basis_rows(L: np.ndarray, fixed: FixedEffects) -> np.ndarray:
+    """Return rows over the coefficients ``R beta`` of the orthogonal basis from rows ``L`` over beta, ``L R^-1``.
+
+    Variances are computed there: a row that is moderate in the data has moderate entries, wherever the predictors have
+    their zeros, while in ``L vcov L'`` terms cancel that are larger by the square of a predictor's distance from zero.
+    """
+    return np.asarray(solve_triangular(fixed.R, L.T, trans="T").T)
+
+
+def quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return ``r' M r`` for each row r."""
+    return np.asarray(np.einsum("rp,pq,rq->r", rows, matrix, rows))
+
+
+def standardised_rows(L: np.ndarray, vcov: np.ndarray) -> np.ndarray:
+    """Return independent combinations of the rows of ``L`` whose estimates are uncorrelated with variance 1.
+
+    Which rows depend on each other is judged after each is divided by its standard error, and in a factor of the
+    covariance matrix of which every row is divided by the standard error of its coefficient. Neither depends on the
+    units of predictors, contrasts or response. Wald's statistic is the sum of the squares of the estimates of the rows.
+
+    Args:
+        L: ``(rows, p)``.
+        vcov: ``(p, p)`` covariance matrix of the coefficients. A coefficient with infinite variance, about which the
+            data say nothing (separation), counts as a row and adds nothing to the statistic.
+
+    Returns:
+        ``(rank, p)``; NaN where the variance of a coefficient is not known.
+    """
+    used = np.flatnonzero(L.any(axis=0))
+    L = L[L.any(axis=1)]
+    out = np.zeros(L.shape)
+    errors, correlation = _errors_and_correlation(vcov[np.ix_(used, used)])
+    if not (errors > 0).all() or not np.isfinite(correlation).all():
+        out[:, used] = np.nan
+        return out
+    scaled = L[:, used] * errors
+    half = scaled @ _root(correlation)
+    lengths = np.sqrt(np.einsum("ij,ij->i", half, half))
+    left, values, _ = np.linalg.svd(half / lengths[:, None], full_matrices=False)
+    # Rounding in a row is relative to its terms, which can be much larger than their sum.
+    cancelled = float((np.abs(scaled).sum(axis=1) / lengths).max())
+    rank = int((values > max(DEPENDENT_ROWS, ROUNDING * cancelled) * values[0]).sum())
+    return np.asarray((left[:, :rank] / values[:rank]).T @ (L / lengths[:, None]))
+
+
+def _errors_and_correlation(vcov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return standard errors, an infinite one as a very large one, and correlations, 0 with those; NaN if unknown."""
+    variances = np.diagonal(vcov)
+    infinite = np.isposinf(variances)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = np.sqrt(np.where(infinite, 0.0, variances))
+        errors[infinite] = VERY_LARGE * errors.max(initial=0.0) or 1.0
+        correlation = vcov / np.outer(errors, errors)
+    correlation[infinite], correlation[:, infinite] = 0.0, 0.0
+    correlation[infinite, infinite] = 1.0
+    return errors, correlation
+
+
+def principal_rows(L: np.ndarray, vcov: np.ndarray, rank: int) -> np.ndarray:
+    """Return the first ``rank`` eigenvectors of ``L vcov L'``, largest first, applied to the rows of ``L``.
+
+    They are left singular vectors of ``L F`` with ``vcov = F F'``, which keeps twice the digits.
+
+    Args:
+        L: ``(rows, p)``.
+        vcov: ``(p, p)`` covariance matrix of the coefficients.
+        rank: number of independent rows.
+    """
+    used = np.flatnonzero(L.any(axis=0))
+    errors, correlation = _errors_and_correlation(vcov[np.ix_(used, used)])
+    half = (L[:, used] * errors) @ _root(correlation)
+    left, _, _ = np.linalg.svd(half, full_matrices=False)
+    return left[:, :rank].T @ L
+
+
+def _root(correlation: np.ndarray) -> np.ndarray:
+    """Return a factor F of a correlation matrix, ``F F'``; rounding may have left it barely indefinite."""
+    try:
+        return np.asarray(np.linalg.cholesky(correlation))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(correlation)
+        return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def check_contrast(L: np.ndarray, rank: int) -> np.ndarray:

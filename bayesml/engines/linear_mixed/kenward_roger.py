@@ -10,90 +10,130 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesml.engines.linear_mixed.contrasts import FTest, TTest, check_contrast, f_p_value, t_p_value
+from bayesml.engines.linear_mixed.contrasts import (
+    FTest,
+    TTest,
+    basis_rows,
+    check_contrast,
+    f_p_value,
+    quadratic,
+    standardised_rows,
+    t_p_value,
+)
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.errors import ModelError
+from bayesml.linalg import FixedEffects
 from bayesml.linalg.dense import Component, components
 
 __all__ = ["KenwardRoger", "kenward_roger"]
 
 LARGEST_COMPONENT = 12_000
+PROPORTIONAL = 1e-9  # share of A2 that is rounding
+SINGULAR = 1e-10  # eigenvalues of the information on the variances, as correlations, below this are zero
 LARGEST_RATIO = 1e3  # of a group standard deviation to the residual one
 
 
 @dataclass(frozen=True)
 class KenwardRoger:
-    """What the tests of any contrast need; the variance parameters are those of the orthonormal columns ``Z T^-1``.
+    """What the tests of any contrast need, in the orthogonal basis of the fixed effects.
 
-    Covariance matrices in one basis are linear in those in another, so the tests do not depend on it.
+    The variance parameters are those of the orthonormal columns ``Z T^-1``. Covariance matrices in one basis are linear
+    in those in another, so the tests do not depend on it.
 
     Attributes:
         beta: ``(p,)`` fixed effects.
-        vcov: ``(p, p)`` covariance matrix, adjusted for the estimation of the variance parameters.
-        unadjusted: ``(p, p)`` before the adjustment, Phi.
+        fixed: the basis; its coefficients are ``R beta``.
+        basis_vcov: ``(p, p)`` covariance matrix of these, adjusted for the estimation of the variance parameters.
+        Phi: ``(p, p)`` before the adjustment.
         sigma: residual standard deviation.
         P: ``(m, p, p)`` derivatives of ``Phi^-1``.
         W: ``(m, m)`` covariance matrix of the variance parameters.
     """
 
     beta: np.ndarray
-    vcov: np.ndarray
-    unadjusted: np.ndarray
+    fixed: FixedEffects
+    basis_vcov: np.ndarray
+    Phi: np.ndarray
     sigma: float
     P: np.ndarray
     W: np.ndarray
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """``(p, p)`` adjusted covariance matrix of beta."""
+        return self.fixed.covariance(self.basis_vcov)
+
+    def standard_errors(self, L: np.ndarray) -> np.ndarray:
+        """Return the standard error of each row of ``L`` ``(rows, p)``."""
+        return np.sqrt(quadratic(basis_rows(L, self.fixed), self.basis_vcov))
 
     def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
         """Test one combination ``(p,)`` of the fixed effects."""
         L = check_contrast(contrast, len(self.beta))
         estimate = float((L @ self.beta)[0]) - value
-        error = float(np.sqrt((L @ self.vcov @ L.T)[0, 0]))
-        _, df = self.scale_and_df(L)
+        error, df = float(self.standard_errors(L)[0]), float(self.df(L)[0])
         return TTest(estimate, error, df, estimate / error, t_p_value(estimate / error, df))
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return the degrees of freedom of each row of ``L`` taken alone."""
-        return np.array([self.scale_and_df(row[None])[1] for row in check_contrast(L, len(self.beta))])
+        rows = basis_rows(check_contrast(L, len(self.beta)), self.fixed)
+        return np.array([self._scale_and_df(row[None])[1] for row in rows])
 
     def f_test(self, L: np.ndarray) -> FTest:
         """Test all rows of ``L`` ``(rows, p)`` jointly, with the scaled statistic."""
-        L = _full_rank(check_contrast(L, len(self.beta)))
-        q = len(L)
-        scale, df = self.scale_and_df(L)
-        effect = L @ self.beta
-        F = scale * float(effect @ np.linalg.solve(L @ self.vcov @ L.T, effect)) / q
+        rows = basis_rows(check_contrast(L, len(self.beta)), self.fixed)
+        unit = standardised_rows(rows, self.basis_vcov)
+        q = len(unit)
+        if not np.isfinite(unit).all():
+            return FTest(np.nan, q, np.nan, np.nan, 1.0, np.nan)
+        scale, df = self._scale_and_df(unit)
+        F = scale * float(np.mean((unit @ (self.fixed.R @ self.beta)) ** 2))
         return FTest(F, q, df, f_p_value(F, q, df), scale, F * self.sigma**2)
 
     def scale_and_df(self, L: np.ndarray) -> tuple[float, float]:
         """Return the scaling of F and its denominator degrees of freedom for ``L`` of full row rank."""
-        q = len(L)
-        theta = L.T @ np.linalg.solve(L @ self.unadjusted @ L.T, L)
-        M = np.einsum("ab,bc,rcd,de->rae", theta, self.unadjusted, self.P, self.unadjusted, optimize=True)
+        return self._scale_and_df(basis_rows(check_contrast(L, len(self.beta)), self.fixed))
+
+    def _scale_and_df(self, rows: np.ndarray) -> tuple[float, float]:
+        theta = rows.T @ np.linalg.solve(rows @ self.Phi @ rows.T, rows)
+        M = np.einsum("ab,bc,rcd,de->rae", theta, self.Phi, self.P, self.Phi, optimize=True)
         traces = np.einsum("raa->r", M)
         A1 = float(traces @ self.W @ traces)
         A2 = float(np.einsum("rs,rab,sba->", self.W, M, M, optimize=True))
-        return _moments(A1, A2, q)
+        return _moments(A1, A2, len(rows))
 
 
 def _moments(A1: float, A2: float, q: int) -> tuple[float, float]:
-    """Match the mean and the variance of F (Kenward and Roger 1997, section 3)."""
-    if A2 <= 0.0:
+    """Return lambda and m for which ``lambda F`` is taken for F(q, m): the mean and the variance are matched.
+
+    With s = A2 / q the mean of F is about E = 1 / (1 - s), and its variance V = (2 / q) V0 / (V1^2 V2) with
+    V0 = 1 + c1 B, V1 = 1 - c2 B, V2 = 1 - c3 B (Kenward and Roger 1997, section 3). F(q, m) has the mean m / (m - 2),
+    its variance is (m + q - 2) / (q (m - 4)) times twice the squared mean; set equal to rho = V / (2 E^2) this gives
+
+        m = 4 + (q + 2) / (q rho - 1),  lambda = m (1 - s) / (m - 2),
+
+    which is written here without division by V1 or V2: one of them is zero where m is 2 or 4.
+
+    Where Phi has the same derivative along all rows but for a factor, always for one row, A1 = q A2. Then g = q - 2,
+    c1 B = (q - 2) s / 2, c2 B = s, c3 B = 2 s and q rho - 1 = (q + 2) (s / 2) / (1 - 2 s), so that m = 2 / s and
+    lambda = 1: balanced designs get their exact test. In general A1 <= q A2, by Cauchy and Schwarz.
+
+    The expansions are about s = 0. Where s is so large that no F distribution matches (m or lambda not positive), the
+    mean alone is matched with lambda = 1, m / (m - 2) = E, which is m = 2 / s again.
+    """
+    if not A2 > 0.0:
         return 1.0, np.inf
+    s = A2 / q
+    if q == 1 or 1.0 - A1 / (q * A2) < PROPORTIONAL:
+        return 1.0, 2.0 / s
     B = (A1 + 6.0 * A2) / (2.0 * q)
     g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
-    divisor = 3 * q + 2 * (1 - g)
-    V0, V1, V2 = 1 + g / divisor * B, 1 - (q - g) / divisor * B, 1 - (q + 2 - g) / divisor * B
-    V0 = 0.0 if abs(V0) < 1e-10 else V0
-    rho = ((1 - A2 / q) / V1) ** 2 * V0 / V2 / q
-    df = 4 + (q + 2) / (q * rho - 1)
-    scale = 1.0 if abs(df - 2) < 1e-2 else df * (1 - A2 / q) / (df - 2)
-    return float(scale), float(df)
-
-
-def _full_rank(L: np.ndarray) -> np.ndarray:
-    _, values, right = np.linalg.svd(L, full_matrices=False)
-    keep = values > 1e-10 * values[0]
-    return L if keep.all() else right[keep]
+    c = B / (3 * q + 2 * (1 - g))
+    V0, V1, V2 = 1 + g * c, 1 - (q - g) * c, 1 - (q + 2 - g) * c
+    above, below = (q + 2) * V1**2 * V2, (1 - s) ** 2 * V0 - V1**2 * V2
+    df = 4.0 + above / below if below != 0.0 else np.inf
+    scale = (1.0 - s) / (1.0 - 2.0 / df) if df not in (0.0, 2.0) else 0.0
+    return (float(scale), float(df)) if df > 0.0 and scale > 0.0 else (1.0, 2.0 / s)
 
 
 @dataclass
@@ -128,9 +168,7 @@ def kenward_roger(fit: LinearMixedFit) -> KenwardRoger:
     W = 2.0 * _inverse(IE2)
     U = np.einsum("rs,rsab->ab", W, sums.Q) - np.einsum("rs,rab,bc,scd->ad", W, sums.P, Phi, sums.P, optimize=True)
     adjusted = Phi + Phi @ (U + U.T) @ Phi
-    fixed = fit.problem.products.fixed
-    P = np.einsum("ai,rij,jb->rab", fixed.R.T, sums.P, fixed.R, optimize=True)
-    return KenwardRoger(fit.beta, fixed.covariance(adjusted), fixed.covariance(Phi), fit.sigma, P, W)
+    return KenwardRoger(fit.beta, fit.problem.products.fixed, adjusted, Phi, fit.sigma, sums.P, W)
 
 
 def _check_ratio(fit: LinearMixedFit) -> None:
@@ -145,9 +183,11 @@ def _check_ratio(fit: LinearMixedFit) -> None:
             )
 
 
-def _inverse(IE2: np.ndarray) -> np.ndarray:
-    values = np.linalg.eigvalsh(IE2)
-    return np.linalg.pinv(IE2) if np.abs(values).min() <= 1e-10 * np.abs(values).max() else np.linalg.inv(IE2)
+def _inverse(information: np.ndarray) -> np.ndarray:
+    """Inverse of an information matrix; of its range only, judged free of units, where it is singular."""
+    size = np.sqrt(np.abs(np.diagonal(information)))
+    size = np.where(size > 0.0, size, 1.0)
+    return np.linalg.pinv(information / np.outer(size, size), rcond=SINGULAR, hermitian=True) / np.outer(size, size)
 
 
 def _parameters(fit: LinearMixedFit) -> list[tuple[int, int, int]]:

@@ -11,9 +11,11 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.linear_mixed import (
+    KenwardRoger,
     LinearMixedFit,
     Satterthwaite,
     fit_linear_mixed,
+    kenward_roger,
     prepare,
     refit,
     satterthwaite,
@@ -191,6 +193,11 @@ class LinearEstimate(AbstractEstimate):
     def satterthwaite(self) -> Satterthwaite:
         """What Satterthwaite's degrees of freedom need."""
         return satterthwaite(self.fit)
+
+    @cached_property
+    def kenward_roger(self) -> KenwardRoger:
+        """What Kenward and Roger's tests need; a ModelError where the fit has none."""
+        return kenward_roger(self.fit)
 
     def hyper_covariance(self) -> HyperCovariance:
         """Return the covariance of (theta, log sigma), 2 H^-1, uncorrelated with the coefficients."""

@@ -99,7 +99,7 @@ def _wald(fit: PointFit, wanted: Sequence[Element], level: float, ddf: Ddf) -> n
     if own.any():
         tests = tests_of(fit, ddf)
         rows = np.eye(len(tests.beta))[[e.row for e in wanted if e.kind == "b"]]
-        errors = np.sqrt(np.einsum("rp,pq,rq->r", rows, tests.vcov, rows))
+        errors = tests.standard_errors(rows)
         reach = quantile(0.5 + level / 2.0, tests.df(rows)) * errors
         lower[own], upper[own] = estimate[own] - reach, estimate[own] + reach
     if not own.all():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesml.engines.point.estimability import estimable
 from bayesml.errors import ModelError
 from bayesml.results.inference.degrees_of_freedom import (
     Ddf,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["contrast", "estimable"]
+__all__ = ["contrast"]
 
 
 def contrast(
@@ -76,7 +77,7 @@ def _single(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    estimate, error = L @ tests.beta, np.sqrt(np.einsum("rp,pq,rq->r", L, tests.vcov, L))
+    estimate, error = L @ tests.beta, tests.standard_errors(L)
     df = tests.df(L)
     statistic = (estimate - value) / error
     reach = quantile(0.5 + level / 2.0, df) * error
@@ -169,7 +170,7 @@ def _estimable(fit: PointFit, weights: np.ndarray, labels: list[str]) -> np.ndar
     Raises:
         ModelError: a combination needs a column that was left out of the model.
     """
-    lost = ~estimable(fit, weights)
+    lost = ~estimable(fit.estimate, weights)
     if lost.any():
         dropped = ", ".join(f"`{d}`" for d in fit.estimate.dropped)
         raise ModelError(f"`{labels[int(np.argmax(lost))]}` cannot be estimated: {dropped} was left out of the model.")
@@ -177,20 +178,3 @@ def _estimable(fit: PointFit, weights: np.ndarray, labels: list[str]) -> np.ndar
     if zero.any():
         raise ModelError(f"`{labels[int(np.argmax(zero))]}` has no coefficient with a weight other than zero.")
     return weights[:, fit.estimate.kept]
-
-
-def estimable(fit: PointFit, rows: np.ndarray) -> np.ndarray:
-    """Return whether each row of weights over all columns of X can be estimated, being a combination of rows of X.
-
-    With X_dropped = X_kept M, a row qualifies if its dropped part is its kept part times M.
-    """
-    estimate = fit.estimate
-    kept = estimate.kept
-    left_out = np.setdiff1d(np.arange(len(estimate.arrays.coefs)), kept)
-    if not len(left_out):
-        return np.ones(len(rows), dtype=bool)
-    X = estimate.arrays.X
-    scales = np.sqrt(np.maximum((X[:, kept] ** 2).mean(axis=0), np.finfo(float).tiny))
-    M = np.linalg.lstsq(X[:, kept] / scales, X[:, left_out], rcond=None)[0] / scales[:, None]
-    size = np.abs(rows[:, kept]) @ np.abs(M) + np.abs(rows[:, left_out]) + np.finfo(float).tiny
-    return np.all(np.abs(rows[:, kept] @ M - rows[:, left_out]) <= 1e-7 * size, axis=1)

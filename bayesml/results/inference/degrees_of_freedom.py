@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, final
 import numpy as np
 from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 
-from bayesml.engines.linear_mixed import FTest, TTest, kenward_roger
-from bayesml.engines.linear_mixed.contrasts import check_contrast
+from bayesml.engines.linear_mixed import FTest, TTest
+from bayesml.engines.linear_mixed.contrasts import check_contrast, quadratic, standardised_rows
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError, did_you_mean
 
@@ -33,6 +33,9 @@ class Tests(Protocol):
     @property
     def vcov(self) -> np.ndarray:
         """``(p, p)`` their covariance matrix."""
+
+    def standard_errors(self, L: np.ndarray) -> np.ndarray:
+        """Return the standard error of each row of ``L``."""
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return the degrees of freedom of each row of ``L``."""
@@ -59,6 +62,19 @@ class NormalTests:
     vcov: np.ndarray
     sigma: float
 
+    def standard_errors(self, L: np.ndarray) -> np.ndarray:
+        """Return the standard error of each row of ``L``; infinite where the variance of a coefficient in it is."""
+        if np.isfinite(self.vcov).all():
+            return np.sqrt(quadratic(L, self.vcov))
+        return np.array([self._standard_error(row) for row in L])
+
+    def _standard_error(self, row: np.ndarray) -> float:
+        used = np.flatnonzero(row)
+        vcov = self.vcov[np.ix_(used, used)]
+        if np.isposinf(np.diagonal(vcov)).any():
+            return np.inf
+        return float(np.sqrt(row[used] @ vcov @ row[used]))
+
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return infinity for each row."""
         return np.full(len(check_contrast(L, len(self.beta))), np.inf)
@@ -67,16 +83,14 @@ class NormalTests:
         """Return the z test of one combination."""
         L = check_contrast(contrast, len(self.beta))
         estimate = float((L @ self.beta)[0]) - value
-        error = float(np.sqrt((L @ self.vcov @ L.T)[0, 0]))
+        error = float(self.standard_errors(L)[0])
         return TTest(estimate, error, np.inf, estimate / error, float(2.0 * ndtr(-abs(estimate / error))))
 
     def f_test(self, L: np.ndarray) -> FTest:
         """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``."""
         L = check_contrast(L, len(self.beta))
-        values, vectors = np.linalg.eigh(L @ self.vcov @ L.T)
-        keep = values > np.sqrt(np.finfo(float).eps) * values.max()
-        squares = (vectors[:, keep].T @ L @ self.beta) ** 2 / values[keep]
-        rank, chi = int(keep.sum()), float(squares.sum())
+        rows = standardised_rows(L, self.vcov)
+        rank, chi = len(rows), float(np.sum((rows @ self.beta) ** 2))
         p = float(gammaincc(rank / 2.0, chi / 2.0))
         return FTest(chi / rank, rank, np.inf, p, 1.0, chi / rank * self.sigma**2)
 
@@ -110,7 +124,7 @@ def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
             f'of this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
         )
     assert isinstance(fit.estimate, LinearEstimate)
-    return fit.estimate.satterthwaite if chosen == "satterthwaite" else kenward_roger(fit.estimate.fit)
+    return fit.estimate.satterthwaite if chosen == "satterthwaite" else fit.estimate.kenward_roger
 
 
 def _chosen(ddf: object) -> str | None:

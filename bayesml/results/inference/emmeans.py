@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
+from bayesml.engines.point.estimability import estimable
 from bayesml.errors import FitWarning, ModelError
 from bayesml.frame import Column
 from bayesml.frame.types import frozen_array
-from bayesml.results.inference.contrast import estimable
 from bayesml.results.inference.degrees_of_freedom import Ddf, check_level, tests_of
 from bayesml.results.inference.grid import (
     Grid,
@@ -222,7 +222,7 @@ def _equal_weights(grid: Grid, rows: np.ndarray) -> np.ndarray:
 def _estimable_rows(fit: PointFit, L: np.ndarray) -> np.ndarray:
     """Return the weights of the estimated coefficients; NaN where a row cannot be computed or estimated."""
     known = np.isfinite(L).all(axis=1)
-    known[known] = estimable(fit, L[known])
+    known[known] = estimable(fit.estimate, L[known])
     return np.where(known[:, None], L[:, fit.estimate.kept], np.nan)
 
 

@@ -1,6 +1,6 @@
 """The hypothesis of each term in an analysis of variance of type I, II or III, as rows over the coefficients.
 
-All three are row spaces, computed by orthogonal factorisations, and do not depend on the coding of the factors:
+As row spaces, computed by orthogonal factorisations, they do not depend on the coding of the factors:
 
 * type I: the term is added to those before it: the rows of R in X = QR that belong to it;
 * type II: it is added to all terms that do not contain it: the same with the columns in that order;
@@ -9,21 +9,30 @@ All three are row spaces, computed by orthogonal factorisations, and do not depe
 
 A term contains another where it has the same covariates and all of its factors and more (SAS/STAT User's Guide, "The
 Four Types of Estimable Functions"), whether or not all the main effects are there: in ``y ~ a + a:b`` the interaction
-contains a. The rows of types I and II are scaled as in Doolittle's factorisation of X'X; degrees of freedom of terms
-with several rows depend a little on that.
+contains a.
+
+Where columns were left out of the model since they depend on others, a term without columns in the model has no
+hypothesis, and a term that no other contains is tested with the columns it has, in types II and III alike.
+
+Satterthwaite's degrees of freedom of several rows depend on how the rows are written. They are written as lmerTest
+shows them (Kuznetsova et al. 2017): as in Doolittle's factorisation X'X = U' D U, with 1 on the diagonal of U, in type
+I, for a term that others contain in type II, and in every type where there is one term only; in type III so that a row
+has weight 1 for one of the term's own coefficients and 0 for the others, all factors coded against their first level;
+as the coefficients themselves for other terms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.columns import encode
+from bayesml.columns import encode, treatment_columns
 from bayesml.errors import ModelError
 from bayesml.formula import LinearPart
+from bayesml.linalg import orthogonalise
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["TermHypotheses", "hypotheses"]
 
 TOLERANCE = 1e-9
+LARGEST_CONDITION = 1e8
 
 
 @final
@@ -71,20 +81,60 @@ def hypotheses(fit: PointFit, kind: int) -> TermHypotheses:
     """
     if kind not in (1, 2, 3) or isinstance(kind, bool):
         raise ModelError(f"The type of an analysis of variance is 1, 2 or 3; got {kind!r}.")
-    population = fit.estimate.arrays.population
-    if population is None:
+    if fit.estimate.arrays.population is None:
         return {}
-    kept = fit.estimate.kept
-    X = fit.estimate.arrays.X[:, kept]
-    scales = np.sqrt(np.maximum((X**2).mean(axis=0), np.finfo(float).tiny))
-    assign = np.asarray(population.encoding.assign)[kept]
-    terms = _terms(fit)
-    if kind == 3:
-        found = _third(X / scales, terms, population.encoding.has_intercept)
-        found = {t.name: _by_own_columns(found[t.name], assign == i) for i, t in enumerate(terms)}
-    else:
-        found = {t.name: _sequential(X / scales, assign, i, terms, kind) for i, t in enumerate(terms)}
-    return {name: L * scales for name, L in found.items() if len(L)}
+    columns = _Columns.of(fit)
+    terms = {i: t for i, t in enumerate(_terms(fit)) if (columns.assign == i).any()}
+    if kind == 1 or len(terms) == 1:
+        return {t.name: _sequential(columns, i, columns.assign < i) for i, t in terms.items()}
+    within = {i: [j for j, t in terms.items() if t.contains(own)] for i, own in terms.items()}
+    found = _third(columns, terms, within) if kind == 3 else {}
+    for i in terms.keys() - found.keys():
+        others = ~np.isin(columns.assign, [i, *within[i]])
+        rows = _sequential(columns, i, others) if within[i] else np.eye(len(others))[columns.assign == i]
+        found[i] = rows if kind == 2 else columns.by_levels(rows, i)
+    return {term.name: found[i] for i, term in terms.items()}
+
+
+@final
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of X that are in the model.
+
+    Attributes:
+        X: ``(rows, kept)``.
+        assign: ``(kept,)`` the term of each column, -1 for the intercept.
+        has_intercept: whether the model has an intercept.
+        to_treatment: ``(kept, kept)``, rows over the coefficients times it are rows over the coefficients that the
+            model would have with every factor coded against its first level.
+        treatment_assign: the term of each of those.
+    """
+
+    X: np.ndarray
+    assign: np.ndarray
+    has_intercept: bool
+    to_treatment: np.ndarray
+    treatment_assign: np.ndarray
+
+    @classmethod
+    def of(cls, fit: PointFit) -> _Columns:
+        population, kept = fit.estimate.arrays.population, fit.estimate.kept
+        assert population is not None
+        X, assign = fit.estimate.arrays.X[:, kept], np.asarray(population.encoding.assign)
+        treatment = treatment_columns(population.encoding, fit.frame)
+        own = orthogonalise(treatment)[1].kept
+        Q, R = np.linalg.qr(X)
+        to_treatment = np.linalg.solve(R, Q.T @ treatment[:, own])
+        return cls(X, assign[kept], population.encoding.has_intercept, to_treatment, assign[own])
+
+    def by_levels(self, L: np.ndarray, index: int) -> np.ndarray:
+        """Combine the rows so that each has weight 1 for one difference of levels only, where that is possible."""
+        own = L @ self.to_treatment[:, self.treatment_assign == index]
+        if own.shape != (len(L), len(L)):
+            return L
+        lengths = np.linalg.norm(own, axis=0)
+        usable = (lengths > 0).all() and np.linalg.cond(own / lengths) < LARGEST_CONDITION
+        return np.linalg.solve(own, L) if usable else L
 
 
 def _terms(fit: PointFit) -> tuple[_Term, ...]:
@@ -101,46 +151,29 @@ def _terms(fit: PointFit) -> tuple[_Term, ...]:
     return tuple(out)
 
 
-def _sequential(X: np.ndarray, assign: np.ndarray, index: int, terms: tuple[_Term, ...], kind: int) -> np.ndarray:
-    """Rows of R of the columns of one term, behind the columns it is adjusted for, before all others."""
-    own = np.flatnonzero(assign == index)
-    if kind == 1:
-        first = np.flatnonzero(assign < index)
-    else:
-        within = [i for i, t in enumerate(terms) if t.contains(terms[index])]
-        first = np.flatnonzero((assign != index) & ~np.isin(assign, within))
-    last = np.setdiff1d(np.arange(len(assign)), np.append(first, own))
-    order = np.concatenate([first, own, last])
-    rows = np.linalg.qr(X[:, order], mode="r")[len(first) : len(first) + len(own)]
+def _sequential(columns: _Columns, index: int, before: np.ndarray) -> np.ndarray:
+    """Rows of U of the columns of one term, behind the columns it is adjusted for, before all others."""
+    own = columns.assign == index
+    order = np.concatenate([np.flatnonzero(part) for part in (before, own, ~before & ~own)])
+    start = int(before.sum())
+    rows = np.linalg.qr(columns.X[:, order], mode="r")[start : start + int(own.sum())]
     L = np.zeros_like(rows)
-    L[:, order] = rows / np.diagonal(rows, len(first))[:, None]
+    L[:, order] = rows / np.diagonal(rows, start)[:, None]
     return L
 
 
-def _third(X: np.ndarray, terms: tuple[_Term, ...], intercept: bool) -> dict[str, np.ndarray]:
-    blocks = [np.ones((len(X), 1))] * intercept + [_unit(t.indicators) for t in terms]
-    owner = np.repeat(np.arange(len(blocks)) - intercept, [b.shape[1] for b in blocks])
-    D = np.concatenate(blocks, axis=1)
-    reduced: np.ndarray = np.asarray(np.linalg.qr(np.concatenate([D, X], axis=1), mode="r"))
-    D, X = np.hsplit(reduced, [D.shape[1]])
+def _third(columns: _Columns, terms: Mapping[int, _Term], within: Mapping[int, Sequence[int]]) -> dict[int, np.ndarray]:
+    """Rows of type III of the terms that others contain, as far as they have estimable functions."""
+    blocks = [np.ones((len(columns.X), 1))] * columns.has_intercept + [_unit(t.indicators) for t in terms.values()]
+    owner = np.repeat([-1] * columns.has_intercept + list(terms), [b.shape[1] for b in blocks])
+    reduced: np.ndarray = np.asarray(np.linalg.qr(np.concatenate([*blocks, columns.X], axis=1), mode="r"))
+    D, X = np.hsplit(reduced, [len(owner)])
     left, values, right = np.linalg.svd(D, full_matrices=False)
     keep = values > TOLERANCE * values[0]
-    basis = right[keep]
-    to_coefficients = (left[:, keep] / values[keep]).T @ X
-    allowed = [[i for i, t in enumerate(terms) if t is own or t.contains(own)] for own in terms]
-    spaces = [_involving(basis, owner, places) for places in allowed]
-    found = {}
-    for own, space in zip(terms, spaces, strict=True):
-        wider = [s for s, t in zip(spaces, terms, strict=True) if t.contains(own)]
-        found[own.name] = _orthogonal_part(space, wider) @ to_coefficients
-    return found
-
-
-def _by_own_columns(L: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Combine the rows so that each has one of the term's own columns with weight 1, where that is possible."""
-    square = L[:, own]
-    usable = square.shape == (len(L), len(L)) and len(L) > 0 and np.linalg.cond(square) < 1e8
-    return np.linalg.solve(square, L) if usable else L
+    basis, to_coefficients = right[keep], (left[:, keep] / values[keep]).T @ X
+    spaces = {i: _involving(basis, owner, [i, *wider]) for i, wider in within.items()}
+    found = {i: _orthogonal_part(spaces[i], [spaces[j] for j in wider]) for i, wider in within.items() if wider}
+    return {i: columns.by_levels(part @ to_coefficients, i) for i, part in found.items() if len(part)}
 
 
 def _unit(columns: np.ndarray) -> np.ndarray:
@@ -158,8 +191,6 @@ def _involving(basis: np.ndarray, owner: np.ndarray, allowed: list[int]) -> np.n
 
 def _orthogonal_part(space: np.ndarray, wider: list[np.ndarray]) -> np.ndarray:
     """The part of a space orthogonal to those within it."""
-    if not wider or not len(space):
-        return space
     inner = np.concatenate(wider) @ space.T
     _, values, right = np.linalg.svd(inner, full_matrices=True)
     rank = int((values > TOLERANCE).sum())

@@ -55,7 +55,8 @@ def linpred(
     Returns:
         One value for each row, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower
         and Upper. The index is that of the pandas data, of the rows kept where some were left out; rows of other data
-        are numbered from 0.
+        are numbered from 0. New rows that the data of the fit do not determine are NaN, with a warning: a column of the
+        model was left out since it depends on others, and the row differs in that (an interaction's cell without data).
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
@@ -199,13 +200,13 @@ def _frame(
     found = {"Estimate": estimate, "Std.Error": error}
     if limits is not None:
         found |= {"Lower": limits[0], "Upper": limits[1]}
-    return pd.DataFrame(found, index=rows.labels)
+    return pd.DataFrame({name: rows.shown(values) for name, values in found.items()}, index=rows.labels)
 
 
 def _series(rows: PointRows, values: np.ndarray) -> pd.Series:
     import pandas as pd
 
-    return pd.Series(values, index=rows.labels)
+    return pd.Series(rows.shown(values), index=rows.labels)
 
 
 def _check(interval: str | None, prob: float, choices: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from bayesml import names
 from bayesml.design import Arrays
+from bayesml.engines.point.estimability import estimable
+from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
-from bayesml.errors import DataError, ModelError
+from bayesml.errors import DataError, FitWarning, ModelError
 from bayesml.frame import column_names
 from bayesml.results.new_data import read_new_data, response_arrays
 from bayesml.results.new_levels import index_unseen
@@ -38,6 +41,7 @@ class PointRows:
         data: ``trials`` and ``se`` as the family wants them.
         weights: likelihood weights, or None.
         labels: a label for each row: the index of pandas data, else its position in the data given.
+        estimable: ``(rows,)`` whether the data of the fit determine the population-level part.
     """
 
     eta: np.ndarray
@@ -45,6 +49,11 @@ class PointRows:
     data: dict[str, np.ndarray]
     weights: np.ndarray | None
     labels: pd.Index
+    estimable: np.ndarray
+
+    def shown(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the rows, NaN where they cannot be estimated."""
+        return values if self.estimable.all() else np.where(self.estimable, values, np.nan)
 
 
 def point_rows(
@@ -93,6 +102,7 @@ def point_rows(
     data = response_arrays(fit, frame, False, wanted)  # type: ignore[arg-type]
     weights = data.pop("weights", None)
     found = _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
+    found = replace(found, estimable=_estimable(fit.estimate, found))
     return found if trials else _with_one_trial(found)
 
 
@@ -154,4 +164,20 @@ def _assembled(
         effects = estimate.values[names.group_effect_variable(term.name, "mu")]
         known = index < len(term.levels)
         eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
-    return PointRows(eta, NewRows(X, tuple(groups)), data, weights, labels)
+    return PointRows(eta, NewRows(X, tuple(groups)), data, weights, labels, np.ones(len(labels), dtype=bool))
+
+
+def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:
+    """Return which rows can be estimated; warn about the others."""
+    known = estimable(estimate, rows.rows.X)
+    if not known.all():
+        dropped = ", ".join(f"`{name}`" for name in estimate.dropped)
+        first = rows.labels[int(np.argmin(known))]
+        warnings.warn(
+            f"{(~known).sum()} of {len(known)} rows cannot be predicted and are NaN, the first of them labelled {first}. "
+            f"The model was fitted without {dropped}, which depends on other columns or is zero in all rows of the "
+            "fit; these rows differ in that.",
+            FitWarning,
+            stacklevel=5,
+        )
+    return known

@@ -91,10 +91,10 @@ class MarginalMeans:
             p, lower, upper; p and intervals are adjusted within each value of ``by``. On the response scale of a log or
             logit link, of a lognormal response or of ``log(y)`` the estimates are ratios (or odds ratios); where a
             difference is no ratio (``sqrt(y)``) it stays on the scale of the linear predictor. Tests are always made on
-            that scale.
+            that scale. Values of ``by`` within which there is one estimate only have no rows.
 
         Raises:
-            ModelError: method or adjustment is unknown, or there are fewer than two estimates to compare.
+            ModelError: method or adjustment is unknown, or there are no two estimates to compare.
         """
         import pandas as pd
 
@@ -102,7 +102,10 @@ class MarginalMeans:
         check_adjustment(chosen)
         if chosen == "tukey" and method not in ("pairwise", "revpairwise"):
             raise ModelError('Tukey\'s adjustment is for pairwise comparisons; use adjust="holm".')
-        tables = [self._family(rows, method, chosen, reference) for rows in self._families()]
+        families = self._families()
+        if not isinstance(method, Mapping):
+            families = [rows for rows in families if len(rows) > 1] or families
+        tables = [self._family(rows, method, chosen, reference) for rows in families]
         table = pd.concat(tables, ignore_index=True)
         table.attrs["adjust"] = chosen
         return table

@@ -174,8 +174,8 @@ def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:
         dropped = ", ".join(f"`{name}`" for name in estimate.dropped)
         first = rows.labels[int(np.argmin(known))]
         warnings.warn(
-            f"{(~known).sum()} of {len(known)} rows cannot be predicted and are NaN, the first of them labelled {first}. "
-            f"The model was fitted without {dropped}, which depends on other columns or is zero in all rows of the "
+            f"{(~known).sum()} of {len(known)} rows cannot be predicted and are NaN, the first labelled {first}. The "
+            f"model was fitted without {dropped}, which depends on other columns or is zero in all rows of the "
             "fit; these rows differ in that.",
             FitWarning,
             stacklevel=5,

@@ -81,6 +81,10 @@ class AbstractEngine(ABC):
 
     method: ClassVar[str]
 
+    def anew(self) -> AbstractEngine:
+        """Return the engine for a run of another model: without what a run filled in or wrote to."""
+        return self
+
     @abstractmethod
     def run(self, problem: Problem) -> Outcome:
         """Fit the model.

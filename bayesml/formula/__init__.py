@@ -7,6 +7,7 @@ from bayesml.formula.parser import parse
 from bayesml.formula.specify import Formula, bf
 from bayesml.formula.tokens import quote_name
 from bayesml.formula.types import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
+from bayesml.formula.update import formula_of, update_formula
 
 __all__ = [
     "Addition",
@@ -19,8 +20,10 @@ __all__ = [
     "Response",
     "bf",
     "check_names",
+    "formula_of",
     "formula_variables",
     "grouping_variables",
     "parse",
     "quote_name",
+    "update_formula",
 ]

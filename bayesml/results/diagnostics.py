@@ -156,15 +156,15 @@ def diagnose(fit: Fit) -> Diagnostics:
     )
 
 
-def warn_about(fit: Fit) -> None:
-    """Warn about everything in a run that the user should act on.
+def warn_about(fit: Fit, stacklevel: int = 3) -> None:
+    """Warn about everything in a run that the user should act on; ``stacklevel`` finds the user's line.
 
     Warns:
         FitWarning: divergent transitions, saturated trees, E-BFMI below 0.3, Rhat above 1.01, effective sample sizes
             below 100 for each chain, or a run that was interrupted; each with its cure.
     """
     for problem in fit.diagnostics.problems:
-        warnings.warn(problem, FitWarning, stacklevel=3)
+        warnings.warn(problem, FitWarning, stacklevel=stacklevel)
 
 
 def watched_elements(values: Mapping[str, np.ndarray], variables: Sequence[ReportedVariable]) -> Elements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily
-from bayesml.formula import ParsedFormula
+from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws, Timing
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesml.results import effects as conditional
-    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, to_arviz
+    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, to_arviz, updating
     from bayesml.results.new_levels import NewLevels
+    from bayesml.results.point import PointFit
 else:  # a fit and its table should not wait for what draws pictures of it
     conditional = lazy_module("bayesml.results.effects")
     export = lazy_module("bayesml.results.export")
@@ -35,6 +37,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     predict = lazy_module("bayesml.results.predict")
     saving = lazy_module("bayesml.results.saving")
     to_arviz = lazy_module("bayesml.results.to_arviz")
+    updating = lazy_module("bayesml.results.updating")
 
 __all__ = ["Fit"]
 
@@ -352,6 +355,16 @@ class Fit:
         )
 
     # Going on --------------------------------------------------------------------------------------------------------
+
+    def update(
+        self, formula: str | Formula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
+        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
+        draws: int | None = None, warmup: int | None = None, chains: int | None = None, seed: int | None = None,
+        progress: bool | None = None, data_name: str | None = None,
+    ) -> Fit | PointFit:  # fmt: skip
+        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.updating``."""
+        engine = updating.changed_engine(self, method, draws, warmup, chains, seed, progress)
+        return updating.update(self, formula, data, prior, family, engine, data_name)
 
     def extend(self, draws: int = 1000) -> Fit:
         """Return the fit with further draws of each chain, as if they had been asked for at first."""

@@ -97,12 +97,15 @@ def prepare_model(
     missing: Literal["drop", "error"],
     functions: Functions | None,
 ) -> tuple[Frame, Design]:
-    """Return the data and their encoding; arguments as in ``fit``."""
-    available = column_names(data)
+    """Return the data and their encoding; arguments as in ``fit``, where ``data`` may be read already."""
+    available = data.names if isinstance(data, Frame) else column_names(data)
     parsed = parse(formula, available)
     check_names(parsed, available)
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
-    frame = read_frame(data, used, missing=missing, grouping=grouping)
+    if isinstance(data, Frame):
+        frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)
+    else:
+        frame = read_frame(data, used, missing=missing, grouping=grouping)
     return frame, build_design(parsed, frame, family, functions)
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
+from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, WARMUP
 from bayesml.errors import ModelError
 from bayesml.garbage import collection_paused
 from bayesml.posterior import Draws
@@ -111,6 +112,11 @@ class NUTS(AbstractEngine):
                 '`keep_group_effects` is True, False, "float32", "summary", or a whole number k to keep every k-th '
                 f"draw; got {keep!r}."
             )
+
+    def anew(self) -> NUTS:
+        """Return the options without a checkpoint, and without a warm-up that a run chose for its own model."""
+        chosen = (0,) if self.sample_prior == "only" else (WARMUP, PRECONDITIONED_WARMUP)
+        return replace(self, warmup=None if self.warmup in chosen else self.warmup, checkpoint=None)
 
     def seeded(self) -> NUTS:
         """Return the engine with a seed, drawn from the system where it has none."""

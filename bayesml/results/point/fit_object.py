@@ -13,8 +13,9 @@ from bayesml.engines import AbstractEngine, Problem
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
-from bayesml.formula import ParsedFormula
+from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
+from bayesml.lazy import lazy_module
 from bayesml.posterior import Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
@@ -30,6 +31,10 @@ from bayesml.results.tables import prior_summary
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from bayesml.results import updating
+else:
+    updating = lazy_module("bayesml.results.updating")
 
 __all__ = ["PointFit"]
 
@@ -270,6 +275,14 @@ class PointFit:
         """Fit the same model to another response."""
         return simulate.refit(self, y)
 
+    def update(
+        self, formula: str | Formula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
+        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
+        data_name: str | None = None,
+    ) -> PointFit | Fit:  # fmt: skip
+        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.updating``."""
+        return updating.update(self, formula, data, prior, family, method, data_name)
+
     def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
         """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.hypothesis``, ``.loo``, ..."""
         return normal_draws.to_normal_draws(self, ndraws, seed)
@@ -352,27 +365,15 @@ class PointFit:
         return plots.ranef_plot(self, group)
 
     def conditional_effects(
-        self,
-        effects: str | list[str] | None = None,
-        *,
-        conditions: dict[str, Any] | None = None,
-        int_conditions: dict[str, Any] | None = None,
-        re_formula: Any = "NA",
-        prob: float = 0.95,
-        method: Literal["epred", "predict", "linpred"] = "epred",
+        self, effects: str | list[str] | None = None, *, conditions: Any = None, int_conditions: Any = None,
+        re_formula: Any = "NA", prob: float = 0.95, method: Literal["epred", "predict", "linpred"] = "epred",
         resolution: int = 100,
-    ) -> ConditionalEffects:
+    ) -> ConditionalEffects:  # fmt: skip
         """Return the expected response along each predictor and two-way interaction; ``.plot()`` draws it."""
         return conditional.conditional_effects(
-            self,
-            effects,
-            conditions=conditions,
-            int_conditions=int_conditions,
-            re_formula=re_formula,
-            prob=prob,
-            method=method,
-            resolution=resolution,
-        )
+            self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
+            method=method, resolution=resolution,
+        )  # fmt: skip
 
     # What needs draws ------------------------------------------------------------------------------------------------
 

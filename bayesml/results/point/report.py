@@ -39,7 +39,7 @@ def _singular(fit: PointFit) -> tuple[str, ...]:
     return (f"Singular fit: {'; '.join(found)}. {advice}.",)
 
 
-def warn_about_point(fit: PointFit) -> None:
-    """Warn about everything in ``notes``."""
+def warn_about_point(fit: PointFit, stacklevel: int = 3) -> None:
+    """Warn about everything in ``notes``; ``stacklevel`` finds the user's line."""
     for note in notes(fit):
-        warnings.warn(note, FitWarning, stacklevel=3)
+        warnings.warn(note, FitWarning, stacklevel=stacklevel)

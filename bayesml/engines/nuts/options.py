@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
-from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, WARMUP
+from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.errors import ModelError
 from bayesml.garbage import collection_paused
 from bayesml.posterior import Draws
@@ -114,9 +114,14 @@ class NUTS(AbstractEngine):
             )
 
     def anew(self) -> NUTS:
-        """Return the options without a checkpoint, and without a warm-up that a run chose for its own model."""
+        """Return the options without a checkpoint, and without what a run chose for its own model."""
         chosen = (0,) if self.sample_prior == "only" else (WARMUP, PRECONDITIONED_WARMUP)
-        return replace(self, warmup=None if self.warmup in chosen else self.warmup, checkpoint=None)
+        return replace(
+            self,
+            warmup=None if self.warmup in chosen else self.warmup,
+            target_accept=None if self.target_accept == USUAL_TARGET else self.target_accept,
+            checkpoint=None,
+        )
 
     def seeded(self) -> NUTS:
         """Return the engine with a seed, drawn from the system where it has none."""

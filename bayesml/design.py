@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, RawResponse, ResponseData
 from bayesml.formula import Addition, ParsedFormula, Predictor, quote_name
 from bayesml.frame import Frame
+from bayesml.frozen import FrozenMapping
 from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset, Population
 
 __all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
@@ -120,9 +121,8 @@ def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) 
     return PredictorDesign(predictor.dpar, terms)
 
 
-def _checked_functions(functions: Functions | None) -> dict[str, Callable[..., Any]]:
-    if functions is None:
-        return {}
+def _checked_functions(functions: Functions | None) -> Functions:
+    functions = {} if functions is None else functions
     if not isinstance(functions, Mapping):
         raise FormulaError(f'`functions` is a dict of functions by name, {{"f": f}}; got {functions!r}.')
     for name, function in functions.items():
@@ -130,7 +130,7 @@ def _checked_functions(functions: Functions | None) -> dict[str, Callable[..., A
             raise FormulaError(f"A name in `functions` is an ordinary name such as 'f'; got {name!r}.")
         if not callable(function):
             raise FormulaError(f"`{name}` in `functions` is not a function but {function!r:.60}.")
-    return dict(functions)
+    return FrozenMapping(functions)
 
 
 def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:

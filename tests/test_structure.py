@@ -27,6 +27,7 @@ FLOW = (
     "garbage",
     "datasets",
     "lazy",
+    "frozen",
     "namespace",
     "links",
     "names",

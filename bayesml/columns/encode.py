@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from bayesml.errors import DataError, FormulaError
 from bayesml.formula.names import names_in
 from bayesml.formula.types import Expression, LinearPart
 from bayesml.frame import Column, Frame, match_levels
+from bayesml.frozen import FrozenMapping
 
 __all__ = ["Encoding", "encode", "evaluate", "replay", "treatment_columns"]
 
@@ -77,7 +77,7 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
         FormulaError: a term names an unknown column or does what a formula may not.
         DataError: a term cannot be computed on these data or is not finite; names row and value.
     """
-    functions = MappingProxyType(dict(functions or {}))
+    functions = FrozenMapping(functions or {})
     states: dict[str, dict[str, Any]] = {}
     factors = evaluate_factors(part.terms, part.expression, frame, functions, states)
     if part.intercept and INTERCEPT in factors and INTERCEPT not in frame.columns:
@@ -92,8 +92,8 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
     _refuse_repeated(labels)
     terms = tuple(":".join(_display(text) for text in term) for term in part.terms)
     encoding = Encoding(
-        labels, terms, assign, variables, part.intercept, products, MappingProxyType(schema),
-        MappingProxyType(copy.deepcopy(states)), functions, part.expression,
+        labels, terms, assign, variables, part.intercept, products, FrozenMapping(schema),
+        FrozenMapping(copy.deepcopy(states)), functions, part.expression,
     )  # fmt: skip
     return encoding, matrix
 

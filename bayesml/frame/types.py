@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesml.errors import DataError, did_you_mean
 from bayesml.frame.values import Levels, Value, combine, value_texts
+from bayesml.frozen import FrozenMapping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         """Close the mapping to changes."""
-        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
+        object.__setattr__(self, "columns", FrozenMapping(self.columns))
 
     @property
     def names(self) -> tuple[str, ...]:

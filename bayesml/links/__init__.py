@@ -13,7 +13,6 @@ from bayesml.links import elementary as e
 from bayesml.links import probability as p
 from bayesml.links.jet import Jet, special_functions
 from bayesml.links.link import Link
-from bayesml.namespace import array_namespace
 
 __all__ = ["LINKS", "Jet", "Link", "get_link", "special_functions"]
 
@@ -27,24 +26,24 @@ LINKS: dict[str, Link] = {
         Link(
             "logit",
             UNIT,
-            lambda mu: special_functions(mu).logit(mu),
+            p.logit,
             e.expit,
             p.logit_jet,
-            _complement=lambda eta: e.expit(-eta),
-            _log_inverse=lambda eta: -e.softplus(-eta),
-            _log_complement=lambda eta: -e.softplus(eta),
+            _complement=p.logit_complement,
+            _log_inverse=p.logit_log_inverse,
+            _log_complement=p.logit_log_complement,
             _log_jet=p.logit_log_jet,
             _log_complement_jet=p.logit_log_complement_jet,
         ),
         Link(
             "probit",
             UNIT,
-            lambda mu: special_functions(mu).ndtri(mu),
+            p.probit,
             p.ndtr,
             p.probit_jet,
-            _complement=lambda eta: p.ndtr(-eta),
+            _complement=p.probit_complement,
             _log_inverse=p.log_ndtr,
-            _log_complement=lambda eta: p.log_ndtr(-eta),
+            _log_complement=p.probit_log_complement,
             _log_jet=p.probit_log_jet,
             _log_complement_jet=p.probit_log_complement_jet,
         ),
@@ -54,9 +53,9 @@ LINKS: dict[str, Link] = {
             p.cloglog,
             p.cloglog_inverse,
             p.cloglog_jet,
-            _complement=lambda eta: e.exp(-e.exp(array_namespace(eta).minimum(eta, p.SATURATED))),
+            _complement=p.cloglog_complement,
             _log_inverse=p.cloglog_log_inverse,
-            _log_complement=lambda eta: -e.exp(eta),
+            _log_complement=e.negative_exp,
             _log_jet=p.cloglog_log_jet,
             _log_complement_jet=p.cloglog_log_complement_jet,
         ),
@@ -66,25 +65,25 @@ LINKS: dict[str, Link] = {
             p.cauchit,
             p.cauchit_inverse,
             p.cauchit_jet,
-            _complement=lambda eta: p.cauchit_inverse(-eta),
-            _log_complement=lambda eta: e.log(p.cauchit_inverse(-eta)),
+            _complement=p.cauchit_complement,
+            _log_complement=p.cauchit_log_complement,
             _log_complement_jet=p.cauchit_log_complement_jet,
         ),
         Link(
             "inverse",
             POSITIVE,
-            lambda mu: 1 / mu,
-            lambda eta: 1 / eta,
-            lambda eta: e.power_jet(eta, -1.0),
+            e.reciprocal,
+            e.reciprocal,
+            e.reciprocal_jet,
             _log_inverse=e.negative_log,
             _log_jet=e.negative_log_jet,
         ),
-        Link("1/mu^2", POSITIVE, lambda mu: mu**-2.0, lambda eta: eta**-0.5, lambda eta: e.power_jet(eta, -0.5)),
-        Link("sqrt", POSITIVE, lambda mu: mu**0.5, lambda eta: eta**2, e.square_jet),
+        Link("1/mu^2", POSITIVE, e.inverse_square, e.inverse_root, e.inverse_root_jet),
+        Link("sqrt", POSITIVE, e.square_root, e.square, e.square_jet),
         Link("softplus", POSITIVE, e.softplus_link, e.softplus, e.softplus_jet),
-        Link("squareplus", POSITIVE, lambda mu: mu - 1 / mu, e.squareplus, e.squareplus_jet),
+        Link("squareplus", POSITIVE, e.squareplus_link, e.squareplus, e.squareplus_jet),
         Link("log1p", (-1.0, inf), e.log1p, e.expm1, e.expm1_jet),
-        Link("logm1", (1.0, inf), lambda mu: e.log(mu - 1), lambda eta: 1 + e.exp(eta), e.one_plus_exp_jet),
+        Link("logm1", (1.0, inf), e.log_of_excess, e.one_plus_exp, e.one_plus_exp_jet),
     )
 }
 

@@ -13,18 +13,29 @@ __all__ = [
     "expm1_jet",
     "identity",
     "identity_jet",
+    "inverse_root",
+    "inverse_root_jet",
+    "inverse_square",
     "log",
     "log1p",
+    "log_of_excess",
+    "negative_exp",
     "negative_log",
     "negative_log_jet",
+    "one_plus_exp",
     "one_plus_exp_jet",
     "power_jet",
+    "reciprocal",
+    "reciprocal_jet",
     "softplus",
     "softplus_jet",
     "softplus_link",
+    "square",
     "square_jet",
+    "square_root",
     "squareplus",
     "squareplus_jet",
+    "squareplus_link",
 ]
 
 
@@ -59,6 +70,16 @@ def expm1(x: Array) -> Array:
     return array_namespace(x).expm1(x)
 
 
+def one_plus_exp(eta: Array) -> Array:
+    """Return 1 + e^eta."""
+    return 1 + exp(eta)
+
+
+def log_of_excess(mu: Array) -> Array:
+    """Return log(mu - 1), the inverse of ``one_plus_exp``."""
+    return log(mu - 1)
+
+
 def exp_jet(eta: Array) -> Jet:
     """Return the jet of e^eta."""
     value = exp(eta)
@@ -80,6 +101,11 @@ def one_plus_exp_jet(eta: Array) -> Jet:
 def expit(x: Array) -> Array:
     """Return 1 / (1 + e^-x)."""
     return special_functions(x).expit(x)
+
+
+def negative_exp(x: Array) -> Array:
+    """Return -e^x."""
+    return -exp(x)
 
 
 def softplus(x: Array) -> Array:
@@ -113,6 +139,11 @@ def squareplus(eta: Array) -> Array:
     return xp.where(negative, 2 / (xp.sqrt(below**2 + 4) - below), (above + xp.sqrt(above**2 + 4)) / 2)
 
 
+def squareplus_link(mu: Array) -> Array:
+    """Return mu - 1 / mu, the inverse of ``squareplus``."""
+    return mu - 1 / mu
+
+
 def squareplus_jet(eta: Array) -> Jet:
     """Return the jet of ``squareplus``."""
     root = array_namespace(eta).sqrt(eta**2 + 4)
@@ -126,6 +157,41 @@ def power_jet(eta: Array, power: float) -> Jet:
     d1 = power * value / eta
     d2 = (power - 1) * d1 / eta
     return Jet(value, d1, d2, (power - 2) * d2 / eta)
+
+
+def reciprocal(x: Array) -> Array:
+    """Return 1 / x, which is its own inverse."""
+    return 1 / x
+
+
+def reciprocal_jet(eta: Array) -> Jet:
+    """Return the jet of 1 / eta."""
+    return power_jet(eta, -1.0)
+
+
+def inverse_square(mu: Array) -> Array:
+    """Return 1 / mu^2."""
+    return mu**-2.0
+
+
+def inverse_root(eta: Array) -> Array:
+    """Return 1 / sqrt(eta), the inverse of ``inverse_square``."""
+    return eta**-0.5
+
+
+def inverse_root_jet(eta: Array) -> Jet:
+    """Return the jet of 1 / sqrt(eta)."""
+    return power_jet(eta, -0.5)
+
+
+def square_root(mu: Array) -> Array:
+    """Return sqrt(mu)."""
+    return mu**0.5
+
+
+def square(eta: Array) -> Array:
+    """Return eta^2."""
+    return eta**2
 
 
 def square_jet(eta: Array) -> Jet:

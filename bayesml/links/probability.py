@@ -4,32 +4,62 @@ from __future__ import annotations
 
 from math import pi
 
-from bayesml.links.elementary import exp, exp_jet, expit, softplus, softplus_jet
+from bayesml.links.elementary import exp, exp_jet, expit, log, softplus, softplus_jet
 from bayesml.links.jet import Array, Jet, log_at, negated, special_functions
 from bayesml.namespace import array_namespace
 
 __all__ = [
     "cauchit",
+    "cauchit_complement",
     "cauchit_inverse",
     "cauchit_jet",
+    "cauchit_log_complement",
     "cauchit_log_complement_jet",
     "cloglog",
+    "cloglog_complement",
     "cloglog_inverse",
     "cloglog_jet",
     "cloglog_log_complement_jet",
     "cloglog_log_inverse",
     "cloglog_log_jet",
     "log_ndtr",
+    "logit",
+    "logit_complement",
     "logit_jet",
+    "logit_log_complement",
     "logit_log_complement_jet",
+    "logit_log_inverse",
     "logit_log_jet",
     "ndtr",
+    "probit",
+    "probit_complement",
     "probit_jet",
+    "probit_log_complement",
     "probit_log_complement_jet",
     "probit_log_jet",
 ]
 
 SATURATED = 100.0  # from eta = 7 on, the cloglog probability rounds to 1; larger eta would only overflow
+
+
+def logit(mu: Array) -> Array:
+    """Return log(mu / (1 - mu))."""
+    return special_functions(mu).logit(mu)
+
+
+def logit_complement(eta: Array) -> Array:
+    """Return 1 - mu."""
+    return expit(-eta)
+
+
+def logit_log_inverse(eta: Array) -> Array:
+    """Return log(mu)."""
+    return -softplus(-eta)
+
+
+def logit_log_complement(eta: Array) -> Array:
+    """Return log(1 - mu)."""
+    return -softplus(eta)
 
 
 def logit_jet(eta: Array) -> Jet:
@@ -61,6 +91,21 @@ def ndtr(x: Array) -> Array:
 def log_ndtr(x: Array) -> Array:
     """Return log Phi(x)."""
     return special_functions(x).log_ndtr(x)
+
+
+def probit(mu: Array) -> Array:
+    """Return the quantile of the standard normal distribution."""
+    return special_functions(mu).ndtri(mu)
+
+
+def probit_complement(eta: Array) -> Array:
+    """Return 1 - Phi(eta)."""
+    return ndtr(-eta)
+
+
+def probit_log_complement(eta: Array) -> Array:
+    """Return log(1 - Phi(eta))."""
+    return log_ndtr(-eta)
 
 
 def probit_jet(eta: Array) -> Jet:
@@ -107,6 +152,11 @@ def cloglog_inverse(eta: Array) -> Array:
     return -xp.expm1(-xp.exp(xp.minimum(eta, SATURATED)))
 
 
+def cloglog_complement(eta: Array) -> Array:
+    """Return exp(-e^eta)."""
+    return exp(-exp(array_namespace(eta).minimum(eta, SATURATED)))
+
+
 def cloglog_jet(eta: Array) -> Jet:
     """Return the jet of 1 - exp(-e^eta)."""
     xp = array_namespace(eta)
@@ -150,6 +200,16 @@ def cauchit_inverse(eta: Array) -> Array:
     """Return 1/2 + arctan(eta) / pi."""
     xp = array_namespace(eta)
     return xp.arctan2(xp.ones_like(eta), -eta) / pi
+
+
+def cauchit_complement(eta: Array) -> Array:
+    """Return 1 - mu."""
+    return cauchit_inverse(-eta)
+
+
+def cauchit_log_complement(eta: Array) -> Array:
+    """Return log(1 - mu)."""
+    return log(cauchit_inverse(-eta))
 
 
 def cauchit_jet(eta: Array) -> Jet:

@@ -12,6 +12,7 @@ from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily
 from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
+from bayesml.frozen import fields_alone
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
@@ -64,6 +65,7 @@ class Fit:
     priors: tuple[Prior, ...]
     default_priors: Style
     data_name: str
+    __getstate__ = fields_alone
 
     # What was fitted -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.engines.point.arrays import PointArrays
+from bayesml.frozen import fields_alone
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_matrix
@@ -58,6 +59,7 @@ class JointEffects:
     information: np.ndarray
     kept: np.ndarray
     vcov: np.ndarray
+    __getstate__ = fields_alone  # the factorisation that SuperLU makes cannot be pickled
 
     @classmethod
     def of(

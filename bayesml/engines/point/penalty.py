@@ -65,19 +65,31 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> P
     kept = orthogonalise(arrays.X)[1].kept
     coefficients = _coefficient_priors(problem, kept)
 
-    def penalty(theta: np.ndarray, beta: np.ndarray, psi: np.ndarray) -> PenaltyValue:
+    return _LogPriorPenalty(groups, families, coefficients, layout)
+
+
+@final
+@dataclass(frozen=True)
+class _LogPriorPenalty:
+    """The priors of all parameters, as a function of (theta, beta, psi)."""
+
+    groups: tuple[_GroupPrior, ...]
+    families: tuple[_FamilyPrior, ...]
+    coefficients: _CoefficientPriors
+    layout: ThetaLayout
+
+    def __call__(self, theta: np.ndarray, beta: np.ndarray, psi: np.ndarray) -> PenaltyValue:
+        """Return minus twice the log prior and its derivatives."""
         value, slopes = 0.0, []
-        for group, factor in zip(groups, layout.matrices(theta), strict=True):
+        for group, factor in zip(self.groups, self.layout.matrices(theta), strict=True):
             own, slope = group.at(factor)
             value += own
             slopes.append(slope)
-        of_psi = [each.at(x) for each, x in zip(families, psi, strict=True)]
-        of_beta, beta_slope = coefficients.at(beta)
+        of_psi = [each.at(x) for each, x in zip(self.families, psi, strict=True)]
+        of_beta, beta_slope = self.coefficients.at(beta)
         total = value + of_beta + sum(v for v, _ in of_psi)
         psi_slope = np.array([s for _, s in of_psi])
-        return PenaltyValue(-2.0 * total, -2.0 * layout.gather(slopes), -2.0 * beta_slope, -2.0 * psi_slope)
-
-    return penalty
+        return PenaltyValue(-2.0 * total, -2.0 * self.layout.gather(slopes), -2.0 * beta_slope, -2.0 * psi_slope)
 
 
 def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:

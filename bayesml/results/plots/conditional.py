@@ -52,8 +52,10 @@ def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> 
 
 
 def _figure_of(ax: Axes) -> Figure:
+    from bayesml.results.plots.picture import shown_once
+
     figure: Any = ax.figure
-    return getattr(figure, "figure", None) or figure  # of a subfigure, the figure it stands in
+    return shown_once(getattr(figure, "figure", None) or figure)  # of a subfigure, the figure it stands in
 
 
 def _share_height(axes: list[Axes]) -> None:

@@ -12,9 +12,9 @@ from bayesml.results.select import Elements, draws, elements
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from bayesml.results.fit_object import Fit
+    from bayesml.results.plots.picture import Picture
 
 __all__ = ["ALARM", "DARK", "FAINT", "MAIN", "MUTED", "PALETTE", "chosen_parameters", "clean", "density", "new_figure"]
 
@@ -25,21 +25,11 @@ MAIN, ALARM, DARK, MUTED, FAINT = "#0072B2", "#D55E00", "#1B2A3A", "#6B7785", "#
 GRID_POINTS = 256
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of that size in inches.
+def new_figure(width: float, height: float) -> Picture:
+    """Return an empty figure of that size in inches; see ``bayesml.results.plots.picture``."""
+    from bayesml.results.plots.picture import new_picture
 
-    In a notebook it belongs to nobody, so that it is shown once, as the value of its cell; elsewhere to pyplot, so that
-    ``plt.show()`` shows it.
-    """
-    import matplotlib
-    from matplotlib import pyplot as plt
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
-    if "inline" in matplotlib.get_backend():
-        return Figure(figsize=(width, height), layout=layout)
-    return plt.figure(figsize=(width, height), layout=layout)
+    return new_picture(width, height)
 
 
 def clean(axes: Axes, *, grid: str = "") -> None:

@@ -15,6 +15,7 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
+from bayesml.frozen import fields_alone
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Timing
 from bayesml.priors import Prior, Style
@@ -63,6 +64,7 @@ class PointFit:
     priors: tuple[Prior, ...]
     default_priors: Style
     data_name: str
+    __getstate__ = fields_alone
 
     # What was fitted -------------------------------------------------------------------------------------------------
 

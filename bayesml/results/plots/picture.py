@@ -1,0 +1,133 @@
+"""Figures that are shown once, in a notebook, in a window, or where nothing can be shown.
+
+pyplot knows each of them, so that ``plt.show()``, ``plt.savefig(...)`` and the end of a notebook's cell treat it as any
+other figure. Two things are different: as the value of a cell it is shown, and not again at the end of the cell; and
+where there are no windows, pyplot does not pile them up.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from functools import partial
+from io import BytesIO
+from typing import Any, final
+
+import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+__all__ = ["Picture", "new_picture", "shown_once"]
+
+MIMETYPE = "image/png"
+
+
+@final
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows, with whatever backend, and whose ``show()`` always works."""
+
+    def show(self, warn: bool = True) -> None:
+        """Show the picture in the notebook, or in its window; where there is neither, do as pyplot does.
+
+        Args:
+            warn: whether to warn where the backend has no windows.
+        """
+        if _has_window(self) and not plt.fignum_exists(_number(self)):  # closed: it gets another window
+            type(self.canvas).new_manager(self, _number(self))
+        if _has_window(self) or not _notebook_formatters():
+            Figure.show(self, warn)
+        else:
+            from IPython.display import display
+
+            display(self)
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> dict[str, str]:
+        return _as_value(self)
+
+
+def new_picture(width: float, height: float) -> Picture:
+    """Return an empty picture of that size in inches; where there are no windows, pyplot forgets the one before it."""
+    layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
+    if "inline" in matplotlib.get_backend():
+        return _for_this_cell(width, height, layout)
+    figure = plt.figure(figsize=(width, height), layout=layout, FigureClass=Picture)
+    if not _has_window(figure):
+        _forget_others(figure)
+    return figure
+
+
+def _for_this_cell(width: float, height: float, layout: ConstrainedLayoutEngine) -> Picture:
+    """Return a picture that is shown and closed at the end of the cell: many of them are no reason to warn."""
+    most = matplotlib.rcParams["figure.max_open_warning"]
+    matplotlib.rcParams["figure.max_open_warning"] = 0
+    try:
+        return plt.figure(figsize=(width, height), layout=layout, FigureClass=Picture)
+    finally:
+        matplotlib.rcParams["figure.max_open_warning"] = most
+
+
+def _forget_others(figure: Picture) -> None:
+    own = _number(figure)
+    for number in plt.get_fignums():
+        if number != own and isinstance(plt.figure(number), Picture):
+            plt.close(number)
+    plt.figure(own)
+
+
+def shown_once(figure: Any) -> Figure:
+    """Return the caller's own figure; as the value of a cell it is not shown a second time."""
+    if not isinstance(figure, Picture):
+        figure._repr_mimebundle_ = partial(_as_value_of_caller, figure)
+    return figure
+
+
+def _as_value_of_caller(figure: Figure, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    return _as_value(figure)
+
+
+def _as_value(figure: Figure) -> dict[str, str]:
+    """Return what a notebook shows where the figure is the value of a cell, beside what it does with any figure.
+
+    IPython shows a figure by itself once its inline backend is active, in the formats that the user has chosen.
+    """
+    if _has_window(figure) and plt.isinteractive():
+        return {}
+    if not _has_window(figure):
+        plt.close(figure)
+    formatters = _notebook_formatters()
+    if not formatters or any(_knows_figures(formatter) for formatter in formatters.values()):
+        return {}
+    content = BytesIO()
+    figure.savefig(content, format="png", bbox_inches="tight")
+    return {MIMETYPE: b64encode(content.getvalue()).decode()}
+
+
+def _number(figure: Figure) -> int:
+    manager: Any = figure.canvas.manager
+    return manager.num
+
+
+def _has_window(figure: Figure) -> bool:
+    """Whether the figure's backend opens windows or widgets; those that do not inherit a ``show`` that does nothing."""
+    manager = figure.canvas.manager
+    return manager is not None and type(manager).show is not FigureManagerBase.show
+
+
+def _notebook_formatters() -> dict[str, Any]:
+    """Return IPython's formatters by MIME type; none outside IPython and where it cannot show pictures."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return {}
+    shell: Any = get_ipython()
+    if shell is None or MIMETYPE not in shell.display_formatter.active_types:
+        return {}
+    return shell.display_formatter.formatters
+
+
+def _knows_figures(formatter: Any) -> bool:
+    return formatter.format_type.startswith("image/") and Figure in formatter.type_printers

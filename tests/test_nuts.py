@@ -160,9 +160,9 @@ INTERRUPTED = """
     seen = []
     advance = progress.Progress.advance
 
-    def watched(self, iterations, divergences):
-        advance(self, iterations, divergences)
-        seen.append(iterations)
+    def watched(self, warmed, drawn, divergences):
+        advance(self, warmed, drawn, divergences)
+        seen.append(warmed + drawn)
         if sum(seen) > 600 and not getattr(watched, "sent", False):
             watched.sent = True
             os.kill(os.getpid(), signal.SIGINT)

@@ -28,6 +28,7 @@ FLOW = (
     "datasets",
     "lazy",
     "frozen",
+    "notebook",
     "namespace",
     "links",
     "names",

@@ -61,7 +61,7 @@ class Recorder:
         stream: names the random numbers of what is drawn when positions are translated.
         store: takes the draws.
         log: takes positions and states, or None.
-        progress: the bar.
+        progress: is told of every block.
     """
 
     compiled: Compiled
@@ -114,7 +114,7 @@ class Recorder:
             return
         recorded = self.log.iterations(chain.index)
         if chain.done < self.warmup:
-            self.progress.advance(min(recorded, self.warmup) - chain.done, 0)
+            self.progress.advance(min(recorded, self.warmup) - chain.done, 0, 0)
             chain.done = min(recorded, self.warmup)
         while chain.done < min(recorded, total):
             block = self.log.block(chain.index, chain.done - self.warmup)
@@ -122,12 +122,14 @@ class Recorder:
 
     def _keep(self, chain: Chain, block: Block | None, count: int) -> None:
         chain.done += count
-        if block is not None:
+        if block is None:
+            self.progress.advance(count, 0, 0)
+        else:
             chain.statistics.append(block.statistics)
             chain.pending.append(block.positions)
             if not (chain.done - self.warmup) % self.compiled.block:
                 self.flush(chain)
-        self.progress.advance(count, int(block.statistics.diverging.sum()) if block is not None else 0)
+            self.progress.advance(0, count, int(block.statistics.diverging.sum()))
 
     def flush(self, chain: Chain) -> None:
         """Translate the positions that are pending; they lie in one window."""

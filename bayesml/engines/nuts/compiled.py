@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
+from bayesml.engines.nuts.background import Background
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, UNHOISTED, has_kernels, one_kernel
@@ -22,6 +23,7 @@ from bayesml.engines.nuts.program import LONGEST_BLOCK, ChainProgram, chain_prog
 from bayesml.engines.nuts.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.nuts.structure import structure_key
 from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
+from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.garbage import collection_paused
 from bayesml.reported import ReportedVariable
@@ -80,7 +82,11 @@ class Compiled:
 
 
 def compile_form(
-    form: Form, max_treedepth: int, variables: tuple[ReportedVariable, ...], stored: Any = None
+    form: Form,
+    max_treedepth: int,
+    variables: tuple[ReportedVariable, ...],
+    stored: Any = None,
+    progress: Progress | None = None,
 ) -> Compiled:
     """Compile the programs of a form that report the given variables, and tune its coordinates.
 
@@ -92,9 +98,11 @@ def compile_form(
         max_treedepth: as in ``NUTS``.
         variables: what is reported.
         stored: data of the form that were tuned before; None to tune now.
+        progress: is told when something has to be compiled; None to say nothing.
 
     Raises:
         ArithmeticError: the form found no coordinates.
+        KeyboardInterrupt: the user interrupted; the compiler is not waited for.
     """
     data = jax.device_put(form.data if stored is None else stored)
     program, names = chain_program(form.density, max_treedepth, form.first_step), frozenset(v.name for v in variables)
@@ -111,14 +119,19 @@ def compile_form(
         _Recipe("start", lambda: program.start, (position, data), QUICKLY, _is_nowhere),
         _Recipe("report", lambda: report_program(form, names), of_draws, QUICKLY, _are_nowhere),
     )
-    began = time.perf_counter()
-    with _cache(structure), collection_paused(), ThreadPoolExecutor(AT_ONCE) as pool:
+    began, progress = time.perf_counter(), progress or Progress(shown=False)
+    with _cache(structure), collection_paused(), Background(AT_ONCE, progress.refresh) as background:
         kernel_options = _kernel_options(form, data)
-        advance, start, report = (_submitted(pool, recipe, structure, kernel_options) for recipe in recipes)
+        stored_names = [recipe.stored_name(structure, kernel_options) for recipe in recipes]
+        if not all(name is not None and is_stored(name) for name in stored_names):
+            progress.compiling()
+        advance, start, report = (
+            _submitted(background, recipe, name, kernel_options)
+            for recipe, name in zip(recipes, stored_names, strict=True)
+        )
         traced = time.perf_counter()
         if form.tune is not None and stored is None:
-            data = jax.device_put(form.tune(_value_and_gradient(start.result()), data))
-        wait((advance, report))
+            data = jax.device_put(form.tune(_value_and_gradient(background.result(start)), data))
     ended = time.perf_counter()
     programs = start.result(), advance.result(), report.result()
     return Compiled(form, data, program, block, noise_sizes, *programs, template, traced - began, ended - traced)
@@ -175,6 +188,10 @@ class _Recipe:
     is_never: Callable[..., Any]
     donate: tuple[int, ...] = ()
 
+    def stored_name(self, structure: str | None, kernel_options: Mapping[str, Any] | None) -> str | None:
+        """Return the name under which the program is stored; None where it is not."""
+        return stored_name(structure, self.name, self.specs, self.donate, (self.options, kernel_options))
+
     def lowered(self, as_kernel: bool) -> jax.stages.Lowered:
         """Trace the program."""
         function = self.build()
@@ -193,11 +210,10 @@ class _Recipe:
 
 
 def _submitted(
-    pool: ThreadPoolExecutor, recipe: _Recipe, structure: str | None, kernel_options: Mapping[str, Any] | None
+    background: Background, recipe: _Recipe, name: str | None, kernel_options: Mapping[str, Any] | None
 ) -> Future[Any]:
     """Read a program, or trace it here and have it compiled: XLA lets go of Python's lock while it compiles."""
     as_kernel = kernel_options is not None
-    name = stored_name(structure, recipe.name, recipe.specs, recipe.donate, (recipe.options, kernel_options))
     lowered = None if name is not None and is_stored(name) else recipe.lowered(as_kernel)
 
     def made() -> Any:
@@ -206,11 +222,11 @@ def _submitted(
             if found is not None:
                 return found
             program = recipe.compiled(lowered or recipe.lowered(as_kernel), kernel_options)
-            if name is not None:
+            if name is not None and not background.is_abandoned:
                 store_program(name, program)
             return program
 
-    return pool.submit(made)
+    return background.submit(made)
 
 
 def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:

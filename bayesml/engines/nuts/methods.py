@@ -93,6 +93,7 @@ class _Team:
                 done, waiting = wait_for(futures, timeout=POLL, return_when=FIRST_EXCEPTION)
                 if not waiting or any(future.exception() for future in done):
                     return False
+                self.recorder.progress.refresh()
                 if deadline is not None and time.monotonic() > deadline:
                     return True
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.errors import ModelError
 from bayesml.garbage import collection_paused
+from bayesml.notebook import without_tqdm_warning
 from bayesml.posterior import Draws
 
 __all__ = ["NUTS"]
@@ -133,6 +134,7 @@ class NUTS(AbstractEngine):
         """Sample the posterior."""
         began = time.perf_counter()
         with collection_paused():
+            without_tqdm_warning()
             from bayesml.engines.nuts.run import run
 
         imported = time.perf_counter() - began

@@ -22,6 +22,7 @@ from bayesml.engines.nuts.session import Attempt, Session
 from bayesml.engines.nuts.store import reported_kept
 from bayesml.engines.nuts.target import sample_to_target
 from bayesml.engines.precision import double_precision
+from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, Timing
 from bayesml.reported import reported_variables
@@ -47,8 +48,8 @@ def run(options: NUTS, problem: Problem, method: ChainMethod | None = None) -> O
     options = options.seeded()
     if options.sample_prior == "only":
         return _from_prior(options, problem, options.seed or 0)
-    with double_precision():
-        prepared = _prepare(options, problem, method)
+    with double_precision(), Progress(options.progress) as progress:
+        prepared = _prepare(options, problem, method, progress)
         session = prepared.session
         attempt, told = sample_with_retry(session)
         notes = sample_to_target(session, attempt, options.target_ess) if options.target_ess else ()
@@ -60,9 +61,9 @@ def run(options: NUTS, problem: Problem, method: ChainMethod | None = None) -> O
 def extend(options: NUTS, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
     """Go on with a run: ``more`` further draws of each chain behind those there are."""
     total = draws.n_draws + more
-    with double_precision():
+    with double_precision(), Progress(options.progress) as progress:
         options = replace(options, draws=total, checkpoint=None, target_ess=None, max_seconds=None)
-        prepared = _prepare(options, problem, None)
+        prepared = _prepare(options, problem, None, progress)
         session = prepared.session
         target = USUAL_TARGET if options.target_accept is None else options.target_accept
         attempt = session.take_up(continuation, draws, target)
@@ -82,25 +83,34 @@ def _from_prior(options: NUTS, problem: Problem, seed: int) -> Outcome:
     )
 
 
-def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None) -> Prepared:
+def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None, progress: Progress) -> Prepared:
     began = time.perf_counter()
     shaping = (options.marginalize, options.precondition, options.max_treedepth, options.keep_group_effects)
     # A run with a checkpoint stores the arrays of its form there.
     known = recall(problem, shaping) if options.checkpoint is None else None
-    plan, compiled = known or _compiled(options, problem)
+    plan, compiled = known or _uninterrupted(options, problem, progress)
     seconds = time.perf_counter() - began - compiled.trace - compiled.compile
     remember(problem, shaping, plan, replace(compiled, trace=0.0, compile=0.0))
     variables = reported_variables(problem.description.spec, problem.design.schema)
     deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
     resolved = replace(options, warmup=_warmup(options, plan))
-    return Prepared(Session(resolved, problem, compiled, variables, method or chain_method(), deadline), plan, seconds)
+    session = Session(resolved, problem, compiled, variables, method or chain_method(), deadline, progress)
+    return Prepared(session, plan, seconds)
 
 
-def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
+def _uninterrupted(options: NUTS, problem: Problem, progress: Progress) -> tuple[Plan, Compiled]:
+    """Compile; an interrupt is raised anew, without the frames of JAX in which it came."""
+    try:
+        return _compiled(options, problem, progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The fit was interrupted before sampling began.") from None
+
+
+def _compiled(options: NUTS, problem: Problem, progress: Progress) -> tuple[Plan, Compiled]:
     """Choose a form and compile it; where no usable mode is found, the one that needs none."""
     plan = plan_for(problem, options.marginalize, options.precondition)
     try:
-        return _programs(options, problem, plan)
+        return _programs(options, problem, plan, progress)
     except ArithmeticError as error:
         if options.precondition:
             raise ModelError(
@@ -109,10 +119,10 @@ def _compiled(options: NUTS, problem: Problem) -> tuple[Plan, Compiled]:
         other = plan_for(problem, options.marginalize, False)
         kept = f"{other.reason}; " if other.form == plan.form else ""
         plan = replace(other, reason=f"{kept}no usable mode was found ({error})")
-        return _programs(options, problem, plan)
+        return _programs(options, problem, plan, progress)
 
 
-def _programs(options: NUTS, problem: Problem, plan: Plan) -> tuple[Plan, Compiled]:
+def _programs(options: NUTS, problem: Problem, plan: Plan, progress: Progress) -> tuple[Plan, Compiled]:
     form = build_form(problem, plan)
     if not form.size:
         raise ModelError("Every parameter is fixed by constant(), so that there is nothing to sample.")
@@ -121,10 +131,10 @@ def _programs(options: NUTS, problem: Problem, plan: Plan) -> tuple[Plan, Compil
     variables = reported_variables(problem.description.spec, problem.design.schema)
     kept = reported_kept(variables, options.keep_group_effects)
     if options.checkpoint is None:
-        return plan, compile_form(form, options.max_treedepth, kept)
+        return plan, compile_form(form, options.max_treedepth, kept, progress=progress)
     folder = _made(Path(options.checkpoint).expanduser())
     stored = stored_data(folder, form)
-    compiled = compile_form(form, options.max_treedepth, kept, stored)
+    compiled = compile_form(form, options.max_treedepth, kept, stored, progress)
     if stored is None:
         store_data(folder, compiled.data)
     return plan, compiled
@@ -146,7 +156,7 @@ def _warmup(options: NUTS, plan: Plan) -> int:
 
 def _outcome(prepared: Prepared, attempt: Attempt, incomplete: bool, told: str) -> Outcome:
     session, options = prepared.session, prepared.session.options
-    attempt.recorder.progress.close()
+    session.progress.finish(len(attempt.chains), attempt.kept, attempt.divergences())
     wanted = options.draws if incomplete else attempt.kept
     prior = {}
     if options.sample_prior == "yes":

@@ -89,6 +89,7 @@ class Session:
         variables: every reported variable.
         method: how the chains share the machine.
         deadline: a reading of ``time.monotonic()``, or None.
+        progress: the line that the user sees.
     """
 
     options: NUTS
@@ -97,6 +98,7 @@ class Session:
     variables: tuple[ReportedVariable, ...]
     method: ChainMethod
     deadline: float | None
+    progress: Progress
 
     @property
     def warmup(self) -> int:
@@ -106,13 +108,17 @@ class Session:
     def begin(self, number: int, target: float) -> Attempt:
         """Start chains, or take them up where a checkpoint left them."""
         attempt = self._attempt(number, target, [])
-        for index in range(self.options.chains):
+        chains = self.options.chains
+        label = f"again, target_accept={target:g}:" if number else ""
+        self.progress.sampling(chains * self.warmup, chains * self.options.draws, label)
+        for index in range(chains):
             attempt.chains.append(Chain(index, self._stream(number, index), self._first_state(attempt, index)))
         return attempt
 
     def take_up(self, continuation: Continuation, draws: Draws, target: float) -> Attempt:
         """Take up the chains of a finished or interrupted run."""
         attempt = self._attempt(continuation.attempt, target, [])
+        self.progress.sampling(0, draws.n_chains * (self.options.draws - draws.n_draws))
         for index in range(draws.n_chains):
             arrays = {name: values[index] for name, values in continuation.states.items()}
             state, stream = state_of(arrays, self.compiled), self._stream(continuation.attempt, index)
@@ -154,9 +160,8 @@ class Session:
         options = self.options
         computed = reported_kept(self.variables, options.keep_group_effects)
         store = DrawStore(computed, options.keep_group_effects, options.chains)
-        progress = Progress(options.chains * (self.warmup + options.draws), options.progress)
         stream = options.seed or 0, REPORTS, number
-        recorder = Recorder(self.compiled, self.warmup, stream, store, self._log(number, target), progress)
+        recorder = Recorder(self.compiled, self.warmup, stream, store, self._log(number, target), self.progress)
         return Attempt(number, target, chains, store, recorder)
 
     def _log(self, number: int, target: float) -> RunLog | None:

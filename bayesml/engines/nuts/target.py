@@ -38,7 +38,9 @@ def sample_to_target(session: Session, attempt: Attempt, target_ess: float) -> t
         if attempt.incomplete or late or attempt.kept >= limit:
             return (_shortfall(attempt, target_ess, ess, rhat, late or attempt.incomplete),)
         growth = min(max(1.1 * target_ess / max(ess, 1.0), LEAST_GROWTH), MOST_GROWTH)
-        session.sample(attempt, min(math.ceil(attempt.kept * growth), limit))
+        draws = min(math.ceil(attempt.kept * growth), limit)
+        session.progress.expect(session.options.chains * draws)
+        session.sample(attempt, draws)
 
 
 def _precision(values: Mapping[str, np.ndarray], variables: tuple[ReportedVariable, ...]) -> tuple[float, float]:

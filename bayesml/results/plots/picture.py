@@ -19,6 +19,8 @@ from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from bayesml.notebook import ipython_shell
+
 __all__ = ["Picture", "new_picture", "shown_once"]
 
 MIMETYPE = "image/png"
@@ -119,11 +121,7 @@ def _has_window(figure: Figure) -> bool:
 
 def _notebook_formatters() -> dict[str, Any]:
     """Return IPython's formatters by MIME type; none outside IPython and where it cannot show pictures."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return {}
-    shell: Any = get_ipython()
+    shell = ipython_shell()
     if shell is None or MIMETYPE not in shell.display_formatter.active_types:
         return {}
     return shell.display_formatter.formatters

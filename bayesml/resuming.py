@@ -29,7 +29,7 @@ def resume(
     Args:
         checkpoint: the folder.
         functions: the functions that the fit was given as ``functions=``, where it was.
-        progress: whether to show a progress bar; None does as the run did.
+        progress: whether to show how far the run is; None does as the run did.
 
     Returns:
         The fit.

@@ -35,7 +35,7 @@ class NUTS(AbstractEngine):
             None takes 0.8, and samples once more with 0.95 where transitions diverge.
         max_treedepth: a trajectory has at most 2^max_treedepth leapfrog steps.
         seed: whole number that makes the run reproducible; None draws one, kept in ``fit.seed``.
-        progress: whether to show a progress bar.
+        progress: whether to show how far the run is, on one line.
         sample_prior: ``"no"``; ``"yes"`` adds prior draws beside the posterior; ``"only"`` ignores the likelihood and
             draws from the prior by forward simulation.
         marginalize: True insists on integrating group effects out exactly, False forbids it, None decides.

@@ -45,7 +45,7 @@ def check_laplace(
         draws: draws in each chain.
         chains: number of chains.
         seed: whole number; the same seed gives the same answer.
-        progress: whether to show a progress bar.
+        progress: whether to show how far the run is, on one line.
         effects: whether to check the group effects too.
 
     Returns:

@@ -12,7 +12,7 @@ from bayesml import names
 from bayesml.columns import bare_name, evaluate
 from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, RawResponse, ResponseData
-from bayesml.formula import Addition, ParsedFormula, Predictor, quote_name
+from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name, quote_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset, Population
@@ -126,8 +126,8 @@ def _checked_functions(functions: Functions | None) -> Functions:
     if not isinstance(functions, Mapping):
         raise FormulaError(f'`functions` is a dict of functions by name, {{"f": f}}; got {functions!r}.')
     for name, function in functions.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise FormulaError(f"A name in `functions` is an ordinary name such as 'f'; got {name!r}.")
+        if not isinstance(name, str) or not is_simple_name(name):
+            raise FormulaError(f"A name in `functions` is an ordinary name such as 'f' or 'my.f'; got {name!r}.")
         if not callable(function):
             raise FormulaError(f"`{name}` in `functions` is not a function but {function!r:.60}.")
     return FrozenMapping(functions)

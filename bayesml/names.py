@@ -8,6 +8,8 @@ hypotheses and ``fit["b_Days"]``; it is brms's name with the user's own spelling
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import permutations
 
 __all__ = [
     "brms_alias",
@@ -17,12 +19,15 @@ __all__ = [
     "correlation_variable",
     "cholesky_variable",
     "dimension",
+    "find_coefficient",
     "group_effect",
     "group_effect_variable",
     "group_sd",
     "group_sd_variable",
     "intercept_variable",
     "population_variable",
+    "reorderings",
+    "same_interaction",
     "slopes_variable",
     "standardised_variable",
     "variable",
@@ -122,10 +127,61 @@ _REPLACED = {"+": "P", "-": "M", "*": "MU", "/": "D", "^": "E", "=": "EQ", "$": 
 def brms_alias(name: str) -> str:
     """Return ``name`` spelled as brms would: ``funding[state]`` is ``fundingstate``, ``I(x**2)`` is ``IxE2``.
 
-    A pair of brackets that addresses an element (``r_Subject[308,Days]``) is kept, since brms keeps it too.
+    A pair of brackets that addresses an element (``r_Subject[308,Days]``) is kept, since brms keeps it too. The truth
+    value of ``flag[True]`` is spelled ``flagTRUE`` as in R.
     """
     effect = re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name)
     head, element = effect.groups() if effect else (name, "")
+    if "," in element:
+        level, coef = element[1:-1].split(",", 1)
+        element = f"[{level},{brms_alias(coef)}]"
     head = head.replace("**", "^")
     head = re.sub(r"[\s()\[\],\"'?`]", "", head)
-    return "".join(_REPLACED.get(letter, letter) for letter in head) + element
+    head = "".join(_REPLACED.get(letter, letter) for letter in head)
+    return re.sub(r"(True|False)(?=:|_|$)", lambda found: found.group().upper(), head) + element
+
+
+def same_interaction(coef: str) -> tuple[str, ...]:
+    """Return what all spellings of a coefficient share, ``a:b[u]`` and ``b[u]:a``, ours and brms's: sorted parts."""
+    return tuple(sorted(brms_alias(coef).split(":")))
+
+
+def find_coefficient(coef: str, coefs: Sequence[str]) -> int | None:
+    """Return the place of a coefficient among labels, whatever the order of its factors and whoever's spelling.
+
+    The exact label comes first, then brms's spelling of it, then the factors in another order. None is returned where
+    nothing fits, and where the last fits two labels.
+    """
+    if coef in coefs:
+        return coefs.index(coef)
+    aliases = [brms_alias(label) for label in coefs]
+    if brms_alias(coef) in aliases:
+        return aliases.index(brms_alias(coef))
+    wanted = same_interaction(coef)
+    places = [i for i, label in enumerate(coefs) if ":" in label and same_interaction(label) == wanted]
+    return places[0] if len(places) == 1 else None
+
+
+def reorderings(coef: str) -> tuple[str, ...]:
+    """Return the label with its factors in every other order: ``b:a`` of ``a:b``; none of more than five factors."""
+    parts = _factors(coef)
+    return tuple(":".join(order) for order in permutations(parts))[1:] if 1 < len(parts) <= MOST_REORDERED else ()
+
+
+MOST_REORDERED = 5
+
+
+def _factors(coef: str) -> tuple[str, ...]:
+    """Split a label at the colons outside brackets and quotation marks; one with unbalanced brackets is left whole."""
+    parts, depth, quote = [""], 0, ""
+    for letter in coef:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "`\"'" and depth == 0:
+            quote = letter
+        depth += 0 if quote else (letter in "([") - (letter in ")]")
+        if letter == ":" and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return tuple(parts) if depth == 0 and not quote and all(parts) else (coef,)

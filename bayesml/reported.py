@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -11,7 +11,7 @@ from bayesml.design import Schema
 from bayesml.spec import ModelSpec
 from bayesml.terms import Group, Population
 
-__all__ = ["ReportedVariable", "reported_names", "reported_variables"]
+__all__ = ["ReportedVariable", "find_text", "reported_names", "reported_variables"]
 
 
 TERM_CLASSES = frozenset({"", "b", "Intercept", "sd", "cor"})
@@ -120,3 +120,30 @@ def _effects(group: Group) -> ReportedVariable:
         group.dpar,
         group.name,
     )
+
+
+def find_text(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
+    """Return the element that a text name addresses: exactly, in brms's spelling, or with factors in another order.
+
+    None is returned where nothing fits, and where ``name`` is that of a whole variable.
+    """
+    every = [(variable, text) for variable in variables for _, text in variable.texts]
+    exact = next((each for each in every if each[1] == name), None)
+    if exact is not None or any(variable.name == name for variable in variables):
+        return exact
+    alias = names.brms_alias(name)
+    same = next((each for each in every if names.brms_alias(each[1]) == alias), None)
+    if same is not None or ":" not in name:
+        return same
+    alike = ((variable, text) for variable, text in every if ":" in text and text[:2] == name[:2])
+    return next(((v, text) for v, text in alike if alias in map(names.brms_alias, _reordered(v, text))), None)
+
+
+def _reordered(variable: ReportedVariable, text: str) -> list[str]:
+    """Return a text name with the factors of its coefficients and of its grouping factor in every order."""
+    labels = (variable.group, *(label for labels in variable.coords[-1:] for label in labels))
+    texts = [text]
+    for label in labels:
+        if ":" in label and label in text:
+            texts += [each.replace(label, other) for each in texts for other in names.reorderings(label)]
+    return texts

@@ -143,7 +143,10 @@ FORMULAS = {
         ),
     ),
     "predicted sigma": (bayesml.bf("real ~ x", sigma="~ x + (1 | g)"), ()),
-    "bounded": ("share ~ x", (bayesml.prior("uniform(0, 20)", class_="phi"), bayesml.prior("beta(2, 2)", class_="b"))),
+    "bounded": (
+        "share ~ x",
+        (bayesml.prior("uniform(0, 20)", class_="phi"), bayesml.prior("beta(2, 2)", class_="b", lb=0, ub=1)),
+    ),
 }
 
 

@@ -1,8 +1,11 @@
-"""Which factors of which term are coded with all their levels: the structural-rank rule of patsy and formulaic.
+"""Which factors of which term are coded with all their levels: the space of R's ``model.matrix``, without redundancy.
 
-A term over factors a, b spans all products of subsets {}, {a}, {b}, {a, b}. Subsets that earlier terms span already
-are left out; the rest are merged into as few products as possible, where a factor that stands for "with and without"
-takes one column for each level (full) and otherwise its contrasts (reduced).
+R codes a factor of a term by contrasts where the rest of the term lies within an earlier term, and else with a column
+for each level; without an intercept the first factor of the model gets a column for each level (Chambers and Hastie,
+Statistical Models in S, 1992, section 2.4.1). A factor with all its levels stands for "with and without its contrasts",
+so that a term over a, b, both with all levels, spans the products of the subsets {}, {a}, {b}, {a, b}. Subsets that
+earlier terms span already are left out, as in patsy; the rest are merged into as few products as possible, where a
+factor that stands for "with and without" takes one column for each level (full) and otherwise its contrasts (reduced).
 """
 
 from __future__ import annotations
@@ -21,30 +24,52 @@ MAX_SPANNING = 12
 
 
 def choose_codings(
-    terms: Sequence[tuple[str, ...]], spanning: Collection[str], *, intercept: bool
+    terms: Sequence[tuple[str, ...]], spanning: Collection[str], constants: Collection[str] = (), *, intercept: bool
 ) -> tuple[tuple[Product, ...], ...]:
     """Return for each term the products of columns that it adds.
 
     Args:
         terms: the terms without the intercept, in order.
         spanning: the factors whose full coding adds up to a constant: the categorical ones.
+        constants: the factors that are constant themselves, ``Intercept`` of ``0 + Intercept + f``. As in brms they
+            take the place of an intercept for all terms, wherever they stand.
         intercept: whether there is an intercept.
 
     Raises:
         FormulaError: a term has more categorical factors than can be expanded.
     """
-    spanned: set[frozenset[str]] = {frozenset()} if intercept else set()
-    chosen = []
+    has_constant = intercept or bool(constants)
+    spanned: set[frozenset[str]] = {frozenset()} if has_constant else set()
+    first = None if has_constant else next((f for term in terms for f in term if f in spanning), None)
+    earlier: list[frozenset[str]] = []
+    chosen: list[tuple[Product, ...]] = []
     for term in terms:
         categorical = [factor for factor in term if factor in spanning]
         if len(categorical) > MAX_SPANNING:
             raise FormulaError(f"`{':'.join(term)}` joins more than {MAX_SPANNING} categorical factors.")
-        fixed = frozenset(term) - frozenset(categorical)
-        subsets = [frozenset(s) for size in range(len(categorical) + 1) for s in combinations(categorical, size)]
+        if set(term) <= set(constants):
+            chosen.append((_product(term, spanning, {}),))
+            continue
+        whole = frozenset(term) - frozenset(constants)
+        fixed = whole - frozenset(categorical)
+        contrasted = {f for f in categorical if f != first and _lies_within(whole - {f}, earlier)}
+        if first in categorical:
+            first = None
+        earlier.append(whole)
+        subsets = [
+            frozenset(subset)
+            for size in range(len(categorical) + 1)
+            for subset in combinations(categorical, size)
+            if contrasted.issubset(subset)
+        ]
         fresh = [{factor: False for factor in subset} for subset in subsets if fixed | subset not in spanned]
         spanned.update(fixed | subset for subset in subsets)
         chosen.append(tuple(_product(term, spanning, coded) for coded in _merge(fresh)))
     return tuple(chosen)
+
+
+def _lies_within(rest: frozenset[str], earlier: Sequence[frozenset[str]]) -> bool:
+    return not rest or any(rest <= term for term in earlier)
 
 
 def _merge(products: list[dict[str, bool]]) -> list[dict[str, bool]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesml.errors import DataError, did_you_mean
+from bayesml.formula.names import CONTRAST_NAMES
 
 __all__ = ["CONTRASTS", "Contrast", "full_coding", "reduced_coding"]
 
@@ -29,9 +30,8 @@ class Contrast:
 
 
 CONTRASTS: dict[str, str] = {
-    **{f"contr.{kind}": kind for kind in ("treatment", "sum", "helmert", "poly", "diff")},
-    "contr.SAS": "sas",
-    **{kind.capitalize(): kind for kind in ("treatment", "sum", "helmert", "poly", "diff")},
+    **{f"contr.{name}": name.lower() for name in CONTRAST_NAMES},
+    **{name.capitalize(): name for name in CONTRAST_NAMES if name.islower()},
 }
 """The names under which a formula asks for a coding: R's and patsy's."""
 

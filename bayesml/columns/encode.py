@@ -13,7 +13,8 @@ import numpy as np
 
 from bayesml.columns.coding import Product, choose_codings
 from bayesml.columns.contrasts import Contrast, full_coding, reduced_coding
-from bayesml.columns.interpret import FactorValue, interpret
+from bayesml.columns.factors import FactorValue, truth_factor
+from bayesml.columns.interpret import interpret
 from bayesml.columns.syntax import bare_name, read_syntax
 from bayesml.columns.transforms import Basis
 from bayesml.errors import DataError, FormulaError
@@ -63,7 +64,8 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
     """Build the design matrix of some terms and freeze how it was built.
 
     Categorical columns get treatment contrasts (ordered ones polynomial contrasts, as in R) where an intercept or an
-    earlier term already spans their mean, and one column for each level elsewhere.
+    earlier term already spans their mean, and one column for each level elsewhere. Truth values, those of comparisons
+    too, are factors with the levels False and True; arithmetic takes them as 0 and 1.
 
     Args:
         part: the terms.
@@ -85,7 +87,8 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
             "The reserved variable `Intercept` stands beside the intercept; write `0 + Intercept + ...`."
         )
     spanning = {text for text, value in factors.items() if isinstance(value, FactorValue) or value.spans_intercept}
-    products = choose_codings(part.terms, spanning, intercept=part.intercept)
+    constants = {INTERCEPT} if INTERCEPT in factors and INTERCEPT not in frame.columns else set()
+    products = choose_codings(part.terms, spanning, constants, intercept=part.intercept)
     variables = tuple(dict.fromkeys(n for text in factors for n in names_in(text) if n in frame.columns))
     schema = {name: replace(frame.columns[name], values=np.zeros(0)) for name in variables}
     labels, assign, matrix = _assemble(products, factors, frame.n_rows, part.intercept)
@@ -178,7 +181,8 @@ def evaluate_factors(
             continue
         expression = Expression(text, source.source, source.start)
         value = interpret(read_syntax(expression, functions), frame, functions, states)
-        factors[text] = _columns(value, expression, frame)
+        is_truth = isinstance(value, np.ndarray) and value.dtype.kind == "b" and value.shape == (frame.n_rows,)
+        factors[text] = truth_factor(value) if is_truth else _columns(value, expression, frame)
     return factors
 
 

@@ -5,22 +5,33 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any, final
 
 import numpy as np
 
 from bayesml.columns.contrasts import CONTRASTS, Contrast
+from bayesml.columns.factors import (
+    FactorValue,
+    build_factor,
+    choose,
+    compare_level,
+    freeze,
+    is_level,
+    number_factor,
+    truth_factor,
+)
 from bayesml.columns.functions import NUMERIC
 from bayesml.columns.syntax import Syntax
-from bayesml.columns.transforms import STATEFUL, Basis
+from bayesml.columns.transforms import STATEFUL, Basis, BeyondRange
 from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.formula.names import unknown_name
 from bayesml.frame import Frame
-from bayesml.frame.values import number_labels, recode
+from bayesml.frame.convert import convert
+from bayesml.frame.values import TRUTH_LABELS, number_labels
 
-__all__ = ["FactorValue", "interpret"]
+__all__ = ["interpret"]
 
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -32,29 +43,15 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Pow: np.power,
 }
 _LOGIC: dict[type, Callable[[Any, Any], Any]] = {ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
-_COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
+_COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("==", np.equal),
+    ast.NotEq: ("!=", np.not_equal),
+    ast.Lt: ("<", np.less),
+    ast.LtE: ("<=", np.less_equal),
+    ast.Gt: (">", np.greater),
+    ast.GtE: (">=", np.greater_equal),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class FactorValue:
-    """A factor as a value.
-
-    Attributes:
-        codes: ``(rows,)`` codes into ``levels``.
-        levels: its labels.
-        contrast: its coding beside an intercept.
-    """
-
-    codes: np.ndarray
-    levels: tuple[str, ...]
-    contrast: Contrast = Contrast()
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def interpret(
@@ -126,7 +123,8 @@ class _Interpreter:
             raise unknown_name(name, self.frame.names, self.syntax.expression)
         column = self.frame.columns[name]
         if column.levels is not None:
-            return FactorValue(column.values, column.levels, Contrast("poly" if column.ordered else "treatment"))
+            contrast = Contrast("poly" if column.ordered else "treatment")
+            return FactorValue(column.values, column.levels, contrast, column.ordered)
         return column.values.astype(bool) if column.is_boolean else column.values
 
     def _unary(self, node: ast.UnaryOp) -> Any:
@@ -154,24 +152,36 @@ class _Interpreter:
         return result
 
     def _compare_two(self, left: Any, sign: ast.cmpop, right: Any) -> Any:
-        if isinstance(right, FactorValue) and isinstance(left, str):
-            left, right = right, left
-        if isinstance(left, FactorValue) and isinstance(right, str) and isinstance(sign, (ast.Eq, ast.NotEq)):
-            if right not in left.levels:
-                listed = ", ".join(repr(level) for level in left.levels[:10])
-                raise DataError(f"`{self._text}` compares with {right!r}, which is none of the levels {listed}.")
-            equal = left.codes == left.levels.index(right)
-            return equal if isinstance(sign, ast.Eq) else ~equal
-        return _COMPARISONS[type(sign)](self._numbers(left), self._numbers(right))
+        if isinstance(sign, ast.In):
+            return self._is_among(left, right)
+        text, compare = _COMPARISONS[type(sign)]
+        if isinstance(right, FactorValue) and not isinstance(left, FactorValue):
+            left, right, text = right, left, _MIRRORED.get(text, text)
+        if isinstance(left, FactorValue) and isinstance(right, (str, int, float)):
+            with self._named_errors():
+                return compare_level(left, right, text)
+        return compare(self._comparable(left), self._comparable(right))
+
+    def _comparable(self, value: Any) -> Any:
+        truths = dict(zip(TRUTH_LABELS, (0.0, 1.0), strict=True))
+        known = isinstance(value, str) and value.capitalize() in truths
+        return truths[value.capitalize()] if known else self._numbers(value)
+
+    def _is_among(self, value: Any, listed: Any) -> np.ndarray:
+        if not isinstance(listed, list):
+            raise FormulaError(f"`{self._text}`: right of `%in%` stands a list such as c('a', 'b').")
+        if isinstance(value, FactorValue):
+            return is_level(value, listed)
+        return np.isin(self._numbers(value), [self._comparable(each) for each in listed])
 
     def _call(self, node: ast.Call) -> Any:
         name = self.syntax.functions[node.func.id]  # type: ignore[attr-defined]
         arguments = [self.value(argument) for argument in node.args]
         options = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
         if name in self.functions:
-            return self._own_function(name, arguments, options)
+            return self._own_function(node, name, arguments, options)
         if name in NUMERIC:
-            return self._numeric(name, arguments, options)
+            return self._numeric(node, name, arguments, options)
         if name in CONTRASTS:
             return self._contrast(name, arguments, options)
         if name == "I":
@@ -180,27 +190,53 @@ class _Interpreter:
             return arguments[0]
         if name in STATEFUL:
             return self._stateful(node, name, arguments, options)
-        return self._factor(node, arguments, options)
+        return self._factor(node, name, arguments, options)
 
     @property
     def _text(self) -> str:
         return self.syntax.expression.text
 
-    def _own_function(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Put the expression before what a helper says of it."""
+        try:
+            yield
+        except BayesmlError as error:
+            raise type(error)(f"`{self._text}`: {error}.") from None
+
+    def _own_function(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         handed = [_plain(argument) for argument in arguments]
         result = self.functions[name](*handed, **{key: _plain(option) for key, option in options.items()})
         values = np.asarray(result)
-        if values.dtype.kind not in "biuf" or values.ndim > 2:
-            raise DataError(
-                f"The function `{name}` must return numbers, one a row; it returned {type(result).__name__}."
-            )
-        return values if values.dtype.kind == "b" else values.astype(np.float64)
+        is_plain = isinstance(result, np.ndarray) or values.ndim != 1
+        if is_plain and values.dtype.kind in "biuf" and values.ndim <= 2:
+            return values if values.dtype.kind == "b" else values.astype(np.float64)
+        if values.ndim != 1:
+            kinds = "numbers, truth values or categories, one a row"
+            raise DataError(f"The function `{name}` must return {kinds}; it returned {type(result).__name__}.")
+        column = convert(f"{name}(...)", result)
+        if column.missing.any():
+            row = self.frame.rows[int(np.flatnonzero(column.missing)[0])] + 1
+            raise DataError(f"The function `{name}` returned a missing value in row {row}.")
+        if column.levels is None:
+            return column.values.astype(bool) if column.is_boolean else column.values
+        contrast = Contrast("poly" if column.ordered else "treatment")
+        factor = FactorValue(column.values, column.levels, contrast, column.ordered)
+        with self._named_errors():
+            return freeze(factor, None if self.states is None else self._state(node, name))
 
-    def _numeric(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+    def _numeric(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        if name in ("where", "ifelse") and len(arguments) == 3 and _are_categories(arguments[1:]):
+            factor = choose(np.broadcast_to(self._truth(arguments[0], name), self.frame.n_rows), *arguments[1:])
+            with self._named_errors():
+                return freeze(factor, self._state(node, name))
         function, counts = NUMERIC[name]
         if options or len(arguments) not in counts:
             wanted = " or ".join(map(str, counts))
             raise FormulaError(f"`{self._text}`: `{name}` takes {wanted} argument{'s' * (counts[-1] > 1)}.")
+        if name.startswith("as.") and isinstance(arguments[0], FactorValue):
+            message = f"`{self._text}`: `{name}` of categories would give the places of their levels"
+            raise FormulaError(f"{message}; make a column of numbers in the data, or compare it with a level.")
         return function(*(self._numbers(argument) for argument in arguments))
 
     def _contrast(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Contrast:
@@ -237,47 +273,36 @@ class _Interpreter:
         except TypeError as error:
             reason = re.sub(r"^\S+\(\)", f"{name}()", str(error))
             raise FormulaError(f"`{self._text}`: {reason}.") from None
+        except BeyondRange as error:
+            row = self.frame.rows[error.position] + 1
+            message = f"`{self._text}`: the value {x[error.position]:.6g} in row {row} lies outside the range of the "
+            message += (
+                f"spline, {error.lower:.6g} to {error.upper:.6g}. Leave such rows out, or write ns({self._first(node)}"
+            )
+            raise DataError(f"{message}, df), which goes on as a straight line.") from None
         except BayesmlError as error:
             raise type(error)(f"`{self._text}`: {error}.") from None
 
-    def _factor(self, node: ast.Call, arguments: list[Any], options: dict[str, Any]) -> FactorValue:
-        if not 1 <= len(arguments) <= 2 or set(options) - {"contr", "contrasts", "levels"}:
-            raise FormulaError(f"`{self._text}`: write C(column, contrast, levels=[...]), for example C(x, contr.sum).")
-        state = self._state(node, "C")
-        factor = self._as_factor(arguments[0], state)
-        levels = options.get("levels")
-        if levels is not None:
-            factor = self._reorder(factor, [_level_label(level) for level in levels])
-        given = [*arguments[1:], *(options[key] for key in ("contr", "contrasts") if key in options)]
-        if not given:
-            return factor
-        named = isinstance(given[0], str) and given[0] in CONTRASTS
-        contrast = Contrast(CONTRASTS[given[0]]) if named else given[0]
-        if len(given) > 1 or not isinstance(contrast, Contrast):
-            possible = ", ".join(f"`{name}`" for name in CONTRASTS if name.startswith("contr"))
-            raise FormulaError(f"`{self._text}`: the second argument of C is one of {possible}.")
-        return replace(factor, contrast=contrast)
+    def _first(self, node: ast.Call) -> str:
+        """Return the first argument of a call as it is written, or its name for it."""
+        argument = node.args[0]
+        return self.syntax.columns.get(argument.id, "x") if isinstance(argument, ast.Name) else "x"
 
-    def _as_factor(self, value: Any, state: dict[str, Any]) -> FactorValue:
+    def _factor(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> FactorValue:
+        if not arguments:
+            raise FormulaError(f"`{self._text}`: `{name}` takes a column first, for example {name}(x).")
+        state = self._state(node, "C")
+        factor = self._as_factor(arguments[0])
+        with self._named_errors():
+            return build_factor(name, factor, arguments[1:], options, state)
+
+    def _as_factor(self, value: Any) -> FactorValue:
         if isinstance(value, FactorValue):
             return value
         numbers = self._numbers(value)
         if np.shape(numbers) != (self.frame.n_rows,) or not np.isfinite(numbers).all():
             raise DataError(f"`{self._text}`: a factor is made of a column of finite numbers or of text.")
-        distinct, codes = np.unique(numbers, return_inverse=True)
-        levels = number_labels(distinct, np.asarray(value).dtype.kind == "b")
-        frozen = state.setdefault("levels", levels)
-        return self._reorder(FactorValue(codes.astype(np.int64), levels), frozen)
-
-    def _reorder(self, factor: FactorValue, levels: Any) -> FactorValue:
-        codes = recode(factor.codes, factor.levels, levels)
-        if len(set(levels)) < len(levels):
-            raise FormulaError(f"`{self._text}`: a level is listed twice.")
-        if (codes < 0).any():
-            unknown = [level for level in factor.levels if level not in levels]
-            shown, known = ", ".join(map(repr, unknown[:10])), ", ".join(map(repr, levels[:10]))
-            raise DataError(f"`{self._text}`: the data have the level {shown}, which is none of {known}.")
-        return replace(factor, codes=codes, levels=tuple(levels))
+        return truth_factor(value) if np.asarray(value).dtype.kind == "b" else number_factor(numbers)
 
     def _numbers(self, value: Any) -> Any:
         if isinstance(value, Basis):
@@ -307,10 +332,8 @@ def _plain(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def _level_label(level: Any) -> str:
-    if isinstance(level, (int, float)) and not isinstance(level, bool):
-        return number_labels(np.array([float(level)]))[0]
-    return str(level)
+def _are_categories(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, (str, FactorValue)) for value in values)
 
 
 def _describe(value: Any) -> str:

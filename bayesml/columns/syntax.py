@@ -11,32 +11,32 @@ from dataclasses import dataclass, replace
 
 from bayesml.columns.contrasts import CONTRASTS
 from bayesml.columns.functions import NUMERIC
+from bayesml.columns.precedence import with_brackets
 from bayesml.columns.transforms import STATEFUL
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.formula.names import is_keyword_argument
+from bayesml.formula.names import FACTOR_FUNCTIONS, contrast_places, is_keyword_argument
 from bayesml.formula.planned import PLANNED_TERMS, not_available
 from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, match_brackets, scan
 from bayesml.formula.types import Expression
 
-__all__ = ["FACTOR_FUNCTIONS", "Syntax", "bare_name", "read_syntax"]
+__all__ = ["Syntax", "bare_name", "read_syntax"]
 
-FACTOR_FUNCTIONS = frozenset({"C", "factor"})
 MAX_TOKENS = 300
 VECTOR = "c("  # a caller that no function can be
 
 _OPERATORS = (
     (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
     + (ast.UAdd, ast.USub, ast.Invert)
-    + (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+    + (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In)
 )
 _NODES = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant, ast.List, ast.Tuple)
 _ALLOWED = (*_NODES, *_OPERATORS, ast.Load, ast.keyword)
+_SPELLED = {"^": "**", "%%": "%", "%/%": "//", "%in%": "in"}
 _KINDS = {
     "Subscript": "taking elements with [ ]",
     "Starred": "a starred argument",
     "MatMult": "a matrix product",
     "Is": "`is`",
-    "In": "`in`",
 }
 
 
@@ -81,15 +81,19 @@ def read_syntax(expression: Expression, functions: Collection[str] = ()) -> Synt
     calls: dict[str, str] = {}
     words = []
     callers: list[str] = []
+    contrasts = contrast_places(tokens)
     for index, token in enumerate(tokens[:-1]):
-        words.append(_word(tokens, index, callers, columns, calls, expression, functions))
+        if index in contrasts:
+            words.append(_placeholder(_contrast(token, expression), calls, "f"))
+        else:
+            words.append(_word(tokens, index, callers, columns, calls, expression, functions))
         if token.has_text("("):
             named = index > 0 and tokens[index - 1].is_name
             vector = named and _is_vector(tokens, index - 1, functions)
             callers.append(VECTOR if vector else tokens[index - 1].text if named else "")
         elif token.has_text(")"):
             callers.pop()
-    tree = _parse(" ".join(words).strip(), expression)
+    tree = _parse(" ".join(with_brackets(tokens[:-1], words)).strip(), expression)
     _check(tree, calls, expression)
     return Syntax(tree, columns, calls, expression)
 
@@ -110,12 +114,12 @@ def _word(
     if token.kind is Kind.STRING:
         return repr(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL))
     if token.kind is Kind.OPERATOR:
-        if token.has_text("||", "%in%", ":", "."):
+        if token.has_text("||", ":", "."):
             raise _fault(f"`{token.text}` cannot be computed with.", expression, token.start, token.stop)
         opens_vector = token.has_text("(") and index > 0 and _is_vector(tokens, index - 1, functions)
         if opens_vector or (token.has_text(")") and callers[-1] == VECTOR):
             return "[" if opens_vector else "]"
-        return "**" if token.text == "^" else token.text
+        return _SPELLED.get(token.text, token.text)
     if token.kind is Kind.NAME:
         if is_keyword_argument(tokens, index):
             return _argument_name(token, expression)
@@ -125,8 +129,6 @@ def _word(
             return ""
         if tokens[index + 1].has_text("("):
             return _placeholder(_function(token, expression, functions), calls, "f")
-        if callers[-1:] == ["C"] and token.text in CONTRASTS and not tokens[index - 1].has_text("("):
-            return _placeholder(token.text, calls, "f")
     elif tokens[index + 1].has_text("("):
         message = f"{token.text} is a column name; it cannot be called."
         raise _fault(message, expression, token.start, token.stop)
@@ -159,6 +161,14 @@ def _argument_name(token: Token, expression: Expression) -> str:
     if not token.text.isidentifier() or keyword.iskeyword(token.text) or "__" in token.text or not token.text.isascii():
         raise _fault(f"`{token.text}` is not the name of an argument.", expression, token.start, token.stop)
     return token.text
+
+
+def _contrast(token: Token, expression: Expression) -> str:
+    if token.text in CONTRASTS:
+        return token.text
+    possible = ", ".join(f"`{name}`" for name in CONTRASTS if name.startswith("contr"))
+    message = f"`{token.text}` is no coding of a factor{did_you_mean(token.text, CONTRASTS)}; there are {possible}."
+    raise _fault(message, expression, token.start, token.stop)
 
 
 def _function(token: Token, expression: Expression, functions: Collection[str]) -> str:

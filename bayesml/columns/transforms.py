@@ -37,6 +37,21 @@ class Basis:
     spans_intercept: bool = False
 
 
+@dataclass(frozen=True)
+class BeyondRange(Exception):  # noqa: N818
+    """A value outside the range in which a spline is known.
+
+    Attributes:
+        position: its row.
+        lower: the smallest value possible.
+        upper: the largest.
+    """
+
+    position: int
+    lower: float
+    upper: float
+
+
 def _scale(state: State, x: np.ndarray, center: Any = True, scale: Any = True, ddof: int = 1) -> np.ndarray:
     if not state:
         is_choice = isinstance(center, bool)
@@ -82,6 +97,9 @@ def _spline(function: str) -> Callable[..., Basis]:
             df = _whole(df, "df", smallest=smallest)
         if isinstance(options.get("knots"), (int, float)):
             options["knots"] = [options["knots"]]
+        if function == "basis_spline" and options.get("extrapolation", "raise") == "raise":
+            _check_range(x, state.get("lower_bound", options.get("lower_bound")),
+                         state.get("upper_bound", options.get("upper_bound")))  # fmt: skip
         values = _formulaic(function)(x, df, *arguments, _state=state, **options)
         columns = {key: column for key, column in values.items() if not str(key).startswith("__")}
         if not columns:
@@ -91,6 +109,46 @@ def _spline(function: str) -> Callable[..., Basis]:
         return Basis(matrix, tuple(str(key) for key in columns), bool(metadata.spans_intercept))
 
     return transform
+
+
+def _check_range(x: np.ndarray, lower: Any, upper: Any) -> None:
+    lower, upper = -np.inf if lower is None else float(lower), np.inf if upper is None else float(upper)
+    outside = np.flatnonzero((x < lower) | (x > upper))
+    if outside.size:
+        raise BeyondRange(int(outside[0]), lower, upper)
+
+
+def _natural_spline(state: State, x: np.ndarray, df: Any = None, knots: Any = None, intercept: bool = False) -> Basis:
+    """Natural cubic spline, R's ``ns``: cubic between the knots, straight beyond the range of the data.
+
+    The basis is that of cubic B-splines restricted to the coefficients c whose second derivative is zero at both ends,
+    C c = 0. The columns of Q behind the first two, of C' = QR, span these. Inner knots stand at quantiles, and the
+    first B-spline is left out beside an intercept, as in R.
+    """
+    if "knots" not in state:
+        df = _whole(df, "df", smallest=1 + intercept) if df is not None else 1 + intercept
+        inner = (
+            np.atleast_1d(np.asarray(knots, dtype=float)) if knots is not None else _quantiles(x, df - 1 - intercept)
+        )
+        ends = [float(np.min(x)), float(np.max(x))]
+        if ends[0] == ends[1] or not ((inner > ends[0]) & (inner < ends[1])).all():
+            raise DataError("the knots of the spline must lie between the smallest and the largest value")
+        state["knots"] = [ends[0]] * 4 + np.sort(inner).tolist() + [ends[1]] * 4
+    grid = np.asarray(state["knots"])
+    lower, upper = grid[0], grid[-1]
+    start = 0 if intercept else 1
+    spline = importlib.import_module("scipy.interpolate").BSpline(grid, np.eye(len(grid) - 4), 3)
+    bends = spline(np.array([lower, upper]), nu=2)[:, start:]
+    free = np.linalg.qr(bends.T, mode="complete")[0][:, 2:]
+    inside = np.clip(x, lower, upper)
+    values = spline(inside)[:, start:] + (x - inside)[:, None] * spline(inside, nu=1)[:, start:]
+    matrix = values @ free
+    return Basis(matrix, tuple(str(i + 1) for i in range(matrix.shape[1])), bool(intercept))
+
+
+def _quantiles(x: np.ndarray, count: int) -> np.ndarray:
+    quantiles: np.ndarray = np.quantile(x, np.linspace(0.0, 1.0, count + 2)[1:-1])
+    return quantiles
 
 
 def _formulaic(name: str) -> Callable[..., Any]:
@@ -118,6 +176,7 @@ STATEFUL: dict[str, Callable[..., Any]] = {
     "standardize": _standardize,
     "poly": _poly,
     "bs": _spline("basis_spline"),
+    "ns": _natural_spline,
     "cr": _spline("natural_cubic_spline"),
     "cc": _spline("cyclic_cubic_spline"),
 }

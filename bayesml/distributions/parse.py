@@ -48,6 +48,24 @@ ALIASES: dict[str, type[Distribution]] = {
     "lkj_corr_cholesky": LKJ,
     "inverse_gamma": InvGamma,
 }
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "mean": ("mu",),
+    "loc": ("mu",),
+    "location": ("mu",),
+    "sd": ("sigma",),
+    "scale": ("sigma",),
+    "nu": ("df",),
+    "shape": ("alpha",),
+    "rate": ("beta",),
+    "alpha": ("a",),
+    "beta": ("b",),
+    "lower": ("a",),
+    "upper": ("b",),
+    "min": ("a",),
+    "max": ("b",),
+}
+"""Other names of arguments, each with the argument that it names in the distributions that have no argument of its own
+name: ``sd`` is ``sigma``."""
 OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -63,7 +81,8 @@ def parse_distribution(text: str) -> Distribution:
 
     Args:
         text: for example ``normal(0, 10)``, ``student_t(3, 0, 2.5)``, ``lkj(2)``, ``std_normal()``, ``constant(1)``.
-            Arguments are numbers or arithmetic on numbers such as ``1/3``.
+            Arguments are numbers or arithmetic on numbers such as ``1/3``, in order or by name,
+            ``normal(mu=0, sigma=10)``.
 
     Raises:
         PriorError: the text is no distribution, or its arguments are impossible; says what is possible.
@@ -75,9 +94,9 @@ def parse_distribution(text: str) -> Distribution:
     stripped = text.strip()
     if stripped in ("", "flat", "(flat)"):
         return Flat()
-    name, arguments = _call(stripped)
+    name, positional, named = _call(stripped)
     if name == "std_normal":
-        _check_count(text, "std_normal", (), arguments)
+        _in_order(text, "std_normal", (), positional, named)
         return Normal(0.0, 1.0)
     kind = DISTRIBUTIONS.get(name) or ALIASES.get(name)
     if kind is None:
@@ -86,7 +105,7 @@ def parse_distribution(text: str) -> Distribution:
             f"The prior `{text}`: there is no distribution `{name}`{did_you_mean(name, known)}. "
             f"There are {', '.join(known)}."
         )
-    _check_count(text, name, tuple(f.name for f in fields(kind)), arguments)
+    arguments = _in_order(text, name, tuple(f.name for f in fields(kind)), positional, named)
     numbers = [_number(text, argument) for argument in arguments]
     try:
         return kind(*numbers)
@@ -94,23 +113,39 @@ def parse_distribution(text: str) -> Distribution:
         raise PriorError(f"The prior `{text}`: {error}") from None
 
 
-def _call(text: str) -> tuple[str, list[ast.expr]]:
+def _call(text: str) -> tuple[str, list[ast.expr], dict[str, ast.expr]]:
     try:
         node = ast.parse(text, mode="eval").body if len(text) <= LONGEST else None
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         node = None
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.keywords:
+    if (
+        not isinstance(node, ast.Call)
+        or not isinstance(node.func, ast.Name)
+        or any(k.arg is None for k in node.keywords)
+    ):
         raise PriorError(
             f"The prior `{text[:LONGEST]}` cannot be read. Write a distribution with its numbers in order, for example "
             "`normal(0, 10)`; see `parse_distribution` for the vocabulary."
         )
-    return node.func.id, node.args
+    return node.func.id, node.args, {str(k.arg): k.value for k in node.keywords}
 
 
-def _check_count(text: str, name: str, expected: tuple[str, ...], found: list[ast.expr]) -> None:
-    if len(found) != len(expected):
-        signature = f"{name}({', '.join(expected)})"
-        raise PriorError(f"The prior `{text}`: write `{signature}`; {len(found)} argument(s) were given.")
+def _in_order(
+    text: str, name: str, expected: tuple[str, ...], positional: list[ast.expr], named: dict[str, ast.expr]
+) -> list[ast.expr]:
+    """Return the arguments in the order of ``expected``, each given once."""
+    signature = f"{name}({', '.join(expected)})"
+    given = dict(zip(expected, positional, strict=False))
+    for word, value in named.items():
+        argument = next((a for a in (word, *SYNONYMS.get(word, ())) if a in expected), None)
+        if argument is None or argument in given:
+            problem = f"there is no argument `{word}`" if argument is None else f"`{argument}` is given twice"
+            raise PriorError(f"The prior `{text}`: {problem}; write `{signature}`.")
+        given[argument] = value
+    found = len(positional) + len(named)
+    if len(given) != len(expected) or found != len(expected):
+        raise PriorError(f"The prior `{text}`: write `{signature}`; {found} argument(s) were given.")
+    return [given[argument] for argument in expected]
 
 
 def _number(text: str, node: ast.expr) -> float:

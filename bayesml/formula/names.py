@@ -6,10 +6,24 @@ import keyword
 from collections.abc import Sequence
 
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.formula.tokens import CONSTANTS, Kind, Token, canonical, fault, quote_name, scan
-from bayesml.formula.types import Expression, ParsedFormula
+from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, scan
+from bayesml.formula.types import Expression, ParsedFormula, Predictor
 
-__all__ = ["check_names", "formula_variables", "grouping_variables", "is_keyword_argument", "names_in", "unknown_name"]
+__all__ = [
+    "CONTRAST_NAMES",
+    "FACTOR_FUNCTIONS",
+    "check_names",
+    "contrast_places",
+    "formula_variables",
+    "grouping_variables",
+    "is_keyword_argument",
+    "names_in",
+    "unknown_name",
+]
+
+FACTOR_FUNCTIONS = frozenset({"C", "factor", "as.factor", "ordered", "as.ordered", "relevel"})
+CONTRAST_NAMES = ("treatment", "sum", "helmert", "poly", "diff", "SAS")
+_CONTRAST_WORDS = frozenset(name.capitalize() for name in CONTRAST_NAMES if name.islower())
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -18,26 +32,46 @@ def names_in(text: str) -> tuple[str, ...]:
     Names of functions, of keyword arguments and of contrasts inside ``C(...)`` are not columns.
     """
     tokens = scan(text)
-    names: dict[str, None] = {}
-    callers: list[str] = []
-    for index, token in enumerate(tokens):
-        following = tokens[index + 1] if index + 1 < len(tokens) else token
-        if token.has_text("("):
-            callers.append(tokens[index - 1].text if index and tokens[index - 1].kind is Kind.NAME else "")
-        elif token.has_text(")") and callers:
-            callers.pop()
-        elif token.is_name and not _is_other(tokens, index, following, callers[-1:] == ["C"]):
-            names[token.name] = None
-    return tuple(names)
+    contrasts = contrast_places(tokens)
+    return tuple(
+        dict.fromkeys(
+            token.name
+            for index, token in enumerate(tokens)
+            if token.is_name and index not in contrasts and not _is_other(tokens, index)
+        )
+    )
 
 
-def _is_other(tokens: Sequence[Token], index: int, following: Token, inside_contrasts: bool) -> bool:
+def _is_other(tokens: Sequence[Token], index: int) -> bool:
     token = tokens[index]
     if token.kind is Kind.QUOTED:
         return False
-    if following.has_text("(") or token.text in CONSTANTS or is_keyword_argument(tokens, index):
-        return True
-    return inside_contrasts and not tokens[index - 1].has_text("(")
+    return tokens[index + 1].has_text("(") or token.text in CONSTANTS or is_keyword_argument(tokens, index)
+
+
+def contrast_places(tokens: Sequence[Token]) -> frozenset[int]:
+    """Return where a name stands for a coding: the later arguments of ``C(x, contr.sum)`` and of ``factor``."""
+    places: set[int] = set()
+    calls: list[tuple[str, int]] = []  # caller and number of arguments behind us, for every open bracket
+    for index, token in enumerate(tokens):
+        if token.has_text("(", "["):
+            named = index > 0 and tokens[index - 1].kind is Kind.NAME
+            calls.append((tokens[index - 1].text if named else "", 0))
+        elif token.has_text(")", "]") and calls:
+            calls.pop()
+        elif token.has_text(",") and calls:
+            calls[-1] = (calls[-1][0], calls[-1][1] + 1)
+        elif calls and calls[-1][0] in FACTOR_FUNCTIONS and calls[-1][1] and _is_contrast(tokens, index):
+            places.add(index)
+    return frozenset(places)
+
+
+def _is_contrast(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether a token is the name of a coding and all of its argument."""
+    token = tokens[index]
+    known = token.text.startswith("contr.") or token.text in _CONTRAST_WORDS
+    alone = tokens[index - 1].has_text(",", "=") and tokens[index + 1].has_text(",", ")")
+    return token.kind is Kind.NAME and known and alone
 
 
 def is_keyword_argument(tokens: Sequence[Token], index: int) -> bool:
@@ -74,11 +108,13 @@ def grouping_variables(parsed: ParsedFormula) -> tuple[str, ...]:
 def _expressions(parsed: ParsedFormula) -> list[str]:
     texts = [parsed.response.expression.text]
     texts += [argument.text for addition in parsed.response.additions for argument in addition.arguments]
-    for predictor in parsed.predictors:
-        parts = [predictor.population, *(group.columns for group in predictor.groups)]
-        texts += [factor for part in parts for term in part.terms for factor in term]
-        texts += [offset.text for offset in predictor.offsets]
-    return texts
+    return texts + [text for predictor in parsed.predictors for text in _predictor_expressions(predictor)]
+
+
+def _predictor_expressions(predictor: Predictor) -> list[str]:
+    parts = [predictor.population, *(group.columns for group in predictor.groups)]
+    texts = [factor for part in parts for term in part.terms for factor in term]
+    return texts + [offset.text for offset in predictor.offsets]
 
 
 def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
@@ -97,14 +133,33 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
 
 
 def _refuse_response_among_predictors(parsed: ParsedFormula) -> None:
-    tokens = scan(parsed.response.expression.text)[:-1]
-    response = quote_name(tokens[0].name) if len(tokens) == 1 else canonical(tokens)
+    """Refuse predictors that determine the response.
+
+    That is so where all columns of the response stand among them. One of several may: a change on its baseline,
+    ``I(after - before) ~ before``, is a model. Columns of response terms, ``y | trials(n) ~ n``, are no response.
+    """
+    parts = (parsed.response.expression, parsed.response.failures)
+    computed_from = [names for part in parts if part is not None and (names := names_in(part.text))]
     for predictor in parsed.predictors:
-        if any(factor == response for term in predictor.population.terms for factor in term):
-            raise FormulaError(
-                f"The response `{parsed.response.name}` stands among the predictors of `{predictor.dpar}` too, "
-                f"`{predictor.text}`, and would explain itself; take it out there."
-            )
+        used = {name for text in _predictor_expressions(predictor) for name in names_in(text)}
+        used.update(name for group in predictor.groups for name in group.factors)
+        for columns in computed_from:
+            if used.issuperset(columns):
+                raise _explains_itself(parsed, predictor, columns)
+
+
+def _explains_itself(parsed: ParsedFormula, predictor: Predictor, response: tuple[str, ...]) -> FormulaError:
+    which = f"The response `{parsed.response.name}`"
+    if response != (parsed.response.name,):
+        columns = " and ".join(f"`{column}`" for column in response)
+        which = f"{which} is computed from {columns}, which"
+    message = (
+        f"{which} stand{'s' * (len(response) == 1)} among the predictors of `{predictor.dpar}` too and would explain "
+        f"itself. Take `{response[0]}` out there; an earlier value of the response is a column of its own in the data."
+    )
+    source, start = predictor.population.expression.source, predictor.population.expression.start
+    token = _find(response[0], source, start)
+    return FormulaError(message) if token is None else fault(message, source, token.start, token.stop)
 
 
 def unknown_name(name: str, columns: Sequence[str], expression: Expression) -> FormulaError:

@@ -55,7 +55,7 @@ def _response(tokens: Sequence[Token], additions: tuple[Addition, ...], source: 
         raise fault(message, source, head.start, tokens[-1].stop)
     total = Expression(_trials_text(arguments[0], arguments[1], source), source, head.start)
     trials = Addition("trials", (total,), (), head.start)
-    return Response(_expression(arguments[0], source), (trials, *additions), name)
+    return Response(_expression(arguments[0], source), (trials, *additions), name, _expression(arguments[1], source))
 
 
 def _trials_text(successes: Sequence[Token], failures: Sequence[Token], source: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 from bayesml.errors import FormulaError
 from bayesml.formula.planned import PLANNED_BF_OPTIONS
@@ -27,6 +28,27 @@ class Formula:
 
     def __str__(self) -> str:
         return "\n".join([self.text, *(f"{name} {formula}" for name, formula in self.parameters)])
+
+    def __add__(self, other: object) -> NoReturn:
+        """Refuse brms's sums of formulas, and say what to write.
+
+        Raises:
+            FormulaError: always.
+        """
+        raise _no_sum(other)
+
+    def __radd__(self, other: object) -> NoReturn:
+        """Refuse, as ``__add__``."""
+        raise _no_sum(other)
+
+
+def _no_sum(other: object) -> FormulaError:
+    if isinstance(other, Formula):
+        message = "Models of several responses, bf(...) + bf(...), are not available in this version of bayesml; "
+        return FormulaError(f"{message}fit one model for each response.")
+    if isinstance(other, str) and "~" in other:
+        return FormulaError(f'Formulas of parameters are arguments: write bf("y ~ x", {other!r}).')
+    return FormulaError("Nothing can be added to bf(...): formulas of parameters and the family are arguments.")
 
 
 def bf(formula: str, *parameters: str, **formulas: str) -> Formula:

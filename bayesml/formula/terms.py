@@ -11,7 +11,7 @@ from typing import final
 
 from bayesml.errors import FormulaError
 from bayesml.formula.planned import PLANNED_TERMS, not_available
-from bayesml.formula.tokens import Kind, Token, canonical, fault, quote_name, split_top_level
+from bayesml.formula.tokens import LOGIC, Kind, Token, canonical, fault, quote_name, split_top_level, text_between
 
 __all__ = ["Terms", "TermReader"]
 
@@ -64,7 +64,9 @@ class TermReader:
 
     def read(self) -> tuple[tuple[str, ...], ...]:
         """Return the terms by degree, then as written; inside a term factors stand in order of appearance."""
-        terms = self._sum()
+        if self.lift:
+            self._refuse_bare_bar()
+        terms = self._comparison(self.stop, bare=True) or self._sum()
         if self.position < self.stop:
             raise self._unexpected(self._peek())
         order = self._appearance
@@ -72,6 +74,35 @@ class TermReader:
         return tuple(sorted(ordered, key=len))
 
     # grammar, loosest operator first -----------------------------------------------------------------------------
+
+    def _refuse_bare_bar(self) -> None:
+        inside = self.tokens[self.position : self.stop]
+        bar = next((i for i in _outside_brackets(inside) if inside[i].has_text("|", "||")), None)
+        if bar is not None:
+            left, right = text_between(inside[:bar], self.source), text_between(inside[bar + 1 :], self.source)
+            message = (
+                f"A group term stands in brackets of its own: `({left} {inside[bar].text} {right})`. What does not "
+                "vary stands outside of them, `x + (1 | group)`."
+            )
+            raise fault(message, self.source, inside[bar].start, inside[bar].stop)
+
+    def _comparison(self, stop: int, *, bare: bool) -> Terms:
+        """Read a comparison such as ``x > 5`` up to ``stop``, one factor of the model; nothing where there is none.
+
+        In R comparisons bind looser than ``+``: ``z + x > 5`` compares ``z + x``, which nobody means where the
+        comparison stands without brackets.
+        """
+        inside = self.tokens[self.position : stop]
+        places = _outside_brackets(inside)
+        if not any(inside[i].has_text(*LOGIC) for i in places):
+            return {}
+        for i in places if bare else ():
+            joins = inside[i].has_text("+", "-", "*", "/", ":", "^", "**", "%in%", "|", "||")
+            if joins and not (inside[i].has_text("+", "-") and (i == 0 or inside[i - 1].has_text(*LOGIC))):
+                message = "A comparison beside other terms stands in brackets of its own: `z + (x > 5)`."
+                raise fault(message, self.source, inside[i].start, inside[i].stop)
+        self.position = stop
+        return self._term(canonical(inside))
 
     def _sum(self) -> Terms:
         terms: Terms = {}
@@ -183,7 +214,7 @@ class TermReader:
         if not inside:
             raise fault("There is nothing between the brackets.", self.source, self.tokens[opening].start,
                         self.tokens[closing].stop)  # fmt: skip
-        terms = self._sum()
+        terms = self._comparison(closing, bare=False) or self._sum()
         if self.position != closing:
             raise self._unexpected(self._peek())
         self._take()
@@ -293,16 +324,31 @@ def _complaint(token: Token) -> str:
     if token.kind is Kind.END or token.has_text(")"):
         return "A term is missing here."
     if token.has_text("|", "||"):
-        return f"`{token.text}` cannot stand here; a group term is written in brackets of its own: `(1 | group)`."
+        return (
+            f"`{token.text}` cannot stand here; a group term is written in brackets of its own: `x + (1 | group)`, "
+            "`(1 + x | group)`."
+        )
     if token.has_text("["):
         return "Brackets [ ] cannot stand here; make the column in the data first."
-    if token.has_text("==", "!=", "<", ">", "<=", ">=", "&", "//", "%"):
-        return f"`{token.text}` cannot stand here; write a comparison or arithmetic inside I(...)."
+    if token.has_text(*LOGIC):
+        return f"`{token.text}` cannot stand here; a comparison stands in brackets of its own: `z + (x > 5)`."
+    if token.has_text("//", "%", "%%", "%/%"):
+        return f"`{token.text}` cannot stand here; write arithmetic inside I(...)."
     if token.kind is Kind.STRING:
         return "A quoted string cannot stand here; column names with odd characters are written in backticks."
     if token.has_text("~"):
-        return "A second `~` cannot stand here."
+        return "A second `~` cannot stand here; write `!x` for the opposite of a truth value."
     return f"`{token.text}` is not expected here; an operator or a term is missing."
+
+
+def _outside_brackets(tokens: Sequence[Token]) -> list[int]:
+    places, depth = [], 0
+    for i, token in enumerate(tokens):
+        depth += token.has_text("(", "[")
+        if depth == 0:
+            places.append(i)
+        depth -= token.has_text(")", "]")
+    return places
 
 
 def _without(terms: Terms, *known: Terms) -> Terms:

@@ -11,10 +11,12 @@ from bayesml.errors import FormulaError
 
 __all__ = [
     "CONSTANTS",
+    "LOGIC",
     "Kind",
     "Token",
     "canonical",
     "fault",
+    "is_simple_name",
     "match_brackets",
     "quote_name",
     "scan",
@@ -25,6 +27,8 @@ __all__ = [
 MAX_LENGTH = 200_000
 MAX_DEPTH = 40
 CONSTANTS = {"TRUE": True, "FALSE": False, "True": True, "False": False, "NULL": None, "None": None, "NA": None}
+LOGIC = ("==", "!=", "<", ">", "<=", ">=", "&", "!")
+"""Operators whose result is a truth value."""
 
 _WINDOW = 160
 _NAME = r"(?:[^\W\d]|\.(?=[^\W\d]))[\w.]*"
@@ -34,12 +38,12 @@ _SCANNER = re.compile(
     |(?P<NAME>{_NAME})
     |(?P<QUOTED>`[^`]+`)
     |(?P<STRING>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<OPERATOR>%in%|\*\*|\|\||==|!=|<=|>=|//|[-+*/:^()\[\],=~|&<>%.])
+    |(?P<OPERATOR>%in%|%%|%/%|\*\*|\|\||==|!=|<=|>=|//|[-+*/:^()\[\],=~|&<>%.!])
     """,
     re.VERBOSE | re.DOTALL,
 )
 _SIMPLE_NAME = re.compile(_NAME)
-_SPACED = {"+", "-", "*", "==", "!=", "<", ">", "<=", ">=", "&", "|", "%", "//"}
+_SPACED = {"+", "-", "*", "==", "!=", "<", ">", "<=", ">=", "&", "|", "%", "//", "%%", "%/%", "%in%"}
 _CLOSES = {"(": ")", "[": "]"}
 
 
@@ -130,7 +134,6 @@ def _unreadable(source: str, position: int) -> FormulaError:
     tip = {
         "$": " Write the column name alone; the data are given apart.",
         "{": " Write I(...) around arithmetic.",
-        "!": " Write `~` for not, `!=` for unequal.",
     }.get(character, " Column names with such characters are written in backticks.")
     return fault(f"The character {character!r} has no meaning in a formula.{tip}", source, position, position + 1)
 
@@ -198,13 +201,18 @@ def _ends_operand(token: Token | None) -> bool:
     return token is not None and (token.kind is not Kind.OPERATOR or token.has_text(")", "]"))
 
 
+def is_simple_name(name: str) -> bool:
+    """Return whether ``name`` is a plain word that stands in a formula without backticks."""
+    return _SIMPLE_NAME.fullmatch(name) is not None and name not in CONSTANTS
+
+
 def quote_name(name: str) -> str:
     """Return ``name`` as it is written in a formula: in backticks unless it is a plain word.
 
     Raises:
         FormulaError: the name contains a backtick or is empty, so that no formula can name it.
     """
-    if _SIMPLE_NAME.fullmatch(name) and name not in CONSTANTS:
+    if is_simple_name(name):
         return name
     if "`" in name or not name:
         raise FormulaError(f"The column name {name!r} cannot be written in a formula; rename the column.")

@@ -45,11 +45,13 @@ class Response:
         expression: the response itself.
         additions: what stands behind ``|``; each name at most once.
         name: label of the response in output, for example ``y`` or ``log(y)``.
+        failures: the second argument of ``cbind(s, f)``.
     """
 
     expression: Expression
     additions: tuple[Addition, ...]
     name: str
+    failures: Expression | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.errors import DataError
 from bayesml.frame.types import Column, Frame, frozen_array
-from bayesml.frame.values import Levels, recode, value_texts
+from bayesml.frame.values import TRUTH_LABELS, Levels, recode, value_texts
 
 __all__ = ["match_codes", "match_levels"]
 
@@ -43,6 +43,8 @@ def match_levels(frame: Frame, schema: Mapping[str, Column], names: Iterable[str
 
 
 def _match(column: Column, frozen: Column) -> Column:
+    if frozen.is_boolean:
+        return _match_truth(column)
     if frozen.categories is not None and not column.is_factor:
         column = _as_factor(column)
     if column.is_factor != frozen.is_factor:
@@ -50,8 +52,7 @@ def _match(column: Column, frozen: Column) -> Column:
         message = f"The column `{column.name}` held {kinds[frozen.is_factor]} when the model was fitted and holds "
         raise DataError(f"{message}{kinds[column.is_factor]} in the new data; convert it.")
     if column.levels is None or frozen.levels is None:
-        is_boolean = frozen.is_boolean and bool(np.isin(column.values, (0.0, 1.0)).all())
-        return replace(column, is_boolean=is_boolean)
+        return replace(column, is_boolean=False)
     places = recode(np.arange(len(column.levels)), column.level_values, frozen.level_values)
     codes = places[column.values]
     if (codes < 0).any():
@@ -67,6 +68,22 @@ def _as_factor(column: Column) -> Column:
     """Return a column of numbers as a factor, for a fit whose categories were numbers."""
     codes, values = column.distinct()
     return Column(column.name, frozen_array(codes), value_texts(values), categories=values)
+
+
+def _match_truth(column: Column) -> Column:
+    """Read truth values, the numbers 0 and 1, or their names as text (``TRUE`` from a file), as truth values."""
+    values = column.values
+    if column.levels is not None:
+        names = {level: level.capitalize() for level in column.levels}
+        strange = [level for level, name in names.items() if name not in TRUTH_LABELS]
+        if not strange:
+            values = np.array([float(names[level] == TRUTH_LABELS[1]) for level in column.levels])[values]
+    else:
+        strange = [f"{value:g}" for value in np.unique(values[~np.isin(values, (0.0, 1.0))]).tolist()]
+    if strange:
+        message = f"The column `{column.name}` held truth values when the model was fitted and holds {_listed(strange)}"
+        raise DataError(f"{message} in the new data; give True and False, or 1 and 0.")
+    return Column(column.name, frozen_array(values), is_boolean=True)
 
 
 def _listed(labels: Sequence[str]) -> str:

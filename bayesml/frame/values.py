@@ -10,12 +10,13 @@ from typing import final
 
 import numpy as np
 
-__all__ = ["MISSING_TEXT", "Levels", "Value", "combine", "number_labels", "recode", "value_texts"]
+__all__ = ["MISSING_TEXT", "TRUTH_LABELS", "Levels", "Value", "combine", "number_labels", "recode", "value_texts"]
 
 Value = str | bool | int | float | None
 """One value of a grouping column; None stands for a missing one, which new data may have."""
 
 MISSING_TEXT = "(missing)"
+TRUTH_LABELS = ("False", "True")
 _WHOLE = 2.0**53  # below it every whole number is a double of its own
 
 
@@ -130,7 +131,7 @@ def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ..
     A label depends on nothing but its number. It has 15 digits where they give the number back, else all 17.
     """
     if is_boolean:
-        return tuple("True" if value else "False" for value in values)
+        return tuple(TRUTH_LABELS[bool(value)] for value in values)
     return tuple(_number_label(value) for value in values.tolist())
 
 

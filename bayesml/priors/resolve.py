@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
-from bayesml.distributions import Distribution, bounded, is_lkj
-from bayesml.errors import PriorError, did_you_mean
-from bayesml.names import brms_alias
+from bayesml.distributions import Constant, Distribution, Uniform, bounded, is_lkj
+from bayesml.errors import FitWarning, PriorError, did_you_mean
+from bayesml.names import find_coefficient, same_interaction
 from bayesml.priors.language import Prior
 from bayesml.priors.table import PriorRow, PriorTable
 from bayesml.spec import Bounds, ParameterSpec
@@ -38,9 +39,15 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
     Raises:
         PriorError: a prior matches no target (the message lists those there are), two priors have the same target,
             or a distribution is impossible for its parameter.
+
+    Warns:
+        FitWarning: a distribution allows only a part of the values that its parameter can have, unasked.
     """
     user = _matched(defaults, priors)
     rows = tuple(_settled(row, user) for row in defaults.rows)
+    for row in rows:
+        if row.target in user:
+            _warn_of_truncation(user[row.target], row)
     table = PriorTable(rows)
     given = {row.target: row for row in rows}
     resolved = tuple(_with_priors(p, given, user) if p.prior_class else p for p in parameters)
@@ -66,11 +73,11 @@ def _find(defaults: PriorTable, given: Prior) -> PriorRow | None:
     exact = next((r for r in defaults.rows if r.target == given.target), None)
     if exact is not None:
         return exact
-    wanted = (given.prior_class, given.dpar, brms_alias(given.group), brms_alias(given.coef))
-    for row in defaults.rows:
-        if (row.prior_class, row.dpar, brms_alias(row.group), brms_alias(row.coef)) == wanted:
-            return row
-    return None
+    group = same_interaction(given.group)
+    rows = [r for r in defaults.rows if (r.prior_class, r.dpar) == (given.prior_class, given.dpar)]
+    rows = [r for r in rows if same_interaction(r.group) == group and bool(r.coef) == bool(given.coef)]
+    place = find_coefficient(given.coef, [r.coef for r in rows])
+    return None if place is None else rows[place]
 
 
 def _no_match(defaults: PriorTable, given: Prior) -> str:
@@ -123,6 +130,24 @@ def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
     if wider and row.distribution is not None:
         return replace(row, distribution=None, source="(vectorized)")
     return row
+
+
+def _warn_of_truncation(given: Prior, row: PriorRow) -> None:
+    """Warn of an ``exponential(1)`` on a coefficient, which is then positive, unless bounds say that this is meant."""
+    lower, upper = given.distribution.support
+    says_bounds = isinstance(given.distribution, (Uniform, Constant)) or row.prior_class == "cor"
+    if says_bounds or (lower <= row.bounds[0] and upper >= row.bounds[1]):
+        return
+    allowed = " and ".join(
+        f"{side} {limit:g}" for side, limit in (("above", lower), ("below", upper)) if abs(limit) < float("inf")
+    )
+    bounds = ", ".join(f"{key}={limit:g}" for key, limit in (("lb", lower), ("ub", upper)) if abs(limit) < float("inf"))
+    warnings.warn(
+        f"{given} allows only values {allowed}, where the parameter has no such limit. Say so with {bounds} if this is "
+        "meant; else choose a prior on all numbers, such as normal(0, 1).",
+        FitWarning,
+        stacklevel=6,
+    )
 
 
 def _bounds(own: Bounds, given: Prior, wider: Sequence[Prior]) -> Bounds:

@@ -12,6 +12,7 @@ from bayesml.columns import encode
 from bayesml.design import Arrays, PredictorDesign
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupPart, Predictor, parse
+from bayesml.names import find_coefficient
 from bayesml.terms import Group
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
     available = _available_effects(fit)
     for part in _read(fit, text).groups:
         factors = frozenset(part.factors)
-        labels = _labels(fit, part)
-        unknown = [label for label in labels if label not in available.get(factors, ())]
+        own = available.get(factors, ())
+        places = {label: find_coefficient(label, own) for label in _labels(fit, part)}
+        unknown = [label for label, place in places.items() if place is None]
         if factors not in available or unknown:
             what = (
                 f" has no effect {', '.join(f'`{u}`' for u in unknown)} that varies"
@@ -107,7 +109,7 @@ def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
                 else (" has no group-level effects")
             )
             raise _error(fit, f"`{part.text}` in `re_formula`: the model{what} over `{':'.join(part.factors)}`.")
-        wanted.setdefault(factors, set()).update(labels)
+        wanted.setdefault(factors, set()).update(own[place] for place in places.values() if place is not None)
     return wanted
 
 
@@ -133,11 +135,12 @@ def _labels(fit: Fit, part: GroupPart) -> tuple[str, ...]:
     return encoding.labels
 
 
-def _available_effects(fit: Fit) -> dict[frozenset[str], set[str]]:
-    available: dict[frozenset[str], set[str]] = {}
+def _available_effects(fit: Fit) -> dict[frozenset[str], tuple[str, ...]]:
+    available: dict[frozenset[str], tuple[str, ...]] = {}
     for predictor in fit.problem.design.schema.predictors:
         for group in predictor.groups():
-            available.setdefault(frozenset(group.factors), set()).update(group.coefs)
+            factors = frozenset(group.factors)
+            available[factors] = tuple(dict.fromkeys([*available.get(factors, ()), *group.coefs]))
     return available
 
 
@@ -158,8 +161,8 @@ def _subset(predictors: tuple[PredictorDesign, ...], wanted: Mapping[frozenset[s
 
 
 def _dropped_columns(group: Group, wanted: Mapping[frozenset[str], set[str]]) -> tuple[int, ...]:
-    labels = wanted.get(frozenset(group.factors), set())
-    return tuple(i for i, coef in enumerate(group.coefs) if coef not in labels)
+    labels = tuple(wanted.get(frozenset(group.factors), ()))
+    return tuple(i for i, coef in enumerate(group.coefs) if find_coefficient(coef, labels) is None)
 
 
 def _error(fit: Fit, problem: str) -> FormulaError:

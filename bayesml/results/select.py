@@ -11,8 +11,7 @@ import numpy as np
 
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.names import brms_alias
-from bayesml.reported import ReportedVariable
+from bayesml.reported import ReportedVariable, find_text
 from bayesml.results.reduced import require_effects
 
 if TYPE_CHECKING:
@@ -140,12 +139,7 @@ def get(fit: Fit, name: str) -> xr.DataArray:
 def _find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
     if not isinstance(name, str):
         raise ModelError(f'A parameter is asked for by its name, for example fit["b_Intercept"]; got {name!r}.')
-    every = [(variable, text) for variable in variables for _, text in variable.texts]
-    exact = next((each for each in every if each[1] == name), None)
-    if exact is not None or any(variable.name == name for variable in variables):
-        return exact
-    alias = brms_alias(name)
-    return next((each for each in every if brms_alias(each[1]) == alias), None)
+    return find_text(variables, name)
 
 
 def _find_variable(variables: Sequence[ReportedVariable], name: str) -> ReportedVariable:

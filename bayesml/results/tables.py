@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.errors import ModelError
+from bayesml.names import find_coefficient
 from bayesml.reported import ReportedVariable
 from bayesml.results.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.select import draws, elements, get
@@ -176,13 +177,24 @@ def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np
 
 def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     require_effects(fit, "`coef()`")
-    levels, varying, effects = _effects(fit, group)
+    levels, _, effects = _effects(fit, group)
+    varying = tuple(c for v in _of(fit, group, "r") for c in _population_spellings(fit, v))
     names, population = _population(fit)
     coefs = (*names, *(c for c in varying if c not in names))
     total = np.zeros((*effects.shape[:2], len(coefs)))
     total[:, :, : len(names)] = population[:, None, :]
     total[:, :, [coefs.index(c) for c in varying]] += effects
     return levels, coefs, total
+
+
+def _population_spellings(fit: Fit, variable: ReportedVariable) -> tuple[str, ...]:
+    """Return the varying coefficients under the names of their population-level counterparts, `a:b` for `b:a`."""
+    own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.dpar == variable.dpar), ())
+    places = [find_coefficient(label, own) for label in variable.coords[1]]
+    labels = tuple(
+        label if place is None else own[place] for label, place in zip(variable.coords[1], places, strict=True)
+    )
+    return _coefs(replace(variable, coords=(variable.coords[0], labels)), 1)
 
 
 def _level_table(

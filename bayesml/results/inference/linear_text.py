@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.names import brms_alias, coefficient
+from bayesml.names import brms_alias, coefficient, reorderings
 
 __all__ = ["Combination", "coefficient_index", "read_combination"]
 
@@ -56,12 +56,14 @@ def coefficient_index(name: str, coefs: Sequence[str]) -> int:
 
 
 def _spellings(coefs: Sequence[str]) -> dict[str, int]:
-    """Every way to write each coefficient; the exact ones win."""
+    """Every way to write each coefficient, factors in any order; the exact ones win."""
     found: dict[str, int] = {}
-    for write in (lambda c: coefficient(c, "mu"), str):
-        for spell in (str, brms_alias):
-            for i, c in enumerate(coefs):
-                found.setdefault(spell(write(c)), i)
+    labels = [(i, c) for i, c in enumerate(coefs)]
+    for each in (labels, [(i, other) for i, c in labels for other in reorderings(c)]):
+        for write in (lambda c: coefficient(c, "mu"), str):
+            for spell in (str, brms_alias):
+                for i, c in each:
+                    found.setdefault(spell(write(c)), i)
     return found
 
 
@@ -75,18 +77,14 @@ def read_combination(text: str, coefs: Sequence[str]) -> Combination:
     Raises:
         ModelError: the text is not a linear combination, or names what is no coefficient.
     """
-    sides = text.split("=")
-    if len(sides) > 2 or any(not side.strip() for side in sides):
-        raise ModelError(f"`{text}` is not a combination such as `b_x - b_z` or `b_x = 2 * b_z`.")
-    read = [_Reader(side, tuple(coefs)).whole() for side in sides]
-    combination = read[0] if len(read) == 1 else read[0].plus(read[1], -1.0)
+    combination = _Reader(text, tuple(coefs)).whole()
     if not np.any(combination.weights):
         raise ModelError(f"`{text}` has no coefficient with a weight other than zero.")
     return combination
 
 
 class _Reader:
-    """Reads one side by descent; a name is the longest spelling of a coefficient that stands at a place."""
+    """Reads a text by descent; a name is the longest spelling of a coefficient that stands at a place."""
 
     def __init__(self, text: str, coefs: tuple[str, ...]) -> None:
         self.text, self.coefs, self.place = text, coefs, 0
@@ -95,6 +93,8 @@ class _Reader:
 
     def whole(self) -> Combination:
         value = self._sum()
+        if self._take("="):
+            value = value.plus(self._sum(), -1.0)
         self._skip()
         if self.place < len(self.text):
             raise self._error(f"`{self.text[self.place :].strip()}` cannot be read")

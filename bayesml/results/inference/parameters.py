@@ -12,6 +12,7 @@ import numpy as np
 from bayesml import names
 from bayesml.engines.point.estimate import deviations
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.reported import find_text
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -90,7 +91,10 @@ def chosen(fit: PointFit, parameters: str | Sequence[str] | None) -> tuple[Eleme
         return available
     found: dict[str, Element] = {}
     for name in [parameters] if isinstance(parameters, str) else list(parameters):
-        own = [e for e in available if name in (e.text, names.brms_alias(e.text)) or (name == e.kind != "family")]
+        own = [e for e in available if name == e.text or (name == e.kind != "family")]
+        if not own and isinstance(name, str):
+            place = find_text(fit.variables, name)
+            own = [e for e in available if place is not None and e.text == place[1]]
         if not own:
             texts = [e.text for e in available]
             listed = ", ".join(f"`{t}`" for t in texts[:12])

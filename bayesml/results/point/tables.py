@@ -11,7 +11,8 @@ from scipy.special import ndtr, stdtr
 from bayesml.engines.point.estimate import deviations
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.names import brms_alias
+from bayesml.names import find_coefficient
+from bayesml.reported import find_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,10 +110,12 @@ def coef(fit: PointFit) -> dict[str, pd.DataFrame]:
 
     estimate, found = fit.estimate, {}
     for term, effects in zip(estimate.arrays.terms, estimate.effects, strict=True):
-        labels = (*estimate.coefs, *(c for c in term.coefs if c not in estimate.coefs))
+        places = [find_coefficient(c, estimate.coefs) for c in term.coefs]
+        varying = [c if i is None else estimate.coefs[i] for c, i in zip(term.coefs, places, strict=True)]
+        labels = (*estimate.coefs, *(c for c in varying if c not in estimate.coefs))
         total = np.zeros((len(term.levels), len(labels)))
         total[:, : len(estimate.coefs)] = estimate.beta
-        total[:, [labels.index(c) for c in term.coefs]] += effects
+        total[:, [labels.index(c) for c in varying]] += effects
         found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
     return found
 
@@ -191,15 +194,12 @@ def get(fit: PointFit, name: str) -> float:
     """
     values = fit.estimate.values
     found: dict[str, float] = {}
-    for variable in fit.variables:
-        own = values.get(variable.name)
-        if own is not None:
-            found |= {text: float(own[index]) for index, text in variable.texts}
-    if name in found:
-        return found[name]
-    aliases = {brms_alias(text): value for text, value in found.items()}
-    if isinstance(name, str) and brms_alias(name) in aliases:
-        return aliases[brms_alias(name)]
+    known = [variable for variable in fit.variables if values.get(variable.name) is not None]
+    for variable in known:
+        found |= {text: float(values[variable.name][index]) for index, text in variable.texts}
+    place = find_text(known, name) if isinstance(name, str) else None
+    if place is not None:
+        return found[place[1]]
     hint = did_you_mean(name, found) if isinstance(name, str) else ""
     listed = ", ".join(f"`{text}`" for text in list(found)[:8])
     raise ModelError(f"The fit has no parameter {name!r}{hint}; it has {listed}, ...")

@@ -10,7 +10,7 @@ factor that stands for "with and without" takes one column for each level (full)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 from bayesml.errors import FormulaError
@@ -41,7 +41,7 @@ def choose_codings(
     has_constant = intercept or bool(constants)
     spanned: set[frozenset[str]] = {frozenset()} if has_constant else set()
     first = None if has_constant else next((f for term in terms for f in term if f in spanning), None)
-    earlier: list[frozenset[str]] = []
+    earlier: dict[str, list[frozenset[str]]] = {}  # the terms so far by each of their factors
     chosen: list[tuple[Product, ...]] = []
     for term in terms:
         categorical = [factor for factor in term if factor in spanning]
@@ -55,7 +55,8 @@ def choose_codings(
         contrasted = {f for f in categorical if f != first and _lies_within(whole - {f}, earlier)}
         if first in categorical:
             first = None
-        earlier.append(whole)
+        for factor in whole:
+            earlier.setdefault(factor, []).append(whole)
         subsets = [
             frozenset(subset)
             for size in range(len(categorical) + 1)
@@ -68,8 +69,11 @@ def choose_codings(
     return tuple(chosen)
 
 
-def _lies_within(rest: frozenset[str], earlier: Sequence[frozenset[str]]) -> bool:
-    return not rest or any(rest <= term for term in earlier)
+def _lies_within(rest: frozenset[str], earlier: Mapping[str, Sequence[frozenset[str]]]) -> bool:
+    if not rest:
+        return True
+    fewest = min((earlier.get(factor, ()) for factor in rest), key=len)
+    return any(rest <= term for term in fewest)
 
 
 def _merge(products: list[dict[str, bool]]) -> list[dict[str, bool]]:

@@ -72,7 +72,7 @@ def _offset(d: Draws, row: Row) -> Any:
 
 
 def _reserved(d: Draws, row: Row) -> Any:
-    return d["b_Intercept"] + d["b_x"] * row["x"] + d["b_treated"] * row["treated"]
+    return d["b_Intercept"] + d["b_x"] * row["x"] + d["b_treated[True]"] * row["treated"]
 
 
 def _polynomial_contrasts(d: Draws, row: Row) -> Any:

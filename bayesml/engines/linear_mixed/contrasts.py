@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import betainc, gammaincc, stdtr
 
 from bayesml.errors import ModelError
@@ -86,7 +85,7 @@ def basis_rows(L: np.ndarray, fixed: FixedEffects) -> np.ndarray:
     Variances are computed there: a row that is moderate in the data has moderate entries, wherever the predictors have
     their zeros, while in ``L vcov L'`` terms cancel that are larger by the square of a predictor's distance from zero.
     """
-    return np.asarray(solve_triangular(fixed.R, L.T, trans="T").T)
+    return np.linalg.solve(fixed.R.T, L.T).T
 
 
 def quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from bayesml.linalg.dense import Component, components
 __all__ = ["KenwardRoger", "kenward_roger"]
 
 LARGEST_COMPONENT = 12_000
+NEAR_TWO = 1e-2
 PROPORTIONAL = 1e-9  # share of A2 that is rounding
 SINGULAR = 1e-10  # eigenvalues of the information on the variances, as correlations, below this are zero
 LARGEST_RATIO = 1e3  # of a group standard deviation to the residual one
@@ -118,7 +119,8 @@ def _moments(A1: float, A2: float, q: int) -> tuple[float, float]:
     c1 B = (q - 2) s / 2, c2 B = s, c3 B = 2 s and q rho - 1 = (q + 2) (s / 2) / (1 - 2 s), so that m = 2 / s and
     lambda = 1: balanced designs get their exact test. In general A1 <= q A2, by Cauchy and Schwarz.
 
-    The expansions are about s = 0. Where s is so large that no F distribution matches (m or lambda not positive), the
+    Near m = 2 numerator and denominator of lambda are both about zero, and it is taken for 1. The expansions are about
+    s = 0. Where s is so large that no F distribution matches (m or lambda not positive), the
     mean alone is matched with lambda = 1, m / (m - 2) = E, which is m = 2 / s again.
     """
     if not A2 > 0.0:
@@ -132,7 +134,9 @@ def _moments(A1: float, A2: float, q: int) -> tuple[float, float]:
     V0, V1, V2 = 1 + g * c, 1 - (q - g) * c, 1 - (q + 2 - g) * c
     above, below = (q + 2) * V1**2 * V2, (1 - s) ** 2 * V0 - V1**2 * V2
     df = 4.0 + above / below if below != 0.0 else np.inf
-    scale = (1.0 - s) / (1.0 - 2.0 / df) if df not in (0.0, 2.0) else 0.0
+    if abs(df - 2.0) < NEAR_TWO:
+        return (1.0, float(df)) if abs(s - 1.0) < NEAR_TWO else (1.0, 2.0 / s)
+    scale = (1.0 - s) / (1.0 - 2.0 / df) if df != 0.0 else 0.0
     return (float(scale), float(df)) if df > 0.0 and scale > 0.0 else (1.0, 2.0 / s)
 
 

@@ -21,7 +21,9 @@ def anova(fit: PointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
     """Test each population-level term.
 
     Linear mixed models get F tests with lmerTest's columns (Kuznetsova et al. 2017), all other models Wald chi-square
-    tests. The hypotheses depend neither on the coding nor, for types 2 and 3, on the order of the terms.
+    tests. The hypotheses depend neither on the coding nor, for types 2 and 3, on the order of the terms. Where columns
+    were left out of the model since they depend on others, each term is tested with the columns it has; a term without
+    columns has no row.
 
     Args:
         fit: the fit.
@@ -32,7 +34,9 @@ def anova(fit: PointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
 
     Returns:
         One row for each term: Sum Sq, Mean Sq, NumDF, DenDF, F value, Pr(>F), or Chisq, Df, Pr(>Chisq). What was tested
-        stands in ``.attrs["heading"]``. With Kenward and Roger's degrees of freedom F is the scaled statistic.
+        stands in ``.attrs["heading"]``. With Kenward and Roger's degrees of freedom F is the scaled statistic; where no
+        F distribution has the two moments that they match, as in some unbalanced designs with fewer than about 4
+        denominator degrees of freedom, the mean alone is matched, with scale 1.
 
     Raises:
         ModelError: the type is unknown, or the fit has no such degrees of freedom.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bayesml import families
 from bayesml.datasets import list_datasets, load_dataset
 from bayesml.distributions import (
     beta,
@@ -30,9 +31,8 @@ from bayesml.distributions import (
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
 from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
-from bayesml.families import beta as Beta
-from bayesml.families import gamma as Gamma
 from bayesml.fit import default_prior, fit
+from bayesml.foreign import module_attribute
 from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
@@ -54,12 +54,10 @@ __all__ = [
     "NUTS",
     "REML",
     "BayesmlError",
-    "Beta",
     "DataError",
     "Fit",
     "FitWarning",
     "FormulaError",
-    "Gamma",
     "Laplace",
     "MarginalMeans",
     "ModelError",
@@ -78,6 +76,7 @@ __all__ = [
     "default_prior",
     "double_exponential",
     "exponential",
+    "families",
     "fit",
     "flat",
     "gamma",
@@ -120,11 +119,14 @@ _LATER = {
 
 def __getattr__(name: str) -> object:
     if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found: object = import_module(__name__)
+        for part in module_attribute(name, __all__).split("."):
+            found = getattr(found, part)
+        return found
     module, attribute = _LATER[name]
     value = globals()[name] = getattr(import_module(module), attribute)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER} - {"TYPE_CHECKING", "import_module", "module_attribute"})

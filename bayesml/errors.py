@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BayesmlError", "DataError", "FitWarning", "FormulaError", "ModelError", "PriorError", "did_you_mean"]
+__all__ = [
+    "ArgumentError",
+    "BayesmlError",
+    "DataError",
+    "FitWarning",
+    "FormulaError",
+    "ModelError",
+    "PriorError",
+    "UnknownNameError",
+    "closest",
+    "did_you_mean",
+    "warn_user",
+]
 
 
 class BayesmlError(ValueError):
@@ -34,11 +48,33 @@ class ModelError(BayesmlError):
     """The model, the method or an option cannot be had together; also a question the fit cannot answer."""
 
 
+class ArgumentError(ModelError, TypeError):
+    """A function has no such argument; the message says what to write instead."""
+
+
+class UnknownNameError(BayesmlError, AttributeError):
+    """The package or a fit has nothing of that name; the message says what to write instead."""
+
+
 class FitWarning(UserWarning):
     """Something about the fit that the user should act on; the message says how."""
 
 
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate closest to ``name``, or None where none is close."""
+    close = get_close_matches(name, sorted(candidates), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``" (did you mean `x`?)"`` for the candidate closest to ``name``, or an empty string."""
-    close = get_close_matches(name, list(candidates), n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""
+    close = closest(name, candidates)
+    return f" (did you mean `{close}`?)" if close else ""
+
+
+def warn_user(message: str) -> None:
+    """Warn with a ``FitWarning`` at the line outside the package that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "bayesml":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, FitWarning, stacklevel=level)

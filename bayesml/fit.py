@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bayesml.describe import default_priors_of
 from bayesml.engines import AbstractEngine, Problem, get_engine
 from bayesml.families import AbstractFamily, get_family
+from bayesml.foreign import answers_foreign_arguments
 from bayesml.formula import Formula
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.checkpoint import PreparedModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["default_prior", "describe_problem", "fit"]
 
 
+@answers_foreign_arguments("FIT_ARGUMENTS")
 def fit(
     formula: str | Formula,
     data: Any,
@@ -132,6 +134,7 @@ def fit(
     return result
 
 
+@answers_foreign_arguments("FIT_ARGUMENTS")
 def default_prior(
     formula: str | Formula,
     data: Any,

@@ -24,6 +24,7 @@ FILES = {
 # The flow from text and data to results. A module imports what stands left of it (above it here), never the reverse.
 FLOW = (
     "errors",
+    "foreign",
     "garbage",
     "datasets",
     "lazy",

@@ -23,16 +23,27 @@ __all__ = [
 ENGINES: dict[str, AbstractEngine] = {engine.method: engine for engine in (NUTS(), REML(), ML(), Laplace(), MAP())}
 
 
-def get_engine(method: str | AbstractEngine) -> AbstractEngine:
-    """Return the engine of that name with its default options, or the engine itself.
+ALIASES = {"mcmc": "nuts", "hmc": "nuts", "sampling": "nuts", "mle": "ml", "laplace approximation": "laplace"}
+"""What PyMC, Stan and brms call the same."""
+
+
+def get_engine(method: str | AbstractEngine | type[AbstractEngine]) -> AbstractEngine:
+    """Return the engine of that name, in any case, with its default options, or the engine itself.
 
     Raises:
         ModelError: there is no such engine.
     """
     if isinstance(method, AbstractEngine):
         return method
-    if not isinstance(method, str) or method not in ENGINES:
-        known = ", ".join(f'"{name}"' for name in ENGINES)
-        hint = did_you_mean(method, ENGINES) if isinstance(method, str) else ""
+    known = ", ".join(f'"{name}"' for name in ENGINES)
+    if isinstance(method, str):
+        name = method.strip().lower()
+        found = ENGINES.get(ALIASES.get(name, name))
+        if found is not None:
+            return found
+        hint = did_you_mean(name, ENGINES)
         raise ModelError(f"`method` is {known} or an engine such as NUTS(draws=2000); got {method!r}{hint}.")
-    return ENGINES[method]
+    own = next((engine for engine in ENGINES.values() if type(engine) is method), None)
+    if own is None:
+        raise ModelError(f"`method` is {known} or an engine such as NUTS(draws=2000); got {method!r}.")
+    return own

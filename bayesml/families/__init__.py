@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.base import AbstractFamily, DistributionalParameter, RawResponse, ResponseData
 from bayesml.families.bernoulli import bernoulli
@@ -20,6 +21,7 @@ from bayesml.families.lognormal import lognormal
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.poisson import poisson
 from bayesml.families.student import student
+from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
     "FAMILIES",
@@ -52,14 +54,6 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "lognormal": lognormal,
     "beta": beta,
 }
-ALIASES = {
-    "normal": "gaussian",
-    "t": "student",
-    "student_t": "student",
-    "negative_binomial": "negbinomial",
-    "negbin": "negbinomial",
-    "nbinom2": "negbinomial",
-}
 
 
 def get_family(
@@ -83,20 +77,57 @@ def get_family(
             raise ModelError(f'The family is already made; give it the link itself: {family.name}(link="{link}").')
         return family
     constructor = _constructor(family)
-    made = constructor() if link is None else constructor(link)
+    try:
+        made = constructor() if link is None else constructor(link)
+    except TypeError as error:
+        raise ModelError(
+            f"`family` is {family!r:.80}, which cannot be called as a family: {error}. {_there_are()}"
+        ) from None
     if not isinstance(made, AbstractFamily):
-        raise ModelError(f"`family` gave {made!r}, which is not a family; there are {', '.join(FAMILIES)}.")
+        raise ModelError(f"`family` gave {made!r:.80}, which is not a family. {_there_are()}")
     return made
 
 
 def _constructor(family: object) -> Callable[..., AbstractFamily]:
     if isinstance(family, str):
-        name = family.strip().lower()
-        found = FAMILIES.get(ALIASES.get(name, name))
-        if found is not None:
-            return found
-        hint = did_you_mean(name, [*FAMILIES, *ALIASES])
-        raise ModelError(f"There is no family {family!r}{hint}; there are {', '.join(FAMILIES)}.")
+        return _named(family)
+    _refuse_prior(family)
     if callable(family):
         return family
     raise ModelError(f'`family` is a name such as "poisson" or a family such as poisson(link="sqrt"); got {family!r}.')
+
+
+def _named(family: str) -> Callable[..., AbstractFamily]:
+    text, _, link = family.strip().removesuffix("()").partition("(")
+    name = text.strip().lower().replace(".", "_").replace("-", "_").replace(" ", "_")
+    own = FAMILY_ALIASES.get(name, name)
+    if own in FAMILIES and not link:
+        return FAMILIES[own]
+    if own in FAMILIES:
+        link = link.rstrip(") ").rpartition("=")[2].strip("\"' ")
+        raise ModelError(f'{family!r} has a link: write it as family=bayesml.families.{own}(link="{link}").')
+    if name in PLANNED_FAMILIES:
+        raise ModelError(f"The family {family!r} is not there yet. {_there_are()}")
+    if name in FAMILY_ADVICE:
+        raise ModelError(f"{family!r} is no family. {FAMILY_ADVICE[name]}")
+    hint = did_you_mean(name, [*FAMILIES, *FAMILY_ALIASES])
+    raise ModelError(f"There is no family {family!r}{hint}; there are {', '.join(FAMILIES)}.")
+
+
+def _refuse_prior(family: object) -> None:
+    """Refuse a distribution that is meant for parameters; some families have the same name."""
+    kind = family if isinstance(family, type) else type(family)
+    if not issubclass(kind, Distribution):
+        return
+    name = kind.__name__.lower()
+    own = FAMILY_ALIASES.get(name, name)
+    cure = _there_are()
+    if own in FAMILIES:
+        cure = f'The family is family="{own}", or bayesml.families.{own}(link=...) with another link.'
+    elif own in PLANNED_FAMILIES:
+        cure = f"The family {own} is not there yet. {cure}"
+    raise ModelError(f"`family` got {name}, the prior distribution. {cure}")
+
+
+def _there_are() -> str:
+    return f"There are {', '.join(FAMILIES)}."

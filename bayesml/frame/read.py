@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 import numpy as np
 
-from bayesml.errors import DataError, FitWarning, did_you_mean
+from bayesml.errors import DataError, did_you_mean, warn_user
 from bayesml.frame.convert import RawColumn, convert, length_of
 from bayesml.frame.index import align_columns, index_of
 from bayesml.frame.types import Column, Frame, frozen_array
@@ -200,7 +199,7 @@ def _complete_rows(raw: Mapping[str, RawColumn], n_rows: int, missing: str) -> n
         raise DataError(f"No row of the data is complete: {what}.")
     if missing == "error":
         raise DataError(f"{what}. Fill them in, or leave these rows out with missing='drop'.")
-    warnings.warn(f"{what}. They are left out; missing='error' refuses instead.", FitWarning, stacklevel=4)
+    warn_user(f"{what}. They are left out; missing='error' refuses instead.")
     return keep
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from bayesml.distributions import Constant, Distribution
-from bayesml.errors import FitWarning, PriorError
+from bayesml.errors import PriorError, warn_user
 from bayesml.linalg import orthogonalise
 from bayesml.terms import Population
 
@@ -53,7 +52,7 @@ def check_identified(term: Population, matrix: np.ndarray, priors: Sequence[Dist
         f"{_listed(term, found)}: the data cannot tell these coefficients apart, and the prior alone decides how the "
         "effect is split between them. Take columns out of the formula, or set priors that say what is meant."
     )
-    warnings.warn(message, FitWarning, stacklevel=4)
+    warn_user(message)
 
 
 def _centred(term: Population, matrix: np.ndarray) -> np.ndarray:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from bayesml.distributions import Distribution, parse_distribution
+from bayesml.distributions import DISTRIBUTIONS, Distribution, parse_distribution
 from bayesml.errors import PriorError
+from bayesml.families import FAMILIES, AbstractFamily
+from bayesml.foreign import answers_foreign_arguments
 
 __all__ = ["Prior", "as_priors", "prior"]
 
@@ -49,6 +51,7 @@ class Prior:
         return f'prior("{str(self.distribution) or "flat"}", {", ".join(where)})'
 
 
+@answers_foreign_arguments("PRIOR_ARGUMENTS")
 def prior(
     distribution: str | float | Distribution,
     class_: str = "b",
@@ -107,6 +110,7 @@ def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
     listed: tuple[Any, ...] = tuple(value) if one_by_one else (value,)
     stranger = next((each for each in listed if not isinstance(each, Prior)), None)
     if stranger is not None:
+        _refuse_family(stranger)
         raise PriorError(
             f'`prior` takes prior("normal(0, 10)", class_="b") or a list of several; got {_shown(stranger)}.'
         )
@@ -117,9 +121,18 @@ def _shown(value: object) -> str:
     return f"the distribution {value}" if isinstance(value, Distribution) else f"{value!r:.80}"
 
 
+def _refuse_family(value: object) -> None:
+    """Refuse a family of responses; some priors have the same name."""
+    name = value.name if isinstance(value, AbstractFamily) else next((n for n, f in FAMILIES.items() if f is value), "")
+    if name:
+        own = f"; the prior is bayesml.{name}(...)" if name in DISTRIBUTIONS else ""
+        raise PriorError(f"A prior got the family {name}, which is for `family=`{own}.")
+
+
 def _as_distribution(value: str | float | Distribution) -> Distribution:
     if isinstance(value, Distribution):
         return value
+    _refuse_family(value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise PriorError(f'A prior is text such as "normal(0, 10)" or an object such as normal(0, 10); got {value!r}.')
     return parse_distribution(value if isinstance(value, str) else f"constant({value!r})")

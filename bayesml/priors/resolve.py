@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 from bayesml.distributions import Constant, Distribution, Uniform, bounded, is_lkj
-from bayesml.errors import FitWarning, PriorError, did_you_mean
+from bayesml.errors import PriorError, did_you_mean, warn_user
 from bayesml.names import find_coefficient, same_interaction
 from bayesml.priors.language import Prior
 from bayesml.priors.table import PriorRow, PriorTable
@@ -142,11 +141,9 @@ def _warn_of_truncation(given: Prior, row: PriorRow) -> None:
         f"{side} {limit:g}" for side, limit in (("above", lower), ("below", upper)) if abs(limit) < float("inf")
     )
     bounds = ", ".join(f"{key}={limit:g}" for key, limit in (("lb", lower), ("ub", upper)) if abs(limit) < float("inf"))
-    warnings.warn(
+    warn_user(
         f"{given} allows only values {allowed}, where the parameter has no such limit. Say so with {bounds} if this is "
-        "meant; else choose a prior on all numbers, such as normal(0, 1).",
-        FitWarning,
-        stacklevel=6,
+        "meant; else choose a prior on all numbers, such as normal(0, 1)."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
@@ -13,7 +12,7 @@ import numpy as np
 from bayesml.convergence import convergence
 from bayesml.engines import NUTS
 from bayesml.engines.nuts.defaults import USUAL_TARGET
-from bayesml.errors import FitWarning
+from bayesml.errors import warn_user
 from bayesml.reported import ReportedVariable
 from bayesml.results.select import Elements, elements
 
@@ -156,15 +155,15 @@ def diagnose(fit: Fit) -> Diagnostics:
     )
 
 
-def warn_about(fit: Fit, stacklevel: int = 3) -> None:
-    """Warn about everything in a run that the user should act on; ``stacklevel`` finds the user's line.
+def warn_about(fit: Fit) -> None:
+    """Warn about everything in a run that the user should act on.
 
     Warns:
         FitWarning: divergent transitions, saturated trees, E-BFMI below 0.3, Rhat above 1.01, effective sample sizes
             below 100 for each chain, or a run that was interrupted; each with its cure.
     """
     for problem in fit.diagnostics.problems:
-        warnings.warn(problem, FitWarning, stacklevel=stacklevel)
+        warn_user(problem)
 
 
 def watched_elements(values: Mapping[str, np.ndarray], variables: Sequence[ReportedVariable]) -> Elements:

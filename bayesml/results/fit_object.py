@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily
+from bayesml.foreign import answers_foreign_words
 from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
 from bayesml.frozen import fields_alone
@@ -43,6 +44,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
 __all__ = ["Fit"]
 
 
+@answers_foreign_words("SAMPLED")
 @final
 @dataclass(frozen=True, repr=False)
 class Fit:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.engines import Problem
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.results.log_lik import log_lik
 from bayesml.results.select import elements
 from bayesml.results.to_arviz import response_variable, with_log_likelihood
@@ -121,11 +121,7 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
         raise ModelError(f"The fits have different numbers of observations: {listed}. Fit them to the same rows.")
     responses = [np.asarray(fit.problem.design.response.arrays["y"]) for fit in fits.values()]
     if any(not np.array_equal(responses[0], other) for other in responses[1:]):
-        warnings.warn(
-            "The fits have different response values, so that their predictive densities cannot be compared.",
-            FitWarning,
-            stacklevel=3,
-        )
+        warn_user("The fits have different response values, so that their predictive densities cannot be compared.")
 
 
 def _relative_efficiency(fit: Fit) -> float:
@@ -152,18 +148,14 @@ def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
     if len(bad):
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
-        warnings.warn(
+        warn_user(
             f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: {shown}): "
             "the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
             "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
-            "them and take log_lik() of the rows left out.",
-            FitWarning,
-            stacklevel=4,
+            "them and take log_lik() of the rows left out."
         )
     if doubtful > len(bad):
-        warnings.warn(
+        warn_user(
             f"{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run more "
-            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
-            FitWarning,
-            stacklevel=4,
+            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
         )

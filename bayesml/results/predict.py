@@ -6,12 +6,11 @@ Every function takes ``newdata`` (any supported data frame; None for the rows of
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.errors import FitWarning, ModelError, did_you_mean
+from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.results.new_levels import NewLevels
 from bayesml.results.prepare import (
     Batch,
@@ -244,11 +243,9 @@ def _warn_about_undrawn(fit: Fit, drawn: np.ndarray) -> None:
     count = int(np.isnan(drawn).sum())
     if count:
         links = ", ".join(f"{p.name} = {fit.family.link(p.name).name}" for p in fit.family.dpars)
-        warnings.warn(
+        warn_user(
             f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
-            f"{fit.family.name} leaves its range there, which these links do not prevent: {links}.",
-            FitWarning,
-            stacklevel=4,
+            f"{fit.family.name} leaves its range there, which these links do not prevent: {links}."
         )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesml.describe import describe
 from bayesml.design import Design
 from bayesml.engines import AbstractEngine, Problem, get_engine
-from bayesml.errors import FitWarning, FormulaError, PriorError
+from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, formula_of, formula_variables, parse, update_formula
 from bayesml.frame import Frame, column_names
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
 __all__ = ["changed_engine", "update"]
-
-STACKLEVEL = 4  # the user's line, seen from here through the method
 
 
 def update(
@@ -104,11 +101,11 @@ def changed_engine(
 
 def _warned(fit: Fit | PointFit) -> Fit | PointFit:
     if isinstance(fit, Fit):
-        warn_about(fit, STACKLEVEL + 1)
+        warn_about(fit)
         return fit
     from bayesml.results.point.report import warn_about_point
 
-    warn_about_point(fit, STACKLEVEL + 1)
+    warn_about_point(fit)
     return fit
 
 
@@ -132,8 +129,7 @@ def _still_meant(priors: tuple[Prior, ...], design: Design, family: AbstractFami
         kept = tuple(prior for prior in priors if _has_target(prior, design, family, style))
         for prior in priors:
             if prior not in kept:
-                message = f"{prior} has no target in the changed model and is left out."
-                warnings.warn(message, FitWarning, stacklevel=STACKLEVEL)
+                warn_user(f"{prior} has no target in the changed model and is left out.")
         return kept
     return priors
 

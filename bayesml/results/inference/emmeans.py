@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 import numpy as np
 
 from bayesml.engines.point.estimability import estimable
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.frame import Column
 from bayesml.frame.types import frozen_array
 from bayesml.results.inference.degrees_of_freedom import Ddf, check_level, tests_of
@@ -117,11 +116,9 @@ def _response_scale(fit: PointFit, type: str) -> ResponseScale | None:
         return None
     scale = response_scale(fit)
     if scale.left:
-        warnings.warn(
+        warn_user(
             f"The transformation of the response `{scale.left}` cannot be undone; the estimates are those of "
-            f"`{scale.left}`.",
-            FitWarning,
-            stacklevel=4,
+            f"`{scale.left}`."
         )
     return scale
 

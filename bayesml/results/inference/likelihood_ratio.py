@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from scipy.special import gammaincc
 
 from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.results.inference.submodels import by_maximum_likelihood, require_likelihood
 from bayesml.results.inference.variance_explained import r2
 
@@ -61,11 +60,9 @@ def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None 
     labels = _labels(fits, names)
     compared = [by_maximum_likelihood(f) for f in fits] if refit else list(fits)
     if changed := [label for label, old, new in zip(labels, fits, compared, strict=True) if old is not new]:
-        warnings.warn(
+        warn_user(
             f"Refitted by maximum likelihood (instead of REML) for the comparison: {', '.join(changed)}. Fit with "
-            'method="ml", or use refit=False where only the group-level terms differ.',
-            FitWarning,
-            stacklevel=2,
+            'method="ml", or use refit=False where only the group-level terms differ.'
         )
     order = sorted(range(len(fits)), key=lambda i: compared[i].df)
     rows = []

@@ -13,6 +13,7 @@ from bayesml.engines import AbstractEngine, Problem
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
+from bayesml.foreign import answers_foreign_words
 from bayesml.formula import Formula, ParsedFormula
 from bayesml.frame import Frame
 from bayesml.frozen import fields_alone
@@ -40,6 +41,7 @@ else:
 __all__ = ["PointFit"]
 
 
+@answers_foreign_words("POINT")
 @final
 @dataclass(frozen=True, repr=False)
 class PointFit:

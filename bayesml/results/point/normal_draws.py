@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from bayesml.engines import Outcome
 from bayesml.engines.point.normal import normal_draws
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.posterior import Timing
 from bayesml.results.fit_object import Fit
 
@@ -65,9 +64,7 @@ def _warn_about_spread(values: Mapping[str, np.ndarray]) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.nan_to_num(np.log(drawn).std(axis=(0, 1)))
         if np.any(spread > WIDE):
-            warnings.warn(
+            warn_user(
                 f"`{name}` is little determined (standard error of its logarithm up to {float(spread.max()):.1f}): the "
-                'normal approximation is poor there. method="nuts" gives its posterior.',
-                FitWarning,
-                stacklevel=4,
+                'normal approximation is poor there. method="nuts" gives its posterior.'
             )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
-from bayesml.errors import FitWarning
+from bayesml.errors import warn_user
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -39,7 +38,7 @@ def _singular(fit: PointFit) -> tuple[str, ...]:
     return (f"Singular fit: {'; '.join(found)}. {advice}.",)
 
 
-def warn_about_point(fit: PointFit, stacklevel: int = 3) -> None:
-    """Warn about everything in ``notes``; ``stacklevel`` finds the user's line."""
+def warn_about_point(fit: PointFit) -> None:
+    """Warn about everything in ``notes``."""
     for note in notes(fit):
-        warnings.warn(note, FitWarning, stacklevel=stacklevel)
+        warn_user(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
@@ -13,7 +12,7 @@ from bayesml.design import Arrays
 from bayesml.engines.point.estimability import estimable
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
-from bayesml.errors import DataError, FitWarning, ModelError
+from bayesml.errors import DataError, ModelError, warn_user
 from bayesml.frame import column_names
 from bayesml.results.new_data import read_new_data, response_arrays
 from bayesml.results.new_levels import index_unseen
@@ -173,11 +172,9 @@ def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:
     if not known.all():
         dropped = ", ".join(f"`{name}`" for name in estimate.dropped)
         first = rows.labels[int(np.argmin(known))]
-        warnings.warn(
+        warn_user(
             f"{(~known).sum()} of {len(known)} rows cannot be predicted and are NaN, the first labelled {first}. The "
             f"model was fitted without {dropped}, which depends on other columns or is zero in all rows of the "
-            "fit; these rows differ in that.",
-            FitWarning,
-            stacklevel=5,
+            "fit; these rows differ in that."
         )
     return known

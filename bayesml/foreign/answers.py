@@ -1,0 +1,158 @@
+"""The answer to a foreign word: our word is taken, or an error says what it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from bayesml.errors import ArgumentError, UnknownNameError, closest, did_you_mean
+
+if TYPE_CHECKING:
+    from bayesml.foreign.word import Word
+
+__all__ = ["answers_foreign_arguments", "answers_foreign_words", "module_attribute"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+
+def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator: unknown keyword arguments of a function are looked up among the foreign words.
+
+    Args:
+        table: name of the table in ``foreign.arguments``; loaded when a word is unknown.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        names = frozenset(inspect.signature(function).parameters)
+
+        @wraps(function)
+        def call(*args: P.args, **given: P.kwargs) -> R:
+            if names.issuperset(given):
+                return function(*args, **given)
+            return function(*args, **_translated(function, given, _table("arguments", table)))
+
+        return call
+
+    return decorate
+
+
+def answers_foreign_words(table: str) -> Callable[[C], C]:
+    """Return a decorator for a class of fits: its methods know foreign arguments, and it knows foreign methods.
+
+    Args:
+        table: name of the table of attributes in ``foreign.verbs``.
+    """
+
+    def decorate(cls: C) -> C:
+        for name, attribute in list(vars(cls).items()):
+            if inspect.isfunction(attribute) and not name.startswith("_") and not _takes_any(attribute):
+                setattr(cls, name, answers_foreign_arguments("METHOD_ARGUMENTS")(attribute))
+
+        def missing(self: object, name: str) -> Any:
+            return _missing_attribute(self, name, table)
+
+        missing.__name__ = "__getattr__"
+        cls.__getattr__ = missing  # type: ignore[attr-defined]
+        return cls
+
+    return decorate
+
+
+def module_attribute(name: str, public: Iterable[str]) -> str:
+    """Return our name for what was sought in the package ``bayesml``.
+
+    Args:
+        name: what was sought.
+        public: names that there are.
+
+    Raises:
+        UnknownNameError: it is none of ours; says how to write it where that is known.
+    """
+    if name.startswith("_"):
+        raise AttributeError(f"module 'bayesml' has no attribute {name!r}")
+    word = _find(name, _table("functions", "MODULE"))
+    if word is None:
+        raise UnknownNameError(f"`bayesml` has no `{name}`{did_you_mean(name, public)}.")
+    if word.alias:
+        return word.alias
+    raise UnknownNameError(f"`bayesml` has no `{name}` ({word.origin}). {word.here}")
+
+
+def _missing_attribute(fit: object, name: str, table: str) -> Any:
+    cls = type(fit)
+    if name.startswith("_") or name in vars(cls) or name in getattr(cls, "__dataclass_fields__", ()):
+        # Protocols of copying, pickling and display ask for such names; and what a property raised is not hidden.
+        return object.__getattribute__(fit, name)
+    words = _table("verbs", table)
+    word = _find(name, words)
+    if word is None:
+        known = [each for each in dir(cls) if not each.startswith("_")]
+        hint = did_you_mean(name, known) or _hint_at_word(name, words)
+        raise UnknownNameError(f"A {cls.__name__} has no `{name}`{hint}.")
+    if word.alias:
+        return getattr(fit, word.alias)
+    raise UnknownNameError(f"A {cls.__name__} has no `{name}` ({word.origin}). {word.here}")
+
+
+def _translated(function: Callable[..., Any], given: Mapping[str, Any], words: tuple[Word, ...]) -> dict[str, Any]:
+    """Return the arguments under our names.
+
+    Raises:
+        ArgumentError: one has no name of ours, or two have the same.
+    """
+    names = tuple(name for name in inspect.signature(function).parameters if name != "self")
+    translated: dict[str, Any] = {}
+    problems = []
+    for name, value in given.items():
+        ours = name if name in names else _alias(name, words, names)
+        if not ours:
+            problems.append(_refusal(name, words, names))
+        elif ours in translated or (ours != name and ours in given):
+            problems.append(f"`{name}` and `{ours}` are the same; give one of them.")
+        else:
+            translated[ours] = value
+    if problems:
+        raise ArgumentError(f"{function.__name__}(): {' '.join(problems)}")
+    return translated
+
+
+def _alias(name: str, words: tuple[Word, ...], names: tuple[str, ...]) -> str:
+    return next((word.alias for word in words if word.word == name and word.alias in names), "")
+
+
+def _refusal(name: str, words: tuple[Word, ...], names: tuple[str, ...]) -> str:
+    word = next((word for word in words if word.word == name and word.here), None)
+    if word is not None:
+        return f"There is no argument `{name}` ({word.origin}). {word.here}"
+    hint = did_you_mean(name, names) or _hint_at_word(name, words)
+    listed = ", ".join(f"`{each}`" for each in names) or "none"
+    return f"There is no argument `{name}`{hint}; there are {listed}."
+
+
+def _hint_at_word(name: str, words: tuple[Word, ...]) -> str:
+    """Return how to write here the foreign word closest to ``name``."""
+    close = closest(name, {word.word for word in words})
+    if close is None:
+        return ""
+    word = next(word for word in words if word.word == close)
+    if word.alias:
+        return f" (did you mean `{word.alias}`?)"
+    return f" (did you mean `{close}` of {word.origin}? {word.here})"
+
+
+def _find(name: str, words: tuple[Word, ...]) -> Word | None:
+    return next((word for word in words if word.word == name), None)
+
+
+def _table(module: str, name: str) -> tuple[Word, ...]:
+    words: tuple[Word, ...] = getattr(import_module(f"bayesml.foreign.{module}"), name)
+    return words
+
+
+def _takes_any(function: Callable[..., Any]) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(function).parameters.values())

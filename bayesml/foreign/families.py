@@ -1,0 +1,55 @@
+"""Families: other names for those that are here, names of those that are not yet, and what is no family."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+__all__ = ["FAMILY_ADVICE", "FAMILY_ALIASES", "PLANNED_FAMILIES"]
+
+FAMILY_ALIASES = MappingProxyType(
+    {
+        "normal": "gaussian",
+        "t": "student",
+        "student_t": "student",
+        "studentt": "student",
+        "negative_binomial": "negbinomial",
+        "negativebinomial": "negbinomial",
+        "neg_binomial": "negbinomial",
+        "neg_binomial_2": "negbinomial",
+        "negbin": "negbinomial",
+        "nbinom2": "negbinomial",
+        "log_normal": "lognormal",
+    }
+)
+"""Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
+
+_PLANNED = """
+acat adjacent_category asym_laplace asymmetric_laplace beta_binomial betabinomial betabinomial2 categorical com_poisson
+cox cratio cumulative custom custom_family dirichlet dirichlet2 dirichlet_multinomial discrete_weibull exgaussian
+exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma hurdle_lognormal hurdle_negbinomial
+hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal mixture multinomial nbinom1 negbinomial2
+ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises
+wald weibull wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial
+zero_inflated_binomial zero_inflated_negbinomial zero_inflated_negativebinomial zero_inflated_poisson
+zero_one_inflated_beta zinb zip
+"""
+PLANNED_FAMILIES = frozenset(_PLANNED.split())
+"""Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""
+
+FAMILY_ADVICE = MappingProxyType(
+    {
+        "quasibinomial": "Overdispersion has a likelihood here: add `(1 | row)` with a column that numbers the rows.",
+        "quasipoisson": 'Overdispersion has a likelihood here: family="negbinomial".',
+        "quasi": "There is no quasi-likelihood here; choose the family of the response.",
+        "logit": 'For a response of 0 and 1 write family="bernoulli", with trials(n) "binomial"; logit is their link.',
+        "logistic": 'For a response of 0 and 1 write family="bernoulli"; logit is its link.',
+        "probit": 'Write family=bayesml.families.bernoulli(link="probit").',
+        "nb": 'Write family="negbinomial".',
+        "lm": 'Write family="gaussian".',
+        "ols": 'Write family="gaussian".',
+        "binary": 'Write family="bernoulli".',
+        "count": 'Write family="poisson" or family="negbinomial".',
+        "robust": 'Write family="student".',
+    }
+)
+"""What is typed for a family and is none, in lower case."""

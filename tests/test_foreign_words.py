@@ -1,0 +1,388 @@
+"""Words of brms, lme4 and Bambi: each is taken for ours or answered, and every answer is true."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bayesml
+from bayesml.errors import ArgumentError, BayesmlError, FitWarning, ModelError, PriorError, UnknownNameError
+from bayesml.families import FAMILIES, get_family
+from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
+from bayesml.foreign.arguments import FIT_ARGUMENTS, METHOD_ARGUMENTS, PRIOR_ARGUMENTS
+from bayesml.foreign.functions import MODULE
+from bayesml.foreign.verbs import POINT, SAMPLED
+from bayesml.foreign.word import Word
+from bayesml.results.point import PointFit
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+DATA = {"y": [1.0, 2.0, 4.0, 3.0, 5.5, 6.0, 2.5, 3.5], "x": [0.0, 1, 2, 3, 4, 5, 6, 7], "g": list("aabbccdd")}
+FORMULA = "y ~ x + (1 | g)"
+FIT_CLASSES = (bayesml.Fit, PointFit)
+WORDS = (*FIT_ARGUMENTS, *PRIOR_ARGUMENTS, *METHOD_ARGUMENTS, *SAMPLED, *POINT, *MODULE)
+
+
+@pytest.fixture(scope="module")
+def point() -> PointFit:
+    return bayesml.fit(FORMULA, DATA, method="ml")  # type: ignore[return-value]
+
+
+def parameters(function: Any) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+def methods() -> Iterator[Any]:
+    for cls in FIT_CLASSES:
+        yield from (
+            value for name, value in vars(cls).items() if inspect.isfunction(value) and not name.startswith("_")
+        )
+
+
+# The table ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_word_is_answered() -> None:
+    for word in WORDS:
+        assert word.word.isidentifier()
+        assert word.origin
+        assert bool(word.here) != bool(word.alias), word
+
+
+def test_aliases_are_names_of_ours() -> None:
+    every = set.union(*(parameters(method) for method in methods()))
+    assert {word.alias for word in FIT_ARGUMENTS} - {""} <= parameters(bayesml.fit)
+    assert {word.alias for word in PRIOR_ARGUMENTS} - {""} <= parameters(bayesml.prior)
+    assert {word.alias for word in METHOD_ARGUMENTS} - {""} <= every
+    assert {word.alias for word in SAMPLED} - {""} <= set(dir(bayesml.Fit))
+    assert {word.alias for word in POINT} - {""} <= set(dir(PointFit))
+    for word in MODULE:
+        if word.alias:
+            assert getattr(bayesml, word.word) is eval(f"bayesml.{word.alias}")
+
+
+def code_of(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def check_our_code(code: str) -> None:
+    """Every name behind ``fit.`` and ``bayesml.`` exists, and every argument of ``bayesml.fit`` is one."""
+    for name in re.findall(r"\bfit\.(\w+)", code):
+        assert name == "nc" or any(name in vars(cls) or name in cls.__dataclass_fields__ for cls in FIT_CLASSES), code
+    for path in re.findall(r"\bbayesml\.([A-Za-z][\w.]*)", code):
+        found: Any = bayesml
+        for part in path.split("."):
+            assert part in dir(found) or part in vars(found), code
+            found = getattr(found, part)
+    for call in re.findall(r"bayesml\.fit\((.*)\)$", code):
+        written = f"f({call})".replace("...,", "").replace("(...)", "()")
+        node = ast.parse(written, mode="eval").body
+        assert isinstance(node, ast.Call)
+        assert {keyword.arg for keyword in node.keywords} <= parameters(bayesml.fit), code
+
+
+def test_what_the_answers_say_exists() -> None:
+    for word in WORDS:
+        for code in code_of(word.here):
+            check_our_code(code)
+
+
+# The phrase books -----------------------------------------------------------------------------------------------------
+
+R_ITSELF = {"list", "paste0", "c", "plot", "rds", "data", "formula"}
+IN_FORMULAS = {
+    "I",
+    "log",
+    "poly",
+    "offset",
+    "trials",
+    "weights",
+    "se",
+    "cbind",
+    "x",
+    "y",
+    "sigma",
+    "binomial",
+    "poisson",
+}
+
+
+def phrases() -> list[tuple[str, str, str]]:
+    """Return page, their code and ours of each row of the phrase books; what stands in formulas is formula language."""
+    rows, heading = [], ""
+    for page in ("for_brms_users", "for_lme4_users", "for_bambi_users"):
+        for line in (DOCS / f"{page}.md").read_text().splitlines():
+            heading = line if line.startswith("## ") else heading
+            if line.startswith("| `") and heading != "## Formulas":
+                left, right = re.split(r"(?<!\\)\|", line.strip("| "))[:2]
+                rows.append((page, left.replace("\\|", "|"), right.replace("\\|", "|")))
+    return rows
+
+
+def test_phrase_books_and_table_agree() -> None:
+    words = {word.word for word in WORDS}
+    known = words | set(dir(bayesml)) | set(dir(bayesml.Fit)) | set(dir(PointFit)) | R_ITSELF | IN_FORMULAS
+    known |= set(FAMILIES) | parameters(bayesml.fit) | parameters(bayesml.prior) | {"class", "s", "sd", "max_treedepth"}
+    known |= set().union(*(parameters(method) for method in methods()))
+    for page, theirs, ours in phrases():
+        for code in code_of(theirs):
+            bare = re.sub(r'"[^"]*"', '""', code).replace("az.", "").replace("bmb.", "").replace("interpret.", "")
+            bare = re.sub(r"\b(model|idata)\.", "", bare)
+            names = re.findall(r"([A-Za-z][\w.]*)\(", bare) + re.findall(r"([A-Za-z][\w.]*)\s*=(?!=)", bare)
+            for name in names:
+                assert name.replace(".", "_") in known, f"{page}: `{name}` of {code} is not in the table"
+        for code in code_of(ours):
+            check_our_code(code)
+
+
+# Arguments ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", [word for word in FIT_ARGUMENTS if word.here], ids=lambda word: word.word)
+def test_fit_names_our_argument(word: Word) -> None:
+    with pytest.raises(ArgumentError, match=f"no argument `{word.word}`") as caught:
+        bayesml.fit(FORMULA, DATA, method="ml", **{word.word: 1})
+    assert word.here in str(caught.value)
+    assert isinstance(caught.value, (ModelError, TypeError))
+
+
+@pytest.mark.parametrize("word", [word for word in FIT_ARGUMENTS if word.alias], ids=lambda word: word.word)
+def test_fit_takes_what_means_the_same(word: Word) -> None:
+    if word.alias == "prior":
+        with pytest.raises(PriorError, match="`prior` takes"):
+            bayesml.fit(FORMULA, DATA, method="ml", **{word.word: 1})
+        return
+    with pytest.raises(ModelError, match=f'method="ml" has no option `{word.alias}`'):
+        bayesml.fit(FORMULA, DATA, method="ml", **{word.word: 1})
+
+
+def test_fits_with_draws_take_what_means_the_same(point: PointFit) -> None:
+    fit = point.to_normal_draws(ndraws=40, seed=1)
+    np.testing.assert_array_equal(
+        fit.posterior_epred(re_form="NA", nsamples=5, random_seed=1), fit.epred(re_formula="NA", ndraws=5, seed=1)
+    )
+    np.testing.assert_array_equal(fit.posterior_predict(data=DATA, random_seed=1), fit.predict(DATA, seed=1))
+    assert fit.as_draws_df().equals(fit.draws())
+    assert fit.VarCorr().keys() == fit.varcorr().keys()
+    assert fit.traces is fit.idata
+    with pytest.raises(UnknownNameError, match=r"fit.loo\(\)"):
+        fit.waic()
+    with pytest.raises(UnknownNameError, match=r"fit.aic"):
+        fit.AIC()
+    with pytest.raises(ArgumentError, match="uncertainty"):
+        fit.predict(DATA, allow_new_levels=True)
+    assert copy.copy(fit).nobs == 8
+    assert not hasattr(fit, "tidy")
+
+
+def test_typing_errors_are_answered() -> None:
+    with pytest.raises(ArgumentError, match=r"`drws` \(did you mean `draws`\?\); there are `formula`, `data`"):
+        bayesml.fit(FORMULA, DATA, drws=1)
+    with pytest.raises(ArgumentError, match=r"`itr` \(did you mean `iter` of brms\? Write `warmup=1000, draws=1000`"):
+        bayesml.fit(FORMULA, DATA, itr=1)
+    with pytest.raises(ArgumentError, match="`iter`.*`cores`"):
+        bayesml.fit(FORMULA, DATA, iter=1, cores=4)
+    with pytest.raises(ArgumentError, match="`seed` are the same; give one"):
+        bayesml.fit(FORMULA, DATA, random_seed=1, seed=2)
+    with pytest.raises(ArgumentError, match="are the same; give one"):
+        bayesml.fit(FORMULA, DATA, tune=1, num_warmup=2)
+    with pytest.raises(ArgumentError, match="several responses"):
+        bayesml.prior("normal(0, 1)", resp="y")
+    assert bayesml.set_prior("normal(0, 1)", cls="b") == bayesml.prior("normal(0, 1)", class_="b")
+
+
+POINT_CALLS = {
+    "re_form": (lambda fit: fit.predict(re_form="NA"), lambda fit: fit.predict(re_formula="NA")),
+    "data": (lambda fit: fit.predict(data=DATA), lambda fit: fit.predict(newdata=DATA)),
+    "se_fit": (lambda fit: fit.predict(se_fit=True), lambda fit: fit.predict(se=True)),
+    "level": (
+        lambda fit: fit.predict(interval="confidence", level=0.9),
+        lambda fit: fit.predict(interval="confidence", prob=0.9),
+    ),
+    "prob": (lambda fit: fit.confint(prob=0.9), lambda fit: fit.confint(level=0.9)),
+    "nsim": (lambda fit: fit.simulate(nsim=2, seed=1), lambda fit: fit.simulate(2, seed=1)),
+    "emtrends": (lambda fit: fit.emtrends("x").to_pandas(), lambda fit: fit.slopes("x").to_pandas()),
+    "resid": (lambda fit: fit.resid(), lambda fit: fit.residuals()),
+}
+
+
+@pytest.mark.parametrize("case", POINT_CALLS)
+def test_point_estimates_take_what_means_the_same(case: str, point: PointFit) -> None:
+    theirs, ours = POINT_CALLS[case]
+    np.testing.assert_array_equal(np.asarray(theirs(point)), np.asarray(ours(point)))
+
+
+REFUSED = {
+    "allow_new_levels": (lambda fit: fit.predict(DATA, allow_new_levels=True), 'new_levels="zero"'),
+    "type": (lambda fit: fit.linpred(type="link"), "fit.linpred()"),
+    "ndraws": (lambda fit: fit.predict(ndraws=3), "to_normal_draws"),
+    "probs": (lambda fit: fit.summary(probs=(0.1, 0.9)), "prob=0.9"),
+    "newdat": (lambda fit: fit.predict(newdat=DATA), "did you mean `newdata`"),
+    "AIC": (lambda fit: fit.AIC(), "`fit.aic`"),
+    "isSingular": (lambda fit: fit.isSingular(), "`fit.is_singular`"),
+    "tidy": (lambda fit: fit.tidy(), "`fit.fixef()`"),
+    "hypothesis": (lambda fit: fit.hypothesis("x > 0"), "fit.contrast"),
+    "posterior_predict": (lambda fit: fit.posterior_predict(), "fit.simulate(10)"),
+    "typing error": (lambda fit: fit.fixeff(), "did you mean `fixef`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_point_estimates_say_how_to_write_it(case: str, point: PointFit) -> None:
+    call, said = REFUSED[case]
+    with pytest.raises(BayesmlError, match=re.escape(said)) as caught:
+        call(point)
+    assert isinstance(caught.value, (AttributeError, TypeError))
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+def test_protocols_are_left_alone(point: PointFit) -> None:
+    for name in ("__getstate_of_mine__", "_ipython_display_", "_repr_png_", "__array__"):
+        with pytest.raises(AttributeError) as caught:
+            getattr(point, name)
+        assert not isinstance(caught.value, BayesmlError)
+    assert copy.copy(point).logLik == point.logLik
+    assert not hasattr(point, "VarCor")
+    assert not {word.word for word in (*SAMPLED, *POINT)} & (set(vars(point)) - set(dir(PointFit)))
+    bare = object.__new__(PointFit)
+    with pytest.raises(AttributeError):
+        _ = bare.problem
+    assert pickle.loads(pickle.dumps(UnknownNameError("text"))).args == ("text",)
+
+
+def test_what_a_value_raises_is_not_hidden(point: PointFit) -> None:
+    class Broken:
+        logLik = None  # noqa: N815
+
+    broken = copy.copy(point)
+    object.__setattr__(broken, "estimate", Broken())
+    with pytest.raises(AttributeError, match="log_likelihood"):
+        _ = broken.logLik
+
+
+def test_names_are_not_listed() -> None:
+    for word in MODULE:
+        try:
+            getattr(bayesml, word.word)
+        except UnknownNameError:
+            assert word.here
+    assert not {"Gamma", "VarCorr", "brm", "get_prior", "lmer"} & set(dir(bayesml))
+    assert {"families", "fit", "prior"} <= set(bayesml.__all__)
+    assert not {"VarCorr", "tidy", "posterior_predict"} & {*dir(bayesml.Fit), *dir(PointFit)}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    {
+        "lmer": 'method="reml"',
+        "Model": "bayesml.fit(",
+        "VarCorr": "fit.varcorr()",
+        "AIC": "fit.aic",
+        "posterior_predict": "fit.predict()",
+        "exgaussian": "not there yet",
+        "gam": "not there yet",
+        "loo": "fit.loo()",
+        "loadd": "did you mean `load`",
+    }.items(),
+)
+def test_the_package_says_how_to_write_it(name: str, said: str) -> None:
+    with pytest.raises(UnknownNameError, match=re.escape(said)) as caught:
+        getattr(bayesml, name)
+    assert isinstance(caught.value, AttributeError)
+
+
+def test_the_package_takes_what_means_the_same() -> None:
+    assert bayesml.brm is bayesml.fit
+    assert bayesml.get_prior is bayesml.default_prior
+    assert bayesml.Gamma is bayesml.families.gamma
+    assert bayesml.Beta is bayesml.families.beta
+    assert bayesml.load_data is bayesml.load_dataset
+
+
+# Families, priors and methods -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *FAMILY_ALIASES])
+def test_families_in_any_case(name: str) -> None:
+    own = FAMILY_ALIASES.get(name, name)
+    for text in (name, name.upper(), name.capitalize(), f" {name} ", name.replace("_", "-"), f"{name}()"):
+        assert get_family(text).name == own
+    with pytest.raises(ModelError, match=rf'bayesml\.families\.{own}\(link="log"\)'):
+        get_family(f'{name}(link="log")')
+
+
+@pytest.mark.parametrize("name", sorted(PLANNED_FAMILIES))
+def test_families_that_are_not_there_yet(name: str) -> None:
+    with pytest.raises(ModelError, match="not there yet. There are gaussian") as caught:
+        get_family(name.replace("_", "."))
+    assert "did you mean" not in str(caught.value)
+
+
+def test_names_of_families_have_one_meaning() -> None:
+    groups = (set(FAMILIES), set(FAMILY_ALIASES), set(PLANNED_FAMILIES), set(FAMILY_ADVICE))
+    assert sum(map(len, groups)) == len(set().union(*groups))
+    assert set(FAMILY_ALIASES.values()) <= set(FAMILIES)
+
+
+NAMESAKES = {
+    "lognormal": bayesml.lognormal(0, 1),
+    "gamma": bayesml.gamma(2, 1),
+    "beta": bayesml.beta(1, 2),
+    "exponential": bayesml.exponential(1),
+    "weibull": bayesml.weibull(1, 2),
+    "normal": bayesml.normal(0, 1),
+    "student_t": bayesml.student_t(3, 0, 1),
+}
+
+
+@pytest.mark.parametrize("name", NAMESAKES)
+def test_a_prior_is_no_family(name: str) -> None:
+    said = {"normal": 'family="gaussian"', "student_t": 'family="student"', "exponential": "not there yet"}
+    said |= {"weibull": "not there yet"}
+    for family in (getattr(bayesml, name), NAMESAKES[name]):
+        with pytest.raises(ModelError, match="`family` got .*, the prior distribution") as caught:
+            bayesml.fit(FORMULA, DATA, family=family)
+        assert said.get(name, f'family="{name}"') in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_no_prior(name: str) -> None:
+    family = FAMILIES[name]
+    for given in (family, family()):
+        with pytest.raises(PriorError, match=f"got the family {name}, which is for `family=`"):
+            bayesml.prior(given)  # type: ignore[arg-type]
+        with pytest.raises(PriorError, match=f"got the family {name}"):
+            bayesml.fit(FORMULA, DATA, prior=[given])
+
+
+@pytest.mark.parametrize("family", [print, np.array, 3, None, bayesml.fit, bayesml.families, object(), "", "xyz"])
+def test_what_is_no_family_ends_in_our_error(family: Any) -> None:
+    with pytest.raises(ModelError, match="famil"):
+        get_family(family)
+
+
+def test_methods_in_any_case() -> None:
+    from bayesml.engines import get_engine
+
+    assert get_engine("REML") == get_engine(" reml ") == get_engine(bayesml.REML) == bayesml.REML()
+    assert get_engine("MCMC") == get_engine("NUTS") == bayesml.NUTS()
+    assert get_engine("Laplace").method == "laplace"
+    for wrong in ("vi", 3, None, bayesml.fit, "remll"):
+        with pytest.raises(ModelError, match='`method` is "nuts", "reml"'):
+            get_engine(wrong)  # type: ignore[arg-type]
+
+
+def test_warnings_point_at_the_line_of_the_user() -> None:
+    with pytest.warns(FitWarning, match="missing value") as caught:
+        bayesml.fit(FORMULA, {**DATA, "x": [None, *DATA["x"][1:]]}, method="ml")
+    assert all(warning.filename == __file__ for warning in caught)

@@ -8,6 +8,7 @@ from bayesml.results.inference.check_model import check_model
 from bayesml.results.inference.confint import confint
 from bayesml.results.inference.contrast import contrast
 from bayesml.results.inference.degrees_of_freedom import Ddf
+from bayesml.results.inference.drop1 import drop1
 from bayesml.results.inference.emmeans import emmeans, slopes
 from bayesml.results.inference.influence import influence
 from bayesml.results.inference.likelihood_ratio import anova_fits, compare_models
@@ -25,6 +26,7 @@ __all__ = [
     "compare_models",
     "confint",
     "contrast",
+    "drop1",
     "emmeans",
     "icc",
     "influence",

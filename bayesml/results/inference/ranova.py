@@ -12,8 +12,9 @@ import numpy as np
 from bayesml.columns import Encoding, encode
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
-from bayesml.formula import GroupPart, LinearPart
+from bayesml.formula import GroupPart
 from bayesml.linalg import GroupBlock
+from bayesml.results.inference.drop1 import droppable
 from bayesml.results.inference.likelihood_ratio import chi_square_p
 from bayesml.results.inference.submodels import refit_arrays, require_likelihood, with_columns, without_columns
 
@@ -113,7 +114,7 @@ def _without(
 ) -> Iterator[tuple[str, list[GroupBlock]]]:
     """Yield what is left without each term of ``(x || g)``, whose columns are independent."""
     assign, blocks = np.asarray(encoding.assign), fit.estimate.arrays.blocks
-    for i in _droppable(part.columns):
+    for i in droppable(part.columns):
         dropped = np.asarray(columns)[assign == i].tolist()
         yield encoding.terms[i], without_columns(blocks, place, dropped)
     if encoding.has_intercept:
@@ -127,7 +128,7 @@ def _reduced(
     blocks = fit.estimate.arrays.blocks
     if not encoding.terms:
         yield "", without_columns(blocks, place, columns)
-    for i in _droppable(part.columns):
+    for i in droppable(part.columns):
         rest = replace(part.columns, terms=tuple(t for j, t in enumerate(part.columns.terms) if j != i))
         if rest.intercept or rest.terms:
             kept, Z = encode(rest, fit.frame, encoding.functions)
@@ -144,8 +145,3 @@ def _reduces_to_intercept(term: Group, Z: np.ndarray) -> bool:
     ones = np.ones(len(Z))
     constant = np.abs(Z @ np.linalg.lstsq(Z, ones, rcond=None)[0] - ones).max() < TOLERANCE
     return bool(constant) and Z.shape[1] > 1 and not any(e.has_intercept for e in term.encodings)
-
-
-def _droppable(part: LinearPart) -> list[int]:
-    """Return the terms that stand in no larger one."""
-    return [i for i, own in enumerate(part.terms) if not any(set(own) < set(other) for other in part.terms)]

@@ -314,6 +314,12 @@ class PointFit:
         """Test each group-level term by leaving it out."""
         return inference.ranova(self)
 
+    def drop1(
+        self, scope: Any = None, test: Literal["Chisq", "F"] | None = "Chisq", ddf: inference.Ddf = "default"
+    ) -> pd.DataFrame:
+        """Leave out each population-level term in turn that stands in no larger one; see ``inference.drop1``."""
+        return inference.drop1(self, scope, test, ddf)
+
     def contrast(
         self, L: Any, rhs: Any = 0.0, ddf: inference.Ddf = "default", joint: bool = False, level: float = 0.95
     ) -> pd.DataFrame:

@@ -270,10 +270,13 @@ class PointFit:
         )
 
     def simulate(
-        self, n: int = 1, seed: int | None = None, *, use_u: bool = False, re_formula: Any = "NA"
-    ) -> np.ndarray:
+        self, n: int = 1, seed: int | None = None, *, use_u: bool = False, re_formula: Any = "NA",
+        newdata: Any = None, new_levels: simulate.SimulatedLevels = "error",
+    ) -> np.ndarray:  # fmt: skip
         """Draw ``(n, rows)`` responses from the fitted model; new group effects unless ``use_u``."""
-        return simulate.simulate(self, n, seed, use_u=use_u, re_formula=re_formula)
+        return simulate.simulate(
+            self, n, seed, use_u=use_u, re_formula=re_formula, newdata=newdata, new_levels=new_levels
+        )
 
     def refit(self, y: Any) -> PointFit:
         """Fit the same model to another response."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -13,22 +14,32 @@ from bayesml.columns import bare_name
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse
-from bayesml.frame import Column, Frame, positions_of, recode
+from bayesml.frame import Column, Frame, column_names, positions_of, recode
 from bayesml.frame.convert import RawColumn, convert
 from bayesml.posterior import Timing
 from bayesml.results.point.residuals import natural_parameters
+from bayesml.results.point.rows import point_rows
 from bayesml.results.re_formula import select_groups
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["refit", "simulate"]
+__all__ = ["SimulatedLevels", "refit", "simulate"]
+
+SimulatedLevels = Literal["error", "gaussian", "zero"]
 
 
 def simulate(
-    fit: PointFit, n: int = 1, seed: int | None = None, *, use_u: bool = False, re_formula: Any = "NA"
+    fit: PointFit,
+    n: int = 1,
+    seed: int | None = None,
+    *,
+    use_u: bool = False,
+    re_formula: Any = "NA",
+    newdata: Any = None,
+    new_levels: SimulatedLevels = "error",
 ) -> np.ndarray:
-    """Draw responses from the fitted model at the estimated parameters, for the rows of the fit.
+    """Draw responses from the fitted model at the estimated parameters.
 
     Args:
         fit: the fit.
@@ -36,26 +47,95 @@ def simulate(
         seed: whole number; the same seed gives the same responses.
         use_u: keep the conditional modes of all group-level effects; else draw new effects.
         re_formula: the group-level effects to keep, ``"~ (1 | g)"``; the others are drawn anew.
+        newdata: rows to simulate, with the grouping columns; None for the rows of the fit. Effects that are drawn anew
+            are drawn for each level of the new data, whether or not the fit has seen it.
+        new_levels: of effects that are kept, what those of a level get that the fit has not seen: ``"error"`` refuses
+            it, ``"gaussian"`` draws them, ``"zero"`` sets them to 0 (lme4's ``allow.new.levels=TRUE``).
 
     Returns:
         ``(n, rows)``; counts for a binomial response.
 
     Raises:
-        ModelError: ``n`` is not a positive whole number.
+        ModelError: ``n`` is not a positive whole number, or ``new_levels`` is unknown.
         FormulaError: ``re_formula`` asks for what the model does not have.
+        DataError: the new data lack a column, or have an unseen level that is refused.
 
     Example:
         >>> fit.simulate(100, seed=1).mean(axis=0)
+        >>> fit.simulate(100, seed=1, newdata=data.head(), use_u=True)
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ModelError(f"`n` is a whole number of at least 1; got {n!r}.")
-    rng = np.random.default_rng(seed)
-    eta = _linear_predictors(fit, int(n), rng, None if use_u else re_formula)
+    if new_levels not in get_args(SimulatedLevels):
+        raise ModelError(f'`new_levels` is "error", "gaussian" or "zero"; got {new_levels!r}.')
+    rng, keep = np.random.default_rng(seed), None if use_u else re_formula
+    if newdata is None:
+        design = fit.problem.design
+        eta = _linear_predictors(fit, int(n), rng, keep)
+        return _responses(fit, eta, rng, design.weights, design.response.arrays)
+    rows = point_rows(fit, newdata, "NA", "zero")
+    eta = _new_linear_predictors(fit, rows.eta, newdata, int(n), rng, keep, new_levels)
+    drawn = _responses(fit, eta, rng, rows.weights, rows.data)
+    return drawn if rows.estimable.all() else np.where(rows.estimable, drawn, np.nan)
+
+
+def _responses(
+    fit: PointFit,
+    eta: np.ndarray,
+    rng: np.random.Generator,
+    weights: np.ndarray | None,
+    data: Mapping[str, np.ndarray],
+) -> np.ndarray:
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
-    weights = fit.problem.design.weights
     if isinstance(fit.estimate, LinearEstimate) and weights is not None:
         natural["sigma"] = natural["sigma"] / np.sqrt(weights)  # precision weights
-    return np.asarray(fit.family.draw(rng, natural, fit.problem.design.response.arrays), dtype=float)
+    return np.asarray(fit.family.draw(rng, natural, data), dtype=float)
+
+
+def _new_linear_predictors(
+    fit: PointFit,
+    population: np.ndarray,
+    newdata: Any,
+    n: int,
+    rng: np.random.Generator,
+    keep: Any,
+    new_levels: SimulatedLevels,
+) -> np.ndarray:
+    """Return ``(n, rows)`` linear predictors of new rows, from their population-level part."""
+    _refuse_absent_factors(fit, newdata)
+    estimate = fit.estimate
+    selection = select_groups(fit, keep)  # type: ignore[arg-type]
+    if new_levels == "error":
+        point_rows(fit, newdata, keep, "error", additions=False)
+    kept = {group.key for group in selection.groups()}
+    groups = point_rows(fit, newdata, None, "zero", additions=False).rows.groups
+    eta = np.tile(population, (n, 1))
+    for term, group, factor, modes in zip(
+        estimate.arrays.terms, groups, estimate.factors, estimate.effects, strict=True
+    ):
+        assert group is not None
+        Z, index = group
+        known = index < len(term.levels)
+        effects = rng.standard_normal((n, max(int(index.max()) + 1, len(term.levels)), Z.shape[1])) @ factor.T
+        dropped = selection.dropped.get(("mu", term.key), ())
+        for k in range(Z.shape[1]):
+            drawn = effects[:, index, k]
+            if term.key in kept and k not in dropped:
+                own = modes[np.where(known, index, 0), k]
+                drawn = np.where(known, own, drawn if new_levels == "gaussian" else 0.0)
+            eta += Z[:, k] * drawn
+    return eta
+
+
+def _refuse_absent_factors(fit: PointFit, newdata: Any) -> None:
+    available = column_names(newdata)
+    absent = [name for term in fit.estimate.arrays.terms for name in term.factors if name not in available]
+    if absent:
+        listed = ", ".join(f"`{name}`" for name in dict.fromkeys(absent))
+        raise DataError(
+            f"The new data lack the grouping column {listed}: rows of one group share its effects. A column of row "
+            "numbers makes each row a group of its own."
+        )
 
 
 def _linear_predictors(fit: PointFit, n: int, rng: np.random.Generator, keep: Any) -> np.ndarray:

@@ -297,15 +297,10 @@ class PointFit:
     # Inference -------------------------------------------------------------------------------------------------------
 
     def confint(
-        self,
-        method: Literal["wald", "profile", "boot"] = "wald",
-        level: float = 0.95,
-        parameters: str | Sequence[str] | None = None,
-        nsim: int = 500,
-        seed: int | None = None,
-        ddf: inference.Ddf = "default",
-        boot_type: Literal["percentile", "basic", "norm"] = "percentile",
-    ) -> pd.DataFrame:
+        self, method: Literal["wald", "profile", "boot"] = "wald", level: float = 0.95,
+        parameters: str | Sequence[str] | None = None, nsim: int = 500, seed: int | None = None,
+        ddf: inference.Ddf = "default", boot_type: Literal["percentile", "basic", "norm"] = "percentile",
+    ) -> pd.DataFrame:  # fmt: skip
         """Return Wald, profile-likelihood or bootstrap confidence intervals; see ``inference.confint``."""
         return inference.confint(self, method, level, parameters, nsim, seed, ddf, boot_type)
 
@@ -330,28 +325,17 @@ class PointFit:
         return inference.contrast(self, L, rhs, ddf, joint, level)
 
     def emmeans(
-        self,
-        specs: str | Sequence[str],
-        by: str | Sequence[str] | None = None,
-        at: Mapping[str, Any] | None = None,
-        type: Literal["link", "response"] = "link",
-        ddf: inference.Ddf = "default",
-        level: float = 0.95,
-        nesting: Any = "auto",
-        offset: float | None = None,
-    ) -> inference.MarginalMeans:
+        self, specs: str | Sequence[str], by: str | Sequence[str] | None = None, at: Mapping[str, Any] | None = None,
+        type: Literal["link", "response"] = "link", ddf: inference.Ddf = "default", level: float = 0.95,
+        nesting: Any = "auto", offset: float | None = None,
+    ) -> inference.MarginalMeans:  # fmt: skip
         """Return estimated marginal means; ``.contrasts("pairwise")`` compares them; see ``inference.emmeans``."""
         return inference.emmeans(self, specs, by, at, type, ddf, level, nesting, offset)
 
     def slopes(
-        self,
-        variable: str,
-        by: str | Sequence[str] | None = None,
-        at: Mapping[str, Any] | None = None,
-        ddf: inference.Ddf = "default",
-        level: float = 0.95,
-        nesting: Any = "auto",
-    ) -> inference.MarginalMeans:
+        self, variable: str, by: str | Sequence[str] | None = None, at: Mapping[str, Any] | None = None,
+        ddf: inference.Ddf = "default", level: float = 0.95, nesting: Any = "auto",
+    ) -> inference.MarginalMeans:  # fmt: skip
         """Return the slope of a number for each value of other predictors; see ``inference.slopes``."""
         return inference.slopes(self, variable, by, at, ddf, level, nesting)
 

@@ -148,6 +148,31 @@ def test_a_factor_within_another() -> None:
     np.testing.assert_allclose(both.anova(3).loc["z"].astype(float), other.anova(3).loc["z"].astype(float), rtol=1e-6)
 
 
+DEPENDENT = (
+    "cm + inch", "inch + cm + z", "0 + region + region:A", "0 + region * A", "region:A", "k + region", "region + k",
+    "k * region", "region * k", "k / region", "k + region:A", "region * A * z", "region * A * cm", "flag * z",
+    "flag + region:flag", "none + z", "none * z", "one + z", "poly(z, 2) + z", "z + poly(z, 2)",
+    "region * A + cm + inch", "cm * region + inch * region", "cm * region + inch:region", "k:z + region:z",
+    "region:z + k:z", "0 + z", "I(z**2) + z + I(3 * z)", "region * A + k:A", "A + region:A + k:A",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", DEPENDENT)
+def test_tables_of_dependent_terms(formula: str) -> None:
+    """Type I splits the rank of X without remainder; every table has finite numbers for terms that have columns."""
+    data = HOLES.assign(
+        inch=2 * HOLES.cm - 1, k=np.where(HOLES.region == "N", "p", "q"), flag=HOLES.w > 0, none=0.0, one=1.0
+    )
+    fit = fitted(f"y ~ {formula} + (1 | g)", data)
+    intercept = "Intercept" in fit.estimate.coefs
+    for kind in (1, 2, 3):
+        for ddf in ("satterthwaite", "kenward-roger", None):
+            table = fit.anova(kind, ddf)
+            assert np.isfinite(table.to_numpy()).all()
+        assert (table["Df"] > 0).all()
+        assert kind > 1 or table["Df"].sum() == len(fit.estimate.coefs) - intercept
+
+
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 def test_units_do_not_decide_what_is_collinear(unit: float) -> None:
     near = FULL.cm + 1e-5 * FULL.w * FULL.cm.std()

@@ -88,11 +88,13 @@ def hypotheses(fit: PointFit, kind: int) -> TermHypotheses:
     if kind == 1 or len(terms) == 1:
         return {t.name: _sequential(columns, i, columns.assign < i) for i, t in terms.items()}
     within = {i: [j for j, t in terms.items() if t.contains(own)] for i, own in terms.items()}
-    found = _third(columns, terms, within) if kind == 3 else {}
+    found = _third(columns, terms, within) if kind == 3 and any(within.values()) else {}
     for i in terms.keys() - found.keys():
         others = ~np.isin(columns.assign, [i, *within[i]])
-        rows = _sequential(columns, i, others) if within[i] else np.eye(len(others))[columns.assign == i]
-        found[i] = rows if kind == 2 else columns.by_levels(rows, i)
+        found[i] = _sequential(columns, i, others) if within[i] else np.eye(len(others))[columns.assign == i]
+    if kind == 3:
+        levels = _LevelDifferences.of(fit, columns.X)
+        found = {i: levels.rows(L, i) for i, L in found.items()}
     return {term.name: found[i] for i, term in terms.items()}
 
 
@@ -105,31 +107,45 @@ class _Columns:
         X: ``(rows, kept)``.
         assign: ``(kept,)`` the term of each column, -1 for the intercept.
         has_intercept: whether the model has an intercept.
-        to_treatment: ``(kept, kept)``, rows over the coefficients times it are rows over the coefficients that the
-            model would have with every factor coded against its first level.
-        treatment_assign: the term of each of those.
     """
 
     X: np.ndarray
     assign: np.ndarray
     has_intercept: bool
-    to_treatment: np.ndarray
-    treatment_assign: np.ndarray
 
     @classmethod
     def of(cls, fit: PointFit) -> _Columns:
         population, kept = fit.estimate.arrays.population, fit.estimate.kept
         assert population is not None
-        X, assign = fit.estimate.arrays.X[:, kept], np.asarray(population.encoding.assign)
-        treatment = treatment_columns(population.encoding, fit.frame)
-        own = orthogonalise(treatment)[1].kept
-        Q, R = np.linalg.qr(X)
-        to_treatment = np.linalg.solve(R, Q.T @ treatment[:, own])
-        return cls(X, assign[kept], population.encoding.has_intercept, to_treatment, assign[own])
+        assign = np.asarray(population.encoding.assign)[kept]
+        return cls(fit.estimate.arrays.X[:, kept], assign, population.encoding.has_intercept)
 
-    def by_levels(self, L: np.ndarray, index: int) -> np.ndarray:
-        """Combine the rows so that each has weight 1 for one difference of levels only, where that is possible."""
-        own = L @ self.to_treatment[:, self.treatment_assign == index]
+
+@final
+@dataclass(frozen=True)
+class _LevelDifferences:
+    """The coefficients that the model would have with every factor coded against its first level.
+
+    Attributes:
+        matrix: ``(kept, kept)``; rows over the model's coefficients times it are rows over these.
+        assign: the term of each of them.
+    """
+
+    matrix: np.ndarray
+    assign: np.ndarray
+
+    @classmethod
+    def of(cls, fit: PointFit, X: np.ndarray) -> _LevelDifferences:
+        population = fit.estimate.arrays.population
+        assert population is not None
+        columns = treatment_columns(population.encoding, fit.frame)
+        kept = orthogonalise(columns)[1].kept
+        Q, R = np.linalg.qr(X)
+        return cls(np.linalg.solve(R, Q.T @ columns[:, kept]), np.asarray(population.encoding.assign)[kept])
+
+    def rows(self, L: np.ndarray, index: int) -> np.ndarray:
+        """Combine rows so that each has weight 1 for one coefficient of a term only, where that is possible."""
+        own = L @ self.matrix[:, self.assign == index]
         if own.shape != (len(L), len(L)):
             return L
         lengths = np.linalg.norm(own, axis=0)
@@ -173,7 +189,7 @@ def _third(columns: _Columns, terms: Mapping[int, _Term], within: Mapping[int, S
     basis, to_coefficients = right[keep], (left[:, keep] / values[keep]).T @ X
     spaces = {i: _involving(basis, owner, [i, *wider]) for i, wider in within.items()}
     found = {i: _orthogonal_part(spaces[i], [spaces[j] for j in wider]) for i, wider in within.items() if wider}
-    return {i: columns.by_levels(part @ to_coefficients, i) for i, part in found.items() if len(part)}
+    return {i: part @ to_coefficients for i, part in found.items() if len(part)}
 
 
 def _unit(columns: np.ndarray) -> np.ndarray:

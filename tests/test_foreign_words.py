@@ -183,6 +183,25 @@ def test_fits_with_draws_take_what_means_the_same(point: PointFit) -> None:
     assert not hasattr(fit, "tidy")
 
 
+def test_options_of_an_engine_are_arguments_of_fit() -> None:
+    assert bayesml.NUTS(tune=100, num_chains=2, adapt_delta=0.9) == bayesml.NUTS(
+        warmup=100, chains=2, target_accept=0.9
+    )
+    with pytest.raises(ArgumentError, match=r"^NUTS\(\): .*`iter` \(brms\). Write `warmup=1000, draws=1000`"):
+        bayesml.NUTS(iter=2000)
+    with pytest.raises(ArgumentError, match=r"^Laplace\(\): .*quadrature_points=9"):
+        bayesml.Laplace(nAGQ=9)
+
+
+def test_what_comes_by_place_is_counted(point: PointFit) -> None:
+    with pytest.raises(ArgumentError, match=r"Got 4 arguments by place, .* 3 \(`formula`, `data`, `family`\). Name"):
+        bayesml.fit(FORMULA, DATA, "gaussian", [])
+    with pytest.raises(ArgumentError, match=r"^predict\(\): Got 2 .* 1 \(`newdata`\)"):
+        point.predict(DATA, "NA")
+    with pytest.raises(TypeError, match="data"):
+        bayesml.fit(FORMULA)
+
+
 def test_typing_errors_are_answered() -> None:
     with pytest.raises(ArgumentError, match=r"`drws` \(did you mean `draws`\?\); there are `formula`, `data`"):
         bayesml.fit(FORMULA, DATA, drws=1)
@@ -377,6 +396,10 @@ def test_methods_in_any_case() -> None:
     assert get_engine("REML") == get_engine(" reml ") == get_engine(bayesml.REML) == bayesml.REML()
     assert get_engine("MCMC") == get_engine("NUTS") == bayesml.NUTS()
     assert get_engine("Laplace").method == "laplace"
+    with pytest.raises(ModelError, match='a family: write family="poisson"'):
+        get_engine("poisson")
+    with pytest.raises(ModelError, match="a method: write method="):
+        get_family("REML")
     for wrong in ("vi", 3, None, bayesml.fit, "remll"):
         with pytest.raises(ModelError, match='`method` is "nuts", "reml"'):
             get_engine(wrong)  # type: ignore[arg-type]

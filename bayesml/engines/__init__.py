@@ -6,6 +6,7 @@ from bayesml.engines.base import AbstractEngine, Outcome, Problem
 from bayesml.engines.nuts import NUTS
 from bayesml.engines.point import MAP, ML, REML, Laplace
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.families import FAMILIES
 
 __all__ = [
     "ENGINES",
@@ -41,7 +42,7 @@ def get_engine(method: str | AbstractEngine | type[AbstractEngine]) -> AbstractE
         found = ENGINES.get(ALIASES.get(name, name))
         if found is not None:
             return found
-        hint = did_you_mean(name, ENGINES)
+        hint = f', a family: write family="{name}"' if name in FAMILIES else did_you_mean(name, ENGINES)
         raise ModelError(f"`method` is {known} or an engine such as NUTS(draws=2000); got {method!r}{hint}.")
     own = next((engine for engine in ENGINES.values() if type(engine) is method), None)
     if own is None:

@@ -6,7 +6,12 @@ any other ends in an error that says how to write it here. Nothing of this is in
 
 from __future__ import annotations
 
-from bayesml.foreign.answers import answers_foreign_arguments, answers_foreign_words, module_attribute
+from bayesml.foreign.answers import (
+    answers_foreign_arguments,
+    answers_foreign_options,
+    answers_foreign_words,
+    module_attribute,
+)
 from bayesml.foreign.families import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "FAMILY_ALIASES",
     "PLANNED_FAMILIES",
     "answers_foreign_arguments",
+    "answers_foreign_options",
     "answers_foreign_words",
     "module_attribute",
 ]

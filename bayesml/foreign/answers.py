@@ -13,7 +13,12 @@ from bayesml.errors import ArgumentError, UnknownNameError, closest, did_you_mea
 if TYPE_CHECKING:
     from bayesml.foreign.word import Word
 
-__all__ = ["answers_foreign_arguments", "answers_foreign_words", "module_attribute"]
+__all__ = [
+    "answers_foreign_arguments",
+    "answers_foreign_options",
+    "answers_foreign_words",
+    "module_attribute",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,10 +33,14 @@ def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        names = frozenset(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters
+        names = frozenset(parameters)
+        by_place = [name for name, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
         @wraps(function)
         def call(*args: P.args, **given: P.kwargs) -> R:
+            if len(args) > len(by_place):
+                raise ArgumentError(f"{_name(function)}(): {_too_many(by_place, len(args))}")
             if names.issuperset(given):
                 return function(*args, **given)
             return function(*args, **_translated(function, given, _table("arguments", table)))
@@ -39,6 +48,13 @@ def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable
         return call
 
     return decorate
+
+
+def answers_foreign_options(cls: C) -> C:
+    """Decorate a dataclass of options: its constructor looks up unknown ones among the arguments of ``fit``."""
+    constructor = answers_foreign_arguments("FIT_ARGUMENTS")(cls.__init__)  # type: ignore[misc]
+    setattr(cls, "__init__", constructor)  # noqa: B010
+    return cls
 
 
 def answers_foreign_words(table: str) -> Callable[[C], C]:
@@ -117,8 +133,19 @@ def _translated(function: Callable[..., Any], given: Mapping[str, Any], words: t
         else:
             translated[ours] = value
     if problems:
-        raise ArgumentError(f"{function.__name__}(): {' '.join(problems)}")
+        raise ArgumentError(f"{_name(function)}(): {' '.join(problems)}")
     return translated
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+
+def _too_many(by_place: list[str], given: int) -> str:
+    own = [name for name in by_place if name != "self"]
+    listed = ", ".join(f"`{name}`" for name in own) or "none"
+    got = given - len(by_place) + len(own)
+    return f"Got {got} arguments by place, where there may be {len(own)} ({listed}). Name the others, as in `prior=`."
 
 
 def _alias(name: str, words: tuple[Word, ...], names: tuple[str, ...]) -> str:
@@ -155,4 +182,5 @@ def _table(module: str, name: str) -> tuple[Word, ...]:
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+    return bool(kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL})

@@ -40,6 +40,8 @@ FAMILY_ADVICE = MappingProxyType(
     {
         "quasibinomial": "Overdispersion has a likelihood here: add `(1 | row)` with a column that numbers the rows.",
         "quasipoisson": 'Overdispersion has a likelihood here: family="negbinomial".',
+        **dict.fromkeys(("reml", "ml", "nuts", "mcmc", "map"), "It is a method: write method=."),
+        **dict.fromkeys(("lmer", "glmer", "brm"), 'Write family="gaussian" or "poisson"; method= says how to fit.'),
         "quasi": "There is no quasi-likelihood here; choose the family of the response.",
         "logit": 'For a response of 0 and 1 write family="bernoulli", with trials(n) "binomial"; logit is their link.',
         "logistic": 'For a response of 0 and 1 write family="bernoulli"; logit is its link.',

@@ -118,9 +118,6 @@ SAMPLED = (
     Word("check_model", "performance", f"{_POINT_FIRST}, or write `fit.pp_check()`."),
     Word("refit", "lme4", f"{_POINT_FIRST}, or fit again with `bayesml.fit(...)`."),
     Word("simulate", "R", "Write `fit.predict(ndraws=10)`."),
-    Word(
-        "update", "R and brms", "For more draws write `fit.extend(draws=1000)`, else fit again with `bayesml.fit(...)`."
-    ),
     Word("to_normal_draws", "bayesml", "It belongs to point estimates; this fit has draws already."),
     Word("posterior", "ArviZ", _IDATA.format("posterior")),
     Word("sample_stats", "ArviZ", _IDATA.format("sample_stats")),
@@ -173,7 +170,6 @@ POINT = (
     Word("avg_slopes", "marginaleffects", alias="slopes"),
     Word("difflsmeans", "lmerTest", 'Write `fit.emmeans("x").contrasts("pairwise")`.'),
     Word("drop1", "R", "Write `fit.anova(type=2)`."),
-    Word("update", "R", "Fit again with `bayesml.fit(...)`."),
     Word("compare_performance", "performance", 'Write `bayesml.compare_models({"a": fit, "b": other})`.'),
     Word("rand", "lmerTest", alias="ranova"),
     Word("r_squared", "performance", alias="r2"),

@@ -14,6 +14,7 @@ import numpy as np
 from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.errors import ModelError
+from bayesml.foreign import answers_foreign_options
 from bayesml.garbage import collection_paused
 from bayesml.notebook import without_tqdm_warning
 from bayesml.posterior import Draws
@@ -21,6 +22,7 @@ from bayesml.posterior import Draws
 __all__ = ["NUTS"]
 
 
+@answers_foreign_options
 @final
 @dataclass(frozen=True)
 class NUTS(AbstractEngine):

@@ -7,10 +7,12 @@ from typing import ClassVar, Literal, final
 
 from bayesml.engines.base import AbstractEngine, Outcome, Problem
 from bayesml.errors import ModelError
+from bayesml.foreign import answers_foreign_options
 
 __all__ = ["MAP", "ML", "REML", "Laplace"]
 
 
+@answers_foreign_options
 @final
 @dataclass(frozen=True)
 class REML(AbstractEngine):
@@ -34,6 +36,7 @@ class REML(AbstractEngine):
         return run_linear(problem, self.method, reml=True)
 
 
+@answers_foreign_options
 @final
 @dataclass(frozen=True)
 class ML(AbstractEngine):
@@ -54,6 +57,7 @@ class ML(AbstractEngine):
         return run_linear(problem, self.method, reml=False)
 
 
+@answers_foreign_options
 @final
 @dataclass(frozen=True)
 class Laplace(AbstractEngine):
@@ -96,6 +100,7 @@ class Laplace(AbstractEngine):
         return run_laplace(problem, self.method, self.quadrature_points, self.curvature)
 
 
+@answers_foreign_options
 @final
 @dataclass(frozen=True)
 class MAP(AbstractEngine):

@@ -16,14 +16,15 @@ from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays, frame_to_arrays
 from bayesml.priors import Prior
 from bayesml.results import encoded
-from bayesml.results.document import model_to_json, priors_from_json, problem_from_json
+from bayesml.results.document import MALFORMED, model_to_json, priors_from_json, problem_from_json
 from bayesml.terms import Functions
 
 __all__ = ["PreparedModel", "begin_checkpoint", "read_checkpoint"]
 
 FORMAT = "bayesml checkpoint 2"
 MODEL, DATA = "model.json", "data.npz"
-MALFORMED = (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError)
+BEFORE_MODEL = {DATA, "data.part", f"{MODEL}.part"}
+"""What there can be in the folder before the model is in its place."""
 
 
 @final
@@ -77,7 +78,8 @@ def _refuse_used(target: Path) -> None:
             f'The folder `{target}` holds the checkpoint of a run. Go on with it, bayesml.resume("{target}"), choose '
             "another folder, or remove this one."
         )
-    if target.is_dir() and any(target.iterdir()):
+    # A process that is killed before the model is written leaves its data alone, which are written again.
+    if target.is_dir() and {path.name for path in target.iterdir()} - BEFORE_MODEL:
         raise ModelError(f"The folder `{target}` is not empty. Choose another one for the checkpoint.")
 
 
@@ -95,7 +97,10 @@ def read_checkpoint(folder: str | os.PathLike[str], functions: Functions | None)
         raise ModelError(f'A checkpoint is named by its folder, for example "run1"; got {folder!r}.')
     source = Path(folder).expanduser()
     if not (source / MODEL).is_file():
-        raise ModelError(f"The folder `{source}` holds no checkpoint of a run.")
+        raise ModelError(
+            f"The folder `{source}` holds no checkpoint of a run. Where the run was killed at its very beginning, "
+            "nothing was sampled yet: fit the model again with this folder as its `checkpoint`."
+        )
     try:
         document = _document(source / MODEL)
         frame = frame_from_arrays(read_arrays(source / DATA), document["data"])

@@ -17,7 +17,10 @@ from bayesml.results.fingerprint import differing_array, fingerprint
 from bayesml.results.to_arviz import package_version
 from bayesml.terms import Functions
 
-__all__ = ["model_to_json", "priors_from_json", "problem_from_json"]
+__all__ = ["MALFORMED", "model_to_json", "priors_from_json", "problem_from_json"]
+
+MALFORMED = (OSError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError)
+"""What is raised where a file is not what it should be: a wrong type, a number out of range, text that is too deep."""
 
 
 def model_to_json(

@@ -74,15 +74,18 @@ def prior_from_json(content: Mapping[str, Any]) -> Prior:
 
 
 def engine_to_json(engine: AbstractEngine) -> dict[str, Any]:
-    """Return the method and its options; an option that is not a plain value is left at its default."""
-    options = {field.name: getattr(engine, field.name) for field in fields(engine)}
+    """Return the method and its options; an option that is not a plain value is left at its default.
+
+    So is the folder of a checkpoint: what is read from a file never says where to write.
+    """
+    options = {field.name: getattr(engine, field.name) for field in fields(engine) if field.name != "checkpoint"}
     return {"method": engine.method, "options": {k: v for k, v in options.items() if isinstance(v, PLAIN)}}
 
 
 def engine_from_json(content: Mapping[str, Any]) -> AbstractEngine:
     """Return the engine; options that this version does not have are left out."""
     engine = get_engine(content["method"])
-    known = {field.name for field in fields(engine)}
+    known = {field.name for field in fields(engine)} - {"checkpoint"}
     return replace(engine, **{k: v for k, v in content["options"].items() if k in known})
 
 

@@ -21,7 +21,7 @@ from bayesml.frame import Frame, frame_from_arrays
 from bayesml.posterior import Draws, ReducedEffects
 from bayesml.reported import ReportedVariable, reported_variables
 from bayesml.results import encoded
-from bayesml.results.document import priors_from_json, problem_from_json
+from bayesml.results.document import MALFORMED, priors_from_json, problem_from_json
 from bayesml.results.saving import CONTINUATION, DOCUMENT, FORMAT, FORMAT_VERSION, REDUCED, digest, save
 from bayesml.results.to_arviz import package_version
 from bayesml.terms import Functions
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from bayesml.results.fit_object import Fit
 
 __all__ = ["load", "save"]
-
-MALFORMED = (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, StopIteration)
 
 
 def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fit:

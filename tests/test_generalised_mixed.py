@@ -641,11 +641,10 @@ def test_quadrature_is_the_integral_in_one_dimension(rng: np.random.Generator) -
 def test_quadrature_is_the_integral_in_two_dimensions(rng: np.random.Generator) -> None:
     y, x = rng.integers(0, 5, 6) * 1.0, rng.normal(size=6)
     Z, lam = np.column_stack([np.ones(6), x]), np.array([[0.8, 0.0], [0.3, 0.5]])
-    scale = np.sqrt(np.mean(x**2))
     problem = build_problem(
         HandPoisson(y), np.ones((6, 1)), [GroupBlock("g", np.zeros(6, dtype=int), 1, Z, (2,))], None, None, "observed"
     )
-    flat = np.array([lam[0, 0], lam[1, 0] * scale, lam[1, 1] * scale, 0.2])
+    flat = np.append(problem.layout.gather([problem.bases[0] @ lam]), 0.2)
     mode = find_mode(problem, problem.parameters(flat))
 
     def integrand(second: float, first: float) -> float:

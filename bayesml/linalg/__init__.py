@@ -4,7 +4,7 @@ from bayesml.linalg.blocks import GroupBlock, ThetaLayout
 from bayesml.linalg.cholesky import Factorisation, factorise
 from bayesml.linalg.crossproducts import CrossProducts, cross_products
 from bayesml.linalg.dense import dense_cross_products
-from bayesml.linalg.fixed_effects import FixedEffects, orthogonalise
+from bayesml.linalg.fixed_effects import FixedEffects, inverse_triangle, level_columns, orthogonalise
 from bayesml.linalg.selected_inverse import Adjoint, adjoint, variance_scores
 from bayesml.linalg.substitution import Substitution, substitute
 
@@ -20,6 +20,8 @@ __all__ = [
     "cross_products",
     "dense_cross_products",
     "factorise",
+    "inverse_triangle",
+    "level_columns",
     "orthogonalise",
     "substitute",
     "variance_scores",

@@ -106,3 +106,13 @@ class ThetaLayout:
         """Return the entries of one matrix per factor at the places of theta."""
         places = zip(self.group, self.row, self.column, strict=True)
         return np.array([matrices[group][row, column] for group, row, column in places], dtype=float)
+
+    def through(self, maps: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the ``(k, k)`` matrix that takes theta to the theta of ``maps[g] Lambda_g``, all lower triangular."""
+        ends = np.cumsum([0, *self.sizes])
+        stacked = np.zeros((ends[-1], ends[-1]))
+        for start, end, matrix in zip(ends, ends[1:], maps, strict=False):
+            stacked[start:end, start:end] = matrix
+        place = ends[self.group] + self.row
+        same = (self.group[:, None] == self.group) & (self.column[:, None] == self.column)
+        return np.where(same, stacked[place[:, None], place], 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.linalg.blocks import GroupBlock
 from bayesml.linalg.coupling import SparseCoupling, sparse_coupling
-from bayesml.linalg.fixed_effects import FixedEffects, column_basis, orthogonalise
+from bayesml.linalg.fixed_effects import FixedEffects, level_columns, orthogonalise
 from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders, parents
 
 __all__ = ["CrossProducts", "Lead", "Rows", "Tail", "cross_products", "with_response"]
@@ -130,15 +130,15 @@ def cross_products(
         weights: ``(n,)`` positive precision weights.
     """
     root = None if weights is None else np.sqrt(weights)
-    basis, fixed = orthogonalise(X if root is None else X * root[:, None])
+    basis, fixed = orthogonalise(X, root)
     weighted_y = y if root is None else y * root
     shift = np.linalg.solve(basis.T @ basis, basis.T @ weighted_y)
     W = np.concatenate([basis.T, (weighted_y - basis @ shift)[None]])
     chain = elimination_chain(groups)
     orders = level_orders(groups, chain)
     weighted = [group.Z if root is None else group.Z * root[:, None] for group in groups]
-    bases = tuple(column_basis(Z, group.blocks) for Z, group in zip(weighted, groups, strict=True))
-    columns = tuple(np.linalg.inv(T).T @ Z.T for Z, T in zip(weighted, bases, strict=True))
+    pairs = [level_columns(Z, group.blocks) for Z, group in zip(weighted, groups, strict=True)]
+    columns, bases = tuple(Q for Q, _ in pairs), tuple(T for _, T in pairs)
     rows = Rows(orders, columns, W, root)
     tail = _tail(groups, orders, chain)
     leads, coupling = _leads(chain, tail, rows)

@@ -72,7 +72,7 @@ def _covariance(problem: Problem, optimum: Optimum, mode: Mode) -> tuple[np.ndar
             "coefficients are conditional on the variance parameters, those have none"
         )
     transform = np.zeros_like(scaled)
-    transform[np.arange(k), np.arange(k)] = problem.signs(mode.parameters.theta) / problem.theta_scale
+    transform[:k, :k] = problem.from_internal * problem.signs(mode.parameters.theta)
     transform[k : k + p, k : k + p] = problem.fixed.coefficients(np.eye(p))
     transform[np.arange(k + p, k + p + m), np.arange(k + p, k + p + m)] = 1.0
     missing = np.isnan(np.diagonal(scaled))
@@ -168,16 +168,26 @@ def _runaways(problem: Problem, psi: np.ndarray) -> list[str]:
 
 
 def _singular(problem: Problem, mode: Mode) -> tuple[str, ...]:
-    """Name every group whose covariance matrix is singular, and where."""
+    """Name every group whose covariance matrix is singular, and where.
+
+    Zero standard deviations are looked for among the coefficients, in units of what they add to the linear predictor;
+    dependence between the others in the orthogonal coordinates, where it does not depend on the zero of a covariate.
+    """
     smallest = SINGULAR_SD * working_scale(mode.density)
     out = []
-    for group, factor in zip(problem.groups, mode.lambdas, strict=True):
-        sd = np.sqrt((factor**2).sum(axis=1))
-        zero = sd < smallest
+    factors = problem.layout.matrices(problem.theta(mode.parameters.theta))
+    for group, T, factor, internal in zip(problem.groups, problem.bases, factors, mode.lambdas, strict=True):
+        size = np.sqrt(np.einsum("ij,ij->j", T, T) * (factor**2).sum(axis=1))
+        zero = size < smallest
         if zero.any():
             named = ", ".join(f"`{label}`" for label, is_zero in zip(group.labels(), zero, strict=True) if is_zero)
             out.append(f"singular fit: the estimated standard deviation of {named} over `{group.name}` is zero")
-        rest = _correlation(factor, sd)[np.ix_(~zero, ~zero)]
-        if len(rest) > 1 and np.linalg.eigvalsh(rest)[0] < SINGULAR_CORRELATION:
+        if _directions_without_variance(internal, smallest) > zero.sum():
             out.append(f"singular fit: effects over `{group.name}` are linearly dependent (a correlation of 1 or -1)")
     return tuple(out)
+
+
+def _directions_without_variance(factor: np.ndarray, smallest: float) -> int:
+    sd = np.sqrt((factor**2).sum(axis=1))
+    rest = factor[sd >= smallest] / sd[sd >= smallest, None]
+    return int((sd < smallest).sum() + (np.linalg.eigvalsh(rest @ rest.T) < SINGULAR_CORRELATION).sum())

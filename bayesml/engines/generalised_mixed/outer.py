@@ -107,7 +107,7 @@ class Criterion:
         problem = self.problem
         beta = problem.beta(parameters.gamma)
         added = self.penalty(problem.theta(parameters.theta), beta, parameters.psi)
-        theta = problem.signs(parameters.theta) * added.theta / problem.theta_scale
+        theta = problem.signs(parameters.theta) * (added.theta @ problem.from_internal)
         gamma = solve_triangular(problem.fixed.R, added.beta, trans="T") if len(beta) else added.beta
         gradient = np.concatenate([theta, gamma, added.psi])
         return Value(value.value + added.value, value.gradient + gradient)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, final
 
 import numpy as np
@@ -12,7 +13,7 @@ from bayesml.engines.generalised_mixed.blocks import AbstractBlocks, Columns
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.structure import build_blocks
 from bayesml.errors import DataError
-from bayesml.linalg import FixedEffects, GroupBlock, ThetaLayout, orthogonalise
+from bayesml.linalg import FixedEffects, GroupBlock, ThetaLayout, inverse_triangle, level_columns, orthogonalise
 
 __all__ = ["Curvature", "Parameters", "Penalty", "PenaltyValue", "Problem", "build_problem"]
 
@@ -46,7 +47,7 @@ class Parameters:
     """One point of the outer optimisation, in scaled coordinates.
 
     Attributes:
-        theta: ``(k,)`` entries of the covariance factors for columns of Z of unit root mean square.
+        theta: ``(k,)`` entries of ``T Lambda``, the covariance factors of the orthogonal columns.
         gamma: ``(p,)`` coefficients of the orthogonal basis of X.
         psi: ``(m,)`` auxiliary parameters on their unbounded scale (mostly the logarithm).
     """
@@ -69,10 +70,10 @@ class Problem:
     Attributes:
         response: the response distribution with its data.
         groups: the grouping factors as given.
-        columns: the same with columns of Z of unit root mean square.
+        columns: the same with orthogonal columns Q in place of Z = Q T, of unit root mean square where they are not 0.
         blocks: the structure of ``K = Lambda'Z'WZ Lambda + I``.
         layout: the places of theta.
-        theta_scale: ``(k,)`` what divides a scaled theta to give the user's.
+        bases: lower-triangular T of each factor.
         basis: ``(p, n)`` orthogonal basis of the columns of X, each of mean square one.
         fixed: the map from the basis to the coefficients; with what was dropped.
         offset: ``(n,)`` or None.
@@ -86,7 +87,7 @@ class Problem:
     columns: tuple[Columns, ...]
     blocks: AbstractBlocks
     layout: ThetaLayout
-    theta_scale: np.ndarray
+    bases: tuple[np.ndarray, ...]
     basis: np.ndarray
     fixed: FixedEffects
     offset: np.ndarray | None
@@ -126,7 +127,12 @@ class Problem:
 
     def theta(self, scaled: np.ndarray) -> np.ndarray:
         """Return theta on the user's scale, each column of Lambda with a nonnegative diagonal."""
-        return self.signs(scaled) * scaled / self.theta_scale
+        return self.from_internal @ (self.signs(scaled) * scaled)
+
+    @cached_property
+    def from_internal(self) -> np.ndarray:
+        """``(k, k)``: theta on the user's scale from the scaled one, a linear map within each column of Lambda."""
+        return self.layout.through([inverse_triangle(T) for T in self.bases])
 
     def beta(self, gamma: np.ndarray) -> np.ndarray:
         """Return the coefficients of the columns of X that are in the model."""
@@ -155,13 +161,12 @@ def build_problem(
     """
     _check(X, groups, offset, weights)
     basis, fixed = _basis(X, weights)
-    columns, scales = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
+    columns, bases = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
     layout = ThetaLayout.of([group.blocks for group in groups])
-    scale = np.array([scales[g][r] for g, r in zip(layout.group, layout.row, strict=True)], dtype=float)
     blocks = build_blocks(columns)
     psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
-        response, tuple(groups), tuple(columns), blocks, layout, scale, basis, fixed, offset, weights, curvature, psi
+        response, tuple(groups), tuple(columns), blocks, layout, tuple(bases), basis, fixed, offset, weights, curvature, psi
     )
 
 
@@ -199,9 +204,9 @@ def _basis(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, Fixed
 
 
 def _columns(group: GroupBlock) -> tuple[Columns, np.ndarray]:
-    Z = np.ascontiguousarray(group.Z.T, dtype=float)
-    used = np.count_nonzero(Z, axis=1)
-    scale = np.sqrt(np.einsum("qn,qn->q", Z, Z) / np.maximum(used, 1))
+    Q, T = level_columns(np.asarray(group.Z, dtype=float), group.blocks)
+    used = np.count_nonzero(Q, axis=1)
+    scale = np.sqrt(np.einsum("qn,qn->q", Q, Q) / np.maximum(used, 1))
     scale = np.where(scale > 0, scale, 1.0)
     codes = np.ascontiguousarray(group.codes, dtype=np.intp)
-    return Columns(codes, group.n_levels, Z / scale[:, None]), scale
+    return Columns(codes, group.n_levels, Q / scale[:, None]), T * scale[:, None]

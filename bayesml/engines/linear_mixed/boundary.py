@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesml.engines.linear_mixed.criterion import Point, ProfiledCriterion
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
-from bayesml.linalg import GroupBlock, variance_scores
+from bayesml.linalg import GroupBlock, inverse_triangle, variance_scores
 
 __all__ = ["SingularDirection", "canonical", "downhill", "singular_directions", "snap"]
 
@@ -137,7 +137,7 @@ def singular_directions(problem: LinearMixedProblem, theta: np.ndarray) -> tuple
         for block in blocks_of(group):
             labels = group.labels()[block]
             T = problem.products.bases[place][block, block]
-            relative = np.linalg.solve(T, lam[block, block])
+            relative = inverse_triangle(T) @ lam[block, block]
             for direction in _null_space(lam[block, block]).T @ T:
                 unit = direction / np.sqrt(direction @ direction)
                 found.append(SingularDirection(group.name, labels, unit, _describe(group.name, labels, relative, unit)))

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from bayesml.errors import DataError
-from bayesml.linalg import CrossProducts, GroupBlock, ThetaLayout, cross_products
+from bayesml.linalg import CrossProducts, GroupBlock, ThetaLayout, cross_products, inverse_triangle
 from bayesml.linalg.crossproducts import Rows, with_response
 
 __all__ = ["LinearMixedProblem", "prepare"]
@@ -47,11 +46,7 @@ class LinearMixedProblem:
     @cached_property
     def from_internal(self) -> np.ndarray:
         """``(k, k)``: theta from the internal coordinates ``T Lambda`` of the cross-products, a linear map."""
-        layout = self.layout
-        inverse = block_diag(*(np.linalg.inv(T) for T in self.products.bases))
-        place = np.concatenate([[0], np.cumsum(layout.sizes)])[layout.group] + layout.row
-        same = (layout.group[:, None] == layout.group) & (layout.column[:, None] == layout.column)
-        return np.where(same, inverse[place[:, None], place], 0.0)
+        return self.layout.through([inverse_triangle(T) for T in self.products.bases])
 
     def internal(self, theta: np.ndarray) -> np.ndarray:
         """Return the internal coordinates of a theta."""

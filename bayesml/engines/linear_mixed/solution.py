@@ -11,7 +11,7 @@ from bayesml.engines.linear_mixed.boundary import SingularDirection
 from bayesml.engines.linear_mixed.criterion import Penalty, Point, weights_matrix
 from bayesml.engines.linear_mixed.leverage import leverages
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
-from bayesml.linalg import Substitution, adjoint, substitute
+from bayesml.linalg import Substitution, adjoint, inverse_triangle, substitute
 
 __all__ = ["Convergence", "GroupEstimate", "LinearMixedFit"]
 
@@ -170,7 +170,8 @@ class LinearMixedFit:
             effects = self.substitution.effects[place]
             b = effects[:, -1] - np.einsum("qpj,p->qj", effects[:, :-1], self._gamma)
             modes = np.zeros((group.n_levels, group.q))
-            modes[self.problem.rows.orders[place].levels] = np.linalg.solve(self.problem.products.bases[place], b).T
+            back = inverse_triangle(self.problem.products.bases[place])
+            modes[self.problem.rows.orders[place].levels] = (back @ b).T
             out.append(modes)
         return tuple(out)
 
@@ -189,7 +190,7 @@ class LinearMixedFit:
         return tuple(self._expand(place, blocks[place]) for place in range(len(self.problem.groups)))
 
     def _expand(self, place: int, blocks: np.ndarray) -> np.ndarray:
-        group, back = self.problem.groups[place], np.linalg.inv(self.problem.products.bases[place])
+        group, back = self.problem.groups[place], inverse_triangle(self.problem.products.bases[place])
         out = np.tile(self.groups[place].covariance, (group.n_levels, 1, 1))
         out[self.problem.rows.orders[place].levels] = self.sigma**2 * back @ blocks @ back.T
         return out

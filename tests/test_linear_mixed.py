@@ -25,7 +25,7 @@ from bayesml.engines.linear_mixed.constrained import HeldCovariance
 from bayesml.engines.linear_mixed.criterion import JointCriterion, ProfiledCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.errors import DataError, ModelError
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import hold_correlation, hold_deviation, in_front, GroupBlock
 from tests.conftest import SHARED
 from tests.reference import frame, references
 
@@ -441,27 +441,22 @@ def _best_deviance(fit, parameter, value):
     return minimize(value_at, np.delete(free, held), method="Nelder-Mead", options=options).fun
 
 
-def test_gradient_with_a_held_parameter(rng):
+@pytest.mark.parametrize(("first", "value"), [([0], 0.9), ([2], 0.4), ([2], 0.0), ([0, 2], -0.6), ([2, 1], 1.0)])
+def test_gradient_and_value_of_a_held_parameter(rng, first, value):
     groups, X, y, weights, offset = _crossed(rng)
     wide = replace(groups[0], Z=np.column_stack([groups[0].Z, rng.normal(size=len(y))]), blocks=(3,))
-    problem = prepare([wide, *groups[1:]], X, y, weights, offset)
-    lambdas = list(problem.layout.matrices(problem.layout.is_diagonal * 0.7 + 0.05))
-    for order, row, value, is_correlation in (
-        (np.arange(3), 0, 0.9, False),
-        (np.arange(3), 2, 0.4, False),
-        (np.array([0, 2, 1]), 1, -0.6, True),
-    ):
-        held = HeldCovariance(problem, 0, order, row, 0, value, is_correlation)
-        x = held.start(lambdas, 1.2) + 0.05 * rng.normal(size=problem.layout.size + 1)
-        _assert_gradient(held, x)
-        root = np.linalg.solve(problem.products.bases[0], held.evaluate(x).factorisation.lambdas[0])
-        covariance = root @ root.T
-        sd = np.sqrt(np.diagonal(covariance))
-        target = order[row]
-        found = (
-            covariance[order[0], target] / (sd[order[0]] * sd[target]) if is_correlation else sd[target] * np.exp(x[-1])
-        )
-        assert found == pytest.approx(value, rel=1e-10)
+    turned, order = in_front(wide, first)
+    problem = prepare([turned, *groups[1:]], X, y, weights, offset)
+    hold = hold_deviation if len(first) == 1 else hold_correlation
+    held = HeldCovariance(problem, hold(problem.layout, 0, 0, problem.products.bases[0], value))
+    x = np.append(held.held.coordinates(problem.layout.is_diagonal * 0.7 + 0.05), 0.2)
+    x += 0.05 * rng.normal(size=len(x))
+    _assert_gradient(held, x)
+    np.testing.assert_array_equal(order[: len(first)], first)
+    root = np.linalg.solve(problem.products.bases[0], held.evaluate(x).factorisation.lambdas[0]) * np.exp(x[-1])
+    sd = np.sqrt(np.diagonal(root @ root.T))
+    found = sd[0] if len(first) == 1 else (root @ root.T)[0, 1] / (sd[0] * sd[1])
+    assert found == pytest.approx(value, rel=1e-10, abs=1e-12)
 
 
 def test_profile_of_a_fixed_effect_without_rows(sleepstudy):

@@ -5,6 +5,7 @@ No formula, no data frame, no JAX.
 
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.fit import fit_generalised_mixed
+from bayesml.engines.generalised_mixed.held import HeldFit, HeldParameter, hold
 from bayesml.engines.generalised_mixed.problem import Penalty, PenaltyValue
 from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, ResponseModel, RowDerivatives
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
@@ -15,9 +16,12 @@ __all__ = [
     "FamilyResponse",
     "GeneralisedMixedFit",
     "GroupEstimate",
+    "HeldFit",
+    "HeldParameter",
     "Penalty",
     "PenaltyValue",
     "ResponseModel",
     "RowDerivatives",
     "fit_generalised_mixed",
+    "hold",
 ]

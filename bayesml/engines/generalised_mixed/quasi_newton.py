@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Protocol, final
 
 import numpy as np
 
-from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
+from bayesml.engines.generalised_mixed.outer import Evaluation
 
-__all__ = ["Descent", "minimise"]
+__all__ = ["Descent", "Minimisable", "minimise"]
 
 TOLERANCE = 1e-9  # of the squared Newton decrement: the criterion is within half of this of its minimum
 MOST_ITERATIONS = 500
@@ -17,6 +17,15 @@ SUFFICIENT, FLAT_ENOUGH = 1e-4, 0.9  # the constants of the Wolfe conditions
 MOST_TRIALS = 25
 STALLED, MOST_STALLED = 1e-11, 4  # relative improvements this small, so often in a row, are rounding
 NEARLY = 1e-5  # the squared decrement at which a stalled search counts as converged
+
+
+class Minimisable(Protocol):
+    """A criterion that remembers its last mode, or one with fewer coordinates built on it."""
+
+    last: Any
+
+    def at(self, flat: np.ndarray) -> Evaluation:
+        """Evaluate value and gradient."""
 
 
 @final
@@ -37,7 +46,7 @@ class Descent:
     converged: bool
 
 
-def minimise(criterion: Criterion, start: Evaluation, inverse: np.ndarray, tolerance: float = TOLERANCE) -> Descent:
+def minimise(criterion: Minimisable, start: Evaluation, inverse: np.ndarray, tolerance: float = TOLERANCE) -> Descent:
     """Minimise by BFGS (Nocedal and Wright 2006, chapter 6; line search of Lewis and Overton 2013).
 
     Args:
@@ -65,7 +74,7 @@ def minimise(criterion: Criterion, start: Evaluation, inverse: np.ndarray, toler
     return Descent(here, inverse, MOST_ITERATIONS, False)
 
 
-def _search(criterion: Criterion, here: Evaluation, direction: np.ndarray, slope: float) -> Evaluation | None:
+def _search(criterion: Minimisable, here: Evaluation, direction: np.ndarray, slope: float) -> Evaluation | None:
     """Find a step that lowers the criterion enough and along which it has flattened; None where there is none."""
     low, high, step = 0.0, np.inf, 1.0
     rounding = 1e-13 * (1.0 + abs(here.value))

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from bayesml.engines.linear_mixed.boundary import blocks_of
+from bayesml.engines.crossing import crossing
 from bayesml.engines.linear_mixed.constrained import HeldCovariance, hold_fixed_effect
 from bayesml.engines.linear_mixed.criterion import AbstractObjective, ProfiledCriterion
 from bayesml.engines.linear_mixed.fitting import fit_linear_mixed, off_boundary
 from bayesml.engines.linear_mixed.optimise import minimise
+from bayesml.engines.linear_mixed.problem import LinearMixedProblem, prepare
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.engines.linear_mixed.start import expected_inverse_hessian
 from bayesml.errors import ModelError
+from bayesml.linalg import HeldTheta, hold_correlation, hold_deviation, in_front, reordered_factor
 
 __all__ = ["Parameter", "ProfileTrace", "Profiler", "parameters", "profiler"]
 
-TOLERANCE = 3e-4  # of the Newton decrement: zeta is then right to about 1e-7
-SOLVED = 1e-5
+TOLERANCE = 1e-4  # of the Newton decrement
+SOLVED = 1e-6
+NEARLY_NOTHING = 1e-3
 OFF_BOUNDARY = 0.05  # a relative sd starts at least here, since zero is stationary whether or not it is the minimum
-LARGEST_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -99,22 +101,32 @@ class Profiler:
         group = self.fit.groups[parameter.group]
         if parameter.kind == "sd":
             return float(group.sd[parameter.row])
-        value = float(group.correlation[parameter.row, parameter.column])
-        if not np.isfinite(value):
-            raise ModelError(f"a correlation in `{group.name}` has no estimate: a standard deviation is zero")
-        return value
+        return float(group.correlation[parameter.row, parameter.column])
 
     def interval(self, parameter: Parameter, level: float = 0.95) -> tuple[float, float]:
-        """Return where the profile crosses the normal quantiles; a bound of the parameter where it never does."""
+        """Return where the profile crosses the normal quantiles; a bound of the parameter where it never does.
+
+        A correlation may be anything where one of its standard deviations may be zero: the limits are then -1 and 1.
+        """
         if not 0.0 < level < 1.0:
             raise ModelError(f"level is {level}; it must lie between 0 and 1")
         cut = float(ndtri(0.5 + level / 2.0))
+        if parameter.kind == "cor" and self._is_free(parameter, cut):
+            return -1.0, 1.0
         walk = _Walk(self.fit, parameter, self.estimate(parameter))
-        return float(walk.solve(-cut)), float(walk.solve(cut))
+        return walk.solve(-cut), walk.solve(cut)
+
+    def _is_free(self, parameter: Parameter, cut: float) -> bool:
+        if not np.isfinite(self.estimate(parameter)):
+            return True
+        sds = [Parameter("sd", parameter.group, place, place) for place in (parameter.row, parameter.column)]
+        return any(abs(_Walk(self.fit, sd, self.estimate(sd)).zeta(0.0)) < cut for sd in sds)
 
     def trace(self, parameter: Parameter, largest: float = 2.8, points: int = 8) -> ProfileTrace:
         """Return the profile at ``points`` values on either side, up to ``|zeta| = largest`` or a bound."""
         estimate = self.estimate(parameter)
+        if not np.isfinite(estimate):
+            raise ModelError("a correlation has no estimate where a standard deviation is zero, and no profile")
         values, zetas = [estimate], [0.0]
         for side in (-1.0, 1.0):
             walk = _Walk(self.fit, parameter, estimate)
@@ -129,13 +141,13 @@ class Profiler:
 
 
 class _Walk:
-    """Profiles one parameter from value to value, each minimisation starting where the last one ended."""
+    """Profiles one parameter from value to value, each minimisation starting at the estimate and where one ended."""
 
     def __init__(self, fit: LinearMixedFit, parameter: Parameter, estimate: float) -> None:
         self.fit, self.parameter, self.center = fit, parameter, estimate
         self.known: dict[float, float] = {estimate: 0.0}
-        self.x: np.ndarray | None = None
-        self.H: np.ndarray | None = None
+        self.held = _Held.of(fit, parameter)
+        self.last: _Place | None = None
         self.low, self.high = _bounds(parameter)
 
     def at_bound(self, value: float) -> bool:
@@ -144,68 +156,41 @@ class _Walk:
     def zeta(self, value: float) -> float:
         """Return the signed root of the rise of the deviance at a value."""
         if value not in self.known:
-            objective, start, H = _objective(self.fit, self.parameter, value)
-            point = objective.evaluate(start if self.x is None else self._off_boundary(self.x, objective))
-            if point is None:
-                point = objective.evaluate(start)
-            if point is None:
-                raise ModelError(f"the deviance cannot be computed with {self.parameter.kind} = {value:.6g}")
-            minimum = minimise(objective, point, H if self.H is None else self.H, TOLERANCE)
-            self.x, self.H = minimum.point.x, minimum.inverse_hessian
-            rise = max(minimum.point.value - self.fit.criterion, 0.0)
+            value_there, self.last = self._best(value)
+            rise = max(value_there - self.fit.criterion, 0.0)
             self.known[value] = float(np.sign(value - self.center) * np.sqrt(rise))
         return self.known[value]
 
-    def _off_boundary(self, x: np.ndarray, objective: AbstractObjective) -> np.ndarray:
-        """Move standard deviations that have become zero inside."""
-        scale = np.exp(x[-1]) / _column_scales(self.fit) if isinstance(objective, HeldCovariance) else 1.0
-        layout, out = self.fit.problem.layout, x.copy()
-        least = np.where(layout.is_diagonal, OFF_BOUNDARY * scale, 0.0)
-        theta = x[: layout.size]
-        out[: layout.size] = np.where(np.abs(theta) < least, np.where(theta < 0, -least, least), theta)
-        return out
+    def _best(self, value: float) -> tuple[float, _Place]:
+        """Minimise from the last place; on the boundary, where there may be several minima, from the estimate too."""
+        found = []
+        if self.last is not None:
+            found = [self.held.minimum(value, self.last)]
+        if not found or found[0] is None or self.fit.is_singular or self.held.is_at_boundary(found[0][1]):
+            found.append(self.held.minimum(value, self.held.estimate))
+        usable = [pair for pair in found if pair is not None]
+        if not usable:
+            raise ModelError(f"the deviance cannot be computed with {self.parameter.kind} = {value:.6g}")
+        return min(usable, key=lambda pair: pair[0])
 
     def solve(self, target: float, accuracy: float = SOLVED) -> float:
-        """Return the value at which zeta equals ``target``, by secants within the bracket known so far."""
-        side = np.sign(target)
+        """Return the value at which zeta equals ``target``."""
+        side = float(np.sign(target))
         bound = self.high if side > 0 else self.low
-        if self.center == bound:
-            return self.center
-        reached = [v for v, z in self.known.items() if z * side >= 0 and abs(z) <= abs(target)]
-        inner = max(reached, key=lambda v: side * v)
-        value = self._clip(inner + side * self._first_step(), bound)
-        for _ in range(LARGEST_STEPS):
-            zeta = self.zeta(value)
-            if abs(zeta - target) < accuracy or (value == bound and side * (target - zeta) >= 0):
-                return value
-            value = self._clip(self._next(target, side), bound)
-        return value
-
-    def _clip(self, value: float, bound: float) -> float:
-        return max(value, bound) if bound < self.center else min(value, bound)
+        return crossing(
+            lambda v: abs(self.zeta(v)), self.center, abs(target), side * self._first_step(), bound, accuracy
+        )
 
     def _first_step(self) -> float:
         if self.parameter.kind == "beta":
             return float(self.fit.standard_errors[self.parameter.row])
         if self.parameter.kind == "sigma":
             return 2.0 * self.fit.sigma / np.sqrt(2.0 * self.fit.n)
-        return 0.2 if self.parameter.kind == "cor" else max(0.2 * abs(self.center), 0.02 * self.fit.sigma)
-
-    def _next(self, target: float, side: float) -> float:
-        """Secant through the two known points nearest to the target, kept inside the bracket."""
-        points = sorted((z, v) for v, z in self.known.items() if z * side >= 0)
-        points.sort(key=lambda point: abs(point[0] - target))
-        (z1, v1), (z2, v2) = points[0], points[1]
-        value = v1 + (target - z1) * (v2 - v1) / (z2 - z1) if z1 != z2 else v1 + side * self._first_step()
-        inner = max((v for z, v in points if abs(z) <= abs(target)), key=lambda v: side * v)
-        beyond = [v for z, v in points if abs(z) > abs(target)]
-        if not beyond:
-            furthest = inner + side * (3.0 * abs(inner - self.center) + self._first_step())
-            ahead = side * inner < side * value <= side * furthest
-            return value if ahead else furthest
-        outer = min(beyond, key=lambda v: side * v)
-        inside = side * inner < side * value < side * outer
-        return value if inside else 0.5 * (inner + outer)
+        if self.parameter.kind == "cor":
+            return 0.2
+        group = self.fit.problem.groups[self.parameter.group]
+        size = float(np.sqrt(np.mean(group.Z[:, self.parameter.row] ** 2)))
+        return max(0.2 * abs(self.center), 0.02 * self.fit.sigma / (size or 1.0))
 
 
 def _bounds(parameter: Parameter) -> tuple[float, float]:
@@ -214,36 +199,94 @@ def _bounds(parameter: Parameter) -> tuple[float, float]:
     return (0.0, np.inf) if parameter.kind in ("sd", "sigma") else (-np.inf, np.inf)
 
 
-def _objective(
-    fit: LinearMixedFit, parameter: Parameter, value: float
-) -> tuple[AbstractObjective, np.ndarray, np.ndarray]:
-    """Return the deviance with the parameter held, a start and a first inverse Hessian."""
-    theta = fit.problem.internal(off_boundary(fit, OFF_BOUNDARY))
-    H = expected_inverse_hessian(fit.problem, theta)
-    if parameter.kind in ("beta", "sigma"):
-        held = fit.problem if parameter.kind == "sigma" else hold_fixed_effect(fit.problem, parameter.row, value)
-        criterion = ProfiledCriterion(held, False, value if parameter.kind == "sigma" else None)
-        return criterion, theta, H
-    objective, J = _held(fit, parameter, value), fit.problem.from_internal
-    start = objective.start(list(fit.problem.layout.matrices(J @ theta)), fit.sigma)
-    joint = np.eye(len(start)) / (4.0 * fit.n)
-    joint[:-1, :-1] = fit.sigma**2 * J @ H @ J.T
-    return objective, start, joint
+@dataclass(frozen=True)
+class _Place:
+    """Where a minimisation starts.
+
+    Attributes:
+        root: ``(k,)`` square roots of the covariance matrices, internal coordinates of the problem that is profiled.
+        sigma: residual standard deviation.
+        metric: inverse Hessian, or None where it is not known.
+    """
+
+    root: np.ndarray
+    sigma: float
+    metric: np.ndarray | None = None
 
 
-def _column_scales(fit: LinearMixedFit) -> np.ndarray:
-    """``(k,)`` root mean square of the column of Z that each entry of theta multiplies."""
-    layout = fit.problem.layout
-    norms = [np.sqrt(np.einsum("ij,ij->j", T, T)) for T in fit.problem.products.bases]
-    return np.array([norms[g][r] for g, r in zip(layout.group, layout.row, strict=True)])
+@dataclass(frozen=True)
+class _Held:
+    """The deviance with one parameter held at any value.
 
+    Attributes:
+        parameter: which.
+        problem: the model; of an sd or a correlation with the coefficients in question at the front of their block.
+        place: its place within the factor then.
+        estimate: the maximum-likelihood estimates, off the boundary.
+    """
 
-def _held(fit: LinearMixedFit, parameter: Parameter, value: float) -> HeldCovariance:
-    group = fit.problem.groups[parameter.group]
-    order = np.arange(group.q)
-    if parameter.kind == "sd":
-        return HeldCovariance(fit.problem, parameter.group, order, parameter.row, parameter.row, value, False)
-    block = next(b for b in blocks_of(group) if b.start <= parameter.row < b.stop)
-    pair = [parameter.column, parameter.row]
-    order[block] = [*pair, *(i for i in range(block.start, block.stop) if i not in pair)]
-    return HeldCovariance(fit.problem, parameter.group, order, block.start + 1, block.start, value, True)
+    parameter: Parameter
+    problem: LinearMixedProblem
+    place: int
+    estimate: _Place
+
+    @classmethod
+    def of(cls, fit: LinearMixedFit, parameter: Parameter) -> _Held:
+        problem = fit.problem
+        theta = problem.internal(off_boundary(fit, OFF_BOUNDARY))
+        if parameter.kind in ("beta", "sigma"):
+            return cls(parameter, problem, 0, _Place(theta * fit.sigma, fit.sigma))
+        first = [parameter.row] if parameter.kind == "sd" else [parameter.column, parameter.row]
+        group, order = in_front(problem.groups[parameter.group], first)
+        groups = [group if i == parameter.group else g for i, g in enumerate(problem.groups)]
+        turned = prepare(groups, problem.X, problem.y, problem.weights, problem.offset, allow_saturated=True)
+        lambdas = list(problem.layout.matrices(problem.from_internal @ theta))
+        roots = [T @ lam * fit.sigma for T, lam in zip(turned.products.bases, lambdas, strict=True)]
+        T = turned.products.bases[parameter.group]
+        roots[parameter.group] = reordered_factor(lambdas[parameter.group], order, T) * fit.sigma
+        place = int(np.flatnonzero(order == first[0])[0])
+        return cls(parameter, turned, place, _Place(problem.layout.gather(roots), fit.sigma))
+
+    def is_at_boundary(self, place: _Place) -> bool:
+        """Whether a standard deviation, internal coordinates, is next to nothing beside sigma."""
+        return bool(np.abs(place.root[self.problem.layout.is_diagonal]).min() < NEARLY_NOTHING * place.sigma)
+
+    def minimum(self, value: float, start: _Place) -> tuple[float, _Place] | None:
+        """Minimise the deviance at a value, and return where the next minimisation may start."""
+        layout = self.problem.layout
+        least = np.where(layout.is_diagonal, OFF_BOUNDARY * start.sigma, 0.0)
+        root = np.where(np.abs(start.root) < least, np.where(start.root < 0, -least, least), start.root)
+        if self.parameter.kind in ("beta", "sigma"):
+            objective: AbstractObjective = self._profiled(value)
+            x = root / start.sigma
+        else:
+            objective = HeldCovariance(self.problem, self._theta(value))
+            x = np.append(objective.held.coordinates(root), np.log(start.sigma))
+        point = objective.evaluate(x)
+        if point is None:
+            return None
+        metric = self._metric(objective, x, root / start.sigma, start.sigma) if start.metric is None else start.metric
+        found = minimise(objective, point, metric, TOLERANCE)
+        best = found.point
+        end = objective.root(best) if isinstance(objective, HeldCovariance) else best.x * best.sigma
+        return best.value, _Place(end, best.sigma, found.inverse_hessian)
+
+    def _metric(self, objective: AbstractObjective, x: np.ndarray, theta: np.ndarray, sigma: float) -> np.ndarray:
+        """Return an expected inverse Hessian."""
+        H = expected_inverse_hessian(self.problem, theta)
+        if not isinstance(objective, HeldCovariance):
+            return H
+        J = objective.held.jacobian(x[:-1])
+        metric = np.eye(len(x)) / (4.0 * self.problem.products.n)
+        metric[:-1, :-1] = sigma**2 * np.linalg.inv((J.T / np.diagonal(H)) @ J)
+        return metric
+
+    def _profiled(self, value: float) -> ProfiledCriterion:
+        if self.parameter.kind == "sigma":
+            return ProfiledCriterion(self.problem, False, value)
+        return ProfiledCriterion(hold_fixed_effect(self.problem, self.parameter.row, value), False, None)
+
+    def _theta(self, value: float) -> HeldTheta:
+        hold = hold_deviation if self.parameter.kind == "sd" else hold_correlation
+        T = self.problem.products.bases[self.parameter.group]
+        return hold(self.problem.layout, self.parameter.group, self.place, T, value)

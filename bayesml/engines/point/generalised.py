@@ -124,6 +124,11 @@ class GeneralisedEstimate(AbstractEstimate):
         return {name: value for name, value in natural.items() if known or name != "sigma"}
 
     @property
+    def powers(self) -> np.ndarray | None:
+        """``(rows,)`` powers of the densities, or None."""
+        return self.arrays.weights
+
+    @property
     def log_likelihood(self) -> float:
         """Marginal log-likelihood, without the penalty."""
         return self.fit.log_likelihood

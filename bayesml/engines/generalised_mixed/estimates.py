@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from bayesml.engines.generalised_mixed.blocks import split
 from bayesml.engines.generalised_mixed.mode import Mode
-from bayesml.engines.generalised_mixed.optimum import Optimum
+from bayesml.engines.generalised_mixed.optimum import Optimum, inverse_where_positive
 from bayesml.engines.generalised_mixed.outer import FARTHEST_PSI, Criterion
 from bayesml.engines.generalised_mixed.problem import Problem
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
-from bayesml.engines.generalised_mixed.separation import UNCERTAIN, separating_columns, separation_message
+from bayesml.engines.generalised_mixed.separation import UNCERTAIN, Separation, find_separation, separation_message
 from bayesml.engines.generalised_mixed.start import conditional_information, working_scale
 
 __all__ = ["build_result"]
@@ -27,7 +28,10 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
     problem, best = criterion.problem, optimum.best
     mode = best.mode
     assert mode is not None and mode.factor is not None
-    covariance, hessian_message = _covariance(problem, optimum, mode)
+    separation = Separation.none(len(problem.fixed.kept))
+    if criterion.penalty is None and _suspicious(problem, optimum):
+        separation = find_separation(problem, X, mode.parameters.psi)
+    covariance, hessian_message = _covariance(problem, optimum, mode, separation)
     k, p, _ = problem.sizes
     groups = _groups(problem, mode)
     quadrature = criterion.points > 1
@@ -47,26 +51,37 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
         n=problem.n,
         quadrature_points=criterion.points,
         vcov=covariance[k : k + p, k : k + p],
+        unbounded=separation.directions,
+        runaway=np.stack([separation.falls, separation.rises]),
         covariance=covariance,
         hessian_message=hessian_message,
         groups=groups,
         eta=mode.eta,
         eta_fixed=problem.fixed_part(mode.parameters.gamma),
-        convergence=_convergence(criterion, optimum, X, names, hessian_message),
+        convergence=_convergence(criterion, optimum, separation, names, hessian_message),
     )
 
 
-def _covariance(problem: Problem, optimum: Optimum, mode: Mode) -> tuple[np.ndarray, str]:
-    """Joint covariance ``2 H^-1`` carried to the user's scale; given theta and psi where H is not usable."""
+def _covariance(problem: Problem, optimum: Optimum, mode: Mode, separation: Separation) -> tuple[np.ndarray, str]:
+    """Joint covariance ``2 H^-1`` carried to the user's scale; given theta and psi where H is not usable.
+
+    Without the directions in which the likelihood has no maximum: there it is flat, and what does not depend on them
+    has the covariance of the model without them.
+    """
     k, p, m = problem.sizes
     scaled = np.full((problem.size, problem.size), np.nan)
     message = ""
-    if optimum.inverse is not None:
-        scaled = 2.0 * optimum.inverse
+    bounded = _bounded(problem, separation)
+    inverse = optimum.inverse
+    if bounded.shape[1] < p:
+        inverse = _inverse_without(optimum, bounded, (k, p, m))
+    if inverse is not None:
+        scaled = 2.0 * inverse
         scaled[~optimum.free] = np.nan
         scaled[:, ~optimum.free] = np.nan
     else:
-        scaled[k : k + p, k : k + p] = np.linalg.pinv(conditional_information(problem, mode), hermitian=True)
+        information = bounded.T @ conditional_information(problem, mode) @ bounded
+        scaled[k : k + p, k : k + p] = bounded @ np.linalg.pinv(information, hermitian=True) @ bounded.T
         message = (
             "the Hessian of the criterion is not positive definite at the estimate: standard errors of the "
             "coefficients are conditional on the variance parameters, those have none"
@@ -80,6 +95,24 @@ def _covariance(problem: Problem, optimum: Optimum, mode: Mode) -> tuple[np.ndar
     covariance[missing] = np.nan
     covariance[:, missing] = np.nan
     return 0.5 * (covariance + covariance.T), message
+
+
+def _bounded(problem: Problem, separation: Separation) -> np.ndarray:
+    """Orthonormal directions of gamma, ``(p, p - r)``, that have a finite estimate."""
+    count = separation.directions.shape[1]
+    if not count:
+        return np.eye(len(problem.basis))
+    unbounded = problem.fixed.R @ separation.directions
+    return np.linalg.qr(unbounded, mode="complete")[0][:, count:]
+
+
+def _inverse_without(optimum: Optimum, bounded: np.ndarray, sizes: tuple[int, int, int]) -> np.ndarray | None:
+    k, p, m = sizes
+    chosen = block_diag(np.eye(k), bounded, np.eye(m))
+    hessian = np.where(np.isnan(optimum.hessian), 0.0, optimum.hessian)
+    free = np.concatenate([optimum.free[:k], np.ones(bounded.shape[1], dtype=bool), optimum.free[k + p :]])
+    inverse = inverse_where_positive(chosen.T @ hessian @ chosen, free)
+    return None if inverse is None else chosen @ inverse @ chosen.T
 
 
 def _groups(problem: Problem, mode: Mode) -> tuple[GroupEstimate, ...]:
@@ -114,23 +147,21 @@ def _correlation(factor: np.ndarray, sd: np.ndarray) -> np.ndarray:
 def _convergence(
     criterion: Criterion,
     optimum: Optimum,
-    X: np.ndarray,
+    separation: Separation,
     names: Sequence[str],
     hessian_message: str,
 ) -> Convergence:
     problem, mode = criterion.problem, optimum.best.mode
     assert mode is not None
     singular = _singular(problem, mode)
-    separated: tuple[int, ...] = ()
-    if criterion.penalty is None and _suspicious(problem, optimum):
-        separated = separating_columns(problem, X, mode.parameters.psi)
+    separated = separation.columns
     messages = list(singular)
     if separated:
         messages.append(separation_message([names[j] for j in separated]))
     messages += _runaways(problem, mode.parameters.psi)
     if hessian_message:
         messages.append(hessian_message)
-    if not optimum.converged:
+    if not optimum.converged and not separated:
         messages.append(
             f"the search ended after {optimum.iterations} iterations without reaching its tolerance "
             f"(Newton decrement {optimum.decrement:.2g}); rescale the predictors or simplify the group terms"

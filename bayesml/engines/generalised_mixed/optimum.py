@@ -12,7 +12,7 @@ from bayesml.engines.generalised_mixed.quasi_newton import Descent, minimise
 from bayesml.engines.generalised_mixed.start import starting_metric, starting_point, working_scale
 from bayesml.errors import ModelError
 
-__all__ = ["Optimum", "optimise"]
+__all__ = ["Optimum", "inverse_where_positive", "optimise"]
 
 NEAR_ZERO = 0.02  # a standard deviation this small, in units of the working residual, is compared with zero
 NO_WORSE = 1e-8  # zero is taken where it costs no more than this in the criterion
@@ -136,7 +136,7 @@ def _escape(criterion: Criterion, descent: Descent, free: np.ndarray) -> Evaluat
 
 def _certify(criterion: Criterion, descent: Descent, free: np.ndarray) -> Optimum:
     hessian = _hessian(criterion, descent, free)
-    best, inverse = descent.best, _inverse(hessian, free)
+    best, inverse = descent.best, inverse_where_positive(hessian, free)
     decrement = float("nan")
     if inverse is not None:
         best = _polished(criterion, best, inverse)
@@ -170,7 +170,7 @@ def _conditional_scales(descent: Descent, free: np.ndarray) -> np.ndarray:
     return scales
 
 
-def _inverse(hessian: np.ndarray, free: np.ndarray) -> np.ndarray | None:
+def inverse_where_positive(hessian: np.ndarray, free: np.ndarray) -> np.ndarray | None:
     """Invert the free part; zero elsewhere. None where it is not positive definite."""
     part = hessian[np.ix_(free, free)]
     diagonal = np.diagonal(part)

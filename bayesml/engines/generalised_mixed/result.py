@@ -85,7 +85,10 @@ class GeneralisedMixedFit:
         saturated: log likelihood with one parameter per row; only for more than one quadrature point.
         n: number of rows.
         quadrature_points: 1 is Laplace.
-        vcov: ``(p, p)`` covariance of beta with the uncertainty of theta and psi.
+        vcov: ``(p, p)`` covariance of beta with the uncertainty of theta and psi; right for combinations that are
+            orthogonal to ``unbounded``.
+        unbounded: ``(p, r)`` orthonormal directions of beta without a finite estimate; mostly none.
+        runaway: ``(2, p)`` whether each coefficient may go to minus and to plus infinity without loss of likelihood.
         covariance: ``(k + p + m,)`` squared, joint covariance of ``(theta, beta, psi)``; NaN rows for entries of
             theta that are exactly zero.
         hessian_message: why the covariance is conditional on theta and psi, or empty.
@@ -110,6 +113,8 @@ class GeneralisedMixedFit:
     n: int
     quadrature_points: int
     vcov: np.ndarray
+    unbounded: np.ndarray
+    runaway: np.ndarray
     covariance: np.ndarray
     hessian_message: str
     groups: tuple[GroupEstimate, ...]
@@ -139,8 +144,8 @@ class GeneralisedMixedFit:
 
     @property
     def standard_errors(self) -> np.ndarray:
-        """Standard errors of beta."""
-        return np.sqrt(np.maximum(np.diagonal(self.vcov), 0.0))
+        """Standard errors of beta; infinite where there is no finite estimate."""
+        return np.where(self.unbounded.any(axis=1), np.inf, np.sqrt(np.maximum(np.diagonal(self.vcov), 0.0)))
 
     @property
     def saturated_deviance(self) -> float | None:

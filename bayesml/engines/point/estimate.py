@@ -14,6 +14,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.point.arrays import PointArrays
 from bayesml.engines.point.joint import JointEffects
 from bayesml.engines.point.normal import HyperCovariance, normal_draws
+from bayesml.engines.point.unbounded import combination_errors
 from bayesml.posterior import AbstractPosterior, Draws
 
 __all__ = ["AbstractEstimate"]
@@ -46,7 +47,12 @@ class AbstractEstimate(AbstractPosterior):
     @property
     @abstractmethod
     def vcov(self) -> np.ndarray:
-        """``(kept, kept)`` their covariance matrix."""
+        """``(kept, kept)`` their covariance matrix; of combinations that ``unbounded`` does not touch."""
+
+    @property
+    @abstractmethod
+    def unbounded(self) -> np.ndarray:
+        """``(kept, r)`` directions of the coefficients without a finite estimate (separation); mostly none."""
 
     @property
     @abstractmethod
@@ -102,6 +108,11 @@ class AbstractEstimate(AbstractPosterior):
         """Return the estimate for the same model with another response."""
 
     @property
+    def standard_errors(self) -> np.ndarray:
+        """``(kept,)`` of the coefficients."""
+        return combination_errors(np.eye(len(self.beta)), self.vcov, self.unbounded)
+
+    @property
     def draws(self) -> Draws:
         """4,000 draws from the normal approximation, always the same."""
         return normal_draws(self, 4000, 0)
@@ -141,7 +152,9 @@ class AbstractEstimate(AbstractPosterior):
     @cached_property
     def joint(self) -> JointEffects:
         """The joint normal approximation of coefficients and group effects given the variance parameters."""
-        return JointEffects.of(self.arrays, self.factors, self.row_information, self.kept, self.vcov)
+        return JointEffects.of(
+            self.arrays, self.factors, self.row_information, self.kept, self.vcov, self.unbounded
+        )
 
     @property
     def values(self) -> dict[str, np.ndarray]:

@@ -102,6 +102,11 @@ class GeneralisedEstimate(AbstractEstimate):
         return self.fit.vcov
 
     @property
+    def unbounded(self) -> np.ndarray:
+        """Directions in which the likelihood rises without end."""
+        return self.fit.unbounded
+
+    @property
     def factors(self) -> tuple[np.ndarray, ...]:
         """Lambda of each term."""
         return tuple(group.factor for group in self.fit.groups)

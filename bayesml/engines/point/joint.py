@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.frozen import fields_alone
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class JointEffects:
         information: ``(rows,)`` W.
         kept: columns of X in the model.
         vcov: covariance matrix of their coefficients.
+        unbounded: ``(kept, r)`` directions of the coefficients without a finite estimate.
     """
 
     arrays: PointArrays
@@ -59,6 +61,7 @@ class JointEffects:
     information: np.ndarray
     kept: np.ndarray
     vcov: np.ndarray
+    unbounded: np.ndarray
     __getstate__ = fields_alone  # the factorisation that SuperLU makes cannot be pickled
 
     @classmethod
@@ -69,9 +72,10 @@ class JointEffects:
         information: np.ndarray,
         kept: np.ndarray,
         vcov: np.ndarray,
+        unbounded: np.ndarray,
     ) -> JointEffects:
         """Build it from the parts of an estimate."""
-        return cls(arrays, tuple(factors), information, kept, vcov)
+        return cls(arrays, tuple(factors), information, kept, vcov, unbounded)
 
     @property
     def offsets(self) -> np.ndarray:
@@ -138,7 +142,10 @@ class JointEffects:
         return np.block([[self.vcov, across.T], [across, effects]])
 
     def standard_errors(self, rows: NewRows) -> np.ndarray:
-        """Return ``(rows,)`` standard errors of the linear predictor; a level without data has its full variance."""
+        """Return ``(rows,)`` standard errors of the linear predictor; a level without data has its full variance.
+
+        They are infinite where the linear predictor has no finite estimate.
+        """
         columns = self._columns(rows.groups, len(rows.X)).tocsr()
         slopes = rows.X[:, self.kept] - columns @ self.shift
         variance = np.einsum("np,pq,nq->n", slopes, self.vcov, slopes) + self._unseen(rows)
@@ -147,7 +154,7 @@ class JointEffects:
                 chosen = columns[part]
                 solved = self.solver.solve(np.ascontiguousarray(chosen.toarray().T))
                 variance[part] += _row_products(chosen, solved)
-        return np.sqrt(np.maximum(variance, 0.0))
+        return np.where(is_unbounded(rows.X[:, self.kept], self.unbounded), np.inf, np.sqrt(np.maximum(variance, 0.0)))
 
     def _chunks(self, count: int) -> Iterator[slice]:
         size = max(NUMBERS_AT_ONCE // max(int(self.offsets[-1]), 1), 1)

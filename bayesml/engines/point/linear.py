@@ -136,6 +136,11 @@ class LinearEstimate(AbstractEstimate):
         """Their covariance matrix, sigma^2 (X'V^-1X)^-1."""
         return self.fit.vcov
 
+    @property
+    def unbounded(self) -> np.ndarray:
+        """None: a normal likelihood has a maximum in the coefficients."""
+        return np.zeros((len(self.fit.kept), 0))
+
     @cached_property
     def factors(self) -> tuple[np.ndarray, ...]:
         """Lambda of each term."""

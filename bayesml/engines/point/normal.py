@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml import names
+from bayesml.errors import ModelError
 from bayesml.links import get_link
 from bayesml.posterior import Draws
 
@@ -71,7 +72,15 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
         ndraws: number of draws, a multiple of ``chains``.
         seed: whole number, or None.
         chains: number of pretended chains.
+
+    Raises:
+        ModelError: a coefficient has no finite estimate.
     """
+    if estimate.unbounded.size:
+        raise ModelError(
+            "There is no normal approximation: the likelihood rises without end as some coefficients go to infinity "
+            '(separation), so that they have no estimate. Fit with priors: method="map" or "nuts".'
+        )
     rng = np.random.default_rng(seed)
     hyper = estimate.hyper_covariance()
     center, jacobian = _unconstrained(estimate, hyper)

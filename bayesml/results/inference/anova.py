@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bayesml.results.inference.degrees_of_freedom import Ddf, NormalTests, method_name, tests_of
 from bayesml.results.inference.hypotheses import hypotheses
 
@@ -55,6 +57,8 @@ def anova(fit: PointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
         tested = [(t.F * t.numerator_df, t.numerator_df, t.p_value) for t in found.values()]
         table = pd.DataFrame(tested, columns=["Chisq", "Df", "Pr(>Chisq)"], index=pd.Index(list(found), dtype=object))
         table.attrs["heading"] = f"Analysis of Deviance Table (Type {ROMAN[type]} Wald chi-square tests)"
+        if any(np.isnan(t.F) for t in found.values()):
+            table.attrs["heading"] += "; NaN: no finite estimate (separation), compare fits by anova(smaller, larger)"
         return table
     rows = [
         (t.F * t.numerator_df * fit.sigma**2, t.mean_square, t.numerator_df, t.denominator_df, t.F, t.p_value)

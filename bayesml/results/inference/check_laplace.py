@@ -101,7 +101,7 @@ def _pairs(fit: PointFit, sampled: Fit, effects: bool) -> Iterator[tuple[str, fl
 def _compared(fit: PointFit, texts: list[str], estimates: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
     flat = drawn.reshape(-1, drawn.shape[2])
     mean, sd = flat.mean(axis=0), flat.std(axis=0, ddof=1)
-    errors = {f"b_{c}": e for c, e in zip(fit.estimate.coefs, np.sqrt(np.diagonal(fit.estimate.vcov)), strict=True)}
+    errors = {f"b_{c}": e for c, e in zip(fit.estimate.coefs, fit.estimate.standard_errors, strict=True)}
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "estimate": estimates,

@@ -18,6 +18,7 @@ from bayesml.results.inference.degrees_of_freedom import (
     statistic_name,
     tests_of,
     two_sided,
+    wald_statistic,
 )
 from bayesml.results.inference.linear_text import coefficient_index, read_combination
 
@@ -79,7 +80,7 @@ def _single(
 
     estimate, error = L @ tests.beta, tests.standard_errors(L)
     df = tests.df(L)
-    statistic = (estimate - value) / error
+    statistic = wald_statistic(estimate - value, error)
     reach = quantile(0.5 + level / 2.0, df) * error
     shown = estimate + constants
     columns = {"Estimate": shown, "Std.Error": error}

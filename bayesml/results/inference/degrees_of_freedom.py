@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 import numpy as np
 from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 
 from bayesml.engines.linear_mixed import FTest, TTest
-from bayesml.engines.linear_mixed.contrasts import check_contrast, quadratic, standardised_rows
+from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
 from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.unbounded import combination_errors, is_unbounded
 from bayesml.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["Ddf", "NormalTests", "Tests", "has_t_tests", "quantile", "statistic_name", "tests_of", "two_sided"]
+__all__ = ["Ddf", "NormalTests", "Tests", "has_t_tests", "quantile", "standard_errors", "statistic_name", "tests_of", "two_sided", "wald_statistic"]
 
 Ddf = Literal["default", "satterthwaite", "kenward-roger"] | None
 CHOICES = ("default", "satterthwaite", "kenward-roger")
@@ -56,24 +57,18 @@ class NormalTests:
         beta: ``(p,)`` coefficients.
         vcov: ``(p, p)`` covariance matrix.
         sigma: residual standard deviation, 1 where there is none.
+        unbounded: ``(p, r)`` directions without a finite estimate: what depends on them has an infinite standard error
+            and no test.
     """
 
     beta: np.ndarray
     vcov: np.ndarray
     sigma: float
+    unbounded: np.ndarray
 
     def standard_errors(self, L: np.ndarray) -> np.ndarray:
-        """Return the standard error of each row of ``L``; infinite where the variance of a coefficient in it is."""
-        if np.isfinite(self.vcov).all():
-            return np.sqrt(quadratic(L, self.vcov))
-        return np.array([self._standard_error(row) for row in L])
-
-    def _standard_error(self, row: np.ndarray) -> float:
-        used = np.flatnonzero(row)
-        vcov = self.vcov[np.ix_(used, used)]
-        if np.isposinf(np.diagonal(vcov)).any():
-            return np.inf
-        return float(np.sqrt(row[used] @ vcov @ row[used]))
+        """Return the standard error of each row of ``L``; infinite where it has no finite estimate."""
+        return combination_errors(L, self.vcov, self.unbounded)
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return infinity for each row."""
@@ -84,11 +79,14 @@ class NormalTests:
         L = check_contrast(contrast, len(self.beta))
         estimate = float((L @ self.beta)[0]) - value
         error = float(self.standard_errors(L)[0])
-        return TTest(estimate, error, np.inf, estimate / error, float(2.0 * ndtr(-abs(estimate / error))))
+        z = wald_statistic(estimate, error)
+        return TTest(estimate, error, np.inf, z, float(2.0 * ndtr(-abs(z))))
 
     def f_test(self, L: np.ndarray) -> FTest:
         """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``."""
         L = check_contrast(L, len(self.beta))
+        if is_unbounded(L, self.unbounded).any():
+            return FTest(np.nan, len(L), np.inf, np.nan, 1.0, np.nan)
         rows = standardised_rows(L, self.vcov)
         rank, chi = len(rows), float(np.sum((rows @ self.beta) ** 2))
         p = float(gammaincc(rank / 2.0, chi / 2.0))
@@ -117,7 +115,7 @@ def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
     if chosen == "default":
         chosen = "satterthwaite" if has_t_tests(fit) else None
     if chosen is None:
-        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma)
+        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma, fit.estimate.unbounded)
     if not has_t_tests(fit):
         raise ModelError(
             f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests "
@@ -137,6 +135,12 @@ def _chosen(ddf: object) -> str | None:
             f"{did_you_mean(name, CHOICES)}."
         )
     return name
+
+
+def wald_statistic(estimate: Any, error: Any) -> Any:
+    """Return estimate / error; NaN where the error is infinite, since there is nothing to test with."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isinf(error), np.nan, np.divide(estimate, error))[()]
 
 
 def method_name(tests: Tests) -> str:

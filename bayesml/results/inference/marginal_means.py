@@ -12,7 +12,13 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.results.inference.adjust import Adjustment, adjusted_p, check_adjustment, critical_values
 from bayesml.results.inference.contrast_weights import contrast_weights
-from bayesml.results.inference.degrees_of_freedom import NormalTests, Tests, quantile, statistic_name
+from bayesml.results.inference.degrees_of_freedom import (
+    NormalTests,
+    Tests,
+    quantile,
+    statistic_name,
+    wald_statistic,
+)
 from bayesml.results.inference.response_scale import ResponseScale
 
 if TYPE_CHECKING:
@@ -126,8 +132,7 @@ class MarginalMeans:
         W = np.array(list(weights.values()))
         L = np.array([_combine(w, self.L[rows]) for w in W])
         estimate, error, df = _estimates(L, W @ self.offset[rows], self.tests)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            statistic = estimate / error
+        statistic = wald_statistic(estimate, error)
         p = adjusted_p(statistic, df, adjust, len(rows))
         reach = critical_values(df, self.level, adjust, len(rows)) * error
         columns: dict[str, Any] = {"contrast": list(weights)}
@@ -167,7 +172,7 @@ def _estimates(L: np.ndarray, offset: np.ndarray, tests: Tests) -> tuple[np.ndar
     known = np.isfinite(L).all(axis=1)
     estimate, error, df = (np.full(len(L), np.nan) for _ in range(3))
     estimate[known] = L[known] @ tests.beta + offset[known]
-    error[known] = np.sqrt(np.einsum("rp,pq,rq->r", L[known], tests.vcov, L[known]))
+    error[known] = tests.standard_errors(L[known])
     moving = known & np.any(L != 0, axis=1)
     if moving.any():
         df[moving] = tests.df(L[moving])

@@ -64,9 +64,17 @@ class GeneralisedProfile:
         middle = center if link is None else float(link.forward(center))
         low, high = (middle - FARTHEST, middle + FARTHEST) if link is not None else _bounds(element)
         step = self._first_step(element, center)
-        lower = crossing(walk.height, middle, cut, -step, low, ACCURACY)
-        upper = crossing(walk.restarted().height, middle, cut, step, high, ACCURACY)
+        falls, rises = self._runs_away(element)
+        lower = low if falls else crossing(walk.height, middle, cut, -step, low, ACCURACY)
+        upper = high if rises else crossing(walk.restarted().height, middle, cut, step, high, ACCURACY)
         return (lower, upper) if link is None else self._natural(element, link, (lower, low), (upper, high))
+
+    def _runs_away(self, element: Element) -> tuple[bool, bool]:
+        """Whether a coefficient may go to minus and to plus infinity at no cost (separation)."""
+        if element.kind != "b":
+            return False, False
+        falls, rises = self.found.fit.runaway[:, element.row]
+        return bool(falls), bool(rises)
 
     def _is_free(self, element: Element, center: float, cut: float) -> bool:
         if not np.isfinite(center):

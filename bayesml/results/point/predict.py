@@ -152,7 +152,8 @@ def mean_prediction(
         return _series(rows, center)
     error = fit.estimate.joint.standard_errors(rows.rows)
     limits = None if interval is None else _limits(fit, rows, error, mean, interval, prob, seed)
-    return _frame(rows, center, np.abs(_slope(mean, rows.eta)) * error, limits)
+    with np.errstate(invalid="ignore"):
+        return _frame(rows, center, np.abs(_slope(mean, rows.eta)) * error, limits)
 
 
 def _slope(mean: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
@@ -179,10 +180,11 @@ def _limits(
         ends = np.exp(ends) if fit.family.name == "lognormal" else ends
         return ends[0], ends[1]
     rng = np.random.default_rng(seed)
-    eta = rows.eta + error * rng.standard_normal((SIMULATED, len(rows.eta)))
+    known = np.isfinite(error)
+    eta = rows.eta + np.where(known, error, 0.0) * rng.standard_normal((SIMULATED, len(rows.eta)))
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
     drawn = fit.family.draw(rng, natural, rows.data)
-    ends = np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    ends = np.where(known, np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0), np.nan)
     return ends[0], ends[1]
 
 

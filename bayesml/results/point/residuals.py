@@ -29,7 +29,8 @@ def natural_parameters(fit: PointFit, eta: np.ndarray) -> dict[str, np.ndarray]:
 
 def expected(fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray]) -> np.ndarray:
     """Return the expected response at a linear predictor."""
-    return np.asarray(fit.family.mean(natural_parameters(fit, eta), data), dtype=float) + 0.0 * eta
+    mean = np.asarray(fit.family.mean(natural_parameters(fit, eta), data), dtype=float)
+    return np.zeros(np.shape(eta)) + mean
 
 
 def fitted(fit: PointFit) -> np.ndarray:
@@ -69,7 +70,8 @@ def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
         variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta), data)
         root = _root_weights(fit)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return root * (y - fitted(fit)) / np.sqrt(variance)
+            plain = y - fitted(fit)
+            return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
     return _working(fit) if type == "working" else _deviance(fit)
 
 

@@ -211,13 +211,13 @@ def _correlations(fit: PointFit, wanted: bool | None) -> Section | None:
     labels = fit.estimate.coefs
     if len(labels) < 2 or wanted is False or (wanted is None and len(labels) > MOST_CORRELATIONS):
         return None
-    error = np.sqrt(np.diagonal(fit.estimate.vcov))
+    error = np.where(np.isinf(fit.estimate.standard_errors), np.nan, fit.estimate.standard_errors)
     with np.errstate(divide="ignore", invalid="ignore"):
         matrix = fit.estimate.vcov / np.outer(error, error)
     short = [abbreviate(label, 6) for label in labels[:-1]]
     rows = [("", *short)]
     for i in range(1, len(labels)):
-        own = tuple(f"{matrix[i, j]:.3f}" for j in range(i))
+        own = tuple(f"{matrix[i, j]:.3f}".replace("nan", "NaN") for j in range(i))
         rows.append((abbreviate(labels[i], 11), *own, *("",) * (len(short) - i)))
     return Section("Correlation of Fixed Effects:", (), tuple(rows), (True, *(False,) * len(short)))
 

@@ -47,9 +47,9 @@ class CoefficientTable:
 def coefficient_table(fit: PointFit) -> CoefficientTable:
     """Return estimates, standard errors and tests that each coefficient is 0."""
     estimate = fit.estimate
-    error = np.sqrt(np.maximum(np.diagonal(estimate.vcov), 0.0))
+    error = estimate.standard_errors
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate.beta / error
+        statistic = np.where(np.isinf(error), np.nan, estimate.beta / error)
     df = None
     if isinstance(estimate, LinearEstimate) and estimate.fit.fixed_sigma is None and len(error):
         df = estimate.satterthwaite.df(np.eye(len(error)))
@@ -169,13 +169,18 @@ def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
     Args:
         fit: the fit.
         full: whether to add the group-level effects, as deviations of the true effects from their conditional modes.
+
+    The variance of a coefficient without a finite estimate (separation) is infinite, its covariances are NaN.
     """
     import pandas as pd
 
     estimate = fit.estimate
     if not full:
         labels = list(estimate.coefs)
-        return pd.DataFrame(estimate.vcov, index=labels, columns=labels)
+        touched = estimate.unbounded.any(axis=1)
+        matrix = np.where(touched[:, None] | touched, np.nan, estimate.vcov)
+        matrix[np.diag(touched)] = np.inf
+        return pd.DataFrame(matrix, index=labels, columns=labels)
     texts = [
         f"r_{term.name}[{level},{c}]"
         for term in estimate.arrays.terms

@@ -25,7 +25,7 @@ from bayesml.engines.linear_mixed.constrained import HeldCovariance
 from bayesml.engines.linear_mixed.criterion import JointCriterion, ProfiledCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.errors import DataError, ModelError
-from bayesml.linalg import hold_correlation, hold_deviation, in_front, GroupBlock
+from bayesml.linalg import GroupBlock, hold_correlation, hold_deviation, in_front
 from tests.conftest import SHARED
 from tests.reference import frame, references
 

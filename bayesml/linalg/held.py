@@ -1,10 +1,10 @@
 """Covariance factors in which one standard deviation or correlation has a given value.
 
-With the coefficients in question moved to the front of their block, and T of ``Z = Q T`` found in that order, T Lambda is
-lower triangular and its first rows hold them alone: row 0 is ``T_00 (a, 0)`` and row 1 ``T_10 (a, 0) + T_11 s (r,
+With the coefficients in question moved to the front of their block, and T of ``Z = Q T`` found in that order, T Lambda
+is lower triangular and its first rows hold them alone: row 0 is ``T_00 (a, 0)`` and row 1 ``T_10 (a, 0) + T_11 s (r,
 sqrt(1 - r^2))`` where the standard deviations are |a| and |s| and the correlation is r. Holding the standard deviation
-fixes one entry; holding the correlation leaves the entries that a and s span. Both are linear, and the other
-coordinates are orthogonal columns, so that nothing depends on where a covariate has its zero.
+fixes one entry; holding the correlation leaves the entries that a and s span. Both are linear, and the columns of Q are
+orthogonal, so that nothing depends on where a covariate has its zero.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ estimates_of <- function(m, case) {
 
 lme4_limits <- function(m, case) {
   found <- try(suppressMessages(suppressWarnings(
-    confint(m, method = "profile", oldNames = FALSE, signames = FALSE))), silent = TRUE)
+    confint(m, method = "profile", oldNames = FALSE))), silent = TRUE)
   if (inherits(found, "try-error")) return(NULL)
   rows <- c("sd_(Intercept)|g" = "sd_g__Intercept", "cor_x.(Intercept)|g" = "cor_g__Intercept__x", "sd_x|g" = "sd_g__x",
             "sd_(Intercept)|h" = "sd_h__Intercept", "sigma" = "sigma", "(Intercept)" = "b_Intercept", "x" = "b_x")

@@ -146,7 +146,9 @@ class HeldFit:
     def _metric(self, held: _Map, here: Evaluation) -> np.ndarray:
         problem = self.criterion.problem
         full = replace(here, flat=held.flat(here.flat))
-        inverse = starting_metric(problem, self.criterion, replace(full, gradient=self.criterion.at(full.flat).gradient))
+        inverse = starting_metric(
+            problem, self.criterion, replace(full, gradient=self.criterion.at(full.flat).gradient)
+        )
         J = held.jacobian(here.flat)
         return np.linalg.inv(J.T @ np.linalg.inv(inverse) @ J)
 

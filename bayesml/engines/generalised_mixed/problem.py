@@ -166,7 +166,18 @@ def build_problem(
     blocks = build_blocks(columns)
     psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
-        response, tuple(groups), tuple(columns), blocks, layout, tuple(bases), basis, fixed, offset, weights, curvature, psi
+        response,
+        tuple(groups),
+        tuple(columns),
+        blocks,
+        layout,
+        tuple(bases),
+        basis,
+        fixed,
+        offset,
+        weights,
+        curvature,
+        psi,
     )
 
 

@@ -49,8 +49,8 @@ def find_separation(problem: Problem, X: np.ndarray, psi: np.ndarray) -> Separat
 
     A linear program finds one: ``max sum_i d_i x_i'b`` subject to ``d_i x_i'b >= 0`` where row i wants eta in
     direction d_i, ``x_i'b = 0`` where it has an interior maximum, and ``|b| <= 1`` (Albert and Anderson 1984; Konis
-    2007). In the limit the rows that it moves are fitted perfectly and say nothing more, so the search goes on with the
-    others. What these others, X_rest, do not determine, the null space of X_rest, is unbounded or arbitrary in the limit
+    2007). In the limit the rows that it moves are fitted perfectly and say nothing more, so the search goes on with
+    the others. What these others do not determine, the null space of their X, is unbounded or arbitrary in the limit
     (Geyer 2009).
     """
     kept = problem.fixed.kept

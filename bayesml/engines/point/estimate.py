@@ -152,9 +152,7 @@ class AbstractEstimate(AbstractPosterior):
     @cached_property
     def joint(self) -> JointEffects:
         """The joint normal approximation of coefficients and group effects given the variance parameters."""
-        return JointEffects.of(
-            self.arrays, self.factors, self.row_information, self.kept, self.vcov, self.unbounded
-        )
+        return JointEffects.of(self.arrays, self.factors, self.row_information, self.kept, self.vcov, self.unbounded)
 
     @property
     def values(self) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Combinations of coefficients that have no finite estimate, since the likelihood rises without end along a direction."""
+"""Combinations of coefficients without a finite estimate: the likelihood rises without end along a direction."""
 
 from __future__ import annotations
 

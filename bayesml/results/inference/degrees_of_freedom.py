@@ -17,7 +17,18 @@ from bayesml.errors import ModelError, did_you_mean
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["Ddf", "NormalTests", "Tests", "has_t_tests", "quantile", "standard_errors", "statistic_name", "tests_of", "two_sided", "wald_statistic"]
+__all__ = [
+    "Ddf",
+    "NormalTests",
+    "Tests",
+    "has_t_tests",
+    "quantile",
+    "standard_errors",
+    "statistic_name",
+    "tests_of",
+    "two_sided",
+    "wald_statistic",
+]
 
 Ddf = Literal["default", "satterthwaite", "kenward-roger"] | None
 CHOICES = ("default", "satterthwaite", "kenward-roger")

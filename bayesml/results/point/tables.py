@@ -177,8 +177,8 @@ def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
     estimate = fit.estimate
     if not full:
         labels = list(estimate.coefs)
-        touched = estimate.unbounded.any(axis=1)
-        matrix = np.where(touched[:, None] | touched, np.nan, estimate.vcov)
+        touched = np.asarray(np.any(estimate.unbounded, axis=1))
+        matrix = np.where(np.logical_or.outer(touched, touched), np.nan, estimate.vcov)
         matrix[np.diag(touched)] = np.inf
         return pd.DataFrame(matrix, index=labels, columns=labels)
     texts = [

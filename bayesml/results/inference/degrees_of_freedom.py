@@ -23,7 +23,6 @@ __all__ = [
     "Tests",
     "has_t_tests",
     "quantile",
-    "standard_errors",
     "statistic_name",
     "tests_of",
     "two_sided",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bayesml.results.inference import anova_fits as anova
     from bayesml.results.inference.check_laplace import check_laplace
     from bayesml.results.io import load
-    from bayesml.results.loo import loo_compare
+    from bayesml.results.loo_compare import loo_compare
     from bayesml.results.point import PointFit
     from bayesml.resuming import resume
 
@@ -112,7 +112,7 @@ _LATER = {
     "check_laplace": ("bayesml.results.inference", "check_laplace"),
     "compare_models": ("bayesml.results.inference", "compare_models"),
     "load": ("bayesml.results.io", "load"),
-    "loo_compare": ("bayesml.results.loo", "loo_compare"),
+    "loo_compare": ("bayesml.results.loo_compare", "loo_compare"),
     "resume": ("bayesml.resuming", "resume"),
 }
 

@@ -21,7 +21,7 @@ from bayesml.formula import bf
 from bayesml.priors import Prior, as_priors
 from bayesml.priors.defaults import round_like_r
 from bayesml.results.fit_object import Fit
-from bayesml.results.loo import loo_compare
+from bayesml.results.loo_compare import loo_compare
 from tests.handmade import handmade_fit, sleep
 
 ROWS = 60

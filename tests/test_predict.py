@@ -13,7 +13,8 @@ from bayesml.engines import NUTS
 from bayesml.errors import DataError, FitWarning, FormulaError, ModelError
 from bayesml.families import FAMILIES
 from bayesml.formula import bf
-from bayesml.results.loo import loo, loo_compare
+from bayesml.results.loo import loo
+from bayesml.results.loo_compare import loo_compare
 from bayesml.results.prepare import BATCH_OF_DRAWS
 from tests.handmade import handmade_fit, sleep
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesml.results.new_levels import NewLevels
 from bayesml.results.prepare import Batch, Request, Rows, batches, choose_draws, prepare_rows
+from bayesml.results.row_blocks import narrowed
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["log_lik"]
+__all__ = ["log_lik", "log_lik_by_rows"]
 
 ROWS_AT_ONCE = 20_000
 NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
@@ -61,10 +62,29 @@ def log_lik(
     result = np.empty((choice.count, rows.count))
     for batch in batches(fit, rows, choice, request):
         result[batch.where] = _log_density(fit, density, batch, rows)
-    if rows.weights is not None:
-        with np.errstate(invalid="ignore"):
-            result = np.where(rows.weights == 0, 0.0, rows.weights * result)
     return choice.label(result, rows.labels, "log_lik")
+
+
+def log_lik_by_rows(fit: Fit, numbers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the log-likelihood of the rows of the fit, some rows at a time, so that it is never held as a whole.
+
+    Args:
+        fit: the fit.
+        numbers: about how many numbers each part has.
+
+    Returns:
+        Positions of rows and their values ``(draws, rows)``. All parts are equally long, so that the density is
+        compiled once; the last may repeat earlier rows.
+    """
+    request = Request()
+    rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
+    density = _compiled_density(fit)
+    for part in _blocks(rows.count, max(1, numbers // choice.count)):
+        some, values = narrowed(rows, fit.draws_record.values, part)
+        result = np.empty((choice.count, some.count))
+        for batch in batches(fit, some, choice, request, values):
+            result[batch.where] = _log_density(fit, density, batch, some)
+        yield part, result
 
 
 def _compiled_density(fit: Fit) -> LogDensity:
@@ -93,7 +113,12 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
                 data = {name: value[columns] for name, value in rows.data.items()}
                 result[np.ix_(part, columns)] = density(predictors, values, data)
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
-    return np.where(np.isnan(result), -np.inf, result)
+    result[np.isnan(result)] = -np.inf
+    if rows.weights is not None:
+        with np.errstate(invalid="ignore"):
+            result *= rows.weights
+        result[:, rows.weights == 0] = 0.0
+    return result
 
 
 def _is_single(name: str, batch: Batch) -> bool:

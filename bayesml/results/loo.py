@@ -1,48 +1,54 @@
-"""Approximate leave-one-out cross-validation (PSIS-LOO; Vehtari, Gelman & Gabry 2017) through ArviZ."""
+"""Approximate leave-one-out cross-validation (PSIS-LOO; Vehtari, Gelman & Gabry 2017)."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import Problem
-from bayesml.errors import ModelError, warn_user
-from bayesml.results.log_lik import log_lik
-from bayesml.results.select import elements
-from bayesml.results.to_arviz import response_variable, with_log_likelihood
+from bayesml.errors import FitWarning, ModelError
+from bayesml.results.log_lik import log_lik_by_rows
+from bayesml.results.psis import LeaveOneOut, leave_one_out
+from bayesml.results.row_labels import ROWS, plain_coordinates
+from bayesml.results.select import elements, is_prior_only
+from bayesml.results.to_arviz import collect_groups
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from bayesml.results.fit_object import Fit
 
-__all__ = ["loo", "loo_compare"]
+__all__ = ["left_out", "loo"]
 
 GOOD_K = 0.7
 DRAWS_FOR_GOOD_K = 2200  # 1 - 1 / log10(2200) = 0.7
 LISTED = 10
+NUMBERS_AT_ONCE = 4_000_000
+"""Log-likelihoods held at once, 32 MB; with the effects they need and temporary arrays about 300 MB."""
 
 
 def loo(fit: Fit, pointwise: bool = True) -> Any:
     """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
 
     The draws are reweighted by Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and
-    Computing 27; Vehtari et al. 2024, JMLR 25(72)).
+    Computing 27; Vehtari et al. 2024, JMLR 25(72)). Rows are taken some at a time, so that data of any length need
+    about 300 MB of memory.
 
     Args:
         fit: the fit.
         pointwise: whether to keep the value and the Pareto k of every observation; the printed table then counts them.
 
     Returns:
-        ArviZ's ``ELPDData``.
+        ArviZ's ``ELPDData``: with ArviZ 0.x it has ``elpd_loo``, ``se``, ``p_loo``, ``loo_i`` and ``pareto_k``, from 1.0
+        ``elpd``, ``se``, ``p``, ``elpd_i`` and ``pareto_k``. ``loo_compare()`` returns the same table with both.
 
     Raises:
-        ModelError: the log-likelihood is not finite.
+        ModelError: the draws come from the prior alone; the log-likelihood is not finite; or the fit kept too few draws
+            of its group-level effects.
 
     Warns:
         FitWarning: the estimate is unreliable for some observations.
@@ -50,78 +56,45 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
     Example:
         >>> fit.loo()
     """
-    import arviz
-
-    likelihood = log_lik(fit)
-    wrong = int((~np.isfinite(likelihood.values)).any(axis=(0, 1)).sum())
-    if wrong:
-        raise ModelError(f"The log-likelihood of {wrong} observations is not finite at some draws, which loo() needs.")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Estimated shape parameter")
-        result = arviz.loo(
-            with_log_likelihood(fit, likelihood),
-            pointwise=True,
-            var_name=response_variable(fit),
-            reff=_relative_efficiency(fit),
-        )
-    draws = fit.draws_record.n_chains * fit.draws_record.n_draws
-    _warn_about_k(np.asarray(result.pareto_k), likelihood.obs.values, draws)
-    return result if pointwise else _without_points(result)
+    return _elpd_data(fit, left_out(fit, stacklevel=4), pointwise)
 
 
-def loo_compare(*fits: Fit | Mapping[str, Fit]) -> pd.DataFrame:
-    """Compare models by their leave-one-out predictive density.
+def left_out(fit: Fit, name: str = "", stacklevel: int = 3) -> LeaveOneOut:
+    """Return what each observation contributes, after a look at what makes the estimate unreliable.
 
     Args:
-        fits: two or more fits of the same observations, or one dict of fits by name; without names the table says
-            ``fit1``, ``fit2``, ... in the order given.
-
-    Returns:
-        ArviZ's comparison table, best model first: elpd, its standard error, the difference to the best model and the
-        standard error of the difference, stacking weights.
-
-    Raises:
-        ModelError: fewer than two fits, or fits of different numbers of observations.
-
-    Warns:
-        FitWarning: the observations differ between the fits.
-
-    Example:
-        >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
+        fit: the fit.
+        name: how warnings and errors call the fit, where there are several.
+        stacklevel: of the warnings, as seen from here.
     """
-    import arviz
-
-    named = _named(fits)
-    _check_comparable(named)
-    criteria = {name: loo(fit, pointwise=True) for name, fit in named.items()}
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        # Fits that predict alike give 0 / 0 on the way to the stacking weights.
-        # ArviZ 0.23 calls pandas in ways that pandas has since deprecated.
-        warnings.filterwarnings("ignore", message=".*deprecat", category=Warning)
-        return arviz.compare(criteria)
-
-
-def _named(fits: Sequence[Fit | Mapping[str, Fit]]) -> dict[str, Fit]:
-    single = fits[0] if len(fits) == 1 else None
-    named: dict[str, Any] = (
-        dict(single) if isinstance(single, Mapping) else {f"fit{i + 1}": fit for i, fit in enumerate(fits)}
-    )
-    strangers = [fit for fit in named.values() if not isinstance(getattr(fit, "problem", None), Problem)]
-    if len(named) < 2 or strangers:
-        found = f"; got {strangers[0]!r}" if strangers else ""
-        message = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
-        raise ModelError(f"{message}{found}.")
-    return named
+    of = f" of `{name}`" if name else ""
+    if is_prior_only(fit):
+        raise ModelError(
+            f'The draws{of} come from the prior alone (sample_prior="only"): they have not seen the response, so that '
+            'there is nothing to leave out. Fit the model without sample_prior="only".'
+        )
+    found, wrong = _by_rows(fit)
+    if wrong:
+        raise ModelError(
+            f"The log-likelihood{of} of {wrong} observations is not finite at some draws, which loo() needs."
+        )
+    draws = fit.draws_record.n_chains * fit.draws_record.n_draws
+    _warn_about_k(found.pareto_k, fit.frame.labels(), draws, f"`{name}`: " if name else "", stacklevel + 1)
+    return found
 
 
-def _check_comparable(fits: Mapping[str, Fit]) -> None:
-    counts = {name: fit.problem.design.n_rows for name, fit in fits.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
-        raise ModelError(f"The fits have different numbers of observations: {listed}. Fit them to the same rows.")
-    responses = [np.asarray(fit.problem.design.response.arrays["y"]) for fit in fits.values()]
-    if any(not np.array_equal(responses[0], other) for other in responses[1:]):
-        warn_user("The fits have different response values, so that their predictive densities cannot be compared.")
+def _by_rows(fit: Fit) -> tuple[LeaveOneOut, int]:
+    """Return the result, and the number of rows whose log-likelihood is not finite at some draws."""
+    efficiency = _relative_efficiency(fit)
+    result = LeaveOneOut(*np.full((3, fit.nobs), np.nan))
+    finite = np.ones(fit.nobs, dtype=bool)
+    for part, values in log_lik_by_rows(fit, NUMBERS_AT_ONCE):
+        finite[part] = np.isfinite(values).all(axis=0)
+        usable = part[finite[part]]
+        some = leave_one_out(np.ascontiguousarray(values[:, finite[part]].T), efficiency)
+        for field in fields(LeaveOneOut):
+            getattr(result, field.name)[usable] = getattr(some, field.name)
+    return result, int((~finite).sum())
 
 
 def _relative_efficiency(fit: Fit) -> float:
@@ -134,28 +107,77 @@ def _relative_efficiency(fit: Fit) -> float:
     return float(usable.mean() / (single.shape[0] * single.shape[1])) if usable.size else 1.0
 
 
-def _without_points(result: Any) -> Any:
+def _elpd_data(fit: Fit, found: LeaveOneOut, pointwise: bool) -> Any:
+    """Return the result as an object of the installed ArviZ.
+
+    Its class differs between the versions of ArviZ: an object made by ArviZ from one observation gets our numbers.
+    """
+    import arviz
     import pandas as pd
 
-    if isinstance(result, pd.Series):
-        return type(result)(result.drop(["loo_i", "pareto_k"]))
-    return replace(result, elpd_i=None, pareto_k=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = arviz.loo(_one_observation(), pointwise=True, var_name="y", reff=1.0)
+    draws, rows = fit.draws_record.n_chains * fit.draws_record.n_draws, len(found.elpd)
+    good_k = _reliable_k(draws)
+    elpd = float(found.elpd.sum())
+    old = isinstance(made, pd.Series)
+    values = {
+        "elpd_loo" if old else "elpd": elpd,
+        "se": float(np.sqrt(rows * found.elpd.var())),
+        "p_loo" if old else "p": float(found.lppd.sum()) - elpd,
+        "n_samples": draws,
+        "n_data_points": rows,
+        "warning": bool((found.pareto_k > good_k).any()),
+        "good_k": good_k,
+        "loo_i" if old else "elpd_i": _labelled(fit, found.elpd, "loo_i") if pointwise else None,
+        "pareto_k": _labelled(fit, found.pareto_k, "pareto_shape") if pointwise else None,
+        "scale": "log",
+        "log_weights": None,
+    }
+    if old:
+        kept = [key for key in made.index if values[key] is not None]
+        return type(made)(data=[values[key] for key in kept], index=kept)
+    known = {field.name for field in fields(made)}
+    return replace(made, **{key: value for key, value in values.items() if key in known})
 
 
-def _warn_about_k(k: np.ndarray, labels: np.ndarray, draws: int) -> None:
-    reliable = min(1.0 - 1.0 / np.log10(max(draws, 2)), GOOD_K)
+def _one_observation() -> Any:
+    """Return draws of one log-likelihood in a form that every version of ArviZ reads."""
+    import xarray as xr
+
+    draws = xr.Dataset({"y": (("chain", "draw", ROWS), np.linspace(-2.0, -1.0, 50).reshape(2, 25, 1))})
+    return collect_groups({"log_likelihood": draws}, {})
+
+
+def _labelled(fit: Fit, values: np.ndarray, name: str) -> xr.DataArray:
+    import xarray as xr
+
+    return xr.DataArray(values, plain_coordinates(fit.frame.labels()), (ROWS,), name=name)
+
+
+def _reliable_k(draws: int) -> float:
+    return min(1.0 - 1.0 / float(np.log10(max(draws, 2))), GOOD_K)
+
+
+def _warn_about_k(k: np.ndarray, labels: pd.Index, draws: int, prefix: str, stacklevel: int) -> None:
+    reliable = _reliable_k(draws)
     bad, doubtful = np.flatnonzero(k > GOOD_K), int((k > reliable).sum())
     if len(bad):
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
-        warn_user(
-            f"{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: {shown}): "
-            "the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
+        warnings.warn(
+            f"{prefix}{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: "
+            f"{shown}): the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
             "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
-            "them and take log_lik() of the rows left out."
+            "them and take log_lik() of the rows left out.",
+            FitWarning,
+            stacklevel=stacklevel,
         )
     if doubtful > len(bad):
-        warn_user(
-            f"{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run more "
-            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
+        warnings.warn(
+            f"{prefix}{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run "
+            f"more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
+            FitWarning,
+            stacklevel=stacklevel,
         )

@@ -239,9 +239,19 @@ class _Slice(Mapping[str, np.ndarray]):
         return len(self.source)
 
 
-def batches(fit: Fit, rows: Rows, choice: DrawChoice, request: Request) -> Iterator[Batch]:
-    """Yield the linear predictors of all draws in batches that fit into memory."""
-    values = fit.draws_record.values
+def batches(
+    fit: Fit, rows: Rows, choice: DrawChoice, request: Request, values: Mapping[str, np.ndarray] | None = None
+) -> Iterator[Batch]:
+    """Yield the linear predictors of all draws in batches that fit into memory.
+
+    Args:
+        fit: the fit.
+        rows: the rows to predict.
+        choice: the draws to use.
+        request: how unseen levels are treated.
+        values: all draws of the reported variables in the form that ``rows`` needs; None takes those of the fit.
+    """
+    values = fit.draws_record.values if values is None else values
     if rows.selection.groups():
         require_effects(fit, "A prediction with group-level effects")
     sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, request.new_levels, generators(request.seed)[1])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayesml.results.fit_object import Fit
 
 __all__ = [
+    "collect_groups",
     "draws_dataset",
     "package_version",
     "response_variable",
@@ -58,7 +59,7 @@ def to_idata(fit: Fit) -> Any:
         groups["prior"] = posterior
     groups["observed_data"] = _observed(fit)
     groups["constant_data"] = _constant(fit)
-    return _collect(groups, _attributes(fit))
+    return collect_groups(groups, _attributes(fit))
 
 
 def with_group(idata: Any, name: str, dataset: xr.Dataset) -> Any:
@@ -66,9 +67,9 @@ def with_group(idata: Any, name: str, dataset: xr.Dataset) -> Any:
     dataset = with_plain_rows(dataset)
     if _has_inference_data():
         groups = {group: idata[group] for group in idata.groups() if group != name}
-        return _collect({**groups, name: dataset}, dict(idata.attrs))
+        return collect_groups({**groups, name: dataset}, dict(idata.attrs))
     groups = {group: node.to_dataset() for group, node in idata.children.items() if group != name}
-    return _collect({**groups, name: dataset}, dict(idata.attrs))
+    return collect_groups({**groups, name: dataset}, dict(idata.attrs))
 
 
 def with_log_likelihood(fit: Fit, log_lik: xr.DataArray) -> Any:
@@ -109,7 +110,8 @@ def _has_inference_data() -> bool:
     return int(version("arviz").split(".")[0]) < 1
 
 
-def _collect(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, Any]) -> Any:
+def collect_groups(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, Any]) -> Any:
+    """Return groups as an object of the installed ArviZ."""
     if _has_inference_data():
         import arviz
 

@@ -26,6 +26,7 @@ __all__ = [
     "group_sd_variable",
     "intercept_variable",
     "population_variable",
+    "prior_name",
     "reorderings",
     "same_interaction",
     "slopes_variable",
@@ -119,6 +120,11 @@ def correlation_label(first: str, second: str) -> str:
 def group_effect(group: str, level: str, coef: str, dpar: str) -> str:
     """Return ``r_Subject[308,Days]`` or ``r_Subject__sigma[308,Days]``."""
     return f"r_{group}" + _suffix(dpar, "__") + f"[{level},{coef}]"
+
+
+def prior_name(name: str) -> str:
+    """Return ``prior_b_Days``, the name of prior draws of ``b_Days`` or of a whole variable."""
+    return f"prior_{name}"
 
 
 _REPLACED = {"+": "P", "-": "M", "*": "MU", "/": "D", "^": "E", "=": "EQ", "$": "USD"}

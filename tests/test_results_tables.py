@@ -18,9 +18,9 @@ from bayesml.formula import bf
 from bayesml.priors import prior
 from bayesml.results import tables
 from bayesml.results.diagnostics import chi_squared_limit, diagnose, energy_fraction, warn_about, watched_elements
+from bayesml.results.export import export as to_idata
 from bayesml.results.statistics import center_and_error, summarise
 from bayesml.results.summary import Block, Row, Summary, summary
-from bayesml.results.to_arviz import to_idata, with_log_likelihood, with_posterior_predictive
 from tests.handmade import CHAINS, DRAWS, ENGINE, handmade_fit, sleep
 
 CORRELATED = "Reaction ~ Days + (Days | Subject)"
@@ -539,19 +539,6 @@ def test_idata_with_prior_draws(kind):
     assert idata["prior"]["b"].shape == idata["posterior"]["b"].shape
     assert idata["posterior"].attrs["sample_prior"] == kind
     assert np.array_equal(idata["prior"]["b"], idata["posterior"]["b"]) == (kind == "only")
-
-
-def test_idata_can_be_extended(fit):
-    import xarray as xr
-
-    coords = {"chain": range(CHAINS), "draw": range(DRAWS), "obs": range(60)}
-    values = xr.DataArray(np.zeros((CHAINS, DRAWS, 60)), coords, ("chain", "draw", "obs"))
-    longer = with_log_likelihood(fit, values)
-    assert longer["log_likelihood"]["Reaction"].shape == (CHAINS, DRAWS, 60)
-    assert longer["posterior"]["b"].shape == (CHAINS, DRAWS, 2)
-    assert with_posterior_predictive(fit, values)["posterior_predictive"]["Reaction"].shape == (CHAINS, DRAWS, 60)
-    with pytest.raises(KeyError):
-        fit.idata["log_likelihood"]
 
 
 def test_idata_of_awkward_names():

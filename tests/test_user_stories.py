@@ -253,7 +253,7 @@ def test_arviz_works_on_what_it_is_handed(story: str) -> None:
     np.testing.assert_array_equal(handed["log_likelihood"][response], fit.log_lik())
     arviz.plot_ppc(handed, num_pp_samples=5)
     pyplot.close("all")
-    assert "log_likelihood" not in fit.idata
+    assert "log_likelihood" not in fit.to_arviz(log_likelihood=False)
 
 
 def test_prior_draws_for_arviz() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesml.results import effects as conditional
-    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, to_arviz, updating
+    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, updating
     from bayesml.results.new_levels import NewLevels
     from bayesml.results.point import PointFit
 else:  # a fit and its table should not wait for what draws pictures of it
@@ -38,7 +38,6 @@ else:  # a fit and its table should not wait for what draws pictures of it
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict")
     saving = lazy_module("bayesml.results.saving")
-    to_arviz = lazy_module("bayesml.results.to_arviz")
     updating = lazy_module("bayesml.results.updating")
 
 __all__ = ["Fit"]
@@ -124,13 +123,17 @@ class Fit:
     @cached_property
     def idata(self) -> Any:
         """The draws for ArviZ: ``InferenceData`` for ArviZ 0.x, an ``xarray.DataTree`` from 1.0."""
-        return to_arviz.to_idata(self)
+        return export.export(self)
 
     def to_arviz(
-        self, log_likelihood: bool = False, posterior_predictive: bool = False, seed: int | None = None
+        self,
+        log_likelihood: bool | None = None,
+        posterior_predictive: bool | None = None,
+        group_effects: bool = True,
+        seed: int | None = None,
     ) -> Any:
-        """Return ``idata`` with groups that are computed on demand; see ``bayesml.results.export``."""
-        return export.export(self, log_likelihood=log_likelihood, posterior_predictive=posterior_predictive, seed=seed)
+        """Return ``idata`` with some groups computed now, or left out; see ``bayesml.results.export``."""
+        return export.export(self, log_likelihood, posterior_predictive, group_effects, seed)
 
     @cached_property
     def diagnostics(self) -> diagnostics.Diagnostics:

@@ -43,8 +43,8 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
         pointwise: whether to keep the value and the Pareto k of every observation; the printed table then counts them.
 
     Returns:
-        ArviZ's ``ELPDData``: with ArviZ 0.x it has ``elpd_loo``, ``se``, ``p_loo``, ``loo_i`` and ``pareto_k``, from 1.0
-        ``elpd``, ``se``, ``p``, ``elpd_i`` and ``pareto_k``. ``loo_compare()`` returns the same table with both.
+        ArviZ's ``ELPDData``: with ArviZ 0.x it has ``elpd_loo``, ``se``, ``p_loo``, ``loo_i`` and ``pareto_k``; from
+        1.0 ``elpd``, ``se``, ``p``, ``elpd_i`` and ``pareto_k``. ``loo_compare()`` returns the same table with both.
 
     Raises:
         ModelError: the draws come from the prior alone; the log-likelihood is not finite; or the fit kept too few draws
@@ -168,9 +168,9 @@ def _warn_about_k(k: np.ndarray, labels: pd.Index, draws: int, prefix: str, stac
         plural = "s" if len(bad) > 1 else ""
         warnings.warn(
             f"{prefix}{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: "
-            f"{shown}): the leave-one-out estimate is unreliable there. Look whether the model can explain them; a family with "
-            "heavier tails, such as student or negbinomial, often can. For an exact value, refit the model without "
-            "them and take log_lik() of the rows left out.",
+            f"{shown}): the leave-one-out estimate is unreliable there. Look whether the model can explain them; a "
+            "family with heavier tails, such as student or negbinomial, often can. For an exact value, refit the model "
+            "without them and take log_lik() of the rows left out.",
             FitWarning,
             stacklevel=stacklevel,
         )

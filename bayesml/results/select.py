@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.names import prior_name
 from bayesml.reported import ReportedVariable, find_text
 from bayesml.results.reduced import require_effects
 
@@ -123,17 +124,30 @@ def get(fit: Fit, name: str) -> xr.DataArray:
     """
     import xarray as xr
 
-    values = fit.draws_record.values
-    found = _find_element(fit.variables, name)
+    variables, values = _with_prior(fit)
+    found = _find_element(variables, name)
     if found is None:
         if any(name == kept or name.startswith(f"{kept}[") for kept in fit.draws_record.reduced):
             require_effects(fit, f"`{name}`")
-        variable = _find_variable(fit.variables, name)
-        return labelled(variable, values[variable.name], dimensions(fit.variables)[variable.name])
+        variable = _find_variable(variables, name)
+        return labelled(variable, values[variable.name], dimensions(variables)[variable.name])
     variable, text = found
     drawn = elements(values, [variable], frozenset([text])).values[:, :, 0]
     coords = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
+
+
+def _with_prior(fit: Fit) -> tuple[tuple[ReportedVariable, ...], Mapping[str, np.ndarray]]:
+    """Return the variables of the posterior and their draws, and prior draws without group effects where there are."""
+    record = fit.draws_record
+    if not record.prior:
+        return fit.variables, record.values
+    drawn = [v for v in fit.variables if v.kind != "r"]
+    priors = (
+        replace(v, name=prior_name(v.name), texts=tuple((index, prior_name(text)) for index, text in v.texts))
+        for v in drawn
+    )
+    return (*fit.variables, *priors), {**record.values, **{prior_name(v.name): record.prior[v.name] for v in drawn}}
 
 
 def _find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
@@ -169,7 +183,9 @@ def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = F
         regex: whether ``variable`` holds regular expressions, searched for in the text names.
 
     Returns:
-        Columns ``.chain`` and ``.draw`` (both from 0), then one column for each parameter under its text name.
+        Columns ``.chain`` and ``.draw`` (both from 0), then one column for each parameter under its text name. With
+        ``sample_prior="yes"`` the prior draws follow, ``prior_b_Days``, ``prior_sd_Subject__Days``, ``prior_sigma``, of
+        all but the group-level effects. They belong to no chain: a row only places them beside the posterior.
 
     Raises:
         ModelError: a name or an expression matches nothing, or an expression cannot be read.
@@ -181,12 +197,9 @@ def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = F
     import pandas as pd
 
     wanted = None if variable is None else _listed(variable)
-    keep = (
-        None
-        if wanted is None
-        else frozenset(_searched(fit.variables, wanted) if regex else _named(fit.variables, wanted))
-    )
-    chosen = elements(fit.draws_record.values, fit.variables, keep)
+    variables, values = _with_prior(fit)
+    keep = None if wanted is None else frozenset((_searched if regex else _named)(variables, wanted))
+    chosen = elements(values, variables, keep)
     chains, length = chosen.values.shape[:2]
     frame = pd.DataFrame(chosen.values.reshape(chains * length, -1), columns=list(chosen.names))
     frame.insert(0, ".chain", np.repeat(np.arange(chains), length))

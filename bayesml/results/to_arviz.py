@@ -12,7 +12,7 @@ from bayesml.engines import NUTS
 from bayesml.frame import Column
 from bayesml.names import variable as legal_name
 from bayesml.reported import ReportedVariable
-from bayesml.results.row_labels import ROWS, plain_coordinates, with_plain_rows
+from bayesml.results.row_labels import ROWS, plain_coordinates
 from bayesml.results.select import dimensions, is_prior_only, labelled
 
 if TYPE_CHECKING:
@@ -23,68 +23,45 @@ if TYPE_CHECKING:
 __all__ = [
     "collect_groups",
     "draws_dataset",
+    "idata_attributes",
+    "idata_groups",
     "package_version",
+    "response_dtype",
     "response_variable",
-    "to_idata",
-    "with_group",
-    "with_log_likelihood",
-    "with_posterior_predictive",
 ]
 
 DIMENSIONS = frozenset({ROWS, "chain", "draw", "sample"})
 
 
-def to_idata(fit: Fit) -> Any:
-    """Return the draws with their labels, the sampler's statistics and the data, for every function of ArviZ.
+def idata_groups(fit: Fit, group_effects: bool = True) -> dict[str, xr.Dataset]:
+    """Return the groups of ``fit.idata`` that need no computation.
 
-    Groups: ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data`` and, where prior draws were asked for,
-    ``prior``. With ``sample_prior="only"`` the draws are in ``prior`` and, so that tables and plots work as usual, in
-    ``posterior`` too, marked by the attribute ``sample_prior``.
-
-    Returns:
-        An ``arviz.InferenceData`` with ArviZ 0.23, an ``xarray.DataTree`` with ArviZ 1.0 and later.
-
-    Example:
-        >>> import arviz
-        >>> arviz.summary(fit.idata, var_names=["b", "sigma"])
+    Args:
+        fit: the fit.
+        group_effects: whether draws have the group-level effects.
     """
     record = fit.draws_record
-    posterior = draws_dataset(record.values, fit.variables, _attributes(fit))
-    groups = {"posterior": posterior}
+    variables = [v for v in fit.variables if group_effects or v.kind != "r"]
+    groups = {"posterior": draws_dataset(record.values, variables, idata_attributes(fit))}
     if record.statistics:
         groups["sample_stats"] = _statistics(fit)
     if record.prior:
-        groups["prior"] = draws_dataset(record.prior, fit.variables, _attributes(fit))
+        groups["prior"] = draws_dataset(record.prior, variables, idata_attributes(fit))
     elif is_prior_only(fit):
-        groups["prior"] = posterior
+        groups["prior"] = groups["posterior"]
     groups["observed_data"] = _observed(fit)
     groups["constant_data"] = _constant(fit)
-    return collect_groups(groups, _attributes(fit))
-
-
-def with_group(idata: Any, name: str, dataset: xr.Dataset) -> Any:
-    """Return ``idata`` with one more group; ``idata`` itself is left as it is."""
-    dataset = with_plain_rows(dataset)
-    if _has_inference_data():
-        groups = {group: idata[group] for group in idata.groups() if group != name}
-        return collect_groups({**groups, name: dataset}, dict(idata.attrs))
-    groups = {group: node.to_dataset() for group, node in idata.children.items() if group != name}
-    return collect_groups({**groups, name: dataset}, dict(idata.attrs))
-
-
-def with_log_likelihood(fit: Fit, log_lik: xr.DataArray) -> Any:
-    """Return ``fit.idata`` with the group ``log_likelihood``; ``log_lik`` has the dimensions chain, draw, obs."""
-    return with_group(fit.idata, "log_likelihood", log_lik.to_dataset(name=response_variable(fit)))
-
-
-def with_posterior_predictive(fit: Fit, predicted: xr.DataArray) -> Any:
-    """Return ``fit.idata`` with the group ``posterior_predictive``; ``predicted`` has chain, draw and obs."""
-    return with_group(fit.idata, "posterior_predictive", predicted.to_dataset(name=response_variable(fit)))
+    return groups
 
 
 def response_variable(fit: Fit) -> str:
     """Return the name of the response in ``observed_data``, ``log_likelihood`` and ``posterior_predictive``."""
     return _column_name(fit.parsed.response.name)
+
+
+def response_dtype(fit: Fit) -> np.dtype[Any]:
+    """Return the type of observed and random responses: whole numbers where the family counts."""
+    return np.dtype(np.int64 if fit.family.is_discrete else np.float64)
 
 
 def draws_dataset(
@@ -121,7 +98,8 @@ def collect_groups(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, An
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(attributes)), **groups})
 
 
-def _attributes(fit: Fit) -> dict[str, Any]:
+def idata_attributes(fit: Fit) -> dict[str, Any]:
+    """Return what the groups say about the fit."""
     attributes: dict[str, Any] = {
         "modeling_interface": "bayesml",
         "modeling_interface_version": package_version(),
@@ -142,11 +120,13 @@ def _statistics(fit: Fit) -> xr.Dataset:
     if isinstance(fit.engine, NUTS) and "tree_depth" in statistics:
         statistics["reached_max_tree_depth"] = statistics["tree_depth"] >= fit.engine.max_treedepth
     coords = {"chain": np.arange(fit.draws_record.n_chains), "draw": np.arange(fit.draws_record.n_draws)}
-    return xr.Dataset({name: (("chain", "draw"), v) for name, v in statistics.items()}, coords, _attributes(fit))
+    return xr.Dataset({name: (("chain", "draw"), v) for name, v in statistics.items()}, coords, idata_attributes(fit))
 
 
 def _observed(fit: Fit) -> xr.Dataset:
-    return _rows_dataset(fit, {response_variable(fit): fit.problem.design.response.arrays["y"]})
+    return _rows_dataset(
+        fit, {response_variable(fit): fit.problem.design.response.arrays["y"].astype(response_dtype(fit))}
+    )
 
 
 def _constant(fit: Fit) -> xr.Dataset:
@@ -164,7 +144,7 @@ def _rows_dataset(fit: Fit, columns: Mapping[str, np.ndarray]) -> xr.Dataset:
 
     per_row = {name: (ROWS, values) for name, values in columns.items() if np.shape(values) == (fit.nobs,)}
     coords = plain_coordinates(fit.frame.labels())
-    return xr.Dataset(per_row, {k: v for k, v in coords.items() if k not in per_row}, _attributes(fit))
+    return xr.Dataset(per_row, {k: v for k, v in coords.items() if k not in per_row}, idata_attributes(fit))
 
 
 def _column_name(name: str) -> str:

@@ -71,7 +71,8 @@ def fit(
         seed: whole number; the same seed gives the same draws bit for bit on the same machine.
         target_accept: acceptance rate the step size aims at (0.8; after divergent transitions once more with 0.95).
         max_treedepth: at most 2^max_treedepth leapfrog steps a draw (10).
-        sample_prior: ``"yes"`` adds prior draws, ``"only"`` draws from the prior alone.
+        sample_prior: ``"yes"`` adds prior draws (``prior_b_Days`` in ``fit.draws()``, the group ``prior`` in
+            ``fit.idata``), ``"only"`` draws from the prior alone.
         progress: whether to show how far the run is, on one line (True).
         marginalize: True insists on integrating group effects out exactly, False forbids it; ``fit.plan`` tells.
         precondition: the same for coordinates built from a pilot fit.

@@ -54,6 +54,7 @@ def loo_compare(*fits: Fit | Mapping[str, Fit] | Sequence[Fit]) -> pd.DataFrame:
     named = _named(fits)
     for (first, one), (second, other) in combinations(named.items(), 2):
         _check_same_observations(f"`{first}` and `{second}`", one, other)
+        _check_same_rows(f"`{first}` and `{second}`", one, other)
     _warn_about_measures(named)
     found = {}
     for name, fit in named.items():
@@ -139,7 +140,6 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
             "alone."
         )
     _check_same_response(who, one, other)
-    _check_same_rows(who, one, other)
     ours, theirs = (np.ones(first.n_rows) if d.weights is None else d.weights for d in (first, second))
     if not np.array_equal(ours, theirs):
         raise ModelError(
@@ -166,22 +166,27 @@ def _check_same_response(who: str, one: Fit, other: Fit) -> None:
 
 
 def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
-    """Refuse fits of other rows whose responses happen to agree; the index of the data and shared columns tell."""
-    same_labels = one.frame.labels().equals(other.frame.labels())
-    names = _shared_predictors(one, other)
-    differing = next((name for name in names if not _same_column(one, other, name)), None)
-    if not same_labels and (differing or (one.frame.index is not None and other.frame.index is not None)):
-        raise ModelError(
-            f"The fits {who} have the same response, but on different rows: the index of their data differs"
-            f"{f', and the column `{differing}`' if differing else ''}. Fit them to the same rows."
-        )
-    if differing or not (same_labels or names):
-        known = f"the column `{differing}` has other values" if differing else "rows were left out at other places"
+    """Refuse fits of other rows whose responses happen to agree; the index of the data and shared columns tell.
+
+    Data without an index of their own, and data whose index was reset, have the positions of their rows as labels:
+    where these differ, or a column that both models use, the rows may be others, and a warning says so.
+    """
+    differing = next((name for name in _shared_predictors(one, other) if not _same_column(one, other, name)), None)
+    column = f"the column `{differing}` has other values" if differing else ""
+    if one.frame.labels().equals(other.frame.labels()):
+        signs = column
+    else:
+        signs = f"the index of their data differs{f', and {column}' if column else ''}"
+        if differing or (one.frame.index is not None and other.frame.index is not None):
+            raise ModelError(
+                f"The fits {who} have the same response, but on different rows: {signs}. Fit them to the same rows."
+            )
+    if signs:
         warnings.warn(
-            f"The fits {who} have the same response, but {known}. If that is because they belong to different rows, "
-            "the comparison means nothing.",
+            f"The fits {who} have the same response, but {signs}. If they belong to different rows, the comparison "
+            "means nothing.",
             FitWarning,
-            stacklevel=5,
+            stacklevel=3,
         )
 
 

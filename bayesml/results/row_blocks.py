@@ -51,5 +51,6 @@ def _narrow_group(group: Group, arrays: Arrays, values: dict[str, np.ndarray]) -
     name = names.group_effect_variable(group.name, group.dpar)
     if name in values and len(used) < len(group.levels):
         values[name] = values[name][:, :, used]
-        return replace(group, levels=tuple(group.levels[i] for i in used)), {**arrays, "index": index}
+        levels = replace(group.levels, codes=group.levels.codes[used])
+        return replace(group, levels=levels), {**arrays, "index": index}
     return group, dict(arrays)

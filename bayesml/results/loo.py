@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.results.log_lik import log_lik_by_rows
 from bayesml.results.psis import LeaveOneOut, leave_one_out
 from bayesml.results.row_labels import ROWS, plain_coordinates
@@ -56,16 +56,15 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
     Example:
         >>> fit.loo()
     """
-    return _elpd_data(fit, left_out(fit, stacklevel=4), pointwise)
+    return _elpd_data(fit, left_out(fit), pointwise)
 
 
-def left_out(fit: Fit, name: str = "", stacklevel: int = 3) -> LeaveOneOut:
+def left_out(fit: Fit, name: str = "") -> LeaveOneOut:
     """Return what each observation contributes, after a look at what makes the estimate unreliable.
 
     Args:
         fit: the fit.
         name: how warnings and errors call the fit, where there are several.
-        stacklevel: of the warnings, as seen from here.
     """
     of = f" of `{name}`" if name else ""
     if is_prior_only(fit):
@@ -79,7 +78,7 @@ def left_out(fit: Fit, name: str = "", stacklevel: int = 3) -> LeaveOneOut:
             f"The log-likelihood{of} of {wrong} observations is not finite at some draws, which loo() needs."
         )
     draws = fit.draws_record.n_chains * fit.draws_record.n_draws
-    _warn_about_k(found.pareto_k, fit.frame.labels(), draws, f"`{name}`: " if name else "", stacklevel + 1)
+    _warn_about_k(found.pareto_k, fit.frame.labels(), draws, f"`{name}`: " if name else "")
     return found
 
 
@@ -160,24 +159,20 @@ def _reliable_k(draws: int) -> float:
     return min(1.0 - 1.0 / float(np.log10(max(draws, 2))), GOOD_K)
 
 
-def _warn_about_k(k: np.ndarray, labels: pd.Index, draws: int, prefix: str, stacklevel: int) -> None:
+def _warn_about_k(k: np.ndarray, labels: pd.Index, draws: int, prefix: str) -> None:
     reliable = _reliable_k(draws)
     bad, doubtful = np.flatnonzero(k > GOOD_K), int((k > reliable).sum())
     if len(bad):
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
-        warnings.warn(
+        warn_user(
             f"{prefix}{len(bad)} observation{plural} with a Pareto k above {GOOD_K} (index of the row{plural}: "
             f"{shown}): the leave-one-out estimate is unreliable there. Look whether the model can explain them; a "
             "family with heavier tails, such as student or negbinomial, often can. For an exact value, refit the model "
-            "without them and take log_lik() of the rows left out.",
-            FitWarning,
-            stacklevel=stacklevel,
+            "without them and take log_lik() of the rows left out."
         )
     if doubtful > len(bad):
-        warnings.warn(
+        warn_user(
             f"{prefix}{doubtful} observations have a Pareto k above {reliable:.2f}, the limit for {draws} draws. Run "
-            f"more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws.",
-            FitWarning,
-            stacklevel=stacklevel,
+            f"more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
         )

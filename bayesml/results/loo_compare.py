@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.engines import Outcome
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.results.loo import left_out
 from bayesml.results.psis import LeaveOneOut
 
@@ -56,9 +55,7 @@ def loo_compare(*fits: Fit | Mapping[str, Fit] | Sequence[Fit]) -> pd.DataFrame:
         _check_same_observations(f"`{first}` and `{second}`", one, other)
         _check_same_rows(f"`{first}` and `{second}`", one, other)
     _warn_about_measures(named)
-    found = {}
-    for name, fit in named.items():
-        found[name] = left_out(fit, name)
+    found = {name: left_out(fit, name) for name, fit in named.items()}
     order = sorted(found, key=lambda name: -found[name].elpd.sum())
     table = pd.DataFrame([_row(found[name], found[order[0]]) for name in order], index=pd.Index(order, dtype=object))
     table["weight"] = stacking_weights(np.stack([found[name].elpd for name in order], axis=1))
@@ -182,11 +179,9 @@ def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
                 f"The fits {who} have the same response, but on different rows: {signs}. Fit them to the same rows."
             )
     if signs:
-        warnings.warn(
+        warn_user(
             f"The fits {who} have the same response, but {signs}. If they belong to different rows, the comparison "
-            "means nothing.",
-            FitWarning,
-            stacklevel=3,
+            "means nothing."
         )
 
 
@@ -212,11 +207,9 @@ def _warn_about_measures(fits: Mapping[str, Fit]) -> None:
     discrete = [name for name, fit in fits.items() if fit.family.is_discrete]
     continuous = [name for name in fits if name not in discrete]
     if discrete and continuous:
-        warnings.warn(
+        warn_user(
             f"Probabilities of a discrete response ({_listed(discrete)}) are compared with densities of a continuous "
-            f"one ({_listed(continuous)}). That makes sense only where the possible values are 1 apart, as counts are.",
-            FitWarning,
-            stacklevel=3,
+            f"one ({_listed(continuous)}). That makes sense only where the possible values are 1 apart, as counts are."
         )
 
 

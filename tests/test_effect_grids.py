@@ -44,6 +44,13 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "I((x > 5) & (m > 0))": (),
     "C(round(x))": (),
     "C(k % 2)": (),
+    "C(2 * k)": (),
+    "C(k > m)": (),
+    "as.factor(k)": ("k",),
+    "ordered(k)": ("k",),
+    "(x > 5) * f": (),
+    "(!flag)": (),
+    "relevel(f, 'b')": (),
     "step(x)": (),
     "C(step(x))": (),
     "flag": (),
@@ -139,7 +146,7 @@ def test_marginal_means_beside_every_expression(expression: str, data: pd.DataFr
     for column in (c for c in data if used(c, expression)):
         categorical = column in EXPRESSIONS[expression] or column in ("f", "o", "flag")
         axes[column] = CATEGORIES[column] if categorical else [data[column].mean()]
-    if expression in ("C(round(x))", "C(k % 2)"):
+    if expression in ("C(round(x))", "C(k % 2)", "C(2 * k)"):
         name = next(iter(axes))
         axes[name] = [data[name].iloc[int(np.argmin(np.abs(data[name] - data[name].mean())))]]
     grid = pd.MultiIndex.from_product([["u", "v"], *axes.values()], names=["t", *axes]).to_frame(index=False)
@@ -166,11 +173,15 @@ def test_rows_at_which_the_model_is_not_defined_are_left_out(data: pd.DataFrame)
 
 def test_sum_of_two_numbers_as_a_factor(data: pd.DataFrame) -> None:
     frame = data.assign(j=np.repeat([0, 1], len(data) // 2))
-    fit = bayesml.fit("y ~ z + C(plus(k, j))", frame, method="laplace", functions={"plus": np.add})
+    fit = bayesml.fit("y ~ z + C(k + j)", frame, method="laplace")
     effects = fit.conditional_effects()
     for name in ("k", "j", "z"):
         assert np.isfinite(effects[name]["estimate__"]).all()
     assert effects["k"]["k"].tolist() == [1, 2, 3, 4]
+    by = fit.slopes("z", by="k").to_pandas()
+    np.testing.assert_allclose(by["z.trend"], fit["b_z"], rtol=1e-6)
+    assert set(by["k"]) <= {1, 2, 3, 4}
+    assert np.isfinite(fit.emmeans("k", at={"k": [1, 4]}).to_pandas()["emmean"]).all()
 
 
 @pytest.fixture(scope="module")

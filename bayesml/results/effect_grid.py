@@ -344,11 +344,7 @@ def _moderator_values(
     distinct = np.unique(values)
     if len(distinct) <= 2:
         return distinct.tolist()
-    mean, sd = float(values.mean()), float(values.std(ddof=1))
-    three = [mean - sd, mean, mean + sd]
-    others = {column: [value] * len(three) for column, value in fixed.items()}
-    possible = known.possible({**others, name: three}, len(three))
-    return three if possible.all() else known.nearest_observed(name, three)
+    return known.around(name, fixed)
 
 
 def _held_columns(fit: Fit) -> tuple[str, ...]:

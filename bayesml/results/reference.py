@@ -85,6 +85,14 @@ class Reference:
                 found &= _possible(part, values, count)
         return found
 
+    def around(self, name: str, held: Mapping[str, Any]) -> list[float]:
+        """Return a number's mean and one standard deviation to either side; observed values where these cannot be."""
+        values = self.frame.columns[name].values
+        mean, sd = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        three = [mean - sd, mean, mean + sd]
+        rows = {column: [value] * len(three) for column, value in held.items()}
+        return three if self.possible({**rows, name: three}, len(three)).all() else self.nearest_observed(name, three)
+
     def nearest_observed(self, name: str, values: Iterable[float]) -> list[float]:
         """Return the observed number nearest to each value, each once."""
         distinct = np.unique(self.frame.columns[name].values)

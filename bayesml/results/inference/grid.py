@@ -97,13 +97,11 @@ def reference_grid(
     names = [*predictors(fit), *(v for v in _offset_variables(fit) if v not in predictors(fit))]
     check_predictors(fit, [n for n in given if n not in names], "at")
     known = grid_reference(fit)
-    held = known.held(names)
-    axes = {name: _axis(known, name, given.get(name), held[name], name in around) for name in names}
+    axes = _axes(known, names, given, around)
     factors = tuple(n for n in names if known.is_categorical(n))
     nests = nesting_of(fit, [n for n in factors if n in predictors(fit)], nesting)
-    rows = list(product(*axes.values())) if axes else [()]
-    values = dict(zip(axes, [list(c) for c in zip(*rows, strict=True)], strict=True))
-    kept = np.flatnonzero(existing(fit, nests, values, len(rows)))
+    values = _combinations(axes)
+    kept = np.flatnonzero(existing(fit, nests, values, len(next(iter(values.values()), [0]))))
     if not len(kept):
         raise ModelError("The values in `at` combine levels of nested factors that the data do not combine.")
     values = {name: [column[i] for i in kept] for name, column in values.items()}
@@ -115,6 +113,25 @@ def reference_grid(
     empty = np.zeros((0, 0))
     grid = grid_of(fit, Grid(frame, seen, varying, nests, named, empty, empty), frame)
     return grid if offset is None else replace(grid, offset=np.full(len(kept), _offset_value(offset)))
+
+
+def _axes(
+    known: Reference, names: Sequence[str], given: Mapping[str, Any], around: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Return the values along each axis, numbers at their mean or, where that cannot be, at observed values."""
+    held = known.held(names)
+    axes = {name: _axis(known, name, given.get(name), held, name in around) for name in names}
+    values = {n: [shown(known.frame.columns[n], v) for v in column] for n, column in _combinations(axes).items()}
+    count = len(next(iter(values.values()), [0]))
+    other = known.observed_for(held, values, count, {*given, *around})
+    if other == held:
+        return axes
+    return {name: _axis(known, name, given.get(name), other, name in around) for name in names}
+
+
+def _combinations(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    rows = list(product(*axes.values()))
+    return dict(zip(axes, [list(column) for column in zip(*rows, strict=True)], strict=True))
 
 
 def grid_of(fit: PointFit, grid: Grid, frame: Frame) -> Grid:
@@ -169,7 +186,7 @@ def _offset_variables(fit: PointFit) -> tuple[str, ...]:
     return term.variables if term else ()
 
 
-def _axis(known: Reference, name: str, given: Any, held: Any, around: bool) -> list[Any]:
+def _axis(known: Reference, name: str, given: Any, held: Mapping[str, Any], around: bool) -> list[Any]:
     """Values along one axis: codes of a factor, numbers else."""
     column = known.frame.columns[name]
     if given is not None:
@@ -181,10 +198,7 @@ def _axis(known: Reference, name: str, given: Any, held: Any, around: bool) -> l
         return list(range(len(column.levels or ())))
     if known.is_categorical(name):
         return np.unique(column.values).tolist()
-    if around:
-        mean, sd = float(column.values.mean()), float(column.values.std(ddof=1))
-        return [mean - sd, mean, mean + sd]
-    return [held]
+    return known.around(name, held) if around else [held[name]]
 
 
 def _given(column: Column, value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from bayesml import families
 from bayesml.datasets import list_datasets, load_dataset
 from bayesml.distributions import (
     beta,
@@ -76,7 +75,6 @@ __all__ = [
     "default_prior",
     "double_exponential",
     "exponential",
-    "families",
     "fit",
     "flat",
     "gamma",

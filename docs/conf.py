@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bayesml
 from bayesml.datasets import DATASETS, DataSet
+from bayesml.families import FAMILIES
 
 project = "bayesml"
 author = "The bayesml developers"
@@ -53,6 +54,7 @@ def write_public_names() -> None:
             groups["Classes"].append(f".. autoclass:: bayesml.{name}\n   :members:\n")
         elif inspect.isroutine(value):
             groups["Functions"].append(f".. autofunction:: bayesml.{name}\n")
+    groups["Families"] = [f".. autofunction:: bayesml.families.{name}\n" for name in FAMILIES]
     blocks = [f"## {title}\n\n```{{eval-rst}}\n{chr(10).join(names)}```\n" for title, names in groups.items() if names]
     write("public_names.md", "\n".join(blocks))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -11,7 +10,7 @@ from scipy.special import ndtri
 
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.errors import BayesmlError, FitWarning, ModelError
+from bayesml.errors import BayesmlError, ModelError, warn_user
 from bayesml.results.inference.parameters import Element, values_of
 from bayesml.results.point.simulate import refit, simulate
 
@@ -41,7 +40,7 @@ def bootstrap(fit: PointFit, wanted: Sequence[Element], nsim: int, seed: int | N
     if len(found) < max(2, nsim // 2):
         raise ModelError(f"Only {len(found)} of {nsim} bootstrap refits succeeded: the data do not carry this model.")
     if len(found) < nsim:
-        warnings.warn(f"{nsim - len(found)} of {nsim} bootstrap refits failed and were left out.", FitWarning, 3)
+        warn_user(f"{nsim - len(found)} of {nsim} bootstrap refits failed and were left out.")
     return np.array(found)
 
 

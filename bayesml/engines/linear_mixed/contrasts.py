@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 DEPENDENT_ROWS = 1e-10  # of standardised rows: a combination of them shorter than this is taken for zero
-VERY_LARGE = 1e6  # of the largest standard error: what stands for an infinite one
 ROUNDING = 100.0 * float(np.finfo(float).eps)
 
 
@@ -102,40 +101,23 @@ def standardised_rows(L: np.ndarray, vcov: np.ndarray) -> np.ndarray:
 
     Args:
         L: ``(rows, p)``.
-        vcov: ``(p, p)`` covariance matrix of the coefficients. A coefficient with infinite variance, about which the
-            data say nothing (separation), counts as a row and adds nothing to the statistic.
+        vcov: ``(p, p)`` covariance matrix of the coefficients.
 
     Returns:
-        ``(rank, p)``; NaN where the variance of a coefficient is not known.
+        ``(rank, p)``; NaN where a row has no variance, or one that is not known.
     """
-    used = np.flatnonzero(L.any(axis=0))
     L = L[L.any(axis=1)]
-    out = np.zeros(L.shape)
-    errors, correlation = _errors_and_correlation(vcov[np.ix_(used, used)])
-    if not (errors > 0).all() or not np.isfinite(correlation).all():
-        out[:, used] = np.nan
-        return out
-    scaled = L[:, used] * errors
-    half = scaled @ _root(correlation)
+    if not len(L):
+        return L
+    scaled, half = _half(L, vcov)
     lengths = np.sqrt(np.einsum("ij,ij->i", half, half))
+    if not (lengths > 0).all():
+        return np.full(L.shape, np.nan)
     left, values, _ = np.linalg.svd(half / lengths[:, None], full_matrices=False)
     # Rounding in a row is relative to its terms, which can be much larger than their sum.
     cancelled = float((np.abs(scaled).sum(axis=1) / lengths).max())
     rank = int((values > max(DEPENDENT_ROWS, ROUNDING * cancelled) * values[0]).sum())
     return np.asarray((left[:, :rank] / values[:rank]).T @ (L / lengths[:, None]))
-
-
-def _errors_and_correlation(vcov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return standard errors, an infinite one as a very large one, and correlations, 0 with those; NaN if unknown."""
-    variances = np.diagonal(vcov)
-    infinite = np.isposinf(variances)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.sqrt(np.where(infinite, 0.0, variances))
-        errors[infinite] = VERY_LARGE * errors.max(initial=0.0) or 1.0
-        correlation = vcov / np.outer(errors, errors)
-    correlation[infinite], correlation[:, infinite] = 0.0, 0.0
-    correlation[infinite, infinite] = 1.0
-    return errors, correlation
 
 
 def principal_rows(L: np.ndarray, vcov: np.ndarray, rank: int) -> np.ndarray:
@@ -148,11 +130,19 @@ def principal_rows(L: np.ndarray, vcov: np.ndarray, rank: int) -> np.ndarray:
         vcov: ``(p, p)`` covariance matrix of the coefficients.
         rank: number of independent rows.
     """
-    used = np.flatnonzero(L.any(axis=0))
-    errors, correlation = _errors_and_correlation(vcov[np.ix_(used, used)])
-    half = (L[:, used] * errors) @ _root(correlation)
-    left, _, _ = np.linalg.svd(half, full_matrices=False)
+    left, _, _ = np.linalg.svd(_half(L, vcov)[1], full_matrices=False)
     return left[:, :rank].T @ L
+
+
+def _half(L: np.ndarray, vcov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows over coefficients divided by their standard errors, and times a factor of vcov; NaN if unknown."""
+    used = np.flatnonzero(L.any(axis=0) & (np.diagonal(vcov) != 0.0))
+    variances = vcov[np.ix_(used, used)]
+    if not np.isfinite(variances).all():
+        return np.full(L.shape, np.nan), np.full(L.shape, np.nan)
+    errors = np.sqrt(np.diagonal(variances))
+    scaled = L[:, used] * errors
+    return scaled, scaled @ _root(variances / np.outer(errors, errors))
 
 
 def _root(correlation: np.ndarray) -> np.ndarray:

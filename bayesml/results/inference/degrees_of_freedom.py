@@ -11,7 +11,7 @@ from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 from bayesml.engines.linear_mixed import FTest, TTest
 from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.engines.point.unbounded import combination_errors, is_unbounded
+from bayesml.engines.point.unbounded import combination_errors, without_unbounded
 from bayesml.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -93,12 +93,17 @@ class NormalTests:
         return TTest(estimate, error, np.inf, z, float(2.0 * ndtr(-abs(z))))
 
     def f_test(self, L: np.ndarray) -> FTest:
-        """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``."""
+        """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``.
+
+        Combinations without a finite estimate count as degrees of freedom and add nothing to chi-square, its limit as
+        their variances go to infinity: with one level without counts the test of a factor is that of the other levels.
+        NaN where there are no others.
+        """
         L = check_contrast(L, len(self.beta))
-        if is_unbounded(L, self.unbounded).any():
-            return FTest(np.nan, len(L), np.inf, np.nan, 1.0, np.nan)
-        rows = standardised_rows(L, self.vcov)
-        rank, chi = len(rows), float(np.sum((rows @ self.beta) ** 2))
+        bounded, unbounded = without_unbounded(L, self.unbounded)
+        rows = standardised_rows(bounded, self.vcov)
+        rank = len(rows) + unbounded
+        chi = float(np.sum((rows @ self.beta) ** 2)) if len(rows) else np.nan
         p = float(gammaincc(rank / 2.0, chi / 2.0))
         return FTest(chi / rank, rank, np.inf, p, 1.0, chi / rank * self.sigma**2)
 

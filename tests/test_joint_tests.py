@@ -10,6 +10,7 @@ import pytest
 
 import bayesml
 from bayesml.engines.linear_mixed.kenward_roger import _moments
+from bayesml.engines.point.unbounded import is_unbounded, without_unbounded
 from bayesml.errors import FitWarning
 
 RNG = np.random.default_rng(3)
@@ -160,3 +161,16 @@ def test_a_level_without_counts(empty: str, others: list[str]) -> None:
     # The rows of the level still weigh exp(-20) of the others where the search stops.
     np.testing.assert_allclose(row["Chisq"], rest["Chisq"], rtol=2e-4)
     assert np.isnan(fit.contrast([f"f[{'b' if empty == 'a' else 'd'}]"], joint=True)["Chisq"].iloc[0])
+
+
+def test_directions_without_estimate_in_any_units() -> None:
+    unbounded = np.array([[-1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    rows = np.array([[1.0, 0, 0, 0, 7], [1, 1, 0, 0, 3], [0, 1, -1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0]])
+    for unit in (1e-12, 1.0, 1e12):
+        units = np.array([1.0, 1.0, 1.0, unit, 1 / unit])
+        moved, scaled = unbounded / units[:, None], rows * units
+        np.testing.assert_array_equal(is_unbounded(scaled, moved), [True, False, False, True, True])
+        left, lost = without_unbounded(scaled, moved)
+        assert lost == 2
+        assert left.shape == (3, 5)
+        assert not is_unbounded(left, moved).any()

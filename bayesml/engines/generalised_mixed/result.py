@@ -87,7 +87,7 @@ class GeneralisedMixedFit:
         quadrature_points: 1 is Laplace.
         vcov: ``(p, p)`` covariance of beta with the uncertainty of theta and psi; right for combinations that are
             orthogonal to ``unbounded``.
-        unbounded: ``(p, r)`` orthonormal directions of beta without a finite estimate; mostly none.
+        unbounded: ``(p, r)`` directions of beta without a finite estimate; mostly none.
         runaway: ``(2, p)`` whether each coefficient may go to minus and to plus infinity without loss of likelihood.
         covariance: ``(k + p + m,)`` squared, joint covariance of ``(theta, beta, psi)``; NaN rows for entries of
             theta that are exactly zero.

@@ -26,8 +26,8 @@ class Separation:
 
     Attributes:
         columns: columns of X whose coefficients have no finite maximum-likelihood estimate, the strongest first.
-        directions: ``(p, r)`` orthonormal, over the kept columns: a combination of the coefficients has a finite
-            estimate where it is orthogonal to all of them.
+        directions: ``(p, r)`` over the kept columns, exactly 0 for those that have a finite estimate: a combination of
+            the coefficients has one where it is orthogonal to all of them.
         falls: ``(p,)`` whether each kept coefficient may go to minus infinity without any loss of likelihood.
         rises: ``(p,)`` the same for plus infinity.
     """
@@ -78,8 +78,7 @@ def find_separation(problem: Problem, X: np.ndarray, psi: np.ndarray) -> Separat
     unbounded = _null_space(design[:, 1:])
     touched = (np.abs(unbounded) > NEGLIGIBLE).any(axis=1)
     names = tuple(int(kept[j]) for j in np.argsort(-np.abs(total), kind="stable") if touched[j])
-    basis = np.linalg.qr(unbounded / scale[:, None])[0]
-    return Separation(names, np.where(np.abs(basis) > ROUNDING, basis, 0.0), falls, rises)
+    return Separation(names, unbounded / scale[:, None], falls, rises)
 
 
 def _recession(design: np.ndarray, goal: np.ndarray) -> np.ndarray | None:

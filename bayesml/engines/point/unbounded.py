@@ -11,8 +11,13 @@ ROUNDING = 1e-8
 
 def is_unbounded(rows: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
     """Return which combinations ``(rows, p)`` depend on a direction ``(p, r)`` without a finite estimate."""
-    size = np.sqrt((rows**2).sum(axis=1, keepdims=True))
-    return np.asarray((np.abs(rows @ unbounded) > ROUNDING * size).any(axis=1))
+    return np.asarray(_moves(rows, unbounded).any(axis=1))
+
+
+def _moves(rows: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
+    """``(rows, r)``: how far each combination moves along each direction, 0 where its terms cancel, in any units."""
+    moves = rows @ unbounded
+    return np.where(np.abs(moves) > ROUNDING * (np.abs(rows) @ np.abs(unbounded)), moves, 0.0)
 
 
 def combination_errors(rows: np.ndarray, vcov: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
@@ -23,10 +28,12 @@ def combination_errors(rows: np.ndarray, vcov: np.ndarray, unbounded: np.ndarray
 
 def without_unbounded(rows: np.ndarray, unbounded: np.ndarray) -> tuple[np.ndarray, int]:
     """Return the combinations of some rows ``(rows, p)`` that have a finite estimate, and how many rows that loses."""
-    touched = is_unbounded(rows, unbounded)
+    moves = _moves(rows, unbounded)
+    touched = moves.any(axis=1)
     if not touched.any():
         return rows, 0
-    size = np.sqrt((rows[touched] ** 2).sum(axis=1, keepdims=True))
-    left, values, _ = np.linalg.svd(rows[touched] / size @ unbounded)
-    lost = int((values > ROUNDING).sum())
+    moves = moves / np.maximum(np.abs(moves).max(axis=0), np.finfo(float).tiny)
+    size = np.abs(moves[touched]).max(axis=1, keepdims=True)
+    left, values, _ = np.linalg.svd(moves[touched] / size)
+    lost = int((values > ROUNDING * values[0]).sum())
     return np.concatenate([rows[~touched], left[:, lost:].T @ (rows[touched] / size)]), lost

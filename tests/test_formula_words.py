@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, Pr
 from bayesml.fit import describe_problem
 from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import read_frame
+from tests.conftest import shared_path
 
 ROWS = 40
 
@@ -178,6 +180,7 @@ RESERVED = {
         *("Intercept", "factor(k > 2)[True]"),
         *("factor(m)[1]:factor(k > 2)[False]", "factor(m)[1]:factor(k > 2)[True]"),
     ),
+    "0 + Intercept:f": ("Intercept:f[a]", "Intercept:f[b]", "Intercept:f[c]", "Intercept:f[d]"),
     "0 + f": ("f[a]", "f[b]", "f[c]", "f[d]"),
 }
 
@@ -363,3 +366,24 @@ def test_limits_that_are_meant_are_not_warned_of(kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         prior_problem(QUIET[kind]())
+
+
+def test_published_formulas_are_read(shared_formulas: list[str]) -> None:
+    """What is not read is no formula (words, other programs' calls) or planned, and the error says so."""
+    refused = []
+    for text in shared_formulas:
+        try:
+            parse(text)
+        except FormulaError as error:
+            assert len(str(error)) > 20
+            refused.append(text)
+    prose = ("), ", "weighted by", "lme(", "(linear mixed model)", "$", "##", "<alt>", "beta_0k", "-94", "rendered as")
+    planned = ("cens(", "s(", "gr(", "function(", "phylogenetically", "strata(", "SSlogis(")
+    unexplained = [text for text in refused if not any(word in text for word in prose + planned)]
+    assert not unexplained, unexplained
+
+
+@pytest.fixture(scope="module")
+def shared_formulas() -> list[str]:
+    entries = json.loads(shared_path("reference", "formulas.json").read_text("utf-8"))["formulas"]
+    return [entry["formula"] for entry in entries]

@@ -137,6 +137,7 @@ def test_group_terms_and_other_parameters_have_them() -> None:
         ("where(flag, z, 0)", ("Intercept", "where(flag, z, 0)")),
         ("I(flag)", ("Intercept", "I(flag)[True]")),
         ("as.logical(z)", ("Intercept", "as.logical(z)[True]")),
+        ("0 + ifelse(flag, z > 1, TRUE)", ("ifelse(flag, z > 1, TRUE)[False]", "ifelse(flag, z > 1, TRUE)[True]")),
         ("!flag", ("Intercept", "!flag[True]")),
         ("I(~flag)", ("Intercept", "I(~flag)[True]")),
         ("z + (z > 0 & !flag)", ("Intercept", "z", "z > 0 & !flag[True]")),
@@ -200,3 +201,19 @@ def test_a_constant_truth_value_is_not_an_error_of_the_coding() -> None:
     np.testing.assert_array_equal(encode(parse("y ~ flag").predictors[0].population, frame)[1], np.ones((12, 2)))
     with pytest.raises(BayesmlError, match="single level 'True'"):
         encode(parse("y ~ factor(flag)").predictors[0].population, frame)
+
+
+@pytest.mark.parametrize(
+    ("right", "message"),
+    [
+        ("z & flag", r"`&` is for truth values such as comparisons, \(x > 0\) & \(z > 0\)"),
+        ("!z", r"`!` is for truth values such as comparisons, !\(x > 0\)"),
+        ("flag == 'yes'", "the text 'yes'"),
+        ("f == 'zz'", "none of the levels 'a', 'b', 'c'"),
+        ("z >", "cannot be read"),
+        ("flag && flag", "cannot be read"),
+    ],
+)
+def test_logic_that_cannot_be_computed(right: str, message: str) -> None:
+    with pytest.raises(BayesmlError, match=message):
+        labels(f"y ~ {right}")

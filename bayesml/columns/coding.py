@@ -38,7 +38,7 @@ def choose_codings(
     Raises:
         FormulaError: a term has more categorical factors than can be expanded.
     """
-    has_constant = intercept or bool(constants)
+    has_constant = intercept or any(set(term) <= set(constants) for term in terms)
     spanned: set[frozenset[str]] = {frozenset()} if has_constant else set()
     first = None if has_constant else next((f for term in terms for f in term if f in spanning), None)
     earlier: dict[str, list[frozenset[str]]] = {}  # the terms so far by each of their factors

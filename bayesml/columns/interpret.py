@@ -51,6 +51,7 @@ _COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Gt: (">", np.greater),
     ast.GtE: (">=", np.greater_equal),
 }
+CHOICES = ("where", "ifelse")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -130,7 +131,9 @@ class _Interpreter:
     def _unary(self, node: ast.UnaryOp) -> Any:
         operand = self.value(node.operand)
         if isinstance(node.op, ast.Invert):
-            return np.logical_not(self._truth(operand, "~"))
+            if not _is_truth(operand):
+                raise FormulaError(f"`{self._text}`: `!` is for truth values such as comparisons, !(x > 0).")
+            return np.logical_not(operand)
         if isinstance(operand, (int, float)) and not isinstance(operand, bool):
             return -operand if isinstance(node.op, ast.USub) else operand
         numbers = self._numbers(operand)
@@ -226,10 +229,12 @@ class _Interpreter:
             return freeze(factor, None if self.states is None else self._state(node, name))
 
     def _numeric(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
-        if name in ("where", "ifelse") and len(arguments) == 3 and _are_categories(arguments[1:]):
+        if name in CHOICES and len(arguments) == 3 and _are_categories(arguments[1:]):
             factor = choose(np.broadcast_to(self._truth(arguments[0], name), self.frame.n_rows), *arguments[1:])
             with self._named_errors():
                 return freeze(factor, self._state(node, name))
+        if name in CHOICES and len(arguments) == 3 and all(map(_is_truth, arguments)):
+            return np.where(arguments[0], arguments[1], arguments[2])
         function, counts = NUMERIC[name]
         if options or len(arguments) not in counts:
             wanted = " or ".join(map(str, counts))
@@ -317,11 +322,10 @@ class _Interpreter:
         raise FormulaError(f"`{self._text}` computes with {_describe(value)}, where numbers are needed.")
 
     def _truth(self, value: Any, sign: str) -> np.ndarray:
-        array = np.asarray(value) if isinstance(value, (bool, np.ndarray, np.generic)) else np.zeros(1)
-        if array.dtype.kind != "b":
-            message = f"`{self._text}`: `{sign}` joins truth values; put comparisons in brackets, (x > 0) & (z > 0)"
-            raise FormulaError(f"{message}. A group term cannot stand inside an expression.")
-        return array
+        if not _is_truth(value):
+            message = f"`{self._text}`: `{sign}` is for truth values such as comparisons, (x > 0) {sign} (z > 0)."
+            raise FormulaError(message + (" A group term cannot stand inside an expression." if sign == "|" else ""))
+        return np.asarray(value)
 
 
 def _plain(value: Any) -> Any:
@@ -330,6 +334,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Basis):
         return value.matrix.copy()
     return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, (bool, np.ndarray, np.generic)) and np.asarray(value).dtype.kind == "b"
 
 
 def _are_categories(values: Sequence[Any]) -> bool:

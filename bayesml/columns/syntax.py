@@ -194,7 +194,7 @@ def _parse(code: str, expression: Expression) -> ast.expr:
         return ast.parse(code, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         message = (
-            f"`{expression.text}` cannot be read as an expression. Arithmetic, comparisons and `& | ~` on them, and "
+            f"`{expression.text}` cannot be read as an expression. Arithmetic, comparisons and `& | !` on them, and "
             "calls of functions are possible."
         )
         raise _fault(message, expression, 0, len(expression.text)) from None

@@ -184,7 +184,7 @@ class TermReader:
                 raise fault(message, self.source, operator.start, exponent.stop)
             base, total = terms, terms
             for _ in range(min(int(exponent.text[:6]), len(base)) - 1):
-                total = {**total, **_without(self._cross(total, base), total)}
+                total = self._cross(total, base)  # a:a is a, so that lower powers are in it, in R's order
                 self._limit(len(total))
             terms = total
         return terms

@@ -95,6 +95,8 @@ class _Reader:
         value = self._sum()
         if self._take("="):
             value = value.plus(self._sum(), -1.0)
+        if self._take("="):
+            raise ModelError(f"`{self.text}` is not a combination such as `b_x - b_z` or `b_x = 2 * b_z`.")
         self._skip()
         if self.place < len(self.text):
             raise self._error(f"`{self.text[self.place :].strip()}` cannot be read")

@@ -124,8 +124,9 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
         FormulaError: with a caret under the first unknown name and the closest column; also where the response is
             among its own predictors.
     """
+    known = set(columns)
     for name in formula_variables(parsed, columns):
-        if name not in columns:
+        if name not in known:
             sources = [parsed.text, *(p.population.expression.source for p in parsed.predictors)]
             source = next((s for s in sources if _find(name, s) is not None), parsed.text)
             raise unknown_name(name, columns, Expression(source, source, 0))

@@ -260,8 +260,9 @@ def _from_categorical(name: str, series: nw.Series[Any], keeps_order: bool) -> R
 
 
 def _from_dictionary(name: str, column: Any, keeps_order: bool) -> RawColumn:
-    array = column.combine_chunks()
-    array = array.combine_chunks() if type(array).__name__ == "ChunkedArray" else array
+    array = column
+    while type(array).__name__ == "ChunkedArray":
+        array = array.combine_chunks()
     labels, ordered = array.dictionary.to_pylist(), bool(array.type.ordered)
     codes = np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
     if not (ordered or keeps_order):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RawData", "column_names", "finish_frame", "read_columns", "read_frame"]
 
 LARGEST = 1e150  # squares of larger numbers overflow in double precision
+SMALLEST = 1e-150  # and squares of smaller ones vanish
 _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists or arrays"
 
 
@@ -33,7 +34,14 @@ def column_names(data: Any) -> tuple[str, ...]:
     """
     if isinstance(data, Mapping):
         return tuple(name for name in data if isinstance(name, str))
-    return tuple(dict.fromkeys(name for name in _names(data) if isinstance(name, str)))
+    every = _names(data)
+    named = tuple(dict.fromkeys(name for name in every if isinstance(name, str)))
+    if every and not named:
+        raise DataError(
+            f"No column of the data has a text as its name; the first is called {every[0]!r}. Rename the columns, for "
+            'example `data.columns = ["_".join(map(str, name)) for name in data.columns]` where names have levels.'
+        )
+    return named
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,19 @@ def read_frame(
     """
     if missing not in ("drop", "error"):
         raise DataError(f"missing={missing!r} is not possible; choose 'drop' or 'error'.")
-    return finish_frame(read_columns(data, names, grouping), missing)
+    frame = finish_frame(read_columns(data, names, grouping), missing)
+    for column in frame.columns.values():
+        if column.levels is None and column.name not in grouping:
+            _refuse_vanishing(column)
+    return frame
+
+
+def _refuse_vanishing(column: Column) -> None:
+    largest = float(np.abs(column.values).max())
+    if 0.0 < largest < SMALLEST:
+        raise DataError(
+            f"The column `{column.name}` holds values no larger than {largest:.3g}, whose squares vanish; rescale it."
+        )
 
 
 def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> Frame:
@@ -133,12 +153,12 @@ def _read_native(data: Any, names: Sequence[str], grouping: frozenset[str]) -> R
 
 def _used_part(data: Any, names: Sequence[str]) -> Any:
     """Return the columns ``names``, so that nothing about the others matters, such as a name that is there twice."""
-    native = nw.to_native(data, pass_through=True)
+    native, wanted = nw.to_native(data, pass_through=True), set(names)
     pandas, arrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
     if pandas is not None and isinstance(native, pandas.DataFrame):
-        return native.loc[:, [name in names for name in native.columns]]
+        return native.loc[:, [name in wanted for name in native.columns]]
     if arrow is not None and isinstance(native, arrow.Table):
-        return native.select([i for i, name in enumerate(native.column_names) if name in names])
+        return native.select([i for i, name in enumerate(native.column_names) if name in wanted])
     return data
 
 
@@ -180,8 +200,9 @@ def _open(data: Any) -> nw.DataFrame[Any]:
 
 
 def _refuse_unknown(names: Sequence[str], available: Sequence[str]) -> None:
+    known = set(available)
     for name in names:
-        if name not in available:
+        if name not in known:
             raise DataError(f"`{name}` is not a column of the data{did_you_mean(name, available)}.")
 
 

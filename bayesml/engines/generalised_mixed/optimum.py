@@ -163,10 +163,17 @@ def _hessian(criterion: Criterion, descent: Descent, free: np.ndarray) -> np.nda
 
 
 def _conditional_scales(descent: Descent, free: np.ndarray) -> np.ndarray:
+    """Return 1 / sqrt of the diagonal of the Hessian, from its approximate inverse V.
+
+    V = D C D with D its standard deviations, so that the Hessian is D^-1 C^-1 D^-1. Small eigenvalues are cut off in C,
+    which has no units, where in V the parameters of large units would hide the others.
+    """
     scales = np.ones(len(free))
-    values, vectors = np.linalg.eigh(descent.inverse[np.ix_(free, free)])
+    part = descent.inverse[np.ix_(free, free)]
+    sd = np.sqrt(np.maximum(np.diagonal(part), 1e-300))
+    values, vectors = np.linalg.eigh(part / np.outer(sd, sd))
     values = np.maximum(values, 1e-12 * max(values.max(initial=0.0), 1e-300))
-    scales[free] = 1.0 / np.sqrt(np.einsum("ij,j->i", vectors**2, 1.0 / values))
+    scales[free] = sd / np.sqrt(np.einsum("ij,j->i", vectors**2, 1.0 / values))
     return scales
 
 

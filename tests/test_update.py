@@ -10,6 +10,7 @@ import bayesml
 from bayesml import bf, prior
 from bayesml.errors import FitWarning, FormulaError, ModelError
 from bayesml.formula import parse, update_formula
+from tests.handmade import handmade_fit
 
 # Those without group terms as R writes them: update(y ~ x + z, . ~ .^2), but for `- 1`, here `0 +`.
 CHANGES = [
@@ -160,7 +161,7 @@ def test_new_columns_come_with_the_data(data: pd.DataFrame) -> None:
     with pytest.raises(FormulaError, match="`w` is not a column"):
         fit.update(". ~ . + w", data=data)
     with pytest.raises(ModelError, match="`method` is"):
-        fit.update(method="mcmc")
+        fit.update(method="nonsense")
 
 
 def test_levels_of_numbers_stay_numbers(data: pd.DataFrame) -> None:
@@ -178,17 +179,16 @@ def test_priors_without_a_target_are_left_out(data: pd.DataFrame) -> None:
     assert fit.update(prior=[]).priors == ()
 
 
-def test_draws_are_those_of_a_new_fit(data: pd.DataFrame) -> None:
-    options = {"draws": 30, "warmup": 150, "chains": 1, "seed": 3, "progress": False}
-    fit = bayesml.fit("y ~ x + z", data, prior=prior("normal(0, 3)"), **options)
-    changed = fit.update(". ~ . - z")
-    assert isinstance(changed, bayesml.Fit) and changed.formula == "y ~ x"
-    again = bayesml.fit("y ~ x", data, prior=prior("normal(0, 3)"), **options)
-    np.testing.assert_array_equal(changed["b_x"], again["b_x"])
-    longer = again.update(draws=50, seed=4)
-    assert longer["b_x"].size == 50 and longer.engine.seed == 4 and longer.engine.warmup == 150
+def test_draws_with_the_same_settings(data: pd.DataFrame) -> None:
+    engine = bayesml.NUTS(draws=30, warmup=150, chains=1, seed=3, progress=False)
+    fit = handmade_fit("y ~ x + z", data, priors=(prior("normal(0, 3)"),), engine=engine)
+    changed = fit.update(". ~ . - z", draws=20)
+    assert isinstance(changed, bayesml.Fit) and changed.formula == "y ~ x" and changed["b_x"].size == 20
+    assert (changed.engine.warmup, changed.engine.chains, changed.seed, changed.priors) == (150, 1, 3, fit.priors)
     point = fit.update(method="map")
     assert isinstance(point, bayesml.PointFit) and point.priors == fit.priors
+    with pytest.raises(ModelError, match="`draws` is"):
+        fit.update(draws=0)
 
 
 def test_a_warm_up_that_the_run_chose_is_chosen_anew() -> None:

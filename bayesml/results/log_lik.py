@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesml.engines.weighting import log_density_of_precision, weights_are_precisions
 from bayesml.results.new_levels import NewLevels
-from bayesml.results.prepare import Batch, Request, Rows, batches, choose_draws, prepare_rows
+from bayesml.results.prepare import Batch, Request, Rows, batches, choose_draws, natural_parameters, prepare_rows
 from bayesml.results.row_blocks import narrowed
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def log_lik(
 ) -> xr.DataArray:
     """Return log p(y_i | parameters) of every row at every draw.
 
-    Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior.
+    Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior. In ``to_normal_draws()`` of a
+    gaussian or lognormal fit by REML, ML or Laplace they are precisions: the residual variance of a row is sigma^2 / w.
 
     Args:
         fit: the fit.
@@ -114,6 +116,10 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
                 result[np.ix_(part, columns)] = density(predictors, values, data)
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
     result[np.isnan(result)] = -np.inf
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family.name):
+        sigma = natural_parameters(fit.family, batch)["sigma"]
+        log_y = np.log(rows.data["y"]) if fit.family.response_on_log_scale else 0.0
+        return log_density_of_precision(result, rows.weights, sigma, log_y)
     if rows.weights is not None:
         with np.errstate(invalid="ignore"):
             result *= rows.weights

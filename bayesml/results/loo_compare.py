@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.engines import Outcome
+from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.loo import left_out
 from bayesml.results.psis import LeaveOneOut
@@ -142,6 +143,12 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
         raise ModelError(
             f"The fits {who} have different likelihood weights, which multiply the log densities, so that their sums "
             "cannot be compared. Fit them with the same `weights()`."
+        )
+    meanings = {weights_are_precisions(fit.engine.method, fit.family.name) for fit in (one, other)}
+    if first.weights is not None and len(meanings) > 1:
+        raise ModelError(
+            f"The weights of {who} mean different things: of draws around an estimate by likelihood they divide the "
+            "residual variance, of a posterior they are powers of the densities, so that they cannot be compared."
         )
 
 

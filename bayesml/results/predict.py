@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, did_you_mean, warn_user
+from bayesml.frame import column_names
 from bayesml.results.new_levels import NewLevels
 from bayesml.results.prepare import (
     Batch,
@@ -130,12 +132,16 @@ def epred(
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     known = None if dpar is None else _known_parameter(fit, dpar)
     rows = prepare_rows(
-        fit, request, dpars=None if known is None else (known,), additions=None if known is None else ()
+        fit,
+        request,
+        dpars=None if known is None else (known,),
+        additions=None if known is None else (),
+        weights=known is None and _has_precisions(fit, newdata),
     )
     choice = choose_draws(fit, request)
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
-        natural = natural_parameters(fit.family, batch)
+        natural = _natural(fit, batch, rows)
         with np.errstate(all="ignore"):
             result[batch.where] = fit.family.mean(natural, rows.data) if known is None else natural[known]
     return _finish(result, choice, rows, "epred" if known is None else known, summary)
@@ -174,7 +180,8 @@ def predict(
         >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    rows, choice = prepare_rows(fit, request), choose_draws(fit, request)
+    rows = prepare_rows(fit, request, weights=_has_precisions(fit, newdata))
+    choice = choose_draws(fit, request)
     rng = generators(seed)[2]
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
@@ -222,11 +229,12 @@ def residuals(
     _check_choice("type", type, ("ordinary", "pearson"))
     _check_choice("method", method, ("epred", "predict"))
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    rows, choice = prepare_rows(fit, request, response=True), choose_draws(fit, request)
+    rows = prepare_rows(fit, request, response=True, weights=_has_precisions(fit, newdata))
+    choice = choose_draws(fit, request)
     rng = generators(seed)[2]
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
-        natural = natural_parameters(fit.family, batch)
+        natural = _natural(fit, batch, rows)
         with np.errstate(all="ignore"):
             expected = fit.family.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
             result[batch.where] = rows.data["y"] - expected
@@ -235,8 +243,26 @@ def residuals(
     return _finish(result, choice, rows, "residuals", summary)
 
 
+def _has_precisions(fit: Fit, newdata: Any) -> bool:
+    """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
+    if not weights_are_precisions(fit.engine.method, fit.family.name):
+        return False
+    given = [a for a in fit.parsed.response.additions if a.name == "weights"]
+    available = () if newdata is None else column_names(newdata)
+    return newdata is None or all(e.text.strip("`") in available for a in given for e in a.arguments)
+
+
+def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
+    """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
+    natural = natural_parameters(fit.family, batch)
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family.name):
+        with np.errstate(divide="ignore"):
+            natural["sigma"] = natural["sigma"] / np.sqrt(rows.weights)
+    return natural
+
+
 def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
-    return random_responses(fit.family, rng, natural_parameters(fit.family, batch), rows)
+    return random_responses(fit.family, rng, _natural(fit, batch, rows), rows)
 
 
 def _warn_about_undrawn(fit: Fit, drawn: np.ndarray) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
 
 from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, RowDerivatives
+from bayesml.engines.weighting import log_density_of_precision
 from bayesml.families import AbstractFamily
 from bayesml.links import get_link
 
@@ -26,11 +27,14 @@ class FamilyResponse:
         family: the family; the link of mu is its own.
         data: ``ResponseData.arrays`` of the encoded response.
         fixed: auxiliary parameters held at a value, on their natural scale.
+        precisions: ``(rows,)`` of a normal response, or the logarithm of one: the variance is ``sigma^2 / precision``;
+            None is 1.
     """
 
     family: AbstractFamily
     data: Mapping[str, np.ndarray]
     fixed: Mapping[str, float] = field(default_factory=dict)
+    precisions: np.ndarray | None = None
 
     @property
     def auxiliary(self) -> tuple[str, ...]:
@@ -75,7 +79,22 @@ class FamilyResponse:
             found = (by_name[name] for name in self.auxiliary)
             slopes = tuple(AuxiliarySlopes(part.log_density, part.d1, part.d2) for part in found)
         assert curve.d1 is not None and curve.d2 is not None and curve.d3 is not None and curve.fisher is not None
-        return RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
+        found = RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
+        return found if self.precisions is None else self._with_precisions(found, float(auxiliary["sigma"]))
+
+    def _with_precisions(self, found: RowDerivatives, sigma: float) -> RowDerivatives:
+        """Return the density with variance sigma^2 / w from that with sigma^2; all but the value are powers."""
+        w = self.precisions
+        assert w is not None
+        powers, y = found.weighted(w), np.asarray(self.data["y"], dtype=float)
+        log_y = np.log(y) if self.family.response_on_log_scale else 0.0
+        value = log_density_of_precision(found.value, w, sigma, log_y)
+        slopes = powers.auxiliary
+        if "sigma" in self.auxiliary:
+            place = self.auxiliary.index("sigma")
+            own = replace(slopes[place], value=slopes[place].value + (w - 1.0))
+            slopes = (*slopes[:place], own, *slopes[place + 1 :])
+        return replace(powers, value=value, auxiliary=slopes)
 
 
 def _inside(bound: float) -> float:

@@ -17,6 +17,7 @@ from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.linear import layout_free
 from bayesml.engines.point.normal import HyperCovariance
+from bayesml.engines.weighting import check_precisions, weights_are_precisions
 from bayesml.linalg import ThetaLayout
 
 __all__ = ["GeneralisedEstimate", "estimate_generalised"]
@@ -56,19 +57,27 @@ class _Options:
 def _estimate(
     problem: Problem, arrays: PointArrays, method: str, options: _Options, fixed: Mapping[str, float]
 ) -> GeneralisedEstimate:
-    response = FamilyResponse(problem.family, problem.design.response.arrays, fixed)
+    response = _response(problem, arrays, method, fixed)
     fit = fit_generalised_mixed(
         response,
         arrays.X,
         arrays.blocks,
         offset=arrays.offset,
-        weights=arrays.weights,
+        weights=None if response.precisions is not None else arrays.weights,
         quadrature_points=options.quadrature_points,
         curvature=options.curvature,
         penalty=options.penalty,
         names=arrays.coefs,
     )
     return GeneralisedEstimate(problem, arrays, method, fit, response, options)
+
+
+def _response(problem: Problem, arrays: PointArrays, method: str, fixed: Mapping[str, float]) -> FamilyResponse:
+    data, weights = problem.design.response.arrays, arrays.weights
+    if weights is None or not weights_are_precisions(method, problem.family.name):
+        return FamilyResponse(problem.family, data, fixed)
+    check_precisions(weights, "se" in data)
+    return FamilyResponse(problem.family, data, fixed, weights)
 
 
 @final
@@ -130,8 +139,8 @@ class GeneralisedEstimate(AbstractEstimate):
 
     @property
     def powers(self) -> np.ndarray | None:
-        """``(rows,)`` powers of the densities, or None."""
-        return self.arrays.weights
+        """``(rows,)`` powers of the densities, or None; precisions are with the response."""
+        return None if self.response.precisions is not None else self.arrays.weights
 
     @property
     def log_likelihood(self) -> float:

@@ -25,6 +25,7 @@ from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.normal import HyperCovariance, pseudo_inverse
+from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
 from bayesml.linalg import ThetaLayout
 
@@ -86,7 +87,7 @@ def _weights(problem: Problem, arrays: PointArrays) -> tuple[np.ndarray | None, 
     if se is None:
         return arrays.weights, None
     if arrays.weights is not None:
-        raise ModelError('`weights()` and `se()` together are for method="nuts"; keep one of them.')
+        check_precisions(arrays.weights, has_known_errors=True)
     if np.any(se <= 0):
         raise ModelError("A standard error in `se()` is 0: such a row alone would decide the fit. Leave it out.")
     return 1.0 / np.asarray(se, dtype=float) ** 2, 1.0

@@ -64,7 +64,8 @@ class Laplace(AbstractEngine):
     """Maximum likelihood with the group effects integrated out by Laplace's approximation or adaptive quadrature.
 
     For every family with closed forms; family parameters such as ``shape`` are estimated too. On a gaussian model with
-    group effects the approximation is exact and this is ``ML``. ``y | weights(w)`` are powers of the densities.
+    group effects the approximation is exact and this is ``ML``. ``y | weights(w)`` are precisions of gaussian and
+    lognormal responses as in lme4 (the residual variance is sigma^2 / w), powers of the densities of all others.
 
     Attributes:
         quadrature_points: Gauss-Hermite points for each coefficient, 1 is Laplace; more need a single grouping factor.
@@ -110,7 +111,7 @@ class MAP(AbstractEngine):
     deviations and family parameters on the log scale (the density of log sd), of a correlation matrix with one more
     power of its determinant, which for one correlation is the density of its atanh. A standard deviation then never is
     estimated as zero and a correlation never as 1 (Chung et al. 2013, 2015). ``y | weights(w)`` are powers of the
-    densities.
+    densities, as in the posterior that is sampled.
 
     Example:
         >>> import bayesml

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import gammaincc
 
 from bayesml.engines.point.generalised import GeneralisedEstimate
-from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.linear import LinearEstimate, is_linear
 from bayesml.errors import ModelError, warn_user
+from bayesml.results.inference.same_data import check_same_data, same_numbers
 from bayesml.results.inference.submodels import by_maximum_likelihood, require_likelihood
 from bayesml.results.inference.variance_explained import r2
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["anova_fits", "chi_square_p", "compare_models"]
 
-TOLERANCE = 1e-10
+LIMITS = {("poisson", "negbinomial")}  # the first is the second at an infinite shape
 
 
 def chi_square_p(statistic: float, df: int) -> float:
@@ -33,7 +35,9 @@ def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None 
     """Compare nested models by likelihood-ratio tests, each with the next smaller one.
 
     Twice the rise of the log-likelihood is held against chi-square with as many degrees of freedom as parameters were
-    added (Wilks 1938). Where a variance is tested, which cannot be negative, that is conservative.
+    added (Wilks 1938). Where the smaller model lies on the boundary of the larger one that is conservative, since half
+    of the distribution lies at 0 (Self and Liang 1987): a variance cannot be negative, nor can 1 / shape, which is 0
+    for a poisson model within a negbinomial one. For a single such parameter halve the p value.
 
     Args:
         fits: two or more fits of the same response. REML fits are refitted by maximum likelihood first, with a warning
@@ -65,6 +69,7 @@ def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None 
             'method="ml", or use refit=False where only the group-level terms differ.'
         )
     order = sorted(range(len(fits)), key=lambda i: compared[i].df)
+    _check_families([compared[i] for i in order])
     rows = []
     for place, i in enumerate(order):
         now, before = compared[i], compared[order[place - 1]] if place else None
@@ -103,39 +108,31 @@ def _check_comparable(fits: Sequence[PointFit], refit: bool = True) -> None:
                 "compared by loo_compare()."
             )
         require_likelihood(fit, "anova()")
-        _check_response(first, fit)
-        if fit.family.name != first.family.name:
-            raise ModelError(f"A {first.family.name} and a {fit.family.name} model are not nested in one another.")
-        if _approximation(fit) != _approximation(first):
-            raise ModelError("The fits approximate the likelihood in different ways; use the same quadrature points.")
+        check_same_data(first, fit)
+    if len({how for fit in fits if (how := _approximation(fit)) is not None}) > 1:
+        raise ModelError("The fits approximate the likelihood in different ways; use the same quadrature points.")
     if not refit and len({_is_reml(f) for f in fits}) > 1:
         raise ModelError("REML and ML likelihoods cannot be compared; leave out refit=False.")
 
 
-def _check_response(first: PointFit, other: PointFit) -> None:
-    ours, theirs = first.problem.design.response.arrays, other.problem.design.response.arrays
-    if first.nobs != other.nobs:
-        raise ModelError(
-            f"The fits have {first.nobs} and {other.nobs} observations; models can be compared on the same rows only "
-            "(missing values in a predictor drop rows)."
-        )
-    names = [n for n in ours if n in theirs and n in ("y", "trials", "se")]
-    same_weights = _same(first.problem.design.weights, other.problem.design.weights)
-    if not same_weights or not all(_same(ours[n], theirs[n]) for n in names) or set(ours) != set(theirs):
-        raise ModelError("The fits have different responses or weights; models are compared on the same data only.")
+def _check_families(smallest_first: Sequence[PointFit]) -> None:
+    """Raise a ModelError unless each family is that of the next larger fit or a limit of it."""
+    for small, large in pairwise(smallest_first):
+        names = small.family.name, large.family.name
+        same_link = small.family.link("mu").name == large.family.link("mu").name
+        if names[0] != names[1] and not (names in LIMITS and same_link):
+            raise ModelError(
+                f"A {names[0]} and a {names[1]} model are not nested in one another with these predictors and links; "
+                "compare_models() ranks them by information criteria."
+            )
 
 
-def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=TOLERANCE, atol=0.0))
-
-
-def _approximation(fit: PointFit) -> tuple[int, str]:
+def _approximation(fit: PointFit) -> tuple[int, str] | None:
+    """How the likelihood is approximated; None where it is exact: without group effects, or of a linear mixed model."""
     estimate = fit.estimate
-    if isinstance(estimate, GeneralisedEstimate):
-        return (estimate.options.quadrature_points, estimate.options.curvature) if estimate.arrays.blocks else (1, "")
-    return 1, "observed"
+    if isinstance(estimate, GeneralisedEstimate) and estimate.arrays.blocks and not is_linear(fit.problem):
+        return estimate.options.quadrature_points, estimate.options.curvature
+    return None
 
 
 def _is_reml(fit: PointFit) -> bool:
@@ -190,7 +187,7 @@ def _check_criteria(fits: Sequence[PointFit]) -> None:
         if not isinstance(getattr(fit, "estimate", None), (LinearEstimate, GeneralisedEstimate)):
             raise ModelError("compare_models() is for point estimates; draws are compared by loo_compare().")
         require_likelihood(fit, "compare_models()")
-        _check_response(fits[0], fit)
+        check_same_data(fits[0], fit)
     reml = {_is_reml(f) for f in fits}
     if len(reml) > 1:
         raise ModelError('REML and ML criteria cannot be compared; fit all of them with method="ml".')
@@ -199,4 +196,4 @@ def _check_criteria(fits: Sequence[PointFit]) -> None:
 
 
 def _same_columns(a: PointFit, b: PointFit) -> bool:
-    return _same(a.estimate.arrays.X[:, a.estimate.kept], b.estimate.arrays.X[:, b.estimate.kept])
+    return same_numbers(a.estimate.arrays.X[:, a.estimate.kept], b.estimate.arrays.X[:, b.estimate.kept])

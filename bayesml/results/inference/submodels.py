@@ -112,7 +112,7 @@ def _generalised(estimate: GeneralisedEstimate, X: np.ndarray, blocks: Sequence[
         X,
         blocks,
         offset=arrays.offset,
-        weights=arrays.weights,
+        weights=estimate.powers,
         quadrature_points=options.quadrature_points if blocks else 1,
         curvature=options.curvature,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.results.inference.submodels import refit_arrays
 
@@ -77,7 +78,9 @@ def _distribution(fit: PointFit, eta: np.ndarray, spread: np.ndarray) -> float:
         weights = fit.estimate.fit.problem.weights
         return float(fit.estimate.fit.sigma**2 * (1.0 if weights is None else np.mean(1.0 / weights)))
     if family in ("gaussian", "lognormal") and "se" not in fit.problem.design.response.arrays:
-        return float(auxiliary["sigma"]) ** 2
+        weights = fit.problem.design.weights
+        precise = weights is not None and weights_are_precisions(fit.method, family)
+        return float(auxiliary["sigma"]) ** 2 * (float(np.mean(1.0 / weights)) if precise else 1.0)
     if family in ("binomial", "bernoulli") and link in LATENT:
         return LATENT[link]
     if link == "log" and family in ("poisson", "negbinomial", "gamma", "Gamma"):

@@ -143,8 +143,12 @@ class PointFit:
 
     @property
     def sigma(self) -> float:
-        """The residual standard deviation; 1 for a family without one, as in lme4."""
-        return float(self.estimate.auxiliary.get("sigma", 1.0))
+        """The residual standard deviation; 1 for a family without one, as in lme4.
+
+        Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
+        """
+        own = self.estimate.auxiliary.get("sigma")
+        return residuals.dispersion(self) if own is None else float(own)
 
     @property
     def is_singular(self) -> bool:

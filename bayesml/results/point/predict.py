@@ -145,7 +145,7 @@ def mean_prediction(
     """Return the expected response of rows that are encoded already; see ``predict``."""
 
     def mean(eta: np.ndarray) -> np.ndarray:
-        return expected(fit, eta, rows.data)
+        return expected(fit, eta, rows.data, rows.weights)
 
     center = mean(rows.eta)
     if not se and interval is None:
@@ -182,16 +182,15 @@ def _limits(
     rng = np.random.default_rng(seed)
     known = np.isfinite(error)
     eta = rows.eta + np.where(known, error, 0.0) * rng.standard_normal((SIMULATED, len(rows.eta)))
-    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
+    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, rows.weights).items()}
     drawn = fit.family.draw(rng, natural, rows.data)
     ends = np.where(known, np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0), np.nan)
     return ends[0], ends[1]
 
 
 def _residual_variance(fit: PointFit, rows: PointRows) -> np.ndarray:
-    own = fit.estimate.auxiliary.get("sigma", 0.0) ** 2
     known = rows.data.get("se", np.zeros(len(rows.eta))) ** 2
-    return (own if rows.weights is None else own / rows.weights) + known
+    return natural_parameters(fit, rows.eta, rows.weights)["sigma"] ** 2 + known
 
 
 def _frame(

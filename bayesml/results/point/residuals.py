@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
 
@@ -15,27 +16,36 @@ if TYPE_CHECKING:
 
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
+__all__ = ["ResidualType", "dispersion", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
 
 
-def natural_parameters(fit: PointFit, eta: np.ndarray) -> dict[str, np.ndarray]:
-    """Return every distributional parameter on its own scale at a linear predictor; ``sigma`` is 0 if not estimated."""
+def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Return every distributional parameter on its own scale at a linear predictor; ``sigma`` is 0 if not estimated.
+
+    With weights that are precisions ``sigma`` is that of each row, sigma / sqrt(weight).
+    """
     auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
+    if weights is not None and weights_are_precisions(fit.method, fit.family.name):
+        with np.errstate(divide="ignore"):
+            auxiliary["sigma"] = auxiliary["sigma"] / np.sqrt(weights)
     return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
 
 
-def expected(fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the expected response at a linear predictor."""
-    mean = np.asarray(fit.family.mean(natural_parameters(fit, eta), data), dtype=float)
+def expected(
+    fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray], weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the expected response at a linear predictor; of a lognormal response it depends on precision weights."""
+    mean = np.asarray(fit.family.mean(natural_parameters(fit, eta, weights), data), dtype=float)
     return np.zeros(np.shape(eta)) + mean
 
 
 def fitted(fit: PointFit) -> np.ndarray:
     """Return the expected response of the rows of the fit."""
-    return expected(fit, fit.estimate.eta, dict(fit.problem.design.response.arrays))
+    design = fit.problem.design
+    return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
 
 
 def labelled(fit: PointFit, values: np.ndarray) -> pd.Series:
@@ -51,9 +61,9 @@ def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
     Args:
         fit: the fit.
         type: ``"response"`` is y minus the expected response. ``"pearson"`` divides by the standard deviation of the
-            response; of a gaussian model by that relative to sigma, 1 / sqrt(weight). ``"scaled"`` always divides by
-            the whole standard deviation. ``"deviance"`` is the signed square root of each row's part of the deviance.
-            ``"working"`` is the residual on the scale of the linear predictor.
+            response relative to the dispersion, as R does: of a gaussian model 1 / sqrt(weight), of a Gamma model
+            mu / sqrt(weight). ``"scaled"`` divides by the whole standard deviation. ``"deviance"`` is the signed square
+            root of each row's part of the deviance. ``"working"`` is the residual on the scale of the linear predictor.
 
     Raises:
         ModelError: the type is unknown.
@@ -67,12 +77,22 @@ def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
         return y - fitted(fit)
     if type in ("pearson", "scaled"):
         data = fit.problem.design.response.arrays
-        variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta), data)
-        root = _root_weights(fit)
+        weights = fit.problem.design.weights
+        variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta, weights), data)
+        root = 1.0 if weights_are_precisions(fit.method, fit.family.name) else _root_weights(fit)
+        root = root * (dispersion(fit) if type == "pearson" else 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             plain = y - fitted(fit)
             return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
     return _working(fit) if type == "working" else _deviance(fit)
+
+
+def dispersion(fit: PointFit) -> float:
+    """Return the root of what R calls the dispersion: sigma (gaussian), 1 / sqrt(shape) (Gamma), else 1."""
+    auxiliary = fit.estimate.auxiliary
+    if fit.family.name == "gamma":
+        return float(auxiliary["shape"]) ** -0.5
+    return float(auxiliary.get("sigma", 1.0)) if fit.family.name == "gaussian" else 1.0
 
 
 def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:

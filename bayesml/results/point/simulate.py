@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from bayesml.columns import bare_name
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse
 from bayesml.frame import Column, Frame, column_names, positions_of, recode
@@ -86,9 +85,7 @@ def _responses(
     weights: np.ndarray | None,
     data: Mapping[str, np.ndarray],
 ) -> np.ndarray:
-    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta).items()}
-    if isinstance(fit.estimate, LinearEstimate) and weights is not None:
-        natural["sigma"] = natural["sigma"] / np.sqrt(weights)  # precision weights
+    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, weights).items()}
     return np.asarray(fit.family.draw(rng, natural, data), dtype=float)
 
 

@@ -1,0 +1,15 @@
+# A regression and a mixed model with weights, in lm and lme4 (R 4.2.2, lme4 1.1-31).
+# Run: Rscript gaussian_weights.R  (writes gaussian_weights.csv, prints what tests/test_weights_and_comparisons.py quotes)
+suppressMessages(library(lme4))
+set.seed(1)
+n <- 60
+g <- gl(10, 6)
+x <- round(rnorm(n), 3)
+w <- round(runif(n, .5, 3), 2)
+y <- round(1 + .5 * x + rnorm(10)[g] + rnorm(n) / sqrt(w), 3)
+write.csv(data.frame(y, x, w, g = as.integer(g)), "gaussian_weights.csv", row.names = FALSE)
+plain <- lm(y ~ x, weights = w)
+mixed <- lmer(y ~ x + (1 | g), weights = w, REML = FALSE)
+cat(logLik(plain), AIC(plain), coef(plain), sigma(plain), head(residuals(plain, "pearson"), 3), "\n")
+cat(logLik(mixed), AIC(mixed), fixef(mixed), sigma(mixed), head(residuals(mixed, "pearson"), 3), "\n")
+print(anova(mixed, plain))

@@ -150,3 +150,10 @@ def test_poisson_within_negbinomial() -> None:
         bayesml.anova(_fit("y ~ x + I(x**2) + I(x**3)", "poisson", data=data), large)
     with pytest.raises(bayesml.ModelError, match="not nested"):
         bayesml.anova(small, _fit("y ~ x + I(x**2)", "gaussian", data=data))
+
+
+def test_draws_with_other_meanings_of_weights_are_not_compared(mixed: bayesml.PointFit) -> None:
+    draws = mixed.to_normal_draws(40, seed=1)
+    mode = _fit("y | weights(w) ~ x + (1 | g)", method="map").to_normal_draws(40, seed=1)
+    with pytest.raises(bayesml.ModelError, match="mean different things"):
+        bayesml.loo_compare(draws, mode)

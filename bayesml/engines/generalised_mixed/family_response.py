@@ -79,8 +79,8 @@ class FamilyResponse:
             found = (by_name[name] for name in self.auxiliary)
             slopes = tuple(AuxiliarySlopes(part.log_density, part.d1, part.d2) for part in found)
         assert curve.d1 is not None and curve.d2 is not None and curve.d3 is not None and curve.fisher is not None
-        found = RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
-        return found if self.precisions is None else self._with_precisions(found, float(auxiliary["sigma"]))
+        rows = RowDerivatives(curve.log_density, curve.d1, curve.d2, curve.d3, curve.fisher, slopes)
+        return rows if self.precisions is None else self._with_precisions(rows, float(auxiliary["sigma"]))
 
     def _with_precisions(self, found: RowDerivatives, sigma: float) -> RowDerivatives:
         """Return the density with variance sigma^2 / w from that with sigma^2; all but the value are powers."""

@@ -79,8 +79,10 @@ def _distribution(fit: PointFit, eta: np.ndarray, spread: np.ndarray) -> float:
         return float(fit.estimate.fit.sigma**2 * (1.0 if weights is None else np.mean(1.0 / weights)))
     if family in ("gaussian", "lognormal") and "se" not in fit.problem.design.response.arrays:
         weights = fit.problem.design.weights
-        precise = weights is not None and weights_are_precisions(fit.method, family)
-        return float(auxiliary["sigma"]) ** 2 * (float(np.mean(1.0 / weights)) if precise else 1.0)
+        variance = float(auxiliary["sigma"]) ** 2
+        if weights is None or not weights_are_precisions(fit.method, family):
+            return variance
+        return variance * float(np.mean(1.0 / weights))
     if family in ("binomial", "bernoulli") and link in LATENT:
         return LATENT[link]
     if link == "log" and family in ("poisson", "negbinomial", "gamma", "Gamma"):

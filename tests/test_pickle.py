@@ -27,6 +27,7 @@ from bayesml.errors import BayesmlError, ModelError
 from bayesml.families import FAMILIES
 from bayesml.frozen import FrozenMapping
 from bayesml.links import LINKS
+from bayesml.posterior import Timing
 from tests.handmade import handmade_fit, sleep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,11 +41,10 @@ WAYS: dict[str, Callable[[Any], Any]] = {"pickle": pickled, "deepcopy": copy.dee
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model"}
 NOT_HERE = {
-    "bootstrap and refits": {"ranova", "refit"},
+    "fits again": {"drop1", "ranova", "refit", "update"},
     "a function of NumPyro": {"model"},
     "samples": {"extend"},
     "ArviZ's": {"idata", "to_arviz"},
-    "knows how long it took": {"to_normal_draws"},
 }
 
 
@@ -119,6 +119,8 @@ def assert_same(one: Any, other: Any, where: str = "") -> None:
         xr.testing.assert_identical(one, other)
     elif isinstance(one, np.ndarray):
         np.testing.assert_array_equal(one, other, err_msg=where)
+    elif isinstance(one, Timing):
+        pass
     elif is_dataclass(one) and not isinstance(one, type):
         for field in fields(one):
             assert_same(getattr(one, field.name), getattr(other, field.name), f"{where}.{field.name}")
@@ -155,8 +157,6 @@ def test_fits_answer_alike_after_a_round_trip(name: str) -> None:
 
 def test_new_rows_after_a_round_trip() -> None:
     new = {"Days": [0.5, 3.0], "Subject": ["308", "309"]}
-    normal = made("reml").to_normal_draws(20, seed=1).draws()
-    assert_same(normal, pickled(made("reml")).to_normal_draws(20, seed=1).draws())
     for name in ("draws", "reml", "map"):
         fit = made(name)
         for way in WAYS.values():

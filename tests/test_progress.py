@@ -54,6 +54,7 @@ def test_lines_keep_counts_and_divergences_in_any_width() -> None:
 def run(display: AbstractDisplay) -> None:
     with Progress(shown=False) as progress:
         progress._display = display
+        progress.refresh()
         progress.compiling()
         progress.sampling(warmup=40, draws=40)
         progress.advance(40, 0, 0)
@@ -66,7 +67,7 @@ def run(display: AbstractDisplay) -> None:
 def test_a_terminal_shows_one_line_and_keeps_the_last() -> None:
     screen = Screen()
     run(Terminal(screen))
-    assert COMPILING in screen.getvalue() and "draws 30/40, 2 divergences" in screen.getvalue()
+    assert screen.getvalue().startswith("\rbayesml: compiling") and "draws 30/40, 2 divergences" in screen.getvalue()
     first, *rest = screen.lines()
     assert first.startswith("bayesml: sampled 2 x 20 draws, 2 divergences, 0.") and rest == [""]
 

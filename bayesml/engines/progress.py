@@ -88,9 +88,9 @@ class Progress:
             )
 
     def refresh(self) -> None:
-        """Show how far the run is."""
-        counts, seconds = self._counts, time.monotonic() - self._stage_began
-        self._display.update(self._line(counts, seconds))
+        """Show how far the run is, if it has begun."""
+        if self._has_begun:
+            self._display.update(self._line(self._counts, time.monotonic() - self._stage_began))
 
     def finish(self, chains: int, draws: int, divergences: int) -> None:
         """Leave a line that says what was drawn."""

@@ -18,6 +18,7 @@ from jax import numpy as jnp
 
 from bayesml.engines.nuts import compiled as module
 from bayesml.engines.nuts import stored
+from bayesml.engines.nuts.background import Background
 from bayesml.engines.nuts.chain_state import state_like
 from bayesml.engines.nuts.compiled import compiled_with
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
@@ -70,9 +71,9 @@ def arguments() -> tuple[Any, ...]:
 
 def made(key: str | None, build: Counted, specs: tuple[Any, ...], donate: tuple[int, ...] = (), name: str = "f") -> Any:
     """Read a program, or compile it and store it, as the sampler does."""
-    with ThreadPoolExecutor(1) as pool, double_precision():
+    with Background(1, lambda: None) as background, double_precision():
         recipe = module._Recipe(name, build, specs, {}, lambda *of: False, donate)
-        return module._submitted(pool, recipe, key, None).result()
+        return background.result(module._submitted(background, recipe, recipe.stored_name(key, None), None))
 
 
 def called(key: str | None, build: Counted) -> Any:

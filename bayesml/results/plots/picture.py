@@ -8,7 +8,6 @@ where there are no windows, pyplot does not pile them up.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
 from functools import partial
 from io import BytesIO
 from typing import Any, final
@@ -19,7 +18,7 @@ from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from bayesml.notebook import ipython_shell
+from bayesml.notebook import in_notebook, ipython_shell
 
 __all__ = ["Picture", "new_picture", "shown_once"]
 
@@ -30,35 +29,45 @@ MIMETYPE = "image/png"
 class Picture(Figure):
     """A matplotlib figure that a notebook shows, with whatever backend, and whose ``show()`` always works."""
 
+    cell: int | None = None
+    """Number of the notebook's cell that made it."""
+
     def show(self, warn: bool = True) -> None:
         """Show the picture in the notebook, or in its window; where there is neither, do as pyplot does.
 
         Args:
             warn: whether to warn where the backend has no windows.
         """
-        if _has_window(self) and not plt.fignum_exists(_number(self)):  # closed: it gets another window
-            type(self.canvas).new_manager(self, _number(self))
-        if _has_window(self) or not _notebook_formatters():
-            Figure.show(self, warn)
+        if _has_window(self):
+            if not plt.fignum_exists(_number(self)):  # closed: it gets another window
+                type(self.canvas).new_manager(self, _number(self))
+            if not _is_shown_here(self):
+                Figure.show(self, warn)
+        elif _notebook_formatters():
+            self._ipython_display_()
         else:
-            from IPython.display import display
+            Figure.show(self, warn)
 
-            display(self)
-
-    def _repr_mimebundle_(
-        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
-    ) -> dict[str, str]:
-        return _as_value(self)
+    def _ipython_display_(self) -> None:
+        if _has_window(self) and plt.isinteractive():
+            self.show()
+        else:
+            _publish(self)
 
 
 def new_picture(width: float, height: float) -> Picture:
     """Return an empty picture of that size in inches; where there are no windows, pyplot forgets the one before it."""
+    shell = ipython_shell()
+    if shell is not None:  # with some backends IPython has a way of its own for all figures, which comes before methods
+        shell.display_formatter.ipython_display_formatter.for_type(Picture, Picture._ipython_display_)
     layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
     if "inline" in matplotlib.get_backend():
         return _for_this_cell(width, height, layout)
     figure = plt.figure(figsize=(width, height), layout=layout, FigureClass=Picture)
     if not _has_window(figure):
         _forget_others(figure)
+    elif plt.isinteractive():
+        figure.cell = _current_cell()
     return figure
 
 
@@ -83,29 +92,37 @@ def _forget_others(figure: Picture) -> None:
 def shown_once(figure: Any) -> Figure:
     """Return the caller's own figure; as the value of a cell it is not shown a second time."""
     if not isinstance(figure, Picture):
-        figure._repr_mimebundle_ = partial(_as_value_of_caller, figure)
+        figure._ipython_display_ = partial(_display_of_caller, figure)
     return figure
 
 
-def _as_value_of_caller(figure: Figure, include: Any = None, exclude: Any = None) -> dict[str, str]:
-    return _as_value(figure)
+def _display_of_caller(figure: Figure) -> None:
+    if not (_has_window(figure) and plt.isinteractive()):
+        _publish(figure)
 
 
-def _as_value(figure: Figure) -> dict[str, str]:
-    """Return what a notebook shows where the figure is the value of a cell, beside what it does with any figure.
+def _publish(figure: Figure) -> None:
+    """Show the figure as an output of the cell; pyplot will not show it again at the end of the cell.
 
-    IPython shows a figure by itself once its inline backend is active, in the formats that the user has chosen.
+    Once IPython's inline backend is active, IPython knows how to show figures, in the formats that the user has chosen.
     """
-    if _has_window(figure) and plt.isinteractive():
-        return {}
+    from IPython.display import display
+
     if not _has_window(figure):
         plt.close(figure)
     formatters = _notebook_formatters()
-    if not formatters or any(_knows_figures(formatter) for formatter in formatters.values()):
-        return {}
+    known = {mime: formatter(figure) for mime, formatter in formatters.items() if Figure in formatter.type_printers}
+    shown = {mime: made if isinstance(made, tuple) else (made, {}) for mime, made in known.items() if made is not None}
+    if formatters and not shown:
+        shown = {MIMETYPE: (_png(figure), {})}
+    content = {"text/plain": repr(figure), **{mime: data for mime, (data, _) in shown.items()}}
+    display(content, metadata={mime: about for mime, (_, about) in shown.items() if about}, raw=True)
+
+
+def _png(figure: Figure) -> str:
     content = BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight")
-    return {MIMETYPE: b64encode(content.getvalue()).decode()}
+    return b64encode(content.getvalue()).decode()
 
 
 def _number(figure: Figure) -> int:
@@ -127,5 +144,10 @@ def _notebook_formatters() -> dict[str, Any]:
     return shell.display_formatter.formatters
 
 
-def _knows_figures(formatter: Any) -> bool:
-    return formatter.format_type.startswith("image/") and Figure in formatter.type_printers
+def _current_cell() -> int | None:
+    return ipython_shell().execution_count if in_notebook() else None
+
+
+def _is_shown_here(figure: Picture) -> bool:
+    """Whether it is a widget that the cell which runs has shown already, when it was made."""
+    return plt.isinteractive() and figure.cell is not None and figure.cell == _current_cell()

@@ -16,6 +16,7 @@ import arviz
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from scipy import stats
 
 import bayesml
 from bayesml import bf
@@ -253,6 +254,8 @@ NEW_PLOTS: dict[str, Call] = {
     "plot_loo_pit": of_all("plot_loo_pit"),
     "plot_loo_interval": of_all("plot_loo_interval"),
     "plot_lm": of_all("plot_lm"),
+    "plot_psense_dist": lambda fit: arviz.plot_psense_dist(fit.idata, var_names=["b"]),
+    "plot_psense_quantities": lambda fit: arviz.plot_psense_quantities(fit.idata, var_names=["b"]),
 }
 PLOTS = COMMON | (OLD_PLOTS if OLD else NEW_PLOTS)
 QUICK = {"plot_trace", "plot_forest", "plot_energy", "plot_posterior", "plot_dist", "plot_ppc", "plot_ppc_dist"}
@@ -339,7 +342,7 @@ def test_groups_are_computed_when_they_are_read() -> None:
 def test_groups_can_be_left_out_or_computed_now() -> None:
     fit = plain()
     assert set(group_names(fit.to_arviz(log_likelihood=False, posterior_predictive=False))) == {
-        *("posterior", "sample_stats", "observed_data", "constant_data")
+        *("posterior", "sample_stats", "log_prior", "observed_data", "constant_data")
     }
     np.testing.assert_array_equal(
         fit.to_arviz(posterior_predictive=True, seed=5)["posterior_predictive"]["Reaction"], fit.predict(seed=5)
@@ -381,6 +384,37 @@ def test_prior_and_posterior_have_one_form() -> None:
         readme().idata["sample_stats"].data_vars
     )
     assert readme().idata["sample_stats"]["diverging"].dtype == bool
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sensitivity_to_the_prior() -> None:
+    if OLD:
+        assert np.isfinite(arviz.psens(readme().idata, component="prior", var_names=["b"])).all()
+    else:
+        assert np.isfinite(arviz.psense_summary(readme().idata, var_names=["b"])[["prior", "likelihood"]]).all(
+            axis=None
+        )
+
+
+def test_log_prior_is_that_of_the_priors() -> None:
+    """Against SciPy's densities of brms's default priors with other numbers: all but the slope are written here."""
+    priors = (
+        bayesml.prior("normal(250, 50)", class_="Intercept"),
+        bayesml.prior("normal(10, 20)", class_="b"),
+        bayesml.prior("exponential(0.1)", class_="sd"),
+        bayesml.prior("lkj(3)", class_="cor"),
+        bayesml.prior("constant(25)", class_="sigma"),
+    )
+    fit = handmade_fit(README, sleep(), engine=ENGINE, priors=priors)
+    found, draws = fit.idata["log_prior"], fit.draws_record.values
+    assert set(found.data_vars) == {"Intercept", "b", "sd", "cor"}
+    b, sd, cor = draws["b"], draws["sd_Subject"], draws["cor_Subject"][..., 0]
+    np.testing.assert_allclose(found["b"], stats.norm.logpdf(b[..., 1], 10, 20))
+    centred = b[..., 0] + b[..., 1] * sleep()["Days"].mean()
+    np.testing.assert_allclose(found["Intercept"], stats.norm.logpdf(centred, 250, 50))
+    np.testing.assert_allclose(found["sd"], stats.expon.logpdf(sd, scale=10).sum(axis=-1))
+    # With two columns L_21 is the correlation r, and (1 + r) / 2 is beta(eta, eta).
+    np.testing.assert_allclose(found["cor"], stats.beta.logpdf((1 + cor) / 2, 3, 3) - np.log(2))
 
 
 # Prior draws ----------------------------------------------------------------------------------------------------------

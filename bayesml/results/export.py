@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.log_lik import log_lik
+from bayesml.results.log_prior import log_prior
 from bayesml.results.predict import predict
 from bayesml.results.row_labels import with_plain_rows
 from bayesml.results.select import is_prior_only
@@ -31,10 +32,11 @@ def export(
 ) -> Any:
     """Return the draws with their labels, the sampler's statistics and the data, for every function of ArviZ.
 
-    Groups: ``posterior``, ``sample_stats``, ``log_likelihood``, ``posterior_predictive``, ``observed_data``,
-    ``constant_data`` and, where prior draws were asked for, ``prior``. With ``sample_prior="only"`` the draws are in
-    ``prior`` and, so that tables and plots work as usual, in ``posterior`` too; random responses are in
-    ``prior_predictive`` too, and there is no ``log_likelihood``: ``arviz.loo`` would make a meaningless number of it.
+    Groups: ``posterior``, ``sample_stats``, ``log_likelihood``, ``log_prior`` (summed for each class of parameters),
+    ``posterior_predictive``, ``observed_data``, ``constant_data`` and, where prior draws were asked for, ``prior``.
+    With ``sample_prior="only"`` the draws are in ``prior`` and, so that tables and plots work as usual, in
+    ``posterior`` too; random responses are in ``prior_predictive`` too, and there is no ``log_likelihood``:
+    ``arviz.loo`` would make a meaningless number of it.
 
     ``log_likelihood`` and ``posterior_predictive`` have the dimensions chain, draw and obs, and are computed when
     something reads them first: a plot, ``arviz.loo``, or writing a file.
@@ -61,7 +63,7 @@ def export(
         >>> arviz.plot_trace(fit.to_arviz(group_effects=False))
     """
     _check_options(log_likelihood, posterior_predictive, group_effects)
-    groups = idata_groups(fit, group_effects)
+    groups = idata_groups(fit, group_effects) | {"log_prior": _log_prior(fit)}
     prior_only = is_prior_only(fit)
     if log_likelihood or (log_likelihood is None and not prior_only):
         groups["log_likelihood"] = _log_likelihood(fit, bool(log_likelihood))
@@ -72,7 +74,7 @@ def export(
 
 
 ORDER = (
-    *("posterior", "sample_stats", "log_likelihood", "posterior_predictive", "prior", "prior_predictive"),
+    *("posterior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive", "prior", "prior_predictive"),
     *("observed_data", "constant_data"),
 )
 
@@ -92,6 +94,13 @@ def _log_likelihood(fit: Fit, now: bool) -> xr.Dataset:
     from bayesml.results.on_demand import rows_on_demand
 
     return rows_on_demand(fit, partial(_log_likelihood_values, fit), "log_likelihood", name)
+
+
+def _log_prior(fit: Fit) -> xr.Dataset:
+    import xarray as xr
+
+    coords = {"chain": np.arange(fit.draws_record.n_chains), "draw": np.arange(fit.draws_record.n_draws)}
+    return xr.Dataset({name: (("chain", "draw"), density) for name, density in log_prior(fit).items()}, coords)
 
 
 def _predictive(fit: Fit, seed: int, now: bool) -> xr.Dataset:

@@ -85,8 +85,11 @@ def test_terms_may_be_chosen(data: pd.DataFrame) -> None:
     assert list(fit.drop1("f:x").index) == ["<none>", "x:f"]
     assert list(fit.drop1(["z"], test="F").index) == ["z"]
     assert "Pr(>Chisq)" not in fit.drop1(test=None)
+    own = bayesml.fit("y ~ 0 + Intercept + x + (1 | s)", data, method="ml")
+    assert list(own.drop1().index) == ["<none>", "x"]
     for call, message in (
         (lambda: fit.drop1("x"), "stands in a larger term"),
+        (lambda: fit.drop1(5), "`scope` is"),
         (lambda: fit.drop1("w"), "is not a term of the model"),
         (lambda: fit.drop1(test="LRT"), "`test` is"),
         (lambda: bayesml.fit("y ~ 1 + (1 | s)", data, method="ml").drop1(), "no population-level term"),

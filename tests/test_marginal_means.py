@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,17 @@ def test_what_cannot_be_undone_stays_and_says_so(response: str, data: pd.DataFra
     np.testing.assert_allclose(back["response"], fit.emmeans("A").to_pandas()["emmean"])
 
 
+def test_truth_values_and_shares_are_no_transformations(data: pd.DataFrame) -> None:
+    frame = data.assign(n=20)
+    for response, family in (("I(y > 10)", "bernoulli"), ("cbind(count, n + count - count)", "binomial")):
+        fit = bayesml.fit(f"{response} ~ A + (1 | g)", frame, family, method="laplace")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            table = fit.emmeans("A", type="response").to_pandas()
+        assert table["response"].between(0, 1).all()
+        assert "odds ratio" in fit.emmeans("A", type="response").contrasts()
+
+
 def test_lognormal_means_are_medians_as_of_the_logarithm(data: pd.DataFrame) -> None:
     # log(y) ~ normal is y ~ lognormal: the same coefficients, so the same means and ratios.
     own = bayesml.fit("y ~ A + x + (1 | g)", data, "lognormal", method="ml").emmeans("A", type="response")
@@ -208,9 +220,20 @@ def test_nesting_may_be_said(data: pd.DataFrame) -> None:
         pd.testing.assert_frame_equal(tables[0], other)
     assert len(fit.emmeans("A").to_pandas()) == 3
     assert "A is nested in region" in str(fit.emmeans("A", nesting="A %in% region"))
-    for wrong, message in (("A in region", "nesting"), ("A %in% regoin", "did you mean"), ({"A": "A"}, "in itself")):
+    for wrong, message in (
+        ("A in region", "nesting"),
+        ("A %in% regoin", "did you mean"),
+        ({"A": "A"}, "in itself"),
+        ({"A": 3}, "nesting"),
+    ):
         with pytest.raises(ModelError, match=message):
             fit.emmeans("A", nesting=wrong)
+
+
+def test_specs_that_are_no_names(data: pd.DataFrame) -> None:
+    fit = bayesml.fit("y ~ A + (1 | g)", data, method="ml")
+    with pytest.raises(ModelError, match="a name or a list of names"):
+        fit.emmeans(3)  # type: ignore[arg-type]
 
 
 def test_slopes_stand_within_nests(data: pd.DataFrame) -> None:

@@ -70,12 +70,14 @@ def _chosen(fit: PointFit, scope: str | Sequence[str] | None) -> dict[str, int]:
     """Return the places of the terms to leave out, by name."""
     population = fit.estimate.arrays.population
     names = population.encoding.terms if population else ()
-    free = droppable(fit.parsed.predictors[0].population)
+    free = [i for i in droppable(fit.parsed.predictors[0].population) if names[i] != "Intercept"]
     if not free:
         raise ModelError("The model has no population-level term to leave out.")
     if scope is None:
         return {names[i]: i for i in free}
     known = {frozenset(name.split(":")): i for i, name in enumerate(names)}
+    if not isinstance(scope, (str, Sequence)):
+        raise ModelError(f'`scope` is the name of a term, "a:b", or a list of names; got {scope!r}.')
     found: dict[str, int] = {}
     for asked in (scope,) if isinstance(scope, str) else scope:
         place = known.get(frozenset(str(asked).split(":")))

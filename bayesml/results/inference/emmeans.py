@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -177,6 +177,8 @@ def _shifted(fit: PointFit, grid: Grid, variable: str, step: float) -> Grid:
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     if given is None:
         return ()
+    if not isinstance(given, (str, Iterable)):
+        raise ModelError(f"Predictors are a name or a list of names; got {given!r}.")
     return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 

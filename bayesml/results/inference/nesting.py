@@ -46,7 +46,7 @@ def nesting_of(fit: PointFit, factors: Sequence[str], given: Any) -> Nesting:
     if given == "auto":
         return _detected(fit, factors)
     read = _read_text(given) if isinstance(given, str) else given
-    if not isinstance(read, Mapping):
+    if not isinstance(read, Mapping) or not all(isinstance(outer, (str, Sequence)) for outer in read.values()):
         raise _unreadable(given)
     nests = {name: (outer,) if isinstance(outer, str) else tuple(outer) for name, outer in read.items()}
     for name in (*nests, *(outer for outers in nests.values() for outer in outers)):

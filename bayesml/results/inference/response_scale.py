@@ -88,6 +88,8 @@ def response_scale(fit: PointFit) -> ResponseScale:
         steps.append(_Step(np.exp, np.exp))
         ratio = "ratio" if link.name == "identity" else ""
     response = fit.parsed.response.expression
+    if fit.family.is_discrete:  # counts and truth values, ``I(y > 0)``, are what they are
+        return ResponseScale(tuple(steps), ratio, base, "")
     undone, column, outermost = _undo(expression_tree(response, fit.problem.design.schema.functions))
     if column is None or not _gives_back(undone, fit, column):
         return ResponseScale(tuple(steps), "" if steps else ratio, base, response.text)

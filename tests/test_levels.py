@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import warnings
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,16 @@ def test_dates_and_identifiers_are_for_groups_only() -> None:
     many = {"y": [1.0, 2.0, 4.0, 3.5], "g": pd.date_range("2024-05-01", periods=2).repeat(2)}
     with pytest.raises(DataError, match="`g` holds values of type datetime64"):
         bayesml.fit("y ~ g + (1 | g)", many, method="reml")
+
+
+def test_identifiers_that_became_floats_are_refused() -> None:
+    for values in ([2.0**60, 1.0], pd.Series([2**60, None]), np.array([2.0**53])):
+        with pytest.raises(DataError, match=r"`g` holds whole numbers beyond 2\^53 as floating-point.*Int64"):
+            frame_of({"g": values})
+    for fine in ([2.0**53 - 1, 1.0], [1e300, 1.0], [2.0**60, 0.5], pd.Series([2**60, None], dtype="Int64")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert len(frame_of({"g": fine}).interaction(["g"])[1]) >= 1
 
 
 def test_categories_that_are_numbers_match_numbers() -> None:

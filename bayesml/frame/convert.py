@@ -20,6 +20,7 @@ from bayesml.frame.values import Value, value_texts
 __all__ = ["RawColumn", "convert", "length_of"]
 
 _LARGEST_EXACT = 2.0**53
+_LARGEST_INTEGER = 2.0**64
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
 
 
@@ -105,7 +106,19 @@ def convert(name: str, column: Any, *, keeps_order: bool = False, grouping: bool
         raise DataError(f"The column `{name}` cannot be read: {_first_line(error)}") from None
     if raw.refusal and not grouping:
         raise DataError(raw.refusal)
+    if grouping and raw.levels is None:
+        _refuse_rounded(name, raw.values[~raw.missing])
     return raw
+
+
+def _refuse_rounded(name: str, values: np.ndarray) -> None:
+    """Refuse identifiers that became floats, as pandas makes of integers beside a missing value."""
+    rounded = (np.abs(values) >= _LARGEST_EXACT) & (np.abs(values) < _LARGEST_INTEGER)
+    if rounded.any() and (values == np.floor(values)).all():
+        raise DataError(
+            f"The column `{name}` holds whole numbers beyond 2^53 as floating-point numbers, where neighbours have "
+            'become the same; read them as integers (in pandas dtype="Int64") or as text.'
+        )
 
 
 def _convert(name: str, column: Any, keeps_order: bool) -> RawColumn:

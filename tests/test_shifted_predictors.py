@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,17 @@ def test_rank_does_not_depend_on_the_zero() -> None:
     for shift in (0.0, *SHIFTS):
         X = np.column_stack([np.ones(60), a + shift, 2.0 * (a + shift) - 1.0, b - shift])
         np.testing.assert_array_equal(orthogonalise(X)[1].kept, [0, 1, 3])
+
+
+@pytest.mark.parametrize(("moved", "warned"), [(0.0, False), (40.0, False), (2000.0, True), (2459400.0, True)])
+def test_priors_of_far_covariates_are_warned_about(moved: float, warned: bool) -> None:
+    data = _data()
+    data["x"] = data["x"] + moved
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bayesml.fit("y ~ x + (x | g)", data, method="map")
+        bayesml.fit("y ~ x + (x | g)", data, method="ml")  # equivariant: nothing to say
+        bayesml.fit("y ~ x + (1 | g)", data, method="map")
+    found = [str(w.message) for w in caught if "Centre it" in str(w.message)]
+    assert len(found) == int(warned), found
+    assert not warned or "`I(x - " in found[0]

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from bayesml.describe import check_slopes, describe
 from bayesml.design import Design, build_design
 from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem
-from bayesml.errors import ModelError
+from bayesml.errors import ModelError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.posterior import Draws
 from bayesml.priors import Prior, Style
 from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
+from bayesml.results.far_covariates import far_covariates
 from bayesml.results.fit_object import Fit
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Functions", "describe_model", "fit_of", "prepare_model", "run_model", "with_options"]
 
 Functions = Mapping[str, Callable[..., Any]]
+PRIORS_MATTER = ("nuts", "map")
 
 
 def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
@@ -40,6 +42,9 @@ def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
     if isinstance(engine, NUTS) and engine.checkpoint is not None:
         model = replace(model, engine=engine.seeded())
         begin_checkpoint(engine.checkpoint, model)
+    if engine.method in PRIORS_MATTER:
+        for sentence in far_covariates(model.problem.design):
+            warn_user(f"{sentence}.")
     prepared = time.perf_counter() - began
     outcome = model.engine.run(model.problem)
     if isinstance(outcome.posterior, Draws):

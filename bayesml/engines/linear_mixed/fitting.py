@@ -28,7 +28,9 @@ CONVERGED = 1e-3
 LARGEST_RESTARTS = 3
 LEAST_START = 0.1
 LARGEST_RATIO = 1e7  # of a group standard deviation to the residual one
-DIFFERENCE = 1e-3  # step of numerical second derivatives, in standard errors
+DIFFERENCE = (
+    1e-4  # step of numerical second derivatives, in standard errors: the curvature changes fast near a zero variance
+)
 
 
 def fit_linear_mixed(

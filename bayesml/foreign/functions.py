@@ -103,7 +103,7 @@ _OWN = (
 _METHODS = """
 fixef ranef coef varcorr vcov summary draws predict epred linpred residuals log_lik loo pp_check plot pairs forest
 conditional_effects prior_summary ngrps extend confint ranova contrast emmeans slopes icc r2 influence check_model
-simulate refit update
+simulate refit update drop1
 """
 _VALUES = frozenset(("idata", "diagnostics", "nobs", "logLik", "deviance", "sigma", "fitted", "aic", "bic"))
 _VALUES |= frozenset(("is_singular", "formula", "family"))

@@ -86,7 +86,7 @@ def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: Conditional
         else:
             _intervals(axes, part, colour, label, (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts)))
     if not effect.is_numeric:
-        labels = [str(v) for v in dict.fromkeys(table["effect1__"])]
+        labels = [_category(v) for v in dict.fromkeys(table["effect1__"])]
         axes.set_xticks(range(len(labels)), labels, rotation=30 if max(map(len, labels)) * len(labels) > 40 else 0)
         axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.set_xlabel(effect.axis, fontsize=10)
@@ -101,6 +101,10 @@ def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: Conditional
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
         )
+
+
+def _category(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _ribbon(axes: Axes, part: pd.DataFrame, colour: str, label: str | None) -> None:

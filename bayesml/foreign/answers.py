@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from importlib import import_module
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from bayesml.errors import ArgumentError, UnknownNameError, closest, did_you_mean
@@ -33,9 +34,8 @@ def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        parameters = inspect.signature(function).parameters
-        names = frozenset(parameters)
-        by_place = [name for name, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        by_place, every = _parameters(function)
+        names = frozenset(every)
 
         @wraps(function)
         def call(*args: P.args, **given: P.kwargs) -> R:
@@ -121,7 +121,7 @@ def _translated(function: Callable[..., Any], given: Mapping[str, Any], words: t
     Raises:
         ArgumentError: one has no name of ours, or two have the same.
     """
-    names = tuple(name for name in inspect.signature(function).parameters if name != "self")
+    names = tuple(name for name in _parameters(function)[1] if name != "self")
     translated: dict[str, Any] = {}
     problems = []
     for name, value in given.items():
@@ -141,7 +141,13 @@ def _name(function: Callable[..., Any]) -> str:
     return function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
 
-def _too_many(by_place: list[str], given: int) -> str:
+def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the parameters that may come by place, and all; ``inspect.signature`` would slow the import down."""
+    code: CodeType = function.__code__  # type: ignore[attr-defined]
+    return code.co_varnames[: code.co_argcount], code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _too_many(by_place: tuple[str, ...], given: int) -> str:
     own = [name for name in by_place if name != "self"]
     listed = ", ".join(f"`{name}`" for name in own) or "none"
     got = given - len(by_place) + len(own)
@@ -182,5 +188,5 @@ def _table(module: str, name: str) -> tuple[Word, ...]:
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:
-    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
-    return bool(kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL})
+    flags: int = function.__code__.co_flags  # type: ignore[attr-defined]
+    return bool(flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS))

@@ -51,7 +51,7 @@ class Background:
         finally:
             self._interrupts.leave()
             self._abandoned.set()
-            if any(thread.is_alive() for thread in self._threads):
+            if not all(future.done() for future in self._futures):
                 atexit.register(_leave, self._threads)
 
     @property

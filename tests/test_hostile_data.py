@@ -184,6 +184,7 @@ def test_a_million_rows_in_a_hundred_thousand_groups() -> None:
     assert fit.fitted.index.equals(data.index)
     assert fit.ranef()["g"].shape[0] == groups
     assert "100000" in str(fit)
+    assert np.isfinite(fit.predict(se=True)["Std.Error"]).all()
     new = data.iloc[[5, 3]].drop(columns="y")
     np.testing.assert_allclose(fit.predict(new), fit.fitted.iloc[[5, 3]])
     assert fit.refit(data["y"].iloc[::-1])["b_x"] == pytest.approx(fit["b_x"], rel=1e-6)

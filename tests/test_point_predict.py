@@ -315,3 +315,32 @@ def test_pictures(sleep: PointFit, cbpp: PointFit) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plt.close("all")
+
+
+@pytest.mark.parametrize("most_work", [1e9, 500.0, 0.0], ids=["small blocks", "largest term first", "solves"])
+@pytest.mark.parametrize("groups", ["(x | g)", "(x | g) + (1 | h)", "(1 | g) + (1 | g:h) + (0 + x | h)"])
+def test_standard_errors_by_every_way_through_the_inverse(
+    groups: str, most_work: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bayesml.engines.point import quadratic
+
+    rng = np.random.default_rng(3)
+    n = 150
+    g, h, x = rng.integers(0, 12, n), rng.integers(0, 5, n), rng.normal(size=n)
+    y = x + rng.normal(size=12)[g] * (1 + x) + rng.normal(size=5)[h] * (1 - x) + rng.normal(size=(12, 5))[g, h]
+    data = pd.DataFrame({"y": y + 0.5 * rng.normal(size=n), "x": x, "g": g.astype(str), "h": h.astype(str)})
+    fit = bayesml.fit(f"y ~ x + {groups}", data, method="reml")
+    assert isinstance(fit, PointFit)
+    joint = fit.estimate.joint
+    # The dense covariance matrix of coefficients and effects, and the rows of the whole design.
+    columns = [fit.estimate.arrays.X]
+    for block in fit.estimate.arrays.blocks:
+        chosen = np.zeros((n, block.n_levels, block.q))
+        chosen[np.arange(n), block.codes] = block.Z
+        columns.append(chosen.reshape(n, -1))
+    design = np.hstack(columns)
+    wanted = np.sqrt(np.einsum("ni,ij,nj->n", design, joint.covariance(), design))
+    monkeypatch.setattr(quadratic, "MOST_WORK", most_work)
+    np.testing.assert_allclose(fit.linpred(se=True)["Std.Error"], wanted, rtol=1e-8)
+    few = fit.linpred(data.iloc[[7, 3]], se=True)
+    np.testing.assert_allclose(few["Std.Error"], wanted[[7, 3]], rtol=1e-8)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.quadratic import quadratic_forms
 from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.frozen import fields_alone
 
 if TYPE_CHECKING:
-    from scipy.sparse import csc_matrix
+    from scipy.sparse import csc_matrix, csr_matrix
 
 __all__ = ["JointEffects", "NewRows"]
 
@@ -150,11 +151,21 @@ class JointEffects:
         slopes = rows.X[:, self.kept] - columns @ self.shift
         variance = np.einsum("np,pq,nq->n", slopes, self.vcov, slopes) + self._unseen(rows)
         if columns.nnz:
-            for part in self._chunks(len(rows.X)):
-                chosen = columns[part]
-                solved = self.solver.solve(np.ascontiguousarray(chosen.toarray().T))
-                variance[part] += _row_products(chosen, solved)
+            forms = quadratic_forms(self.precision, columns, self._largest_term())
+            variance += self._solved_forms(columns) if forms is None else forms
         return np.where(is_unbounded(rows.X[:, self.kept], self.unbounded), np.inf, np.sqrt(np.maximum(variance, 0.0)))
+
+    def _largest_term(self) -> slice:
+        largest = int(np.argmax(np.diff(self.offsets)))
+        return slice(int(self.offsets[largest]), int(self.offsets[largest + 1]))
+
+    def _solved_forms(self, columns: csr_matrix) -> np.ndarray:
+        """Return ``m' K^-1 m`` for every row m by a solve for each."""
+        forms = np.empty(columns.shape[0])
+        for part in self._chunks(len(forms)):
+            chosen = columns[part]
+            forms[part] = _row_products(chosen, self.solver.solve(np.ascontiguousarray(chosen.toarray().T)))
+        return forms
 
     def _chunks(self, count: int) -> Iterator[slice]:
         size = max(NUMBERS_AT_ONCE // max(int(self.offsets[-1]), 1), 1)

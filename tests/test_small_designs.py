@@ -23,7 +23,7 @@ COLUMNS = ["F value", "NumDF", "DenDF", "Pr(>F)"]
 # Newton step; variances of few groups have standard errors as large as themselves, and F and its denominator degrees of
 # freedom change as much as the variances do. Both sides differentiate numerically, to about 1e-8.
 WITHIN = 2e-4
-TYPICAL = 1e-7
+TYPICAL = 1e-6
 
 # One row, exactly 2 denominator degrees of freedom: lambda = m (1 - s) / (m - 2) is a quotient of rounding errors in
 # pbkrtest, which gives F = -2e-11 and 6e-14 with p = 1, and 1.996 degrees of freedom.

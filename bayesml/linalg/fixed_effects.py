@@ -10,6 +10,7 @@ from scipy.linalg import solve_triangular
 __all__ = ["FixedEffects", "inverse_triangle", "level_columns", "orthogonalise"]
 
 DEPENDENT = 1e-7  # a column whose part outside the earlier columns is shorter than this (relative) is dropped
+DEPENDENT_CENTRED = 3e-6  # the same for the part outside, relative to the centred column
 FARTHEST = 1e-10  # the least standard deviation of a column in units of its length: closer, it is a constant
 WELL_CONDITIONED = 1e-8  # squared: below this the Gram matrix is no longer trusted to judge the rank
 
@@ -48,8 +49,9 @@ def orthogonalise(X: np.ndarray, root: np.ndarray | None = None) -> tuple[np.nda
 
     Columns are taken in order; one whose part outside the columns before it is shorter than 1e-7 of its length is
     dropped, which is the rule of R's default QR decomposition, so the same columns go. Where the first column is
-    constant, lengths are those of the centred columns: the rank does not depend on where a covariate has its zero
-    (a Julian day), up to a distance of 1e10 standard deviations.
+    constant a column also stays whose part is longer than 3e-6 of the centred column: it is short since the covariate
+    is far from zero (a Julian day), up to a distance of 1e10 standard deviations. What is left over of a dependent
+    column in single precision is shorter.
 
     Args:
         X: ``(n, p)``.
@@ -87,7 +89,8 @@ def _careful(scaled: np.ndarray, norms: np.ndarray, has_constant: bool) -> tuple
             rest -= basis[:, :rank] @ part
             R[:rank, j] += part
         length = float(np.sqrt(rest @ rest))
-        if norms[j] > 0 and centred > FARTHEST and length > DEPENDENT * centred:
+        far = centred > FARTHEST and length > DEPENDENT_CENTRED * centred
+        if norms[j] > 0 and (length > DEPENDENT or far):
             basis[:, rank], R[rank, j] = rest / length, length
             kept.append(j)
     rank = len(kept)

@@ -110,3 +110,14 @@ def test_priors_of_far_covariates_are_warned_about(moved: float, warned: bool) -
     found = [str(w.message) for w in caught if "Centre it" in str(w.message)]
     assert len(found) == int(warned), found
     assert not warned or "`I(x - " in found[0]
+
+
+@pytest.mark.parametrize("case", ["ml", "poisson"])
+def test_standard_errors_within_the_data_do_not_cancel(case: str) -> None:
+    """Of combinations whose terms are 1e8 times their sum; from the covariance matrix alone no digit would be left."""
+    near, data = _fit(case, _data()), _data()
+    data["x"] = data["x"] + 1e8 * data["x"].std()
+    far = _fit(case, data)
+    for effects in (None, "NA"):
+        ours, theirs = (f.linpred(re_formula=effects, se=True)["Std.Error"] for f in (far, near))
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3)

@@ -31,7 +31,7 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
     separation = Separation.none(len(problem.fixed.kept))
     if criterion.penalty is None and _suspicious(problem, optimum):
         separation = find_separation(problem, X, mode.parameters.psi)
-    covariance, hessian_message = _covariance(problem, optimum, mode, separation)
+    covariance, root, hessian_message = _covariance(problem, optimum, mode, separation)
     k, p, _ = problem.sizes
     groups = _groups(problem, mode)
     quadrature = criterion.points > 1
@@ -51,6 +51,7 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
         n=problem.n,
         quadrature_points=criterion.points,
         vcov=covariance[k : k + p, k : k + p],
+        vcov_root=root,
         unbounded=separation.directions,
         runaway=np.stack([separation.falls, separation.rises]),
         covariance=covariance,
@@ -62,11 +63,13 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
     )
 
 
-def _covariance(problem: Problem, optimum: Optimum, mode: Mode, separation: Separation) -> tuple[np.ndarray, str]:
+def _covariance(
+    problem: Problem, optimum: Optimum, mode: Mode, separation: Separation
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Joint covariance ``2 H^-1`` carried to the user's scale; given theta and psi where H is not usable.
 
     Without the directions in which the likelihood has no maximum: there it is flat, and what does not depend on them
-    has the covariance of the model without them.
+    has the covariance of the model without them. Also a square root of the coefficients' own part.
     """
     k, p, m = problem.sizes
     scaled = np.full((problem.size, problem.size), np.nan)
@@ -94,7 +97,9 @@ def _covariance(problem: Problem, optimum: Optimum, mode: Mode, separation: Sepa
     covariance = transform @ np.where(np.isnan(scaled), 0.0, scaled) @ transform.T
     covariance[missing] = np.nan
     covariance[:, missing] = np.nan
-    return 0.5 * (covariance + covariance.T), message
+    values, vectors = np.linalg.eigh(np.nan_to_num(scaled[k : k + p, k : k + p]))
+    root = problem.fixed.coefficients(vectors * np.sqrt(np.maximum(values, 0.0)))
+    return 0.5 * (covariance + covariance.T), root, message
 
 
 def _bounded(problem: Problem, separation: Separation) -> np.ndarray:

@@ -87,6 +87,7 @@ class GeneralisedMixedFit:
         quadrature_points: 1 is Laplace.
         vcov: ``(p, p)`` covariance of beta with the uncertainty of theta and psi; right for combinations that are
             orthogonal to ``unbounded``.
+        vcov_root: ``(p, p)`` B with ``B B' = vcov``: a combination c has variance ``|c B|^2``, without cancellation.
         unbounded: ``(p, r)`` directions of beta without a finite estimate; mostly none.
         runaway: ``(2, p)`` whether each coefficient may go to minus and to plus infinity without loss of likelihood.
         covariance: ``(k + p + m,)`` squared, joint covariance of ``(theta, beta, psi)``; NaN rows for entries of
@@ -113,6 +114,7 @@ class GeneralisedMixedFit:
     n: int
     quadrature_points: int
     vcov: np.ndarray
+    vcov_root: np.ndarray
     unbounded: np.ndarray
     runaway: np.ndarray
     covariance: np.ndarray

@@ -146,6 +146,13 @@ class LinearMixedFit:
         inverse = np.linalg.inv(self.point.factorisation.reduced[:-1, :-1])
         return self.sigma**2 * self.problem.products.fixed.covariance((inverse + inverse.T) / 2.0)
 
+    @cached_property
+    def vcov_root(self) -> np.ndarray:
+        """``(rank, rank)`` B with ``B B' = vcov``: a combination c has variance ``|c B|^2``, without cancellation."""
+        inverse = np.linalg.inv(self.point.factorisation.reduced[:-1, :-1])
+        half = np.linalg.cholesky((inverse + inverse.T) / 2.0)
+        return self.sigma * self.problem.products.fixed.coefficients(half)
+
     @property
     def standard_errors(self) -> np.ndarray:
         """``(rank,)`` standard errors of ``beta``."""

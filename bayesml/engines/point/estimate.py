@@ -51,6 +51,11 @@ class AbstractEstimate(AbstractPosterior):
 
     @property
     @abstractmethod
+    def vcov_root(self) -> np.ndarray:
+        """``(kept, kept)`` B with ``B B' = vcov``: a combination c of coefficients has variance ``|c B|^2``."""
+
+    @property
+    @abstractmethod
     def unbounded(self) -> np.ndarray:
         """``(kept, r)`` directions of the coefficients without a finite estimate (separation); mostly none."""
 
@@ -152,7 +157,9 @@ class AbstractEstimate(AbstractPosterior):
     @cached_property
     def joint(self) -> JointEffects:
         """The joint normal approximation of coefficients and group effects given the variance parameters."""
-        return JointEffects.of(self.arrays, self.factors, self.row_information, self.kept, self.vcov, self.unbounded)
+        return JointEffects.of(
+            self.arrays, self.factors, self.row_information, self.kept, self.vcov, self.vcov_root, self.unbounded
+        )
 
     @property
     def values(self) -> dict[str, np.ndarray]:

@@ -111,6 +111,11 @@ class GeneralisedEstimate(AbstractEstimate):
         return self.fit.vcov
 
     @property
+    def vcov_root(self) -> np.ndarray:
+        """A square root of it."""
+        return self.fit.vcov_root
+
+    @property
     def unbounded(self) -> np.ndarray:
         """Directions in which the likelihood rises without end."""
         return self.fit.unbounded

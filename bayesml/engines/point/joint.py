@@ -54,6 +54,7 @@ class JointEffects:
         information: ``(rows,)`` W.
         kept: columns of X in the model.
         vcov: covariance matrix of their coefficients.
+        vcov_root: ``(kept, kept)`` B with ``B B' = vcov``; of a covariate far from zero sums of vcov cancel.
         unbounded: ``(kept, r)`` directions of the coefficients without a finite estimate.
     """
 
@@ -62,6 +63,7 @@ class JointEffects:
     information: np.ndarray
     kept: np.ndarray
     vcov: np.ndarray
+    vcov_root: np.ndarray
     unbounded: np.ndarray
     __getstate__ = fields_alone  # the factorisation that SuperLU makes cannot be pickled
 
@@ -73,10 +75,11 @@ class JointEffects:
         information: np.ndarray,
         kept: np.ndarray,
         vcov: np.ndarray,
+        vcov_root: np.ndarray,
         unbounded: np.ndarray,
     ) -> JointEffects:
         """Build it from the parts of an estimate."""
-        return cls(arrays, tuple(factors), information, kept, vcov, unbounded)
+        return cls(arrays, tuple(factors), information, kept, vcov, vcov_root, unbounded)
 
     @property
     def offsets(self) -> np.ndarray:
@@ -149,7 +152,7 @@ class JointEffects:
         """
         columns = self._columns(rows.groups, len(rows.X)).tocsr()
         slopes = rows.X[:, self.kept] - columns @ self.shift
-        variance = np.einsum("np,pq,nq->n", slopes, self.vcov, slopes) + self._unseen(rows)
+        variance = ((slopes @ self.vcov_root) ** 2).sum(axis=1) + self._unseen(rows)
         if columns.nnz:
             forms = quadratic_forms(self.precision, columns, self._largest_term())
             variance += self._solved_forms(columns) if forms is None else forms

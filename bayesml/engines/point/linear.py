@@ -138,6 +138,11 @@ class LinearEstimate(AbstractEstimate):
         return self.fit.vcov
 
     @property
+    def vcov_root(self) -> np.ndarray:
+        """A square root of it."""
+        return self.fit.vcov_root
+
+    @property
     def unbounded(self) -> np.ndarray:
         """None: a normal likelihood has a maximum in the coefficients."""
         return np.zeros((len(self.fit.kept), 0))

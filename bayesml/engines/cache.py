@@ -14,13 +14,12 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from bayesml.errors import FitWarning
+from bayesml.errors import warn_user
 
 __all__ = ["cache_folder", "private_folder", "read_private_file", "write_private_file"]
 
@@ -53,12 +52,10 @@ def private_folder(name: str) -> Path | None:
         return folder
     if folder not in _warned:
         _warned.add(folder)
-        warnings.warn(
+        warn_user(
             f"Compiled programs are neither read nor kept: {problem}, and what is stored there is run as it is found. "
             f"Each process compiles its models anew. Remove `{folder}`, or name a folder that only you can write to in "
-            "the environment variable BAYESML_CACHE_DIR.",
-            FitWarning,
-            stacklevel=2,
+            "the environment variable BAYESML_CACHE_DIR."
         )
     return None
 

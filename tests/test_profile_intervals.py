@@ -99,3 +99,14 @@ def test_limits_of_a_generalised_model_are_where_the_deviance_has_risen(paramete
         with np.errstate(all="ignore"):
             best = minimize(lambda z: criterion.at(flat(z)).value, first, method="Nelder-Mead", options=options).fun
         assert best - fit.deviance == pytest.approx(3.841459, abs=1e-3)
+
+
+def test_a_family_parameter_whose_estimate_is_infinite_has_a_lower_limit() -> None:
+    """Normal residuals: nu of a student model runs away, its profile is one-sided."""
+    y = np.linspace(-1.5, 1.5, 40) + 0.2 * np.cos(np.arange(40.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bayesml.fit("y ~ 1", {"y": y}, "student", method="laplace")
+    limits = fit.confint("profile", parameters="nu").loc["nu"]
+    assert limits["upper"] == np.inf
+    assert 1.0 < limits["lower"] < 100.0

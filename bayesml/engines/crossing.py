@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 __all__ = ["crossing"]
 
-MOST_STEPS = 60
+MOST_STEPS = 40
+NARROW = 1e-7  # share of the first bracket: the height jumps within, as that of an approximation may
 FLAT = 1e-3  # a height that is still this low after so many steps never comes
 FLAT_STEPS = 12
 OVERSHOOT = 1.05  # so that the next place lies beyond the target and closes the bracket
@@ -61,7 +62,7 @@ def _between(
         if not min(a, b) < place < max(a, b) or (count > 3 and count % 3 == 0):
             place = 0.5 * (a + b)
         here = height(place)
-        if abs(here - target) <= accuracy or abs(b - a) <= 1e-13 * width:
+        if abs(here - target) <= accuracy or abs(b - a) <= NARROW * width:
             return place
         a, b = (place, b) if here < target else (a, place)
         known = sorted([(place, here), *known], key=lambda pair: abs(pair[1] - target))[:3]

@@ -8,7 +8,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
+from bayesml.engines.generalised_mixed.outer import FARTHEST_PSI, Criterion, Evaluation
 from bayesml.engines.generalised_mixed.problem import Curvature, Problem, build_problem
 from bayesml.engines.generalised_mixed.quasi_newton import minimise
 from bayesml.engines.generalised_mixed.response import ResponseModel
@@ -130,6 +130,12 @@ class HeldFit:
                 if found.value < best:
                     best, place = found.value, held.flat(found.flat)
         return best, place
+
+    @property
+    def psi_range(self) -> tuple[float, float]:
+        """The least and the largest value of the auxiliary parameter at which the likelihood is computed."""
+        middle = float(self.criterion.problem.psi_start[self.parameter.row])
+        return middle - 0.99 * FARTHEST_PSI, middle + 0.99 * FARTHEST_PSI
 
     def is_at_boundary(self, flat: np.ndarray) -> bool:
         """Whether a standard deviation, internal coordinates, is next to nothing."""

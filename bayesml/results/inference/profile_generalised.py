@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["GeneralisedProfile"]
 
 ACCURACY = 1e-5  # of zeta
-FARTHEST = 20.0  # of a family parameter from its estimate, on its unbounded scale
 
 
 @final
@@ -60,9 +59,10 @@ class GeneralisedProfile:
         if element.kind == "cor" and self._is_free(element, center, cut):
             return -1.0, 1.0
         link = self._link(element)
-        walk = _Walk(self._held(element), self.found.fit.deviance)
+        held = self._held(element)
+        walk = _Walk(held, self.found.fit.deviance)
         middle = center if link is None else float(link.forward(center))
-        low, high = (middle - FARTHEST, middle + FARTHEST) if link is not None else _bounds(element)
+        low, high = held.psi_range if link is not None else _bounds(element)
         step = self._first_step(element, center)
         falls, rises = self._runs_away(element)
         lower = low if falls else crossing(walk.height, middle, cut, -step, low, ACCURACY)

@@ -45,15 +45,23 @@ def readme() -> Any:
 
 @cache
 def several() -> Any:
-    """Student, two grouping factors, an interaction of factors, and effects of a group on sigma."""
+    """Student, two grouping factors, an interaction, effects of a group on sigma; draws near the data."""
     formula = "Reaction ~ Days * Dose + (Days + Dose | Subject) + (1 | Dose:Subject)"
-    nu = {"nu": np.random.default_rng(5).uniform(3.0, 9.0, (4, 60))}
-    return handmade_fit(bf(formula, sigma="~ Days + (Days | Subject)"), sleep(), "student", engine=ENGINE, change=nu)
+    rng = np.random.default_rng(5)
+    change = {
+        "nu": rng.uniform(3.0, 9.0, (4, 60)),
+        "b": rng.normal([300.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0, (4, 60, 6)),
+        "b_sigma": rng.normal([4.0, 0.0], 0.01, (4, 60, 2)),
+        "r_Subject__sigma": rng.normal(0.0, 0.01, (4, 60, 6, 2)),
+    }
+    return handmade_fit(
+        bf(formula, sigma="~ Days + (Days | Subject)"), sleep(), "student", engine=ENGINE, change=change
+    )
 
 
 @cache
 def plain() -> Any:
-    return handmade_fit("Reaction ~ Days", sleep(), engine=ENGINE)
+    return shifted(0.0)
 
 
 def counting(family: str, formula: str = "y ~ Days + (1 | Subject)") -> Any:
@@ -447,7 +455,11 @@ def shifted(by: float, data: Any = None, formula: str = "Reaction ~ Days", **opt
     base = handmade_fit(formula, sleep() if data is None else data, engine=ENGINE, **options)
     y = base.problem.design.response.arrays["y"]
     b = np.random.default_rng(3).normal([y.mean() + by, 0.0], 1.0, (4, 60, 2))
-    sigma = {"sigma": np.full((4, 60), y.std())} if "sigma" in base.draws_record.values else {}
+    sigma = (
+        {"sigma": y.std() * np.random.default_rng(4).uniform(0.95, 1.05, (4, 60))}
+        if "sigma" in base.draws_record.values
+        else {}
+    )
     return handmade_fit(formula, sleep() if data is None else data, engine=ENGINE, change={"b": b, **sigma}, **options)
 
 

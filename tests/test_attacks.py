@@ -220,11 +220,11 @@ KILLS = """
         if os.path.exists(os.path.join(folder, "model.json")):
             fit = bayesml.resume(folder, progress=False)
         else:
-            fit = sample(data, 1500, checkpoint=folder, **options)
+            fit = sample(data, 4000, checkpoint=folder, **options)
         write(folder + ".digest", fit)
 
     began = time.monotonic()
-    _, status = os.waitpid(child(lambda: write(root + "/whole", sample(data, 1500, **options))), 0)
+    _, status = os.waitpid(child(lambda: write(root + "/whole", sample(data, 4000, **options))), 0)
     assert status == 0
     whole, rng, kills, runs = open(root + "/whole").read(), random.Random(1), 0, 0
     longest = time.monotonic() - began
@@ -233,7 +233,7 @@ KILLS = """
         runs += 1
         while not finished:
             pid = child(lambda: attempt(folder))
-            end, status = time.monotonic() + rng.uniform(0.0, longest), None
+            end, status = time.monotonic() + rng.uniform(0.0, 2.0 * longest), None
             while status is None and time.monotonic() < end:
                 found, state = os.waitpid(pid, os.WNOHANG)
                 status = state if found else None

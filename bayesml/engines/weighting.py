@@ -11,16 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from bayesml.errors import DataError, ModelError
+from bayesml.families import AbstractFamily
 
 __all__ = ["check_precisions", "log_density_of_precision", "weights_are_precisions"]
 
 METHODS = ("reml", "ml", "laplace")
-FAMILIES = ("gaussian", "lognormal")
 
 
-def weights_are_precisions(method: str, family: str) -> bool:
+def weights_are_precisions(method: str, family: AbstractFamily) -> bool:
     """Whether the weights of a fit divide the residual variance; else they are powers of the densities."""
-    return method in METHODS and family in FAMILIES
+    return method in METHODS and family.is_normal
 
 
 def log_density_of_precision(

@@ -101,6 +101,10 @@ class AbstractFamily(ABC):
     is_discrete: ClassVar[bool] = False
     response_on_log_scale: ClassVar[bool] = False
     """Default priors look at log(y) (lognormal)."""
+    is_normal: ClassVar[bool] = False
+    """The response, or log(y) where ``response_on_log_scale``, is normal with mean mu and standard deviation sigma."""
+    limit_of: ClassVar[str] = ""
+    """Name of the family that has this one as its limit (poisson: negbinomial at an infinite shape)."""
 
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
@@ -182,6 +186,10 @@ class AbstractFamily(ABC):
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """Return one random response for each element of the broadcast parameters."""
+
+    def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
+        """Return the square root of what R calls the dispersion; 1 where the variance follows from the mean."""
+        return 1.0
 
     @abstractmethod
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:

@@ -69,6 +69,10 @@ class Gamma(AbstractFamily):
         """Draw gamma numbers."""
         return draw_gamma(rng, parameters["mu"], parameters["shape"])
 
+    def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
+        """Return 1 / sqrt(shape), the coefficient of variation."""
+        return float(auxiliary["shape"]) ** -0.5
+
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu^2 / shape."""
         return parameters["mu"] ** 2 / parameters["shape"]

@@ -67,6 +67,7 @@ class Gaussian(AbstractFamily):
     name: ClassVar[str] = "gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA)
     additions: ClassVar[frozenset[str]] = frozenset({"weights", "se"})
+    is_normal: ClassVar[bool] = True
 
     def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""
@@ -87,6 +88,10 @@ class Gaussian(AbstractFamily):
     ) -> np.ndarray:
         """Draw from the normal distribution."""
         return rng.normal(parameters["mu"], total_scale(parameters, data))
+
+    def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
+        """Return sigma; 1 where the standard errors are known."""
+        return float(auxiliary.get("sigma", 1.0))
 
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return sigma^2 (+ se^2)."""

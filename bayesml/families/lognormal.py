@@ -29,6 +29,7 @@ class LogNormal(AbstractFamily):
     name: ClassVar[str] = "lognormal"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(("identity", "inverse")), SIGMA)
     response_on_log_scale: ClassVar[bool] = True
+    is_normal: ClassVar[bool] = True
 
     def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""

@@ -40,6 +40,7 @@ class Poisson(AbstractFamily):
     name: ClassVar[str] = "poisson"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
     is_discrete: ClassVar[bool] = True
+    limit_of: ClassVar[str] = "negbinomial"
 
     def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take whole numbers >= 0."""

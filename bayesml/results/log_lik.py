@@ -116,7 +116,7 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
                 result[np.ix_(part, columns)] = density(predictors, values, data)
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
     result[np.isnan(result)] = -np.inf
-    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family.name):
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
         sigma = natural_parameters(fit.family, batch)["sigma"]
         log_y = np.log(rows.data["y"]) if fit.family.response_on_log_scale else 0.0
         return log_density_of_precision(result, rows.weights, sigma, log_y)

@@ -144,7 +144,7 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
             f"The fits {who} have different likelihood weights, which multiply the log densities, so that their sums "
             "cannot be compared. Fit them with the same `weights()`."
         )
-    meanings = {weights_are_precisions(fit.engine.method, fit.family.name) for fit in (one, other)}
+    meanings = {weights_are_precisions(fit.engine.method, fit.family) for fit in (one, other)}
     if first.weights is not None and len(meanings) > 1:
         raise ModelError(
             f"The weights of {who} mean different things: of draws around an estimate by likelihood they divide the "

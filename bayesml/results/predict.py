@@ -245,7 +245,7 @@ def residuals(
 
 def _has_precisions(fit: Fit, newdata: Any) -> bool:
     """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
-    if not weights_are_precisions(fit.engine.method, fit.family.name):
+    if not weights_are_precisions(fit.engine.method, fit.family):
         return False
     given = [a for a in fit.parsed.response.additions if a.name == "weights"]
     available = () if newdata is None else column_names(newdata)
@@ -255,7 +255,7 @@ def _has_precisions(fit: Fit, newdata: Any) -> bool:
 def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
     """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
     natural = natural_parameters(fit.family, batch)
-    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family.name):
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
         with np.errstate(divide="ignore"):
             natural["sigma"] = natural["sigma"] / np.sqrt(rows.weights)
     return natural

@@ -74,7 +74,7 @@ def _estimate(
 
 def _response(problem: Problem, arrays: PointArrays, method: str, fixed: Mapping[str, float]) -> FamilyResponse:
     data, weights = problem.design.response.arrays, arrays.weights
-    if weights is None or not weights_are_precisions(method, problem.family.name):
+    if weights is None or not weights_are_precisions(method, problem.family):
         return FamilyResponse(problem.family, data, fixed)
     check_precisions(weights, "se" in data)
     return FamilyResponse(problem.family, data, fixed, weights)

@@ -34,8 +34,8 @@ __all__ = ["LinearEstimate", "estimate_linear", "is_linear", "transformed_respon
 
 def is_linear(problem: Problem) -> bool:
     """Whether the response, or its logarithm, is normal around the linear predictor with sd sigma or known ones."""
-    known_family = problem.family.name in ("gaussian", "lognormal") and problem.family.link("mu").name == "identity"
-    return known_family and not _adds_sigma(problem)
+    is_identity = problem.family.link("mu").name == "identity"
+    return problem.family.is_normal and is_identity and not _adds_sigma(problem)
 
 
 def _adds_sigma(problem: Problem) -> bool:
@@ -68,7 +68,7 @@ def _check_family(problem: Problem, method: str) -> None:
     family, link = problem.family.name, problem.family.link("mu").name
     if problem.design.schema.predictor("sigma") is not None:
         raise ModelError(f'method="{method}" takes one residual sd, but `sigma` has a formula. Use method="nuts".')
-    if family in ("gaussian", "lognormal") and link == "identity":
+    if problem.family.is_normal and link == "identity":
         if _adds_sigma(problem):
             raise ModelError(
                 f'method="{method}" cannot estimate `sigma` beside known standard errors (`se(..., sigma=True)`). Use '

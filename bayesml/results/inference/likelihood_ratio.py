@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["anova_fits", "chi_square_p", "compare_models"]
 
-LIMITS = {("poisson", "negbinomial")}  # the first is the second at an infinite shape
-
 
 def chi_square_p(statistic: float, df: int) -> float:
     """Upper tail probability of chi-square; NaN without degrees of freedom."""
@@ -118,11 +116,11 @@ def _check_comparable(fits: Sequence[PointFit], refit: bool = True) -> None:
 def _check_families(smallest_first: Sequence[PointFit]) -> None:
     """Raise a ModelError unless each family is that of the next larger fit or a limit of it."""
     for small, large in pairwise(smallest_first):
-        names = small.family.name, large.family.name
+        name, larger = small.family.name, large.family.name
         same_link = small.family.link("mu").name == large.family.link("mu").name
-        if names[0] != names[1] and not (names in LIMITS and same_link):
+        if name != larger and not (small.family.limit_of == larger and same_link):
             raise ModelError(
-                f"A {names[0]} and a {names[1]} model are not nested in one another with these predictors and links; "
+                f"A {name} and a {larger} model are not nested in one another with these predictors and links; "
                 "compare_models() ranks them by information criteria."
             )
 

@@ -77,10 +77,10 @@ def _distribution(fit: PointFit, eta: np.ndarray, spread: np.ndarray) -> float:
     if isinstance(fit.estimate, LinearEstimate):
         weights = fit.estimate.fit.problem.weights
         return float(fit.estimate.fit.sigma**2 * (1.0 if weights is None else np.mean(1.0 / weights)))
-    if family in ("gaussian", "lognormal") and "se" not in fit.problem.design.response.arrays:
+    if fit.family.is_normal and "se" not in fit.problem.design.response.arrays:
         weights = fit.problem.design.weights
         variance = float(auxiliary["sigma"]) ** 2
-        if weights is None or not weights_are_precisions(fit.method, family):
+        if weights is None or not weights_are_precisions(fit.method, fit.family):
             return variance
         return variance * float(np.mean(1.0 / weights))
     if family in ("binomial", "bernoulli") and link in LATENT:

@@ -147,8 +147,8 @@ class PointFit:
 
         Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
         """
-        own = self.estimate.auxiliary.get("sigma")
-        return residuals.dispersion(self) if own is None else float(own)
+        auxiliary = self.estimate.auxiliary
+        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.family.root_dispersion(auxiliary)
 
     @property
     def is_singular(self) -> bool:

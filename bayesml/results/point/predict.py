@@ -174,10 +174,10 @@ def _limits(
     if interval == "confidence":
         ends = np.sort([mean(rows.eta - z * error), mean(rows.eta + z * error)], axis=0)
         return ends[0], ends[1]
-    if fit.family.name in ("gaussian", "lognormal") and fit.family.link("mu").name == "identity":
+    if fit.family.is_normal and fit.family.link("mu").name == "identity":
         spread = z * np.sqrt(error**2 + _residual_variance(fit, rows))
         ends = np.array([rows.eta - spread, rows.eta + spread])
-        ends = np.exp(ends) if fit.family.name == "lognormal" else ends
+        ends = np.exp(ends) if fit.family.response_on_log_scale else ends
         return ends[0], ends[1]
     rng = np.random.default_rng(seed)
     known = np.isfinite(error)

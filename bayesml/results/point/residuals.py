@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["ResidualType", "dispersion", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
+__all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
@@ -28,7 +28,7 @@ def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | Non
     With weights that are precisions ``sigma`` is that of each row, sigma / sqrt(weight).
     """
     auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
-    if weights is not None and weights_are_precisions(fit.method, fit.family.name):
+    if weights is not None and weights_are_precisions(fit.method, fit.family):
         with np.errstate(divide="ignore"):
             auxiliary["sigma"] = auxiliary["sigma"] / np.sqrt(weights)
     return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
@@ -79,20 +79,12 @@ def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
         data = fit.problem.design.response.arrays
         weights = fit.problem.design.weights
         variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta, weights), data)
-        root = 1.0 if weights_are_precisions(fit.method, fit.family.name) else _root_weights(fit)
-        root = root * (dispersion(fit) if type == "pearson" else 1.0)
+        root = 1.0 if weights_are_precisions(fit.method, fit.family) else _root_weights(fit)
+        root = root * (fit.family.root_dispersion(fit.estimate.auxiliary) if type == "pearson" else 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             plain = y - fitted(fit)
             return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
     return _working(fit) if type == "working" else _deviance(fit)
-
-
-def dispersion(fit: PointFit) -> float:
-    """Return the root of what R calls the dispersion: sigma (gaussian), 1 / sqrt(shape) (Gamma), else 1."""
-    auxiliary = fit.estimate.auxiliary
-    if fit.family.name == "gamma":
-        return float(auxiliary["shape"]) ** -0.5
-    return float(auxiliary.get("sigma", 1.0)) if fit.family.name == "gaussian" else 1.0
 
 
 def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:

@@ -116,7 +116,7 @@ def _title(fit: PointFit) -> str:
     points = estimate.fit.quadrature_points
     how = f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
     found = "posterior mode" if estimate.method == "map" else "maximum likelihood"
-    if fit.family.name in ("gaussian", "lognormal") and fit.family.link("mu").name == "identity":
+    if fit.family.is_normal and fit.family.link("mu").name == "identity":
         return f"Linear{mixed} model fit by {found}"
     return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
 

@@ -12,7 +12,6 @@ from bayesml.terms import Group, Offset, Population
 
 __all__ = ["collapse_conditions"]
 
-FAMILIES = ("gaussian", "lognormal")
 MOST_COLUMNS = 5
 """Beyond, the written-out elimination of a level takes long to compile (12 s at 8 columns)."""
 
@@ -24,7 +23,7 @@ def collapse_conditions(problem: Problem) -> tuple[str, ...]:
 
 def _reasons(problem: Problem) -> Iterator[str]:
     schema, family = problem.design.schema, problem.family
-    if family.name not in FAMILIES:
+    if not family.is_normal:
         yield f"the family {family.name} is not gaussian or lognormal"
         return
     if family.link("mu").name != "identity":

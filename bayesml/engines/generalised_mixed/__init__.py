@@ -9,6 +9,7 @@ from bayesml.engines.generalised_mixed.held import HeldFit, HeldParameter, hold
 from bayesml.engines.generalised_mixed.problem import Penalty, PenaltyValue
 from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, ResponseModel, RowDerivatives
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
+from bayesml.engines.generalised_mixed.support import Point, Support
 
 __all__ = [
     "AuxiliarySlopes",
@@ -20,8 +21,10 @@ __all__ = [
     "HeldParameter",
     "Penalty",
     "PenaltyValue",
+    "Point",
     "ResponseModel",
     "RowDerivatives",
+    "Support",
     "fit_generalised_mixed",
     "hold",
 ]

@@ -164,6 +164,7 @@ def _convergence(
     if separated:
         messages.append(separation_message([names[j] for j in separated]))
     messages += _runaways(problem, mode.parameters.psi)
+    messages += optimum.at_bounds
     if hessian_message:
         messages.append(hessian_message)
     if not optimum.converged and not separated:

@@ -12,6 +12,7 @@ from bayesml.engines.generalised_mixed.outer import Criterion
 from bayesml.engines.generalised_mixed.problem import Curvature, Penalty, build_problem
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.result import GeneralisedMixedFit
+from bayesml.engines.generalised_mixed.support import Support
 from bayesml.errors import ModelError
 from bayesml.linalg import GroupBlock
 
@@ -31,6 +32,7 @@ def fit_generalised_mixed(
     quadrature_points: int = 1,
     curvature: Curvature = "observed",
     penalty: Penalty | None = None,
+    support: Support | None = None,
     names: Sequence[str] | None = None,
 ) -> GeneralisedMixedFit:
     """Maximise the marginal likelihood of a generalised linear mixed model.
@@ -51,6 +53,7 @@ def fit_generalised_mixed(
         curvature: ``"observed"`` is Laplace's approximation; ``"fisher"`` takes the expected information in the
             determinant instead, which is what lme4 does where the link is not canonical.
         penalty: minus twice a log prior of ``(theta, beta, psi)``: then the result is the mode of the posterior.
+        support: the bounds beyond which the prior is zero, where there are any.
         names: labels of the columns of X for messages.
 
     Raises:
@@ -70,7 +73,7 @@ def fit_generalised_mixed(
     X = np.asarray(X, dtype=float)
     with np.errstate(all="ignore"):
         problem = build_problem(response, X, groups, offset, weights, curvature)
-        criterion = Criterion(problem, quadrature_points, penalty)
+        criterion = Criterion(problem, quadrature_points, penalty, support)
         optimum = optimise(criterion)
         labels = tuple(names) if names is not None else tuple(f"x{j + 1}" for j in range(X.shape[1]))
         return build_result(criterion, optimum, X, labels)

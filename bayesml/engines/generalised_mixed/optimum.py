@@ -10,6 +10,7 @@ import numpy as np
 from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
 from bayesml.engines.generalised_mixed.quasi_newton import Descent, minimise
 from bayesml.engines.generalised_mixed.start import starting_metric, starting_point, working_scale
+from bayesml.engines.generalised_mixed.support import BARRIERS, SHARES, moved_inside, users_point
 from bayesml.errors import ModelError
 
 __all__ = ["Optimum", "inverse_where_positive", "optimise"]
@@ -35,6 +36,7 @@ class Optimum:
         decrement: ``sqrt(g'H^-1 g)``: the criterion is about half its square above the minimum.
         iterations: quasi-Newton steps.
         converged: the search reached its tolerance and the decrement is small.
+        at_bounds: what lies at a bound of its prior, one sentence each.
     """
 
     best: Evaluation
@@ -44,6 +46,7 @@ class Optimum:
     decrement: float
     iterations: int
     converged: bool
+    at_bounds: tuple[str, ...] = ()
 
 
 def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
@@ -57,10 +60,29 @@ def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
         ModelError: the criterion is not finite at the starting point.
     """
     problem = criterion.problem
-    here = _first(criterion, starting_point(problem).flat if start is None else start)
-    descent = minimise(criterion, here, starting_metric(problem, criterion, here))
+    at_bounds: tuple[str, ...] = ()
+    if criterion.support is not None:
+        descent, at_bounds = _within(criterion)
+    else:
+        here = _first(criterion, starting_point(problem).flat if start is None else start)
+        descent = minimise(criterion, here, starting_metric(problem, criterion, here))
     descent, free = _settle_zeros(criterion, descent)
-    return _certify(criterion, descent, free)
+    return replace(_certify(criterion, descent, free), at_bounds=at_bounds)
+
+
+def _within(criterion: Criterion) -> tuple[Descent, tuple[str, ...]]:
+    """Minimise within the bounds of the priors: each search begins where the one with a higher barrier ended."""
+    problem, support = criterion.problem, criterion.support
+    assert support is not None
+    start, criterion.barrier = starting_point(problem), BARRIERS[0]
+    found = [criterion.at(moved_inside(problem, support, start, share)) for share in SHARES]
+    here = _first(criterion, min(found, key=lambda each: each.value).flat)
+    descent = minimise(criterion, here, starting_metric(problem, criterion, here))
+    points = []
+    for criterion.barrier in BARRIERS[1:]:
+        descent = _added(descent, minimise(criterion, criterion.at(descent.best.flat), descent.inverse))
+        points.append(users_point(problem, problem.parameters(descent.best.flat)))
+    return descent, support.reached(*points[-2:])
 
 
 def _first(criterion: Criterion, flat: np.ndarray) -> Evaluation:
@@ -151,13 +173,16 @@ def _hessian(criterion: Criterion, descent: Descent, free: np.ndarray) -> np.nda
     hessian = np.full((size, size), np.nan)
     steps = DIFFERENCE * _conditional_scales(descent, free)
     for i in np.flatnonzero(free):
-        ends = []
-        for sign in (1.0, -1.0):
-            flat = best.flat.copy()
-            flat[i] += sign * steps[i]
-            criterion.last = best.mode
-            ends.append(criterion.at(flat).gradient)
-        hessian[i, free] = (ends[0] - ends[1])[free] / (2.0 * steps[i])
+        for step in steps[i] * 0.1 ** np.arange(5):  # a shorter one where the prior ends before
+            ends = []
+            for sign in (1.0, -1.0):
+                flat = best.flat.copy()
+                flat[i] += sign * step
+                criterion.last = best.mode
+                ends.append(criterion.at(flat))
+            if all(np.isfinite(end.value) for end in ends):
+                break
+        hessian[i, free] = (ends[0].gradient - ends[1].gradient)[free] / (2.0 * step)
     criterion.last = best.mode
     return 0.5 * (hessian + hessian.T)
 

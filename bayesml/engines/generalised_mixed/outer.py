@@ -13,6 +13,7 @@ from bayesml.engines.generalised_mixed.criterion import Value, laplace
 from bayesml.engines.generalised_mixed.mode import Mode, find_mode
 from bayesml.engines.generalised_mixed.problem import Parameters, Penalty, Problem
 from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
+from bayesml.engines.generalised_mixed.support import Support
 
 __all__ = ["FARTHEST_PSI", "Criterion", "Evaluation"]
 
@@ -50,6 +51,8 @@ class Criterion:
         problem: the data.
         points: quadrature points per dimension, 1 for Laplace.
         penalty: minus twice a log prior, or None.
+        support: the bounds of the prior, or None where there are none.
+        barrier: factor of the logarithms of the distances to these bounds.
         evaluations: number of calls.
         newton_steps: total steps of the inner search.
         last: the last mode found.
@@ -58,6 +61,8 @@ class Criterion:
     problem: Problem
     points: int
     penalty: Penalty | None
+    support: Support | None = None
+    barrier: float = 0.0
     evaluations: int = 0
     newton_steps: int = 0
     last: Mode | None = field(default=None, repr=False)
@@ -106,7 +111,10 @@ class Criterion:
             return value
         problem = self.problem
         beta = problem.beta(parameters.gamma)
-        added = self.penalty(problem.theta(parameters.theta), beta, parameters.psi)
+        point = (problem.theta(parameters.theta), beta, parameters.psi)
+        added = self.penalty(*point)
+        if self.support is not None:
+            added = added.plus(self.support.barrier(point), self.barrier)
         theta = problem.signs(parameters.theta) * (added.theta @ problem.from_internal)
         gamma = solve_triangular(problem.fixed.R, added.beta, trans="T") if len(beta) else added.beta
         gradient = np.concatenate([theta, gamma, added.psi])

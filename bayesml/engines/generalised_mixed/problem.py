@@ -37,6 +37,15 @@ class PenaltyValue:
     beta: np.ndarray
     psi: np.ndarray
 
+    def plus(self, other: PenaltyValue, factor: float) -> PenaltyValue:
+        """Return the sum of this and ``factor`` times another."""
+        return PenaltyValue(
+            self.value + factor * other.value,
+            self.theta + factor * other.theta,
+            self.beta + factor * other.beta,
+            self.psi + factor * other.psi,
+        )
+
 
 Penalty = Callable[[np.ndarray, np.ndarray, np.ndarray], PenaltyValue]
 

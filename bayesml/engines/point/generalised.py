@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.base import Problem
-from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, fit_generalised_mixed
+from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, Support, fit_generalised_mixed
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.problem import Curvature
 from bayesml.engines.point.arrays import PointArrays, point_arrays
@@ -29,6 +29,7 @@ def estimate_generalised(
     quadrature_points: int = 1,
     curvature: Curvature = "observed",
     penalty: Penalty | None = None,
+    support: Support | None = None,
     fixed: Mapping[str, float] | None = None,
 ) -> GeneralisedEstimate:
     """Maximise the marginal likelihood, or with a penalty the marginal posterior.
@@ -40,7 +41,7 @@ def estimate_generalised(
     held = dict(fixed or {})
     if not problem.design.schema.estimates_sigma:
         held["sigma"] = 0.0
-    options = _Options(quadrature_points, curvature, penalty)
+    options = _Options(quadrature_points, curvature, penalty, support)
     return _estimate(problem, arrays, method, options, held)
 
 
@@ -52,6 +53,7 @@ class _Options:
     quadrature_points: int
     curvature: Curvature
     penalty: Penalty | None
+    support: Support | None
 
 
 def _estimate(
@@ -67,6 +69,7 @@ def _estimate(
         quadrature_points=options.quadrature_points,
         curvature=options.curvature,
         penalty=options.penalty,
+        support=options.support,
         names=arrays.coefs,
     )
     return GeneralisedEstimate(problem, arrays, method, fit, response, options)

@@ -111,7 +111,8 @@ class MAP(AbstractEngine):
     deviations and family parameters on the log scale (the density of log sd), of a correlation matrix with one more
     power of its determinant, which for one correlation is the density of its atanh. A standard deviation then never is
     estimated as zero and a correlation never as 1 (Chung et al. 2013, 2015). ``y | weights(w)`` are powers of the
-    densities, as in the posterior that is sampled.
+    densities, as in the posterior that is sampled. Where a prior ends at a bound before the density falls, the mode is
+    at the bound, with a warning: such a parameter has no standard error there.
 
     Example:
         >>> import bayesml

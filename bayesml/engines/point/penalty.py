@@ -10,14 +10,15 @@ import numpy as np
 from bayesml import names
 from bayesml.distributions import LKJ, Constant, Distribution
 from bayesml.engines.base import Problem
-from bayesml.engines.generalised_mixed import Penalty, PenaltyValue
+from bayesml.engines.generalised_mixed import PenaltyValue
 from bayesml.engines.point.arrays import point_arrays
+from bayesml.engines.point.support import Intervals, PriorSupport
 from bayesml.errors import ModelError
 from bayesml.linalg import ThetaLayout, orthogonalise
 from bayesml.links import Link, get_link
 from bayesml.spec import ParameterSpec
 
-__all__ = ["held_parameters", "log_prior_penalty"]
+__all__ = ["LogPriorPenalty", "held_parameters", "log_prior_penalty"]
 
 SMALLEST = 1e-150
 
@@ -41,7 +42,7 @@ def held_parameters(problem: Problem) -> dict[str, float]:
     return held
 
 
-def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> Penalty:
+def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> LogPriorPenalty:
     """Return the penalty of the model's priors.
 
     Args:
@@ -54,6 +55,7 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> P
     layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
     groups = tuple(
         _GroupPrior(
+            tuple(f"sd_{term.name}__{coef}" for coef in term.coefs),
             term.block_slices(),
             by_name[names.group_sd_variable(term.name, "mu")].priors,
             tuple(_eta(by_name, term.name, i) if size > 1 else 0.0 for i, size in enumerate(term.blocks)),
@@ -61,16 +63,16 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> P
         for term in arrays.terms
     )
     free = [p for p in problem.family.dpars[1:] if p.name in by_name and p.name not in held]
-    families = tuple(_FamilyPrior(by_name[p.name].priors[0], get_link(p.links[0])) for p in free)
+    families = tuple(_FamilyPrior(p.name, by_name[p.name].priors[0], get_link(p.links[0]), p.bounds[0]) for p in free)
     kept = orthogonalise(arrays.X)[1].kept
     coefficients = _coefficient_priors(problem, kept)
 
-    return _LogPriorPenalty(groups, families, coefficients, layout)
+    return LogPriorPenalty(groups, families, coefficients, layout)
 
 
 @final
 @dataclass(frozen=True)
-class _LogPriorPenalty:
+class LogPriorPenalty:
     """The priors of all parameters, as a function of (theta, beta, psi)."""
 
     groups: tuple[_GroupPrior, ...]
@@ -91,6 +93,23 @@ class _LogPriorPenalty:
         psi_slope = np.array([s for _, s in of_psi])
         return PenaltyValue(-2.0 * total, -2.0 * self.layout.gather(slopes), -2.0 * beta_slope, -2.0 * psi_slope)
 
+    def support(self) -> PriorSupport | None:
+        """Return the bounds of the priors; None where the parameters have no others than their own."""
+        own = self.coefficients
+        bounds = PriorSupport(
+            own.combinations,
+            Intervals.of(own.names, own.priors),
+            tuple(Intervals.of(group.names, group.sds, lowest=0.0) for group in self.groups),
+            Intervals.of(
+                [each.name for each in self.families],
+                [each.prior for each in self.families],
+                [each.lowest for each in self.families],
+            ),
+            tuple(each.link for each in self.families),
+            self.layout,
+        )
+        return bounds if bounds.any else None
+
 
 def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:
     prior = by_name[names.cholesky_variable(group, "mu", block)].priors[0]
@@ -103,6 +122,7 @@ def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:
 class _GroupPrior:
     """Priors of the sds and correlations of one group-level term."""
 
+    names: tuple[str, ...]
     blocks: tuple[slice, ...]
     sds: tuple[Distribution, ...]
     etas: tuple[float, ...]
@@ -129,8 +149,10 @@ class _GroupPrior:
 class _FamilyPrior:
     """Prior of one family parameter."""
 
+    name: str
     prior: Distribution
     link: Link
+    lowest: float
 
     def at(self, psi: float) -> tuple[float, float]:
         """Return log p(x) + log |dx/dpsi| at x of the unbounded psi, and its derivative in psi."""
@@ -144,6 +166,7 @@ class _FamilyPrior:
 class _CoefficientPriors:
     """Priors of linear combinations of the coefficients: ``combinations @ beta`` has the priors."""
 
+    names: tuple[str, ...]
     combinations: np.ndarray
     priors: tuple[Distribution, ...]
 
@@ -159,18 +182,21 @@ def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPrior
     """Return the priors of the slopes and of the Intercept of centred predictors, over the kept columns."""
     population = point_arrays(problem, "map").population
     if population is None:
-        return _CoefficientPriors(np.zeros((0, 0)), ())
+        return _CoefficientPriors((), np.zeros((0, len(kept))), ())
     by_name = {p.name: p for p in problem.description.spec.parameters}
+    labels: list[str] = []
     rows: list[np.ndarray] = []
     priors: list[Distribution] = []
     identity = np.eye(len(population.coefs))[:, kept]
     first = int(population.has_intercept)
     if population.has_intercept:
         rows.append((np.append(1.0, population.means) @ np.eye(len(population.coefs)))[kept])
+        labels.append("Intercept (of centred predictors)")
         priors += by_name[names.intercept_variable("mu")].priors
     if population.slopes:
         for j, prior in enumerate(by_name[names.slopes_variable("mu")].priors):
             if first + j in kept:
                 rows.append(identity[first + j])
+                labels.append(f"b_{population.coefs[first + j]}")
                 priors.append(prior)
-    return _CoefficientPriors(np.array(rows).reshape(len(rows), len(kept)), tuple(priors))
+    return _CoefficientPriors(tuple(labels), np.array(rows).reshape(len(rows), len(kept)), tuple(priors))

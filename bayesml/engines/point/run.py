@@ -40,7 +40,9 @@ def run_map(problem: Problem, method: str) -> Outcome:
     began = time.perf_counter()
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
-    return _outcome(estimate_generalised(problem, method, penalty=penalty, fixed=fixed), began)
+    return _outcome(
+        estimate_generalised(problem, method, penalty=penalty, support=penalty.support(), fixed=fixed), began
+    )
 
 
 def _outcome(estimate: AbstractEstimate, began: float) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -34,6 +34,10 @@ class PredictorDesign:
     def groups(self) -> tuple[Group, ...]:
         """Return the group-level terms."""
         return tuple(term for term in self.terms if isinstance(term, Group))
+
+    def without_groups(self) -> PredictorDesign:
+        """Return the population-level part."""
+        return replace(self, terms=tuple(term for term in self.terms if not isinstance(term, Group)))
 
 
 @final
@@ -79,6 +83,12 @@ class Design:
     def n_rows(self) -> int:
         """Number of observations."""
         return len(self.response.arrays["y"])
+
+    def prior_warnings(self) -> Iterator[str]:
+        """Yield a sentence for each prior that means something else for these data than a user would expect."""
+        for predictor in self.schema.predictors:
+            for term in predictor.terms:
+                yield from term.prior_warnings(self.arrays[predictor.dpar][term.key])
 
 
 def build_design(

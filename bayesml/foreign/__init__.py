@@ -1,7 +1,8 @@
 """Foreign words: what users of brms, lme4 and Bambi type by habit, answered with our word for it.
 
-``words`` and its neighbours hold the table; ``answers`` looks words up. A word that means the same is taken for ours;
-any other ends in an error that says how to write it here. Nothing of this is in ``dir()``.
+``arguments``, ``verbs``, ``functions`` and ``families`` hold the words, ``answers`` looks them up. A word that means the
+same as one of ours is understood; any other ends in an error that says what to write instead. No foreign word is in
+``dir()``.
 """
 
 from __future__ import annotations

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.columns import variables_of
-from bayesml.design import PredictorDesign
 from bayesml.errors import DataError, ModelError, did_you_mean
 from bayesml.frame import column_names
 from bayesml.results.re_formula import select_groups
 from bayesml.results.reference import Reference, reference
-from bayesml.terms import Group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -362,17 +360,8 @@ def _held_columns(fit: Fit) -> tuple[str, ...]:
         for e in a.arguments
         for name in variables_of(e.text)
     )
-    idle.difference_update(name for p in fit.problem.design.schema.predictors for name in _term_columns(p))
+    idle.difference_update(name for p in fit.problem.design.schema.predictors for t in p.terms for name in t.covariates)
     return tuple(name for name in fit.frame.columns if name not in idle)
-
-
-def _term_columns(predictor: PredictorDesign) -> Iterator[str]:
-    """Yield the columns that terms are computed from; of group-level terms those that vary."""
-    for term in predictor.terms:
-        if isinstance(term, Group):
-            yield from (name for encoding in term.encodings for name in encoding.variables)
-        else:
-            yield from term.variables
 
 
 def _levels(fit: Fit, effect: Effect, columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -17,7 +17,6 @@ from bayesml.frame import Frame, column_names, read_frame
 from bayesml.posterior import Draws
 from bayesml.priors import Prior, Style
 from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
-from bayesml.results.far_covariates import far_covariates
 from bayesml.results.fit_object import Fit
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
         model = replace(model, engine=engine.seeded())
         begin_checkpoint(engine.checkpoint, model)
     if engine.method in PRIORS_MATTER:
-        for sentence in far_covariates(model.problem.design):
+        for sentence in model.problem.design.prior_warnings():
             warn_user(f"{sentence}.")
     prepared = time.perf_counter() - began
     outcome = model.engine.run(model.problem)

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml import names
 from bayesml.distributions import LKJ, Constant
 from bayesml.spec import ParameterSpec
-from bayesml.terms import Group, Population
 
 if TYPE_CHECKING:
     from bayesml.results.fit_object import Fit
@@ -51,30 +49,5 @@ def _sampled_values(fit: Fit) -> dict[str, np.ndarray]:
     values = dict(fit.draws_record.values)
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:
-            if isinstance(term, Population):
-                b = values[names.population_variable(term.dpar)]
-                slopes = b[..., 1:] if term.has_intercept else b
-                values[names.slopes_variable(term.dpar)] = slopes
-                if term.has_intercept:
-                    values[names.intercept_variable(term.dpar)] = b[..., 0] + slopes @ np.asarray(term.means)
-            if isinstance(term, Group) and term.pairs():
-                matrix = term.correlation_matrix(values[names.correlation_variable(term.name, term.dpar)])
-                for i, block in enumerate(term.block_slices()):
-                    values[names.cholesky_variable(term.name, term.dpar, i)] = _cholesky_diagonal(
-                        matrix[..., block, block]
-                    )
+            values |= term.sampled(values)
     return values
-
-
-def _cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
-    """Return the diagonal of the Cholesky factor, as matrices; all that its density needs.
-
-    The square of an element is the ratio of two leading minors. A draw at the edge of the correlation matrices has a
-    minor of zero, where a factorisation fails.
-    """
-    size = correlation.shape[-1]
-    minors = [np.ones(correlation.shape[:-2])] + [np.linalg.det(correlation[..., :k, :k]) for k in range(1, size + 1)]
-    factor = np.zeros(correlation.shape)
-    for k in range(size):
-        factor[..., k, k] = np.sqrt(np.maximum(minors[k + 1], 0.0) / np.maximum(minors[k], np.finfo(float).tiny))
-    return factor

@@ -17,7 +17,6 @@ from bayesml.frame.convert import RawColumn
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import Value, value_texts
 from bayesml.results.re_formula import Selection
-from bayesml.terms import Group
 
 if TYPE_CHECKING:
     from bayesml.results.fit_object import Fit
@@ -62,7 +61,7 @@ def _ordinary_columns(fit: Fit, selection: Selection, additions: Sequence[str], 
     needed: list[str] = []
     for predictor in selection.predictors:
         for term in predictor.terms:
-            needed += [v for e in term.encodings for v in e.variables] if isinstance(term, Group) else term.variables
+            needed += term.covariates
     texts = [fit.parsed.response.expression.text] if response else []
     texts += [e.text for a in fit.parsed.response.additions if a.name in additions for e in a.arguments]
     return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))

@@ -75,7 +75,7 @@ def select_groups(fit: Fit, re_formula: Any) -> Selection:
     if re_formula is None:
         return Selection(predictors, {})
     if _means_none(re_formula):
-        return Selection(tuple(_without_groups(p) for p in predictors), {})
+        return Selection(tuple(p.without_groups() for p in predictors), {})
     if not isinstance(re_formula, str):
         raise _error(fit, f'`re_formula` is None, "NA" or a formula text; got {re_formula!r}.')
     wanted = _wanted_effects(fit, re_formula)
@@ -87,10 +87,6 @@ def _means_none(re_formula: Any) -> bool:
         return "".join(re_formula.split()) in NONE_TEXTS
     is_nan = isinstance(re_formula, float) and np.isnan(re_formula)
     return re_formula is False or is_nan or type(re_formula).__name__ == "NAType"
-
-
-def _without_groups(predictor: PredictorDesign) -> PredictorDesign:
-    return replace(predictor, terms=tuple(t for t in predictor.terms if not isinstance(t, Group)))
 
 
 def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:

@@ -14,12 +14,11 @@ from typing import Any, final
 
 import numpy as np
 
-from bayesml.columns import Computation, computations, made_factors, offset_computation
+from bayesml.columns import Computation, made_factors
 from bayesml.design import PredictorDesign, Schema
 from bayesml.errors import DataError
 from bayesml.formula import Predictor
 from bayesml.frame import Frame, read_frame
-from bayesml.terms import AbstractTerm, Group, Offset, Population
 
 __all__ = ["Reference", "reference"]
 
@@ -120,7 +119,7 @@ def reference(frame: Frame, schema: Schema, predictors: Sequence[PredictorDesign
         for text in _texts(parsed[predictor.dpar], predictor)
         for name in made_factors(text, schema.functions)
     }
-    parts = tuple(part for predictor in predictors for term in predictor.terms for part in _computations(term))
+    parts = tuple(part for predictor in predictors for term in predictor.terms for part in term.computations())
     return Reference(frame, frozenset(made), parts)
 
 
@@ -129,15 +128,6 @@ def _texts(parsed: Predictor, design: PredictorDesign) -> Iterator[str]:
     groups = [group.columns for group in parsed.groups if ":".join(group.factors) in keys]
     for part in (parsed.population, *groups):
         yield from (factor for term in part.terms for factor in term)
-
-
-def _computations(term: AbstractTerm) -> Iterator[Computation]:
-    if isinstance(term, Offset):
-        yield from (offset_computation(e, term.functions) for e in term.expressions)
-    elif isinstance(term, Population):
-        yield from computations(term.encoding)
-    elif isinstance(term, Group):
-        yield from (part for encoding in term.encodings for part in computations(encoding))
 
 
 def _possible(part: Computation, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:

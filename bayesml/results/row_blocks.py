@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from bayesml import names
 from bayesml.design import PredictorDesign
 from bayesml.results.prepare import Rows
 from bayesml.results.re_formula import Selection
-from bayesml.terms import AbstractTerm, Group
 
 __all__ = ["narrowed"]
 
@@ -32,25 +29,12 @@ def narrowed(rows: Rows, values: Arrays, part: np.ndarray) -> tuple[Rows, dict[s
         terms, own = [], {}
         for term in predictor.terms:
             some = {name: array[part] for name, array in rows.arrays[predictor.dpar][term.key].items()}
-            narrow: AbstractTerm = term
-            if isinstance(term, Group):
-                narrow, some = _narrow_group(term, some, kept)
+            narrow, own[term.key], smaller = term.narrowed(some, kept)
+            kept |= smaller
             terms.append(narrow)
-            own[narrow.key] = some
         predictors.append(PredictorDesign(predictor.dpar, tuple(terms)))
         arrays[predictor.dpar] = own
     data = {name: array[part] for name, array in rows.data.items()}
     weights = None if rows.weights is None else rows.weights[part]
     selection = Selection(tuple(predictors), rows.selection.dropped)
     return Rows(selection, arrays, data, weights, rows.labels[part], rows.unseen), kept
-
-
-def _narrow_group(group: Group, arrays: Arrays, values: dict[str, np.ndarray]) -> tuple[Group, dict[str, np.ndarray]]:
-    """Number the levels that occur from 0, and take their effects out of ``values``, which is changed."""
-    used, index = np.unique(arrays["index"], return_inverse=True)
-    name = names.group_effect_variable(group.name, group.dpar)
-    if name in values and len(used) < len(group.levels):
-        values[name] = values[name][:, :, used]
-        levels = replace(group.levels, codes=group.levels.codes[used])
-        return replace(group, levels=levels), {**arrays, "index": index}
-    return group, dict(arrays)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bayesml.columns import Computation
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.spec import ParameterSpec
@@ -52,6 +53,15 @@ class AbstractTerm(ABC):
     def variables(self) -> tuple[str, ...]:
         """Data columns the term needs on new data."""
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Data columns whose values enter the term; a column that only says which group a row belongs to is not one."""
+        return self.variables
+
+    @abstractmethod
+    def computations(self) -> tuple[Computation, ...]:
+        """Return the expressions that the term computes from its covariates."""
+
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Encode the rows of ``frame`` with the frozen schema."""
@@ -63,6 +73,31 @@ class AbstractTerm(ABC):
     @abstractmethod
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Compute the reported variables (``b``, ``r_Subject``) from the sampled ones; no leading axes."""
+
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute sampled variables that have a prior from the reported ones, the way back of ``derive``.
+
+        ``values`` holds draws, ``(chains, draws, ...)``. Variables that are reported as they are sampled are left out.
+        """
+        return {}
+
+    def narrowed(
+        self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> tuple[AbstractTerm, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the term for some rows alone, with as few reported variables as these rows need.
+
+        Args:
+            arrays: the arrays of the term at these rows.
+            values: draws of the reported variables, ``(chains, draws, ...)``.
+
+        Returns:
+            The term, its arrays, and those of the reported variables that become smaller.
+        """
+        return self, dict(arrays), {}
+
+    def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterable[str]:
+        """Return a sentence for each prior that means something else for these data than a user would expect."""
+        return ()
 
     @abstractmethod
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:

@@ -7,21 +7,22 @@ are held together: one table r of levels x columns, one gather for each evaluati
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 from typing import Any, final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Encoding, encode, replay
+from bayesml.columns import Computation, Encoding, computations, encode, replay
 from bayesml.errors import DataError, FormulaError
 from bayesml.formula import GroupPart, Predictor
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec, unbounded
 from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 
 __all__ = ["Group", "collect"]
@@ -61,7 +62,16 @@ class Group(AbstractTerm):
     @property
     def variables(self) -> tuple[str, ...]:
         """The grouping columns and those that vary."""
-        return tuple(dict.fromkeys([*self.factors, *(v for e in self.encodings for v in e.variables)]))
+        return tuple(dict.fromkeys([*self.factors, *self.covariates]))
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns that vary."""
+        return tuple(dict.fromkeys(v for e in self.encodings for v in e.variables))
+
+    def computations(self) -> tuple[Computation, ...]:
+        """Return the factors of what varies."""
+        return tuple(part for encoding in self.encodings for part in computations(encoding))
 
     def block_slices(self) -> tuple[slice, ...]:
         """Return the columns of each correlated block."""
@@ -146,11 +156,51 @@ class Group(AbstractTerm):
                 parts.append((cholesky @ cholesky.T)[np.triu_indices(size, 1)])
         return xp.concatenate(parts)
 
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the diagonals of the Cholesky factors, as matrices; all that their prior densities depend on."""
+        if not self.pairs():
+            return {}
+        matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.dpar)])
+        return {
+            self._cholesky(i): _cholesky_diagonal(matrix[..., block, block])
+            for i, block in enumerate(self.block_slices())
+        }
+
+    def narrowed(
+        self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> tuple[Group, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the term with only those levels that occur, numbered from 0, and their effects."""
+        used, index = np.unique(arrays["index"], return_inverse=True)
+        name = names.group_effect_variable(self.name, self.dpar)
+        if name not in values or len(used) == len(self.levels):
+            return self, dict(arrays), {}
+        levels = replace(self.levels, codes=self.levels.codes[used])
+        return replace(self, levels=levels), {**arrays, "index": index}, {name: values[name][:, :, used]}
+
+    def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+        """Yield a sentence for each covariate far from zero beside a correlated intercept."""
+        for block in self.block_slices():
+            yield from far_covariates(self.name, self.coefs[block], arrays["Z"][:, block])
+
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return sum_k Z[:, k] r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.dpar)]
         columns = arrays["Z"]
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
+
+
+def _cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
+    """Return matrices with the diagonal of the Cholesky factor of correlation matrices, 0 elsewhere.
+
+    The square of an element is the ratio of two leading minors. A draw at the edge of the correlation matrices has a
+    minor of zero, where a factorisation fails.
+    """
+    size = correlation.shape[-1]
+    minors = [np.ones(correlation.shape[:-2])] + [np.linalg.det(correlation[..., :k, :k]) for k in range(1, size + 1)]
+    factor = np.zeros(correlation.shape)
+    for k in range(size):
+        factor[..., k, k] = np.sqrt(np.maximum(minors[k + 1], 0.0) / np.maximum(minors[k], np.finfo(float).tiny))
+    return factor
 
 
 def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, functions: Functions) -> Group:

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from bayesml.columns import evaluate, variables_of
+from bayesml.columns import Computation, evaluate, offset_computation, variables_of
 from bayesml.formula import Expression, Predictor
 from bayesml.frame import Frame
 from bayesml.spec import ParameterSpec
@@ -39,6 +39,10 @@ class Offset(AbstractTerm):
     def variables(self) -> tuple[str, ...]:
         """Columns inside the expressions."""
         return tuple(dict.fromkeys(v for e in self.expressions for v in variables_of(e.text)))
+
+    def computations(self) -> tuple[Computation, ...]:
+        """Return each expression."""
+        return tuple(offset_computation(expression, self.functions) for expression in self.expressions)
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``offset``, ``(rows,)``."""

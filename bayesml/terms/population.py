@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Encoding, encode, replay
+from bayesml.columns import Computation, Encoding, computations, encode, replay
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
@@ -63,6 +63,10 @@ class Population(AbstractTerm):
         """Labels without the Intercept."""
         return self.coefs[1:] if self.has_intercept else self.coefs
 
+    def computations(self) -> tuple[Computation, ...]:
+        """Return the factors of the terms."""
+        return computations(self.encoding)
+
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``X``, ``(rows, coefs)``, not centred."""
         return {"X": replay(self.encoding, frame)}
@@ -99,6 +103,15 @@ class Population(AbstractTerm):
             return {name: xp.reshape(intercept, (1,))}
         uncentred = intercept - xp.asarray(self.means) @ slopes
         return {name: xp.concatenate([xp.reshape(uncentred, (1,)), slopes])}
+
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the slopes and the Intercept of centred predictors."""
+        b = values[names.population_variable(self.dpar)]
+        slopes = b[..., 1:] if self.has_intercept else b
+        found = {names.slopes_variable(self.dpar): slopes}
+        if self.has_intercept:
+            found[names.intercept_variable(self.dpar)] = b[..., 0] + slopes @ np.asarray(self.means)
+        return found
 
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return ``X b``."""

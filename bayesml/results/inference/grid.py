@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.design import PredictorDesign
 from bayesml.errors import BayesmlError, ModelError, did_you_mean
 from bayesml.frame import Column, Frame
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import number_labels
 from bayesml.results.inference.nesting import Nesting, existing, nesting_of
 from bayesml.results.reference import Reference, reference
-from bayesml.terms import Group, Offset
+from bayesml.terms import Offset
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -67,9 +66,7 @@ def check_predictors(fit: PointFit, names: Sequence[str], what: str) -> None:
 def grid_reference(fit: PointFit) -> Reference:
     """Return what is known of the columns of the population-level part."""
     schema = fit.problem.design.schema
-    main = schema.predictors[0]
-    population = PredictorDesign(main.dpar, tuple(t for t in main.terms if not isinstance(t, Group)))
-    return reference(fit.frame, schema, (population,))
+    return reference(fit.frame, schema, (schema.predictors[0].without_groups(),))
 
 
 def reference_grid(

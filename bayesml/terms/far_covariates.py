@@ -6,31 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesml.design import Design
-from bayesml.terms import Group
-
 __all__ = ["far_covariates"]
 
 FAR = 50.0  # standard deviations: the sd of the intercepts is then some 50 times what the slopes do within the data
 
 
-def far_covariates(design: Design) -> Iterator[str]:
-    """Yield one sentence for each group-level slope of a covariate far from zero, beside a correlated intercept.
+def far_covariates(group: str, coefs: tuple[str, ...], columns: np.ndarray) -> Iterator[str]:
+    """Yield one sentence for each covariate far from zero, beside a constant column, in a correlated block.
 
     The effects at covariate 0 are then as large as the distance times the slopes and correlated with them to nearly 1
     or -1. A prior on sd(Intercept), which is meant for effects within the data, all but rules that out, and a sampler
     may settle where there are no slopes.
+
+    Args:
+        group: the grouping factor.
+        coefs: label of each column.
+        columns: ``(rows, coefs)``.
     """
-    for predictor in design.schema.predictors:
-        for term in predictor.terms:
-            if not isinstance(term, Group):
-                continue
-            columns = design.arrays[predictor.dpar][term.key]["Z"]
-            for block in term.block_slices():
-                yield from _sentences(term, columns[:, block], term.coefs[block])
-
-
-def _sentences(term: Group, columns: np.ndarray, coefs: tuple[str, ...]) -> Iterator[str]:
     spread = np.ptp(columns, axis=0)
     if not np.any((spread == 0.0) & (columns[0] != 0.0)):
         return
@@ -39,7 +31,7 @@ def _sentences(term: Group, columns: np.ndarray, coefs: tuple[str, ...]) -> Iter
         name = coefs[place]
         yield (
             f"`{name}` lies {abs(mean[place]) / sd[place]:.0f} standard deviations from 0 and has an effect for each "
-            f"level of `{term.name}` beside an intercept. The prior on the standard deviation of the intercepts is of "
+            f"level of `{group}` beside an intercept. The prior on the standard deviation of the intercepts is of "
             f"effects at `{name}` = 0, far outside the data, and the posterior may lose the slopes. Centre it: "
             f"`I({name} - {mean[place]:.6g})` in the formula, or a column less its mean"
         )

@@ -1,4 +1,4 @@
-"""Mappings that nothing can change, and that can be copied and pickled as the fits that hold them."""
+"""Immutable mappings that, unlike Python's own, can be copied and pickled together with the fits that hold them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FrozenMapping(Mapping[K, V]):
 
 
 def fields_alone(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass: what it is pickled as. What it has computed from them is computed again."""
+    """Return the fields of a dataclass as its state for pickling; cached properties are left out and computed again."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 

@@ -148,12 +148,12 @@ def brms_alias(name: str) -> str:
 
 
 def same_interaction(coef: str) -> tuple[str, ...]:
-    """Return what all spellings of a coefficient share, ``a:b[u]`` and ``b[u]:a``, ours and brms's: sorted parts."""
+    """Return a key that all spellings of a coefficient share, ``a:b[u]``, ``b[u]:a``, ``bu:a``: its sorted parts."""
     return tuple(sorted(brms_alias(coef).split(":")))
 
 
 def find_coefficient(coef: str, coefs: Sequence[str]) -> int | None:
-    """Return the place of a coefficient among labels, whatever the order of its factors and whoever's spelling.
+    """Return the place of a coefficient among labels, with its factors in any order, in our spelling or brms's.
 
     The exact label comes first, then brms's spelling of it, then the factors in another order. None is returned where
     nothing fits, and where the last fits two labels.

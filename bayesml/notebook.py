@@ -23,7 +23,7 @@ def in_notebook() -> bool:
 
 
 def without_tqdm_warning() -> None:
-    """Import in a notebook what NumPyro will import: without ipywidgets that warns of progress bars not used here."""
+    """Import tqdm in a notebook before NumPyro does, without its warning that ipywidgets is missing: it is not used."""
     if in_notebook() and "tqdm.auto" not in sys.modules:
         with warnings.catch_warnings(), suppress(ImportError):
             warnings.simplefilter("ignore")

@@ -194,7 +194,7 @@ def test_options_of_an_engine_are_arguments_of_fit() -> None:
 
 
 def test_what_comes_by_place_is_counted(point: PointFit) -> None:
-    with pytest.raises(ArgumentError, match=r"Got 4 arguments by place, .* 3 \(`formula`, `data`, `family`\). Name"):
+    with pytest.raises(ArgumentError, match=r"Got 4 arguments by position, .* 3 \(`formula`, `data`, `family`\). Name"):
         bayesml.fit(FORMULA, DATA, "gaussian", [])
     with pytest.raises(ArgumentError, match=r"^predict\(\): Got 2 .* 1 \(`newdata`\)"):
         point.predict(DATA, "NA")
@@ -281,7 +281,7 @@ def test_protocols_are_left_alone(point: PointFit) -> None:
 
 def test_what_a_value_raises_is_not_hidden(point: PointFit) -> None:
     class Broken:
-        logLik = None  # noqa: N815
+        logLik = None
 
     broken = copy.copy(point)
     object.__setattr__(broken, "estimate", Broken())

@@ -96,7 +96,7 @@ def test_factors_of_expressions(call: str) -> None:
         ("C(k, m)", "the coding is one of `contr.treatment`"),
         ("C(k, 1, 2)", "too many arguments"),
         ("ordered(k, levels=c(1, 1, 2))", "listed twice"),
-        ("as.numeric(f)", "places of their levels"),
+        ("as.numeric(f)", "numbers of their levels"),
         ("I(f < 'b')", "which have no order"),
         ("I(x %in% k)", r"`%in%` stands a list such as c\('a', 'b'\)"),
     ],

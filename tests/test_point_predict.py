@@ -250,7 +250,7 @@ def test_a_variance_of_zero_stays_zero() -> None:
     assert all(np.isfinite(v).all() for v in draws.values())
 
 
-def test_every_draw_based_method_works_on_normal_draws(sleep: PointFit, tmp_path) -> None:  # noqa: ANN001
+def test_every_draw_based_method_works_on_normal_draws(sleep: PointFit, tmp_path) -> None:
     draws = sleep.to_normal_draws(400, seed=1)
     assert draws.idata.posterior["b"].shape == (4, 100, 2)
     assert "independent" in str(draws)

@@ -240,7 +240,7 @@ class _Interpreter:
             wanted = " or ".join(map(str, counts))
             raise FormulaError(f"`{self._text}`: `{name}` takes {wanted} argument{'s' * (counts[-1] > 1)}.")
         if name.startswith("as.") and isinstance(arguments[0], FactorValue):
-            message = f"`{self._text}`: `{name}` of categories would give the places of their levels"
+            message = f"`{self._text}`: `{name}` of categories would compute with the numbers of their levels"
             raise FormulaError(f"{message}; make a column of numbers in the data, or compare it with a level.")
         return function(*(self._numbers(argument) for argument in arguments))
 

@@ -38,7 +38,7 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class BeyondRange(Exception):  # noqa: N818
+class BeyondRange(Exception):
     """A value outside the range in which a spline is known.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Where a function that rises on one side of a center reaches a height."""
+"""Find where a function that rises on one side of a center reaches a given height, as a profile likelihood does."""
 
 from __future__ import annotations
 

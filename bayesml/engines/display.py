@@ -1,4 +1,4 @@
-"""Places for a line that says how far a run is: a terminal, a notebook, a log."""
+"""Where the line of progress is shown: in a terminal, in a notebook or in a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayesml.notebook import in_notebook
 __all__ = ["AbstractDisplay", "Log", "Notebook", "Nowhere", "Terminal", "display_at_hand"]
 
 WIDE = 100
-"""Columns of a notebook."""
+"""Characters in a line of a notebook's output."""
 
 
 class AbstractDisplay(ABC):
@@ -25,7 +25,7 @@ class AbstractDisplay(ABC):
 
     @abstractmethod
     def update(self, line: Callable[[int, bool], str]) -> None:
-        """Show another line in its place; ``line`` takes the columns there are, and whether blocks can be drawn."""
+        """Show another line in its place; ``line`` takes the width in characters, and whether blocks can be drawn."""
 
     @abstractmethod
     def end(self, line: str) -> None:
@@ -95,16 +95,16 @@ class Terminal(AbstractDisplay):
             self._shown = line
 
     def _columns(self) -> int:
-        """A character in the last column would make some terminals begin another line."""
+        """Return the width but for the last column: a character there makes some terminals begin another line."""
         try:
             return os.get_terminal_size(self._stream.fileno()).columns - 1
-        except (OSError, ValueError):  # not that of the operating system
+        except (OSError, ValueError):  # a stream without a terminal of the operating system
             return 79
 
 
 @final
 class Notebook(AbstractDisplay):
-    """An output of the cell, which is replaced: what is saved or converted holds the last line alone."""
+    """An output of the cell that is replaced by each update, so that a saved notebook holds the last line only."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -135,7 +135,7 @@ class Notebook(AbstractDisplay):
 
 
 def display_at_hand() -> AbstractDisplay:
-    """Return the place where the user looks: the cell of a notebook, else standard error."""
+    """Return the output of the notebook's cell, or outside a notebook standard error."""
     if in_notebook():
         return Notebook()
     stream = sys.stderr

@@ -1,4 +1,4 @@
-"""What a run says while it goes on: that it compiles, how far warm-up and draws are, how many diverged."""
+"""The progress of a run on one line: compiling, iterations of warm-up and of draws, divergences."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Progress:
         self.refresh()
 
     def sampling(self, warmup: int, draws: int, label: str = "") -> None:
-        """Say that chains are sampled: so many iterations of all of them; ``label`` tells a second run apart."""
+        """Say that chains are sampled, with so many iterations in all; ``label`` marks a second run."""
         with self._lock:
             self._counts = Counts(warmup=warmup, draws=draws)
         self._label, self._stage_began = label, time.monotonic()
@@ -75,7 +75,7 @@ class Progress:
         self.refresh()
 
     def expect(self, draws: int) -> None:
-        """Say that so many draws of all chains are wanted now."""
+        """Change the number of draws of all chains that are wanted."""
         with self._lock:
             self._counts = replace(self._counts, draws=draws)
 

@@ -1,8 +1,8 @@
-"""Foreign words: what users of brms, lme4 and Bambi type by habit, answered with our word for it.
+"""Words of brms, lme4 and Bambi that users type by habit, and what each of them is called here.
 
-``arguments``, ``verbs``, ``functions`` and ``families`` hold the words, ``answers`` looks them up. A word that means the
-same as one of ours is understood; any other ends in an error that says what to write instead. No foreign word is in
-``dir()``.
+``arguments``, ``verbs``, ``functions`` and ``families`` hold the words, ``answers`` looks them up. A word that means
+the same as one of ours is understood; any other ends in an error that says what to write instead. No foreign word is
+in ``dir()``.
 """
 
 from __future__ import annotations

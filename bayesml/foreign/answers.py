@@ -1,4 +1,4 @@
-"""The answer to a foreign word: our word is taken, or an error says what it is."""
+"""What happens when a foreign word is used: our word is taken for it, or an error says what to write instead."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def module_attribute(name: str, public: Iterable[str]) -> str:
 def _missing_attribute(fit: object, name: str, table: str) -> Any:
     cls = type(fit)
     if name.startswith("_") or name in vars(cls) or name in getattr(cls, "__dataclass_fields__", ()):
-        # Protocols of copying, pickling and display ask for such names; and what a property raised is not hidden.
+        # Copying, pickling and display look for names with underscores. A property or field gets here when computing it
+        # raised an AttributeError: looking it up again raises that error instead of hiding it.
         return object.__getattribute__(fit, name)
     words = _table("verbs", table)
     word = _find(name, words)
@@ -142,7 +143,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the parameters that may come by place, and all; ``inspect.signature`` would slow the import down."""
+    """Return the positional parameters, and all of them; ``inspect.signature`` would slow the import down."""
     code: CodeType = function.__code__  # type: ignore[attr-defined]
     return code.co_varnames[: code.co_argcount], code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
@@ -151,7 +152,7 @@ def _too_many(by_place: tuple[str, ...], given: int) -> str:
     own = [name for name in by_place if name != "self"]
     listed = ", ".join(f"`{name}`" for name in own) or "none"
     got = given - len(by_place) + len(own)
-    return f"Got {got} arguments by place, where there may be {len(own)} ({listed}). Name the others, as in `prior=`."
+    return f"Got {got} arguments by position, but takes {len(own)} ({listed}). Name the others, as in `prior=`."
 
 
 def _alias(name: str, words: tuple[Word, ...], names: tuple[str, ...]) -> str:

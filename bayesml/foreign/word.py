@@ -15,9 +15,9 @@ class Word:
 
     Attributes:
         word: what is typed, a name of Python: ``re_form`` for lme4's ``re.form``.
-        origin: who says so.
+        origin: the package whose word it is.
         here: what to write here, in whole sentences.
-        alias: our name, where it means the same; the word is then taken for it wherever that name is known.
+        alias: our name, where it means the same; it is used for the word wherever there is something of that name.
     """
 
     word: str

@@ -194,7 +194,7 @@ def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
 
 
 def _is_exact(values: np.ndarray) -> bool:
-    """Whether whole numbers that became floats are still what they were."""
+    """Whether floats are small enough that every whole number among them is exact."""
     return not (np.abs(values) >= _LARGEST_EXACT).any()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RawData", "column_names", "finish_frame", "read_columns", "read_frame"]
 
 LARGEST = 1e150  # squares of larger numbers overflow in double precision
-SMALLEST = 1e-150  # and squares of smaller ones vanish
+SMALLEST = 1e-150  # and squares of smaller ones underflow to 0
 _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists or arrays"
 
 
@@ -96,7 +96,8 @@ def _refuse_vanishing(column: Column) -> None:
     largest = float(np.abs(column.values).max())
     if 0.0 < largest < SMALLEST:
         raise DataError(
-            f"The column `{column.name}` holds values no larger than {largest:.3g}, whose squares vanish; rescale it."
+            f"The column `{column.name}` holds values no larger than {largest:.3g}, whose squares underflow to 0; "
+            "rescale it."
         )
 
 
@@ -152,7 +153,7 @@ def _read_native(data: Any, names: Sequence[str], grouping: frozenset[str]) -> R
 
 
 def _used_part(data: Any, names: Sequence[str]) -> Any:
-    """Return the columns ``names``, so that nothing about the others matters, such as a name that is there twice."""
+    """Return the columns ``names`` alone, so that problems of the others, such as repeated names, do not matter."""
     native, wanted = nw.to_native(data, pass_through=True), set(names)
     pandas, arrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
     if pandas is not None and isinstance(native, pandas.DataFrame):

@@ -39,7 +39,7 @@ class Levels:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """How the levels are printed, each in its own way: ``a_b``.
+        """How the levels are printed, no two of them alike: ``a_b``.
 
         Levels that ``_`` would make the same are joined by ``:``; what is still the same gets a number, ``a:b (2)``.
         """
@@ -128,7 +128,7 @@ def _text(value: Value) -> str:
 def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ...]:
     """Return the label of each number: ``308``, ``0.5``, ``True``; different numbers have different labels.
 
-    A label depends on nothing but its number. It has 15 digits where they give the number back, else all 17.
+    A label depends on its number alone. It has 15 digits where these give the number back exactly, else all 17.
     """
     if is_boolean:
         return tuple(TRUTH_LABELS[bool(value)] for value in values)

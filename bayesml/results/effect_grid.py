@@ -321,7 +321,7 @@ def _ordered(fixed: Mapping[str, Any], effect: Effect, conditions: Sequence[Cond
 
 
 def _axis_values(known: Reference, name: str, resolution: int) -> Iterator[list[Any]]:
-    """Yield the values that a column may take along the axis, the better ones first."""
+    """Yield candidates for the values of a column along the axis, in the order in which they are tried."""
     if known.is_categorical(name):
         yield known.categories(name)
         return

@@ -60,7 +60,7 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
 
 
 def left_out(fit: Fit, name: str = "") -> LeaveOneOut:
-    """Return what each observation contributes, after a look at what makes the estimate unreliable.
+    """Return what each observation contributes, and warn where the estimate is unreliable.
 
     Args:
         fit: the fit.

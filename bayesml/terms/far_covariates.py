@@ -1,4 +1,4 @@
-"""Group-level slopes of covariates far from zero, whose priors then say something else than was meant."""
+"""Group-level slopes of covariates far from zero, beside which the prior of the intercepts has an unintended effect."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def far_covariates(group: str, coefs: tuple[str, ...], columns: np.ndarray) -> I
         yield (
             f"`{name}` lies {abs(mean[place]) / sd[place]:.0f} standard deviations from 0 and has an effect for each "
             f"level of `{group}` beside an intercept. The prior on the standard deviation of the intercepts is of "
-            f"effects at `{name}` = 0, far outside the data, and the posterior may lose the slopes. Centre it: "
-            f"`I({name} - {mean[place]:.6g})` in the formula, or a column less its mean"
+            f"effects at `{name}` = 0, far outside the data, and sampling may end without the slopes. Centre it: "
+            f"`I({name} - {mean[place]:.6g})` in the formula, or a column of differences from the mean"
         )

@@ -1,4 +1,4 @@
-"""Separation: directions of the coefficients along which every row only gets more likely, for ever."""
+"""Separation: directions of the coefficients in which no row becomes less likely, however far they go."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def find_separation(problem: Problem, X: np.ndarray, psi: np.ndarray) -> Separat
 
 
 def _recession(design: np.ndarray, goal: np.ndarray) -> np.ndarray | None:
-    """Return the direction furthest along ``goal`` in which no row gets less likely, or None where it leads nowhere."""
-    from scipy.optimize import linprog  # noqa: PLC0415 - slow to import and hardly ever needed
+    """Return the direction furthest along ``goal`` in which no row gets less likely, or None where there is none."""
+    from scipy.optimize import linprog  # slow to import and rarely needed
 
     wanted, interior = design[design[:, 0] != 0], design[design[:, 0] == 0][:, 1:]
     signed = wanted[:, :1] * wanted[:, 1:]

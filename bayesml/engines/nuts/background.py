@@ -1,8 +1,8 @@
-"""Work that goes on in threads of its own, and that an interrupt does not wait for.
+"""Tasks in threads of their own that an interrupt does not wait for.
 
-A compiler cannot be told to stop. After an interrupt its threads are left to themselves: what they make is thrown away,
-and the next fit does not wait for them. (A ``ThreadPoolExecutor`` would be waited for.) Neither does the end of a
-process that the interrupt ends.
+A compilation cannot be cancelled. After an interrupt its threads go on in the background and their results are thrown
+away; neither the next fit nor a process that the interrupt ends waits for them, as both would for the threads of a
+``ThreadPoolExecutor``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Background:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody waits for what the tasks make."""
+        """Whether the results of the tasks are no longer needed, after an interrupt."""
         return self._abandoned.is_set()
 
     def submit(self, task: Callable[[], Any]) -> Future[Any]:
@@ -94,14 +94,14 @@ class Background:
 
 @final
 class _Interrupts:
-    """Remembers interrupts: one that comes while C++ calls Python back is printed there and lost."""
+    """Remembers interrupts: one that comes while C++ code calls a Python function is printed and not raised."""
 
     def __init__(self) -> None:
         self._heard = Event()
         self._listens = False
 
     def listen(self) -> None:
-        """Begin to remember, where Python's own handler would be called."""
+        """Begin to remember interrupts, unless somebody has replaced Python's handler of them."""
         is_main = current_thread() is main_thread()
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._listens = True
@@ -113,7 +113,7 @@ class _Interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def raise_lost(self) -> None:
-        """Raise KeyboardInterrupt where one has come before."""
+        """Raise KeyboardInterrupt if there was an interrupt."""
         if self._heard.is_set():
             raise KeyboardInterrupt
 
@@ -125,9 +125,9 @@ class _Interrupts:
 def _leave(threads: list[Thread]) -> None:
     """End the process while a compiler is at work.
 
-    One that comes back to an interpreter that is being taken down would abort the process (before Python 3.14). So a
-    process that an interrupt ends does here what Python does last: it runs what is to be run at exit, and dies of the
-    signal. Any other waits for the compiler.
+    A compiler thread that returns to Python while the interpreter shuts down would abort the process (before Python
+    3.14). So a process that an interrupt ends runs the remaining exit functions here and ends with the signal, as
+    Python would after waiting for the thread. Any other process waits for the compiler.
     """
     if getattr(sys, "last_type", None) is KeyboardInterrupt and any(thread.is_alive() for thread in threads):
         atexit.unregister(_leave)

@@ -62,7 +62,7 @@ KNOWN = frozenset(
         ("numpy", "dtype"),
     }
 )
-"""What a stored program consists of beside machine code: descriptions of arguments, devices and where arrays lie."""
+"""The classes that a stored program may contain beside machine code: descriptions of arguments, devices and memory."""
 
 
 def stored_name(

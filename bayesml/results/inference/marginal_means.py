@@ -162,7 +162,7 @@ def _scaled(
 
 
 def _combine(weights: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """Rows that cannot be estimated count where they have weight only."""
+    """Return a weighted sum of rows; a row that cannot be estimated (NaN) matters only if its weight is not 0."""
     used = weights != 0
     return weights[used] @ L[used]
 

@@ -59,7 +59,7 @@ def _different_rows(ours: Frame, theirs: Frame) -> str:
 
 def _same_column(ours: Column, theirs: Column) -> bool:
     if ours.is_factor != theirs.is_factor:
-        return True  # one model took it for numbers and the other for categories
+        return True  # numbers in one model and categories in the other cannot be compared
     if not ours.is_factor:
         return same_numbers(ours.values, theirs.values)
     return [ours.level_values[i] for i in ours.values] == [theirs.level_values[i] for i in theirs.values]

@@ -1,8 +1,8 @@
 """Figures that are shown once, in a notebook, in a window, or where nothing can be shown.
 
 pyplot knows each of them, so that ``plt.show()``, ``plt.savefig(...)`` and the end of a notebook's cell treat it as any
-other figure. Two things are different: as the value of a cell it is shown, and not again at the end of the cell; and
-where there are no windows, pyplot does not pile them up.
+other figure. Two things are different: a picture that is the value of a cell is shown once, not again at the end of
+the cell; and without windows, a new picture replaces the last one in pyplot, so that pyplot does not collect them.
 """
 
 from __future__ import annotations

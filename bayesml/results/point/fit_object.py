@@ -107,7 +107,7 @@ class PointFit:
     # How well it fits ------------------------------------------------------------------------------------------------
 
     @property
-    def logLik(self) -> float:  # noqa: N802
+    def logLik(self) -> float:
         """Log-likelihood with the group effects integrated out, all constants included; REML's own for REML."""
         return self.estimate.log_likelihood
 

@@ -206,11 +206,31 @@ print(len(said), float(fit["sigma"].sum()))
 """
 
 
-def test_a_fit_is_the_same_where_programs_were_replaced_by_an_attack(root, tmp_path):
-    def run() -> list[str]:
-        done = subprocess.run([sys.executable, "-c", ATTACKED], capture_output=True, text=True, check=True)
-        return done.stdout.split()
+FULL = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+"""
 
+
+def run(code: str = ATTACKED) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.slow  # four processes, three of which compile
+def test_two_processes_and_a_full_disk_share_a_folder(root):
+    """No file may grow beyond 20 kB where the disk is "full"; both processes compile at once, into one folder."""
+    first = run(FULL + ATTACKED)
+    assert first[0] == "0" and list((root / "programs").iterdir()) == []
+    both = [subprocess.Popen([sys.executable, "-c", ATTACKED], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0].split() for process in both] == [first, first]
+    assert [path.suffix for path in (root / "programs").iterdir()] == [".program"] * 3
+    assert run() == first
+
+
+def test_a_fit_is_the_same_where_programs_were_replaced_by_an_attack(root, tmp_path):
     first = run()
     paths = sorted((root / "programs").iterdir())
     assert first[0] == "0" and len(paths) == 3

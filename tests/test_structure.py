@@ -58,7 +58,7 @@ FLOW = (
 
 HEAVY = (
     *("arviz", "arviz_base", "arviz_plots", "arviz_stats", "blackjax", "jax", "matplotlib", "numpyro", "pandas"),
-    "scipy.special",
+    *("scipy.linalg", "scipy.optimize", "scipy.sparse", "scipy.special", "scipy.stats"),
 )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+
+from bayesml.lazy import lazy_module
 
 __all__ = ["FixedEffects", "inverse_triangle", "level_columns", "orthogonalise"]
+
+linalg = lazy_module("scipy.linalg")
 
 DEPENDENT = 1e-7  # a column whose part outside the earlier columns is shorter than this (relative) is dropped
 DEPENDENT_CENTRED = 3e-6  # the same for the part outside, relative to the centred column
@@ -152,4 +155,4 @@ def _reversed_triangle(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray] | N
 
 def inverse_triangle(T: np.ndarray) -> np.ndarray:
     """Return the inverse of a lower-triangular matrix, with exact zeros above the diagonal however it is graded."""
-    return np.asarray(solve_triangular(T, np.eye(len(T)), lower=True))
+    return np.asarray(linalg.solve_triangular(T, np.eye(len(T)), lower=True))

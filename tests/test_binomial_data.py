@@ -103,7 +103,9 @@ def test_impossible_trials_of_new_data(n: list[Any], message: str) -> None:
 # Shares ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("change", [np.float32, lambda p: np.round(p, 3), lambda p: p + 1e-9], ids=["float32", "three digits", "moved"])
+@pytest.mark.parametrize(
+    "change", [np.float32, lambda p: np.round(p, 3), lambda p: p + 1e-9], ids=["float32", "three digits", "moved"]
+)
 def test_shares_may_be_rounded(change: Any) -> None:
     data = DATA.assign(p=np.clip(change(DATA["p"].to_numpy()), 0, 1))
     np.testing.assert_array_equal(fitted("p | trials(n) ~ x", data).problem.design.response.arrays["y"], S)

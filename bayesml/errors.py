@@ -60,15 +60,15 @@ class FitWarning(UserWarning):
     """Something about the fit that the user should act on; the message says how."""
 
 
-def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate closest to ``name``, or None where none is close."""
-    close = get_close_matches(name, sorted(candidates), n=1, cutoff=0.6)
+def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the candidate closest to ``name``, or None where none is close; a ``cutoff`` of 1 wants them equal."""
+    close = get_close_matches(name, sorted(candidates), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+def did_you_mean(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ``" (did you mean `x`?)"`` for the candidate closest to ``name``, or an empty string."""
-    close = closest(name, candidates)
+    close = closest(name, candidates, cutoff)
     return f" (did you mean `{close}`?)" if close else ""
 
 

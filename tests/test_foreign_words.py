@@ -347,6 +347,29 @@ def test_families_that_are_not_there_yet(name: str) -> None:
     assert "did you mean" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["ZeroInflatedPoisson", "HurdleNegativeBinomial", "DirichletMultinomial", "VonMises"])
+def test_families_that_are_not_there_yet_as_bambi_writes_them(name: str) -> None:
+    with pytest.raises(ModelError, match="not there yet") as caught:
+        get_family(name)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("binom", "`binomial`"), ("gausian", "`gaussian`"), ("poison", "`poisson`"), ("negbinom", "`neg")],
+)
+def test_families_misspelled(name: str, hint: str) -> None:
+    with pytest.raises(ModelError, match=f"did you mean {hint}"):
+        get_family(name)
+
+
+@pytest.mark.parametrize("name", ["bellpoisson", "halfgaussian", "gammalog"])
+def test_another_family_is_not_suggested(name: str) -> None:
+    with pytest.raises(ModelError, match="There is no family") as caught:
+        get_family(name)
+    assert "did you mean" not in str(caught.value)
+
+
 def test_names_of_families_have_one_meaning() -> None:
     groups = (set(FAMILIES), set(FAMILY_ALIASES), set(PLANNED_FAMILIES), set(FAMILY_ADVICE))
     assert sum(map(len, groups)) == len(set().union(*groups))
@@ -409,3 +432,87 @@ def test_warnings_point_at_the_line_of_the_user() -> None:
     with pytest.warns(FitWarning, match="missing value") as caught:
         bayesml.fit(FORMULA, {**DATA, "x": [None, *DATA["x"][1:]]}, method="ml")
     assert all(warning.filename == __file__ for warning in caught)
+
+
+# Words of the other kind of fit, and what is close to none ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sampled(point: PointFit) -> bayesml.Fit:
+    return point.to_normal_draws(ndraws=8, seed=1)
+
+
+def sought(fit: Any, name: str) -> str:
+    """Return what is said of a name; nothing where it is taken."""
+    try:
+        getattr(fit, name)
+    except BayesmlError as error:
+        return str(error)
+    return ""
+
+
+def test_each_kind_of_fit_answers_the_words_of_the_other(point: PointFit, sampled: bayesml.Fit) -> None:
+    for name in {word.word for word in (*SAMPLED, *POINT)}:
+        for fit in (point, sampled):
+            said = sought(fit, name)
+            assert not said.endswith(f"has no `{name}`.") and "did you mean" not in said, name
+            for code in code_of(said):
+                check_our_code(code)
+                for verb in re.findall(r"to_normal_draws\(\)\.(\w+)", code):
+                    assert verb in {*dir(bayesml.Fit), *bayesml.Fit.__dataclass_fields__}, code
+
+
+def test_words_of_draws_lead_from_a_point_estimate_to_draws(point: PointFit, sampled: bayesml.Fit) -> None:
+    assert "`fit.to_normal_draws().forest`" in sought(point, "mcmc_plot")
+    assert '`fit.to_normal_draws().idata["posterior"]`' in sought(point, "as_draws_array")
+    assert "`fit.to_normal_draws().draws()`" in sought(point, "spread_draws")
+    assert "`fit.contrast`" not in sought(point, "contest")
+    assert "It belongs to point estimates" in sought(sampled, "REMLcrit")
+    assert "It belongs to point estimates" in sought(sampled, "rand")
+    assert '`fit.fixef()["Est.Error"]`' in sought(sampled, "bse")
+    assert '`fit.fixef()["Std.Error"]`' in sought(point, "bse")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("lattice", "no `lattice`."), ("brms", "no `brms`."), ("sumary", "`summary`?")],
+)
+def test_only_what_is_close_is_suggested(name: str, said: str, point: PointFit) -> None:
+    assert said in sought(point, name)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fit: fit.residuals(newdata=DATA),
+        lambda fit: fit.varcorr(sigma=1),
+        lambda fit: fit.vcov(pars="x"),
+        lambda fit: fit.influence(newdata=DATA),
+        lambda fit: fit.slopes("x", specs="x"),
+    ],
+)
+def test_arguments_that_are_not_there_are_not_suggested(call: Any, point: PointFit) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        call(point)
+    suggested = re.findall(r"did you mean `(\w+)`\?", str(caught.value))
+    assert set(suggested) <= set(re.findall(r"`(\w+)`", str(caught.value).partition("there are ")[2]))
+
+
+def test_fits_with_draws_are_not_told_of_point_estimates_alone(sampled: bayesml.Fit) -> None:
+    with pytest.raises(ArgumentError, match="There is no choice here"):
+        sampled.varcorr(summary=True)  # type: ignore[call-arg]
+
+
+def test_what_stands_in_formulas_is_no_function_of_the_package() -> None:
+    for name in ("s", "mo", "gp", "poly", "offset", "weights", "gr"):
+        with pytest.raises(UnknownNameError, match="stands within the text of a formula"):
+            getattr(bayesml, name)
+
+
+def test_answers_that_lead_to_other_fits_are_true() -> None:
+    point = bayesml.fit("Reaction ~ Days + (1 | Subject)", bayesml.load_dataset("sleepstudy"), method="reml")
+    point = point.update(method="ml")  # refitML
+    assert point.method == "ml"
+    assert len(bayesml.anova(point, point.update(". ~ . + I(Days^2)"))) == 2  # add1
+    assert "studentised" in point.influence()  # rstudent
+    assert not point.emmeans("Days", at={"Days": [0, 1]}).contrasts(adjust="holm").empty

@@ -188,3 +188,16 @@ def test_a_million_rows_in_a_hundred_thousand_groups() -> None:
     new = data.iloc[[5, 3]].drop(columns="y")
     np.testing.assert_allclose(fit.predict(new), fit.fitted.iloc[[5, 3]])
     assert fit.refit(data["y"].iloc[::-1])["b_x"] == pytest.approx(fit["b_x"], rel=1e-6)
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_text_that_no_file_can_hold_is_refused_before_the_fit(character: str) -> None:
+    y = [1.0, 1.5, 4.0, 4.5, 8.0, 8.7, 2.1, 2.0]
+    levels = ["a", "b", f"c{character}", "a"] * 2
+    for formula in ("y ~ 1 + (1 | g)", "y ~ g"):
+        with pytest.raises(DataError, match="no file can hold"):
+            bayesml.fit(formula, {"y": y, "g": levels}, method="ml")
+    with pytest.raises(DataError, match="name of the column"):
+        bayesml.fit(f"y ~ `x{character}`", {"y": y, f"x{character}": y[::-1]}, method="ml")
+    unused = {"y": y, "g": levels, "h": list("aabbccdd")}
+    assert len(bayesml.fit("y ~ 1 + (1 | h)", unused, method="ml").fitted) == 8

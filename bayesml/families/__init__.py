@@ -6,7 +6,7 @@ ask. A new family is one file and one line in ``FAMILIES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
@@ -106,12 +106,22 @@ def _named(family: str) -> Callable[..., AbstractFamily]:
     if own in FAMILIES:
         link = link.rstrip(") ").rpartition("=")[2].strip("\"' ")
         raise ModelError(f'{family!r} has a link: write it as family=bayesml.families.{own}(link="{link}").')
-    if name in PLANNED_FAMILIES:
+    if _joined(name) in map(_joined, PLANNED_FAMILIES):
         raise ModelError(f"The family {family!r} is not there yet. {_there_are()}")
     if name in FAMILY_ADVICE:
         raise ModelError(f"{family!r} is no family. {FAMILY_ADVICE[name]}")
-    hint = did_you_mean(name, [*FAMILIES, *FAMILY_ALIASES])
+    hint = did_you_mean(name, _near(name, FAMILIES)) or did_you_mean(name, _near(name, FAMILY_ALIASES))
     raise ModelError(f"There is no family {family!r}{hint}; there are {', '.join(FAMILIES)}.")
+
+
+def _joined(name: str) -> str:
+    """Return a name as Bambi's classes write it, in lower case: ``zeroinflatedpoisson``."""
+    return name.replace("_", "")
+
+
+def _near(name: str, candidates: Iterable[str]) -> list[str]:
+    """Leave out what ``name`` only contains: another family, as ``bellpoisson`` would be."""
+    return [each for each in candidates if each not in name or len(name) <= len(each) + 1]
 
 
 def _refuse_prior(family: object) -> None:

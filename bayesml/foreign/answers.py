@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from importlib import import_module
 from types import CodeType
@@ -24,6 +24,7 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
+TYPING_ERROR = 0.7  # how close a name must be to be taken for a misspelling: among so many words, 0.6 is chance
 
 
 def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -93,7 +94,7 @@ def module_attribute(name: str, public: Iterable[str]) -> str:
         raise AttributeError(f"module 'bayesml' has no attribute {name!r}")
     word = _find(name, _table("functions", "MODULE"))
     if word is None:
-        raise UnknownNameError(f"`bayesml` has no `{name}`{did_you_mean(name, public)}.")
+        raise UnknownNameError(f"`bayesml` has no `{name}`{did_you_mean(name, public, TYPING_ERROR)}.")
     if word.alias:
         return word.alias
     raise UnknownNameError(f"`bayesml` has no `{name}` ({word.origin}). {word.here}")
@@ -109,7 +110,7 @@ def _missing_attribute(fit: object, name: str, table: str) -> Any:
     word = _find(name, words)
     if word is None:
         known = [each for each in dir(cls) if not each.startswith("_")]
-        hint = did_you_mean(name, known) or _hint_at_word(name, words)
+        hint = did_you_mean(name, known, TYPING_ERROR) or _hint_at_word(name, words, known)
         raise UnknownNameError(f"A {cls.__name__} has no `{name}`{hint}.")
     if word.alias:
         return getattr(fit, word.alias)
@@ -163,17 +164,18 @@ def _refusal(name: str, words: tuple[Word, ...], names: tuple[str, ...]) -> str:
     word = next((word for word in words if word.word == name and word.here), None)
     if word is not None:
         return f"There is no argument `{name}` ({word.origin}). {word.here}"
-    hint = did_you_mean(name, names) or _hint_at_word(name, words)
+    hint = did_you_mean(name, names, TYPING_ERROR) or _hint_at_word(name, words, names)
     listed = ", ".join(f"`{each}`" for each in names) or "none"
     return f"There is no argument `{name}`{hint}; there are {listed}."
 
 
-def _hint_at_word(name: str, words: tuple[Word, ...]) -> str:
-    """Return how to write here the foreign word closest to ``name``."""
-    close = closest(name, {word.word for word in words})
+def _hint_at_word(name: str, words: tuple[Word, ...], known: Collection[str]) -> str:
+    """Return how to write here the foreign word closest to ``name``, of those whose answer is ``known`` here."""
+    useful = [word for word in words if word.here or word.alias in known]
+    close = closest(name, {word.word for word in useful}, TYPING_ERROR)
     if close is None:
         return ""
-    word = next(word for word in words if word.word == close)
+    word = next(word for word in useful if word.word == close)
     if word.alias:
         return f" (did you mean `{word.alias}`?)"
     return f" (did you mean `{close}` of {word.origin}? {word.here})"

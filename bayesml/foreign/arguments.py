@@ -6,7 +6,8 @@ from bayesml.foreign.word import Word
 
 __all__ = ["FIT_ARGUMENTS", "METHOD_ARGUMENTS", "PRIOR_ARGUMENTS"]
 
-_NO_DRAWS = "A point estimate has no draws; `fit.to_normal_draws()` makes some."
+_EVERY_DRAW = "All draws are used; a point estimate has none, but `fit.to_normal_draws()` makes some."
+_NO_CHOICE = "There is no choice here; a point estimate has no draws to summarise, `fit.to_normal_draws()` makes some."
 _NEW_LEVELS = 'Say how: `new_levels="uncertainty"`, `"gaussian"` or `"old"`; for a point estimate `new_levels="zero"`.'
 _FILE = 'Keep a fit with `fit.save("fit.nc")` and read it with `bayesml.load("fit.nc")`.'
 _CHAINS = "Leave it out: chains run beside each other by themselves."
@@ -42,6 +43,17 @@ FIT_ARGUMENTS = (
     Word("cov_ranef", "brms", "Known covariances of levels are not there yet."),
     Word("knots", "brms", "Write the knots into the formula: `bs(x, knots=[1, 2])`."),
     Word("sparse", "brms", _UNUSED),
+    Word("opencl", "brms", _UNUSED),
+    Word("stan_model_args", "brms", "There is no Stan here; leave it out."),
+    Word("rescor", "brms", "Models with several responses are not there yet."),
+    Word("prior_PD", "rstanarm", 'Write `sample_prior="only"`.'),
+    Word("QR", "rstanarm", _UNUSED),
+    Word("optimizer", "lme4", "Leave it out: there is one optimiser."),
+    Word("burnin", "MCMCglmm", alias="warmup"),
+    Word("nitt", "MCMCglmm", "Write `warmup=1000, draws=1000`: `draws` counts those kept in each chain."),
+    Word("discard_tuned_samples", "PyMC", _UNUSED),
+    Word("compute_convergence_checks", "PyMC", "Leave it out: they are always made, `fit.diagnostics` has them."),
+    Word("mp_ctx", "PyMC", _CHAINS),
     Word("normalize", "brms", _UNUSED),
     Word("empty", "brms", 'Write `sample_prior="only"`, or `bayesml.default_prior(formula, data)` to see the model.'),
     Word("drop_unused_levels", "brms", _UNUSED),
@@ -134,10 +146,18 @@ METHOD_ARGUMENTS = (
     Word("n_samples", "brms", alias="ndraws"),
     Word("num_samples", "NumPyro", alias="ndraws"),
     Word("draws", "bayesml.fit", alias="ndraws"),
-    Word("ndraws", "brms", _NO_DRAWS),
+    Word("ndraws", "brms", _EVERY_DRAW),
     Word("draw_ids", "brms", "Write `ndraws=100` for some draws; which they are is not asked."),
-    Word("robust", "brms", _NO_DRAWS),
-    Word("summary", "brms", _NO_DRAWS),
+    Word("robust", "brms", _NO_CHOICE),
+    Word("summary", "brms", _NO_CHOICE),
+    Word("incl_autocor", "brms", _UNUSED),
+    Word("negative_rt", "brms", _UNUSED),
+    Word("mc_se", "brms", "Leave it out; `arviz.mcse(fit.idata)` has Monte Carlo errors."),
+    Word("adjust", "emmeans", 'Give it to the comparisons: `fit.emmeans("x").contrasts(adjust="holm")`.'),
+    Word("points", "brms", "Write `fit.conditional_effects().plot()`."),
+    Word("plot", "brms", "Write `fit.conditional_effects().plot()`."),
+    Word("oldNames", "lme4", _UNUSED),
+    Word("quiet", "lme4", _UNUSED),
     Word("resp", "brms", "Models with several responses are not there yet."),
     Word("nlpar", "brms", "Non-linear models are not there yet."),
     Word("cores", "brms", _UNUSED),

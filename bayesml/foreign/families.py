@@ -19,16 +19,18 @@ FAMILY_ALIASES = MappingProxyType(
         "negbin": "negbinomial",
         "nbinom2": "negbinomial",
         "log_normal": "lognormal",
+        "beta_family": "beta",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-acat adjacent_category asym_laplace asymmetric_laplace beta_binomial betabinomial betabinomial2 categorical com_poisson
-cox cratio cumulative custom custom_family dirichlet dirichlet2 dirichlet_multinomial discrete_weibull exgaussian
-exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma hurdle_lognormal hurdle_negbinomial
-hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal mixture multinomial nbinom1 negbinomial2
-ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises
+acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 categorical
+com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
+truncated_poisson cox cratio cumulative custom custom_family dirichlet dirichlet2 dirichlet_multinomial
+discrete_weibull exgaussian exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma
+hurdle_lognormal hurdle_negbinomial hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal
+mixture multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises
 wald weibull wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial
 zero_inflated_binomial zero_inflated_negbinomial zero_inflated_negativebinomial zero_inflated_poisson
 zero_one_inflated_beta zinb zip
@@ -45,6 +47,7 @@ FAMILY_ADVICE = MappingProxyType(
         "quasi": "There is no quasi-likelihood here; choose the family of the response.",
         "logit": 'For a response of 0 and 1 write family="bernoulli", with trials(n) "binomial"; logit is their link.',
         "logistic": 'For a response of 0 and 1 write family="bernoulli"; logit is its link.',
+        "cloglog": 'Write family=bayesml.families.bernoulli(link="cloglog").',
         "probit": 'Write family=bayesml.families.bernoulli(link="probit").',
         "nb": 'Write family="negbinomial".',
         "lm": 'Write family="gaussian".',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayesml.foreign.families import PLANNED_FAMILIES
-from bayesml.foreign.verbs import POINT, SAMPLED
+from bayesml.foreign.verbs import OWN_POINT, OWN_SAMPLED
 from bayesml.foreign.word import Word
 
 __all__ = ["MODULE"]
@@ -32,6 +32,9 @@ _OWN = (
         "glm",
         "R",
         'Write `bayesml.fit("y ~ x", data, family="poisson")`, with `method="laplace"` for maximum likelihood.',
+    ),
+    Word(
+        "lmList", "lme4", 'Write `bayesml.fit("y ~ 0 + g + g:x", data)` for coefficients of each level without pooling.'
     ),
     Word("blmer", "blme", 'Write `bayesml.fit("y ~ x + (x | g)", data, method="map")`.'),
     Word("stan_lmer", "rstanarm", 'Write `bayesml.fit("y ~ x + (x | g)", data)`.'),
@@ -114,14 +117,31 @@ def _of_a_fit(name: str) -> str:
     return f"It is {what} of a fit: write `fit.{name}{'' if brackets else '()'}`{brackets}."
 
 
-_BRMS = tuple(word for word in SAMPLED if word.origin == "brms")  # before what point estimates say of draws
+_BRMS = tuple(word for word in OWN_SAMPLED if word.origin == "brms")  # before what point estimates say of draws
 _OF_A_FIT = (
     *(Word(name, "R", _of_a_fit(name)) for name in (*_METHODS.split(), *sorted(_VALUES))),
-    *(Word(word.word, word.origin, word.here or _of_a_fit(word.alias)) for word in (*_BRMS, *POINT, *SAMPLED)),
+    *(Word(word.word, word.origin, word.here or _of_a_fit(word.alias)) for word in (*_BRMS, *OWN_POINT, *OWN_SAMPLED)),
 )
 _FAMILIES = tuple(
     Word(name, "brms", f"The family {name} is not there yet; `bayesml.families` holds those that are.")
     for name in sorted(PLANNED_FAMILIES)
 )
+_IN_FORMULAS = (
+    *(
+        Word(name, "brms", f'It stands within the text of a formula, and is not there yet: `"y ~ {name}(...)"`.')
+        for name in ["s", "t2", "gp", "mo", "me", "cs", "ar", "ma", "arma", "car", "sar", "cosy", "unstr"]
+    ),
+    *(
+        Word(name, "R", f'It stands within the text of a formula: `"y ~ {name}(...)"`.')
+        for name in ["bs", "ns", "poly", "scale", "ordered", "factor", "cbind"]
+    ),
+    Word("offset", "R", 'It stands within the text of a formula: `"y ~ x + offset(log(e))"`.'),
+    Word("weights", "brms", 'It stands within the text of a formula: `"y | weights(w) ~ x"`.'),
+    Word("trials", "brms", 'It stands within the text of a formula: `"y | trials(n) ~ x"`.'),
+    *(
+        Word(name, "brms", f"It stands within the text of a formula, and is not there yet: `(1 | {name}(...))`.")
+        for name in ("gr", "mm", "mmc")
+    ),
+)
 
-MODULE = (*_OWN, *_FAMILIES, *_OF_A_FIT)
+MODULE = (*_OWN, *_FAMILIES, *_OF_A_FIT, *_IN_FORMULAS)

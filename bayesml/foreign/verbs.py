@@ -1,15 +1,21 @@
-"""What is sought in a fit: methods and values, for fits with draws (``SAMPLED``) and point estimates (``POINT``)."""
+"""What is sought in a fit: methods and values, for fits with draws (``SAMPLED``) and point estimates (``POINT``).
+
+Each table begins with the words of its own kind of fit; the other kind's follow with what leads to such a fit.
+"""
 
 from __future__ import annotations
 
+import re
+
 from bayesml.foreign.word import Word
 
-__all__ = ["POINT", "SAMPLED"]
+__all__ = ["OWN_POINT", "OWN_SAMPLED", "POINT", "SAMPLED"]
 
 _POINT_FIRST = 'It belongs to point estimates: fit with `method="reml"`, `"ml"` or `"laplace"`'
 _DRAWS_FIRST = "A point estimate has no draws; `fit.to_normal_draws()` makes some"
 _DIAGNOSTICS = "Write `fit.diagnostics`, a value without brackets; `fit.summary()` has Rhat and ESS."
 _LOO = 'Write `fit.loo()`, and `bayesml.loo_compare({"a": fit, "b": other})` to compare.'
+_AVERAGES = "Averages over models are not there yet; `bayesml.loo_compare` gives weights."
 _INTERVALS = "Write `fit.summary(prob=0.9)` for intervals, or take quantiles of `fit.draws()`."
 _IDATA = 'Write `fit.idata`, which has the groups of ArviZ: `fit.idata["{}"]`.'
 
@@ -27,6 +33,13 @@ _BOTH = (
     Word("get_prior", "brms", alias="prior_summary"),
     Word("default_prior", "brms", alias="prior_summary"),
     Word("dotplot", "lattice", alias="ranef_plot"),
+    Word("qqmath", "lattice", "Write `fit.ranef_plot()`."),
+    Word("plot_model", "sjPlot", "Write `fit.forest()`, `fit.ranef_plot()` or `fit.conditional_effects().plot()`."),
+    Word("tab_model", "sjPlot", "Write `fit.summary()`."),
+    Word("predictions", "marginaleffects", "Write `fit.epred(newdata)`."),
+    Word("se_coef", "arm", "Write `fit.coef()`, `fit.fixef()` and `fit.ranef()`, which have errors."),
+    Word("cov_re", "statsmodels", "Write `fit.varcorr()`."),
+    Word("ggeffect", "ggeffects", alias="conditional_effects"),
     Word("tidy", "broom", "Write `fit.fixef()`, `fit.ranef()` or `fit.varcorr()`, which are data frames."),
     Word("glance", "broom", "Write `fit.summary()`."),
     Word("augment", "broom", 'Write `data.assign(fitted=fit.epred(summary=True)["Estimate"])`, or `fit.residuals()`.'),
@@ -43,7 +56,7 @@ _BOTH = (
     Word("predict_proba", "scikit-learn", "Write `fit.epred(newdata)`, the probability for `bernoulli`."),
 )
 
-SAMPLED = (
+OWN_SAMPLED = (
     *_BOTH,
     Word("posterior_predict", "brms", alias="predict"),
     Word("posterior_epred", "brms", alias="epred"),
@@ -56,6 +69,17 @@ SAMPLED = (
     Word("as_data_frame", "brms", alias="draws"),
     Word("posterior_samples", "brms", alias="draws"),
     Word("to_dataframe", "ArviZ", alias="draws"),
+    Word("spread_draws", "tidybayes", "Write `fit.draws()`, or `fit.ranef()` for the levels of a group."),
+    Word("gather_draws", "tidybayes", "Write `fit.draws().melt()`."),
+    Word("tidy_draws", "tidybayes", alias="draws"),
+    Word("add_epred_draws", "tidybayes", "Write `fit.epred(newdata)`, or `fit.epred(newdata, summary=True)`."),
+    Word("add_predicted_draws", "tidybayes", "Write `fit.predict(newdata)`, or `fit.predict(newdata, summary=True)`."),
+    Word("add_linpred_draws", "tidybayes", "Write `fit.linpred(newdata)`, or `fit.linpred(newdata, summary=True)`."),
+    Word("epred_draws", "tidybayes", "Write `fit.epred(newdata)`."),
+    Word("predicted_draws", "tidybayes", "Write `fit.predict(newdata)`."),
+    Word("linpred_draws", "tidybayes", "Write `fit.linpred(newdata)`."),
+    Word("as_draws_list", "brms", 'Write `fit.idata["posterior"]`.'),
+    Word("as_mcmc", "brms", 'Write `fit.idata["posterior"]`.'),
     Word("as_draws_rvars", "brms", 'Write `fit["b_x"]`, or `fit.idata["posterior"]`.'),
     Word("as_draws_array", "brms", 'Write `fit.idata["posterior"]`.'),
     Word("posterior_summary", "brms", "Write `fit.summary()`, a table with `to_pandas()`."),
@@ -67,6 +91,18 @@ SAMPLED = (
     Word("prior_samples", "brms", 'Fit with `sample_prior="yes"`; they are in `fit.idata["prior"]`.'),
     Word("prior_predictive", "Bambi", 'Fit with `sample_prior="only"`, then `fit.predict()`.'),
     Word("parnames", "brms", "Write `list(fit.draws())`."),
+    Word("nvariables", "brms", "Write `len(fit.draws().columns)`."),
+    Word("ndraws", "brms", "Write `len(fit.draws())`."),
+    Word("nsamples", "brms", "Write `len(fit.draws())`."),
+    Word("nchains", "brms", 'Write `fit.idata["posterior"].sizes["chain"]`.'),
+    Word("niterations", "brms", 'Write `fit.idata["posterior"].sizes["draw"]`.'),
+    Word("mcmc_trace", "bayesplot", alias="plot"),
+    Word("mcmc_dens", "bayesplot", alias="plot"),
+    Word("mcmc_hist", "bayesplot", alias="plot"),
+    Word("mcmc_areas", "bayesplot", alias="forest"),
+    Word("mcmc_intervals", "bayesplot", alias="forest"),
+    Word("mcmc_pairs", "bayesplot", alias="pairs"),
+    Word("traceplot", "rstan", alias="plot"),
     Word("mcmc_plot", "brms", alias="forest"),
     Word("stanplot", "brms", alias="forest"),
     Word("plot_forest", "ArviZ", alias="forest"),
@@ -92,6 +128,15 @@ SAMPLED = (
     Word("WAIC", "brms", _LOO),
     Word("kfold", "brms", "It is not there yet; `fit.loo()` approximates leaving rows out one by one."),
     Word("add_criterion", "brms", _LOO),
+    Word("loo_moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
+    Word("reloo", "brms", "Fitting again without a row is not there yet; `fit.loo()` names the rows to look at."),
+    Word("loo_subsample", "brms", "Write `fit.loo()`, which takes all rows."),
+    Word("loo_model_weights", "brms", _LOO),
+    Word("pp_average", "brms", _AVERAGES),
+    Word("posterior_average", "brms", _AVERAGES),
+    Word("post_prob", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
+    Word("hdi", "ArviZ", "Write `arviz.hdi(fit.idata)`; `fit.summary()` has quantiles."),
+    Word("bse", "statsmodels", 'Write `fit.fixef()["Est.Error"]`.'),
     Word("bayes_factor", "brms", "Bayes factors are not there; `fit.loo()` compares by prediction."),
     Word("bridge_sampler", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
     Word("bayes_R2", "brms", "It is not there yet; `fit.epred()` and `fit.residuals()` have what it is made of."),
@@ -134,7 +179,7 @@ SAMPLED = (
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 
-POINT = (
+OWN_POINT = (
     *_BOTH,
     Word("AIC", "R", "Write `fit.aic`, a value without brackets."),
     Word("BIC", "R", "Write `fit.bic`, a value without brackets."),
@@ -176,7 +221,25 @@ POINT = (
     Word("rsquared", "MuMIn", alias="r2"),
     Word("cooks_distance", "R", "Write `fit.influence()`."),
     Word("hatvalues", "R", "Write `fit.influence()`."),
-    Word("rstudent", "R", 'Write `fit.residuals("scaled")`.'),
+    Word("rstudent", "R", 'Write `fit.influence()["studentised"]`.'),
+    Word("rstandard", "R", 'Write `fit.influence()["studentised"]`.'),
+    Word("simulateResiduals", "DHARMa", "Write `fit.check_model()`, or compare with `fit.simulate(250)`."),
+    Word("refitML", "lme4", 'Write `fit.update(method="ml")`.'),
+    Word("add1", "R", 'Write `bayesml.anova(fit, fit.update(". ~ . + x"))`.'),
+    Word("step", "lmerTest", "Steps are not there; `fit.drop1()` and `fit.ranova()` test what may be left out."),
+    Word("allFit", "lme4", "It is not there: there is one optimiser, and a fit that fails says so."),
+    Word("ref_grid", "emmeans", 'Write `fit.emmeans("x", at={"z": [0, 1]})`.'),
+    Word("emmip", "emmeans", "Write `fit.conditional_effects().plot()`."),
+    Word("joint_tests", "emmeans", "Write `fit.anova(type=3)`."),
+    Word("vcovAdj", "pbkrtest", 'Write `fit.contrast(L, ddf="kenward-roger")`, which uses it.'),
+    Word("SATmodcomp", "pbkrtest", 'Write `fit.contrast(L, joint=True, ddf="satterthwaite")`.'),
+    Word("get_Lb_ddf", "pbkrtest", 'Write `fit.contrast(L, ddf="kenward-roger")`, which has a column `df`.'),
+    Word("f_test", "statsmodels", "Write `fit.contrast(L, joint=True)`."),
+    Word("get_prediction", "statsmodels", 'Write `fit.predict(newdata, se=True, interval="confidence")`.'),
+    Word("comparisons", "marginaleffects", 'Write `fit.emmeans("x").contrasts()` or `fit.slopes("x")`.'),
+    Word("avg_comparisons", "marginaleffects", 'Write `fit.emmeans("x").contrasts()` or `fit.slopes("x")`.'),
+    Word("prior_draws", "brms", f'{_DRAWS_FIRST}; those of the prior come with NUTS and `sample_prior="yes"`.'),
+    Word("prior_samples", "brms", f'{_DRAWS_FIRST}; those of the prior come with NUTS and `sample_prior="yes"`.'),
     Word("get_influence", "statsmodels", alias="influence"),
     Word("qqnorm", "R", alias="check_model"),
     Word("posterior_predict", "brms", f"{_DRAWS_FIRST}; `fit.simulate(10)` draws responses at the estimates."),
@@ -197,3 +260,27 @@ POINT = (
     Word("model", "bayesml", "Write `fit.to_normal_draws().model`."),
     Word("to_arviz", "ArviZ", f"{_DRAWS_FIRST}: `fit.to_normal_draws().to_arviz()`."),
 )
+
+
+def _of_draws(word: Word) -> Word:
+    """Return what a point estimate says of a word that belongs to draws."""
+    here = word.here or f"Write `fit.{word.alias}`."
+    if here.startswith("Write "):
+        here = re.sub(r"\bfit\.(?!nc\b)", "fit.to_normal_draws().", here)
+    return Word(word.word, word.origin, f"{_DRAWS_FIRST}. {here}")
+
+
+def _of_estimates(word: Word) -> Word:
+    """Return what a fit with draws says of a word that belongs to point estimates."""
+    here = word.here or f"Write `fit.{word.alias}`."
+    return Word(word.word, word.origin, f"{_POINT_FIRST}. {here}")
+
+
+def _others(words: tuple[Word, ...], own: tuple[Word, ...], redirection: str) -> tuple[Word, ...]:
+    """Return the words of the other kind of fit that are not answered by the own ones, nor sent back."""
+    answered = {word.word for word in own}
+    return tuple(word for word in words if word.word not in answered and not word.here.startswith(redirection))
+
+
+SAMPLED = (*OWN_SAMPLED, *map(_of_estimates, _others(OWN_POINT, OWN_SAMPLED, _DRAWS_FIRST)))
+POINT = (*OWN_POINT, *map(_of_draws, _others(OWN_SAMPLED, OWN_POINT, _POINT_FIRST)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +24,7 @@ __all__ = ["RawData", "column_names", "finish_frame", "read_columns", "read_fram
 
 LARGEST = 1e150  # squares of larger numbers overflow in double precision
 SMALLEST = 1e-150  # and squares of smaller ones underflow to 0
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # HDF5 ends text at NUL; half a surrogate pair is no character
 _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists or arrays"
 
 
@@ -225,14 +227,25 @@ def _complete_rows(raw: Mapping[str, RawColumn], n_rows: int, missing: str) -> n
     return keep
 
 
+def _refuse_unstorable(name: str, texts: Sequence[str]) -> None:
+    """Refuse the two characters that a file of results cannot hold, before anything is fitted."""
+    together = "".join(texts)
+    bad = _UNSTORABLE.search(together) if not together.isascii() or "\0" in together else None
+    if bad is not None:
+        where = "The name of the column" if texts == (name,) else "Text of the column"
+        raise DataError(f"{where} {name!r} has the character {bad.group()!r}, which no file can hold; replace it.")
+
+
 def _finish(name: str, raw: RawColumn, keep: np.ndarray, rows: np.ndarray, grouping: bool) -> Column:
     values = raw.values[keep]
+    _refuse_unstorable(name, (name,))
     if raw.levels is not None:
         used, codes = np.unique(values, return_inverse=True)
         levels, categories = (
             None if all_of is None else tuple(all_of[code] for code in used.tolist())
             for all_of in (raw.levels, raw.categories)
         )
+        _refuse_unstorable(name, levels or ())
         return Column(name, frozen_array(codes.astype(np.int64)), levels, raw.ordered, categories=categories)
     finite = np.isfinite(values)
     if not finite.all():

@@ -295,7 +295,7 @@ class PointFit:
         return updating.update(self, formula, data, prior, family, method, data_name)
 
     def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
-        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.hypothesis``, ``.loo``, ..."""
+        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.draws``, ``.loo``, ..."""
         return normal_draws.to_normal_draws(self, ndraws, seed)
 
     # Inference -------------------------------------------------------------------------------------------------------

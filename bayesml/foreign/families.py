@@ -30,10 +30,10 @@ com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncate
 truncated_poisson cox cratio cumulative custom custom_family dirichlet dirichlet2 dirichlet_multinomial
 discrete_weibull exgaussian exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma
 hurdle_lognormal hurdle_negbinomial hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal
-mixture multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises
-wald weibull wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial
-zero_inflated_binomial zero_inflated_negbinomial zero_inflated_negativebinomial zero_inflated_poisson
-zero_one_inflated_beta zinb zip
+mixture multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio
+stoppingratio tweedie von_mises vonmises wald weibull wiener xbeta zero_inflated_asym_laplace zero_inflated_beta
+zero_inflated_beta_binomial zero_inflated_binomial zero_inflated_negbinomial zero_inflated_negativebinomial
+zero_inflated_poisson zero_one_inflated_beta zinb zip
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

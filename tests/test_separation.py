@@ -132,3 +132,30 @@ def test_likelihood_ratio_test_of_a_separated_term() -> None:
     # R: anova(glm(last ~ z, binomial), glm(last ~ f + z, binomial), test = "LRT") is finite: the deviances have limits
     table = bayesml.anova(_fit("last ~ z", "bernoulli"), _fit("last ~ f + z", "bernoulli"))
     assert 0 < table["Pr(>Chisq)"].iloc[1] < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["percentile", "basic", "norm"])
+def test_bootstrap_of_a_separated_coefficient_says_nothing(kind: str) -> None:
+    fit = _fit("last ~ f + z", "bernoulli")
+    with pytest.warns(bayesml.FitWarning, match=r"says nothing about b_f\[b\]:"):
+        table = fit.confint("boot", nsim=10, seed=1, boot_type=kind)  # type: ignore[arg-type]
+    assert table.loc["b_f[b]", ["lower", "upper"]].tolist() == [-np.inf, np.inf]
+    assert np.isfinite(table.drop(index="b_f[b]").to_numpy()).all()
+
+
+def test_bootstrap_counts_separated_responses_as_infinite() -> None:
+    # one success of six: 0.335 of the drawn responses have none, and then the estimate is minus infinity
+    y = np.r_[np.tile([0, 1], 20), 0, 0, 0, 0, 0, 1]
+    data = {"y": y, "k": np.repeat(["a", "b"], [40, 6])}
+    fit = bayesml.fit("y ~ k", data, "bernoulli", method="laplace")
+    assert fit.confint("boot", nsim=40, seed=1).loc["b_k[b]", "lower"] == -np.inf
+    table = fit.confint("boot", nsim=40, seed=1, boot_type="norm")
+    assert table.loc["b_k[b]", ["lower", "upper"]].tolist() == [-np.inf, np.inf]
+    assert np.isfinite(table.loc["b_Intercept"]).all()
+
+
+def test_variance_explained_by_a_separated_predictor_is_unknown() -> None:
+    fit = _fit("last ~ f + z + (1 | g)", "bernoulli")
+    assert np.isnan(fit.r2()["marginal"])
+    assert np.isfinite(fit.icc()["adjusted"])
+    assert np.isfinite(_fit("last ~ z + (1 | g)", "bernoulli").r2()["marginal"])

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import BayesmlError, ModelError, warn_user
 from bayesml.results.inference.parameters import Element, values_of
@@ -36,12 +37,20 @@ def bootstrap(fit: PointFit, wanted: Sequence[Element], nsim: int, seed: int | N
     """
     if isinstance(nsim, bool) or not isinstance(nsim, int) or nsim < 2:
         raise ModelError(f"`nsim` is a whole number of at least 2; got {nsim!r}.")
-    found = [values_of(wanted, e.factors, dict(e.auxiliary), e.beta) for e in _refits(fit, nsim, seed)]
+    found = [values_of(wanted, e.factors, dict(e.auxiliary), _coefficients(e)) for e in _refits(fit, nsim, seed)]
     if len(found) < max(2, nsim // 2):
         raise ModelError(f"Only {len(found)} of {nsim} bootstrap refits succeeded: the data do not carry this model.")
     if len(found) < nsim:
         warn_user(f"{nsim - len(found)} of {nsim} bootstrap refits failed and were left out.")
     return np.array(found)
+
+
+def _coefficients(estimate: AbstractEstimate) -> np.ndarray:
+    """Return the coefficients, infinite where the likelihood of the drawn responses rises without end (separation)."""
+    if not isinstance(estimate, GeneralisedEstimate):
+        return estimate.beta
+    falls, rises = estimate.fit.runaway
+    return np.where(falls & rises, np.nan, np.where(falls, -np.inf, np.where(rises, np.inf, estimate.beta)))
 
 
 def _refits(fit: PointFit, nsim: int, seed: int | None) -> Iterator[AbstractEstimate]:
@@ -59,7 +68,11 @@ def _refits(fit: PointFit, nsim: int, seed: int | None) -> Iterator[AbstractEsti
 def bootstrap_intervals(
     fit: PointFit, wanted: Sequence[Element], level: float, nsim: int, seed: int | None, kind: BootKind
 ) -> np.ndarray:
-    """Return estimates and intervals, ``(parameters, 3)``."""
+    """Return estimates and intervals, ``(parameters, 3)``.
+
+    A coefficient without a finite estimate may be anything: responses drawn with the value at which the search stopped
+    say nothing about it. Where some drawn responses have none, they count as infinite.
+    """
     if kind not in get_args(BootKind):
         raise ModelError(f'`boot_type` is "percentile", "basic" or "norm"; got {kind!r}.')
     estimate = values_of(wanted, fit.estimate.factors, dict(fit.estimate.auxiliary), fit.estimate.beta)
@@ -67,20 +80,36 @@ def bootstrap_intervals(
     low, high = (1.0 - level) / 2.0, (1.0 + level) / 2.0
     with np.errstate(invalid="ignore"):
         lower, upper = (_quantile(drawn, q) for q in (low, high))
-    if kind == "basic":
-        lower, upper = 2.0 * estimate - upper, 2.0 * estimate - lower
-    elif kind == "norm":
-        middle = 2.0 * estimate - np.nanmean(drawn, axis=0)
-        reach = float(ndtri(high)) * np.nanstd(drawn, axis=0, ddof=1)
-        lower, upper = middle - reach, middle + reach
+        if kind == "basic":
+            lower, upper = 2.0 * estimate - upper, 2.0 * estimate - lower
+        elif kind == "norm":
+            middle = 2.0 * estimate - np.nanmean(drawn, axis=0)
+            reach = float(ndtri(high)) * np.nanstd(drawn, axis=0, ddof=1)
+            lower, upper = middle - reach, middle + reach
+            infinite = np.isinf(drawn).any(axis=0)
+            lower, upper = np.where(infinite, -np.inf, lower), np.where(infinite, np.inf, upper)
+    if (unknown := _without_estimate(fit, wanted)).any():
+        lower, upper = np.where(unknown, -np.inf, lower), np.where(unknown, np.inf, upper)
+        warn_user(
+            f"The bootstrap says nothing about {', '.join(e.text for e, u in zip(wanted, unknown, strict=True) if u)}: "
+            'there is no finite estimate to draw responses with (separation). Use confint(method="profile").'
+        )
     return np.column_stack([estimate, lower, upper])
 
 
+def _without_estimate(fit: PointFit, wanted: Sequence[Element]) -> np.ndarray:
+    touched = np.any(fit.estimate.unbounded != 0.0, axis=1)
+    return np.array([e.kind == "b" and bool(touched[e.row]) for e in wanted], dtype=bool)
+
+
 def _quantile(drawn: np.ndarray, probability: float) -> np.ndarray:
-    """Quantiles over the refits; correlations of singular refits, which do not exist, are left out."""
+    """Quantiles over the refits, one of the values where some are infinite.
+
+    Correlations of singular refits, which do not exist, are left out.
+    """
     out = np.full(drawn.shape[1], np.nan)
     for k, column in enumerate(drawn.T):
-        known = column[np.isfinite(column)]
+        known = column[~np.isnan(column)]
         if len(known) >= 2:
-            out[k] = np.quantile(known, probability)
+            out[k] = np.quantile(known, probability, method="nearest" if np.isinf(known).any() else "linear")
     return out

@@ -80,7 +80,7 @@ def _step(now: PointFit, before: PointFit | None) -> tuple[float, float, float]:
     if before is None:
         return float("nan"), float("nan"), float("nan")
     rise, df = 2.0 * (now.logLik - before.logLik), now.df - before.df
-    return (max(rise, 0.0) if df else rise), float(df), chi_square_p(rise, df)
+    return max(rise, 0.0), float(df), chi_square_p(rise, df)
 
 
 def _labels(fits: Sequence[PointFit], names: Sequence[str] | None) -> list[str]:

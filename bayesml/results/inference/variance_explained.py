@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.results.inference.submodels import refit_arrays
@@ -28,7 +29,7 @@ class VarianceParts:
     """Where the variance of the linear predictor and of the response around it comes from.
 
     Attributes:
-        fixed: variance of X b over the rows.
+        fixed: variance of X b over the rows; NaN where X b has no finite estimate (separation).
         groups: mean over the rows of z' Sigma z, by grouping factor.
         dispersion: the same of factors with one level for each row, which stand for the residual.
         distribution: of the response around the linear predictor, on the scale of the link.
@@ -61,6 +62,8 @@ def variance_parts(fit: PointFit) -> VarianceParts:
     estimate = fit.estimate
     X = estimate.arrays.X[:, estimate.kept]
     fixed = float(np.var(X @ estimate.beta, ddof=1)) if X.shape[1] else 0.0
+    if is_unbounded(X, estimate.unbounded).any():
+        fixed = float("nan")
     groups, dispersion, spread = {}, 0.0, np.zeros(fit.nobs)
     for term, block, factor in zip(estimate.arrays.terms, estimate.arrays.blocks, estimate.factors, strict=True):
         rows = np.einsum("nq,nq->n", block.Z @ factor, block.Z @ factor)

@@ -28,6 +28,7 @@ FLOW = (
     "garbage",
     "datasets",
     "lazy",
+    "arithmetic",
     "frozen",
     "notebook",
     "namespace",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable
 from dataclasses import fields
 from math import isfinite
 
+from bayesml.arithmetic import value_of
 from bayesml.distributions.base import Distribution
 from bayesml.distributions.degenerate import Constant, Flat
 from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
@@ -66,13 +65,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Other names of arguments, each with the argument that it names in the distributions that have no argument of its own
 name: ``sd`` is ``sigma``."""
-OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-}
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack
 
 
@@ -149,20 +141,7 @@ def _in_order(
 
 
 def _number(text: str, node: ast.expr) -> float:
-    try:
-        value = _value(node)
-    except (ArithmeticError, ValueError, TypeError, RecursionError):
-        value = float("nan")
-    if not isfinite(value):
+    value = value_of(node)
+    if value is None or not isfinite(value):
         raise PriorError(f"The prior `{text}`: `{ast.unparse(node)}` is not a finite number.")
     return value
-
-
-def _value(node: ast.expr) -> float:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return float(node.value)  # type: ignore[arg-type]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        return -_value(node.operand) if isinstance(node.op, ast.USub) else _value(node.operand)
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        return float(OPERATORS[type(node.op)](_value(node.left), _value(node.right)))
-    raise ValueError(ast.dump(node))

@@ -13,7 +13,7 @@ from bayesml.errors import ModelError, did_you_mean
 from bayesml.formula import LinearPart
 from bayesml.results.inference.anova import anova
 from bayesml.results.inference.degrees_of_freedom import Ddf, NormalTests, tests_of
-from bayesml.results.inference.likelihood_ratio import chi_square_p
+from bayesml.results.inference.deletion_table import deletion_table
 from bayesml.results.inference.submodels import by_maximum_likelihood, refit_arrays, require_likelihood
 
 if TYPE_CHECKING:
@@ -91,19 +91,10 @@ def _chosen(fit: PointFit, scope: str | Sequence[str] | None) -> dict[str, int]:
 
 
 def _deletions(fit: PointFit, chosen: dict[str, int], tested: bool) -> pd.DataFrame:
-    import pandas as pd
-
     require_likelihood(fit, "drop1()")
-    full = by_maximum_likelihood(fit)
-    rows = [(full.df, full.logLik, full.aic, np.nan, np.nan, np.nan)]
-    for place in chosen.values():
-        found = refit_arrays(full, _without(fit, place), fit.estimate.arrays.blocks)
-        rise, df = 2.0 * (full.logLik - found.log_likelihood), full.df - found.n_parameters
-        aic = -2.0 * found.log_likelihood + 2.0 * found.n_parameters
-        rows.append((found.n_parameters, found.log_likelihood, aic, max(rise, 0.0), df, chi_square_p(rise, df)))
-    columns = ["npar", "logLik", "AIC", "LRT", "Df", "Pr(>Chisq)"]
-    table = pd.DataFrame(rows, columns=columns, index=pd.Index(["<none>", *chosen], dtype=object))
-    table.attrs["heading"] = f"Single term deletions of {fit.formula} (maximum likelihood)"
+    full, blocks = by_maximum_likelihood(fit), fit.estimate.arrays.blocks
+    smaller = [(name, refit_arrays(full, _without(fit, place), blocks)) for name, place in chosen.items()]
+    table = deletion_table(full, smaller, f"Single term deletions of {fit.formula} (maximum likelihood)")
     return table if tested else table.drop(columns="Pr(>Chisq)")
 
 

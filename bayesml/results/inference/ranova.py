@@ -14,8 +14,8 @@ from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
 from bayesml.formula import GroupPart
 from bayesml.linalg import GroupBlock
+from bayesml.results.inference.deletion_table import deletion_table
 from bayesml.results.inference.drop1 import droppable
-from bayesml.results.inference.likelihood_ratio import chi_square_p
 from bayesml.results.inference.submodels import refit_arrays, require_likelihood, with_columns, without_columns
 
 if TYPE_CHECKING:
@@ -52,25 +52,13 @@ def ranova(fit: PointFit) -> pd.DataFrame:
         >>> data = bayesml.load_dataset("sleepstudy")
         >>> bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml").ranova()
     """
-    import pandas as pd
-
     require_likelihood(fit, "ranova()")
-    arrays = fit.estimate.arrays
-    if not arrays.blocks:
+    X, blocks = fit.estimate.arrays.X, fit.estimate.arrays.blocks
+    if not blocks:
         raise ModelError("The model has no group-level terms to test.")
-    rows = [(fit.df, fit.logLik, fit.aic, np.nan, np.nan, np.nan)]
-    labels = ["<none>"]
-    for reduction in _reductions(fit):
-        found = refit_arrays(fit, arrays.X, reduction.blocks)
-        rise, df = 2.0 * (fit.logLik - found.log_likelihood), fit.df - found.n_parameters
-        aic = -2.0 * found.log_likelihood + 2.0 * found.n_parameters
-        rows.append((found.n_parameters, found.log_likelihood, aic, max(rise, 0.0), df, chi_square_p(rise, df)))
-        labels.append(reduction.label)
-    columns = ["npar", "logLik", "AIC", "LRT", "Df", "Pr(>Chisq)"]
-    table = pd.DataFrame(rows, columns=columns, index=pd.Index(labels, dtype=object))
+    smaller = [(reduction.label, refit_arrays(fit, X, reduction.blocks)) for reduction in _reductions(fit)]
     method = "REML" if isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.reml else "ML"
-    table.attrs["heading"] = f"Single term deletions of group-level effects ({method} likelihood)"
-    return table
+    return deletion_table(fit, smaller, f"Single term deletions of group-level effects ({method} likelihood)")
 
 
 @final

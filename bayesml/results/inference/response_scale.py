@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from bayesml.arithmetic import value_of
 from bayesml.columns import expression_tree
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _inside_odds(tree: ast.expr) -> ast.expr | None:
     """Return p of ``p / (1 - p)``."""
     match tree:
         case ast.BinOp(left=p, op=ast.Div(), right=ast.BinOp(left=one, op=ast.Sub(), right=q)):
-            return p if _number(one) == 1.0 and ast.dump(p) == ast.dump(q) else None
+            return p if value_of(one) == 1.0 and ast.dump(p) == ast.dump(q) else None
     return None
 
 
@@ -178,7 +179,7 @@ def _undo_arithmetic(tree: ast.expr) -> tuple[_Step, ast.expr] | None:
         return _line(-1.0 if isinstance(tree.op, ast.USub) else 1.0, 0.0), tree.operand
     if not isinstance(tree, ast.BinOp):
         return None
-    left, right = _number(tree.left), _number(tree.right)
+    left, right = value_of(tree.left), value_of(tree.right)
     if (left is None) == (right is None):
         return None
     return _undo_operation(tree, left, right)
@@ -202,37 +203,3 @@ def _undo_operation(tree: ast.BinOp, left: float | None, right: float | None) ->
         case ast.Pow() if left is None and number != 0.0:
             return (_line(1.0, 0.0) if number == 1.0 else _power(number)), inside
     return None
-
-
-def _number(tree: ast.expr) -> float | None:
-    """Return the value of arithmetic with numbers, None where there is a column or a call in it."""
-    if any(
-        not isinstance(node, (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop))
-        for node in ast.walk(tree)
-    ):
-        return None
-    try:
-        return float(_value(tree))
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-
-
-def _value(tree: ast.expr) -> Any:
-    match tree:
-        case ast.Constant():
-            return tree.value
-        case ast.UnaryOp(op=ast.USub()):
-            return -_value(tree.operand)
-        case ast.UnaryOp(op=ast.UAdd()):
-            return _value(tree.operand)
-        case ast.BinOp(op=ast.Add()):
-            return _value(tree.left) + _value(tree.right)
-        case ast.BinOp(op=ast.Sub()):
-            return _value(tree.left) - _value(tree.right)
-        case ast.BinOp(op=ast.Mult()):
-            return _value(tree.left) * _value(tree.right)
-        case ast.BinOp(op=ast.Div()):
-            return _value(tree.left) / _value(tree.right)
-        case ast.BinOp(op=ast.Pow()):
-            return float(_value(tree.left)) ** float(_value(tree.right))
-    raise ValueError(ast.dump(tree))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,7 +18,7 @@ from bayesml.frame.convert import RawColumn, convert
 from bayesml.posterior import Timing
 from bayesml.results.point.residuals import natural_parameters
 from bayesml.results.point.rows import point_rows
-from bayesml.results.re_formula import select_groups
+from bayesml.results.re_formula import Selection, select_groups
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
@@ -70,7 +70,9 @@ def simulate(
     rng, keep = np.random.default_rng(seed), None if use_u else re_formula
     if newdata is None:
         design = fit.problem.design
-        eta = _linear_predictors(fit, int(n), rng, keep)
+        groups = [(block.Z, block.codes) for block in fit.estimate.arrays.blocks]
+        selection = select_groups(fit, keep)  # type: ignore[arg-type]
+        eta = _with_group_effects(fit, fit.estimate.eta_population, groups, int(n), rng, selection, False)
         return _responses(fit, eta, rng, design.weights, design.response.arrays)
     rows = point_rows(fit, newdata, "NA", "zero")
     eta = _new_linear_predictors(fit, rows.eta, newdata, int(n), rng, keep, new_levels)
@@ -100,26 +102,49 @@ def _new_linear_predictors(
 ) -> np.ndarray:
     """Return ``(n, rows)`` linear predictors of new rows, from their population-level part."""
     _refuse_absent_factors(fit, newdata)
-    estimate = fit.estimate
     selection = select_groups(fit, keep)  # type: ignore[arg-type]
     if new_levels == "error":
         point_rows(fit, newdata, keep, "error", additions=False)
+    found = point_rows(fit, newdata, None, "zero", additions=False).rows.groups
+    groups = [group for group in found if group is not None]  # none is left out: all effects were asked for
+    return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
+
+
+def _with_group_effects(
+    fit: PointFit,
+    population: np.ndarray,
+    groups: Sequence[tuple[np.ndarray, np.ndarray]],
+    n: int,
+    rng: np.random.Generator,
+    selection: Selection,
+    draws_unseen: bool,
+) -> np.ndarray:
+    """Return ``(n, rows)`` linear predictors with group-level effects.
+
+    Args:
+        fit: the fit.
+        population: ``(rows,)`` the population-level part.
+        groups: columns ``(rows, coefs)`` and levels ``(rows,)`` of each term; levels that the fit has not seen come
+            behind its own.
+        n: number of draws.
+        rng: random numbers.
+        selection: the effects that keep their conditional modes; the others are drawn.
+        draws_unseen: whether kept effects of unseen levels are drawn; else they are 0.
+    """
+    estimate = fit.estimate
     kept = {group.key for group in selection.groups()}
-    groups = point_rows(fit, newdata, None, "zero", additions=False).rows.groups
     eta = np.tile(population, (n, 1))
-    for term, group, factor, modes in zip(
+    for term, (Z, index), factor, modes in zip(
         estimate.arrays.terms, groups, estimate.factors, estimate.effects, strict=True
     ):
-        assert group is not None
-        Z, index = group
         known = index < len(term.levels)
-        effects = rng.standard_normal((n, max(int(index.max()) + 1, len(term.levels)), Z.shape[1])) @ factor.T
+        count = max(int(index.max()) + 1, len(term.levels))
+        effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
         dropped = selection.dropped.get(("mu", term.key), ())
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]
             if term.key in kept and k not in dropped:
-                own = modes[np.where(known, index, 0), k]
-                drawn = np.where(known, own, drawn if new_levels == "gaussian" else 0.0)
+                drawn = np.where(known, modes[np.where(known, index, 0), k], drawn if draws_unseen else 0.0)
             eta += Z[:, k] * drawn
     return eta
 
@@ -133,21 +158,6 @@ def _refuse_absent_factors(fit: PointFit, newdata: Any) -> None:
             f"The new data lack the grouping column {listed}: rows of one group share its effects. A column of row "
             "numbers makes each row a group of its own."
         )
-
-
-def _linear_predictors(fit: PointFit, n: int, rng: np.random.Generator, keep: Any) -> np.ndarray:
-    estimate = fit.estimate
-    selection = select_groups(fit, keep)  # type: ignore[arg-type]
-    kept = {group.key for group in selection.groups()}
-    eta = np.tile(estimate.eta_population, (n, 1))
-    parts = zip(estimate.arrays.terms, estimate.arrays.blocks, estimate.factors, estimate.effects, strict=True)
-    for term, block, factor, modes in parts:
-        effects = rng.standard_normal((n, block.n_levels, block.q)) @ factor.T
-        dropped = selection.dropped.get(("mu", term.key), ())
-        for k in range(block.q):
-            fixed = term.key in kept and k not in dropped
-            eta += block.Z[:, k] * (modes[block.codes, k] if fixed else effects[:, block.codes, k])
-    return eta
 
 
 def refit(fit: PointFit, y: Any) -> PointFit:

@@ -332,6 +332,26 @@ def test_plot_ppc_of_draws_from_the_prior() -> None:
         arviz.plot_ppc_dist(fit.idata, group="prior_predictive", num_samples=5)
 
 
+@pytest.mark.usefixtures("quiet")
+def test_what_is_done_to_the_arrays_leaves_the_fit_as_it_is() -> None:
+    fit = handmade_fit(README, sleep(), engine=replace(ENGINE, sample_prior="yes"))
+    before = {name: drawn.copy() for name, drawn in fit.draws_record.values.items()}
+    table, columns = str(fit.summary()), {name: column.values.copy() for name, column in fit.frame.columns.items()}
+    if OLD:  # it sorts what it is given
+        arviz.plot_ecdf(fit.idata["posterior"]["b"].values.ravel())
+    for name in group_names(fit.idata):
+        for array in fit.idata[name].data_vars.values():
+            array.values[...] = array.values.ravel()[0]
+    for name in ("b", "b_Days", "r_Subject", "prior_b_Days", "prior_b"):
+        fit[name].values[...] = 0.0
+    fit.draws().iloc[:, :] = 0.0
+    for name, drawn in before.items():
+        np.testing.assert_array_equal(fit.draws_record.values[name], drawn)
+    for name, values in columns.items():
+        np.testing.assert_array_equal(fit.frame.columns[name].values, values)
+    assert str(fit.summary()) == table
+
+
 # Groups ---------------------------------------------------------------------------------------------------------------
 
 

@@ -192,3 +192,32 @@ def test_an_interrupt_ends_a_compilation(ending: str, tmp_path: Any) -> None:
     else:
         assert done.returncode == 0, done.stderr
         assert done.stdout == "next fit 300\n"
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+import bayesml
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "jax._src.api":  # in the middle of importing JAX
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+data = {"y": [1.0, 2.0, 2.0, 5.0, 4.0, 7.0, 6.0, 9.0], "x": list(range(8))}
+try:
+    bayesml.fit("y ~ x", data, seed=1, progress=False)
+except KeyboardInterrupt as error:
+    print(error)
+print("next fit", bayesml.fit("y ~ x", data, draws=50, warmup=50, chains=2, seed=1, progress=False).nobs)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupt_while_jax_is_imported_leaves_it_whole() -> None:
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "The fit was interrupted before sampling began.\nnext fit 8\n"

@@ -130,9 +130,9 @@ def get(fit: Fit, name: str) -> xr.DataArray:
         if any(name == kept or name.startswith(f"{kept}[") for kept in fit.draws_record.reduced):
             require_effects(fit, f"`{name}`")
         variable = _find_variable(variables, name)
-        return labelled(variable, values[variable.name], dimensions(variables)[variable.name])
+        return labelled(variable, values[variable.name].copy(), dimensions(variables)[variable.name])
     variable, text = found
-    drawn = elements(values, [variable], frozenset([text])).values[:, :, 0]
+    drawn = elements(values, [variable], frozenset([text])).values[:, :, 0].copy()
     coords = {"chain": np.arange(drawn.shape[0]), "draw": np.arange(drawn.shape[1])}
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
 

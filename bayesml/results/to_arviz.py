@@ -36,6 +36,9 @@ DIMENSIONS = frozenset({ROWS, "chain", "draw", "sample"})
 def idata_groups(fit: Fit, group_effects: bool = True) -> dict[str, xr.Dataset]:
     """Return the groups of ``fit.idata`` that need no computation.
 
+    Their arrays are copies: some functions of ArviZ (``plot_ecdf`` of 0.23) sort the numbers that they are given in
+    place, and the draws of the fit stay as they are.
+
     Args:
         fit: the fit.
         group_effects: whether draws have the group-level effects.
@@ -51,7 +54,7 @@ def idata_groups(fit: Fit, group_effects: bool = True) -> dict[str, xr.Dataset]:
         groups["prior"] = groups["posterior"]
     groups["observed_data"] = _observed(fit)
     groups["constant_data"] = _constant(fit)
-    return groups
+    return {name: group.copy(deep=True) for name, group in groups.items()}
 
 
 def response_variable(fit: Fit) -> str:

@@ -15,11 +15,26 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from threading import Event, Semaphore, Thread, current_thread, main_thread
 from types import FrameType, TracebackType
-from typing import Any, final
+from typing import Any, TypeVar, final
 
-__all__ = ["Background"]
+__all__ = ["INTERRUPTED", "Background", "imported_whole"]
 
+INTERRUPTED = "The fit was interrupted before sampling began."
 POLL = 0.2
+T = TypeVar("T")
+
+
+def imported_whole(load: Callable[[], T]) -> T:
+    """Return what a function imports. An interrupt ends the wait for it, and not the import.
+
+    JAX cannot be imported again after an import that was broken off: its modules that are done are kept, and stumble
+    over those that are not.
+    """
+    try:
+        with Background(1, lambda: None) as background:
+            return background.result(background.submit(load))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(INTERRUPTED) from None
 
 
 @final

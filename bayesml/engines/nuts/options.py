@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from numbers import Real
+from types import ModuleType
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -135,19 +136,28 @@ class NUTS(AbstractEngine):
     def run(self, problem: Problem) -> Outcome:
         """Sample the posterior."""
         began = time.perf_counter()
-        with collection_paused():
-            without_tqdm_warning()
-            from bayesml.engines.nuts.run import run
-
+        run = self._imported().run
         imported = time.perf_counter() - began
         outcome = run(self, problem)
         return replace(outcome, timing=replace(outcome.timing, imports=imported))
 
     def extend(self, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
         """Go on with a run of this engine: ``more`` further draws of each chain behind ``draws``."""
-        from bayesml.engines.nuts.run import extend
+        return self._imported().extend(self, problem, draws, continuation, more)
 
-        return extend(self, problem, draws, continuation, more)
+    def _imported(self) -> ModuleType:
+        """Return the module that runs the sampler, which imports JAX."""
+        from bayesml.engines.nuts.background import imported_whole
+
+        with collection_paused():
+            without_tqdm_warning()
+            return imported_whole(_sampler)
+
+
+def _sampler() -> ModuleType:
+    from bayesml.engines.nuts import run
+
+    return run
 
 
 def is_whole(value: object, least: int) -> bool:

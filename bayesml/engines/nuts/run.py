@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.engines.base import Continuation, Outcome, Problem
+from bayesml.engines.nuts.background import INTERRUPTED
 from bayesml.engines.nuts.checkpoint import store_data, stored_data
 from bayesml.engines.nuts.compiled import Compiled, compile_form
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
@@ -103,7 +104,7 @@ def _uninterrupted(options: NUTS, problem: Problem, progress: Progress) -> tuple
     try:
         return _compiled(options, problem, progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("The fit was interrupted before sampling began.") from None
+        raise KeyboardInterrupt(INTERRUPTED) from None
 
 
 def _compiled(options: NUTS, problem: Problem, progress: Progress) -> tuple[Plan, Compiled]:

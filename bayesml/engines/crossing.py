@@ -61,10 +61,10 @@ def _between(
         place = v1 + (target - h1) * (v2 - v1) / (h2 - h1) if h1 != h2 else a
         if not min(a, b) < place < max(a, b) or (count > 3 and count % 3 == 0):
             place = 0.5 * (a + b)
-        here = height(place)
-        if abs(here - target) <= accuracy or abs(b - a) <= NARROW * width:
+        reached = height(place)
+        if abs(reached - target) <= accuracy or abs(b - a) <= NARROW * width:
             return place
-        a, b = (place, b) if here < target else (a, place)
-        known = sorted([(place, here), *known], key=lambda pair: abs(pair[1] - target))[:3]
+        a, b = (place, b) if reached < target else (a, place)
+        known = sorted([(place, reached), *known], key=lambda pair: abs(pair[1] - target))[:3]
         known = [pair for pair in known if pair[1] < float("inf")]
     return 0.5 * (a + b)

@@ -13,7 +13,7 @@ import numpy as np
 from bayesml.errors import DataError, ModelError
 from bayesml.families import AbstractFamily
 
-__all__ = ["check_precisions", "log_density_of_precision", "weights_are_precisions"]
+__all__ = ["check_precisions", "log_density_of_precision", "sigma_of_rows", "weights_are_precisions"]
 
 METHODS = ("reml", "ml", "laplace")
 
@@ -21,6 +21,12 @@ METHODS = ("reml", "ml", "laplace")
 def weights_are_precisions(method: str, family: AbstractFamily) -> bool:
     """Whether the weights of a fit divide the residual variance; else they are powers of the densities."""
     return method in METHODS and family.is_normal
+
+
+def sigma_of_rows(sigma: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Return the residual standard deviation of each row, sigma / sqrt(w); infinite for a weight of 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(sigma / np.sqrt(precision))
 
 
 def log_density_of_precision(

@@ -72,14 +72,14 @@ def left_out(fit: Fit, name: str = "") -> LeaveOneOut:
             f'The draws{of} come from the prior alone (sample_prior="only"): they have not seen the response, so that '
             'there is nothing to leave out. Fit the model without sample_prior="only".'
         )
-    found, wrong = _by_rows(fit)
-    if wrong:
+    contributions, infinite = _by_rows(fit)
+    if infinite:
         raise ModelError(
-            f"The log-likelihood{of} of {wrong} observations is not finite at some draws, which loo() needs."
+            f"The log-likelihood{of} of {infinite} observations is not finite at some draws, which loo() needs."
         )
     draws = fit.draws_record.n_chains * fit.draws_record.n_draws
-    _warn_about_k(found.pareto_k, fit.frame.labels(), draws, f"`{name}`: " if name else "")
-    return found
+    _warn_about_k(contributions.pareto_k, fit.frame.labels(), draws, f"`{name}`: " if name else "")
+    return contributions
 
 
 def _by_rows(fit: Fit) -> tuple[LeaveOneOut, int]:

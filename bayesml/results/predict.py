@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.engines.weighting import weights_are_precisions
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.frame import column_names
 from bayesml.results.new_levels import NewLevels
@@ -256,8 +256,7 @@ def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
     """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
     natural = natural_parameters(fit.family, batch)
     if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
-        with np.errstate(divide="ignore"):
-            natural["sigma"] = natural["sigma"] / np.sqrt(rows.weights)
+        natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
     return natural
 
 

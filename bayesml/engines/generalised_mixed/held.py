@@ -87,8 +87,8 @@ class _HeldCriterion:
         self.criterion.last = mode  # type: ignore[assignment]
 
     def at(self, flat: np.ndarray) -> Evaluation:
-        there = self.criterion.at(self.held.flat(flat))
-        return replace(there, flat=flat, gradient=there.gradient @ self.held.jacobian(flat))
+        evaluation = self.criterion.at(self.held.flat(flat))
+        return replace(evaluation, flat=flat, gradient=evaluation.gradient @ self.held.jacobian(flat))
 
 
 @final
@@ -123,12 +123,12 @@ class HeldFit:
         best, place = np.inf, self.estimate
         with np.errstate(all="ignore"):
             for start in starts:
-                here = criterion.at(held.coordinates(self._off_boundary(start)))
-                if not np.isfinite(here.value):
+                first = criterion.at(held.coordinates(self._off_boundary(start)))
+                if not np.isfinite(first.value):
                     continue
-                found = minimise(criterion, here, self._metric(held, here)).best
-                if found.value < best:
-                    best, place = found.value, held.flat(found.flat)
+                lowest = minimise(criterion, first, self._metric(held, first)).best
+                if lowest.value < best:
+                    best, place = lowest.value, held.flat(lowest.flat)
         return best, place
 
     @property
@@ -149,13 +149,13 @@ class HeldFit:
         least[: layout.size] = np.where(layout.is_diagonal, OFF_BOUNDARY * scale, 0.0)
         return np.where(np.abs(flat) < least, np.where(flat < 0, -least, least), flat)
 
-    def _metric(self, held: _Map, here: Evaluation) -> np.ndarray:
+    def _metric(self, held: _Map, first: Evaluation) -> np.ndarray:
         problem = self.criterion.problem
-        full = replace(here, flat=held.flat(here.flat))
+        full = replace(first, flat=held.flat(first.flat))
         inverse = starting_metric(
             problem, self.criterion, replace(full, gradient=self.criterion.at(full.flat).gradient)
         )
-        J = held.jacobian(here.flat)
+        J = held.jacobian(first.flat)
         return np.linalg.inv(J.T @ np.linalg.inv(inverse) @ J)
 
     def _map(self, value: float) -> _Map:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.engines.weighting import weights_are_precisions
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
 
@@ -29,8 +29,7 @@ def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | Non
     """
     auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
     if weights is not None and weights_are_precisions(fit.method, fit.family):
-        with np.errstate(divide="ignore"):
-            auxiliary["sigma"] = auxiliary["sigma"] / np.sqrt(weights)
+        auxiliary["sigma"] = sigma_of_rows(auxiliary["sigma"], weights)
     return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
 
 

@@ -156,12 +156,12 @@ def find_coefficient(coef: str, coefs: Sequence[str]) -> int | None:
     """Return the place of a coefficient among labels, with its factors in any order, in our spelling or brms's.
 
     The exact label comes first, then brms's spelling of it, then the factors in another order. None is returned where
-    nothing fits, and where the last fits two labels.
+    nothing fits, and where one of the last two fits two labels, as ``fab`` does ``f[ab]`` and ``fa[b]``.
     """
     if coef in coefs:
         return coefs.index(coef)
     aliases = [brms_alias(label) for label in coefs]
-    if brms_alias(coef) in aliases:
+    if aliases.count(brms_alias(coef)) == 1:
         return aliases.index(brms_alias(coef))
     wanted = same_interaction(coef)
     places = [i for i, label in enumerate(coefs) if ":" in label and same_interaction(label) == wanted]

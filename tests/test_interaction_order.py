@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bayesml
+from bayesml.errors import ModelError, PriorError
 from bayesml.fit import describe_problem
 from bayesml.names import brms_alias, find_coefficient, reorderings
 
@@ -105,3 +106,15 @@ def test_contrasts_of_coefficients_with_a_comparison_in_their_names() -> None:
     ]
     np.testing.assert_allclose(table["Estimate"], expected, atol=1e-12)
     assert fit["b_a>=0TRUE"] == fit["b_a >= 0[True]"]
+
+
+def test_a_spelling_that_fits_two_coefficients_fits_none() -> None:
+    data = {"y": [1.0, 2.5, 2.0, 4.0, 3.5, 5.0], "f": ["aa", "ab"] * 3, "fa": list("aabbab")}
+    fit = bayesml.fit("y ~ f + fa", data, method="laplace")
+    assert find_coefficient("fab", ("f[ab]", "fa[b]")) is None
+    for name in ("fab", "b_fab"):
+        with pytest.raises(ModelError, match="no population-level coefficient"):
+            fit.contrast(name)
+    assert fit.contrast("fa[b]")["Estimate"].iloc[0] == fit.fixef()["Estimate"]["fa[b]"]
+    with pytest.raises(PriorError, match="matches no parameter"):
+        bayesml.fit("y ~ f + fa", data, prior=bayesml.prior("normal(0, 1)", coef="fab"), method="map")

@@ -184,6 +184,8 @@ def test_names_are_understood_as_r_writes_them() -> None:
     assert fit["b_z:flagTRUE"] == fit["b_flagTRUE:z"] == fit["b_flag[True]:z"]
     table = fit.contrast(["b_flagTRUE = 0", "flag[True] = 0"])
     np.testing.assert_array_equal(table["Estimate"], fit["b_flagTRUE"])
+    other = fit.contrast(["flag[TRUE] = 0", "2 * (b_flagTrue) = 0", "(z + b_flag[TRUE]) - z = 0"])["Estimate"]
+    np.testing.assert_allclose(other, fit["b_flagTRUE"] * np.array([1, 2, 1]))
     problem = describe_problem("y ~ flag*z", DATA, prior=[bayesml.prior("normal(0, 7)", coef="z:flagTRUE")])
     rows = {row.coef: str(row.distribution) for row in problem.description.priors.rows if row.prior_class == "b"}
     assert rows["flag[True]:z"] == "normal(0, 7)"

@@ -50,7 +50,8 @@ def _match(column: Column, frozen: Column) -> Column:
     if column.is_factor != frozen.is_factor:
         kinds = ("numbers", "categories")
         message = f"The column `{column.name}` held {kinds[frozen.is_factor]} when the model was fitted and holds "
-        raise DataError(f"{message}{kinds[column.is_factor]} in the new data; convert it.")
+        found = "truth values" if column.is_boolean else kinds[column.is_factor]
+        raise DataError(f"{message}{found} in the new data; convert it.")
     if column.levels is None or frozen.levels is None:
         return replace(column, is_boolean=False)
     places = recode(np.arange(len(column.levels)), column.level_values, frozen.level_values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -56,14 +57,17 @@ def coefficient_index(name: str, coefs: Sequence[str]) -> int:
 
 
 def _spellings(coefs: Sequence[str]) -> dict[str, int]:
-    """Every way to write each coefficient, factors in any order; the exact ones win."""
+    """Every way to write each coefficient, factors in any order; the exact ones win, what fits two is none."""
     found: dict[str, int] = {}
     labels = [(i, c) for i, c in enumerate(coefs)]
     for each in (labels, [(i, other) for i, c in labels for other in reorderings(c)]):
         for write in (lambda c: coefficient(c, "mu"), str):
             for spell in (str, brms_alias):
-                for i, c in each:
-                    found.setdefault(spell(write(c)), i)
+                written = [(spell(write(c)), i) for i, c in each]
+                counts = Counter(name for name, _ in written)
+                for name, i in written:
+                    if counts[name] == 1:
+                        found.setdefault(name, i)
     return found
 
 
@@ -141,10 +145,7 @@ class _Reader:
             return self._atom().times(1.0 if symbol == "+" else -1.0)
         name = next((n for n in self.by_length if self._stands_here(n)), None)
         if name is not None:
-            self.place += len(name)
-            weights = np.zeros(len(self.coefs))
-            weights[self.names[name]] = 1.0
-            return Combination(weights, 0.0)
+            return self._coefficient(name, self.names[name])
         if number := NUMBER.match(self.text, self.place):
             self.place = number.end()
             return Combination(np.zeros(len(self.coefs)), float(number.group()))
@@ -153,10 +154,19 @@ class _Reader:
             if not self._take(")"):
                 raise self._error("a bracket is not closed")
             return value
-        word = WORD.match(self.text, self.place)
-        if word:
-            coefficient_index(word.group(), self.coefs)
+        if word := WORD.match(self.text, self.place):
+            name = word.group()
+            while name.endswith(")") and name.count(")") > name.count("("):
+                name = name[:-1]
+            return self._coefficient(name, coefficient_index(name, self.coefs))
         raise self._error("something is missing" if self.place >= len(self.text) else f"at {self.text[self.place]!r}")
+
+    def _coefficient(self, name: str, index: int) -> Combination:
+        """Step over the name of a coefficient."""
+        self.place += len(name)
+        weights = np.zeros(len(self.coefs))
+        weights[index] = 1.0
+        return Combination(weights, 0.0)
 
     def _stands_here(self, name: str) -> bool:
         """Whether a name stands here and does not go on."""

@@ -387,3 +387,11 @@ def test_published_formulas_are_read(shared_formulas: list[str]) -> None:
 def shared_formulas() -> list[str]:
     entries = json.loads(shared_path("reference", "formulas.json").read_text("utf-8"))["formulas"]
     return [entry["formula"] for entry in entries]
+
+
+@pytest.mark.parametrize("right", ['f %in% c("u", "v")', '(f %in% c("u", "v")) * x', 'c("u", "v")'])
+def test_a_list_among_the_terms_leads_to_a_test_of_membership(right: str) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 3.0, 5.0, 7.0], "f": list("uvwuvw"), "x": [0.0, 1.0, 3.0, 2.0, 5.0, 4.0]}
+    with pytest.raises(FormulaError, match=r"written I\(f %in% c"):
+        bayesml.fit(f"y ~ {right}", data, method="laplace")
+    assert list(bayesml.fit('y ~ I(f %in% c("u", "v"))', data, method="laplace").fixef().index)[1].endswith("[True]")

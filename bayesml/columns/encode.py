@@ -191,7 +191,10 @@ def _columns(value: Any, expression: Expression, frame: Frame) -> FactorValue | 
     if isinstance(value, FactorValue):
         return value
     if not isinstance(value, (Basis, np.ndarray, np.generic, int, float)):
-        raise FormulaError(f"`{expression.text}` is not a column of numbers or categories.")
+        listed = (
+            f" A test of membership is written I(f %in% {expression.text})." if isinstance(value, (list, tuple)) else ""
+        )
+        raise FormulaError(f"`{expression.text}` is not a column of numbers or categories.{listed}")
     basis = value if isinstance(value, Basis) else _basis(np.asarray(value, dtype=np.float64), frame.n_rows)
     if len(basis.matrix) != frame.n_rows:
         rows = f"{len(basis.matrix)} values for {frame.n_rows} rows"

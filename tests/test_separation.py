@@ -159,3 +159,25 @@ def test_variance_explained_by_a_separated_predictor_is_unknown() -> None:
     assert np.isnan(fit.r2()["marginal"])
     assert np.isfinite(fit.icc()["adjusted"])
     assert np.isfinite(_fit("last ~ z + (1 | g)", "bernoulli").r2()["marginal"])
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog", "cauchit"])
+def test_cells_without_failures_with_every_link(link: str) -> None:
+    # the likelihood of a probit model is flat within a few units already
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bayesml.fit(
+            "successes | trials(five) ~ 0 + f + z", _data(), bayesml.families.binomial(link), method="laplace"
+        )
+    table = fit.fixef()
+    assert np.isposinf(table.loc["f[b]", "Std.Error"])
+    assert np.isnan(table.loc["f[b]", "p"])
+    assert np.isfinite(table.drop(index="f[b]").to_numpy()).all()
+
+
+@pytest.mark.parametrize(("formula", "family"), [("zero ~ 1", "poisson"), ("zero ~ 1", "bernoulli")])
+def test_nothing_but_zeros(formula: str, family: str) -> None:
+    data = {**_data(), "zero": np.zeros(N)}
+    with pytest.warns(bayesml.FitWarning, match="coefficients of `Intercept` go to"):
+        fit = bayesml.fit(formula, data, family, method="laplace")
+    assert np.isposinf(fit.fixef()["Std.Error"].to_numpy()).all()

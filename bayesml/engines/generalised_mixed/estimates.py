@@ -185,10 +185,19 @@ def _convergence(
 
 
 def _suspicious(problem: Problem, optimum: Optimum) -> bool:
+    """Whether a direction of the coefficients is so uncertain that the likelihood may have no maximum in it.
+
+    Where the likelihood is flat the Hessian by differences is that of the ends of its steps; the information of the
+    rows is exact.
+    """
     k, p, _ = problem.sizes
+    mode = optimum.best.mode
+    assert mode is not None
     if not p:
         return False
     if optimum.inverse is None or not optimum.converged:
+        return True
+    if float(np.linalg.eigvalsh(conditional_information(problem, mode))[0]) < UNCERTAIN**-2:
         return True
     return float(np.linalg.eigvalsh(2.0 * optimum.inverse[k : k + p, k : k + p])[-1]) > UNCERTAIN**2
 

@@ -14,6 +14,7 @@ from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.loo import left_out
 from bayesml.results.psis import LeaveOneOut
+from bayesml.results.same_values import same_column, same_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,7 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
         )
     _check_same_response(who, one, other)
     ours, theirs = (np.ones(first.n_rows) if d.weights is None else d.weights for d in (first, second))
-    if not np.array_equal(ours, theirs):
+    if not same_numbers(ours, theirs):
         raise ModelError(
             f"The fits {who} have different likelihood weights, which multiply the log densities, so that their sums "
             "cannot be compared. Fit them with the same `weights()`."
@@ -155,7 +156,7 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
 def _check_same_response(who: str, one: Fit, other: Fit) -> None:
     first, second = one.problem.design.response.arrays, other.problem.design.response.arrays
     shared = [key for key in ("y", "trials") if key in first and key in second]
-    if all(np.array_equal(first[key], second[key]) for key in shared):
+    if all(same_numbers(first[key], second[key]) for key in shared):
         return
     texts = [fit.parsed.response.expression.text for fit in (one, other)]
     different = f"`{texts[0]}` and `{texts[1]}`" if texts[0] != texts[1] else f"other values of `{texts[0]}`"
@@ -175,7 +176,7 @@ def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
     Data without an index of their own, and data whose index was reset, have the positions of their rows as labels:
     where these differ, or a column that both models use, the rows may be others, and a warning says so.
     """
-    differing = next((name for name in _shared_predictors(one, other) if not _same_column(one, other, name)), None)
+    differing = next((name for name in _shared_predictors(one, other) if not _agree(one, other, name)), None)
     column = f"the column `{differing}` has other values" if differing else ""
     if one.frame.labels().equals(other.frame.labels()):
         signs = column
@@ -202,12 +203,8 @@ def _response_texts(fit: Fit) -> list[str]:
     return [response.expression.text, *(a.text for addition in response.additions for a in addition.arguments)]
 
 
-def _same_column(one: Fit, other: Fit, name: str) -> bool:
-    columns = [fit.frame.columns[name] for fit in (one, other)]
-    if not any(column.is_factor for column in columns):
-        return np.array_equal(columns[0].values, columns[1].values)
-    factors = [fit.frame.factor(name) for fit in (one, other)]
-    return np.array_equal(*(np.asarray([str(level) for level in levels])[codes] for codes, levels in factors))
+def _agree(one: Fit, other: Fit, name: str) -> bool:
+    return same_column(one.frame.columns[name], other.frame.columns[name])
 
 
 def _warn_about_measures(fits: Mapping[str, Fit]) -> None:

@@ -12,9 +12,10 @@ from scipy.special import gammaincc
 from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.engines.point.linear import LinearEstimate, is_linear
 from bayesml.errors import ModelError, warn_user
-from bayesml.results.inference.same_data import check_same_data, same_numbers
+from bayesml.results.inference.same_data import check_same_data
 from bayesml.results.inference.submodels import by_maximum_likelihood, require_likelihood
 from bayesml.results.inference.variance_explained import r2
+from bayesml.results.same_values import same_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

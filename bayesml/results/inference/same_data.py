@@ -8,14 +8,13 @@ import numpy as np
 
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
-from bayesml.frame import Column, Frame
+from bayesml.frame import Frame
+from bayesml.results.same_values import same_column, same_numbers
 
 if TYPE_CHECKING:
     from bayesml.results.point.fit_object import PointFit
 
-__all__ = ["check_same_data", "same_numbers"]
-
-TOLERANCE = 1e-10
+__all__ = ["check_same_data"]
 
 
 def check_same_data(first: PointFit, other: PointFit) -> None:
@@ -52,21 +51,6 @@ def _different_rows(ours: Frame, theirs: Frame) -> str:
     if ours.n_rows + ours.dropped == theirs.n_rows + theirs.dropped and not np.array_equal(ours.rows, theirs.rows):
         return "other rows were left out for missing values"
     for name in ours.columns:
-        if name in theirs.columns and not _same_column(ours.columns[name], theirs.columns[name]):
+        if name in theirs.columns and not same_column(ours.columns[name], theirs.columns[name]):
             return f"`{name}` differs"
     return ""
-
-
-def _same_column(ours: Column, theirs: Column) -> bool:
-    if ours.is_factor != theirs.is_factor:
-        return True  # numbers in one model and categories in the other cannot be compared
-    if not ours.is_factor:
-        return same_numbers(ours.values, theirs.values)
-    return [ours.level_values[i] for i in ours.values] == [theirs.level_values[i] for i in theirs.values]
-
-
-def same_numbers(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-    """Whether two arrays, or None, are equal to ten digits."""
-    if a is None or b is None:
-        return a is b
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=TOLERANCE, atol=0.0))

@@ -107,3 +107,18 @@ def test_a_start_that_would_overflow(data: pd.DataFrame) -> None:
     far = data.assign(x=data["x"] * 1000)
     fit = quiet("count ~ x", far, "poisson", prior=prior("exponential(1)", coef="x", lb=0))
     assert 0.0 < fit["b_x"] < 1e-6
+
+
+def test_what_lies_at_a_bound_has_no_wald_test(data: pd.DataFrame) -> None:
+    fit = quiet("y ~ x + z + (1 | g)", data, prior=prior("exponential(1)", coef="x", lb=0))
+    table = fit.fixef()
+    assert table.loc["x", ["Std.Error", "z value", "p"]].isna().all()
+    assert np.isfinite(table.drop(index="x").to_numpy()).all()
+    assert fit.confint().loc["b_x", ["lower", "upper"]].isna().all()
+    assert np.isnan(fit.anova().loc["x", "Chisq"]) and np.isfinite(fit.anova().loc["z", "Chisq"])
+    assert np.isfinite(fit.linpred(data.head(3), se=True).to_numpy()).all()  # given the value at the bound
+    assert np.isfinite(fit.emmeans("z").to_pandas().to_numpy()).all()
+    assert "NaN" in str(fit.summary())
+    other = quiet("y ~ z + (1 | g)", data, prior=prior("uniform(0, 0.3)", class_="sd"))
+    assert other.confint().loc["sd_g__Intercept", ["lower", "upper"]].isna().all()
+    assert np.isfinite(other.confint().drop(index="sd_g__Intercept").to_numpy()).all()

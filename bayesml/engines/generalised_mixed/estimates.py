@@ -164,7 +164,11 @@ def _convergence(
     if separated:
         messages.append(separation_message([names[j] for j in separated]))
     messages += _runaways(problem, mode.parameters.psi)
-    messages += optimum.at_bounds
+    messages += [
+        f"the posterior is highest where {name} is at the bound {bound:g} of its prior: there it has no standard "
+        'error, and those of the others are given that value; use method="nuts"'
+        for name, bound in optimum.at_bounds
+    ]
     if hessian_message:
         messages.append(hessian_message)
     if not optimum.converged and not separated:
@@ -181,6 +185,7 @@ def _convergence(
         singular,
         separated,
         tuple(messages),
+        frozenset(name for name, _ in optimum.at_bounds),
     )
 
 

@@ -36,7 +36,7 @@ class Optimum:
         decrement: ``sqrt(g'H^-1 g)``: the criterion is about half its square above the minimum.
         iterations: quasi-Newton steps.
         converged: the search reached its tolerance and the decrement is small.
-        at_bounds: what lies at a bound of its prior, one sentence each.
+        at_bounds: the parameters that lie at a bound of their priors, and the bounds.
     """
 
     best: Evaluation
@@ -46,7 +46,7 @@ class Optimum:
     decrement: float
     iterations: int
     converged: bool
-    at_bounds: tuple[str, ...] = ()
+    at_bounds: tuple[tuple[str, float], ...] = ()
 
 
 def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
@@ -60,7 +60,7 @@ def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
         ModelError: the criterion is not finite at the starting point.
     """
     problem = criterion.problem
-    at_bounds: tuple[str, ...] = ()
+    at_bounds: tuple[tuple[str, float], ...] = ()
     if criterion.support is not None:
         descent, at_bounds = _within(criterion)
     else:
@@ -70,7 +70,7 @@ def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
     return replace(_certify(criterion, descent, free), at_bounds=at_bounds)
 
 
-def _within(criterion: Criterion) -> tuple[Descent, tuple[str, ...]]:
+def _within(criterion: Criterion) -> tuple[Descent, tuple[tuple[str, float], ...]]:
     """Minimise within the bounds of the priors: each search begins where the one with a higher barrier ended."""
     problem, support = criterion.problem, criterion.support
     assert support is not None

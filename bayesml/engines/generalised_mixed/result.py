@@ -24,6 +24,7 @@ class Convergence:
         singular: one sentence for each group whose covariance matrix is singular.
         separated: columns of X whose coefficients have no finite estimate.
         messages: everything the user should know, those two included.
+        at_bounds: names of the parameters that lie at a bound of their priors.
     """
 
     converged: bool
@@ -34,6 +35,7 @@ class Convergence:
     singular: tuple[str, ...]
     separated: tuple[int, ...]
     messages: tuple[str, ...]
+    at_bounds: frozenset[str] = frozenset()
 
 
 @final

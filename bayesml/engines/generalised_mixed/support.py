@@ -33,8 +33,11 @@ class Support(Protocol):
     def barrier(self, point: Point) -> PenaltyValue:
         """Return minus twice the sum of the logarithms of all distances to bounds; NaN outside of them."""
 
-    def reached(self, before: Point, now: Point) -> tuple[str, ...]:
-        """Say which parameters came much nearer to a bound as the barrier was lowered: they lie at it."""
+    def reached(self, before: Point, now: Point) -> tuple[tuple[str, float], ...]:
+        """Return what came much nearer to a bound as the barrier was lowered, and the bound: it lies there."""
+
+    def held(self, at_bounds: frozenset[str]) -> np.ndarray:
+        """Return the combinations of the coefficients that lie at a bound, ``(r, p)``."""
 
 
 def users_point(problem: Problem, parameters: Parameters) -> Point:

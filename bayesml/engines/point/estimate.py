@@ -60,6 +60,16 @@ class AbstractEstimate(AbstractPosterior):
         """``(kept, r)`` directions of the coefficients without a finite estimate (separation); mostly none."""
 
     @property
+    def at_bounds(self) -> frozenset[str]:
+        """Names of the parameters that lie at a bound of their priors; none but for a posterior mode."""
+        return frozenset()
+
+    @property
+    def held(self) -> np.ndarray:
+        """``(r, kept)`` combinations of the coefficients that lie at a bound."""
+        return np.zeros((0, len(self.kept)))
+
+    @property
     @abstractmethod
     def factors(self) -> tuple[np.ndarray, ...]:
         """Lower-triangular Lambda of each group-level term, ``(q, q)``, on the scale of eta."""
@@ -115,7 +125,7 @@ class AbstractEstimate(AbstractPosterior):
     @property
     def standard_errors(self) -> np.ndarray:
         """``(kept,)`` of the coefficients."""
-        return combination_errors(np.eye(len(self.beta)), self.vcov, self.unbounded)
+        return combination_errors(np.eye(len(self.beta)), self.vcov, self.unbounded, self.held)
 
     @property
     def draws(self) -> Draws:

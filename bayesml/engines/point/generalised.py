@@ -124,6 +124,17 @@ class GeneralisedEstimate(AbstractEstimate):
         return self.fit.unbounded
 
     @property
+    def at_bounds(self) -> frozenset[str]:
+        """Names of the parameters that lie at a bound of their priors."""
+        return self.fit.convergence.at_bounds
+
+    @property
+    def held(self) -> np.ndarray:
+        """Combinations of the coefficients that lie at a bound."""
+        support = self.options.support
+        return np.zeros((0, len(self.beta))) if support is None else support.held(self.at_bounds)
+
+    @property
     def factors(self) -> tuple[np.ndarray, ...]:
         """Lambda of each term."""
         return tuple(group.factor for group in self.fit.groups)

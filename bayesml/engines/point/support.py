@@ -67,16 +67,12 @@ class Intervals:
             slope[finite] -= 2.0 * sign / distance
         return value, slope
 
-    def reached(self, before: np.ndarray, now: np.ndarray) -> list[str]:
-        """Say which values came much nearer to a bound."""
+    def reached(self, before: np.ndarray, now: np.ndarray) -> list[tuple[str, float]]:
+        """Return the values that came much nearer to a bound, by name, and the bound."""
         out = []
         for bounds, sign in ((self.lower, 1.0), (self.upper, -1.0)):
             nearer = sign * (now - bounds) < NEARER * sign * (before - bounds)
-            out += [
-                f"the posterior is highest where {self.names[i]} is at the bound {bounds[i]:g} of its prior: there it "
-                'has no standard error, and those of the others are given that value; use method="nuts"'
-                for i in np.flatnonzero(nearer & np.isfinite(bounds))
-            ]
+            out += [(self.names[i], float(bounds[i])) for i in np.flatnonzero(nearer & np.isfinite(bounds))]
         return out
 
 
@@ -135,11 +131,15 @@ class PriorSupport:
         value = total + of_beta + of_psi
         return PenaltyValue(value, self.layout.gather(slopes), by_x @ self.combinations, by_natural * steps)
 
-    def reached(self, before: Point, now: Point) -> tuple[str, ...]:
-        """Say which parameters came much nearer to a bound as the barrier was lowered: they lie at it."""
+    def reached(self, before: Point, now: Point) -> tuple[tuple[str, float], ...]:
+        """Return what came much nearer to a bound as the barrier was lowered, and the bound: it lies there."""
         parts = (self.coefficients, *self.deviations, self.parameters)
         triples = zip(parts, self._values(before), self._values(now), strict=True)
-        return tuple(text for part, *values in triples for text in part.reached(*values))
+        return tuple(found for part, *values in triples for found in part.reached(*values))
+
+    def held(self, at_bounds: frozenset[str]) -> np.ndarray:
+        """Return the combinations of the coefficients that lie at a bound, ``(r, p)``."""
+        return self.combinations[[name in at_bounds for name in self.coefficients.names]]
 
     def _values(self, point: Point) -> list[np.ndarray]:
         """Return coefficients, standard deviations of each term, and family parameters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["combination_errors", "is_unbounded", "without_unbounded"]
+__all__ = ["combination_errors", "is_held", "is_unbounded", "without_unbounded"]
 
 ROUNDING = 1e-8
 
@@ -20,9 +20,24 @@ def _moves(rows: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
     return np.where(np.abs(moves) > ROUNDING * (np.abs(rows) @ np.abs(unbounded)), moves, 0.0)
 
 
-def combination_errors(rows: np.ndarray, vcov: np.ndarray, unbounded: np.ndarray) -> np.ndarray:
-    """Return ``(rows,)`` standard errors of combinations of the coefficients; infinite without a finite estimate."""
+def is_held(rows: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return which combinations ``(rows, p)`` depend on nothing but combinations ``(r, p)`` that lie at a bound."""
+    if not len(held):
+        return np.zeros(len(rows), dtype=bool)
+    rest = rows - rows @ np.linalg.pinv(held) @ held
+    return np.asarray(np.abs(rest).max(axis=1) <= ROUNDING * np.abs(rows).max(axis=1))
+
+
+def combination_errors(
+    rows: np.ndarray, vcov: np.ndarray, unbounded: np.ndarray, held: np.ndarray | None = None
+) -> np.ndarray:
+    """Return ``(rows,)`` standard errors of combinations of the coefficients.
+
+    They are infinite without a finite estimate and NaN where all depends on what lies at a bound of its prior.
+    """
     variance = np.einsum("rp,pq,rq->r", rows, vcov, rows)
+    if held is not None:
+        variance = np.where(is_held(rows, held), np.nan, variance)
     return np.where(is_unbounded(rows, unbounded), np.inf, np.sqrt(np.maximum(variance, 0.0)))
 
 

@@ -131,6 +131,7 @@ def _by_delta_method(fit: PointFit, wanted: Sequence[Element], reach: float) -> 
     with np.errstate(invalid="ignore"):
         error = np.sqrt(np.einsum("ek,kl,el->e", slopes, hyper.covariance, slopes))
     known = np.isfinite(center) & np.isfinite(error) & (error > 0)
+    known &= np.array([e.text not in fit.estimate.at_bounds for e in wanted], dtype=bool)
     ends = []
     for sign in (-1.0, 1.0):
         at = np.where(known, center + sign * reach * np.where(known, error, 0.0), 0.0)

@@ -11,7 +11,7 @@ from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 from bayesml.engines.linear_mixed import FTest, TTest
 from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
 from bayesml.engines.point.linear import LinearEstimate
-from bayesml.engines.point.unbounded import combination_errors, without_unbounded
+from bayesml.engines.point.unbounded import combination_errors, is_held, without_unbounded
 from bayesml.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -69,16 +69,18 @@ class NormalTests:
         sigma: residual standard deviation, 1 where there is none.
         unbounded: ``(p, r)`` directions without a finite estimate: what depends on them has an infinite standard error
             and no test.
+        held: ``(r, p)`` combinations that lie at a bound of their prior, which have no standard error.
     """
 
     beta: np.ndarray
     vcov: np.ndarray
     sigma: float
     unbounded: np.ndarray
+    held: np.ndarray | None = None
 
     def standard_errors(self, L: np.ndarray) -> np.ndarray:
         """Return the standard error of each row of ``L``; infinite where it has no finite estimate."""
-        return combination_errors(L, self.vcov, self.unbounded)
+        return combination_errors(L, self.vcov, self.unbounded, self.held)
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return infinity for each row."""
@@ -103,6 +105,8 @@ class NormalTests:
         bounded, unbounded = without_unbounded(L, self.unbounded)
         rows = standardised_rows(bounded, self.vcov)
         rank = len(rows) + unbounded
+        if self.held is not None and is_held(bounded, self.held).any():
+            return FTest(np.nan, rank, np.inf, np.nan, 1.0, np.nan)
         chi = float(np.sum((rows @ self.beta) ** 2)) if len(rows) else np.nan
         p = float(gammaincc(rank / 2.0, chi / 2.0))
         return FTest(chi / rank, rank, np.inf, p, 1.0, chi / rank * self.sigma**2)
@@ -130,7 +134,7 @@ def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
     if chosen == "default":
         chosen = "satterthwaite" if has_t_tests(fit) else None
     if chosen is None:
-        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma, fit.estimate.unbounded)
+        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma, fit.estimate.unbounded, fit.estimate.held)
     if not has_t_tests(fit):
         raise ModelError(
             f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests "

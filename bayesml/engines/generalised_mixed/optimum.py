@@ -173,7 +173,7 @@ def _hessian(criterion: Criterion, descent: Descent, free: np.ndarray) -> np.nda
     hessian = np.full((size, size), np.nan)
     steps = DIFFERENCE * _conditional_scales(descent, free)
     for i in np.flatnonzero(free):
-        for step in steps[i] * 0.1 ** np.arange(5):  # a shorter one where the prior ends before
+        for step in steps[i] * 0.1 ** np.arange(1 if criterion.support is None else 5):  # shorter where a prior ends
             ends = []
             for sign in (1.0, -1.0):
                 flat = best.flat.copy()

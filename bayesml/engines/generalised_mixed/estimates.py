@@ -69,19 +69,22 @@ def _covariance(
     """Joint covariance ``2 H^-1`` carried to the user's scale; given theta and psi where H is not usable.
 
     Without the directions in which the likelihood has no maximum: there it is flat, and what does not depend on them
-    has the covariance of the model without them. Also a square root of the coefficients' own part.
+    has the covariance of the model without them. So with auxiliary parameters that run away. Also a square root of the
+    coefficients' own part.
     """
     k, p, m = problem.sizes
     scaled = np.full((problem.size, problem.size), np.nan)
     message = ""
     bounded = _bounded(problem, separation)
+    runs_away = _runs_away(problem, mode.parameters.psi)
+    free = optimum.free & ~np.concatenate([np.zeros(k + p, dtype=bool), runs_away])
     inverse = optimum.inverse
-    if bounded.shape[1] < p:
-        inverse = _inverse_without(optimum, bounded, (k, p, m))
+    if bounded.shape[1] < p or runs_away.any():
+        inverse = _inverse_without(optimum.hessian, free, bounded, (k, p, m))
     if inverse is not None:
         scaled = 2.0 * inverse
-        scaled[~optimum.free] = np.nan
-        scaled[:, ~optimum.free] = np.nan
+        scaled[~free] = np.nan
+        scaled[:, ~free] = np.nan
     else:
         information = bounded.T @ conditional_information(problem, mode) @ bounded
         scaled[k : k + p, k : k + p] = bounded @ np.linalg.pinv(information, hermitian=True) @ bounded.T
@@ -111,11 +114,13 @@ def _bounded(problem: Problem, separation: Separation) -> np.ndarray:
     return np.linalg.qr(unbounded, mode="complete")[0][:, count:]
 
 
-def _inverse_without(optimum: Optimum, bounded: np.ndarray, sizes: tuple[int, int, int]) -> np.ndarray | None:
+def _inverse_without(
+    hessian: np.ndarray, free: np.ndarray, bounded: np.ndarray, sizes: tuple[int, int, int]
+) -> np.ndarray | None:
     k, p, m = sizes
     chosen = block_diag(np.eye(k), bounded, np.eye(m))
-    hessian = np.where(np.isnan(optimum.hessian), 0.0, optimum.hessian)
-    free = np.concatenate([optimum.free[:k], np.ones(bounded.shape[1], dtype=bool), optimum.free[k + p :]])
+    hessian = np.where(np.isnan(hessian), 0.0, hessian)
+    free = np.concatenate([free[:k], np.ones(bounded.shape[1], dtype=bool), free[k + p :]])
     inverse = inverse_where_positive(chosen.T @ hessian @ chosen, free)
     return None if inverse is None else chosen @ inverse @ chosen.T
 
@@ -210,12 +215,18 @@ def _suspicious(problem: Problem, optimum: Optimum) -> bool:
 def _runaways(problem: Problem, psi: np.ndarray) -> list[str]:
     """Name the auxiliary parameters on which the likelihood has no maximum (a residual of exactly zero)."""
     moved = psi - problem.psi_start
+    runs_away = _runs_away(problem, psi)
     return [
         f"the likelihood rises without end as `{name}` goes to its {'upper' if change > 0 else 'lower'} bound: "
         "the response varies too little, or the model fits it perfectly"
-        for name, change in zip(problem.response.auxiliary, moved, strict=True)
-        if abs(change) > 0.75 * FARTHEST_PSI
+        for name, change, is_away in zip(problem.response.auxiliary, moved, runs_away, strict=True)
+        if is_away
     ]
+
+
+def _runs_away(problem: Problem, psi: np.ndarray) -> np.ndarray:
+    """Tell for each auxiliary parameter whether the search went as far as it may."""
+    return np.abs(psi - problem.psi_start) > 0.75 * FARTHEST_PSI
 
 
 def _singular(problem: Problem, mode: Mode) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ SHARED = [
 
 def test_every_phrase_is_of_a_kind_that_is_checked() -> None:
     known = {code for _, code in CALLS} | set(OPTIONS) | set(FORMULAS)
-    labels = {"print(fit)", "draws", "x"}
+    labels = {"print(fit)", "draws", "x", "b", "f", "type", "False", "True"}
     assert {code for page in (BRMS, LME4) for code in phrases(page)} - known <= labels
     assert min(len(CALLS), len(OPTIONS), len(FORMULAS), len(SHARED)) > 5
 

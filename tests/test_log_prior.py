@@ -28,7 +28,6 @@ SLOPES = (
     "cauchy(0, 1)",
     "logistic(0, 1)",
     "double_exponential(0, 1)",
-    "beta(2, 2)",
     "uniform(-3, 3)",
 )
 SCALES = ("half_normal(2)", "half_cauchy(1)", "half_student_t(3, 2)", "exponential(0.7)", "gamma(2, 1)", "flat")
@@ -44,6 +43,7 @@ MODELS = {
         prior("exponential(2)", class_="sd", group="g", coef="Intercept"),
     ],
     "bounded": [prior("normal(0, 1)", class_="b", lb=0)],
+    "within an interval": [prior("beta(2, 2)", class_="b", lb=0, ub=1)],
     **{text: [prior(text)] for text in SLOPES},
     **{text: [prior(text, class_="sd"), prior(text, class_="sigma")] for text in SCALES},
 }

@@ -13,6 +13,7 @@ from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.engines.nuts.options import NUTS
 from bayesml.engines.nuts.run import _compiled
 from bayesml.engines.precision import double_precision
+from bayesml.engines.progress import Progress
 from bayesml.fit import describe_problem
 
 FORMULAS = {
@@ -79,6 +80,6 @@ def test_log_likelihood_has_every_row(frame):
 def test_the_plan_tells_how_many_rows_are_read(frame):
     problem = describe_problem("binary ~ a + (1 | g)", frame, "bernoulli")
     with double_precision():
-        plan, _ = _compiled(NUTS(seed=1), problem)
+        plan, _ = _compiled(NUTS(seed=1), problem, Progress(shown=False))
     # 2 responses x 2 values of a x 5 levels of g
     assert plan.touches == "20 different rows"

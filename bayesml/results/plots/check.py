@@ -66,8 +66,8 @@ def _one_panel(name: str, height: float = 4.2) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes, observed: Any, drawn: Any) -> None:
-    axes.legend([observed, drawn], ["y", "y_rep"], frameon=False, fontsize=9)
+def _legend(axes: Axes, observed: Any, drawn: Any, place: str = "upper right") -> None:
+    axes.legend([observed, drawn], ["y", "y_rep"], loc=place, frameon=False, fontsize=9)
 
 
 def _densities(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
@@ -101,7 +101,8 @@ def _cumulative(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:
     figure, axes = _one_panel(name)
     heights = np.arange(1, len(y) + 1) / len(y)
     lines = [axes.step(np.sort(r), heights, where="post", color=FAINT, linewidth=1.0, alpha=0.8)[0] for r in replicated]
-    _legend(axes, axes.step(np.sort(y), heights, where="post", color=DARK, linewidth=2.0)[0], lines[0])
+    observed = axes.step(np.sort(y), heights, where="post", color=DARK, linewidth=2.0)[0]
+    _legend(axes, observed, lines[0], "upper left")
     axes.set_xlim(*_window(y, replicated))
     axes.set_ylabel("cumulative share", fontsize=10)
     return figure
@@ -162,7 +163,7 @@ def _statistic(axes: Axes, title: str, observed: float, drawn: np.ndarray) -> No
     axes.set_yticks([])
     clean(axes)
     axes.spines["left"].set_visible(False)
-    axes.legend(frameon=False, fontsize=8.5)
+    axes.legend(loc="upper right", frameon=False, fontsize=8.5)
 
 
 def _intervals(y: np.ndarray, replicated: np.ndarray, name: str) -> Figure:

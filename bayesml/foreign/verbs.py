@@ -42,7 +42,6 @@ _BOTH = (
     Word("ggeffect", "ggeffects", alias="conditional_effects"),
     Word("tidy", "broom", "Write `fit.fixef()`, `fit.ranef()` or `fit.varcorr()`, which are data frames."),
     Word("glance", "broom", "Write `fit.summary()`."),
-    Word("augment", "broom", 'Write `data.assign(fitted=fit.epred(summary=True)["Estimate"])`, or `fit.residuals()`.'),
     Word("params", "statsmodels", 'Write `fit.fixef()["Estimate"]`.'),
     Word("fe_params", "statsmodels", 'Write `fit.fixef()["Estimate"]`.'),
     Word("model_frame", "R", "Write `fit.frame.to_pandas()`."),
@@ -58,6 +57,7 @@ _BOTH = (
 
 OWN_SAMPLED = (
     *_BOTH,
+    Word("augment", "broom", 'Write `data.assign(fitted=fit.epred(summary=True)["Estimate"])`, or `fit.residuals()`.'),
     Word("posterior_predict", "brms", alias="predict"),
     Word("posterior_epred", "brms", alias="epred"),
     Word("posterior_linpred", "brms", alias="linpred"),
@@ -181,6 +181,7 @@ OWN_SAMPLED = (
 
 OWN_POINT = (
     *_BOTH,
+    Word("augment", "broom", "Write `data.assign(fitted=fit.fitted)`, or `fit.residuals()`."),
     Word("AIC", "R", "Write `fit.aic`, a value without brackets."),
     Word("BIC", "R", "Write `fit.bic`, a value without brackets."),
     Word("extractAIC", "R", "Write `fit.aic`, a value without brackets."),

@@ -518,16 +518,17 @@ def test_stacking_weights_are_the_optimum() -> None:
 def test_arviz_compares_what_we_hand_it() -> None:
     fits = {"near": shifted(0.0), "far": shifted(40.0)}
     ours = bayesml.loo_compare(fits)
+    options = {"round_to": "none"} if int(arviz.__version__.split(".")[0]) >= 1 else {}  # ArviZ 0.x does not round
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = [
-            arviz.compare({k: f.idata for k, f in fits.items()}),
-            arviz.compare({k: f.loo() for k, f in fits.items()}),
+            arviz.compare({k: f.idata for k, f in fits.items()}, **options),
+            arviz.compare({k: f.loo() for k, f in fits.items()}, **options),
         ]
     for table in theirs:
         assert list(table.index) == list(ours.index)
-        # ArviZ 1.x rounds its table to the standard error.
-        np.testing.assert_allclose(np.abs(table["elpd_diff"]), -ours["elpd_diff"], atol=5.0)
+        # ArviZ 1.x smooths one draw fewer of each tail, which moves the difference by 7e-5 of itself here.
+        np.testing.assert_allclose(np.abs(table["elpd_diff"]), -ours["elpd_diff"], rtol=1e-3)
         np.testing.assert_allclose(table["weight"], ours["weight"], atol=0.02)
 
 

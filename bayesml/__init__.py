@@ -37,12 +37,13 @@ from bayesml.priors import prior
 from bayesml.results.fit_object import Fit
 
 if TYPE_CHECKING:
-    from bayesml.results.inference import MarginalMeans, compare_models
-    from bayesml.results.inference import anova_fits as anova
-    from bayesml.results.inference.check_laplace import check_laplace
-    from bayesml.results.io import load
-    from bayesml.results.loo_compare import loo_compare
-    from bayesml.results.point import PointFit
+    from bayesml.results.checks.check_laplace import check_laplace
+    from bayesml.results.checks.loo_compare import loo_compare
+    from bayesml.results.frequentist.likelihood_ratio import anova_fits as anova
+    from bayesml.results.frequentist.likelihood_ratio import compare_models
+    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.questions.marginal_means import MarginalMeans
+    from bayesml.results.storage.io import load
     from bayesml.resuming import resume
 
 __version__ = "0.1.0"
@@ -104,13 +105,13 @@ __all__ = [
 
 # Imported at the first use: a sampler that starts should not wait for what comes later.
 _LATER = {
-    "MarginalMeans": ("bayesml.results.inference", "MarginalMeans"),
-    "PointFit": ("bayesml.results.point", "PointFit"),
-    "anova": ("bayesml.results.inference", "anova_fits"),
-    "check_laplace": ("bayesml.results.inference", "check_laplace"),
-    "compare_models": ("bayesml.results.inference", "compare_models"),
-    "load": ("bayesml.results.io", "load"),
-    "loo_compare": ("bayesml.results.loo_compare", "loo_compare"),
+    "MarginalMeans": ("bayesml.results.questions.marginal_means", "MarginalMeans"),
+    "PointFit": ("bayesml.results.frequentist.point_fit", "PointFit"),
+    "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
+    "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
+    "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),
+    "load": ("bayesml.results.storage.io", "load"),
+    "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
     "resume": ("bayesml.resuming", "resume"),
 }
 

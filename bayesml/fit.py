@@ -13,15 +13,15 @@ from bayesml.families import AbstractFamily, get_family
 from bayesml.foreign import answers_foreign_arguments
 from bayesml.formula import Formula
 from bayesml.priors import Prior, Style, as_priors
-from bayesml.results.checkpoint import PreparedModel
-from bayesml.results.diagnostics import warn_about
+from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.fitting import Functions, describe_model, prepare_model, run_model, with_options
+from bayesml.results.storage.checkpoint import PreparedModel
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.point import PointFit
+    from bayesml.results.frequentist.point_fit import PointFit
 
 __all__ = ["default_prior", "describe_problem", "fit"]
 
@@ -129,7 +129,7 @@ def fit(
     if isinstance(result, Fit):
         warn_about(result)
         return result
-    from bayesml.results.point import warn_about_point
+    from bayesml.results.frequentist.report import warn_about_point
 
     warn_about_point(result)
     return result

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
-from bayesml.results.checkpoint import read_checkpoint
-from bayesml.results.diagnostics import warn_about
+from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.fitting import fit_of
+from bayesml.results.storage.checkpoint import read_checkpoint
 from bayesml.terms import Functions
 
 __all__ = ["resume"]

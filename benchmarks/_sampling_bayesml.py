@@ -10,7 +10,7 @@ from _sampling_answer import Answer, Request, Stopwatch, answer_request
 def run(request: Request) -> Answer:
     """Fit with the default options."""
     import bayesml
-    from bayesml.engines.nuts.session import Session
+    from bayesml.engines.nuts.driver.session import Session
 
     watch = Stopwatch()
     Session.sample = watch.around(Session.sample)  # type: ignore[method-assign]

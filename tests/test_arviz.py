@@ -22,9 +22,9 @@ import bayesml
 from bayesml import bf
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
-from bayesml.results.log_lik import log_lik, log_lik_by_rows
-from bayesml.results.loo import _relative_efficiency, left_out
-from bayesml.results.psis import leave_one_out
+from bayesml.results.checks.log_lik import log_lik, log_lik_by_rows
+from bayesml.results.checks.loo import _relative_efficiency, left_out
+from bayesml.results.checks.psis import leave_one_out
 from tests.handmade import handmade_fit, sleep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -160,7 +160,7 @@ def test_rows_in_parts_give_what_all_rows_give(kind: str, monkeypatch: pytest.Mo
         parts[:, part] = values
     np.testing.assert_allclose(parts, whole, rtol=1e-10)
     together = left_out(fit)
-    monkeypatch.setattr("bayesml.results.loo.NUMBERS_AT_ONCE", 240 * 7)
+    monkeypatch.setattr("bayesml.results.checks.loo.NUMBERS_AT_ONCE", 240 * 7)
     apart = left_out(fit)
     np.testing.assert_allclose(apart.elpd, together.elpd, rtol=1e-8)
     np.testing.assert_allclose(apart.pareto_k, together.pareto_k, rtol=1e-6)
@@ -381,7 +381,7 @@ def test_groups_can_be_left_out_or_computed_now() -> None:
 
 
 def test_a_group_that_is_too_large_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bayesml.results.on_demand.LARGEST", 100)
+    monkeypatch.setattr("bayesml.results.storage.on_demand.LARGEST", 100)
     fit = handmade_fit(README, sleep(), engine=ENGINE)
     with pytest.raises(ModelError, match=r'log_likelihood=True.*log_likelihood=False.*the page "ArviZ"'):
         arviz.loo(fit.idata)
@@ -502,7 +502,7 @@ def test_the_table_of_a_comparison() -> None:
 
 def test_stacking_weights_are_the_optimum() -> None:
     """At the optimum the mean of p_ik / sum_l w_l p_il is 1 where w_k > 0, and at most 1 elsewhere."""
-    from bayesml.results.loo_compare import stacking_weights
+    from bayesml.results.checks.loo_compare import stacking_weights
 
     rng = np.random.default_rng(7)
     for spread in (0.1, 1.0, 5.0):

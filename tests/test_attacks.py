@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 import bayesml
-from bayesml.engines.nuts import arrays
-from bayesml.engines.nuts.arrays import read_arrays, write_arrays
+from bayesml.engines.nuts.driver import arrays
+from bayesml.engines.nuts.driver.arrays import read_arrays, write_arrays
 from bayesml.errors import BayesmlError, ModelError
-from bayesml.results import checkpoint
-from bayesml.results.io import load, save
-from bayesml.results.summary import summary
+from bayesml.results.storage import checkpoint
+from bayesml.results.storage.io import load, save
+from bayesml.results.tables.summary import summary
 from tests.handmade import handmade_fit, sleep
 from tests.test_driver import same, sample, simulated
 from tests.test_io import write_document
@@ -189,7 +189,7 @@ KILLS = """
     import hashlib, os, random, signal, sys, time, warnings
     import numpy as np
     import bayesml
-    from bayesml.engines.nuts.run import run  # imported once; JAX starts nothing before its first use
+    from bayesml.engines.nuts.driver.run import run  # imported once; JAX starts nothing before its first use
     from tests.test_driver import sample, simulated
 
     root, wanted = sys.argv[1], int(sys.argv[2])

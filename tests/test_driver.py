@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import bayesml
-from bayesml.engines.nuts import recent
 from bayesml.engines.nuts.defaults import SMALLER_STEPS, USUAL_TARGET
+from bayesml.engines.nuts.driver.methods import chain_method
+from bayesml.engines.nuts.driver.run import run
 from bayesml.engines.nuts.forms.preconditioned import arrow
-from bayesml.engines.nuts.methods import chain_method
-from bayesml.engines.nuts.recent import recall
-from bayesml.engines.nuts.run import run
+from bayesml.engines.nuts.programs import recent
+from bayesml.engines.nuts.programs.recent import recall
 from bayesml.fit import describe_problem
 
 # Short runs of the driver, not estimates: what they warn of is tested elsewhere.

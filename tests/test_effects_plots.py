@@ -215,7 +215,7 @@ def test_impossible_effects(options, told):
 
 
 def conditional(fit, **options):
-    from bayesml.results.effects import conditional_effects
+    from bayesml.results.tables.effects import conditional_effects
 
     return conditional_effects(fit, **options)
 

@@ -22,7 +22,7 @@ from bayesml.foreign.arguments import FIT_ARGUMENTS, METHOD_ARGUMENTS, PRIOR_ARG
 from bayesml.foreign.functions import MODULE
 from bayesml.foreign.verbs import POINT, SAMPLED
 from bayesml.foreign.word import Word
-from bayesml.results.point import PointFit
+from bayesml.results.frequentist.point_fit import PointFit
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DATA = {"y": [1.0, 2.0, 4.0, 3.0, 5.5, 6.0, 2.5, 3.5], "x": [0.0, 1, 2, 3, 4, 5, 6, 7], "g": list("aabbccdd")}

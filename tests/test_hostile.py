@@ -20,8 +20,8 @@ from bayesml.fit import describe_problem
 from bayesml.formula import bf
 from bayesml.priors import Prior, as_priors
 from bayesml.priors.defaults import round_like_r
+from bayesml.results.checks.loo_compare import loo_compare
 from bayesml.results.fit_object import Fit
-from bayesml.results.loo_compare import loo_compare
 from tests.handmade import handmade_fit, sleep
 
 ROWS = 60

@@ -15,7 +15,7 @@ import pytest
 
 import bayesml
 from bayesml import BayesmlError, DataError, FormulaError
-from bayesml.results.point import PointFit
+from bayesml.results.frequentist.point_fit import PointFit
 
 N = 120
 RNG = np.random.default_rng(0)

@@ -11,8 +11,8 @@ from bayesml.engines.generalised_mixed import fit_generalised_mixed
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.point.generalised import GeneralisedEstimate
 from bayesml.errors import ModelError
-from bayesml.results.inference.bootstrap import bootstrap
-from bayesml.results.inference.parameters import elements
+from bayesml.results.frequentist.bootstrap import bootstrap
+from bayesml.results.questions.parameters import elements
 from tests.reference import frame
 
 

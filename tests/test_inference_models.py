@@ -8,7 +8,8 @@ import pytest
 
 import bayesml
 from bayesml.errors import ModelError
-from bayesml.results.inference import anova_fits, check_laplace, compare_models
+from bayesml.results.checks.check_laplace import check_laplace
+from bayesml.results.frequentist.likelihood_ratio import anova_fits, compare_models
 
 SLEEP = ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (Days || Subject)", "Reaction ~ Days + (Days | Subject)")
 

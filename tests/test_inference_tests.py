@@ -8,8 +8,8 @@ import pytest
 
 import bayesml
 from bayesml.errors import ModelError
-from bayesml.results.inference.adjust import adjusted_p, critical_values
-from bayesml.results.inference.linear_text import read_combination
+from bayesml.results.questions.adjust import adjusted_p, critical_values
+from bayesml.results.questions.linear_text import read_combination
 from tests.reference import Reference, frame, references
 
 ANOVA = ["Sum Sq", "Mean Sq", "NumDF", "DenDF", "F value", "Pr(>F)"]

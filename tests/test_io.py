@@ -15,10 +15,10 @@ from bayesml.errors import BayesmlError, ModelError
 from bayesml.families import get_family, poisson
 from bayesml.formula import bf
 from bayesml.priors import prior
-from bayesml.results import tables
-from bayesml.results.fingerprint import differing_array, fingerprint
-from bayesml.results.io import load, save
-from bayesml.results.summary import summary
+from bayesml.results.storage.fingerprint import differing_array, fingerprint
+from bayesml.results.storage.io import load, save
+from bayesml.results.tables import tables
+from bayesml.results.tables.summary import summary
 from tests.handmade import ENGINE, handmade_fit, sleep
 
 

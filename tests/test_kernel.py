@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from jax import numpy as jnp
 
-from bayesml.engines.nuts import compiled as module
-from bayesml.engines.nuts.chain_state import state_like
-from bayesml.engines.nuts.compiled import MOST_NUMBERS, compile_form, reads_few_numbers
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel
-from bayesml.engines.nuts.noise import noise
+from bayesml.engines.nuts.programs import compiled as module
+from bayesml.engines.nuts.programs.compiled import MOST_NUMBERS, compile_form, reads_few_numbers
+from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, one_kernel
+from bayesml.engines.nuts.sampler.chain_state import state_like
+from bayesml.engines.nuts.sampler.noise import noise
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables
@@ -71,7 +71,7 @@ def test_the_results_are_the_functions():
 UNUSED = """
 import jax, numpy as np
 from jax import numpy as jnp
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, one_kernel
+from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, one_kernel
 
 jax.config.update("jax_enable_x64", True)
 key, table = jax.random.key(0), jnp.arange(4.0)

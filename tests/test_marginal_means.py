@@ -13,8 +13,8 @@ import pytest
 
 import bayesml
 from bayesml.errors import FitWarning, ModelError
-from bayesml.results.inference.grid import grid_reference, predictors
-from bayesml.results.inference.nesting import nesting_of
+from bayesml.results.frequentist.nesting import nesting_of
+from bayesml.results.questions.grid import grid_reference, predictors
 
 # Nested models have columns that are combinations of others, and small data variances of zero: no concern here.
 pytestmark = pytest.mark.filterwarnings("ignore::bayesml.errors.FitWarning")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import bayesml
-from bayesml.engines.nuts.chain_state import Stage, stages
+from bayesml.engines.nuts.sampler.chain_state import Stage, stages
 
 # Short runs of the driver, not estimates: what they warn of is tested elsewhere.
 pytestmark = pytest.mark.filterwarnings("ignore::bayesml.FitWarning")

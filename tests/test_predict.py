@@ -13,9 +13,9 @@ from bayesml.engines import NUTS
 from bayesml.errors import DataError, FitWarning, FormulaError, ModelError
 from bayesml.families import FAMILIES
 from bayesml.formula import bf
-from bayesml.results.loo import loo
-from bayesml.results.loo_compare import loo_compare
-from bayesml.results.prepare import BATCH_OF_DRAWS
+from bayesml.results.checks.loo import loo
+from bayesml.results.checks.loo_compare import loo_compare
+from bayesml.results.predict.prepare import BATCH_OF_DRAWS
 from tests.handmade import handmade_fit, sleep
 
 CHAINS, DRAWS = 3, 60
@@ -565,7 +565,7 @@ def test_weights_multiply(rng):
 
 
 def test_blocks_of_rows_and_draws(monkeypatch):
-    from bayesml.results import log_lik as module
+    from bayesml.results.checks import log_lik as module
 
     fit = handmade_fit(SLOPES, sleep())
     whole = fit.log_lik().values

@@ -11,9 +11,9 @@ import pytest
 
 import bayesml
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
-from bayesml.engines.nuts.program import chain_program, report_program
-from bayesml.engines.nuts.stored import stored_name
-from bayesml.engines.nuts.structure import structure_key
+from bayesml.engines.nuts.programs.program import chain_program, report_program
+from bayesml.engines.nuts.programs.stored import stored_name
+from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.precision import double_precision
 from bayesml.errors import BayesmlError
 from bayesml.fit import describe_problem

@@ -17,7 +17,7 @@ import pytest
 
 import bayesml
 from bayesml.engines.display import AbstractDisplay, Log, Nowhere, Terminal, display_at_hand
-from bayesml.engines.nuts.background import Background
+from bayesml.engines.nuts.driver.background import Background
 from bayesml.engines.progress import COMPILING, Counts, Progress, progress_line
 from tests.notebook import ROOT, run_cells, stream
 

@@ -16,11 +16,17 @@ from bayesml.engines import NUTS
 from bayesml.errors import FitWarning, ModelError
 from bayesml.formula import bf
 from bayesml.priors import prior
-from bayesml.results import tables
-from bayesml.results.diagnostics import chi_squared_limit, diagnose, energy_fraction, warn_about, watched_elements
-from bayesml.results.export import export as to_idata
-from bayesml.results.statistics import center_and_error, summarise
-from bayesml.results.summary import Block, Row, Summary, summary
+from bayesml.results.checks.diagnostics import (
+    chi_squared_limit,
+    diagnose,
+    energy_fraction,
+    warn_about,
+    watched_elements,
+)
+from bayesml.results.storage.export import export as to_idata
+from bayesml.results.tables import tables
+from bayesml.results.tables.statistics import center_and_error, summarise
+from bayesml.results.tables.summary import Block, Row, Summary, summary
 from tests.handmade import CHAINS, DRAWS, ENGINE, handmade_fit, sleep
 
 CORRELATED = "Reaction ~ Days + (Days | Subject)"

@@ -16,9 +16,9 @@ import bayesml
 from bayesml.design import PredictorDesign
 from bayesml.distributions import Normal
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts import structure
-from bayesml.engines.nuts.chain_state import Stage, Statistics
-from bayesml.engines.nuts.structure import package_key, structure_key
+from bayesml.engines.nuts.programs import structure
+from bayesml.engines.nuts.programs.structure import package_key, structure_key
+from bayesml.engines.nuts.sampler.chain_state import Stage, Statistics
 from bayesml.engines.precision import double_precision
 from bayesml.families import FAMILIES, get_family
 from bayesml.fit import describe_problem

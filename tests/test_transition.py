@@ -13,9 +13,9 @@ from blackjax.mcmc import hmc, nuts
 from jax import numpy as jnp
 from scipy import stats
 
-from bayesml.engines.nuts import adaptation, transition
-from bayesml.engines.nuts.chain_state import Position, Stage
-from bayesml.engines.nuts.noise import noise
+from bayesml.engines.nuts.sampler import adaptation, transition
+from bayesml.engines.nuts.sampler.chain_state import Position, Stage
+from bayesml.engines.nuts.sampler.noise import noise
 from bayesml.engines.precision import double_precision
 
 CHAINS = 12_000

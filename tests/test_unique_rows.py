@@ -8,10 +8,10 @@ import pytest
 from jax import numpy as jnp
 
 import bayesml
+from bayesml.engines.nuts.driver.run import _compiled
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.engines.nuts.options import NUTS
-from bayesml.engines.nuts.run import _compiled
 from bayesml.engines.precision import double_precision
 from bayesml.engines.progress import Progress
 from bayesml.fit import describe_problem

@@ -18,26 +18,30 @@ from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results import diagnostics, summary, tables
+from bayesml.results.checks import diagnostics
+from bayesml.results.tables import summary, tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bayesml.results import effects as conditional
-    from bayesml.results import export, extending, log_lik, loo, plots, predict, saving, updating
-    from bayesml.results.new_levels import NewLevels
-    from bayesml.results.point import PointFit
+    from bayesml.results import extending, plots, updating
+    from bayesml.results.checks import log_lik, loo
+    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.predict import predict
+    from bayesml.results.predict.new_levels import NewLevels
+    from bayesml.results.storage import export, saving
+    from bayesml.results.tables import effects as conditional
 else:  # a fit and its table should not wait for what draws pictures of it
-    conditional = lazy_module("bayesml.results.effects")
-    export = lazy_module("bayesml.results.export")
+    conditional = lazy_module("bayesml.results.tables.effects")
+    export = lazy_module("bayesml.results.storage.export")
     extending = lazy_module("bayesml.results.extending")
-    log_lik = lazy_module("bayesml.results.log_lik")
-    loo = lazy_module("bayesml.results.loo")
+    log_lik = lazy_module("bayesml.results.checks.log_lik")
+    loo = lazy_module("bayesml.results.checks.loo")
     plots = lazy_module("bayesml.results.plots")
-    predict = lazy_module("bayesml.results.predict")
-    saving = lazy_module("bayesml.results.saving")
+    predict = lazy_module("bayesml.results.predict.predict")
+    saving = lazy_module("bayesml.results.storage.saving")
     updating = lazy_module("bayesml.results.updating")
 
 __all__ = ["Fit"]
@@ -132,7 +136,7 @@ class Fit:
         group_effects: bool = True,
         seed: int | None = None,
     ) -> Any:
-        """Return ``idata`` with some groups computed now, or left out; see ``bayesml.results.export``."""
+        """Return ``idata`` with some groups computed now, or left out; see ``bayesml.results.storage.export``."""
         return export.export(self, log_likelihood, posterior_predictive, group_effects, seed)
 
     @cached_property
@@ -159,7 +163,7 @@ class Fit:
         return self.summary()._repr_html_()
 
     def summary(self, prob: float = 0.95, robust: bool = False) -> summary.Summary:
-        """Return the table that ``print(fit)`` shows; see ``bayesml.results.summary``."""
+        """Return the table that ``print(fit)`` shows; see ``bayesml.results.tables.summary``."""
         return summary.summary(self, prob=prob, robust=robust)
 
     def fixef(

@@ -16,11 +16,11 @@ from bayesml.formula import Formula, check_names, formula_variables, grouping_va
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.posterior import Draws
 from bayesml.priors import Prior, Style
-from bayesml.results.checkpoint import PreparedModel, begin_checkpoint
 from bayesml.results.fit_object import Fit
+from bayesml.results.storage.checkpoint import PreparedModel, begin_checkpoint
 
 if TYPE_CHECKING:
-    from bayesml.results.point import PointFit
+    from bayesml.results.frequentist.point_fit import PointFit
 
 __all__ = ["Functions", "describe_model", "fit_of", "prepare_model", "run_model", "with_options"]
 
@@ -52,7 +52,7 @@ def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
 
 
 def _point_fit(model: PreparedModel, outcome: Outcome, prepared: float) -> PointFit:
-    from bayesml.results.point import PointFit
+    from bayesml.results.frequentist.point_fit import PointFit
 
     return PointFit(
         model.problem,

@@ -14,13 +14,13 @@ from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, formula_of, formula_variables, parse, update_formula
 from bayesml.frame import Frame, column_names
 from bayesml.priors import Prior, Style, as_priors
-from bayesml.results.checkpoint import PreparedModel
-from bayesml.results.diagnostics import warn_about
+from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.fitting import prepare_model, run_model, with_options
+from bayesml.results.storage.checkpoint import PreparedModel
 
 if TYPE_CHECKING:
-    from bayesml.results.point.fit_object import PointFit
+    from bayesml.results.frequentist.point_fit import PointFit
 
 __all__ = ["changed_engine", "update"]
 
@@ -103,7 +103,7 @@ def _warned(fit: Fit | PointFit) -> Fit | PointFit:
     if isinstance(fit, Fit):
         warn_about(fit)
         return fit
-    from bayesml.results.point.report import warn_about_point
+    from bayesml.results.frequentist.report import warn_about_point
 
     warn_about_point(fit)
     return fit

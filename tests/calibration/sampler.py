@@ -15,15 +15,15 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.chain_state import Stage, stages
-from bayesml.engines.nuts.compiled import reads_few_numbers
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET
 from bayesml.engines.nuts.forms.base import Form as SampledForm
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
-from bayesml.engines.nuts.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
-from bayesml.engines.nuts.noise import Noise, noise
-from bayesml.engines.nuts.program import chain_program, report_program
+from bayesml.engines.nuts.programs.compiled import reads_few_numbers
+from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
+from bayesml.engines.nuts.programs.program import chain_program, report_program
+from bayesml.engines.nuts.sampler.chain_state import Stage, stages
+from bayesml.engines.nuts.sampler.noise import Noise, noise
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.reported import reported_names
 from tests.calibration.models import Form

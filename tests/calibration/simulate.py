@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.compile import linear_predictors
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.prior import prior_draws
+from bayesml.engines.nuts.driver.prior import prior_draws
 from bayesml.fit import describe_problem
 from tests.calibration.models import Model
 

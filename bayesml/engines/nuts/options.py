@@ -147,7 +147,7 @@ class NUTS(AbstractEngine):
 
     def _imported(self) -> ModuleType:
         """Return the module that runs the sampler, which imports JAX."""
-        from bayesml.engines.nuts.background import imported_whole
+        from bayesml.engines.nuts.driver.background import imported_whole
 
         with collection_paused():
             without_tqdm_warning()
@@ -155,7 +155,7 @@ class NUTS(AbstractEngine):
 
 
 def _sampler() -> ModuleType:
-    from bayesml.engines.nuts import run
+    from bayesml.engines.nuts.driver import run
 
     return run
 

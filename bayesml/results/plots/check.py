@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_figure
-from bayesml.results.predict import predict
+from bayesml.results.predict.predict import predict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

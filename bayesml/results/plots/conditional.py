@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.effect_grid import Effect
-    from bayesml.results.effects import ConditionalEffects
+    from bayesml.results.predict.effect_grid import Effect
+    from bayesml.results.tables.effects import ConditionalEffects
 
 __all__ = ["draw_effects"]
 

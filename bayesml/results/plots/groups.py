@@ -9,7 +9,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.reported import ReportedVariable
 from bayesml.results.plots.style import DARK, MAIN, MUTED, clean, new_figure
-from bayesml.results.reduced import require_effects
+from bayesml.results.record.reduced import require_effects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

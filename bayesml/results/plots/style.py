@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.errors import ModelError
-from bayesml.results.select import Elements, draws, elements
+from bayesml.results.record.select import Elements, draws, elements
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Runs: chains, blocks of draws, checkpoints, retries, targets."""

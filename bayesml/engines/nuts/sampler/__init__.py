@@ -1,0 +1,1 @@
+"""The No-U-Turn sampler: one transition, adaptation, the state of a chain."""

@@ -1,0 +1,146 @@
+"""The pointwise log-likelihood, from the same NumPyro distribution that the model observes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.engines.weighting import log_density_of_precision, weights_are_precisions
+from bayesml.results.predict.new_levels import NewLevels
+from bayesml.results.predict.prepare import (
+    Batch,
+    Request,
+    Rows,
+    batches,
+    choose_draws,
+    natural_parameters,
+    prepare_rows,
+)
+from bayesml.results.record.row_blocks import narrowed
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["log_lik", "log_lik_by_rows"]
+
+ROWS_AT_ONCE = 20_000
+NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
+
+LogDensity = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+
+
+def log_lik(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+) -> xr.DataArray:
+    """Return log p(y_i | parameters) of every row at every draw.
+
+    Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior. In ``to_normal_draws()`` of a
+    gaussian or lognormal fit by REML, ML or Laplace they are precisions: the residual variance of a row is sigma^2 / w.
+
+    Args:
+        fit: the fit.
+        newdata: rows with their response; those of the fit if None.
+        re_formula: which group-level effects, see ``bayesml.results.predict.predict.linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws, see ``linpred``.
+        seed: seed, see ``linpred``.
+
+    Returns:
+        An array with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.log_lik().sum("obs")
+    """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
+    density = _compiled_density(fit)
+    result = np.empty((choice.count, rows.count))
+    for batch in batches(fit, rows, choice, request):
+        result[batch.where] = _log_density(fit, density, batch, rows)
+    return choice.label(result, rows.labels, "log_lik")
+
+
+def log_lik_by_rows(fit: Fit, numbers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the log-likelihood of the rows of the fit, some rows at a time, so that it is never held as a whole.
+
+    Args:
+        fit: the fit.
+        numbers: about how many numbers each part has.
+
+    Returns:
+        Positions of rows and their values ``(draws, rows)``. All parts are equally long, so that the density is
+        compiled once; the last may repeat earlier rows.
+    """
+    request = Request()
+    rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
+    density = _compiled_density(fit)
+    for part in _blocks(rows.count, max(1, numbers // choice.count)):
+        some, values = narrowed(rows, fit.draws_record.values, part)
+        result = np.empty((choice.count, some.count))
+        for batch in batches(fit, some, choice, request, values):
+            result[batch.where] = _log_density(fit, density, batch, some)
+        yield part, result
+
+
+def _compiled_density(fit: Fit) -> LogDensity:
+    import jax
+
+    from bayesml.compile import likelihood
+
+    def density(predictors: Mapping[str, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        return likelihood(fit.family, predictors, values, {"response": data}).log_prob(data["y"])
+
+    return jax.jit(density)
+
+
+def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.ndarray:
+    """Evaluate the density block by block, every block of the same shape so that it is compiled once."""
+    from bayesml.engines.precision import double_precision
+
+    single = {p.name: batch.values[p.name] for p in fit.family.dpars if _is_single(p.name, batch)}
+    draws = batch.where.stop - batch.where.start
+    result = np.empty((draws, rows.count))
+    with double_precision():
+        for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // min(rows.count, ROWS_AT_ONCE))):
+            values = {name: value[part][:, None] for name, value in single.items()}
+            for columns in _blocks(rows.count, ROWS_AT_ONCE):
+                predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
+                data = {name: value[columns] for name, value in rows.data.items()}
+                result[np.ix_(part, columns)] = density(predictors, values, data)
+    # Where a parameter leaves its range the density is not a number; the response is impossible there.
+    result[np.isnan(result)] = -np.inf
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
+        sigma = natural_parameters(fit.family, batch)["sigma"]
+        log_y = np.log(rows.data["y"]) if fit.family.response_on_log_scale else 0.0
+        return log_density_of_precision(result, rows.weights, sigma, log_y)
+    if rows.weights is not None:
+        with np.errstate(invalid="ignore"):
+            result *= rows.weights
+        result[:, rows.weights == 0] = 0.0
+    return result
+
+
+def _is_single(name: str, batch: Batch) -> bool:
+    return name not in batch.predictors and name in batch.values
+
+
+def _blocks(length: int, size: int) -> list[np.ndarray]:
+    """Return index blocks that cover ``range(length)``, all equally long; the last may repeat earlier positions."""
+    size = min(size, length)
+    starts = [*range(0, length - size, size), length - size]
+    return [np.arange(start, start + size) for start in starts]

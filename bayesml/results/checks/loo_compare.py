@@ -1,0 +1,221 @@
+"""``loo_compare(...)``: models side by side by their leave-one-out predictive density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.columns import variables_of
+from bayesml.engines import Outcome
+from bayesml.engines.weighting import weights_are_precisions
+from bayesml.errors import ModelError, warn_user
+from bayesml.results.checks.loo import left_out
+from bayesml.results.checks.psis import LeaveOneOut
+from bayesml.results.record.same_values import same_column, same_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["loo_compare", "stacking_weights"]
+
+FEW = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
+
+
+def loo_compare(*fits: Fit | Mapping[str, Fit] | Sequence[Fit]) -> pd.DataFrame:
+    """Compare models by their leave-one-out predictive density.
+
+    Args:
+        fits: two or more fits of the same observations, or one dict of fits by name; without names the table says
+            ``fit1``, ``fit2``, ... in the order given.
+
+    Returns:
+        One row for each model, the best first, unrounded. ``elpd_loo``: the sum of log p(y_i | y without y_i);
+        ``se_elpd_loo``: its standard error; ``p_loo``: effective number of parameters; ``elpd_diff``: the difference to
+        the best model, 0 for the best and negative for others, as in R's loo; ``se_diff``: its standard error, from
+        the differences of the observations; ``weight``: stacking weights (Yao, Vehtari, Simpson & Gelman 2018).
+
+    Raises:
+        ModelError: fewer than two fits; one of them has draws from the prior alone; or fits of different responses, of
+            different rows, or with different likelihood weights, whose densities cannot be compared.
+
+    Warns:
+        FitWarning: the estimate is unreliable for some observations of a model, which is named; a discrete is compared
+            with a continuous distribution; or whether rows are the same cannot be told.
+
+    Example:
+        >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
+    """
+    import pandas as pd
+
+    named = _named(fits)
+    for (first, one), (second, other) in combinations(named.items(), 2):
+        _check_same_observations(f"`{first}` and `{second}`", one, other)
+        _check_same_rows(f"`{first}` and `{second}`", one, other)
+    _warn_about_measures(named)
+    found = {name: left_out(fit, name) for name, fit in named.items()}
+    order = sorted(found, key=lambda name: -found[name].elpd.sum())
+    table = pd.DataFrame([_row(found[name], found[order[0]]) for name in order], index=pd.Index(order, dtype=object))
+    table["weight"] = stacking_weights(np.stack([found[name].elpd for name in order], axis=1))
+    return table
+
+
+def _row(model: LeaveOneOut, best: LeaveOneOut) -> dict[str, float]:
+    difference = model.elpd - best.elpd
+    return {
+        "elpd_loo": float(model.elpd.sum()),
+        "se_elpd_loo": _standard_error(model.elpd),
+        "p_loo": float(model.lppd.sum() - model.elpd.sum()),
+        "elpd_diff": float(difference.sum()),
+        "se_diff": _standard_error(difference),
+    }
+
+
+def _standard_error(contributions: np.ndarray) -> float:
+    return float(np.sqrt(len(contributions) * contributions.var()))
+
+
+def stacking_weights(log_densities: np.ndarray) -> np.ndarray:
+    """Return the weights w on the simplex that maximise sum_i log sum_k w_k exp(l_ik).
+
+    Args:
+        log_densities: ``(rows, models)`` leave-one-out log densities.
+    """
+    from scipy.optimize import minimize
+
+    density = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
+    rows, models = density.shape
+    # The density of the mixture stays above 0 while the optimiser looks at weights on the edge.
+    floor = np.finfo(float).tiny
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        mixture = np.maximum(density @ w, floor)
+        return -float(np.log(mixture).mean()), -(density / mixture[:, None]).mean(axis=0)
+
+    best = minimize(
+        loss,
+        np.full(models, 1.0 / models),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * models,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones(models)},
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    weights = np.clip(best.x, 0.0, None)
+    return weights / weights.sum()
+
+
+def _named(fits: Sequence[Any]) -> dict[str, Fit]:
+    single = fits[0] if len(fits) == 1 else None
+    if isinstance(single, Mapping):
+        named = {str(name): fit for name, fit in single.items()}
+    else:
+        listed = single if isinstance(single, (list, tuple)) else fits
+        named = {f"fit{i + 1}": fit for i, fit in enumerate(listed)}
+    for name, fit in named.items():
+        if not isinstance(getattr(fit, "outcome", None), Outcome):
+            raise ModelError(f"{FEW}; {_stranger(name, fit)}.")
+    if len(named) < 2:
+        raise ModelError(f"{FEW}.")
+    return named
+
+
+def _stranger(name: str, fit: Any) -> str:
+    if getattr(fit, "estimate", None) is not None:
+        return f"`{name}` is a point estimate without draws. compare_models() compares point estimates"
+    return f"got {fit!r:.200}"
+
+
+def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
+    first, second = one.problem.design, other.problem.design
+    if first.n_rows != second.n_rows:
+        raise ModelError(
+            f"The fits {who} have different numbers of observations, {first.n_rows} and {second.n_rows}. Fit them to "
+            "the same rows; one with a missing value in a column that only one model uses is dropped by that model "
+            "alone."
+        )
+    _check_same_response(who, one, other)
+    ours, theirs = (np.ones(first.n_rows) if d.weights is None else d.weights for d in (first, second))
+    if not same_numbers(ours, theirs):
+        raise ModelError(
+            f"The fits {who} have different likelihood weights, which multiply the log densities, so that their sums "
+            "cannot be compared. Fit them with the same `weights()`."
+        )
+    meanings = {weights_are_precisions(fit.engine.method, fit.family) for fit in (one, other)}
+    if first.weights is not None and len(meanings) > 1:
+        raise ModelError(
+            f"The weights of {who} mean different things: of draws around an estimate by likelihood they divide the "
+            "residual variance, of a posterior they are powers of the densities, so that they cannot be compared."
+        )
+
+
+def _check_same_response(who: str, one: Fit, other: Fit) -> None:
+    first, second = one.problem.design.response.arrays, other.problem.design.response.arrays
+    shared = [key for key in ("y", "trials") if key in first and key in second]
+    if all(same_numbers(first[key], second[key]) for key in shared):
+        return
+    texts = [fit.parsed.response.expression.text for fit in (one, other)]
+    different = f"`{texts[0]}` and `{texts[1]}`" if texts[0] != texts[1] else f"other values of `{texts[0]}`"
+    advice = (
+        " A density of a transformed response is one on another scale: for log(y) write y with family lognormal."
+        if texts[0] != texts[1]
+        else " Fit them to the same rows, in the same order."
+    )
+    raise ModelError(
+        f"The fits {who} have different responses, {different}, so that their densities cannot be compared.{advice}"
+    )
+
+
+def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
+    """Refuse fits of other rows whose responses happen to agree; the index of the data and shared columns tell.
+
+    Data without an index of their own, and data whose index was reset, have the positions of their rows as labels:
+    where these differ, or a column that both models use, the rows may be others, and a warning says so.
+    """
+    differing = next((name for name in _shared_predictors(one, other) if not _agree(one, other, name)), None)
+    column = f"the column `{differing}` has other values" if differing else ""
+    if one.frame.labels().equals(other.frame.labels()):
+        signs = column
+    else:
+        signs = f"the index of their data differs{f', and {column}' if column else ''}"
+        if differing or (one.frame.index is not None and other.frame.index is not None):
+            raise ModelError(
+                f"The fits {who} have the same response, but on different rows: {signs}. Fit them to the same rows."
+            )
+    if signs:
+        warn_user(
+            f"The fits {who} have the same response, but {signs}. If they belong to different rows, the comparison "
+            "means nothing."
+        )
+
+
+def _shared_predictors(one: Fit, other: Fit) -> list[str]:
+    response = {name for fit in (one, other) for text in _response_texts(fit) for name in variables_of(text)}
+    return [name for name in one.frame.columns if name in other.frame.columns and name not in response]
+
+
+def _response_texts(fit: Fit) -> list[str]:
+    response = fit.parsed.response
+    return [response.expression.text, *(a.text for addition in response.additions for a in addition.arguments)]
+
+
+def _agree(one: Fit, other: Fit, name: str) -> bool:
+    return same_column(one.frame.columns[name], other.frame.columns[name])
+
+
+def _warn_about_measures(fits: Mapping[str, Fit]) -> None:
+    discrete = [name for name, fit in fits.items() if fit.family.is_discrete]
+    continuous = [name for name in fits if name not in discrete]
+    if discrete and continuous:
+        warn_user(
+            f"Probabilities of a discrete response ({_listed(discrete)}) are compared with densities of a continuous "
+            f"one ({_listed(continuous)}). That makes sense only where the possible values are 1 apart, as counts are."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,1 @@
+"""What a point estimate answers: tests, intervals, predictions with standard errors."""

@@ -1,0 +1,70 @@
+"""A point estimate as a fit with draws, from its normal approximation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesml.engines import Outcome
+from bayesml.engines.point.normal import normal_draws
+from bayesml.errors import ModelError, warn_user
+from bayesml.posterior import Timing
+from bayesml.results.fit_object import Fit
+
+if TYPE_CHECKING:
+    from bayesml.results.frequentist.point_fit import PointFit
+
+__all__ = ["to_normal_draws"]
+
+CHAINS = 4
+WIDE = 1.0
+
+
+def to_normal_draws(fit: PointFit, ndraws: int = 4000, seed: int | None = None) -> Fit:
+    """Return a fit with draws from the normal approximation, so that ArviZ and every draw-based method work on it.
+
+    Standard deviations, correlations and family parameters are drawn on the unconstrained scale (log sd, atanh cor,
+    log sigma), with the inverse Hessian of the criterion as covariance; coefficients and group effects jointly normal
+    given the estimated variances. What lies on the boundary (a variance of 0) stays there. Methods of the result see
+    the model as ``method="nuts"`` does: ``weights()`` are powers of the densities there, also after REML.
+
+    Args:
+        fit: the point estimate.
+        ndraws: number of draws, a multiple of 4; they are shown as 4 chains.
+        seed: whole number that makes the draws reproducible.
+
+    Raises:
+        ModelError: an option is impossible.
+
+    Example:
+        >>> draws = fit.to_normal_draws(seed=1)
+        >>> draws.idata
+    """
+    if isinstance(ndraws, bool) or not isinstance(ndraws, int) or ndraws < 2 * CHAINS or ndraws % CHAINS:
+        raise ModelError(f"`ndraws` is a multiple of {CHAINS} of at least {2 * CHAINS}; got {ndraws!r}.")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise ModelError(f"`seed` is a whole number of at least 0, or None; got {seed!r}.")
+    own = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    began = time.perf_counter()
+    drawn = normal_draws(fit.estimate, ndraws, own, CHAINS)
+    _warn_about_spread(drawn.values)
+    timing = Timing(design=fit.timing.design, sampling=time.perf_counter() - began)
+    outcome = Outcome(drawn, timing, own)
+    return Fit(fit.problem, fit.frame, fit.engine, outcome, fit.priors, fit.default_priors, fit.data_name)
+
+
+def _warn_about_spread(values: Mapping[str, np.ndarray]) -> None:
+    """Say where a standard deviation is so uncertain that a normal approximation of its logarithm means little."""
+    for name, drawn in values.items():
+        if not name.startswith("sd_"):
+            continue
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = np.nan_to_num(np.log(drawn).std(axis=(0, 1)))
+        if np.any(spread > WIDE):
+            warn_user(
+                f"`{name}` is little determined (standard error of its logarithm up to {float(spread.max()):.1f}): the "
+                'normal approximation is poor there. method="nuts" gives its posterior.'
+            )

@@ -1,0 +1,400 @@
+"""``PointFit``: a record of a point estimate. Every verb is a function in a file of its own; here they are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+
+from bayesml.engines import AbstractEngine, Problem
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily
+from bayesml.foreign import answers_foreign_words
+from bayesml.formula import Formula, ParsedFormula
+from bayesml.frame import Frame
+from bayesml.frozen import fields_alone
+from bayesml.lazy import lazy_module
+from bayesml.posterior import Timing
+from bayesml.priors import Prior, Style
+from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.results.checks import check_model, influence
+from bayesml.results.fit_object import Fit
+from bayesml.results.frequentist import (
+    anova,
+    confint,
+    degrees_of_freedom,
+    drop1,
+    normal_draws,
+    point_effects,
+    point_predict,
+    point_summary,
+    point_tables,
+    ranova,
+    residuals,
+    simulate,
+    variance_explained,
+)
+from bayesml.results.frequentist.rows import UnseenPolicy
+from bayesml.results.frequentist.without_draws import needs_draws
+from bayesml.results.plots import ranef as plots
+from bayesml.results.questions import contrast, emmeans, marginal_means
+from bayesml.results.tables.effects import ConditionalEffects
+from bayesml.results.tables.tables import prior_summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from bayesml.results import updating
+else:
+    updating = lazy_module("bayesml.results.updating")
+
+__all__ = ["PointFit"]
+
+
+@answers_foreign_words("POINT")
+@final
+@dataclass(frozen=True, repr=False)
+class PointFit:
+    """A model fitted by REML, maximum likelihood or penalised likelihood.
+
+    Attributes:
+        problem: design, family and description of the model.
+        frame: the data columns used, as they entered the fit.
+        engine: the engine with its options.
+        estimate: what was estimated.
+        timing: seconds spent in each part of the fit.
+        priors: the priors the user set.
+        default_priors: which defaults filled the rest.
+        data_name: how the summary names the data.
+    """
+
+    problem: Problem
+    frame: Frame
+    engine: AbstractEngine
+    estimate: AbstractEstimate
+    timing: Timing
+    priors: tuple[Prior, ...]
+    default_priors: Style
+    data_name: str
+    __getstate__ = fields_alone
+
+    # What was fitted -------------------------------------------------------------------------------------------------
+
+    @property
+    def method(self) -> str:
+        """``reml``, ``ml``, ``laplace`` or ``map``."""
+        return self.engine.method
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The response family with its links."""
+        return self.problem.family
+
+    @property
+    def parsed(self) -> ParsedFormula:
+        """The formula, read."""
+        return self.problem.design.schema.parsed
+
+    @property
+    def formula(self) -> str:
+        """The formula as written."""
+        return self.parsed.text
+
+    @property
+    def nobs(self) -> int:
+        """Number of observations."""
+        return self.problem.design.n_rows
+
+    def ngrps(self) -> dict[str, int]:
+        """Return the number of levels of each grouping factor."""
+        return dict(self.problem.description.spec.levels)
+
+    @cached_property
+    def variables(self) -> tuple[ReportedVariable, ...]:
+        """The reported variables with their labels and text names."""
+        return reported_variables(self.problem.description.spec, self.problem.design.schema)
+
+    # How well it fits ------------------------------------------------------------------------------------------------
+
+    @property
+    def logLik(self) -> float:
+        """Log-likelihood with the group effects integrated out, all constants included; REML's own for REML."""
+        return self.estimate.log_likelihood
+
+    @property
+    def criterion(self) -> float:
+        """Minus twice the log-likelihood: the REML criterion, or the deviance that was minimised."""
+        return -2.0 * self.logLik
+
+    @property
+    def deviance(self) -> float:
+        """Minus twice the log-likelihood, as ``criterion``."""
+        return self.criterion
+
+    @property
+    def df(self) -> int:
+        """Number of estimated parameters: coefficients, variances and covariances, family parameters."""
+        return self.estimate.n_parameters
+
+    @property
+    def df_residual(self) -> int:
+        """Number of observations minus ``df``."""
+        return self.nobs - self.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 logLik + 2 df. After REML comparable between models with the same predictors only."""
+        return self.criterion + 2.0 * self.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 logLik + log(nobs) df."""
+        return self.criterion + float(np.log(self.nobs)) * self.df
+
+    @property
+    def sigma(self) -> float:
+        """The residual standard deviation; 1 for a family without one, as in lme4.
+
+        Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
+        """
+        auxiliary = self.estimate.auxiliary
+        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.family.root_dispersion(auxiliary)
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a component of variance is estimated as zero; the summary says which."""
+        return bool(self.estimate.singular)
+
+    # Tables ----------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def summary(self, correlation: bool | None = None) -> point_summary.PointSummary:
+        """Return the summary that ``print(fit)`` shows, in lme4's layout."""
+        return point_summary.point_summary(self, correlation)
+
+    def fixef(self) -> pd.DataFrame:
+        """Return population-level coefficients: Estimate, Std.Error, df, t value (or z value) and p."""
+        return point_tables.fixef(self)
+
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Return the conditional modes of the group-level effects with their conditional standard deviations."""
+        return point_tables.ranef(self)
+
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Return the coefficients of every level: population-level plus group-level."""
+        return point_tables.coef(self)
+
+    def varcorr(self) -> dict[str, point_tables.VarCorr]:
+        """Return standard deviations and correlations of the group-level effects, and the residual sd."""
+        return point_tables.varcorr(self)
+
+    def vcov(self, full: bool = False) -> pd.DataFrame:
+        """Return the covariance matrix of the coefficients; ``full=True`` adds the group-level effects."""
+        return point_tables.vcov(self, full)
+
+    def __getitem__(self, name: str) -> float:
+        """Return one number by name: ``fit["b_Days"]``, ``fit["sd_Subject__Days"]``."""
+        return point_tables.get(self, name)
+
+    def prior_summary(self) -> pd.DataFrame:
+        """Return every prior target with its prior; of influence for ``method="map"`` only."""
+        return prior_summary(self)  # type: ignore[arg-type]
+
+    # Predictions -----------------------------------------------------------------------------------------------------
+
+    @property
+    def fitted(self) -> pd.Series:
+        """Expected response of the rows of the fit, group effects included, with the index of the data."""
+        return residuals.labelled(self, residuals.fitted(self))
+
+    def residuals(
+        self, type: Literal["response", "pearson", "deviance", "working", "scaled"] = "response"
+    ) -> pd.Series:
+        """Return residuals of the rows of the fit; see ``bayesml.results.frequentist.residuals``."""
+        return residuals.labelled(self, residuals.residuals(self, type))
+
+    def linpred(
+        self,
+        newdata: Any = None,
+        *,
+        transform: bool = False,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: Literal["confidence"] | None = None,
+        prob: float = 0.95,
+    ) -> pd.Series | pd.DataFrame:
+        """Return the linear predictor at the estimates, ``transform=True`` mu; see ``point.predict.linpred``."""
+        return point_predict.linpred(
+            self,
+            newdata,
+            transform=transform,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            se=se,
+            interval=interval,
+            prob=prob,
+        )
+
+    def epred(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: Literal["confidence"] | None = None,
+        prob: float = 0.95,
+    ) -> pd.Series | pd.DataFrame:
+        """Return the expected response at the estimates; as ``predict`` without prediction intervals."""
+        if interval == "prediction":
+            raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
+        return point_predict.predict(
+            self, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob
+        )
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: Any = None,
+        new_levels: UnseenPolicy = "error",
+        se: bool = False,
+        interval: point_predict.Interval | None = None,
+        prob: float = 0.95,
+        seed: int = 0,
+        type: point_predict.Scale | None = None,
+    ) -> pd.Series | pd.DataFrame:
+        """Return the expected response, on request with the interval of a new response; see ``point.predict``."""
+        return point_predict.predict(
+            self,
+            newdata,
+            re_formula=re_formula,
+            new_levels=new_levels,
+            se=se,
+            interval=interval,
+            prob=prob,
+            seed=seed,
+            type=type,
+        )
+
+    def simulate(
+        self, n: int = 1, seed: int | None = None, *, use_u: bool = False, re_formula: Any = "NA",
+        newdata: Any = None, new_levels: simulate.SimulatedLevels = "error",
+    ) -> np.ndarray:  # fmt: skip
+        """Draw ``(n, rows)`` responses from the fitted model; new group effects unless ``use_u``."""
+        return simulate.simulate(
+            self, n, seed, use_u=use_u, re_formula=re_formula, newdata=newdata, new_levels=new_levels
+        )
+
+    def refit(self, y: Any) -> PointFit:
+        """Fit the same model to another response."""
+        return simulate.refit(self, y)
+
+    def update(
+        self, formula: str | Formula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
+        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
+        data_name: str | None = None,
+    ) -> PointFit | Fit:  # fmt: skip
+        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.updating``."""
+        return updating.update(self, formula, data, prior, family, method, data_name)
+
+    def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
+        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.draws``, ``.loo``, ..."""
+        return normal_draws.to_normal_draws(self, ndraws, seed)
+
+    # Inference -------------------------------------------------------------------------------------------------------
+
+    def confint(
+        self, method: Literal["wald", "profile", "boot"] = "wald", level: float = 0.95,
+        parameters: str | Sequence[str] | None = None, nsim: int = 500, seed: int | None = None,
+        ddf: degrees_of_freedom.Ddf = "default", boot_type: Literal["percentile", "basic", "norm"] = "percentile",
+    ) -> pd.DataFrame:  # fmt: skip
+        """Return Wald, profile-likelihood or bootstrap confidence intervals; see ``confint.confint``."""
+        return confint.confint(self, method, level, parameters, nsim, seed, ddf, boot_type)
+
+    def anova(self, type: int = 3, ddf: degrees_of_freedom.Ddf = "default") -> pd.DataFrame:
+        """Test each population-level term: F tests of type 1, 2 or 3; see ``anova.anova``."""
+        return anova.anova(self, type, ddf)
+
+    def ranova(self) -> pd.DataFrame:
+        """Test each group-level term by leaving it out."""
+        return ranova.ranova(self)
+
+    def drop1(
+        self, scope: Any = None, test: Literal["Chisq", "F"] | None = "Chisq", ddf: degrees_of_freedom.Ddf = "default"
+    ) -> pd.DataFrame:
+        """Leave out each population-level term in turn that stands in no larger one; see ``drop1.drop1``."""
+        return drop1.drop1(self, scope, test, ddf)
+
+    def contrast(
+        self, L: Any, rhs: Any = 0.0, ddf: degrees_of_freedom.Ddf = "default", joint: bool = False, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Test linear combinations of coefficients, ``"b_x - b_z"``; see ``contrast.contrast``."""
+        return contrast.contrast(self, L, rhs, ddf, joint, level)
+
+    def emmeans(
+        self, specs: str | Sequence[str], by: str | Sequence[str] | None = None, at: Mapping[str, Any] | None = None,
+        type: Literal["link", "response"] = "link", ddf: degrees_of_freedom.Ddf = "default", level: float = 0.95,
+        nesting: Any = "auto", offset: float | None = None,
+    ) -> marginal_means.MarginalMeans:  # fmt: skip
+        """Return estimated marginal means; ``.contrasts("pairwise")`` compares them; see ``emmeans.emmeans``."""
+        return emmeans.emmeans(self, specs, by, at, type, ddf, level, nesting, offset)
+
+    def slopes(
+        self, variable: str, by: str | Sequence[str] | None = None, at: Mapping[str, Any] | None = None,
+        ddf: degrees_of_freedom.Ddf = "default", level: float = 0.95, nesting: Any = "auto",
+    ) -> marginal_means.MarginalMeans:  # fmt: skip
+        """Return the slope of a number for each value of other predictors; see ``emmeans.slopes``."""
+        return emmeans.slopes(self, variable, by, at, ddf, level, nesting)
+
+    def icc(self) -> pd.Series:
+        """Return intraclass correlations."""
+        return variance_explained.icc(self)
+
+    def r2(self, by_level: bool = False) -> pd.Series:
+        """Return marginal and conditional R2 (Nakagawa), or that of each level against a model without predictors."""
+        return variance_explained.level_r2(self) if by_level else variance_explained.r2(self)
+
+    def influence(self) -> pd.DataFrame:
+        """Return leverage and Cook's distance of every row."""
+        return influence.influence(self)
+
+    def check_model(self) -> Figure:
+        """Draw residuals, normal quantiles and influence as one figure."""
+        return check_model.check_model(self)
+
+    def ranef_plot(self, group: str | None = None) -> Figure:
+        """Draw the group-level effects in order of size with 95% conditional intervals."""
+        return plots.ranef_plot(self, group)
+
+    def conditional_effects(
+        self, effects: str | list[str] | None = None, *, conditions: Any = None, int_conditions: Any = None,
+        re_formula: Any = "NA", prob: float = 0.95, method: Literal["epred", "predict", "linpred"] = "epred",
+        resolution: int = 100,
+    ) -> ConditionalEffects:  # fmt: skip
+        """Return the expected response along each predictor and two-way interaction; ``.plot()`` draws it."""
+        return point_effects.conditional_effects(
+            self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
+            method=method, resolution=resolution,
+        )  # fmt: skip
+
+    idata = property(needs_draws("idata"))
+    draws = needs_draws("draws()")
+    log_lik = needs_draws("log_lik()")
+    loo = needs_draws("loo()")
+    plot = needs_draws("plot()")
+    pairs = needs_draws("pairs()")
+    forest = needs_draws("forest()")
+    pp_check = needs_draws("pp_check()")
+    save = needs_draws("save()", "A point estimate is not saved: it is fitted again faster than read")

@@ -1,0 +1,233 @@
+"""``print(fit)`` of a point estimate: the layout of lme4's summary, as text and as HTML."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from bayesml.engines.point.estimate import deviations
+from bayesml.engines.point.generalised import GeneralisedEstimate
+from bayesml.engines.point.linear import LinearEstimate
+from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
+from bayesml.results.frequentist.point_tables import coefficient_table
+from bayesml.results.frequentist.report import notes
+
+if TYPE_CHECKING:
+    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.terms import Group
+
+__all__ = ["PointSummary", "point_summary"]
+
+LEGEND = "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
+MOST_CORRELATIONS = 12
+WIDTH = 78
+
+
+@final
+@dataclass(frozen=True)
+class Section:
+    """One part of the summary: a heading, lines, and rows of cells below (the first row names the columns)."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    cells: tuple[tuple[str, ...], ...] = ()
+    left: tuple[bool, ...] = ()
+    after: tuple[str, ...] = ()
+    indent: str = ""
+
+    def text(self) -> list[str]:
+        """Return the section as lines of text."""
+        table = [self.indent + line for line in columns(self.cells, self.left)] if self.cells else []
+        return [*([self.title] if self.title else []), *self.lines, *table, *self.after]
+
+
+@final
+@dataclass(frozen=True)
+class PointSummary:
+    """The summary of a point estimate; ``print`` shows it."""
+
+    sections: tuple[Section, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join("\n".join(section.text()) for section in self.sections)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(_html(section) for section in self.sections)
+
+
+def _html(section: Section) -> str:
+    title = f"<b>{escape(section.title)}</b>" if section.title else ""
+    lines = "".join(f"<div>{escape(line)}</div>" for line in section.lines)
+    after = "".join(f'<div style="opacity: 0.8">{escape(line)}</div>' for line in section.after)
+    if not section.cells:
+        return f'<div style="margin-top: 0.8em">{title}{lines}{after}</div>'
+    style = "padding: 0.1em 0.6em; border: 0; background: transparent; font-variant-numeric: tabular-nums; text-align: "
+    sides = ["left" if to_left else "right" for to_left in section.left]
+    head, *body = section.cells
+    top = "".join(f'<th style="{style}{side}">{escape(c)}</th>' for c, side in zip(head, sides, strict=True))
+    rows = "".join(
+        '<tr style="background: transparent">'
+        + "".join(f'<td style="{style}{side}">{escape(c.strip())}</td>' for c, side in zip(row, sides, strict=True))
+        + "</tr>"
+        for row in body
+    )
+    table = f'<table style="border-collapse: collapse"><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<div style="margin-top: 0.8em">{title}{lines}{table}{after}</div>'
+
+
+def point_summary(fit: PointFit, correlation: bool | None = None) -> PointSummary:
+    """Summarise a point estimate as lme4 prints it.
+
+    Args:
+        fit: the fit.
+        correlation: whether to show the correlations of the fixed effects; None shows them for up to 12.
+    """
+    sections = [_header(fit), _criterion(fit), _residuals(fit), _random(fit), _family_parameters(fit)]
+    sections += [_fixed(fit), _correlations(fit, correlation)]
+    sections += [Section("", tuple(textwrap.wrap(note, WIDTH, break_on_hyphens=False))) for note in notes(fit)]
+    return PointSummary(tuple(s for s in sections if s is not None))
+
+
+def _header(fit: PointFit) -> Section:
+    lines = []
+    if fit.family.name != "gaussian" or fit.family.link("mu").name != "identity":
+        lines.append(f" Family: {fit.family.name}  ( {fit.family.link('mu').name} )")
+    lines += [f"Formula: {fit.formula}", f"   Data: {fit.data_name}"]
+    note = fit.problem.design.response.note
+    return Section(_title(fit), (*lines, *((f"         {note}",) if note else ())))
+
+
+def _title(fit: PointFit) -> str:
+    estimate = fit.estimate
+    if isinstance(estimate, LinearEstimate):
+        how = "REML" if estimate.fit.reml else "maximum likelihood"
+        has_tests = estimate.fit.fixed_sigma is None and bool(estimate.coefs)
+        tests = ". t-tests use Satterthwaite's method" if has_tests else ""
+        return f"Linear mixed model fit by {how}{tests}"
+    assert isinstance(estimate, GeneralisedEstimate)
+    mixed = " mixed" if estimate.arrays.terms else ""
+    points = estimate.fit.quadrature_points
+    how = f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
+    found = "posterior mode" if estimate.method == "map" else "maximum likelihood"
+    if fit.family.is_normal and fit.family.link("mu").name == "identity":
+        return f"Linear{mixed} model fit by {found}"
+    return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
+
+
+def _criterion(fit: PointFit) -> Section:
+    if fit.method == "reml":
+        return Section("", (f"REML criterion at convergence: {fit.criterion:.1f}",))
+    names = ("AIC", "BIC", "logLik", "-2*log(L)", "df.resid")
+    texts = [f"{v:.1f}" for v in (fit.aic, fit.bic, fit.logLik, fit.deviance)] + [str(fit.df_residual)]
+    prior: tuple[str, ...] = ()
+    if isinstance(fit.estimate, GeneralisedEstimate) and fit.method == "map":
+        prior = (f"log prior at the mode: {-0.5 * fit.estimate.fit.penalty:.1f}",)
+    width = max(map(len, (*names, *texts)))
+    padded = tuple(tuple(text.rjust(width) for text in row) for row in (names, texts))
+    return Section("", (), padded, (False,) * 5, prior)
+
+
+def _residuals(fit: PointFit) -> Section:
+    quantiles = np.quantile(fit.residuals("scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
+    texts = format_jointly(zap_small(quantiles, 5).tolist())
+    return Section("Scaled residuals:", (), (("Min", "1Q", "Median", "3Q", "Max"), tuple(texts)), (False,) * 5)
+
+
+def _random(fit: PointFit) -> Section | None:
+    estimate = fit.estimate
+    if not estimate.arrays.terms:
+        return Section("", (f"Number of obs: {fit.nobs}",))
+    entries = list(_entries(fit))
+    sigma = estimate.auxiliary.get("sigma")
+    if sigma is not None:
+        entries.append(("Residual", "", sigma, ()))
+    sds = np.array([sd for _, _, sd, _ in entries])
+    variances, deviation = format_jointly((sds**2).tolist()), format_jointly(sds.tolist())
+    widest = max(len(cor) for *_, cor in entries)
+    rows = [("Groups", "Name", "Variance", "Std.Dev.", *(("Corr",) + ("",) * (widest - 1) if widest else ()))]
+    for (group, name, _, cor), v, d in zip(entries, variances, deviation, strict=True):
+        rows.append((group, name, v, d, *cor, *("",) * (widest - len(cor))))
+    counted = "; ".join(f"{t.name}, {len(t.levels)}" for t in ordered_terms(fit))
+    after = (f"Number of obs: {fit.nobs}, groups:  {counted}",)
+    return Section("Random effects:", (), tuple(rows), (True,) * (4 + widest), after, " ")
+
+
+def ordered_terms(fit: PointFit) -> list[Group]:
+    """Return the group-level terms in lme4's order: by decreasing number of levels."""
+    terms = list(fit.estimate.arrays.terms)
+    sizes = [len(t.levels) for t in terms]
+    if all(a >= b for a, b in zip(sizes, sizes[1:], strict=False)):
+        return terms
+    return sorted(reversed(terms), key=lambda t: -len(t.levels))
+
+
+def _entries(fit: PointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]:
+    """Yield group, coefficient, sd and the correlations with earlier coefficients of the same block."""
+    factors = {t.name: f for t, f in zip(fit.estimate.arrays.terms, fit.estimate.factors, strict=True)}
+    for term in ordered_terms(fit):
+        sd, cor = deviations(factors[term.name])
+        for block in term.block_slices():
+            for i in range(block.start, block.stop):
+                texts = tuple("NaN" if np.isnan(r) else f"{r:5.2f}" for r in cor[i, block.start : i])
+                yield term.name if i == 0 else "", term.coefs[i], float(sd[i]), texts
+
+
+def _family_parameters(fit: PointFit) -> Section | None:
+    shown = {k: v for k, v in fit.estimate.auxiliary.items() if k != "sigma" or not fit.estimate.arrays.terms}
+    if not shown:
+        return None
+    cells = [("", "Estimate"), *((name, text) for name, text in zip(shown, _each(shown.values()), strict=True))]
+    return Section("Family parameters:", (), tuple(cells), (True, False))
+
+
+def _each(values: Iterable[float]) -> list[str]:
+    return [format_jointly([value])[0] for value in values]
+
+
+def _fixed(fit: PointFit) -> Section | None:
+    table = coefficient_table(fit)
+    if not table.labels:
+        return None
+    cells = coefficient_cells(np.stack([table.estimate, table.error], axis=1), table.df, table.statistic, table.p)
+    letter = "z" if table.df is None else "t"
+    head = ("", "Estimate", "Std. Error", *(() if table.df is None else ("df",)), f"{letter} value", f"Pr(>|{letter}|)")
+    marks = [stars(float(p)) for p in table.p]
+    shows = any(marks)
+    rows = [(*head, "") if shows else head]
+    for label, row, mark in zip(table.labels, cells, marks, strict=True):
+        rows.append((label, *row, mark) if shows else (label, *row))
+    left = (True, *(False,) * (len(head) - 1), *((True,) if shows else ()))
+    return Section("Fixed effects:", (), tuple(rows), left, ("---", LEGEND) if shows else ())
+
+
+def _correlations(fit: PointFit, wanted: bool | None) -> Section | None:
+    labels = fit.estimate.coefs
+    if len(labels) < 2 or wanted is False or (wanted is None and len(labels) > MOST_CORRELATIONS):
+        return None
+    error = np.where(np.isinf(fit.estimate.standard_errors), np.nan, fit.estimate.standard_errors)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        matrix = fit.estimate.vcov / np.outer(error, error)
+    short = [abbreviate(label, 6) for label in labels[:-1]]
+    rows = [("", *short)]
+    for i in range(1, len(labels)):
+        own = tuple(f"{matrix[i, j]:.3f}".replace("nan", "NaN") for j in range(i))
+        rows.append((abbreviate(labels[i], 11), *own, *("",) * (len(short) - i)))
+    return Section("Correlation of Fixed Effects:", (), tuple(rows), (True, *(False,) * len(short)))
+
+
+def abbreviate(label: str, length: int) -> str:
+    """Shorten a label by leaving out small vowels, then small letters, from its end."""
+    for letters in ("aeiou", "abcdefghijklmnopqrstuvwxyz"):
+        place = len(label) - 1
+        while len(label) > length and place > 0:
+            if label[place] in letters:
+                label = label[:place] + label[place + 1 :]
+            place -= 1
+    return label[:length]

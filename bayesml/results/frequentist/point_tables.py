@@ -1,0 +1,210 @@
+"""Tables of a point estimate: fixef, ranef, coef, varcorr, vcov, and any single number by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from scipy.special import ndtr, stdtr
+
+from bayesml.engines.point.estimate import deviations
+from bayesml.engines.point.linear import LinearEstimate
+from bayesml.errors import ModelError, did_you_mean
+from bayesml.names import find_coefficient
+from bayesml.reported import find_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.frequentist.point_fit import PointFit
+
+__all__ = ["CoefficientTable", "VarCorr", "coef", "coefficient_table", "fixef", "get", "ranef", "varcorr", "vcov"]
+
+
+@final
+@dataclass(frozen=True)
+class CoefficientTable:
+    """Tests of the population-level coefficients.
+
+    Attributes:
+        labels: their names.
+        estimate: ``(p,)``.
+        error: ``(p,)`` standard errors.
+        df: ``(p,)`` Satterthwaite's degrees of freedom; None where the statistic is normal.
+        statistic: ``(p,)`` t or z.
+        p: ``(p,)`` two-sided p values.
+    """
+
+    labels: tuple[str, ...]
+    estimate: np.ndarray
+    error: np.ndarray
+    df: np.ndarray | None
+    statistic: np.ndarray
+    p: np.ndarray
+
+
+def coefficient_table(fit: PointFit) -> CoefficientTable:
+    """Return estimates, standard errors and tests that each coefficient is 0."""
+    estimate = fit.estimate
+    error = estimate.standard_errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.where(np.isinf(error), np.nan, estimate.beta / error)
+    df = None
+    if isinstance(estimate, LinearEstimate) and estimate.fit.fixed_sigma is None and len(error):
+        df = estimate.satterthwaite.df(np.eye(len(error)))
+    p = 2.0 * (ndtr(-np.abs(statistic)) if df is None else stdtr(np.minimum(df, 1e15), -np.abs(statistic)))
+    return CoefficientTable(estimate.coefs, estimate.beta, error, df, statistic, p)
+
+
+def fixef(fit: PointFit) -> pd.DataFrame:
+    """Return the population-level coefficients with their tests.
+
+    Returns:
+        One row for each estimated coefficient with the columns Estimate, Std.Error, then df, t value and p with
+        Satterthwaite's degrees of freedom (linear mixed models), or z value and p.
+
+    Example:
+        >>> fit.fixef().loc["Days", "Estimate"]
+    """
+    import pandas as pd
+
+    table = coefficient_table(fit)
+    found = {"Estimate": table.estimate, "Std.Error": table.error}
+    found |= {"z value": table.statistic} if table.df is None else {"df": table.df, "t value": table.statistic}
+    return pd.DataFrame(found | {"p": table.p}, index=pd.Index(table.labels, dtype=object))
+
+
+def ranef(fit: PointFit) -> dict[str, pd.DataFrame]:
+    """Return the conditional modes of the group-level effects.
+
+    Returns:
+        For each grouping factor a table with the columns level, coef, Estimate and Std.Error, the conditional standard
+        deviation given the estimated coefficients and variances.
+
+    Example:
+        >>> fit.ranef()["Subject"].query("coef == 'Days'")
+    """
+    import pandas as pd
+
+    estimate, found = fit.estimate, {}
+    for term, effects, variances in zip(estimate.arrays.terms, estimate.effects, estimate.variances, strict=True):
+        errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
+        levels = np.repeat(np.asarray(term.levels.labels, dtype=object), len(term.coefs))
+        coefs = np.tile(np.asarray(term.coefs, dtype=object), len(term.levels))
+        columns = {"level": levels, "coef": coefs, "Estimate": effects.ravel(), "Std.Error": errors.ravel()}
+        found[term.name] = pd.DataFrame(columns)
+    return found
+
+
+def coef(fit: PointFit) -> dict[str, pd.DataFrame]:
+    """Return the coefficients of every level: population-level plus conditional modes.
+
+    Returns:
+        For each grouping factor a table with one row for each level and one column for each coefficient.
+
+    Example:
+        >>> fit.coef()["Subject"].loc["308", "Days"]
+    """
+    import pandas as pd
+
+    estimate, found = fit.estimate, {}
+    for term, effects in zip(estimate.arrays.terms, estimate.effects, strict=True):
+        places = [find_coefficient(c, estimate.coefs) for c in term.coefs]
+        varying = [c if i is None else estimate.coefs[i] for c, i in zip(term.coefs, places, strict=True)]
+        labels = (*estimate.coefs, *(c for c in varying if c not in estimate.coefs))
+        total = np.zeros((len(term.levels), len(labels)))
+        total[:, : len(estimate.coefs)] = estimate.beta
+        total[:, [labels.index(c) for c in varying]] += effects
+        found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
+    return found
+
+
+@final
+@dataclass(frozen=True)
+class VarCorr:
+    """Estimated variation of the effects of one grouping factor.
+
+    Attributes:
+        sd: standard deviations by coefficient.
+        cor_matrix: correlations; 0 by the model for ``||``, NaN where a standard deviation is 0.
+        cov_matrix: covariances.
+    """
+
+    sd: pd.Series
+    cor_matrix: pd.DataFrame
+    cov_matrix: pd.DataFrame
+
+
+def varcorr(fit: PointFit) -> dict[str, VarCorr]:
+    """Return standard deviations, correlations and covariances by grouping factor.
+
+    ``residual__`` holds the residual standard deviation where the model has one.
+
+    Example:
+        >>> fit.varcorr()["Subject"].sd["Days"]
+    """
+    estimate = fit.estimate
+    found = {t.name: _variation(t.coefs, f) for t, f in zip(estimate.arrays.terms, estimate.factors, strict=True)}
+    if "sigma" in estimate.auxiliary:
+        found["residual__"] = _variation(("sigma",), np.array([[estimate.auxiliary["sigma"]]]))
+    return found
+
+
+def _variation(labels: tuple[str, ...], factor: np.ndarray) -> VarCorr:
+    import pandas as pd
+
+    sd, correlation = deviations(factor)
+    index = pd.Index(labels, dtype=object)
+    return VarCorr(
+        pd.Series(sd, index=index),
+        pd.DataFrame(correlation, index=index, columns=index),
+        pd.DataFrame(factor @ factor.T, index=index, columns=index),
+    )
+
+
+def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
+    """Return the covariance matrix of the population-level coefficients.
+
+    Args:
+        fit: the fit.
+        full: whether to add the group-level effects, as deviations of the true effects from their conditional modes.
+
+    The variance of a coefficient without a finite estimate (separation) is infinite, its covariances are NaN.
+    """
+    import pandas as pd
+
+    estimate = fit.estimate
+    if not full:
+        labels = list(estimate.coefs)
+        touched = np.asarray(np.any(estimate.unbounded, axis=1))
+        matrix = np.where(np.logical_or.outer(touched, touched), np.nan, estimate.vcov)
+        matrix[np.diag(touched)] = np.inf
+        return pd.DataFrame(matrix, index=labels, columns=labels)
+    texts = [
+        f"r_{term.name}[{level},{c}]"
+        for term in estimate.arrays.terms
+        for level in term.levels.labels
+        for c in term.coefs
+    ]
+    labels = [f"b_{c}" for c in estimate.coefs] + texts
+    return pd.DataFrame(estimate.joint.covariance(), index=labels, columns=labels)
+
+
+def get(fit: PointFit, name: str) -> float:
+    """Return one number by its text name: ``b_Days``, ``sd_Subject__Days``, ``r_Subject[308,Days]``, ``sigma``.
+
+    Raises:
+        ModelError: nothing has that name.
+    """
+    values = fit.estimate.values
+    found: dict[str, float] = {}
+    known = [variable for variable in fit.variables if values.get(variable.name) is not None]
+    for variable in known:
+        found |= {text: float(values[variable.name][index]) for index, text in variable.texts}
+    place = find_text(known, name) if isinstance(name, str) else None
+    if place is not None:
+        return found[place[1]]
+    hint = did_you_mean(name, found) if isinstance(name, str) else ""
+    listed = ", ".join(f"`{text}`" for text in list(found)[:8])
+    raise ModelError(f"The fit has no parameter {name!r}{hint}; it has {listed}, ...")

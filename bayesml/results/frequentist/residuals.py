@@ -1,0 +1,142 @@
+"""Fitted values and residuals of the rows of the fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
+from bayesml.errors import ModelError
+from bayesml.families import Curvature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.frequentist.point_fit import PointFit
+
+__all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
+
+ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
+SATURATED_STEPS = 100
+
+
+def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Return every distributional parameter on its own scale at a linear predictor; ``sigma`` is 0 if not estimated.
+
+    With weights that are precisions ``sigma`` is that of each row, sigma / sqrt(weight).
+    """
+    auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
+    if weights is not None and weights_are_precisions(fit.method, fit.family):
+        auxiliary["sigma"] = sigma_of_rows(auxiliary["sigma"], weights)
+    return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
+
+
+def expected(
+    fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray], weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the expected response at a linear predictor; of a lognormal response it depends on precision weights."""
+    mean = np.asarray(fit.family.mean(natural_parameters(fit, eta, weights), data), dtype=float)
+    return np.zeros(np.shape(eta)) + mean
+
+
+def fitted(fit: PointFit) -> np.ndarray:
+    """Return the expected response of the rows of the fit."""
+    design = fit.problem.design
+    return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
+
+
+def labelled(fit: PointFit, values: np.ndarray) -> pd.Series:
+    """Return one value for each row of the fit with the index of the data."""
+    import pandas as pd
+
+    return pd.Series(values, index=fit.frame.labels())
+
+
+def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
+    """Return the residuals of the rows of the fit at the conditional modes.
+
+    Args:
+        fit: the fit.
+        type: ``"response"`` is y minus the expected response. ``"pearson"`` divides by the standard deviation of the
+            response relative to the dispersion, as R does: of a gaussian model 1 / sqrt(weight), of a Gamma model
+            mu / sqrt(weight). ``"scaled"`` divides by the whole standard deviation. ``"deviance"`` is the signed square
+            root of each row's part of the deviance. ``"working"`` is the residual on the scale of the linear predictor.
+
+    Raises:
+        ModelError: the type is unknown.
+    """
+    if type not in get_args(ResidualType):
+        raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
+    if isinstance(fit.estimate, LinearEstimate) and fit.family.name == "gaussian":
+        return _linear(fit.estimate, type)
+    y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
+    if type == "response":
+        return y - fitted(fit)
+    if type in ("pearson", "scaled"):
+        data = fit.problem.design.response.arrays
+        weights = fit.problem.design.weights
+        variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta, weights), data)
+        root = 1.0 if weights_are_precisions(fit.method, fit.family) else _root_weights(fit)
+        root = root * (fit.family.root_dispersion(fit.estimate.auxiliary) if type == "pearson" else 1.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            plain = y - fitted(fit)
+            return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
+    return _working(fit) if type == "working" else _deviance(fit)
+
+
+def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:
+    plain = estimate.fit.residuals
+    weights = estimate.fit.problem.weights
+    if type in ("response", "working"):
+        return plain
+    weighted = plain if weights is None else plain * np.sqrt(weights)
+    return weighted / estimate.fit.sigma if type == "scaled" else weighted
+
+
+def _root_weights(fit: PointFit) -> np.ndarray | float:
+    weights = fit.problem.design.weights
+    return 1.0 if weights is None else np.sqrt(weights)
+
+
+def _curve(fit: PointFit, eta: np.ndarray, order: int) -> Curvature:
+    auxiliary = {name: float(v) for name, v in natural_parameters(fit, np.zeros(1)).items() if name != "mu"}
+    return fit.family.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
+
+
+def _working(fit: PointFit) -> np.ndarray:
+    """Score over expected information: (y - mu) d eta / d mu for exponential families."""
+    curve = _curve(fit, fit.estimate.eta, 2)
+    assert curve.d1 is not None and curve.fisher is not None
+    return curve.d1 / curve.fisher
+
+
+def _deviance(fit: PointFit) -> np.ndarray:
+    """Signed root of twice the rise of each row's log density from the fit to its own best linear predictor."""
+    eta = np.array(fit.estimate.eta)
+    here = _curve(fit, eta, 1)
+    best = _best_log_density(fit, eta)
+    assert here.d1 is not None
+    return _root_weights(fit) * np.sign(here.d1) * np.sqrt(2.0 * np.maximum(best - here.log_density, 0.0))
+
+
+def _best_log_density(fit: PointFit, eta: np.ndarray) -> np.ndarray:
+    """Climb each row's log density by Fisher scoring, one row never held up by another."""
+    first = _curve(fit, eta, 2)
+    value, step = first.log_density, _scoring_step(first)
+    for _ in range(SATURATED_STEPS):
+        moved = eta + np.clip(step, -2.0, 2.0)
+        new = _curve(fit, moved, 2)
+        better = new.log_density >= value
+        gain = float(np.max(np.where(better, new.log_density - value, 0.0), initial=0.0))
+        eta, value = np.where(better, moved, eta), np.where(better, new.log_density, value)
+        step = np.where(better, _scoring_step(new), step / 4.0)
+        if gain < 1e-13 and float(np.max(np.abs(step), initial=0.0)) < 1e-7:
+            break
+    return value
+
+
+def _scoring_step(curve: Curvature) -> np.ndarray:
+    assert curve.d1 is not None and curve.fisher is not None
+    return curve.d1 / np.maximum(curve.fisher, 1e-12)

@@ -1,0 +1,180 @@
+"""Rows to predict from a point estimate: those of the fit or new ones, with the group-level effects wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, final, get_args
+
+import numpy as np
+
+from bayesml import names
+from bayesml.design import Arrays
+from bayesml.engines.point.estimability import estimable
+from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.joint import NewRows
+from bayesml.errors import DataError, ModelError, warn_user
+from bayesml.frame import column_names
+from bayesml.results.predict.new_data import read_new_data, response_arrays
+from bayesml.results.predict.new_levels import index_unseen
+from bayesml.results.predict.re_formula import Selection, select_groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.frequentist.point_fit import PointFit
+
+__all__ = ["PointRows", "UnseenPolicy", "point_rows"]
+
+UnseenPolicy = Literal["error", "zero"]
+LISTED = 5
+
+
+@final
+@dataclass(frozen=True)
+class PointRows:
+    """Rows to predict.
+
+    Attributes:
+        eta: ``(rows,)`` linear predictor at the estimates, without effects for levels that the fit has not seen.
+        rows: the same rows for standard errors.
+        data: ``trials`` and ``se`` as the family wants them.
+        weights: likelihood weights, or None.
+        labels: a label for each row: the index of pandas data, else its position in the data given.
+        estimable: ``(rows,)`` whether the data of the fit determine the population-level part.
+    """
+
+    eta: np.ndarray
+    rows: NewRows
+    data: dict[str, np.ndarray]
+    weights: np.ndarray | None
+    labels: pd.Index
+    estimable: np.ndarray
+
+    def shown(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the rows, NaN where they cannot be estimated."""
+        return values if self.estimable.all() else np.where(self.estimable, values, np.nan)
+
+
+def point_rows(
+    fit: PointFit,
+    newdata: Any,
+    re_formula: Any,
+    new_levels: UnseenPolicy,
+    *,
+    additions: bool = True,
+    trials: bool = True,
+) -> PointRows:
+    """Encode the rows to predict and compute their linear predictor.
+
+    Args:
+        fit: the fit.
+        newdata: any supported data frame; None for the rows of the fit.
+        re_formula: which group-level effects.
+        new_levels: whether a level that the fit has not seen is refused or has effects of 0.
+        additions: whether the response terms of the formula (``trials``, ``se``, ``weights``) are needed; without them
+            ``data`` is empty.
+        trials: whether the number of trials is needed; without it each row has one trial, whatever the data say.
+
+    Raises:
+        DataError: the new data lack something, or have an unseen level that is refused.
+        FormulaError: ``re_formula`` asks for what the model does not have.
+        ModelError: ``new_levels`` is unknown.
+    """
+    if new_levels not in get_args(UnseenPolicy):
+        raise ModelError(
+            f'`new_levels` is "error" or "zero" (the population value) for a point estimate; got {new_levels!r}. Draws '
+            "for new levels come from fit.to_normal_draws()."
+        )
+    selection = select_groups(fit, re_formula)  # type: ignore[arg-type]
+    if newdata is None:
+        design = fit.problem.design
+        data, labels = dict(design.response.arrays), fit.frame.labels()
+        own = _assembled(fit, selection, selection.mask(design.arrays), data, design.weights, labels)
+        return own if trials else _with_one_trial(own)
+    _refuse_absent_groups(selection, newdata, new_levels)
+    wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
+    frame = read_new_data(fit, newdata, selection, wanted, False, True)  # type: ignore[arg-type]
+    arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
+    indexed, unseen = index_unseen(selection.groups(), arrays, frame, "gaussian")
+    if new_levels == "error" and unseen.labels:
+        raise _refusal(*next(iter(unseen.labels.items())))
+    data = response_arrays(fit, frame, False, wanted)  # type: ignore[arg-type]
+    weights = data.pop("weights", None)
+    found = _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
+    found = replace(found, estimable=_estimable(fit.estimate, found))
+    return found if trials else _with_one_trial(found)
+
+
+def _with_one_trial(rows: PointRows) -> PointRows:
+    return replace(rows, data={**rows.data, "trials": np.ones(len(rows.eta))})
+
+
+def _needed_additions(fit: PointFit, newdata: Any) -> tuple[str, ...]:
+    """Return the response terms to evaluate; weights are 1 where their column is not there."""
+    available = column_names(newdata)
+    return tuple(
+        a.name
+        for a in fit.parsed.response.additions
+        if a.name != "weights" or all(e.text.strip("`") in available for e in a.arguments)
+    )
+
+
+def _refuse_absent_groups(selection: Selection, newdata: Any, new_levels: UnseenPolicy) -> None:
+    available = column_names(newdata)
+    absent = [name for group in selection.groups() for name in group.factors if name not in available]
+    if new_levels == "error" and absent:
+        listed = ", ".join(f"`{name}`" for name in dict.fromkeys(absent))
+        raise DataError(
+            f'The new data lack the grouping column {listed}. Leave group-level effects out with re_formula="NA", or '
+            'take every row as an unseen level with new_levels="zero".'
+        )
+
+
+def _refusal(group: str, labels: tuple[str, ...]) -> DataError:
+    shown = ", ".join(f"`{label}`" for label in labels[:LISTED])
+    more = f" and {len(labels) - LISTED} more" if len(labels) > LISTED else ""
+    return DataError(
+        f"The grouping factor `{group}` has levels in the new data that the fit has not seen: {shown}{more}. Predict "
+        'them with new_levels="zero" (the population value), or leave group-level effects out with re_formula="NA".'
+    )
+
+
+def _assembled(
+    fit: PointFit,
+    selection: Selection,
+    arrays: Arrays,
+    data: dict[str, np.ndarray],
+    weights: np.ndarray | None,
+    labels: pd.Index,
+) -> PointRows:
+    estimate = fit.estimate
+    own = arrays["mu"]
+    population = estimate.arrays.population
+    X = own[population.key]["X"] if population else np.zeros((len(labels), 0))
+    eta = X @ estimate.full_beta + (own["offset"]["offset"] if "offset" in own else 0.0)
+    chosen = {group.key for group in selection.groups()}
+    groups: list[tuple[np.ndarray, np.ndarray] | None] = []
+    for term in estimate.arrays.terms:
+        if term.key not in chosen:
+            groups.append(None)
+            continue
+        Z, index = own[term.key]["Z"], own[term.key]["index"]
+        groups.append((Z, index))
+        effects = estimate.values[names.group_effect_variable(term.name, "mu")]
+        known = index < len(term.levels)
+        eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
+    return PointRows(eta, NewRows(X, tuple(groups)), data, weights, labels, np.ones(len(labels), dtype=bool))
+
+
+def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:
+    """Return which rows can be estimated; warn about the others."""
+    known = estimable(estimate, rows.rows.X)
+    if not known.all():
+        dropped = ", ".join(f"`{name}`" for name in estimate.dropped)
+        first = rows.labels[int(np.argmin(known))]
+        warn_user(
+            f"{(~known).sum()} of {len(known)} rows cannot be predicted and are NaN, the first labelled {first}. The "
+            f"model was fitted without {dropped}, which depends on other columns or is zero in all rows of the "
+            "fit; these rows differ in that."
+        )
+    return known

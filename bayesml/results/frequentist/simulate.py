@@ -1,0 +1,231 @@
+"""New responses from a point estimate, and the same model for another response."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from bayesml.columns import bare_name
+from bayesml.errors import DataError, ModelError
+from bayesml.families import RawResponse
+from bayesml.frame import Column, Frame, column_names, positions_of, recode
+from bayesml.frame.convert import RawColumn, convert
+from bayesml.posterior import Timing
+from bayesml.results.frequentist.residuals import natural_parameters
+from bayesml.results.frequentist.rows import point_rows
+from bayesml.results.predict.re_formula import Selection, select_groups
+
+if TYPE_CHECKING:
+    from bayesml.results.frequentist.point_fit import PointFit
+
+__all__ = ["SimulatedLevels", "refit", "simulate"]
+
+SimulatedLevels = Literal["error", "gaussian", "zero"]
+
+
+def simulate(
+    fit: PointFit,
+    n: int = 1,
+    seed: int | None = None,
+    *,
+    use_u: bool = False,
+    re_formula: Any = "NA",
+    newdata: Any = None,
+    new_levels: SimulatedLevels = "error",
+) -> np.ndarray:
+    """Draw responses from the fitted model at the estimated parameters.
+
+    Args:
+        fit: the fit.
+        n: number of responses.
+        seed: whole number; the same seed gives the same responses.
+        use_u: keep the conditional modes of all group-level effects; else draw new effects.
+        re_formula: the group-level effects to keep, ``"~ (1 | g)"``; the others are drawn anew.
+        newdata: rows to simulate, with the grouping columns; None for the rows of the fit. Effects that are drawn anew
+            are drawn for each level of the new data, whether or not the fit has seen it.
+        new_levels: of effects that are kept, what those of a level get that the fit has not seen: ``"error"`` refuses
+            it, ``"gaussian"`` draws them, ``"zero"`` sets them to 0 (lme4's ``allow.new.levels=TRUE``).
+
+    Returns:
+        ``(n, rows)``; counts for a binomial response.
+
+    Raises:
+        ModelError: ``n`` is not a positive whole number, or ``new_levels`` is unknown.
+        FormulaError: ``re_formula`` asks for what the model does not have.
+        DataError: the new data lack a column, or have an unseen level that is refused.
+
+    Example:
+        >>> fit.simulate(100, seed=1).mean(axis=0)
+        >>> fit.simulate(100, seed=1, newdata=data.head(), use_u=True)
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ModelError(f"`n` is a whole number of at least 1; got {n!r}.")
+    if new_levels not in get_args(SimulatedLevels):
+        raise ModelError(f'`new_levels` is "error", "gaussian" or "zero"; got {new_levels!r}.')
+    rng, keep = np.random.default_rng(seed), None if use_u else re_formula
+    if newdata is None:
+        design = fit.problem.design
+        groups = [(block.Z, block.codes) for block in fit.estimate.arrays.blocks]
+        selection = select_groups(fit, keep)  # type: ignore[arg-type]
+        eta = _with_group_effects(fit, fit.estimate.eta_population, groups, int(n), rng, selection, False)
+        return _responses(fit, eta, rng, design.weights, design.response.arrays)
+    rows = point_rows(fit, newdata, "NA", "zero")
+    eta = _new_linear_predictors(fit, rows.eta, newdata, int(n), rng, keep, new_levels)
+    drawn = _responses(fit, eta, rng, rows.weights, rows.data)
+    return drawn if rows.estimable.all() else np.where(rows.estimable, drawn, np.nan)
+
+
+def _responses(
+    fit: PointFit,
+    eta: np.ndarray,
+    rng: np.random.Generator,
+    weights: np.ndarray | None,
+    data: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, weights).items()}
+    return np.asarray(fit.family.draw(rng, natural, data), dtype=float)
+
+
+def _new_linear_predictors(
+    fit: PointFit,
+    population: np.ndarray,
+    newdata: Any,
+    n: int,
+    rng: np.random.Generator,
+    keep: Any,
+    new_levels: SimulatedLevels,
+) -> np.ndarray:
+    """Return ``(n, rows)`` linear predictors of new rows, from their population-level part."""
+    _refuse_absent_factors(fit, newdata)
+    selection = select_groups(fit, keep)  # type: ignore[arg-type]
+    if new_levels == "error":
+        point_rows(fit, newdata, keep, "error", additions=False)
+    found = point_rows(fit, newdata, None, "zero", additions=False).rows.groups
+    groups = [group for group in found if group is not None]  # none is left out: all effects were asked for
+    return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
+
+
+def _with_group_effects(
+    fit: PointFit,
+    population: np.ndarray,
+    groups: Sequence[tuple[np.ndarray, np.ndarray]],
+    n: int,
+    rng: np.random.Generator,
+    selection: Selection,
+    draws_unseen: bool,
+) -> np.ndarray:
+    """Return ``(n, rows)`` linear predictors with group-level effects.
+
+    Args:
+        fit: the fit.
+        population: ``(rows,)`` the population-level part.
+        groups: columns ``(rows, coefs)`` and levels ``(rows,)`` of each term; levels that the fit has not seen come
+            behind its own.
+        n: number of draws.
+        rng: random numbers.
+        selection: the effects that keep their conditional modes; the others are drawn.
+        draws_unseen: whether kept effects of unseen levels are drawn; else they are 0.
+    """
+    estimate = fit.estimate
+    kept = {group.key for group in selection.groups()}
+    eta = np.tile(population, (n, 1))
+    for term, (Z, index), factor, modes in zip(
+        estimate.arrays.terms, groups, estimate.factors, estimate.effects, strict=True
+    ):
+        known = index < len(term.levels)
+        count = max(int(index.max()) + 1, len(term.levels))
+        effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
+        dropped = selection.dropped.get(("mu", term.key), ())
+        for k in range(Z.shape[1]):
+            drawn = effects[:, index, k]
+            if term.key in kept and k not in dropped:
+                drawn = np.where(known, modes[np.where(known, index, 0), k], drawn if draws_unseen else 0.0)
+            eta += Z[:, k] * drawn
+    return eta
+
+
+def _refuse_absent_factors(fit: PointFit, newdata: Any) -> None:
+    available = column_names(newdata)
+    absent = [name for term in fit.estimate.arrays.terms for name in term.factors if name not in available]
+    if absent:
+        listed = ", ".join(f"`{name}`" for name in dict.fromkeys(absent))
+        raise DataError(
+            f"The new data lack the grouping column {listed}: rows of one group share its effects. A column of row "
+            "numbers makes each row a group of its own."
+        )
+
+
+def refit(fit: PointFit, y: Any) -> PointFit:
+    """Fit the same model to another response; of a linear mixed model the decomposed structure is used again.
+
+    Args:
+        fit: the fit.
+        y: a response for each row used by the fit, in their order; for a binomial response counts. A pandas Series is
+            brought into the order of the fit by its index, and may hold the rows that were left out too.
+
+    Raises:
+        DataError: the length or the index does not fit, or a value is missing or impossible for the family.
+
+    Example:
+        >>> fit.refit(fit.simulate(1, seed=1)[0])["b_Days"]
+    """
+    began = time.perf_counter()
+    raw = convert(fit.parsed.response.name, _in_order(fit, y))
+    if raw.missing.any():
+        raise DataError(f"The new response is missing in {int(raw.missing.sum())} of {fit.nobs} rows.")
+    values, levels = _coded(fit, raw)
+    design = fit.problem.design
+    known = {name: v for name, v in design.response.arrays.items() if name != "y"}
+    encoded = fit.family.encode_response(
+        RawResponse(fit.parsed.response.name, values, levels, known, raw.is_boolean, fit.frame.rows)
+    )
+    response = replace(design.response, arrays={**encoded.arrays, **known})
+    problem = replace(fit.problem, design=replace(design, response=response))
+    estimate = fit.estimate.with_response(problem)
+    timing = Timing(sampling=time.perf_counter() - began)
+    return replace(fit, problem=problem, frame=_with_response(fit, values), estimate=estimate, timing=timing)
+
+
+def _in_order(fit: PointFit, y: Any) -> Any:
+    """Return the response in the order of the rows of the fit."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(y, (pandas.Series, pandas.DataFrame)):
+        try:
+            values = np.asarray(y).reshape(-1)
+        except ValueError:
+            raise DataError("The new response is no column: its rows differ in length.") from None
+        if len(values) != fit.nobs:
+            raise DataError(f"The new response has {len(values)} values; the fit used {fit.nobs} rows.")
+        return values
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise DataError(f"The new response has {y.shape[1]} columns; give one.")
+    series = y.iloc[:, 0] if y.ndim == 2 else y
+    positions = positions_of(fit.frame.labels(), series.index)
+    if positions is None or len(series) not in (fit.nobs, fit.nobs + fit.frame.dropped):
+        raise DataError(
+            f"The new response has {len(series)} rows whose index is not that of the {fit.nobs} rows of the fit. Give "
+            "`.to_numpy()` of a response in their order."
+        )
+    return series.iloc[positions]
+
+
+def _coded(fit: PointFit, raw: RawColumn) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Return values and levels; of two categories the fit has decided which one is 1."""
+    levels = fit.problem.design.response.levels
+    if raw.levels is not None and levels is not None:
+        codes = recode(raw.values, raw.levels, levels)
+        if (codes >= 0).all():
+            return codes, levels
+    return raw.values, raw.levels
+
+
+def _with_response(fit: PointFit, values: np.ndarray) -> Frame:
+    name = bare_name(fit.parsed.response.expression.text)
+    if name is None or name not in fit.frame.columns or fit.frame.columns[name].levels is not None:
+        return fit.frame
+    return fit.frame.replace_columns([Column(name, values)])

@@ -1,0 +1,1 @@
+"""Predictions for the rows of a fit or new ones."""

@@ -1,0 +1,166 @@
+"""New data for a prediction: only the columns it needs, grouping columns with gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.columns import bare_name, evaluate, variables_of
+from bayesml.errors import DataError, did_you_mean
+from bayesml.families import RawResponse
+from bayesml.formula import Addition
+from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, read_columns, recode
+from bayesml.frame.convert import RawColumn
+from bayesml.frame.types import frozen_array
+from bayesml.frame.values import Value, value_texts
+from bayesml.results.predict.re_formula import Selection
+
+if TYPE_CHECKING:
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["addition_values", "read_new_data", "response_arrays"]
+
+
+def read_new_data(
+    fit: Fit, newdata: Any, selection: Selection, additions: Sequence[str], response: bool, may_lack_groups: bool
+) -> Frame:
+    """Read the columns of new data that a prediction needs.
+
+    Args:
+        fit: the fit.
+        newdata: any supported container of columns.
+        selection: the predictors with the group-level terms wanted.
+        additions: names of the response terms needed (``trials``, ``se``, ``weights``).
+        response: whether the response itself is needed.
+        may_lack_groups: whether an absent grouping column stands for an unseen level.
+
+    Raises:
+        DataError: a column is absent, has a missing value or a type that cannot be used.
+    """
+    available = column_names(newdata)
+    ordinary = _ordinary_columns(fit, selection, additions, response)
+    grouping = [name for name in _grouping_columns(selection) if name not in ordinary]
+    absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
+    if absent:
+        raise DataError(_absent_text(absent, grouping, available) + _trials_hint(fit, absent, response))
+    # All columns are read at once, so that Series with labels of their own are brought into one order.
+    raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
+    frame = _complete(raw, ordinary)
+    return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
+
+
+def _grouping_columns(selection: Selection) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in selection.groups() for name in group.factors))
+
+
+def _ordinary_columns(fit: Fit, selection: Selection, additions: Sequence[str], response: bool) -> tuple[str, ...]:
+    """Return every column needed for another purpose than to tell which group a row belongs to."""
+    needed: list[str] = []
+    for predictor in selection.predictors:
+        for term in predictor.terms:
+            needed += term.covariates
+    texts = [fit.parsed.response.expression.text] if response else []
+    texts += [e.text for a in fit.parsed.response.additions if a.name in additions for e in a.arguments]
+    return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))
+
+
+def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequence[str]) -> str:
+    listed = ", ".join(f"`{name}`{did_you_mean(name, available)}" for name in absent)
+    text = f"The new data lack the column{'s' * (len(absent) > 1)} {listed}, which this prediction needs."
+    if any(name in grouping for name in absent):
+        text += (
+            ' Leave group-level effects out with re_formula="NA", or treat every row as an unseen level with '
+            'new_levels="uncertainty" or "gaussian".'
+        )
+    return text
+
+
+def _trials_hint(fit: Fit, absent: Sequence[str], response: bool) -> str:
+    texts = [e.text for a in fit.parsed.response.additions if a.name == "trials" for e in a.arguments]
+    if response or not any(name in variables_of(text) for text in texts for name in absent):
+        return ""
+    return (
+        f" The number of trials is `{texts[0]}`. A probability needs none: linpred(newdata, transform=True) gives it."
+    )
+
+
+def _complete(raw: RawData, ordinary: Sequence[str]) -> Frame:
+    gaps = {name: raw.columns[name].missing for name in ordinary if raw.columns[name].missing.any()}
+    if gaps:
+        rows = int(np.logical_or.reduce(list(gaps.values())).sum())
+        raise DataError(
+            f"The new data have missing values in {', '.join(f'`{name}`' for name in gaps)} "
+            f"({rows} of {raw.n_rows} rows). Fill them in, or leave these rows out."
+        )
+    return finish_frame(replace(raw, columns={name: raw.columns[name] for name in ordinary}))
+
+
+def _grouping_column(name: str, raw: RawColumn | None, n_rows: int) -> Column:
+    """Return a column of which only the levels matter; a missing value is a level of its own, None."""
+    if raw is None:
+        return _as_levels(name, np.zeros(n_rows, dtype=np.int64), (None,))
+    present = raw.values[~raw.missing]
+    if raw.levels is None and not raw.missing.any():
+        return Column(name, frozen_array(raw.values), None, False, raw.is_boolean)
+    used, codes = np.unique(present, return_inverse=True)
+    values: Sequence[Value]
+    if raw.levels is None:
+        values = (used.astype(bool) if raw.is_boolean else used).tolist()
+    else:
+        values = [(raw.categories or raw.levels)[code] for code in used.tolist()]
+    all_codes = np.full(n_rows, len(values), dtype=np.int64)
+    all_codes[~raw.missing] = codes
+    return _as_levels(name, all_codes, (*values, None) if raw.missing.any() else tuple(values))
+
+
+def _as_levels(name: str, codes: np.ndarray, values: tuple[Value, ...]) -> Column:
+    return Column(name, frozen_array(codes), value_texts(values), categories=values)
+
+
+def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return what the family needs beside its parameters: ``trials``, ``se``, ``weights``, and ``y`` on request.
+
+    Raises:
+        DataError: a value is impossible for the family.
+    """
+    values = {a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions}
+    if not response:
+        return values
+    return {**values, **fit.family.encode_response(_raw_response(fit, frame, values), for_fit=False).arrays}
+
+
+def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
+    expression, name = fit.parsed.response.expression, fit.parsed.response.name
+    is_share = fit.problem.design.response.is_share
+    column = bare_name(expression.text)
+    if column is None or column not in frame.columns:
+        values = evaluate(expression, frame, fit.problem.design.schema.functions)
+        return RawResponse(name, values, None, additions, rows=frame.rows, is_share=is_share)
+    levels = fit.problem.design.response.levels
+    codes, found = frame.factor(column)
+    if levels is not None and set(found) <= set(levels):
+        # Two categories or two numbers: which of them is 1 was decided by the fit.
+        return RawResponse(name, recode(codes, found, levels), levels, additions, rows=frame.rows)
+    read = frame.column(column)
+    return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows, is_share)
+
+
+def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:
+    """Evaluate one response term on new data.
+
+    Raises:
+        DataError: a value is negative, or a number of trials is not whole.
+    """
+    text = f"{addition.name}({addition.arguments[0].text})"
+    values = np.asarray(evaluate(addition.arguments[0], frame, fit.problem.design.schema.functions), dtype=float)
+    wrong = (values < 0) | ((values != np.floor(values)) if addition.name == "trials" else False)
+    if np.any(wrong):
+        row = int(np.flatnonzero(wrong)[0])
+        kind = "a whole number of at least 0" if addition.name == "trials" else "0 or larger"
+        raise DataError(
+            f"`{text}` is {values[row]:g} in row {frame.rows[row] + 1} of the new data (counting from 1); it is {kind}."
+        )
+    return values

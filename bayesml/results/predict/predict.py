@@ -1,0 +1,309 @@
+"""Predictions: linear predictor, expected response, random responses, residuals; for the fit's own rows or new ones.
+
+Every function takes ``newdata`` (any supported data frame; None for the rows of the fit), ``re_formula``,
+``new_levels``, ``ndraws``, ``seed`` and ``summary``; see ``linpred`` for what they mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
+from bayesml.errors import ModelError, did_you_mean, warn_user
+from bayesml.frame import column_names
+from bayesml.results.predict.new_levels import NewLevels
+from bayesml.results.predict.prepare import (
+    Batch,
+    DrawChoice,
+    Request,
+    Rows,
+    batches,
+    choose_draws,
+    generators,
+    natural_parameters,
+    prepare_rows,
+    random_responses,
+)
+from bayesml.results.tables.statistics import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["NewLevels", "epred", "linpred", "predict", "residuals"]
+
+
+def linpred(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    dpar: str | None = None,
+    transform: bool = False,
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+    summary: bool = False,
+) -> xr.DataArray | pd.DataFrame:
+    """Return draws of a linear predictor, eta = X b + sum_g Z_g r_g + offset.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict, as any data frame that ``fit`` takes; only the columns needed are read, and factor
+            levels, contrasts, means and spline knots are those of the fit. None predicts the rows of the fit.
+        dpar: the distributional parameter; None is ``mu``.
+        transform: whether to apply the inverse link: of a binomial or bernoulli model the probability, for which
+            ``trials()`` is not needed.
+        re_formula: which group-level effects: None all of them, ``"NA"`` (or ``"~0"``, False) none, a formula such as
+            ``"~ (1 | g)"`` those it names. Grouping columns that are not used may be absent from ``newdata``.
+        new_levels: what a level gets that the fit has not seen: ``"error"`` refuses it; ``"uncertainty"`` each draw
+            takes the effects of a randomly chosen level of the fit; ``"gaussian"`` each draw simulates effects from its
+            own standard deviations and correlations; ``"old"`` one level of the fit for all draws. Rows with the same
+            new level share its effects. A missing value, or a missing grouping column, is a new level too.
+        ndraws: use that many draws, chosen at random; None uses all.
+        seed: whole number; the same seed gives the same result.
+        summary: whether to return mean, standard deviation and 95% interval of each row instead of draws.
+
+    Returns:
+        Draws with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given; ``obs`` is the index of
+        the pandas data, of the rows kept where some were left out, or the position of the row in other data. With
+        ``summary=True`` a data frame with that index and the columns Estimate, Est.Error, Q2.5, Q97.5.
+
+    Raises:
+        DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
+        FormulaError: ``re_formula`` asks for what the model does not have.
+        ModelError: an option is impossible.
+
+    Example:
+        >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
+    """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    wanted = _predicted_parameter(fit, dpar)
+    rows = prepare_rows(fit, request, dpars=(wanted,), additions=())
+    choice = choose_draws(fit, request)
+    link = fit.family.link(wanted)
+    result = _empty(choice, rows)
+    for batch in batches(fit, rows, choice, request):
+        eta = batch.predictors[wanted]
+        with np.errstate(all="ignore"):
+            result[batch.where] = link.inverse(eta) if transform else eta
+    return _finish(result, choice, rows, "linpred", summary)
+
+
+def epred(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    dpar: str | None = None,
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+    summary: bool = False,
+) -> xr.DataArray | pd.DataFrame:
+    """Return draws of the expected response E(y | parameters), or of a distributional parameter on its own scale.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict; those of the fit if None. ``trials()`` and ``se()`` of the formula need their columns,
+            the response does not.
+        dpar: a distributional parameter, also one without a formula; None is the expected response.
+        re_formula: which group-level effects, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws, see ``linpred``.
+        seed: seed, see ``linpred``.
+        summary: whether to summarise each row, see ``linpred``.
+
+    Returns:
+        As ``linpred``. For a binomial response the expected count; its probability is ``linpred(transform=True)``.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.epred({"Days": [0, 9], "Subject": [308, 308]}, summary=True)
+    """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    known = None if dpar is None else _known_parameter(fit, dpar)
+    rows = prepare_rows(
+        fit,
+        request,
+        dpars=None if known is None else (known,),
+        additions=None if known is None else (),
+        weights=known is None and _has_precisions(fit, newdata),
+    )
+    choice = choose_draws(fit, request)
+    result = _empty(choice, rows)
+    for batch in batches(fit, rows, choice, request):
+        natural = _natural(fit, batch, rows)
+        with np.errstate(all="ignore"):
+            result[batch.where] = fit.family.mean(natural, rows.data) if known is None else natural[known]
+    return _finish(result, choice, rows, "epred" if known is None else known, summary)
+
+
+def predict(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+    summary: bool = False,
+) -> xr.DataArray | pd.DataFrame:
+    """Return draws of the response itself: one random response for each posterior draw and row.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict; those of the fit if None.
+        re_formula: which group-level effects, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws, see ``linpred``.
+        seed: seed, see ``linpred``.
+        summary: whether to summarise each row, see ``linpred``.
+
+    Returns:
+        As ``linpred``.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
+    """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    rows = prepare_rows(fit, request, weights=_has_precisions(fit, newdata))
+    choice = choose_draws(fit, request)
+    rng = generators(seed)[2]
+    result = _empty(choice, rows)
+    for batch in batches(fit, rows, choice, request):
+        result[batch.where] = _responses(fit, rng, batch, rows)
+    _warn_about_undrawn(fit, result)
+    return _finish(result, choice, rows, "predict", summary)
+
+
+def residuals(
+    fit: Fit,
+    newdata: Any = None,
+    *,
+    type: Literal["ordinary", "pearson"] = "ordinary",
+    method: Literal["epred", "predict"] = "epred",
+    re_formula: Any = None,
+    new_levels: NewLevels = "error",
+    ndraws: int | None = None,
+    seed: int | None = None,
+    summary: bool = False,
+) -> xr.DataArray | pd.DataFrame:
+    """Return draws of the residuals, observed minus expected response.
+
+    Args:
+        fit: the fit.
+        newdata: rows with their response; those of the fit if None.
+        type: ``"ordinary"``, or ``"pearson"``: divided by the standard deviation of the response at that draw.
+        method: ``"epred"`` subtracts the expected response, ``"predict"`` a random one.
+        re_formula: which group-level effects, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws, see ``linpred``.
+        seed: seed, see ``linpred``.
+        summary: whether to summarise each row, see ``linpred``.
+
+    Returns:
+        As ``linpred``.
+
+    Raises:
+        DataError: see ``linpred``.
+        FormulaError: see ``linpred``.
+        ModelError: see ``linpred``.
+
+    Example:
+        >>> fit.residuals(type="pearson", summary=True)
+    """
+    _check_choice("type", type, ("ordinary", "pearson"))
+    _check_choice("method", method, ("epred", "predict"))
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    rows = prepare_rows(fit, request, response=True, weights=_has_precisions(fit, newdata))
+    choice = choose_draws(fit, request)
+    rng = generators(seed)[2]
+    result = _empty(choice, rows)
+    for batch in batches(fit, rows, choice, request):
+        natural = _natural(fit, batch, rows)
+        with np.errstate(all="ignore"):
+            expected = fit.family.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
+            result[batch.where] = rows.data["y"] - expected
+            if type == "pearson":
+                result[batch.where] /= np.sqrt(fit.family.variance(natural, rows.data))
+    return _finish(result, choice, rows, "residuals", summary)
+
+
+def _has_precisions(fit: Fit, newdata: Any) -> bool:
+    """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
+    if not weights_are_precisions(fit.engine.method, fit.family):
+        return False
+    given = [a for a in fit.parsed.response.additions if a.name == "weights"]
+    available = () if newdata is None else column_names(newdata)
+    return newdata is None or all(e.text.strip("`") in available for a in given for e in a.arguments)
+
+
+def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
+    """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
+    natural = natural_parameters(fit.family, batch)
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
+        natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
+    return natural
+
+
+def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
+    return random_responses(fit.family, rng, _natural(fit, batch, rows), rows)
+
+
+def _warn_about_undrawn(fit: Fit, drawn: np.ndarray) -> None:
+    count = int(np.isnan(drawn).sum())
+    if count:
+        links = ", ".join(f"{p.name} = {fit.family.link(p.name).name}" for p in fit.family.dpars)
+        warn_user(
+            f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
+            f"{fit.family.name} leaves its range there, which these links do not prevent: {links}."
+        )
+
+
+def _empty(choice: DrawChoice, rows: Rows) -> np.ndarray:
+    return np.empty((choice.count, rows.count))
+
+
+def _finish(
+    values: np.ndarray, choice: DrawChoice, rows: Rows, name: str, summary: bool
+) -> xr.DataArray | pd.DataFrame:
+    if not summary:
+        return choice.label(values, rows.labels, name)
+    return summarise(values, rows.labels)
+
+
+def _known_parameter(fit: Fit, dpar: str) -> str:
+    known = [p.name for p in fit.family.dpars]
+    if dpar not in known:
+        listed = ", ".join(f"`{k}`" for k in known)
+        raise ModelError(
+            f"The family {fit.family.name} has no parameter `{dpar}`{did_you_mean(str(dpar), known)}; it has {listed}."
+        )
+    return dpar
+
+
+def _predicted_parameter(fit: Fit, dpar: str | None) -> str:
+    known = _known_parameter(fit, dpar or "mu")
+    if fit.problem.design.schema.predictor(known) is None:
+        raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
+    return known
+
+
+def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        listed = " or ".join(f'"{c}"' for c in choices)
+        raise ModelError(f"`{option}` is {listed}; got {value!r}.")

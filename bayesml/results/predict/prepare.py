@@ -1,0 +1,312 @@
+"""What every prediction shares: the rows, encoded; the draws to use; linear predictors in batches of draws.
+
+All in NumPy: a prediction never waits for a compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from bayesml.design import Arrays
+from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily
+from bayesml.results.predict.new_data import read_new_data, response_arrays
+from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
+from bayesml.results.predict.re_formula import Selection, select_groups
+from bayesml.results.record.reduced import require_effects
+from bayesml.results.record.row_labels import row_coordinates
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = [
+    "Batch",
+    "DrawChoice",
+    "Request",
+    "Rows",
+    "batches",
+    "choose_draws",
+    "generators",
+    "natural_parameters",
+    "prepare_rows",
+    "random_responses",
+]
+
+NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
+BATCH_OF_DRAWS = 500
+ROUNDING = 1e-9  # a parameter this far outside its range is rounding error
+
+
+@final
+@dataclass(frozen=True)
+class Request:
+    """The options that every prediction has.
+
+    Attributes:
+        newdata: rows to predict; None for those of the fit.
+        re_formula: which group-level effects, see ``select_groups``.
+        new_levels: what unseen levels get, see ``NewLevels``.
+        ndraws: use that many draws, chosen at random; None uses all.
+        seed: whole number that makes random parts reproducible.
+    """
+
+    newdata: Any = None
+    re_formula: Any = None
+    new_levels: NewLevels = "error"
+    ndraws: int | None = None
+    seed: int | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Rows:
+    """Rows to predict.
+
+    Attributes:
+        selection: predictors with the group-level terms wanted.
+        arrays: arrays of their terms.
+        data: ``trials``, ``se``, ``y`` as the family wants them.
+        weights: likelihood weights, or None.
+        labels: a label for each row: the index of pandas data, else its position in the data given.
+        unseen: levels that the fit has not seen.
+    """
+
+    selection: Selection
+    arrays: Arrays
+    data: Mapping[str, np.ndarray]
+    weights: np.ndarray | None
+    labels: pd.Index
+    unseen: UnseenLevels
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.labels)
+
+
+def prepare_rows(
+    fit: Fit,
+    request: Request,
+    *,
+    dpars: tuple[str, ...] | None = None,
+    response: bool = False,
+    weights: bool = False,
+    additions: tuple[str, ...] | None = None,
+) -> Rows:
+    """Encode the rows to predict.
+
+    Args:
+        fit: the fit.
+        request: new data and which group-level effects.
+        dpars: the parameters whose predictors are needed; None for all.
+        response: whether the observed response is needed.
+        weights: whether likelihood weights are needed.
+        additions: names of the family's own response terms (``trials``, ``se``) that are needed; None for all.
+
+    Raises:
+        DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
+        FormulaError: ``re_formula`` asks for what the model does not have.
+    """
+    check_policy(request.new_levels)
+    selection = select_groups(fit, request.re_formula)
+    selection = selection if dpars is None else selection.only(dpars)
+    if request.newdata is None:
+        return _own_rows(fit, selection)
+    own = [a.name for a in fit.parsed.response.additions if a.name != "weights"]
+    wanted = [*(own if additions is None else additions), *(["weights"] if weights else [])]
+    frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
+    arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
+    indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)
+    data = response_arrays(fit, frame, response, wanted)
+    return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
+
+
+def _own_rows(fit: Fit, selection: Selection) -> Rows:
+    design = fit.problem.design
+    arrays = selection.mask(design.arrays)
+    return Rows(selection, arrays, design.response.arrays, design.weights, fit.frame.labels(), UnseenLevels({}))
+
+
+@final
+@dataclass(frozen=True)
+class DrawChoice:
+    """The draws that are used.
+
+    Attributes:
+        indices: positions among all draws, chains one after the other; None for all of them.
+        chains: number of chains.
+        draws: draws in each chain.
+    """
+
+    indices: np.ndarray | None
+    chains: int
+    draws: int
+
+    @property
+    def count(self) -> int:
+        """Number of draws used."""
+        return self.chains * self.draws if self.indices is None else len(self.indices)
+
+    def positions(self) -> np.ndarray:
+        """Return the positions of the draws used among all draws."""
+        return np.arange(self.chains * self.draws) if self.indices is None else self.indices
+
+    def label(self, values: np.ndarray, labels: pd.Index, name: str) -> xr.DataArray:
+        """Return ``(draws, rows)`` values with dimensions (chain, draw, obs), or (sample, obs) for chosen draws."""
+        import xarray as xr
+
+        rows = row_coordinates(labels)
+        if self.indices is None:
+            coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), **rows}
+            shaped = values.reshape(self.chains, self.draws, -1)
+            return xr.DataArray(shaped, coords, ("chain", "draw", "obs"), name=name)
+        chain, draw = np.divmod(self.indices, self.draws)
+        coords = {"chain": ("sample", chain), "draw": ("sample", draw), **rows}
+        return xr.DataArray(values, coords, ("sample", "obs"), name=name)
+
+
+def choose_draws(fit: Fit, request: Request) -> DrawChoice:
+    """Choose ``request.ndraws`` of the posterior draws at random, in their own order.
+
+    Raises:
+        ModelError: there are not that many.
+    """
+    chains, draws = fit.draws_record.n_chains, fit.draws_record.n_draws
+    if request.ndraws is None:
+        return DrawChoice(None, chains, draws)
+    if not _is_whole(request.ndraws) or not 1 <= request.ndraws <= chains * draws:
+        raise ModelError(
+            f"`ndraws` is a whole number from 1 to {chains * draws}, or None for all; got {request.ndraws!r}."
+        )
+    chosen = generators(request.seed)[0].choice(chains * draws, size=request.ndraws, replace=False)
+    return DrawChoice(np.sort(chosen), chains, draws)
+
+
+def generators(seed: int | None) -> list[np.random.Generator]:
+    """Return three independent sources of randomness: for the choice of draws, unseen levels, responses."""
+    if seed is not None and (not _is_whole(seed) or seed < 0):
+        raise ModelError(f"`seed` is a whole number of at least 0, or None; got {seed!r}.")
+    return [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+@final
+@dataclass(frozen=True)
+class Batch:
+    """Some of the draws.
+
+    Attributes:
+        where: their positions in the result.
+        values: the reported variables, ``(draws, *shape)``.
+        predictors: the linear predictors, ``(draws, rows)``.
+    """
+
+    where: slice
+    values: Mapping[str, np.ndarray]
+    predictors: Mapping[str, np.ndarray]
+
+
+@final
+@dataclass(frozen=True)
+class _Slice(Mapping[str, np.ndarray]):
+    """Chosen draws of every variable, cut out when asked for; effects of unseen levels behind those of known ones."""
+
+    source: Mapping[str, np.ndarray]
+    positions: np.ndarray
+    extended: Mapping[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self.extended:
+            return self.extended[name]
+        drawn = self.source[name]
+        chain, draw = np.divmod(self.positions, drawn.shape[1])
+        return np.asarray(drawn[chain, draw], dtype=float)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.source)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def batches(
+    fit: Fit, rows: Rows, choice: DrawChoice, request: Request, values: Mapping[str, np.ndarray] | None = None
+) -> Iterator[Batch]:
+    """Yield the linear predictors of all draws in batches that fit into memory.
+
+    Args:
+        fit: the fit.
+        rows: the rows to predict.
+        choice: the draws to use.
+        request: how unseen levels are treated.
+        values: all draws of the reported variables in the form that ``rows`` needs; None takes those of the fit.
+    """
+    values = fit.draws_record.values if values is None else values
+    if rows.selection.groups():
+        require_effects(fit, "A prediction with group-level effects")
+    sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, request.new_levels, generators(request.seed)[1])
+    positions, size = choice.positions(), _batch_size(rows)
+    for start in range(0, len(positions), size):
+        chosen = positions[start : start + size]
+        known = _Slice(values, chosen, {})
+        drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)))
+        predictors = {p.dpar: _linear_predictor(p.terms, drawn, rows, p.dpar) for p in rows.selection.predictors}
+        yield Batch(slice(start, start + len(chosen)), drawn, predictors)
+
+
+def _batch_size(rows: Rows) -> int:
+    largest = [(len(g.levels) + rows.unseen.count(g)) * len(g.coefs) for g in rows.selection.groups()]
+    return int(np.clip(NUMBERS_AT_ONCE // max(rows.count, 1, *largest), 1, BATCH_OF_DRAWS))
+
+
+def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, dpar: str) -> np.ndarray:
+    total = np.zeros((len(values.positions), rows.count))
+    for term in terms:
+        total += term.contribution(values, rows.arrays[dpar][term.key])
+    return total
+
+
+def natural_parameters(family: AbstractFamily, batch: Batch) -> dict[str, np.ndarray]:
+    """Return every distributional parameter on its own scale, ``(draws, rows)`` or ``(draws, 1)``.
+
+    A parameter that the model does not have (``sigma`` where ``se()`` stands for it) is 0.
+    """
+    draws = batch.where.stop - batch.where.start
+    natural = {}
+    for parameter in family.dpars:
+        if parameter.name in batch.predictors:
+            with np.errstate(all="ignore"):
+                natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[parameter.name])
+        elif parameter.name in batch.values:
+            natural[parameter.name] = batch.values[parameter.name][:, None]
+        else:
+            natural[parameter.name] = np.zeros((draws, 1))
+    return natural
+
+
+def random_responses(
+    family: AbstractFamily, rng: np.random.Generator, natural: Mapping[str, np.ndarray], rows: Rows
+) -> np.ndarray:
+    """Draw one response for each draw and row, ``(draws, rows)``.
+
+    It is NaN where a parameter lies outside its range, as some links let it: there is no response to draw.
+    """
+    shape = (len(natural["mu"]), rows.count)
+    legal, outside = {}, np.zeros(shape, dtype=bool)
+    with np.errstate(all="ignore"):
+        for parameter in family.dpars:
+            value = np.broadcast_to(natural[parameter.name], shape)
+            lower, upper = parameter.bounds
+            legal[parameter.name] = inside = np.clip(np.where(np.isnan(value), lower, value), lower, upper)
+            outside |= np.isnan(value) | (np.abs(value - inside) > ROUNDING)
+        return np.where(outside, np.nan, family.draw(rng, legal, rows.data))

@@ -1,0 +1,1 @@
+"""What a fit is, and its parts."""

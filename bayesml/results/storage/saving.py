@@ -1,0 +1,156 @@
+"""``fit.save(path)``: one netCDF-4 file of arrays and one JSON text; nothing is pickled.
+
+The groups ``posterior``, ``sample_stats`` and ``prior`` are laid out as in ``fit.idata``, so that other tools can read
+them; ``data`` holds the columns of the fit, ``continuation`` where its chains stand, ``group_effects`` what was kept of
+effects that were not kept draw by draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesml.errors import ModelError
+from bayesml.frame import frame_to_arrays
+from bayesml.posterior import ReducedEffects
+from bayesml.results.record import encoded
+from bayesml.results.storage.document import model_to_json
+from bayesml.results.storage.to_arviz import draws_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["CONTINUATION", "DOCUMENT", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
+
+FORMAT = "bayesml fit"
+FORMAT_VERSION = 2
+DOCUMENT = "document"
+REDUCED = "group_effects"
+CONTINUATION = "continuation"
+
+
+def save(fit: Fit, path: str | os.PathLike[str]) -> None:
+    """Write a fit to one netCDF file.
+
+    The file is written beside its destination and then renamed: a file of that name is replaced whole or not at all.
+    Functions that were given as ``functions=`` are not stored, only their names.
+
+    Args:
+        fit: the fit.
+        path: the file, such as ``sleep.nc``; an existing one is replaced.
+
+    Raises:
+        ModelError: the folder does not exist or cannot be written to.
+
+    Example:
+        >>> fit.save("sleep.nc")
+        >>> fit = bayesml.load("sleep.nc")
+    """
+    target = _target(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise ModelError(f"The fit cannot be saved in `{target.parent}`: {error.strerror or error}.") from None
+    try:
+        _write(fit, name)
+        _make_readable(name)
+        os.replace(name, target)
+    except OSError as error:
+        raise ModelError(f"The fit cannot be saved as `{target}`: {error.strerror or error}.") from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise ModelError(f'The path of a file is text or a Path, for example "fit.nc"; got {path!r}.')
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise ModelError(f"`{target}` is a folder; give the name of a file in it, for example `{target / 'fit.nc'}`.")
+    if not target.parent.is_dir():
+        raise ModelError(f"The folder `{target.parent}` does not exist; make it first.")
+    return target
+
+
+def _make_readable(name: str) -> None:
+    """Give the file the permissions that any new file gets; temporary files are for their owner only."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)
+
+
+def _write(fit: Fit, name: str) -> None:
+    import xarray as xr
+
+    arrays, columns = frame_to_arrays(fit.frame)
+    document = json.dumps(_document(fit, columns), ensure_ascii=False)
+    attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, "document_digest": digest(document)}
+    xr.Dataset({DOCUMENT: ((), np.array(document, dtype=object))}, attrs=attributes).to_netcdf(
+        name, mode="w", engine="h5netcdf"
+    )
+    record = fit.draws_record
+    groups = {"posterior": draws_dataset(record.values, fit.variables, {})}
+    if record.statistics:
+        groups["sample_stats"] = xr.Dataset({k: (("chain", "draw"), v) for k, v in record.statistics.items()})
+    if record.prior:
+        groups["prior"] = draws_dataset(record.prior, fit.variables, {})
+    if record.reduced:
+        groups[REDUCED] = _dataset(_reduced_arrays(record.reduced))
+    if fit.outcome.continuation is not None:
+        chains = fit.outcome.continuation
+        attributes = {"iterations": chains.iterations, "attempt": chains.attempt}
+        groups[CONTINUATION] = _dataset(chains.states).assign_attrs(attributes)
+    groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
+    for group, dataset in groups.items():
+        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+
+
+def _reduced_arrays(reduced: Mapping[str, ReducedEffects]) -> dict[str, np.ndarray]:
+    arrays = {
+        f"{name}.{part.name}": getattr(kept, part.name) for name, kept in reduced.items() for part in fields(kept)
+    }
+    return {name: array for name, array in arrays.items() if array.size}
+
+
+def _dataset(arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Return arrays without labels; lengths give the dimensions their names."""
+    import xarray as xr
+
+    return xr.Dataset({name: (_dimensions(array.shape), array) for name, array in arrays.items()})
+
+
+def _dimensions(shape: tuple[int, ...]) -> list[str]:
+    return [f"n{length}_{shape[:i].count(length)}" for i, length in enumerate(shape)]
+
+
+def _checksums(dataset: xr.Dataset) -> dict[str, dict[str, bool]]:
+    """Ask for a checksum beside each chunk of numbers, which the HDF5 library compares when it reads them."""
+    return {str(name): {"fletcher32": True} for name, array in dataset.data_vars.items() if array.ndim and array.size}
+
+
+def digest(document: str) -> str:
+    """Return the checksum of the JSON text."""
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = fit.outcome
+    return {
+        **model_to_json(fit.problem, columns, fit.priors, fit.default_priors, fit.data_name),
+        "engine": encoded.engine_to_json(fit.engine),
+        "seed": int(outcome.seed),
+        "incomplete": bool(outcome.incomplete),
+        "timing": encoded.timing_to_json(outcome.timing),
+        "plan": outcome.plan,
+    }

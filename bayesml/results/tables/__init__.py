@@ -1,0 +1,1 @@
+"""Tables of a fit: what it prints and the data frames it returns."""

@@ -1,0 +1,243 @@
+"""Conditional effects: what the model expects along one predictor, or two, with everything else held fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+
+from bayesml.columns import variables_of
+from bayesml.errors import ModelError
+from bayesml.results.plots.conditional import draw_effects
+from bayesml.results.predict.effect_grid import (
+    Effect,
+    Grid,
+    chosen_effects,
+    condition_rows,
+    effect_grid,
+    effects_note,
+    model_reference,
+)
+from bayesml.results.predict.new_levels import NewLevels
+from bayesml.results.predict.prepare import (
+    Batch,
+    Request,
+    Rows,
+    batches,
+    choose_draws,
+    generators,
+    natural_parameters,
+    prepare_rows,
+    random_responses,
+)
+from bayesml.results.tables.statistics import center_and_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["ConditionalEffects", "conditional_effects"]
+
+Method = Literal["epred", "predict", "linpred"]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class ConditionalEffects(Mapping[str, "pd.DataFrame"]):
+    """Conditional effects by name: ``effects["Days"]``, ``effects["x:group"]``.
+
+    Each table holds the predictors, ``cond__`` (which of the ``conditions``), ``effect1__`` and ``effect2__`` (the
+    predictors along the axis and in colours), ``estimate__``, ``se__``, ``lower__`` and ``upper__``.
+
+    Attributes:
+        tables: the tables by name.
+        effects: which predictors each is about.
+        response: label of what is predicted.
+        observed: the rows of the fit and their response under the column ``response__``, for ``plot(points=True)``;
+            None where the prediction is not on the scale of the response.
+        prob: probability of the intervals.
+        note: what was assumed, for example one trial for each row.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    effects: Mapping[str, Effect]
+    response: str
+    observed: pd.DataFrame | None
+    prob: float
+    note: str = ""
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            raise ModelError(f"There is no effect `{name}` here; there are {', '.join(f'`{n}`' for n in self.tables)}.")
+        return self.tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name} ({len(table)} rows)" for name, table in self.tables.items())
+        note = f"; {self.note}" if self.note else ""
+        return f"Conditional effects on {self.response}: {listed}{note}. Draw them with .plot()."
+
+    def plot(self, points: bool = False, ax: Axes | None = None) -> Figure:
+        """Draw the effects: lines with ribbons along numbers, points with intervals along categories.
+
+        Args:
+            points: whether to show the observed response too.
+            ax: where to draw a single effect; None makes a figure with one panel for each effect and condition.
+
+        Raises:
+            ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
+        """
+        return draw_effects(self, points, ax)
+
+
+def conditional_effects(
+    fit: Fit,
+    effects: str | Sequence[str] | None = None,
+    *,
+    conditions: Any = None,
+    int_conditions: Mapping[str, Sequence[Any]] | None = None,
+    re_formula: Any = "NA",
+    prob: float = 0.95,
+    robust: bool = True,
+    method: Method = "epred",
+    dpar: str | None = None,
+    resolution: int = 100,
+    ndraws: int | None = None,
+    new_levels: NewLevels = "uncertainty",
+    seed: int | None = None,
+) -> ConditionalEffects:
+    """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
+
+    Args:
+        fit: the fit.
+        effects: names of data columns, or two joined by a colon, ``"x:group"``; the numeric one goes along the axis.
+            None takes every predictor and every two-way interaction of the population-level terms.
+        conditions: values at which to hold other columns, ``{"x": 3}``, or a table with one row for each panel.
+        int_conditions: values that a column of ``effects`` takes, ``{"z": [0, 1]}``. Otherwise a numeric column goes
+            from its smallest to its largest value along the axis, and takes mean - sd, mean and mean + sd in colours.
+        re_formula: which group-level effects, see ``linpred``; ``"NA"`` leaves them out. Those that are used belong to
+            an unseen level, unless ``conditions`` says which.
+        prob: probability of the intervals.
+        robust: median and scaled mad of the draws instead of mean and standard deviation.
+        method: ``"epred"`` the expected response, ``"predict"`` the response with its residual variation, ``"linpred"``
+            the linear predictor.
+        dpar: a distributional parameter to show instead of the response.
+        resolution: number of points along a numeric axis.
+        ndraws: number of draws, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        seed: seed, see ``linpred``.
+
+    Raises:
+        ModelError: an effect is not in the model, or an option is impossible.
+        DataError: a condition is a level that the fit has not seen.
+
+    Example:
+        >>> effects = fit.conditional_effects("Days")
+        >>> effects["Days"].head()
+        >>> effects.plot(points=True)
+    """
+    _check_options(fit, method, dpar, prob, resolution)
+    known = model_reference(fit, re_formula)
+    chosen = chosen_effects(fit, known, effects, dpar)
+    rows = condition_rows(fit, conditions)
+    request = Request(None, re_formula, new_levels, ndraws, seed)
+    ones = _single_trials(fit, rows[0].values)
+    tables, left_out = {}, 0
+    for effect in chosen:
+        grid = effect_grid(fit, known, effect, rows, {} if int_conditions is None else int_conditions, resolution)
+        draws = _draws(fit, grid, request, method, dpar, ones)
+        left_out += grid.left_out
+        tables[effect.name] = _table(grid, draws, prob, robust)
+    note = effects_note(ones and dpar is None and method != "linpred", left_out)
+    observed = _observed(fit, ones) if dpar is None and method != "linpred" else None
+    return ConditionalEffects(
+        tables, {e.name: e for e in chosen}, _label(fit, method, dpar, ones), observed, prob, note
+    )
+
+
+def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
+    if method not in ("epred", "predict", "linpred"):
+        raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
+    if dpar is not None:
+        known = [p.dpar for p in fit.parsed.predictors]
+        if dpar not in known:
+            raise ModelError(
+                f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."
+            )
+        if method == "predict":
+            raise ModelError(
+                'A distributional parameter has no random part: use method="epred" or "linpred" with dpar.'
+            )
+    if isinstance(prob, bool) or not isinstance(prob, (int, float)) or not 0.0 < prob < 1.0:
+        raise ModelError(f"`prob` lies between 0 and 1; got {prob!r}.")
+    if isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2:
+        raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
+
+
+def _single_trials(fit: Fit, given: Mapping[str, Any]) -> bool:
+    """Return whether one trial stands for the number of trials of each row: no condition says how many."""
+    for addition in fit.parsed.response.additions:
+        if addition.name == "trials":
+            variables = variables_of(addition.arguments[0].text)
+            return bool(variables) and not any(v in given for v in variables)
+    return False
+
+
+def _draws(fit: Fit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool) -> np.ndarray:
+    additions = tuple(a.name for a in fit.parsed.response.additions if a.name not in ("weights", *(["trials"] * ones)))
+    dpars = (dpar or "mu",) if dpar is not None or method == "linpred" else None
+    on_grid = replace(request, newdata=grid.columns)
+    rows = prepare_rows(fit, on_grid, dpars=dpars, additions=() if dpars else additions)
+    if ones:
+        rows = replace(rows, data={**rows.data, "trials": np.ones(rows.count)})
+    rng, choice = generators(request.seed)[2], choose_draws(fit, request)
+    parts = [_predicted(fit, batch, rows, method, dpar, rng) for batch in batches(fit, rows, choice, on_grid)]
+    return np.concatenate(parts)
+
+
+def _predicted(
+    fit: Fit, batch: Batch, rows: Rows, method: Method, dpar: str | None, rng: np.random.Generator
+) -> np.ndarray:
+    if method == "linpred":
+        return batch.predictors[dpar or "mu"]
+    natural = natural_parameters(fit.family, batch)
+    if dpar is not None:
+        return natural[dpar]
+    if method == "predict":
+        return random_responses(fit.family, rng, natural, rows)
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(fit.family.mean(natural, rows.data), batch.predictors["mu"].shape)
+
+
+def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataFrame:
+    with np.errstate(all="ignore"):
+        center, error = center_and_error(draws, robust)
+        lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    return grid.to_pandas().assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
+
+
+def _observed(fit: Fit, ones: bool) -> pd.DataFrame:
+    arrays = fit.problem.design.response.arrays
+    trials = np.maximum(arrays["trials"], 1) if ones else 1
+    return fit.frame.to_pandas().assign(response__=np.asarray(arrays["y"], dtype=float) / trials)
+
+
+def _label(fit: Fit, method: Method, dpar: str | None, ones: bool) -> str:
+    if method == "linpred":
+        link = fit.family.link(dpar or "mu").name
+        return dpar or "mu" if link == "identity" else f"{link}({dpar or 'mu'})"
+    name = fit.parsed.response.name
+    levels = fit.problem.design.response.levels
+    if dpar is None and fit.family.name == "bernoulli" and levels is not None and levels != ("0", "1"):
+        return f"P({name} = {levels[1]})"
+    return dpar or (f"P({name})" if ones else name)

@@ -1,0 +1,288 @@
+"""``print(fit)``: the table of brms 2.23 (its ``print.brmssummary``), as text, as HTML and as a data frame."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from bayesml.convergence import convergence
+from bayesml.engines import NUTS
+from bayesml.errors import ModelError
+from bayesml.posterior import Draws
+from bayesml.reported import ReportedVariable
+from bayesml.results.record.select import elements, is_prior_only
+from bayesml.results.tables.statistics import center_and_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["Block", "Row", "Summary", "summary"]
+
+INDENT = " " * 9
+WIDTH = 78
+SAMPLED = """\
+Draws were sampled using NUTS. For each parameter, Bulk_ESS
+and Tail_ESS are effective sample size measures, and Rhat is the potential
+scale reduction factor on split chains (at convergence, Rhat = 1)."""
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """One parameter of the table.
+
+    Attributes:
+        label: the name as printed, ``sd(Days)``.
+        name: its text name, ``sd_Subject__Days``.
+        values: estimate, error, lower and upper limit, then Rhat, bulk and tail effective sample size.
+    """
+
+    label: str
+    name: str
+    values: tuple[float, ...]
+
+    def cells(self, columns: int) -> tuple[str, ...]:
+        """Return the first ``columns`` values as text.
+
+        Two decimals, as brms; where neither estimate nor error has a digit left that way, two significant digits.
+        """
+        estimate, error = self.values[:2]
+        vanished = (estimate != 0 or error != 0) and all(f"{abs(v):.2f}" == "0.00" for v in (estimate, error))
+        main = "{:.2g}" if vanished else "{:.2f}"
+        formats = (main, main, main, main, "{:.2f}", "{:.0f}", "{:.0f}")
+        pairs = zip(formats[:columns], self.values[:columns], strict=True)
+        return tuple("NA" if np.isnan(value) else form.format(value) for form, value in pairs)
+
+
+@final
+@dataclass(frozen=True)
+class Block:
+    """One table: its heading, a second heading for a grouping factor, and its rows."""
+
+    title: str
+    subtitle: str
+    rows: tuple[Row, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Summary:
+    """The summary of a fit; ``print`` shows it.
+
+    Attributes:
+        header: pairs of label and text; a text of several lines continues below.
+        columns: headings of the columns; without Rhat and ESS for independent draws.
+        blocks: the tables.
+        closing: what stands below them, one paragraph each.
+    """
+
+    header: tuple[tuple[str, tuple[str, ...]], ...]
+    columns: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    closing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = []
+        for label, texts in self.header:
+            lines += [f"{label + ':':>8} {texts[0]}", *(INDENT + text for text in texts[1:])]
+        title = ""
+        for block in self.blocks:
+            if block.title != title:
+                lines += ["", f"{block.title}:"]
+            elif block.subtitle:
+                lines += [""]
+            title = block.title
+            lines += [block.subtitle] if block.subtitle else []
+            lines += _text_table(block.rows, self.columns)
+        for paragraph in self.closing:
+            lines += ["", paragraph if "\n" in paragraph else textwrap.fill(paragraph, WIDTH, break_on_hyphens=False)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all rows as one data frame: unrounded, indexed by text name."""
+        import pandas as pd
+
+        rows = [row for block in self.blocks for row in block.rows]
+        index = pd.Index([row.name for row in rows], dtype=object)
+        return pd.DataFrame([row.values[: len(self.columns)] for row in rows], index=index, columns=list(self.columns))
+
+    def _repr_html_(self) -> str:
+        header = "".join(
+            f'<tr><th style="{HTML_LABEL}">{escape(label)}</th>'
+            f'<td style="{HTML_TEXT}">{"<br>".join(escape(text) for text in texts)}</td></tr>'
+            for label, texts in self.header
+        )
+        blocks = "".join(_html_block(block, self.columns) for block in self.blocks)
+        closing = "".join(f'<p style="{HTML_CLOSING}">{escape(paragraph)}</p>' for paragraph in self.closing)
+        return f'<div style="{HTML_BOX}"><table style="{HTML_TABLE}">{header}</table>{blocks}{closing}</div>'
+
+
+# Colours come from the page, so that light and dark notebooks both work; only rules and shades are drawn.
+HTML_BOX = "color: inherit; max-width: 60em"
+HTML_TABLE = "border-collapse: collapse; background: transparent; margin: 0.4em 0"
+HTML_LABEL = "text-align: right; vertical-align: top; padding: 0 0.6em; border: 0; background: transparent"
+HTML_TEXT = "text-align: left; padding: 0; border: 0; background: transparent"
+HTML_HEAD = "text-align: right; padding: 0.15em 0.6em; border-bottom: 1px solid rgba(128, 128, 128, 0.6)"
+HTML_CELL = "text-align: right; padding: 0.1em 0.6em; border: 0; font-variant-numeric: tabular-nums"
+HTML_NAME = "text-align: left; padding: 0.1em 0.6em; border: 0; font-weight: normal; font-family: monospace"
+HTML_CLOSING = "font-size: 85%; opacity: 0.8; margin: 0.6em 0"
+
+
+def _html_block(block: Block, columns: Sequence[str]) -> str:
+    subtitle = f"<div>{escape(block.subtitle)}</div>" if block.subtitle else ""
+    head = "".join(f'<th style="{HTML_HEAD}">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        f'<tr style="background: transparent"><th style="{HTML_NAME}">{escape(row.label)}</th>'
+        + "".join(f'<td style="{HTML_CELL}">{escape(cell)}</td>' for cell in row.cells(len(columns)))
+        + "</tr>"
+        for row in block.rows
+    )
+    return (
+        f'<div style="margin-top: 0.8em"><b>{escape(block.title)}</b></div>{subtitle}<table style="{HTML_TABLE}">'
+        f'<thead><tr><th style="{HTML_HEAD}"></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _text_table(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    cells = [row.cells(len(columns)) for row in rows]
+    widths = [max(len(heading), *(len(line[i]) for line in cells)) for i, heading in enumerate(columns)]
+    labels = max(len(row.label) for row in rows)
+    lines = [("", tuple(columns)), *((row.label, line) for row, line in zip(rows, cells, strict=True))]
+    return [
+        " ".join([label.ljust(labels), *(cell.rjust(width) for cell, width in zip(line, widths, strict=True))])
+        for label, line in lines
+    ]
+
+
+def summary(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
+    """Summarise a fit as brms 2.23 prints it.
+
+    Args:
+        fit: the fit.
+        prob: probability inside the equal-tailed interval, whose limits are quantiles of R's type 7.
+        robust: median and 1.4826 times the median absolute deviation in the place of mean and standard deviation.
+
+    Returns:
+        The summary: ``print`` it, or take ``to_pandas()``. Rhat and effective sample sizes are those of Vehtari et al.
+        (2021). A row whose estimate and error both vanish in two decimals is printed with two significant digits.
+
+    Raises:
+        ModelError: ``prob`` does not lie between 0 and 1.
+
+    Example:
+        >>> print(fit.summary(prob=0.9, robust=True))
+    """
+    if isinstance(prob, bool) or not isinstance(prob, (int, float)) or not 0.0 < prob < 1.0:
+        raise ModelError(f"`prob` lies between 0 and 1, for example 0.95; got {prob!r}.")
+    record = fit.draws_record
+    columns = ["Estimate", "Est.Error", f"l-{100 * prob:g}% CI", f"u-{100 * prob:g}% CI"]
+    if record.statistics:
+        columns += ["Rhat", "Bulk_ESS", "Tail_ESS"]
+    table = {name: values for name, values in _measured(record, fit.variables, prob, robust)}
+    return Summary(_header(fit), tuple(columns), tuple(_blocks(fit, table)), _closing(fit))
+
+
+def _measured(
+    record: Draws, variables: Iterable[ReportedVariable], prob: float, robust: bool
+) -> Iterable[tuple[str, tuple[float, ...]]]:
+    chosen = elements(record.values, [v for v in variables if v.kind != "r"])
+    flat = chosen.values.reshape(-1, len(chosen.names))
+    limits = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    columns = [*center_and_error(flat, robust), *limits]
+    if record.statistics:
+        measured = convergence(chosen.values)
+        columns += [measured.rhat, measured.bulk_ess, measured.tail_ess]
+    yield from zip(chosen.names, (tuple(row) for row in np.stack(columns, axis=1).tolist()), strict=True)
+
+
+def _header(fit: Fit) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    spec, response = fit.problem.description.spec, fit.problem.design.response
+    links = "; ".join(f"{p.dpar} = {p.link}" for p in spec.predictors)
+    others = tuple(f"{p.dpar} ~ {p.text}" for p in spec.predictors if p.dpar != "mu")
+    data = f"{fit.data_name} (Number of observations: {spec.n_rows})"
+    return (
+        ("Family", (spec.family,)),
+        ("Links", (links,)),
+        ("Formula", (spec.formula, *others)),
+        ("Data", (data, response.note) if response.note else (data,)),
+        ("Draws", _draws_lines(fit)),
+    )
+
+
+def _draws_lines(fit: Fit) -> tuple[str, ...]:
+    chains, kept = fit.draws_record.n_chains, fit.draws_record.n_draws
+    if is_prior_only(fit):
+        return (f"{chains * kept} independent draws from the prior; the response has no influence",)
+    warmup = (fit.engine.warmup or 0) if isinstance(fit.engine, NUTS) else 0
+    first = f"{chains} chain{'s, each' if chains > 1 else ''} with iter = {warmup + kept}; warmup = {warmup}; thin = 1;"
+    stopped = f" (interrupted: {_requested(fit)} were asked for)" if fit.outcome.incomplete else ""
+    return first, f"total post-warmup draws = {chains * kept}{stopped}"
+
+
+def _requested(fit: Fit) -> int:
+    return fit.engine.chains * fit.engine.draws if isinstance(fit.engine, NUTS) else 0
+
+
+def _blocks(fit: Fit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:
+    levels = dict(fit.problem.description.spec.levels)
+    for group, count in levels.items():
+        of_group = [v for v in fit.variables if v.group == group]
+        rows = [*_sd_rows(of_group, table), *_cor_rows(of_group, table)]
+        yield Block("Multilevel Hyperparameters", f"~{group} (Number of levels: {count})", tuple(rows))
+    regression = [
+        Row(text.removeprefix("b_"), text, table[text]) for v in fit.variables if v.kind == "b" for _, text in v.texts
+    ]
+    intercepts = _intercepts(fit.variables)
+    ordered = sorted(regression, key=lambda row: row.name not in intercepts)
+    if ordered:
+        yield Block("Regression Coefficients", "", tuple(ordered))
+    family = [Row(text, text, table[text]) for v in fit.variables if v.kind == "family" for _, text in v.texts]
+    if family:
+        yield Block("Further Distributional Parameters", "", tuple(family))
+
+
+def _intercepts(variables: Iterable[ReportedVariable]) -> frozenset[str]:
+    return frozenset(
+        text for v in variables if v.kind == "b" for ((place,), text) in v.texts if v.coords[0][place] == "Intercept"
+    )
+
+
+def _prefixed(variable: ReportedVariable, coef: str) -> str:
+    return coef if variable.dpar == "mu" else f"{variable.dpar}_{coef}"
+
+
+def _sd_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
+    for variable in variables:
+        if variable.kind == "sd":
+            for (place,), text in variable.texts:
+                yield Row(f"sd({_prefixed(variable, variable.coords[0][place])})", text, table[text])
+
+
+def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
+    for variable in variables:
+        if variable.kind == "cor":
+            for pair, (_, text) in zip(variable.pairs, variable.texts, strict=True):
+                first, second = (_prefixed(variable, coef) for coef in pair)
+                yield Row(f"cor({first},{second})", text, table[text])
+
+
+def _closing(fit: Fit) -> tuple[str, ...]:
+    if is_prior_only(fit):
+        how = (
+            'Draws were simulated from the prior (sample_prior = "only"). They are independent, so that Rhat and '
+            "effective sample sizes are not shown."
+        )
+    elif not fit.draws_record.statistics:
+        how = "Draws are independent, so that Rhat and effective sample sizes are not shown."
+    else:
+        how = SAMPLED
+    return (how, *(f"Warning: {problem}" for problem in fit.diagnostics.problems))

@@ -1,0 +1,298 @@
+"""Tables of estimates: fixef, ranef, coef, varcorr, vcov, prior_summary, in brms's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from bayesml.errors import ModelError
+from bayesml.names import find_coefficient
+from bayesml.reported import ReportedVariable
+from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
+from bayesml.results.record.select import draws, elements, get
+from bayesml.results.tables.statistics import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.fit_object import Fit
+
+__all__ = ["VarCorr", "coef", "draws", "fixef", "get", "prior_summary", "ranef", "varcorr", "vcov"]
+
+Probs = Sequence[float]
+BOTH_TAILS = (0.025, 0.975)
+
+
+@final
+@dataclass(frozen=True)
+class VarCorr:
+    """Variation of the effects of one grouping factor.
+
+    Attributes:
+        sd: standard deviations, one row for each coefficient.
+        cor: correlations, one row for each pair of coefficients in the columns ``coef`` and ``coef_bis``; zero by
+            the model for ``||`` and between distributional parameters. None with a single coefficient.
+        cov: covariances in the same form, variances among them.
+    """
+
+    sd: pd.DataFrame
+    cor: pd.DataFrame | None
+    cov: pd.DataFrame
+
+    @property
+    def cov_matrix(self) -> pd.DataFrame:
+        """The estimated covariance matrix."""
+        return _square(self.cov, list(self.sd.index))
+
+    @property
+    def cor_matrix(self) -> pd.DataFrame | None:
+        """The estimated correlation matrix, or None."""
+        return None if self.cor is None else _square(self.cor, list(self.sd.index))
+
+    def __str__(self) -> str:
+        parts = [f"Standard deviations:\n{self.sd.to_string(float_format='{:.4g}'.format)}"]
+        if self.cor is not None:
+            matrix = self.cor_matrix.to_string(float_format="{:.3f}".format)  # type: ignore[union-attr]
+            parts.append(f"Correlations:\n{matrix}")
+        return "\n\n".join(parts)
+
+    __repr__ = __str__
+
+
+def _square(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    wide = table.pivot(index="coef", columns="coef_bis", values="Estimate").reindex(index=labels, columns=labels)
+    return wide.rename_axis(index=None, columns=None)
+
+
+def fixef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> pd.DataFrame:
+    """Return the population-level coefficients.
+
+    Args:
+        fit: the fit.
+        summary: whether to summarise; else the draws are returned, one column for each coefficient.
+        robust: median and mad in the place of mean and standard deviation.
+        probs: probabilities of the quantiles (R's type 7).
+
+    Returns:
+        One row for each coefficient with the columns Estimate, Est.Error, Q2.5 and Q97.5; coefficients of other
+        parameters than mu carry its name, ``sigma_Days``.
+
+    Example:
+        >>> fit.fixef().loc["Days", "Estimate"]
+    """
+    import pandas as pd
+
+    names, values = _population(fit)
+    if not summary:
+        return pd.DataFrame(values, columns=list(names))
+    return summarise(values, pd.Index(names, dtype=object), robust, probs)
+
+
+def _population(fit: Fit) -> tuple[tuple[str, ...], np.ndarray]:
+    chosen = elements(fit.draws_record.values, [v for v in fit.variables if v.kind == "b"])
+    return tuple(n.removeprefix("b_") for n in chosen.names), chosen.values.reshape(-1, len(chosen.names))
+
+
+def ranef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
+    """Return the group-level effects, deviations from the population-level coefficients.
+
+    Args:
+        fit: the fit.
+        summary: whether to summarise; else the draws, with one column for each (level, coefficient).
+        robust: median and mad in the place of mean and standard deviation.
+        probs: probabilities of the quantiles.
+
+    Returns:
+        For each grouping factor a table with the columns level, coef, Estimate, Est.Error and one for each quantile,
+        which are missing where the fit kept means and standard deviations alone (``keep_group_effects="summary"``).
+
+    Example:
+        >>> fit.ranef()["Subject"].query("coef == 'Days'")
+    """
+    return {group: _effects_table(fit, group, summary, robust, probs) for group in _groups(fit)}
+
+
+def _effects_table(fit: Fit, group: str, summary: bool, robust: bool, probs: Probs) -> pd.DataFrame:
+    variables = effect_variables(fit, group)
+    kept = [fit.draws_record.reduced[v.name] for v in variables if v.name in fit.draws_record.reduced]
+    if not kept:
+        return _level_table(*_effects(fit, group), summary, robust, probs)
+    levels, coefs = variables[0].coords[0], tuple(c for v in variables for c in _coefs(v, 1))
+    if all(each.counts.size for each in kept) and summary and not robust:
+        return moments_table(levels, coefs, kept)
+    drawn = np.concatenate([thinned_or_raise(fit, each) for each in kept], axis=2)
+    return _level_table(levels, coefs, drawn, summary, robust, probs)
+
+
+def coef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
+    """Return the coefficients of every level: population-level plus group-level, draw by draw.
+
+    A coefficient that does not vary over the levels of a grouping factor is the same for all of them; one that varies
+    without a population-level counterpart varies around zero. Effects of other grouping factors are not added.
+
+    Args:
+        fit: the fit.
+        summary: as in ``ranef``.
+        robust: as in ``ranef``.
+        probs: as in ``ranef``.
+
+    Returns:
+        Tables as in ``ranef``.
+
+    Example:
+        >>> fit.coef()["Subject"].query("level == '308'")
+    """
+    return {group: _level_table(*_total(fit, group), summary, robust, probs) for group in _groups(fit)}
+
+
+def _groups(fit: Fit) -> tuple[str, ...]:
+    groups = tuple(name for name, _ in fit.problem.description.spec.levels)
+    if not groups:
+        raise ModelError(f"The model `{fit.parsed.text}` has no group-level effects; write for example `(1 | g)`.")
+    return groups
+
+
+def _of(fit: Fit, group: str, kind: str) -> list[ReportedVariable]:
+    return [v for v in fit.variables if v.group == group and v.kind == kind]
+
+
+def _coefs(variable: ReportedVariable, axis: int) -> tuple[str, ...]:
+    return _prefixed(variable.dpar, variable.coords[axis])
+
+
+def _prefixed(dpar: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    return labels if dpar == "mu" else tuple(f"{dpar}_{label}" for label in labels)
+
+
+def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    """Return levels, coefficients and draws ``(draws, levels, coefs)``."""
+    variables = _of(fit, group, "r")
+    values = fit.draws_record.values
+    parts = [values[v.name].reshape(-1, *values[v.name].shape[2:]) for v in variables]
+    return variables[0].coords[0], tuple(c for v in variables for c in _coefs(v, 1)), np.concatenate(parts, axis=2)
+
+
+def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    require_effects(fit, "`coef()`")
+    levels, _, effects = _effects(fit, group)
+    varying = tuple(c for v in _of(fit, group, "r") for c in _population_spellings(fit, v))
+    names, population = _population(fit)
+    coefs = (*names, *(c for c in varying if c not in names))
+    total = np.zeros((*effects.shape[:2], len(coefs)))
+    total[:, :, : len(names)] = population[:, None, :]
+    total[:, :, [coefs.index(c) for c in varying]] += effects
+    return levels, coefs, total
+
+
+def _population_spellings(fit: Fit, variable: ReportedVariable) -> tuple[str, ...]:
+    """Return the varying coefficients under the names of their population-level counterparts, `a:b` for `b:a`."""
+    own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.dpar == variable.dpar), ())
+    places = [find_coefficient(label, own) for label in variable.coords[1]]
+    labels = tuple(
+        label if place is None else own[place] for label, place in zip(variable.coords[1], places, strict=True)
+    )
+    return _coefs(replace(variable, coords=(variable.coords[0], labels)), 1)
+
+
+def _level_table(
+    levels: Sequence[str], coefs: Sequence[str], values: np.ndarray, summary: bool, robust: bool, probs: Probs
+) -> pd.DataFrame:
+    import pandas as pd
+
+    flat = values.reshape(len(values), -1)
+    if not summary:
+        return pd.DataFrame(flat, columns=pd.MultiIndex.from_product([levels, coefs], names=["level", "coef"]))
+    table = summarise(flat, None, robust, probs)
+    table.insert(0, "level", np.repeat(np.asarray(levels, dtype=object), len(coefs)))
+    table.insert(1, "coef", np.tile(np.asarray(coefs, dtype=object), len(levels)))
+    return table
+
+
+def varcorr(fit: Fit, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, VarCorr]:
+    """Return standard deviations, correlations and covariances of the group-level effects, and the residual sd.
+
+    Covariances are computed draw by draw, cov = sd_i sd_j cor_ij.
+
+    Args:
+        fit: the fit.
+        robust: median and mad in the place of mean and standard deviation.
+        probs: probabilities of the quantiles.
+
+    Returns:
+        One ``VarCorr`` for each grouping factor; ``residual__`` holds ``sigma`` where the family has it as one number.
+
+    Example:
+        >>> fit.varcorr()["Subject"].cor_matrix
+    """
+    levels = fit.problem.description.spec.levels
+    found = {group: _group_variation(fit, group, robust, probs) for group, _ in levels}
+    sigma = next((v for v in fit.variables if v.kind == "family" and v.name == "sigma"), None)
+    if sigma is not None:
+        values = fit.draws_record.values["sigma"].reshape(-1, 1)
+        found["residual__"] = _variation(("sigma",), values, np.ones((len(values), 1, 1)), robust, probs)
+    return found
+
+
+def _group_variation(fit: Fit, group: str, robust: bool, probs: Probs) -> VarCorr:
+    values = fit.draws_record.values
+    sds = _of(fit, group, "sd")
+    names = tuple(c for v in sds for c in _coefs(v, 0))
+    sd = np.concatenate([values[v.name].reshape(-1, len(v.coords[0])) for v in sds], axis=1)
+    cor = np.zeros((len(sd), len(names), len(names))) + np.eye(len(names))
+    for variable in _of(fit, group, "cor"):
+        drawn = values[variable.name].reshape(len(sd), -1)
+        for k, pair in enumerate(variable.pairs):
+            i, j = (names.index(c) for c in _prefixed(variable.dpar, pair))
+            cor[:, i, j] = cor[:, j, i] = drawn[:, k]
+    return _variation(names, sd, cor, robust, probs)
+
+
+def _variation(names: Sequence[str], sd: np.ndarray, cor: np.ndarray, robust: bool, probs: Probs) -> VarCorr:
+    import pandas as pd
+
+    table = summarise(sd, pd.Index(names, dtype=object), robust, probs)
+    covariance = sd[:, :, None] * cor * sd[:, None, :]
+    correlations = _pair_table(names, cor, robust, probs) if len(names) > 1 else None
+    return VarCorr(table, correlations, _pair_table(names, covariance, robust, probs))
+
+
+def _pair_table(names: Sequence[str], values: np.ndarray, robust: bool, probs: Probs) -> pd.DataFrame:
+    table = summarise(values.reshape(len(values), -1), None, robust, probs)
+    table.insert(0, "coef", np.repeat(np.asarray(names, dtype=object), len(names)))
+    table.insert(1, "coef_bis", np.tile(np.asarray(names, dtype=object), len(names)))
+    return table
+
+
+def vcov(fit: Fit, correlation: bool = False) -> pd.DataFrame:
+    """Return the posterior covariance matrix of the population-level coefficients.
+
+    Args:
+        fit: the fit.
+        correlation: whether to return correlations instead; NaN for a coefficient that does not vary.
+
+    Raises:
+        ModelError: the fit has one draw only.
+    """
+    import pandas as pd
+
+    names, values = _population(fit)
+    if len(values) < 2:
+        raise ModelError("A covariance needs at least two draws.")
+    matrix = np.atleast_2d(np.cov(values, rowvar=False))
+    if correlation:
+        size = np.sqrt(np.diag(matrix))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            matrix = matrix / np.outer(size, size)
+    return pd.DataFrame(matrix, index=list(names), columns=list(names))
+
+
+def prior_summary(fit: Fit) -> pd.DataFrame:
+    """Return every prior target of the model with the prior that was used, in brms's columns.
+
+    ``source`` says where a prior came from: ``user``, ``default``, or ``(vectorized)`` for a row that inherits from
+    that of its class.
+    """
+    return fit.problem.description.priors.to_pandas()

@@ -1,0 +1,334 @@
+"""Models of brms with its own numbers: their calls in our language, and their parameters as ours, written once.
+
+A record of ``brms_density.json`` holds what ``brms::make_standata`` made of the data, points in the parameters of
+brms's Stan program and the joint log density there. Nothing below knows a model: columns and grouping factors are found
+by their values, everything else by its class and by the predictor it belongs to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from numpyro.infer.util import log_density
+
+import bayesml
+from bayesml.compile import compile_model
+from bayesml.engines import Problem
+from bayesml.engines.nuts.forms.plain import data_of
+from bayesml.engines.precision import double_precision
+from bayesml.fit import describe_problem
+from bayesml.spec import ParameterSpec
+from bayesml.terms import Group, Population
+from tests.conftest import SHARED
+
+FACTS = Path(__file__).parent / "facts"
+FILES = {
+    SHARED / "reference" / "brms_density.json": SHARED / "data" / "brms_density_data.csv",
+    FACTS / "brms_density_more.json": FACTS / "brms_density_more.csv",
+}
+CHARACTER = ("g", "h", "m1", "m2", "by", "c3")
+"""Columns that R read as factors although some of them hold numbers."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Values of the parameters of brms's Stan program and the joint log density there, without Jacobians."""
+
+    par: Mapping[str, Any]
+    lp: float
+
+
+@dataclass(frozen=True)
+class BrmsModel:
+    """One model of brms: its call, its data as Stan gets them, its points, its default priors."""
+
+    name: str
+    formula: str
+    family: str
+    user_prior: str
+    standata: Mapping[str, Any]
+    points: tuple[Point, ...]
+    default_prior: tuple[Mapping[str, str], ...]
+    csv: Path
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The data as R saw them."""
+        return _frame(self.csv)
+
+    def problem(self) -> Problem:
+        """Describe the model with brms's default priors."""
+        return describe_problem(
+            our_formula(self.formula),
+            self.frame,
+            our_family(self.family),
+            prior=our_priors(self.user_prior) + self.priors_of_this_version(),
+            default_priors="brms",
+        )
+
+    def priors_of_this_version(self) -> tuple[bayesml.Prior, ...]:
+        """Return what brms 2.18, which made the numbers, has otherwise than brms 2.23, whose defaults are ours.
+
+        The shape of negbinomial and its relatives is gamma(0.01, 0.01) there and inv_gamma(0.4, 0.3) since 2.20.
+        """
+        shapes = (r for r in self.default_prior if r["class"] == "shape" and r["prior"] == "gamma(0.01, 0.01)")
+        return tuple(bayesml.prior(row["prior"], class_="shape") for row in shapes if "negbinomial" in self.family)
+
+
+@cache
+def _frame(csv: Path) -> pd.DataFrame:
+    frame = pd.read_csv(csv)
+    return frame.astype({name: str for name in CHARACTER if name in frame.columns})
+
+
+def brms_models() -> list[BrmsModel]:
+    """Return the models of every file that is there."""
+    return [model for path, csv in FILES.items() if path.exists() for model in _read(path, csv)]
+
+
+def _read(path: Path, csv: Path) -> Iterator[BrmsModel]:
+    for name, record in json.loads(path.read_text())["models"].items():
+        yield BrmsModel(
+            name,
+            record["formula"],
+            record["family"],
+            record["user_prior"],
+            record["data"],
+            tuple(Point(point["par"], point["lp"]) for point in record["points"]),
+            tuple(record["default_prior"]),
+            csv,
+        )
+
+
+# The call in our language -----------------------------------------------------------------------------------------
+
+
+def split_top(text: str, separator: str = ",") -> list[str]:
+    """Split a text at a separator outside brackets and quotation marks."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        quote = ("" if letter == quote else quote) if quote else (letter if letter in "'\"" else "")
+        depth += 0 if quote else (letter in "([{") - (letter in ")]}")
+        if letter == separator and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _called(text: str, name: str) -> list[str] | None:
+    """Return the arguments of ``name(...)``, None where the text is not that call."""
+    match = re.fullmatch(rf"{name}\((.*)\)", text.strip(), re.DOTALL)
+    return None if match is None else split_top(match[1])
+
+
+def our_formula(text: str) -> Any:
+    """Turn ``bf(y ~ x, sigma ~ z)`` and sums of such calls into ours; a bare formula is one already."""
+    if not text.startswith("bf("):
+        return text
+    parts = split_top(text, "+")
+    rescor = next((p for p in parts if _called(p, "set_rescor")), None)
+    options = {} if rescor is None else {"rescor": "TRUE" in rescor}
+    formulas = [_one(part, options if len(parts) - len(options) == 1 else {}) for part in parts if part != rescor]
+    total = formulas[0]
+    for formula in formulas[1:]:
+        total = total + formula
+    return total
+
+
+def _one(call: str, options: Mapping[str, Any]) -> Any:
+    main, *others = _called(call, "bf") or [call]
+    chosen = dict(options) | ({"nonlinear": True} if "nl = TRUE" in others else {})
+    pairs = [part.split("~", 1) for part in others if "~" in part]
+    formulas = {name.strip(): "~" + right for left, right in pairs for name in left.split("+")}
+    return bayesml.bf(main, **formulas, **chosen)
+
+
+FAMILY_NAMES = {"Beta": "beta", "Gamma": "gamma"}
+
+
+def our_family(text: str) -> Any:
+    """Turn ``Gamma("log")``, ``Beta()`` and ``bernoulli("probit")`` into ours."""
+    name, _, rest = text.partition("(")
+    name = FAMILY_NAMES.get(name, name)
+    arguments = [part for part in split_top(rest.rpartition(")")[0]) if part]
+    if not arguments or name not in dir(bayesml.families):
+        return name
+    return getattr(bayesml.families, name)(*[json.loads(a) if a[0] == '"' else our_family(a) for a in arguments])
+
+
+def our_priors(text: str) -> tuple[bayesml.Prior, ...]:
+    """Turn ``prior(normal(1,2),nlpar='a')+prior(...)`` into ours."""
+    priors = []
+    for call in split_top(text, "+") if text else []:
+        distribution, *where = _called(call, "prior") or []
+        pairs = (part.split("=", 1) for part in where)
+        keys = {("class_" if k.strip() == "class" else k.strip()): v.strip(" '\"") for k, v in pairs}
+        bounds = {k: float(keys.pop(k)) for k in ("lb", "ub") if k in keys}
+        priors.append(bayesml.prior(distribution, **keys, **bounds))
+    return tuple(priors)
+
+
+# The parameters ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Address:
+    """The predictor a parameter belongs to."""
+
+    resp: str = ""
+    dpar: str = ""
+    nlpar: str = ""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What brms may append to names in Stan: the parts joined in any order, ``_sigma_y``."""
+        parts = [part for part in (self.resp, self.dpar, self.nlpar) if part and part != "mu"]
+        return tuple("".join(f"_{part}" for part in order) for order in permutations(parts))
+
+
+def address_of(parameter: ParameterSpec) -> Address:
+    """Return where a parameter belongs."""
+    return Address(dpar=parameter.dpar)
+
+
+def columns_of(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
+    """Return the design columns of population-level coefficients, ``(rows, coefs)``."""
+    term = next(t for t in _terms(problem, parameter) if isinstance(t, Population))
+    columns = problem.design.arrays[parameter.dpar][term.key]["X"]
+    return columns[:, [term.coefs.index(coef) for coef in parameter.coefs]]
+
+
+def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[Group, np.ndarray, np.ndarray]:
+    """Return the group term of a parameter, its columns ``(rows, coefs)`` and its levels ``(rows,)``."""
+    term = next(t for t in _terms(problem, parameter) if isinstance(t, Group) and t.name == parameter.group)
+    arrays = problem.design.arrays[parameter.dpar][term.key]
+    return term, arrays["Z"], arrays["index"]
+
+
+def _terms(problem: Problem, parameter: ParameterSpec) -> tuple[Any, ...]:
+    return next(p for p in problem.design.schema.predictors if p.dpar == parameter.dpar).terms
+
+
+@dataclass
+class Translation:
+    """Parameters of brms at one point as the parameters of ``ModelSpec``; remembers which it has used."""
+
+    model: BrmsModel
+    problem: Problem
+    point: Point
+    used: set[str] = field(default_factory=set)
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Return the value of every parameter."""
+        found = {p.name: np.asarray(self._value(p), float) for p in self.problem.description.spec.parameters}
+        unused = set(self.point.par) - self.used
+        assert not unused, f"parameters of brms without one of ours: {unused}"
+        return found
+
+    def _value(self, parameter: ParameterSpec) -> np.ndarray:
+        if parameter.group:
+            return self._group(parameter)
+        if parameter.prior_class == "b":
+            return self._slopes(parameter)
+        return self._par(parameter.prior_class, address_of(parameter))
+
+    def _par(self, stem: str, address: Address) -> np.ndarray:
+        """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""
+        names = [stem + suffix for suffix in address.suffixes]
+        name = next((n for n in names if n in self.point.par), None)
+        assert name is not None, f"brms has none of {names}; it has {sorted(self.point.par)}"
+        self.used.add(name)
+        return np.asarray(self.point.par[name], float)
+
+    def _data(self, stem: str, address: Address) -> np.ndarray:
+        return np.asarray(
+            next(self.model.standata[stem + s] for s in address.suffixes if stem + s in self.model.standata)
+        )
+
+    def _slopes(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return the coefficients in our order: brms's column of the same values."""
+        address = address_of(parameter)
+        theirs = self._par("b", address)
+        columns = self._data("X", address)[:, -len(theirs) :]  # without that of the Intercept, where it is not in b
+        ours = columns_of(self.problem, parameter)
+        return theirs[[same_column(columns, column) for column in ours.T]]
+
+    def _group(self, parameter: ParameterSpec) -> np.ndarray:
+        term, columns, index = group_of(self.problem, parameter)
+        cells = [self._cell(column, index, address_of(parameter)) for column in columns.T]
+        if parameter.prior_class == "sd":
+            return np.array([self._of_group("sd", group)[k] for group, k in cells])
+        if parameter.prior_class == "cor":
+            block = term.block_slices()[_block_of(term, parameter)]
+            (group,) = {group for group, _ in cells[block]}
+            assert [k for _, k in cells[block]] == list(range(block.stop - block.start))
+            return self._of_group("L", group)
+        levels = len(np.unique(index))
+        z = np.empty((len(cells), levels))
+        for row, (group, k) in zip(z, cells, strict=True):
+            row[index] = self._of_group("z", group)[k][np.asarray(self.model.standata[f"J_{group}"]) - 1]
+        return z
+
+    def _of_group(self, stem: str, group: int) -> np.ndarray:
+        self.used.add(f"{stem}_{group}")
+        return np.asarray(self.point.par[f"{stem}_{group}"], float)
+
+    def _cell(self, column: np.ndarray, index: np.ndarray, address: Address) -> tuple[int, int]:
+        """Return the number of brms's group and the column in it: the same levels and the same values."""
+        for name, values in self.model.standata.items():
+            match = re.fullmatch(r"Z_(\d+)(\w*)_(\d+)", name)
+            if match is None or match[2] not in address.suffixes or not np.allclose(values, column, rtol=1e-9):
+                continue
+            if same_partition(np.asarray(self.model.standata[f"J_{match[1]}"]), index):
+                return int(match[1]), int(match[3]) - 1
+        raise AssertionError("brms has no group-level term with this column and these levels")
+
+
+def _block_of(term: Group, parameter: ParameterSpec) -> int:
+    """Return the number of the correlated block; names number those after the first, ``L_g_2``."""
+    blocks = [i for i, size in enumerate(term.blocks) if size > 1]
+    number = re.search(r"_(\d+)$", parameter.name)
+    return int(number[1]) - 1 if number and int(number[1]) - 1 in blocks else blocks[0]
+
+
+def same_column(columns: np.ndarray, column: np.ndarray) -> int:
+    """Return the number of the column with these values."""
+    places = [k for k, other in enumerate(columns.T) if np.allclose(other, column, rtol=1e-9, atol=1e-12)]
+    assert len(places) == 1, "brms has no such column, or several"
+    return places[0]
+
+
+def same_partition(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two factors group rows alike, whatever their levels are called."""
+    pairs = set(zip(first.tolist(), second.tolist(), strict=True))
+    return len(pairs) == len(set(first.tolist())) == len(set(second.tolist()))
+
+
+# The joint log density ----------------------------------------------------------------------------------------------
+
+
+def joint_log_densities(model: BrmsModel, problem: Problem) -> list[float]:
+    """Return our log prior + log likelihood at each point, on the constrained scale and without Jacobians."""
+    spec = problem.description.spec
+    program = compile_model(spec, problem.design.schema, problem.family)
+    arguments = (data_of(problem), problem.design.response.arrays["y"])
+
+    @jax.jit
+    def density(values: dict[str, Any]) -> Any:
+        # Labels whose priors differ in kind are sites of their own, `slopes[x]`.
+        each = {f"{p.name}[{c}]": values[p.name][i] for p in spec.parameters for i, c in enumerate(p.coefs)}
+        return log_density(program, arguments, {}, values | each)[0]
+
+    with double_precision():
+        return [float(density(Translation(model, problem, point).values())) for point in model.points]

@@ -10,6 +10,7 @@ from jax import numpy as jnp
 from bayesml.design import Schema
 from bayesml.distributions import LKJ, Constant, Distribution, stack
 from bayesml.families import AbstractFamily
+from bayesml.keys import MU, PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.spec import ModelSpec, ParameterSpec
 
@@ -45,15 +46,21 @@ def compile_model(spec: ModelSpec, schema: Schema, family: AbstractFamily) -> Ca
     return model
 
 
-def linear_predictors(schema: Schema, values: Mapping[str, Array], arrays: Mapping[str, Any]) -> dict[str, Array]:
+def linear_predictors(
+    schema: Schema, values: Mapping[str, Array], arrays: Mapping[PredictorKey, Any]
+) -> dict[PredictorKey, Array]:
     """Return the linear predictor of every parameter that has a formula, ``(..., rows)``."""
     return {
-        p.dpar: sum(term.contribution(values, arrays[p.dpar][term.key]) for term in p.terms) for p in schema.predictors
+        p.key: sum(term.contribution(values, arrays[p.key][term.key]) for term in p.terms) for p in schema.predictors
     }
 
 
 def observe(
-    family: AbstractFamily, predictors: Mapping[str, Array], values: Mapping[str, Array], data: Data, y: Array | None
+    family: AbstractFamily,
+    predictors: Mapping[PredictorKey, Array],
+    values: Mapping[str, Array],
+    data: Data,
+    y: Array | None,
 ) -> None:
     """Add the likelihood; a weight multiplies the log-likelihood of its row."""
     response = likelihood(family, predictors, values, data)
@@ -68,15 +75,15 @@ def observe(
 
 
 def likelihood(
-    family: AbstractFamily, predictors: Mapping[str, Array], values: Mapping[str, Array], data: Data
+    family: AbstractFamily, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array], data: Data
 ) -> NumpyroDistribution:
     """Return the distribution of the response, one per row."""
     parameters = {
-        p.name: family.link(p.name).inverse(predictors[p.name]) if p.name in predictors else values.get(p.name, 0.0)
+        p.name: family.link(p.name).inverse(predictors[key]) if key in predictors else values.get(p.name, 0.0)
         for p in family.dpars
-        if p.name != "mu"
+        if p.name != "mu" and (key := PredictorKey(dpar=p.name))
     }
-    return family.linear_distribution(predictors["mu"], parameters, data["response"])
+    return family.linear_distribution(predictors[MU], parameters, data["response"])
 
 
 def sample_parameter(parameter: ParameterSpec) -> Array:

@@ -12,6 +12,7 @@ from bayesml.design import Design, PredictorDesign
 from bayesml.distributions import Distribution
 from bayesml.errors import PriorError
 from bayesml.families import AbstractFamily, DistributionalParameter
+from bayesml.keys import PredictorKey
 from bayesml.names import slopes_variable
 from bayesml.priors import (
     DefaultPriors,
@@ -58,7 +59,7 @@ def describe(
         formula=design.schema.parsed.text,
         family=family.name,
         predictors=tuple(
-            PredictorSpec(p.dpar, family.link(p.dpar).name, p.text) for p in design.schema.parsed.predictors
+            PredictorSpec(p.key, family.link(p.key.dpar).name, p.text) for p in design.schema.parsed.predictors
         ),
         parameters=tuple(_started(p) for p in resolution.parameters),
         n_rows=design.n_rows,
@@ -72,8 +73,8 @@ def check_slopes(design: Design, description: Description) -> None:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
             if isinstance(term, Population) and term.slopes:
-                priors = description.spec.parameter(slopes_variable(term.dpar)).priors
-                check_identified(term, design.arrays[term.dpar][term.key]["X"], priors)
+                priors = description.spec.parameter(slopes_variable(term.predictor)).priors
+                check_identified(term, design.arrays[term.predictor][term.key]["X"], priors)
 
 
 def default_priors_of(design: Design, family: AbstractFamily, style: Style) -> PriorTable:
@@ -86,7 +87,7 @@ def _defaults(design: Design, family: AbstractFamily, style: Style) -> DefaultPr
         raise PriorError(f'`default_priors` is "bayesml" or "brms"; got {style!r}.')
     y = _measured_response(design, style)
     scales = {
-        p.dpar: predictor_scale(family, p.dpar, y, _offset_mean(design, p.dpar), style)
+        p.key: predictor_scale(family, p.key.dpar, y, _offset_mean(design, p.key), style)
         for p in design.schema.predictors
     }
     return DefaultPriors.of(family, y, scales, style)
@@ -100,14 +101,14 @@ def _measured_response(design: Design, style: Style) -> np.ndarray:
     return arrays["y"] / np.maximum(arrays["trials"], 1)
 
 
-def _offset_mean(design: Design, dpar: str) -> float:
-    offset = design.arrays[dpar].get("offset")
+def _offset_mean(design: Design, key: PredictorKey) -> float:
+    offset = design.arrays[key].get("offset")
     return float(np.mean(offset["offset"])) if offset else 0.0
 
 
 def single_parameters(design: Design, family: AbstractFamily) -> tuple[DistributionalParameter, ...]:
     """Return the distributional parameters that are one number each."""
-    predicted = {p.dpar for p in design.schema.predictors}
+    predicted = {p.key.dpar for p in design.schema.predictors}
     return tuple(
         p for p in family.dpars if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
     )
@@ -116,52 +117,52 @@ def single_parameters(design: Design, family: AbstractFamily) -> tuple[Distribut
 def _parameters(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> Iterator[ParameterSpec]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            yield from term.parameters(defaults.scales[predictor.dpar])
+            yield from term.parameters(defaults.scales[predictor.key])
     for own in single_parameters(design, family):
-        parameter = ParameterSpec(own.name, own.name, dpar="mu", bounds=own.bounds)
+        parameter = ParameterSpec(own.name, own.name, bounds=own.bounds)
         center = defaults.center(parameter)
         yield replace(parameter, centers=(center,), scales=(center,))
 
 
 def _rows(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> Iterator[PriorRow]:
     for predictor in design.schema.predictors:
-        dpar = "" if predictor.dpar == "mu" else predictor.dpar
         for term in predictor.terms:
             if isinstance(term, Population):
-                yield from _population_rows(term, dpar, defaults)
-        yield from _group_rows(predictor, dpar, defaults)
+                yield from _population_rows(term, defaults)
+        yield from _group_rows(predictor, defaults)
     for own in single_parameters(design, family):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
 
 
-def _population_rows(term: Population, dpar: str, defaults: DefaultPriors) -> Iterator[PriorRow]:
+def _population_rows(term: Population, defaults: DefaultPriors) -> Iterator[PriorRow]:
+    of = term.predictor.target
     if term.has_intercept:
-        yield PriorRow(defaults.intercept(term.dpar), "Intercept", dpar=dpar)
+        yield PriorRow(defaults.intercept(term.predictor), "Intercept", predictor=of)
     if not term.slopes:
         return
     slopes = defaults.slopes(term)
     if defaults.style == "brms":
-        yield PriorRow(slopes[0], "b", dpar=dpar)
-        yield from (PriorRow(None, "b", coef, dpar=dpar, source="(vectorized)") for coef in term.slopes)
+        yield PriorRow(slopes[0], "b", predictor=of)
+        yield from (PriorRow(None, "b", coef, predictor=of, source="(vectorized)") for coef in term.slopes)
     else:
-        yield PriorRow(None, "b", dpar=dpar, source="(per coefficient)")
-        yield from (PriorRow(d, "b", coef, dpar=dpar) for coef, d in zip(term.slopes, slopes, strict=True))
+        yield PriorRow(None, "b", predictor=of, source="(per coefficient)")
+        yield from (PriorRow(d, "b", coef, predictor=of) for coef, d in zip(term.slopes, slopes, strict=True))
 
 
-def _group_rows(predictor: PredictorDesign, dpar: str, defaults: DefaultPriors) -> Iterator[PriorRow]:
-    groups = predictor.groups()
+def _group_rows(predictor: PredictorDesign, defaults: DefaultPriors) -> Iterator[PriorRow]:
+    groups, of = predictor.groups(), predictor.key.target
     if not groups:
         return
     positive = (0.0, float("inf"))
     inherited = "(vectorized)"
-    yield PriorRow(defaults.group_sd(predictor.dpar), "sd", dpar=dpar, bounds=positive)
+    yield PriorRow(defaults.group_sd(predictor.key), "sd", predictor=of, bounds=positive)
     for group in groups:
-        yield PriorRow(None, "sd", "", group.name, dpar, positive, inherited)
-        yield from (PriorRow(None, "sd", coef, group.name, dpar, positive, inherited) for coef in group.coefs)
+        yield PriorRow(None, "sd", "", group.name, of, positive, inherited)
+        yield from (PriorRow(None, "sd", coef, group.name, of, positive, inherited) for coef in group.coefs)
     correlated = [g for g in groups if any(size > 1 for size in g.blocks)]
     if correlated:
-        yield PriorRow(defaults.correlation(), "cor", dpar=dpar)
-        yield from (PriorRow(None, "cor", "", g.name, dpar, source=inherited) for g in correlated)
+        yield PriorRow(defaults.correlation(), "cor", predictor=of)
+        yield from (PriorRow(None, "cor", "", g.name, of, source=inherited) for g in correlated)
 
 
 def _started(parameter: ParameterSpec) -> ParameterSpec:

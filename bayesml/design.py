@@ -15,12 +15,13 @@ from bayesml.families import AbstractFamily, RawResponse, ResponseData
 from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name, quote_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
+from bayesml.keys import PredictorKey
 from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset, Population
 
 __all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
 
-Arrays = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
-"""Arrays of every term, addressed by distributional parameter, then term."""
+Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
+"""Arrays of every term, addressed by predictor, then term."""
 
 
 @final
@@ -28,7 +29,7 @@ Arrays = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
 class PredictorDesign:
     """The encoded linear predictor of one distributional parameter."""
 
-    dpar: str
+    key: PredictorKey
     terms: tuple[AbstractTerm, ...]
 
     def groups(self) -> tuple[Group, ...]:
@@ -57,9 +58,9 @@ class Schema:
     estimates_sigma: bool
     functions: Functions
 
-    def predictor(self, dpar: str) -> PredictorDesign | None:
-        """Return the predictor of ``dpar``, or None where it is a single parameter."""
-        return next((p for p in self.predictors if p.dpar == dpar), None)
+    def predictor(self, key: PredictorKey) -> PredictorDesign | None:
+        """Return the predictor of that key, or None where it is a single parameter."""
+        return next((p for p in self.predictors if p.key == key), None)
 
 
 @final
@@ -88,7 +89,7 @@ class Design:
         """Yield a sentence for each prior that means something else for these data than a user would expect."""
         for predictor in self.schema.predictors:
             for term in predictor.terms:
-                yield from term.prior_warnings(self.arrays[predictor.dpar][term.key])
+                yield from term.prior_warnings(self.arrays[predictor.key][term.key])
 
 
 def build_design(
@@ -119,16 +120,17 @@ def build_design(
 
 def redesign(schema: Schema, frame: Frame) -> Arrays:
     """Encode other data with a frozen schema; a level not seen in the fit has index -1."""
-    return {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in schema.predictors}
+    return {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in schema.predictors}
 
 
 def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) -> PredictorDesign:
     terms = tuple(term for collect in TERMS for term in collect(predictor, frame, functions))
     if not any(not isinstance(term, Offset) for term in terms):
         raise FormulaError(
-            f"The formula of `{predictor.dpar}` (`{predictor.text}`) has no term to estimate. Write for example `~ 1`."
+            f"The formula of `{predictor.key.parameter}` (`{predictor.text}`) has no term to estimate. "
+            "Write for example `~ 1`."
         )
-    return PredictorDesign(predictor.dpar, terms)
+    return PredictorDesign(predictor.key, terms)
 
 
 def _checked_functions(functions: Functions | None) -> Functions:
@@ -159,26 +161,27 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
 def _spellings(predictor: PredictorDesign) -> Iterator[tuple[str, str]]:
     """Yield parameter names, each with a text that is another one for every other part of the model."""
     for term in predictor.terms:
-        of = "" if predictor.dpar == "mu" else f" of {predictor.dpar}"
+        of = "" if predictor.key.is_mu else f" of {names.predictor_name(predictor.key)}"
         if isinstance(term, Population):
-            yield from ((names.coefficient(coef, predictor.dpar), f"{coef}{of}") for coef in term.coefs)
+            yield from ((names.coefficient(coef, predictor.key), f"{coef}{of}") for coef in term.coefs)
         elif isinstance(term, Group):
             owner = f"{':'.join(map(quote_name, term.factors))}{of}"
-            yield names.group_sd_variable(term.name, predictor.dpar), owner
+            yield names.group_sd_variable(term.name, predictor.key), owner
             correlated = [i for i, size in enumerate(term.blocks) if size > 1]
-            yield from ((names.cholesky_variable(term.name, predictor.dpar, i), owner) for i in correlated)
+            yield from ((names.cholesky_variable(term.name, predictor.key, i), owner) for i in correlated)
 
 
 def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:
     known = [p.name for p in family.dpars]
     for predictor in parsed.predictors:
-        if predictor.dpar not in known:
-            hint = did_you_mean(predictor.dpar, known)
+        dpar = predictor.key.dpar
+        if dpar not in known:
+            hint = did_you_mean(dpar, known)
             raise FormulaError(
-                f"`{predictor.dpar}` is not a parameter of the family {family.name}{hint}; "
+                f"`{dpar}` is not a parameter of the family {family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."
             )
-    if not _estimates_sigma(parsed) and parsed.predictor("sigma") is not None:
+    if not _estimates_sigma(parsed) and parsed.predictor(PredictorKey(dpar="sigma")) is not None:
         raise FormulaError(
             "`se()` replaces `sigma`, which then cannot have a formula. Write `se(x, sigma=True)` to estimate both."
         )

@@ -11,21 +11,28 @@ import re
 from collections.abc import Sequence
 from itertools import permutations
 
+from bayesml.keys import PredictorKey
+
 __all__ = [
     "brms_alias",
     "coefficient",
+    "coefficient_dimension",
     "correlation",
     "correlation_label",
     "correlation_variable",
     "cholesky_variable",
     "dimension",
     "find_coefficient",
+    "group_dimension",
     "group_effect",
     "group_effect_variable",
     "group_sd",
     "group_sd_variable",
     "intercept_variable",
     "population_variable",
+    "predictor_name",
+    "prefix",
+    "prefixed",
     "prior_name",
     "reorderings",
     "same_interaction",
@@ -43,48 +50,59 @@ def variable(name: str) -> str:
     return name.replace("/", DIVISION_SLASH)
 
 
-def _suffix(dpar: str, joint: str) -> str:
-    return "" if dpar == "mu" else f"{joint}{dpar}"
+def predictor_name(predictor: PredictorKey) -> str:
+    """Return what a predictor is called where it is listed: ``mu``, ``sigma``, ``y1``, ``y1_sigma``."""
+    return prefix(predictor) or predictor.dpar
 
 
-def population_variable(dpar: str) -> str:
+def prefix(predictor: PredictorKey) -> str:
+    """Return what stands before a coefficient of the predictor: nothing for ``mu``, ``sigma``, ``y1_sigma``, ``a``."""
+    return "_".join(part for part in predictor.target if part)
+
+
+def _suffix(predictor: PredictorKey, joint: str) -> str:
+    text = prefix(predictor)
+    return f"{joint}{text}" if text else ""
+
+
+def population_variable(predictor: PredictorKey) -> str:
     """Return the variable of all population-level coefficients: ``b`` or ``b_sigma``."""
-    return "b" + _suffix(dpar, "_")
+    return "b" + _suffix(predictor, "_")
 
 
-def slopes_variable(dpar: str) -> str:
+def slopes_variable(predictor: PredictorKey) -> str:
     """Return the sampled variable of the coefficients without the Intercept: ``slopes`` or ``slopes_sigma``."""
-    return "slopes" + _suffix(dpar, "_")
+    return "slopes" + _suffix(predictor, "_")
 
 
-def intercept_variable(dpar: str) -> str:
+def intercept_variable(predictor: PredictorKey) -> str:
     """Return the Intercept of centred predictors: ``Intercept`` or ``Intercept_sigma``."""
-    return "Intercept" + _suffix(dpar, "_")
+    return "Intercept" + _suffix(predictor, "_")
 
 
-def group_sd_variable(group: str, dpar: str) -> str:
+def group_sd_variable(group: str, predictor: PredictorKey) -> str:
     """Return ``sd_Subject`` or ``sd_Subject__sigma``."""
-    return variable(f"sd_{group}" + _suffix(dpar, "__"))
+    return variable(f"sd_{group}" + _suffix(predictor, "__"))
 
 
-def correlation_variable(group: str, dpar: str) -> str:
+def correlation_variable(group: str, predictor: PredictorKey) -> str:
     """Return ``cor_Subject`` or ``cor_Subject__sigma``."""
-    return variable(f"cor_{group}" + _suffix(dpar, "__"))
+    return variable(f"cor_{group}" + _suffix(predictor, "__"))
 
 
-def cholesky_variable(group: str, dpar: str, block: int = 0) -> str:
+def cholesky_variable(group: str, predictor: PredictorKey, block: int = 0) -> str:
     """Return the Cholesky factor of one correlated block of a group term: ``L_Subject``, ``L_Subject_2``."""
-    return variable(f"L_{group}" + _suffix(dpar, "__")) + (f"_{block + 1}" if block else "")
+    return variable(f"L_{group}" + _suffix(predictor, "__")) + (f"_{block + 1}" if block else "")
 
 
-def standardised_variable(group: str, dpar: str) -> str:
+def standardised_variable(group: str, predictor: PredictorKey) -> str:
     """Return the standard normal variable behind the group effects: ``z_Subject``."""
-    return variable(f"z_{group}" + _suffix(dpar, "__"))
+    return variable(f"z_{group}" + _suffix(predictor, "__"))
 
 
-def group_effect_variable(group: str, dpar: str) -> str:
+def group_effect_variable(group: str, predictor: PredictorKey) -> str:
     """Return ``r_Subject`` or ``r_Subject__sigma``."""
-    return variable(f"r_{group}" + _suffix(dpar, "__"))
+    return variable(f"r_{group}" + _suffix(predictor, "__"))
 
 
 def dimension(group: str) -> str:
@@ -93,23 +111,35 @@ def dimension(group: str) -> str:
     return f"{name}_level" if name in RESERVED_DIMENSIONS else name
 
 
-def coefficient(coef: str, dpar: str) -> str:
+def coefficient_dimension(predictor: PredictorKey) -> str:
+    """Return the dimension over the population-level coefficients: ``coef`` or ``sigma_coef``."""
+    return prefixed("coef", predictor)
+
+
+def group_dimension(group: str, predictor: PredictorKey, over: str) -> str:
+    """Return the dimension over sds, correlations or effects of a group: ``Subject_sd``, ``Subject__sigma_sd``."""
+    return f"{variable(group)}{_suffix(predictor, '__')}_{over}"
+
+
+def coefficient(coef: str, predictor: PredictorKey) -> str:
     """Return the text name of a population-level coefficient: ``b_Days`` or ``b_sigma_Days``."""
-    return "b" + _suffix(dpar, "_") + f"_{coef}"
+    return "b" + _suffix(predictor, "_") + f"_{coef}"
 
 
-def _prefixed(coef: str, dpar: str) -> str:
-    return coef if dpar == "mu" else f"{dpar}_{coef}"
+def prefixed(coef: str, predictor: PredictorKey) -> str:
+    """Return ``Days`` or ``sigma_Days``, a coefficient with its predictor."""
+    text = prefix(predictor)
+    return f"{text}_{coef}" if text else coef
 
 
-def group_sd(group: str, coef: str, dpar: str) -> str:
+def group_sd(group: str, coef: str, predictor: PredictorKey) -> str:
     """Return ``sd_Subject__Days`` or ``sd_Subject__sigma_Days``."""
-    return f"sd_{group}__{_prefixed(coef, dpar)}"
+    return f"sd_{group}__{prefixed(coef, predictor)}"
 
 
-def correlation(group: str, first: str, second: str, dpar: str) -> str:
+def correlation(group: str, first: str, second: str, predictor: PredictorKey) -> str:
     """Return ``cor_Subject__Intercept__Days`` or ``cor_Subject__sigma_Intercept__sigma_Days``."""
-    return f"cor_{group}__{_prefixed(first, dpar)}__{_prefixed(second, dpar)}"
+    return f"cor_{group}__{prefixed(first, predictor)}__{prefixed(second, predictor)}"
 
 
 def correlation_label(first: str, second: str) -> str:
@@ -117,9 +147,9 @@ def correlation_label(first: str, second: str) -> str:
     return f"{first}__{second}"
 
 
-def group_effect(group: str, level: str, coef: str, dpar: str) -> str:
+def group_effect(group: str, level: str, coef: str, predictor: PredictorKey) -> str:
     """Return ``r_Subject[308,Days]`` or ``r_Subject__sigma[308,Days]``."""
-    return f"r_{group}" + _suffix(dpar, "__") + f"[{level},{coef}]"
+    return f"r_{group}" + _suffix(predictor, "__") + f"[{level},{coef}]"
 
 
 def prior_name(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import final
 
 from bayesml import names
 from bayesml.design import Schema
+from bayesml.keys import PredictorKey
 from bayesml.spec import ModelSpec
 from bayesml.terms import Group, Population
 
@@ -28,7 +29,7 @@ class ReportedVariable:
         dims: names of its dimensions after chain and draw.
         coords: labels along each of them.
         texts: ``(index, text name)`` of each element.
-        dpar: its distributional parameter.
+        predictor: the predictor it belongs to.
         group: its grouping factor, or empty.
         pairs: of ``cor`` the two coefficients of each element; what is zero by the model is not among them.
     """
@@ -38,7 +39,7 @@ class ReportedVariable:
     dims: tuple[str, ...]
     coords: tuple[tuple[str, ...], ...]
     texts: tuple[tuple[tuple[int, ...], str], ...]
-    dpar: str
+    predictor: PredictorKey
     group: str = ""
     pairs: tuple[tuple[str, str], ...] = ()
 
@@ -50,7 +51,7 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     population = [_population(term) for term in terms if isinstance(term, Population)]
     hyper = [v for group in groups for v in _hyperparameters(group)]
     single = [
-        ReportedVariable(p.name, "family", (), (), (((), p.name),), p.name)
+        ReportedVariable(p.name, "family", (), (), (((), p.name),), PredictorKey(dpar=p.name))
         for p in spec.parameters
         if p.prior_class not in TERM_CLASSES
     ]
@@ -63,9 +64,10 @@ def reported_names(spec: ModelSpec, schema: Schema) -> tuple[str, ...]:
 
 
 def _population(term: Population) -> ReportedVariable:
-    dim = "coef" if term.dpar == "mu" else f"{term.dpar}_coef"
-    texts = tuple(((i,), names.coefficient(coef, term.dpar)) for i, coef in enumerate(term.coefs))
-    return ReportedVariable(names.population_variable(term.dpar), "b", (dim,), (term.coefs,), texts, term.dpar)
+    dim = names.coefficient_dimension(term.predictor)
+    texts = tuple(((i,), names.coefficient(coef, term.predictor)) for i, coef in enumerate(term.coefs))
+    name = names.population_variable(term.predictor)
+    return ReportedVariable(name, "b", (dim,), (term.coefs,), texts, term.predictor)
 
 
 def group_dimension(group: Group, over: str) -> str:
@@ -75,30 +77,29 @@ def group_dimension(group: Group, over: str) -> str:
     the dimensions of a whole data set in one order and labels each variable in its own, which give the same labels only
     where a dimension that variables share, such as the levels, comes first in all of them.
     """
-    dpar = "" if group.dpar == "mu" else f"__{group.dpar}"
-    return f"{names.variable(group.name)}{dpar}_{over}"
+    return names.group_dimension(group.name, group.predictor, over)
 
 
 def _hyperparameters(group: Group) -> Iterator[ReportedVariable]:
-    sds = tuple(((i,), names.group_sd(group.name, coef, group.dpar)) for i, coef in enumerate(group.coefs))
+    sds = tuple(((i,), names.group_sd(group.name, coef, group.predictor)) for i, coef in enumerate(group.coefs))
     yield ReportedVariable(
-        names.group_sd_variable(group.name, group.dpar),
+        names.group_sd_variable(group.name, group.predictor),
         "sd",
         (group_dimension(group, "sd"),),
         (group.coefs,),
         sds,
-        group.dpar,
+        group.predictor,
         group.name,
     )
     pairs = tuple((group.coefs[i], group.coefs[j]) for i, j in group.pairs())
     if pairs:
         yield ReportedVariable(
-            names.correlation_variable(group.name, group.dpar),
+            names.correlation_variable(group.name, group.predictor),
             "cor",
             (group_dimension(group, "cor"),),
             (tuple(names.correlation_label(*pair) for pair in pairs),),
-            tuple(((k,), names.correlation(group.name, *pair, group.dpar)) for k, pair in enumerate(pairs)),
-            group.dpar,
+            tuple(((k,), names.correlation(group.name, *pair, group.predictor)) for k, pair in enumerate(pairs)),
+            group.predictor,
             group.name,
             pairs,
         )
@@ -106,18 +107,18 @@ def _hyperparameters(group: Group) -> Iterator[ReportedVariable]:
 
 def _effects(group: Group) -> ReportedVariable:
     texts = tuple(
-        ((i, j), names.group_effect(group.name, level, coef, group.dpar))
+        ((i, j), names.group_effect(group.name, level, coef, group.predictor))
         for i, level in enumerate(group.levels.labels)
         for j, coef in enumerate(group.coefs)
     )
     dims = (names.dimension(group.name), group_dimension(group, "coef"))
     return ReportedVariable(
-        names.group_effect_variable(group.name, group.dpar),
+        names.group_effect_variable(group.name, group.predictor),
         "r",
         dims,
         (group.levels.labels, group.coefs),
         texts,
-        group.dpar,
+        group.predictor,
         group.name,
     )
 

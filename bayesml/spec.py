@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import final
 
 from bayesml.distributions import Constant, Distribution
+from bayesml.keys import MU, PredictorKey
+from bayesml.names import predictor_name
 
 __all__ = ["Bounds", "ParameterSpec", "unbounded"]
 
@@ -26,7 +28,7 @@ class ParameterSpec:
         prior_class: brms's class (``b``, ``Intercept``, ``sd``, ``cor``, or a family parameter), or an empty string for
             the standard normal variables behind group effects, whose prior is not the user's business.
         shape: shape of the array; ``(q, q)`` for the Cholesky factor of a correlation matrix.
-        dpar: the distributional parameter it belongs to.
+        predictor: the predictor it belongs to.
         group: the grouping factor, or an empty string.
         coefs: labels along the first axis; empty for a scalar or a Cholesky factor.
         bounds: bounds of the values as the model needs them.
@@ -39,7 +41,7 @@ class ParameterSpec:
     name: str
     prior_class: str
     shape: tuple[int, ...] = ()
-    dpar: str = "mu"
+    predictor: PredictorKey = MU
     group: str = ""
     coefs: tuple[str, ...] = ()
     bounds: Bounds = unbounded
@@ -73,7 +75,7 @@ class ParameterSpec:
 class PredictorSpec:
     """One linear predictor as it is printed: the parameter, its link and its formula."""
 
-    dpar: str
+    key: PredictorKey
     link: str
     text: str
 
@@ -109,7 +111,7 @@ class ModelSpec:
 
     def __str__(self) -> str:
         lines = [f"{self.formula}   family: {self.family}, {self.n_rows} observations"]
-        lines += [f"  {p.dpar}: link {p.link}, ~ {p.text}" for p in self.predictors]
+        lines += [f"  {predictor_name(p.key)}: link {p.link}, ~ {p.text}" for p in self.predictors]
         lines += [f"  {group}: {count} levels" for group, count in self.levels]
         for parameter in self.parameters:
             for label, prior in zip(parameter.labels, parameter.priors, strict=False):

@@ -199,25 +199,25 @@ class Address:
 
 def address_of(parameter: ParameterSpec) -> Address:
     """Return where a parameter belongs."""
-    return Address(dpar=parameter.dpar)
+    return Address(*parameter.predictor.target)
 
 
 def columns_of(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
     """Return the design columns of population-level coefficients, ``(rows, coefs)``."""
     term = next(t for t in _terms(problem, parameter) if isinstance(t, Population))
-    columns = problem.design.arrays[parameter.dpar][term.key]["X"]
+    columns = problem.design.arrays[parameter.predictor][term.key]["X"]
     return columns[:, [term.coefs.index(coef) for coef in parameter.coefs]]
 
 
 def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[Group, np.ndarray, np.ndarray]:
     """Return the group term of a parameter, its columns ``(rows, coefs)`` and its levels ``(rows,)``."""
     term = next(t for t in _terms(problem, parameter) if isinstance(t, Group) and t.name == parameter.group)
-    arrays = problem.design.arrays[parameter.dpar][term.key]
+    arrays = problem.design.arrays[parameter.predictor][term.key]
     return term, arrays["Z"], arrays["index"]
 
 
 def _terms(problem: Problem, parameter: ParameterSpec) -> tuple[Any, ...]:
-    return next(p for p in problem.design.schema.predictors if p.dpar == parameter.dpar).terms
+    return next(p for p in problem.design.schema.predictors if p.key == parameter.predictor).terms
 
 
 @dataclass

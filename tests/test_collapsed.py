@@ -31,6 +31,7 @@ from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
 from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import column_names, read_frame
+from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
 from bayesml.priors import Prior, prior
 from tests.tuning import hessian_at, tuned_data
@@ -197,7 +198,7 @@ class Dense:
 def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
     """Build the dense model from the design, independently of the statistics."""
     design, response = problem.design, problem.design.response.arrays
-    split, arrays = split_of(problem), problem.design.arrays["mu"]
+    split, arrays = split_of(problem), problem.design.arrays[MU]
     y = np.log(response["y"]) if problem.family.name == "lognormal" else response["y"]
     weights = np.ones(N) if design.weights is None else design.weights
     sigma = residual_sd(problem, values)

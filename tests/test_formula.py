@@ -208,7 +208,7 @@ def test_quoted_names_read_back(name: str) -> None:
 
 def test_bf_joins_formulas() -> None:
     parsed = parse(bf("y ~ x + (1|g)", "nu ~ 1", sigma="~ z + (1|g)", phi="phi ~ 0 + x"))
-    assert [p.dpar for p in parsed.predictors] == ["mu", "nu", "sigma", "phi"]
+    assert [p.key.dpar for p in parsed.predictors] == ["mu", "nu", "sigma", "phi"]
     assert labels(parsed.predictors[2].population) == ["1", "z"]
     assert parsed.predictor("phi") is parsed.predictors[3]
     assert parsed.predictor("kappa") is None

@@ -18,6 +18,7 @@ from bayesml.families import FAMILIES, bernoulli, binomial, poisson
 from bayesml.families.gamma import draw_gamma
 from bayesml.fit import describe_problem
 from bayesml.formula import bf
+from bayesml.keys import MU
 from bayesml.priors import Prior, as_priors
 from bayesml.priors.defaults import round_like_r
 from bayesml.results.checks.loo_compare import loo_compare
@@ -311,7 +312,7 @@ def test_default_prior_of_a_median_between_two_digits() -> None:
 
 
 def matrix(formula: str, data: dict[str, Any]) -> np.ndarray:
-    return describe_problem(formula, data).design.arrays["mu"]["population"]["X"]
+    return describe_problem(formula, data).design.arrays[MU]["population"]["X"]
 
 
 # R 4.2.2: x <- c(1.5, 2, 3.7, 4, 5.1, 6); splines::bs(x, knots = c(2.5, 4.5), degree = 1)

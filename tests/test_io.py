@@ -14,6 +14,7 @@ import xarray as xr
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.families import get_family, poisson
 from bayesml.formula import bf
+from bayesml.keys import MU
 from bayesml.priors import prior
 from bayesml.results.storage.fingerprint import differing_array, fingerprint
 from bayesml.results.storage.io import load, save
@@ -274,11 +275,11 @@ def test_data_that_are_encoded_differently_are_refused(saved):
 def test_fingerprint_forgives_the_last_digits_only():
     design = handmade_fit("Reaction ~ Days + (1 | Subject)", sleep()).problem.design
     stored = fingerprint(design)
-    x = design.arrays["mu"]["population"]["X"]
+    x = design.arrays[MU]["population"]["X"]
 
     def changed(values):
-        mu = {**design.arrays["mu"], "population": {"X": values}}
-        return replace(design, arrays={**design.arrays, "mu": mu})
+        mu = {**design.arrays[MU], "population": {"X": values}}
+        return replace(design, arrays={**design.arrays, MU: mu})
 
     assert differing_array(changed(x * (1 + 1e-13)), stored) is None
     for values in (x * (1 + 1e-6), x[:, ::-1], x[::-1], x[:, :1]):

@@ -16,6 +16,7 @@ from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.engines.precision import double_precision
 from bayesml.families.numpyro_forms import LogNegativeBinomial
 from bayesml.fit import describe_problem
+from bayesml.keys import MU
 from bayesml.terms.gather import at_rows, level_rows
 
 INDICES = {
@@ -151,7 +152,7 @@ def test_little_is_wasted_on_unequal_levels():
 
 
 def test_both_factors_of_a_balanced_design_are_grids(frame):
-    arrays = with_level_tables(described("balanced", frame)).design.arrays["mu"]
+    arrays = with_level_tables(described("balanced", frame)).design.arrays[MU]
     assert arrays["right"]["grid"].shape == (1, 20, 12, 0)
     assert arrays["left"]["grid"].shape == (20, 12, 1, 0)
 

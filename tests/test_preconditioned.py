@@ -26,6 +26,7 @@ from bayesml.engines.nuts.forms.preconditioned.whitening import hessian_products
 from bayesml.engines.precision import double_precision
 from bayesml.families import FAMILIES
 from bayesml.fit import describe_problem
+from bayesml.keys import MU
 from tests.tuning import hessian_at, tuned_data, value_and_gradient
 
 FORMULAS = {
@@ -242,8 +243,8 @@ def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
     with double_precision():
         closed, compiled = (make(problem, singles)(values, data_of(problem)) for make in (_closed, _compiled))
     assert closed.log_likelihood == pytest.approx(compiled.log_likelihood, rel=1e-12)
-    np.testing.assert_allclose(closed.score["mu"], compiled.score["mu"], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(closed.weight["mu"], compiled.weight["mu"], rtol=1e-9)
+    np.testing.assert_allclose(closed.score[MU], compiled.score[MU], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(closed.weight[MU], compiled.weight[MU], rtol=1e-9)
     # central differences of a log-likelihood of order 100 over 1e-4: 1e-16 * 100 / 1e-8 = 1e-6 and h^2 = 1e-8
     np.testing.assert_allclose(closed.single_gradient, compiled.single_gradient, atol=1e-5)
     np.testing.assert_allclose(closed.single_curvature, compiled.single_curvature, atol=1e-4, rtol=1e-4)

@@ -33,6 +33,7 @@ FLOW = (
     "notebook",
     "namespace",
     "links",
+    "keys",
     "names",
     "distributions",
     "formula",

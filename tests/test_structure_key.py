@@ -234,7 +234,7 @@ def with_other_constant(problem: Problem) -> Problem:
     term, *rest = mu.terms
     means = term.means  # type: ignore[attr-defined]
     moved = replace(term, means=(np.nextafter(means[0], np.inf).item(), *means[1:]))  # type: ignore[call-arg]
-    predictors = (PredictorDesign(mu.dpar, (moved, *rest)), *others)
+    predictors = (PredictorDesign(mu.key, (moved, *rest)), *others)
     return replace(problem, design=replace(problem.design, schema=replace(schema, predictors=predictors)))
 
 

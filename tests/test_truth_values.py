@@ -16,6 +16,7 @@ from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.fit import describe_problem
 from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import read_frame
+from bayesml.keys import PredictorKey
 
 DATA: dict[str, Any] = {
     "y": [3.1, 4.7, 2.2, 5.9, 6.1, 3.8, 4.4, 7.2, 2.9, 5.5, 6.6, 3.3],
@@ -111,7 +112,7 @@ def test_numbers_of_the_fit_stay_numbers_in_new_data() -> None:
 def labels(formula: Any, dpar: str = "mu") -> tuple[str, ...]:
     parsed = parse(formula)
     frame = read_frame(DATA, formula_variables(parsed))
-    predictor = parsed.predictor(dpar)
+    predictor = parsed.predictor(PredictorKey(dpar=dpar))
     assert predictor is not None
     return encode(predictor.population, frame)[0].labels
 

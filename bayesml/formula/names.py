@@ -155,8 +155,9 @@ def _explains_itself(parsed: ParsedFormula, predictor: Predictor, response: tupl
         columns = " and ".join(f"`{column}`" for column in response)
         which = f"{which} is computed from {columns}, which"
     message = (
-        f"{which} stand{'s' * (len(response) == 1)} among the predictors of `{predictor.dpar}` too and would explain "
-        f"itself. Take `{response[0]}` out there; an earlier value of the response is a column of its own in the data."
+        f"{which} stand{'s' * (len(response) == 1)} among the predictors of `{predictor.key.parameter}` too and would "
+        f"explain itself. Take `{response[0]}` out there; an earlier value of the response is a column of its own in "
+        "the data."
     )
     source, start = predictor.population.expression.source, predictor.population.expression.start
     token = _find(response[0], source, start)

@@ -13,6 +13,7 @@ from bayesml.formula.specify import Formula
 from bayesml.formula.terms import TermReader
 from bayesml.formula.tokens import Token, fault, match_brackets, quote_name, scan, text_between
 from bayesml.formula.types import Expression, LinearPart, ParsedFormula, Predictor, Response
+from bayesml.keys import MU, PredictorKey
 
 __all__ = ["parse"]
 
@@ -48,7 +49,7 @@ def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> Parse
     tilde = _find_tilde(tokens, source)
     response = read_response(tokens[:tilde], source)
     dot = None if columns is None else _other_columns(columns, response)
-    predictors = [_read_predictor("mu", tokens, brackets, source, tilde, dot)]
+    predictors = [_read_predictor(MU, tokens, brackets, source, tilde, dot)]
     predictors += [_parse_parameter(name, text, dot) for name, text in formula.parameters]
     parsed = ParsedFormula(source, response, tuple(predictors))
     if columns is not None:
@@ -65,7 +66,7 @@ def _parse_parameter(name: str, text: str, dot: Sequence[str] | None) -> Predict
     source = _one_line(text)
     tokens = scan(source)
     brackets = match_brackets(tokens, source)
-    return _read_predictor(name, tokens, brackets, source, _find_tilde(tokens, source), dot)
+    return _read_predictor(PredictorKey(dpar=name), tokens, brackets, source, _find_tilde(tokens, source), dot)
 
 
 def _find_tilde(tokens: Sequence[Token], source: str) -> int:
@@ -90,7 +91,7 @@ def _other_columns(columns: Sequence[str], response: Response) -> tuple[str, ...
 
 
 def _read_predictor(
-    dpar: str,
+    key: PredictorKey,
     tokens: Sequence[Token],
     brackets: Mapping[int, int],
     source: str,
@@ -112,7 +113,7 @@ def _read_predictor(
         part for opening, closing in reader.groups for part in read_group(tokens, brackets, source, opening, closing)
     )
     refuse_duplicates(groups, source)
-    return Predictor(dpar, text, population, offsets, groups)
+    return Predictor(key, text, population, offsets, groups)
 
 
 def _quoted(names: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayesml.keys import PredictorKey
+
 
 @dataclass(frozen=True)
 class Expression:
@@ -93,14 +95,14 @@ class Predictor:
     """Everything on the right of ``~`` for one distributional parameter.
 
     Attributes:
-        dpar: ``mu``, ``sigma``, ...
+        key: which parameter this is the predictor of.
         text: the right-hand side as written.
         population: the population-level terms.
         offsets: arguments of ``offset()``.
         groups: the group-level terms in the order written.
     """
 
-    dpar: str
+    key: PredictorKey
     text: str
     population: LinearPart
     offsets: tuple[Expression, ...]
@@ -121,6 +123,6 @@ class ParsedFormula:
     response: Response
     predictors: tuple[Predictor, ...]
 
-    def predictor(self, dpar: str) -> Predictor | None:
-        """Return the predictor of ``dpar``, or None if it has no formula."""
-        return next((p for p in self.predictors if p.dpar == dpar), None)
+    def predictor(self, key: PredictorKey) -> Predictor | None:
+        """Return the predictor of that key, or None if there is no formula for it."""
+        return next((p for p in self.predictors if p.key == key), None)

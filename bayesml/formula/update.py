@@ -25,13 +25,14 @@ from bayesml.formula.tokens import (
     text_between,
 )
 from bayesml.formula.types import GroupPart, LinearPart, ParsedFormula, Predictor
+from bayesml.keys import PredictorKey
 
 __all__ = ["formula_of", "update_formula"]
 
 
 def formula_of(parsed: ParsedFormula) -> Formula:
     """Return a formula as ``bf`` makes it, from what was read."""
-    others = tuple((p.dpar, f"~ {p.text}") for p in parsed.predictors if p.dpar != "mu")
+    others = tuple((p.key.parameter, f"~ {p.text}") for p in parsed.predictors if not p.key.is_mu)
     return Formula(parsed.text, others)
 
 
@@ -56,13 +57,17 @@ def update_formula(old: ParsedFormula, new: str | Formula) -> Formula:
     left, right = _sides(given.text)
     main = f"{_left(old, left)} ~ {_right(old.predictors[0], right)}"
     named = dict(given.parameters)
-    kept = [p for p in old.predictors if p.dpar != "mu"]
-    others = [(p.dpar, f"~ {_right(p, _sides(named[p.dpar])[1] if p.dpar in named else '.')}") for p in kept]
-    known = {p.dpar for p in kept}
+    kept = [p for p in old.predictors if not p.key.is_mu]
+    others = [
+        (p.key.parameter, f"~ {_right(p, _sides(named[p.key.parameter])[1] if p.key.parameter in named else '.')}")
+        for p in kept
+    ]
+    known = {p.key.parameter for p in kept}
     empty = LinearPart(True, (), old.predictors[0].population.expression)
     for name, text in given.parameters:
         if name not in known:
-            others.append((name, f"~ {_right(Predictor(name, '1', empty, (), ()), _sides(text)[1])}"))
+            added = Predictor(PredictorKey(dpar=name), "1", empty, (), ())
+            others.append((name, f"~ {_right(added, _sides(text)[1])}"))
     return Formula(main, tuple(others))
 
 

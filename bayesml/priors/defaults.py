@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesml.distributions import Distribution, flat, lkj, normal, student_t
 from bayesml.families import AbstractFamily
+from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Population, Scale
 
@@ -98,38 +99,40 @@ class DefaultPriors:
     Attributes:
         family: the response family.
         style: ``bayesml`` (all proper) or ``brms`` (flat population-level coefficients).
-        scales: scale of each predictor by its dpar.
+        scales: scale of each predictor.
         residual_spread: scale of an unpredicted ``sigma``.
     """
 
     family: AbstractFamily
     style: Style
-    scales: dict[str, Scale]
+    scales: dict[PredictorKey, Scale]
     residual_spread: float
 
     @classmethod
-    def of(cls, family: AbstractFamily, y: np.ndarray, scales: dict[str, Scale], style: Style) -> DefaultPriors:
+    def of(
+        cls, family: AbstractFamily, y: np.ndarray, scales: dict[PredictorKey, Scale], style: Style
+    ) -> DefaultPriors:
         """Measure the response."""
         return cls(family, style, scales, _spread(_transformed(family, "sigma", y, predicted=False)))
 
-    def intercept(self, dpar: str) -> Distribution:
+    def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
-        own = next(p for p in self.family.dpars if p.name == dpar).intercept_prior
+        own = next(p for p in self.family.dpars if p.name == predictor.dpar).intercept_prior
         if own is not None:
             return own
-        scale = self.scales[dpar]
+        scale = self.scales[predictor]
         return student_t(3, round(scale.location, 10), scale.spread)
 
     def slopes(self, term: Population) -> tuple[Distribution, ...]:
         """Return the prior of each population-level coefficient, ``normal(0, 2.5 s / sd(x))``, four digits kept."""
         if self.style == "brms":
             return (flat(),) * len(term.slopes)
-        s = self.scales[term.dpar].spread
+        s = self.scales[term.predictor].spread
         return tuple(normal(0, float(f"{2.5 * s / spread:.4g}")) for spread in term.spreads)
 
-    def group_sd(self, dpar: str) -> Distribution:
+    def group_sd(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of group-level sds, a half student_t by its bound."""
-        return student_t(3, 0, self.scales[dpar].group_spread)
+        return student_t(3, 0, self.scales[predictor].group_spread)
 
     def correlation(self) -> Distribution:
         """Return the prior of correlation matrices."""

@@ -9,6 +9,7 @@ import numpy as np
 from bayesml.distributions import Constant, Distribution
 from bayesml.errors import PriorError, warn_user
 from bayesml.linalg import orthogonalise
+from bayesml.names import predictor_name
 from bayesml.terms import Population
 
 __all__ = ["check_identified"]
@@ -81,7 +82,7 @@ def _combinations(labels: Sequence[str], columns: np.ndarray) -> list[tuple[str,
 def _listed(term: Population, found: Sequence[tuple[str, tuple[str, ...]]]) -> str:
     parts = [f"`{label}` ({_reason(partners)})" for label, partners in found[:LISTED]]
     more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    where = "" if term.dpar == "mu" else f" in the formula of `{term.dpar}`"
+    where = "" if term.predictor.is_mu else f" in the formula of `{predictor_name(term.predictor)}`"
     are = "are linear combinations" if len(found) > 1 else "is a linear combination"
     return f"{', '.join(parts)}{more} {are} of other columns{where} in these data"
 
@@ -93,4 +94,5 @@ def _reason(partners: Sequence[str]) -> str:
 
 
 def _dpar(term: Population) -> str:
-    return "" if term.dpar == "mu" else f', dpar="{term.dpar}"'
+    parts = zip(("resp", "dpar", "nlpar"), term.predictor.target, strict=True)
+    return "".join(f', {name}="{value}"' for name, value in parts if value)

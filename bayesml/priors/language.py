@@ -10,6 +10,7 @@ from bayesml.distributions import DISTRIBUTIONS, Distribution, parse_distributio
 from bayesml.errors import PriorError
 from bayesml.families import FAMILIES, AbstractFamily
 from bayesml.foreign import answers_foreign_arguments
+from bayesml.priors.table import Target
 
 __all__ = ["Prior", "as_priors", "prior"]
 
@@ -25,6 +26,8 @@ class Prior:
         coef: one coefficient, or empty for all of the class.
         group: one grouping factor, or empty for all.
         dpar: the distributional parameter whose predictor is meant; empty for ``mu``.
+        resp: the response of a model of several, or empty.
+        nlpar: the nonlinear parameter, or empty.
         lower: lower bound of the parameter, or None for the model's own.
         upper: upper bound, or None.
     """
@@ -36,19 +39,23 @@ class Prior:
     dpar: str = ""
     lower: float | None = None
     upper: float | None = None
+    resp: str = ""
+    nlpar: str = ""
 
     @property
-    def target(self) -> tuple[str, str, str, str]:
-        """What it addresses: class, dpar, group, coef."""
-        return self.prior_class, self.dpar, self.group, self.coef
+    def target(self) -> Target:
+        """What it addresses: class, predictor, group, coef."""
+        return self.prior_class, (self.resp, self.dpar, self.nlpar), self.group, self.coef
 
     def __str__(self) -> str:
-        where = [f'class_="{self.prior_class}"'] + [
-            f'{key}="{value}"'
-            for key, value in (("coef", self.coef), ("group", self.group), ("dpar", self.dpar))
-            if value
-        ]
+        where = [f'class_="{self.prior_class}"'] + [f'{key}="{value}"' for key, value in _addresses(self) if value]
         return f'prior("{str(self.distribution) or "flat"}", {", ".join(where)})'
+
+
+def _addresses(given: Prior) -> tuple[tuple[str, str], ...]:
+    """Return the arguments of ``prior`` that say which parameters are meant, beside the class."""
+    parts = (("coef", given.coef), ("group", given.group), ("resp", given.resp), ("dpar", given.dpar))
+    return (*parts, ("nlpar", given.nlpar))
 
 
 @answers_foreign_arguments("PRIOR_ARGUMENTS")
@@ -61,6 +68,8 @@ def prior(
     dpar: str = "",
     lb: float | None = None,
     ub: float | None = None,
+    resp: str = "",
+    nlpar: str = "",
 ) -> Prior:
     """Set a prior for ``fit(..., prior=[...])``.
 
@@ -78,6 +87,8 @@ def prior(
         dpar: the parameter whose predictor is meant, when not ``mu``.
         lb: lower bound; the density is normalised on the bounded interval.
         ub: upper bound.
+        resp: the response that is meant, in a model of several.
+        nlpar: the nonlinear parameter whose predictor is meant.
 
     Raises:
         PriorError: the text is not a distribution, or a bound is not a number, or ``lb >= ub``.
@@ -87,7 +98,14 @@ def prior(
         >>> bayesml.prior("normal(0, 10)", class_="b", coef="Days")
         Prior(distribution=Normal(mu=0, sigma=10), prior_class='b', coef='Days', ...)
     """
-    for name, value in (("class_", class_), ("coef", coef), ("group", group), ("dpar", dpar)):
+    for name, value in (
+        ("class_", class_),
+        ("coef", coef),
+        ("group", group),
+        ("dpar", dpar),
+        ("resp", resp),
+        ("nlpar", nlpar),
+    ):
         if not isinstance(value, str):
             raise PriorError(f"`{name}` of a prior is a string; got {value!r}.")
     for name, bound in (("lb", lb), ("ub", ub)):
@@ -95,7 +113,8 @@ def prior(
             raise PriorError(f"`{name}` of a prior is a number; got {bound!r}.")
     if lb is not None and ub is not None and lb >= ub:
         raise PriorError(f"The lower bound {lb:g} of the prior is not below its upper bound {ub:g}.")
-    return Prior(_as_distribution(distribution), class_, coef, group, "" if dpar == "mu" else dpar, lower=lb, upper=ub)
+    dpar = "" if dpar == "mu" else dpar
+    return Prior(_as_distribution(distribution), class_, coef, group, dpar, lb, ub, resp, nlpar)
 
 
 def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:

@@ -10,12 +10,10 @@ from bayesml.distributions import Constant, Distribution, Uniform, bounded, is_l
 from bayesml.errors import PriorError, did_you_mean, warn_user
 from bayesml.names import find_coefficient, same_interaction
 from bayesml.priors.language import Prior
-from bayesml.priors.table import PriorRow, PriorTable
+from bayesml.priors.table import PriorRow, PriorTable, Target, flat_target
 from bayesml.spec import Bounds, ParameterSpec
 
 __all__ = ["Resolution", "resolve"]
-
-Target = tuple[str, str, str, str]
 
 
 @final
@@ -73,7 +71,7 @@ def _find(defaults: PriorTable, given: Prior) -> PriorRow | None:
     if exact is not None:
         return exact
     group = same_interaction(given.group)
-    rows = [r for r in defaults.rows if (r.prior_class, r.dpar) == (given.prior_class, given.dpar)]
+    rows = [r for r in defaults.rows if r.target[:2] == given.target[:2]]
     rows = [r for r in rows if same_interaction(r.group) == group and bool(r.coef) == bool(given.coef)]
     place = find_coefficient(given.coef, [r.coef for r in rows])
     return None if place is None else rows[place]
@@ -94,17 +92,22 @@ def _closest(defaults: PriorTable, given: Prior) -> str:
     if given.prior_class == "b" and given.coef == "Intercept":
         return ' (the intercept has a class of its own, class_="Intercept"; only `0 + Intercept` makes it a `b`)'
     rows = list(defaults.rows)
-    for part in ("prior_class", "dpar", "group", "coef"):
-        fitting = [row for row in rows if getattr(row, part) == getattr(given, part)]
+    wanted = flat_target(given.target)
+    for part, value in enumerate(wanted):
+        fitting = [row for row in rows if flat_target(row.target)[part] == value]
         if not fitting:
-            return did_you_mean(getattr(given, part), dict.fromkeys(getattr(row, part) for row in rows))
+            return did_you_mean(value, dict.fromkeys(flat_target(row.target)[part] for row in rows))
         rows = fitting
     return ""
 
 
 def _spell(row: PriorRow) -> str:
     parts = [f'class_="{row.prior_class}"'] + [
-        f'{key}="{value}"' for key, value in (("coef", row.coef), ("group", row.group), ("dpar", row.dpar)) if value
+        f'{key}="{value}"'
+        for key, value in zip(
+            ("coef", "group", "resp", "dpar", "nlpar"), (row.coef, row.group, *row.predictor), strict=True
+        )
+        if value
     ]
     return ", ".join(parts)
 
@@ -163,14 +166,13 @@ def _bounds(own: Bounds, given: Prior, wider: Sequence[Prior]) -> Bounds:
 
 def _levels_of(target: Target) -> tuple[Target, ...]:
     """Return the target itself and the wider ones it inherits from, the most specific first."""
-    kind, dpar, group, _ = target
-    return tuple(dict.fromkeys([target, (kind, dpar, group, ""), (kind, dpar, "", "")]))
+    kind, predictor, group, _ = target
+    return tuple(dict.fromkeys([target, (kind, predictor, group, ""), (kind, predictor, "", "")]))
 
 
 def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
     """Return the targets that reach one label, the most specific first."""
-    dpar = "" if parameter.dpar == "mu" else parameter.dpar
-    return _levels_of((parameter.prior_class, dpar, parameter.group, coef))
+    return _levels_of((parameter.prior_class, parameter.predictor.target, parameter.group, coef))
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:

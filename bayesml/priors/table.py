@@ -12,8 +12,10 @@ from bayesml.spec import Bounds, unbounded
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PriorRow", "PriorTable"]
+__all__ = ["PriorRow", "PriorTable", "Target", "flat_target"]
 
+Target = tuple[str, tuple[str, str, str], str, str]
+"""Class, (response, dpar, nlpar), group and coefficient; each may be empty."""
 COLUMNS = ("prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub", "tag", "source")
 
 
@@ -27,7 +29,7 @@ class PriorRow:
         prior_class: class of the parameter.
         coef: coefficient, or empty for the class.
         group: grouping factor, or empty for all.
-        dpar: distributional parameter, empty for ``mu``.
+        predictor: response, distributional parameter (empty for ``mu``) and nonlinear parameter, each may be empty.
         bounds: bounds of the values.
         source: ``default``, ``user`` or ``(vectorized)`` for a row that inherits.
     """
@@ -36,14 +38,14 @@ class PriorRow:
     prior_class: str
     coef: str = ""
     group: str = ""
-    dpar: str = ""
+    predictor: tuple[str, str, str] = ("", "", "")
     bounds: Bounds = unbounded
     source: str = "default"
 
     @property
-    def target(self) -> tuple[str, str, str, str]:
-        """What the row is: class, dpar, group, coef."""
-        return self.prior_class, self.dpar, self.group, self.coef
+    def target(self) -> Target:
+        """What the row is: class, predictor, group, coef."""
+        return self.prior_class, self.predictor, self.group, self.coef
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ class PriorRow:
         inherits = self.distribution is None
         lower, upper = ("" if inherits or abs(b) == float("inf") else f"{b:g}" for b in self.bounds)
         text = "" if inherits else str(self.distribution)
-        return (text, self.prior_class, self.coef, self.group, "", self.dpar, "", lower, upper, "", self.source)
+        return (text, self.prior_class, self.coef, self.group, *self.predictor, lower, upper, "", self.source)
 
 
 @final
@@ -68,7 +70,7 @@ class PriorTable:
     @classmethod
     def ordered(cls, rows: Iterable[PriorRow]) -> PriorTable:
         """Order the rows as brms does."""
-        return cls(tuple(sorted(rows, key=lambda r: tuple((part.lower(), part) for part in r.target))))
+        return cls(tuple(sorted(rows, key=lambda r: tuple((part.lower(), part) for part in flat_target(r.target)))))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table with brms's columns; an empty ``prior`` is flat, or inherited where source says so."""
@@ -78,3 +80,9 @@ class PriorTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def flat_target(target: Target) -> tuple[str, ...]:
+    """Return class, response, dpar, nlpar, group and coefficient in one row."""
+    prior_class, predictor, group, coef = target
+    return (prior_class, *predictor, group, coef)

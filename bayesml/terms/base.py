@@ -12,6 +12,7 @@ import numpy as np
 from bayesml.columns import Computation
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
+from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 
 Array = Any  # a NumPy or JAX array
@@ -38,10 +39,10 @@ class AbstractTerm(ABC):
     """One encoded term of one linear predictor: its frozen encoding and everything that follows from it.
 
     Attributes:
-        dpar: the distributional parameter whose predictor this is part of.
+        predictor: the predictor that this is part of.
     """
 
-    dpar: str
+    predictor: PredictorKey
 
     @property
     @abstractmethod

@@ -106,10 +106,10 @@ class Group(AbstractTerm):
         """Return sds, one Cholesky factor for each correlated block, and the standard normal variables."""
         typical = tuple(scale.group_spread / spread for spread in self.spreads)
         sd = ParameterSpec(
-            names.group_sd_variable(self.name, self.dpar),
+            names.group_sd_variable(self.name, self.predictor),
             "sd",
             (len(self.coefs),),
-            self.dpar,
+            self.predictor,
             self.name,
             self.coefs,
             (0.0, np.inf),
@@ -117,35 +117,35 @@ class Group(AbstractTerm):
             scales=typical,
         )
         factors = tuple(
-            ParameterSpec(self._cholesky(i), "cor", (size, size), self.dpar, self.name)
+            ParameterSpec(self._cholesky(i), "cor", (size, size), self.predictor, self.name)
             for i, size in enumerate(self.blocks)
             if size > 1
         )
         z = ParameterSpec(
-            names.standardised_variable(self.name, self.dpar),
+            names.standardised_variable(self.name, self.predictor),
             "",
             (len(self.coefs), len(self.levels)),
-            self.dpar,
+            self.predictor,
             self.name,
             bounds=unbounded,
         )
         return (sd, *factors, z)
 
     def _cholesky(self, block: int) -> str:
-        return names.cholesky_variable(self.name, self.dpar, block)
+        return names.cholesky_variable(self.name, self.predictor, block)
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlations ``(pairs,)``."""
-        sd = values[names.group_sd_variable(self.name, self.dpar)]
-        z = values[names.standardised_variable(self.name, self.dpar)]
+        sd = values[names.group_sd_variable(self.name, self.predictor)]
+        z = values[names.standardised_variable(self.name, self.predictor)]
         xp = array_namespace(sd)
         rows = []
         for i, block in enumerate(self.block_slices()):
             scaled = sd[block, None]
             rows.append(scaled * z[block] if self.blocks[i] == 1 else (scaled * values[self._cholesky(i)]) @ z[block])
-        derived = {names.group_effect_variable(self.name, self.dpar): xp.concatenate(rows).T}
+        derived = {names.group_effect_variable(self.name, self.predictor): xp.concatenate(rows).T}
         if any(size > 1 for size in self.blocks):
-            derived[names.correlation_variable(self.name, self.dpar)] = self._correlations(values, xp)
+            derived[names.correlation_variable(self.name, self.predictor)] = self._correlations(values, xp)
         return derived
 
     def _correlations(self, values: Mapping[str, Array], xp: Any) -> Array:
@@ -160,7 +160,7 @@ class Group(AbstractTerm):
         """Return the diagonals of the Cholesky factors, as matrices; all that their prior densities depend on."""
         if not self.pairs():
             return {}
-        matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.dpar)])
+        matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
         return {
             self._cholesky(i): _cholesky_diagonal(matrix[..., block, block])
             for i, block in enumerate(self.block_slices())
@@ -171,7 +171,7 @@ class Group(AbstractTerm):
     ) -> tuple[Group, dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return the term with only those levels that occur, numbered from 0, and their effects."""
         used, index = np.unique(arrays["index"], return_inverse=True)
-        name = names.group_effect_variable(self.name, self.dpar)
+        name = names.group_effect_variable(self.name, self.predictor)
         if name not in values or len(used) == len(self.levels):
             return self, dict(arrays), {}
         levels = replace(self.levels, codes=self.levels.codes[used])
@@ -184,7 +184,7 @@ class Group(AbstractTerm):
 
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return sum_k Z[:, k] r[index, k]."""
-        effects = values[names.group_effect_variable(self.name, self.dpar)]
+        effects = values[names.group_effect_variable(self.name, self.predictor)]
         columns = arrays["Z"]
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
@@ -226,7 +226,7 @@ def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, funct
     size = np.sqrt((matrix**2).mean(axis=0))
     spread = matrix.std(axis=0, ddof=1)
     spreads = np.where(spread > 1e-12 * np.maximum(size, 1e-300), spread, np.where(size > 0, size, 1.0))
-    return Group(predictor.dpar, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
+    return Group(predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
 
 
 def _check_levels(part: GroupPart, levels: Levels) -> None:

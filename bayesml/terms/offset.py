@@ -65,4 +65,4 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
     """Claim the ``offset()`` terms of a predictor."""
     if not predictor.offsets:
         return ()
-    return (Offset(predictor.dpar, predictor.offsets, functions),)
+    return (Offset(predictor.key, predictor.offsets, functions),)

@@ -74,17 +74,17 @@ class Population(AbstractTerm):
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the Intercept of centred predictors and the slopes."""
         intercept = ParameterSpec(
-            names.intercept_variable(self.dpar),
+            names.intercept_variable(self.predictor),
             "Intercept",
-            dpar=self.dpar,
+            predictor=self.predictor,
             centers=(scale.location,),
             scales=(scale.spread,),
         )
         slopes = ParameterSpec(
-            names.slopes_variable(self.dpar),
+            names.slopes_variable(self.predictor),
             "b",
             shape=(len(self.slopes),),
-            dpar=self.dpar,
+            predictor=self.predictor,
             coefs=self.slopes,
             centers=(0.0,) * len(self.slopes),
             scales=tuple(scale.spread / s for s in self.spreads),
@@ -93,11 +93,11 @@ class Population(AbstractTerm):
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return ``b``, all coefficients on the user's scale."""
-        name = names.population_variable(self.dpar)
-        slopes = values[names.slopes_variable(self.dpar)] if self.slopes else None
+        name = names.population_variable(self.predictor)
+        slopes = values[names.slopes_variable(self.predictor)] if self.slopes else None
         if not self.has_intercept:
             return {name: slopes}
-        intercept = values[names.intercept_variable(self.dpar)]
+        intercept = values[names.intercept_variable(self.predictor)]
         xp = array_namespace(intercept)
         if slopes is None:
             return {name: xp.reshape(intercept, (1,))}
@@ -106,16 +106,16 @@ class Population(AbstractTerm):
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the slopes and the Intercept of centred predictors."""
-        b = values[names.population_variable(self.dpar)]
+        b = values[names.population_variable(self.predictor)]
         slopes = b[..., 1:] if self.has_intercept else b
-        found = {names.slopes_variable(self.dpar): slopes}
+        found = {names.slopes_variable(self.predictor): slopes}
         if self.has_intercept:
-            found[names.intercept_variable(self.dpar)] = b[..., 0] + slopes @ np.asarray(self.means)
+            found[names.intercept_variable(self.predictor)] = b[..., 0] + slopes @ np.asarray(self.means)
         return found
 
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return ``X b``."""
-        return values[names.population_variable(self.dpar)] @ arrays["X"].T
+        return values[names.population_variable(self.predictor)] @ arrays["X"].T
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
@@ -129,4 +129,4 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
     constant = spreads <= 1e-12 * np.abs(columns).max(axis=0, initial=0.0)
     size = np.sqrt((columns**2).mean(axis=0))
     spreads = np.where(constant, np.where(size > 0, size, 1.0), spreads)
-    return (Population(predictor.dpar, encoding, tuple(means.tolist()), tuple(spreads.tolist())),)
+    return (Population(predictor.key, encoding, tuple(means.tolist()), tuple(spreads.tolist())),)

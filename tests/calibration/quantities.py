@@ -54,7 +54,7 @@ def _log_likelihood(problem: Problem) -> Callable[[Problem, Mapping[str, np.ndar
     compiled = jax.jit(jax.vmap(joint, (0, None, None)))
 
     def log_likelihood(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        arrays = {dpar: {k: dict(a) for k, a in terms.items()} for dpar, terms in problem.design.arrays.items()}
+        arrays = {key: {k: dict(a) for k, a in terms.items()} for key, terms in problem.design.arrays.items()}
         with double_precision():
             return np.asarray(compiled(dict(values), arrays, dict(problem.design.response.arrays)))
 

@@ -51,7 +51,7 @@ def natural_parameters(problem: Problem, values: Mapping[str, np.ndarray]) -> di
     """Return the family's parameters on their natural scale, ``(draws, rows)`` or ``(draws, 1)``."""
     schema, family = problem.design.schema, problem.family
     predictors = linear_predictors(schema, values, problem.design.arrays)
-    found = {dpar: family.link(dpar).inverse(eta) for dpar, eta in predictors.items()}
+    found = {key.dpar: family.link(key.dpar).inverse(eta) for key, eta in predictors.items()}
     return {p.name: found[p.name] if p.name in found else values[p.name][:, None] for p in family.dpars}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.errors import ModelError
+from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
 from bayesml.terms import Group, Offset, Population
 
@@ -49,7 +50,7 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
         ModelError: a parameter other than ``mu`` has a formula, or a term has no normally distributed effects.
     """
     predictors = problem.design.schema.predictors
-    others = [p.dpar for p in predictors if p.dpar != "mu"]
+    others = [p.key for p in predictors if not p.key.is_mu]
     if others:
         raise ModelError(
             f'method="{method}" estimates one linear predictor, but {", ".join(f"`{o}`" for o in others)} has a '
@@ -64,7 +65,7 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
 
 def _collected(problem: Problem) -> PointArrays:
     design = problem.design
-    arrays, terms = design.arrays["mu"], design.schema.predictors[0].terms
+    arrays, terms = design.arrays[MU], design.schema.predictors[0].terms
     population = next((t for t in terms if isinstance(t, Population)), None)
     offset = next((t for t in terms if isinstance(t, Offset)), None)
     groups = tuple(t for t in terms if isinstance(t, Group))

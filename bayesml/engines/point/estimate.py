@@ -15,6 +15,7 @@ from bayesml.engines.point.arrays import PointArrays
 from bayesml.engines.point.joint import JointEffects
 from bayesml.engines.point.normal import HyperCovariance, normal_draws
 from bayesml.engines.point.unbounded import combination_errors
+from bayesml.keys import MU
 from bayesml.posterior import AbstractPosterior, Draws
 
 __all__ = ["AbstractEstimate"]
@@ -176,13 +177,13 @@ class AbstractEstimate(AbstractPosterior):
         """Every reported variable at the estimate: ``b``, ``sd_Subject``, ``cor_Subject``, ``r_Subject``, ``sigma``."""
         found: dict[str, np.ndarray] = {}
         if self.arrays.population is not None:
-            found[names.population_variable("mu")] = self.full_beta
+            found[names.population_variable(MU)] = self.full_beta
         for term, factor, effects in zip(self.arrays.terms, self.factors, self.effects, strict=True):
             sd, correlation = deviations(factor)
-            found[names.group_sd_variable(term.name, "mu")] = sd
+            found[names.group_sd_variable(term.name, MU)] = sd
             if term.pairs():
-                found[names.correlation_variable(term.name, "mu")] = term.pairwise(correlation)
-            found[names.group_effect_variable(term.name, "mu")] = effects
+                found[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
+            found[names.group_effect_variable(term.name, MU)] = effects
         return found | {name: np.asarray(value) for name, value in self.auxiliary.items()}
 
 

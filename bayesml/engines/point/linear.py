@@ -27,6 +27,7 @@ from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.normal import HyperCovariance, pseudo_inverse
 from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
+from bayesml.keys import PredictorKey
 from bayesml.linalg import ThetaLayout
 
 __all__ = ["LinearEstimate", "estimate_linear", "is_linear", "transformed_response"]
@@ -66,7 +67,7 @@ def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate
 
 def _check_family(problem: Problem, method: str) -> None:
     family, link = problem.family.name, problem.family.link("mu").name
-    if problem.design.schema.predictor("sigma") is not None:
+    if problem.design.schema.predictor(PredictorKey(dpar="sigma")) is not None:
         raise ModelError(f'method="{method}" takes one residual sd, but `sigma` has a formula. Use method="nuts".')
     if problem.family.is_normal and link == "identity":
         if _adds_sigma(problem):

@@ -16,6 +16,7 @@ import numpy as np
 
 from bayesml import names
 from bayesml.errors import ModelError
+from bayesml.keys import MU
 from bayesml.links import get_link
 from bayesml.posterior import Draws
 
@@ -94,10 +95,10 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
     if estimate.arrays.population is not None:
         full = np.tile(estimate.full_beta, (ndraws, 1))
         full[:, estimate.kept] += beta_moves
-        values[names.population_variable("mu")] = full
+        values[names.population_variable(MU)] = full
     effects = estimate.joint.draw_effects(rng, beta_moves)
     for term, mode, moved in zip(estimate.arrays.terms, estimate.effects, effects, strict=True):
-        values[names.group_effect_variable(term.name, "mu")] = mode + moved
+        values[names.group_effect_variable(term.name, MU)] = mode + moved
     return Draws({name: v.reshape(chains, ndraws // chains, *v.shape[1:]) for name, v in values.items()})
 
 
@@ -155,9 +156,9 @@ def _variances(estimate: AbstractEstimate, drawn: np.ndarray, auxiliary: tuple[s
             count = size * (size - 1) // 2
             correlation[:, block, block] = _correlations(np.tanh(drawn[:, place : place + count]), size)
             place += count
-        values[names.group_sd_variable(term.name, "mu")] = sd
+        values[names.group_sd_variable(term.name, MU)] = sd
         if term.pairs():
-            values[names.correlation_variable(term.name, "mu")] = term.pairwise(correlation)
+            values[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
     links = {p.name: get_link(p.links[0]) for p in estimate.problem.family.dpars}
     for k, name in enumerate(auxiliary):
         values[name] = links[name].inverse(drawn[:, place + k])

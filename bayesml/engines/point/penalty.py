@@ -14,6 +14,7 @@ from bayesml.engines.generalised_mixed import PenaltyValue
 from bayesml.engines.point.arrays import point_arrays
 from bayesml.engines.point.support import Intervals, PriorSupport
 from bayesml.errors import ModelError
+from bayesml.keys import MU
 from bayesml.linalg import ThetaLayout, orthogonalise
 from bayesml.links import Link, get_link
 from bayesml.spec import ParameterSpec
@@ -57,7 +58,7 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
         _GroupPrior(
             tuple(f"sd_{term.name}__{coef}" for coef in term.coefs),
             term.block_slices(),
-            by_name[names.group_sd_variable(term.name, "mu")].priors,
+            by_name[names.group_sd_variable(term.name, MU)].priors,
             tuple(_eta(by_name, term.name, i) if size > 1 else 0.0 for i, size in enumerate(term.blocks)),
         )
         for term in arrays.terms
@@ -112,7 +113,7 @@ class LogPriorPenalty:
 
 
 def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:
-    prior = by_name[names.cholesky_variable(group, "mu", block)].priors[0]
+    prior = by_name[names.cholesky_variable(group, MU, block)].priors[0]
     assert isinstance(prior, LKJ)
     return prior.eta
 
@@ -192,9 +193,9 @@ def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPrior
     if population.has_intercept:
         rows.append((np.append(1.0, population.means) @ np.eye(len(population.coefs)))[kept])
         labels.append("Intercept (of centred predictors)")
-        priors += by_name[names.intercept_variable("mu")].priors
+        priors += by_name[names.intercept_variable(MU)].priors
     if population.slopes:
-        for j, prior in enumerate(by_name[names.slopes_variable("mu")].priors):
+        for j, prior in enumerate(by_name[names.slopes_variable(MU)].priors):
             if first + j in kept:
                 rows.append(identity[first + j])
                 labels.append(f"b_{population.coefs[first + j]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.engines.weighting import log_density_of_precision, weights_are_precisions
+from bayesml.keys import PredictorKey
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
     Batch,
@@ -30,7 +31,7 @@ __all__ = ["log_lik", "log_lik_by_rows"]
 ROWS_AT_ONCE = 20_000
 NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
 
-LogDensity = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+LogDensity = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[str, Any]], Any]
 
 
 def log_lik(
@@ -102,7 +103,7 @@ def _compiled_density(fit: Fit) -> LogDensity:
 
     from bayesml.compile import likelihood
 
-    def density(predictors: Mapping[str, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    def density(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
         return likelihood(fit.family, predictors, values, {"response": data}).log_prob(data["y"])
 
     return jax.jit(density)
@@ -136,7 +137,7 @@ def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.
 
 
 def _is_single(name: str, batch: Batch) -> bool:
-    return name not in batch.predictors and name in batch.values
+    return PredictorKey(dpar=name) not in batch.predictors and name in batch.values
 
 
 def _blocks(length: int, size: int) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
 from bayesml.errors import DataError, ModelError, warn_user
 from bayesml.frame import column_names
+from bayesml.keys import MU
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
@@ -94,7 +95,7 @@ def point_rows(
     _refuse_absent_groups(selection, newdata, new_levels)
     wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
     frame = read_new_data(fit, newdata, selection, wanted, False, True)  # type: ignore[arg-type]
-    arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
+    arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, "gaussian")
     if new_levels == "error" and unseen.labels:
         raise _refusal(*next(iter(unseen.labels.items())))
@@ -148,7 +149,7 @@ def _assembled(
     labels: pd.Index,
 ) -> PointRows:
     estimate = fit.estimate
-    own = arrays["mu"]
+    own = arrays[MU]
     population = estimate.arrays.population
     X = own[population.key]["X"] if population else np.zeros((len(labels), 0))
     eta = X @ estimate.full_beta + (own["offset"]["offset"] if "offset" in own else 0.0)
@@ -160,7 +161,7 @@ def _assembled(
             continue
         Z, index = own[term.key]["Z"], own[term.key]["index"]
         groups.append((Z, index))
-        effects = estimate.values[names.group_effect_variable(term.name, "mu")]
+        effects = estimate.values[names.group_effect_variable(term.name, MU)]
         known = index < len(term.levels)
         eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
     return PointRows(eta, NewRows(X, tuple(groups)), data, weights, labels, np.ones(len(labels), dtype=bool))

@@ -15,6 +15,7 @@ from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse
 from bayesml.frame import Column, Frame, column_names, positions_of, recode
 from bayesml.frame.convert import RawColumn, convert
+from bayesml.keys import MU
 from bayesml.posterior import Timing
 from bayesml.results.frequentist.residuals import natural_parameters
 from bayesml.results.frequentist.rows import point_rows
@@ -140,7 +141,7 @@ def _with_group_effects(
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
         effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
-        dropped = selection.dropped.get(("mu", term.key), ())
+        dropped = selection.dropped.get((MU, term.key), ())
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]
             if term.key in kept and k not in dropped:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesml.names import predictor_name
 from bayesml.results.plots.style import DARK, MAIN, chosen_parameters, clean, new_figure
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def _kinds(fit: Fit) -> dict[str, str]:
     """Return the title of the panel of each parameter: kinds apart, and parameters with different scales apart."""
     titles = {}
     for variable in fit.variables:
-        of = f" of {variable.dpar}" if variable.dpar != "mu" and variable.kind != "family" else ""
+        of = (
+            f" of {predictor_name(variable.predictor)}"
+            if not variable.predictor.is_mu and variable.kind != "family"
+            else ""
+        )
         for _, text in variable.texts:
             # On the scale of an intercept the slopes would be dots.
             is_intercept = variable.kind == "b" and text.endswith("_Intercept")

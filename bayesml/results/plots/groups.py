@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.names import prefixed
 from bayesml.reported import ReportedVariable
 from bayesml.results.plots.style import DARK, MAIN, MUTED, clean, new_figure
 from bayesml.results.record.reduced import require_effects
@@ -92,7 +93,7 @@ def _caterpillar(axes: Axes, drawn: np.ndarray, variable: ReportedVariable, coef
 
 def _title(variable: ReportedVariable, coef: int) -> str:
     label = variable.coords[1][coef]
-    return label if variable.dpar == "mu" else f"{variable.dpar}_{label}"
+    return prefixed(label, variable.predictor)
 
 
 def _intervals(draws: np.ndarray) -> np.ndarray:

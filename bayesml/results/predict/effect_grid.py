@@ -122,7 +122,7 @@ def chosen_effects(
 
 def _model_effects(fit: Fit, dpar: str | None) -> Iterator[tuple[str, ...]]:
     """Yield single predictors, then pairs that stand in one term."""
-    predictors = [p for p in fit.parsed.predictors if dpar is None or p.dpar == dpar]
+    predictors = [p for p in fit.parsed.predictors if dpar is None or p.key == dpar]
     terms = [_columns_of(term, fit) for p in predictors for term in p.population.terms]
     yield from ((name,) for names in terms for name in names)
     yield from (pair for names in terms if len(names) > 1 for pair in combinations(names, 2))

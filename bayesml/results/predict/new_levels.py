@@ -12,6 +12,7 @@ from bayesml import names
 from bayesml.design import Arrays
 from bayesml.errors import DataError, ModelError
 from bayesml.frame import Frame
+from bayesml.keys import PredictorKey
 from bayesml.terms import Group
 
 __all__ = ["LevelSampler", "NewLevels", "UnseenLevels", "check_policy", "index_unseen"]
@@ -51,10 +52,11 @@ def index_unseen(
     Raises:
         DataError: there are some, and ``policy`` is ``"error"``.
     """
-    indexed: dict[str, dict[str, Mapping[str, np.ndarray]]] = {dpar: dict(terms) for dpar, terms in arrays.items()}
+    indexed: dict[PredictorKey, dict[str, Mapping[str, np.ndarray]]]
+    indexed = {predictor: dict(terms) for predictor, terms in arrays.items()}
     labels: dict[str, tuple[str, ...]] = {}
     for group in groups:
-        index = arrays[group.dpar][group.key]["index"]
+        index = arrays[group.predictor][group.key]["index"]
         unseen = index < 0
         if not unseen.any():
             continue
@@ -65,7 +67,7 @@ def index_unseen(
             raise _refusal(group, labels[group.name])
         renumbered = np.array(index)
         renumbered[unseen] = len(group.levels) + position
-        indexed[group.dpar][group.key] = {**arrays[group.dpar][group.key], "index": renumbered}
+        indexed[group.predictor][group.key] = {**arrays[group.predictor][group.key], "index": renumbered}
     return indexed, UnseenLevels(labels)
 
 
@@ -122,7 +124,7 @@ class LevelSampler:
         donors = {} if self.policy == "gaussian" else {g.name: self._donors(g, n_draws) for g in _one_each(self.groups)}
         extended = {}
         for group in self.groups:
-            name = names.group_effect_variable(group.name, group.dpar)
+            name = names.group_effect_variable(group.name, group.predictor)
             known = values[name]
             new = (
                 self._simulate(group, values)
@@ -139,10 +141,10 @@ class LevelSampler:
         return self.rng.integers(len(group.levels), size=shape)
 
     def _simulate(self, group: Group, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        sd = values[names.group_sd_variable(group.name, group.dpar)]
+        sd = values[names.group_sd_variable(group.name, group.predictor)]
         z = self.rng.standard_normal((len(sd), self.unseen.count(group), len(group.coefs)))
         if any(size > 1 for size in group.blocks):
-            correlations = values[names.correlation_variable(group.name, group.dpar)]
+            correlations = values[names.correlation_variable(group.name, group.predictor)]
             root = _square_root(group.correlation_matrix(correlations))
             z = np.einsum("dij,dnj->dni", root, z)
         return sd[:, None, :] * z

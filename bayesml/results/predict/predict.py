@@ -13,6 +13,7 @@ import numpy as np
 from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.frame import column_names
+from bayesml.keys import PredictorKey
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
     Batch,
@@ -82,10 +83,10 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    wanted = _predicted_parameter(fit, dpar)
-    rows = prepare_rows(fit, request, dpars=(wanted,), additions=())
+    wanted = PredictorKey(dpar=_predicted_parameter(fit, dpar))
+    rows = prepare_rows(fit, request, predictors=(wanted,), additions=())
     choice = choose_draws(fit, request)
-    link = fit.family.link(wanted)
+    link = fit.family.link(wanted.dpar)
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         eta = batch.predictors[wanted]
@@ -134,7 +135,7 @@ def epred(
     rows = prepare_rows(
         fit,
         request,
-        dpars=None if known is None else (known,),
+        predictors=None if known is None else (PredictorKey(dpar=known),),
         additions=None if known is None else (),
         weights=known is None and _has_precisions(fit, newdata),
     )
@@ -298,7 +299,7 @@ def _known_parameter(fit: Fit, dpar: str) -> str:
 
 def _predicted_parameter(fit: Fit, dpar: str | None) -> str:
     known = _known_parameter(fit, dpar or "mu")
-    if fit.problem.design.schema.predictor(known) is None:
+    if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
         raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
     return known
 

@@ -14,6 +14,7 @@ import numpy as np
 from bayesml.design import Arrays
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
+from bayesml.keys import PredictorKey
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
@@ -95,7 +96,7 @@ def prepare_rows(
     fit: Fit,
     request: Request,
     *,
-    dpars: tuple[str, ...] | None = None,
+    predictors: tuple[PredictorKey, ...] | None = None,
     response: bool = False,
     weights: bool = False,
     additions: tuple[str, ...] | None = None,
@@ -105,7 +106,7 @@ def prepare_rows(
     Args:
         fit: the fit.
         request: new data and which group-level effects.
-        dpars: the parameters whose predictors are needed; None for all.
+        predictors: the predictors that are needed; None for all.
         response: whether the observed response is needed.
         weights: whether likelihood weights are needed.
         additions: names of the family's own response terms (``trials``, ``se``) that are needed; None for all.
@@ -116,13 +117,13 @@ def prepare_rows(
     """
     check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
-    selection = selection if dpars is None else selection.only(dpars)
+    selection = selection if predictors is None else selection.only(predictors)
     if request.newdata is None:
         return _own_rows(fit, selection)
     own = [a.name for a in fit.parsed.response.additions if a.name != "weights"]
     wanted = [*(own if additions is None else additions), *(["weights"] if weights else [])]
     frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
-    arrays = {p.dpar: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
+    arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)
     data = response_arrays(fit, frame, response, wanted)
     return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
@@ -213,7 +214,7 @@ class Batch:
 
     where: slice
     values: Mapping[str, np.ndarray]
-    predictors: Mapping[str, np.ndarray]
+    predictors: Mapping[PredictorKey, np.ndarray]
 
 
 @final
@@ -260,7 +261,7 @@ def batches(
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
         drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)))
-        predictors = {p.dpar: _linear_predictor(p.terms, drawn, rows, p.dpar) for p in rows.selection.predictors}
+        predictors = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in rows.selection.predictors}
         yield Batch(slice(start, start + len(chosen)), drawn, predictors)
 
 
@@ -269,10 +270,10 @@ def _batch_size(rows: Rows) -> int:
     return int(np.clip(NUMBERS_AT_ONCE // max(rows.count, 1, *largest), 1, BATCH_OF_DRAWS))
 
 
-def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, dpar: str) -> np.ndarray:
+def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, key: PredictorKey) -> np.ndarray:
     total = np.zeros((len(values.positions), rows.count))
     for term in terms:
-        total += term.contribution(values, rows.arrays[dpar][term.key])
+        total += term.contribution(values, rows.arrays[key][term.key])
     return total
 
 
@@ -284,9 +285,10 @@ def natural_parameters(family: AbstractFamily, batch: Batch) -> dict[str, np.nda
     draws = batch.where.stop - batch.where.start
     natural = {}
     for parameter in family.dpars:
-        if parameter.name in batch.predictors:
+        key = PredictorKey(dpar=parameter.name)
+        if key in batch.predictors:
             with np.errstate(all="ignore"):
-                natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[parameter.name])
+                natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[key])
         elif parameter.name in batch.values:
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:

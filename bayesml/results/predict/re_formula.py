@@ -12,6 +12,7 @@ from bayesml.columns import encode
 from bayesml.design import Arrays, PredictorDesign
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupPart, Predictor, parse
+from bayesml.keys import PredictorKey
 from bayesml.names import find_coefficient
 from bayesml.terms import Group
 
@@ -30,15 +31,15 @@ class Selection:
 
     Attributes:
         predictors: the encoded predictors, unwanted group-level terms left out.
-        dropped: ``{(dpar, term key): columns}`` of the varying columns that are left out of a term that stays.
+        dropped: ``{(predictor, term key): columns}`` of the varying columns that are left out of a term that stays.
     """
 
     predictors: tuple[PredictorDesign, ...]
-    dropped: Mapping[tuple[str, str], tuple[int, ...]]
+    dropped: Mapping[tuple[PredictorKey, str], tuple[int, ...]]
 
-    def only(self, dpars: tuple[str, ...]) -> Selection:
-        """Return the selection with the predictors of ``dpars`` alone."""
-        return replace(self, predictors=tuple(p for p in self.predictors if p.dpar in dpars))
+    def only(self, keys: tuple[PredictorKey, ...]) -> Selection:
+        """Return the selection with the predictors of ``keys`` alone."""
+        return replace(self, predictors=tuple(p for p in self.predictors if p.key in keys))
 
     def groups(self) -> tuple[Group, ...]:
         """Return the group-level terms of all predictors."""
@@ -47,12 +48,11 @@ class Selection:
     def mask(self, arrays: Arrays) -> Arrays:
         """Return ``arrays`` of the wanted terms, with dropped columns set to zero."""
         return {
-            p.dpar: {t.key: self._masked(p.dpar, t.key, arrays[p.dpar][t.key]) for t in p.terms}
-            for p in self.predictors
+            p.key: {t.key: self._masked(p.key, t.key, arrays[p.key][t.key]) for t in p.terms} for p in self.predictors
         }
 
-    def _masked(self, dpar: str, key: str, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        dropped = self.dropped.get((dpar, key))
+    def _masked(self, predictor: PredictorKey, key: str, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        dropped = self.dropped.get((predictor, key))
         if not dropped:
             return arrays
         columns = np.array(arrays["Z"], dtype=float)
@@ -141,7 +141,7 @@ def _available_effects(fit: Fit) -> dict[frozenset[str], tuple[str, ...]]:
 
 
 def _subset(predictors: tuple[PredictorDesign, ...], wanted: Mapping[frozenset[str], set[str]]) -> Selection:
-    dropped: dict[tuple[str, str], tuple[int, ...]] = {}
+    dropped: dict[tuple[PredictorKey, str], tuple[int, ...]] = {}
     kept = []
     for predictor in predictors:
         terms = []
@@ -151,7 +151,7 @@ def _subset(predictors: tuple[PredictorDesign, ...], wanted: Mapping[frozenset[s
                 continue
             terms.append(term)
             if out:
-                dropped[predictor.dpar, term.key] = out
+                dropped[predictor.key, term.key] = out
         kept.append(replace(predictor, terms=tuple(terms)))
     return Selection(tuple(kept), dropped)
 

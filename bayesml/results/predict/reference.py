@@ -112,11 +112,11 @@ class Reference:
 
 def reference(frame: Frame, schema: Schema, predictors: Sequence[PredictorDesign]) -> Reference:
     """Return what is known of the columns of some predictors of a model."""
-    parsed = {p.dpar: p for p in schema.parsed.predictors}
+    parsed = {p.key: p for p in schema.parsed.predictors}
     made = {
         name
         for predictor in predictors
-        for text in _texts(parsed[predictor.dpar], predictor)
+        for text in _texts(parsed[predictor.key], predictor)
         for name in made_factors(text, schema.functions)
     }
     parts = tuple(part for predictor in predictors for term in predictor.terms for part in term.computations())

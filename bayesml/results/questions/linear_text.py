@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.keys import MU
 from bayesml.names import brms_alias, coefficient, reorderings
 
 __all__ = ["Combination", "coefficient_index", "read_combination"]
@@ -51,7 +52,7 @@ def coefficient_index(name: str, coefs: Sequence[str]) -> int:
     for spelling in (name, brms_alias(name)) if isinstance(name, str) else ():
         if spelling in names:
             return names[spelling]
-    listed = ", ".join(f"`{coefficient(c, 'mu')}`" for c in coefs[:12])
+    listed = ", ".join(f"`{coefficient(c, MU)}`" for c in coefs[:12])
     hint = did_you_mean(name, names) if isinstance(name, str) else ""
     raise ModelError(f"The model has no population-level coefficient {name!r}{hint}; it has {listed}.")
 
@@ -61,7 +62,7 @@ def _spellings(coefs: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     labels = [(i, c) for i, c in enumerate(coefs)]
     for each in (labels, [(i, other) for i, c in labels for other in reorderings(c)]):
-        for write in (lambda c: coefficient(c, "mu"), str):
+        for write in (lambda c: coefficient(c, MU), str):
             for spell in (str, brms_alias):
                 written = [(spell(write(c)), i) for i, c in each]
                 counts = Counter(name for name, _ in written)

@@ -12,6 +12,7 @@ import numpy as np
 from bayesml import names
 from bayesml.engines.point.estimate import deviations
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.keys import MU
 from bayesml.reported import find_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Element:
 
 def elements(fit: PointFit) -> tuple[Element, ...]:
     """Return every estimated parameter but the group effects: sds and correlations, family parameters, coefficients."""
-    coefs = [Element(names.coefficient(c, "mu"), "b", row=i) for i, c in enumerate(fit.estimate.coefs)]
+    coefs = [Element(names.coefficient(c, MU), "b", row=i) for i, c in enumerate(fit.estimate.coefs)]
     family = [Element(name, "family") for name in _estimated_family_parameters(fit)]
     return (*_variances(fit), *family, *coefs)
 
@@ -52,10 +53,10 @@ def elements(fit: PointFit) -> tuple[Element, ...]:
 def _variances(fit: PointFit) -> Iterator[Element]:
     for place, term in enumerate(fit.estimate.arrays.terms):
         for i, c in enumerate(term.coefs):
-            yield Element(names.group_sd(term.name, c, "mu"), "sd", place, i)
+            yield Element(names.group_sd(term.name, c, MU), "sd", place, i)
         for block in term.block_slices():
             for i, j in combinations(range(block.start, block.stop), 2):
-                text = names.correlation(term.name, term.coefs[i], term.coefs[j], "mu")
+                text = names.correlation(term.name, term.coefs[i], term.coefs[j], MU)
                 yield Element(text, "cor", place, j, i)
 
 

@@ -28,12 +28,12 @@ def narrowed(rows: Rows, values: Arrays, part: np.ndarray) -> tuple[Rows, dict[s
     for predictor in rows.selection.predictors:
         terms, own = [], {}
         for term in predictor.terms:
-            some = {name: array[part] for name, array in rows.arrays[predictor.dpar][term.key].items()}
+            some = {name: array[part] for name, array in rows.arrays[predictor.key][term.key].items()}
             narrow, own[term.key], smaller = term.narrowed(some, kept)
             kept |= smaller
             terms.append(narrow)
-        predictors.append(PredictorDesign(predictor.dpar, tuple(terms)))
-        arrays[predictor.dpar] = own
+        predictors.append(PredictorDesign(predictor.key, tuple(terms)))
+        arrays[predictor.key] = own
     data = {name: array[part] for name, array in rows.data.items()}
     weights = None if rows.weights is None else rows.weights[part]
     selection = Selection(tuple(predictors), rows.selection.dropped)

@@ -38,7 +38,10 @@ def model_to_json(
     parsed = problem.design.schema.parsed
     return {
         "package_version": package_version(),
-        "formula": [parsed.text, *(f"{p.dpar} {p.population.expression.source}" for p in parsed.predictors[1:])],
+        "formula": [
+            parsed.text,
+            *(f"{p.key.parameter} {p.population.expression.source}" for p in parsed.predictors[1:]),
+        ],
         "parsed": encoded.formula_to_json(parsed),
         "functions": sorted(problem.design.schema.functions),
         "family": encoded.family_to_json(problem.family),

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
+from bayesml.keys import MU, PredictorKey
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.effect_grid import (
     Effect,
@@ -169,7 +170,7 @@ def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolut
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
-        known = [p.dpar for p in fit.parsed.predictors]
+        known = [p.key for p in fit.parsed.predictors]
         if dpar not in known:
             raise ModelError(
                 f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."
@@ -195,9 +196,9 @@ def _single_trials(fit: Fit, given: Mapping[str, Any]) -> bool:
 
 def _draws(fit: Fit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool) -> np.ndarray:
     additions = tuple(a.name for a in fit.parsed.response.additions if a.name not in ("weights", *(["trials"] * ones)))
-    dpars = (dpar or "mu",) if dpar is not None or method == "linpred" else None
+    keys = (PredictorKey(dpar=dpar or "mu"),) if dpar is not None or method == "linpred" else None
     on_grid = replace(request, newdata=grid.columns)
-    rows = prepare_rows(fit, on_grid, dpars=dpars, additions=() if dpars else additions)
+    rows = prepare_rows(fit, on_grid, predictors=keys, additions=() if keys else additions)
     if ones:
         rows = replace(rows, data={**rows.data, "trials": np.ones(rows.count)})
     rng, choice = generators(request.seed)[2], choose_draws(fit, request)
@@ -209,14 +210,14 @@ def _predicted(
     fit: Fit, batch: Batch, rows: Rows, method: Method, dpar: str | None, rng: np.random.Generator
 ) -> np.ndarray:
     if method == "linpred":
-        return batch.predictors[dpar or "mu"]
+        return batch.predictors[PredictorKey(dpar=dpar or "mu")]
     natural = natural_parameters(fit.family, batch)
     if dpar is not None:
         return natural[dpar]
     if method == "predict":
         return random_responses(fit.family, rng, natural, rows)
     with np.errstate(all="ignore"):
-        return np.broadcast_to(fit.family.mean(natural, rows.data), batch.predictors["mu"].shape)
+        return np.broadcast_to(fit.family.mean(natural, rows.data), batch.predictors[MU].shape)
 
 
 def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 from bayesml.convergence import convergence
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
+from bayesml.names import predictor_name, prefixed
 from bayesml.posterior import Draws
 from bayesml.reported import ReportedVariable
 from bayesml.results.record.select import elements, is_prior_only
@@ -206,8 +207,8 @@ def _measured(
 
 def _header(fit: Fit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     spec, response = fit.problem.description.spec, fit.problem.design.response
-    links = "; ".join(f"{p.dpar} = {p.link}" for p in spec.predictors)
-    others = tuple(f"{p.dpar} ~ {p.text}" for p in spec.predictors if p.dpar != "mu")
+    links = "; ".join(f"{predictor_name(p.key)} = {p.link}" for p in spec.predictors)
+    others = tuple(f"{predictor_name(p.key)} ~ {p.text}" for p in spec.predictors if not p.key.is_mu)
     data = f"{fit.data_name} (Number of observations: {spec.n_rows})"
     return (
         ("Family", (spec.family,)),
@@ -256,22 +257,18 @@ def _intercepts(variables: Iterable[ReportedVariable]) -> frozenset[str]:
     )
 
 
-def _prefixed(variable: ReportedVariable, coef: str) -> str:
-    return coef if variable.dpar == "mu" else f"{variable.dpar}_{coef}"
-
-
 def _sd_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
     for variable in variables:
         if variable.kind == "sd":
             for (place,), text in variable.texts:
-                yield Row(f"sd({_prefixed(variable, variable.coords[0][place])})", text, table[text])
+                yield Row(f"sd({prefixed(variable.coords[0][place], variable.predictor)})", text, table[text])
 
 
 def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
     for variable in variables:
         if variable.kind == "cor":
             for pair, (_, text) in zip(variable.pairs, variable.texts, strict=True):
-                first, second = (_prefixed(variable, coef) for coef in pair)
+                first, second = (prefixed(coef, variable.predictor) for coef in pair)
                 yield Row(f"cor({first},{second})", text, table[text])
 
 

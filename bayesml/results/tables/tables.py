@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.errors import ModelError
-from bayesml.names import find_coefficient
+from bayesml.names import find_coefficient, prefixed
 from bayesml.reported import ReportedVariable
 from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.record.select import draws, elements, get
@@ -160,11 +160,7 @@ def _of(fit: Fit, group: str, kind: str) -> list[ReportedVariable]:
 
 
 def _coefs(variable: ReportedVariable, axis: int) -> tuple[str, ...]:
-    return _prefixed(variable.dpar, variable.coords[axis])
-
-
-def _prefixed(dpar: str, labels: tuple[str, ...]) -> tuple[str, ...]:
-    return labels if dpar == "mu" else tuple(f"{dpar}_{label}" for label in labels)
+    return tuple(prefixed(label, variable.predictor) for label in variable.coords[axis])
 
 
 def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
@@ -189,7 +185,7 @@ def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.n
 
 def _population_spellings(fit: Fit, variable: ReportedVariable) -> tuple[str, ...]:
     """Return the varying coefficients under the names of their population-level counterparts, `a:b` for `b:a`."""
-    own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.dpar == variable.dpar), ())
+    own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.predictor == variable.predictor), ())
     places = [find_coefficient(label, own) for label in variable.coords[1]]
     labels = tuple(
         label if place is None else own[place] for label, place in zip(variable.coords[1], places, strict=True)
@@ -245,7 +241,7 @@ def _group_variation(fit: Fit, group: str, robust: bool, probs: Probs) -> VarCor
     for variable in _of(fit, group, "cor"):
         drawn = values[variable.name].reshape(len(sd), -1)
         for k, pair in enumerate(variable.pairs):
-            i, j = (names.index(c) for c in _prefixed(variable.dpar, pair))
+            i, j = (names.index(prefixed(c, variable.predictor)) for c in pair)
             cor[:, i, j] = cor[:, j, i] = drawn[:, k]
     return _variation(names, sd, cor, robust, probs)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.unique_rows import with_rows
+from bayesml.keys import PredictorKey
 from bayesml.terms.gather import level_rows
 
 __all__ = ["with_distinct_counts", "with_level_tables"]
@@ -27,18 +28,20 @@ def with_level_tables(problem: Problem) -> Problem:
 
     The factor with the most levels orders the rows, the others those within its levels.
     """
-    groups = [(p.dpar, g) for p in problem.design.schema.predictors for g in p.groups()]
+    groups = [(p.key, g) for p in problem.design.schema.predictors for g in p.groups()]
     if not groups:
         return problem
     by_levels = sorted(groups, key=lambda own: len(own[1].levels))
-    order = np.lexsort([problem.design.arrays[dpar][g.key]["index"] for dpar, g in by_levels])
+    order = np.lexsort([problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels])
     weights = problem.design.weights
     ordered = with_rows(problem, order, None if weights is None else weights[order])
-    arrays: dict[str, dict[str, Any]] = {dpar: dict(own) for dpar, own in ordered.design.arrays.items()}
-    for dpar, group in groups:
-        own = arrays[dpar][group.key]
+    arrays: dict[PredictorKey, dict[str, Any]] = {
+        predictor: dict(own) for predictor, own in ordered.design.arrays.items()
+    }
+    for predictor, group in groups:
+        own = arrays[predictor][group.key]
         found = level_rows(own["index"], len(group.levels))
-        arrays[dpar][group.key] = {**own, "index": own["index"].astype(np.int32), **found}
+        arrays[predictor][group.key] = {**own, "index": own["index"].astype(np.int32), **found}
     return replace(ordered, design=replace(ordered.design, arrays=arrays))
 
 
@@ -48,7 +51,7 @@ def with_distinct_counts(problem: Problem) -> Problem:
     Another problem, one with a formula for the shape, and one whose counts hardly repeat, is returned as it is.
     """
     design = problem.design
-    if problem.family.name != "negbinomial" or design.schema.predictor("shape") is not None:
+    if problem.family.name != "negbinomial" or design.schema.predictor(PredictorKey(dpar="shape")) is not None:
         return problem
     distinct, place = np.unique(design.response.arrays["y"], return_inverse=True)
     # A power of two, so that other responses of the same design mostly find the program compiled.

@@ -45,7 +45,10 @@ def data_of(problem: Problem) -> dict[str, Any]:
     design = problem.design
     weights = design.weights
     return {
-        "arrays": {dpar: {key: dict(arrays) for key, arrays in terms.items()} for dpar, terms in design.arrays.items()},
+        "arrays": {
+            predictor: {key: dict(arrays) for key, arrays in terms.items()}
+            for predictor, terms in design.arrays.items()
+        },
         "response": dict(design.response.arrays),
         "weights": None if weights is None else np.asarray(weights, float),
     }

@@ -42,8 +42,8 @@ def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) ->
     design = problem.design
     response = replace(design.response, arrays={name: v[rows] for name, v in design.response.arrays.items()})
     arrays = {
-        dpar: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
-        for dpar, terms in design.arrays.items()
+        predictor: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
+        for predictor, terms in design.arrays.items()
     }
     return replace(problem, design=replace(design, arrays=arrays, response=response, weights=weights))
 

@@ -16,6 +16,7 @@ from jax import numpy as jnp
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, pilot
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics, statistics
+from bayesml.keys import PredictorKey
 
 __all__ = ["MOST_CELLS", "SigmaCells", "cell_statistics", "sigma_cells", "sigma_of_cells", "weighted"]
 
@@ -44,9 +45,9 @@ class SigmaCells:
 
 def sigma_cells(problem: Problem) -> SigmaCells | None:
     """Return the cells of the rows, or None where sigma has no formula."""
-    if problem.design.schema.predictor("sigma") is None:
+    if problem.design.schema.predictor(PredictorKey(dpar="sigma")) is None:
         return None
-    arrays = problem.design.arrays["sigma"]
+    arrays = problem.design.arrays[PredictorKey(dpar="sigma")]
     columns = [np.asarray(a, float).reshape(len(a), -1) for term in arrays.values() for a in term.values()]
     _, rows, codes = np.unique(np.concatenate(columns, axis=1), axis=0, return_index=True, return_inverse=True)
     one_each = {key: {name: np.asarray(a)[rows] for name, a in term.items()} for key, term in arrays.items()}
@@ -95,7 +96,7 @@ def weighted(cells: Statistics, precision: Array) -> Statistics:
 
 def sigma_of_cells(problem: Problem, values: Mapping[str, Array], arrays: Mapping[str, Any]) -> Array:
     """Return the residual standard deviation of each cell; ``values`` holds the reported variables of sigma."""
-    predictor = problem.design.schema.predictor("sigma")
+    predictor = problem.design.schema.predictor(PredictorKey(dpar="sigma"))
     assert predictor is not None
     derived = dict(values)
     for term in predictor.terms:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
+from bayesml.names import predictor_name
 from bayesml.terms import Group, Offset, Population
 
 __all__ = ["collapse_conditions"]
@@ -29,12 +30,12 @@ def _reasons(problem: Problem) -> Iterator[str]:
     if family.link("mu").name != "identity":
         yield f"the link of mu is {family.link('mu').name}, not identity"
     for predictor in schema.predictors:
-        if predictor.dpar == "sigma" and len(problem.design.schema.predictors) == 2:
+        if predictor.key.dpar == "sigma" and len(problem.design.schema.predictors) == 2:
             cells = sigma_cells(problem)
             if cells is not None and cells.count > MOST_CELLS:
                 yield f"sigma takes {cells.count} different values, more than {MOST_CELLS}"
-        elif predictor.dpar != "mu":
-            yield f"{predictor.dpar} has a formula"
+        elif not predictor.key.is_mu:
+            yield f"{predictor_name(predictor.key)} has a formula"
     for term in schema.predictors[0].terms:
         if type(term) not in (Group, Offset, Population):
             yield f"the term {term.key} is not linear and Gaussian"

@@ -35,6 +35,7 @@ from bayesml.engines.nuts.forms.collapsed.recover import noise_sizes, recover
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
 from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
+from bayesml.keys import MU
 from bayesml.reported import reported_names
 from bayesml.terms import Group
 
@@ -160,14 +161,14 @@ def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array)
     factors = tuple(covariance_factor(group, values) for group in split.groups)
     kept = [_effects(split.groups[i], factors[i], values) for i in structure.arrangement.sampled]
     if split.has_intercept:
-        kept.append(values[names.intercept_variable("mu")][None])
+        kept.append(values[names.intercept_variable(MU)][None])
     if split.kept:
-        kept.append(values[names.slopes_variable("mu")])
+        kept.append(values[names.slopes_variable(MU)])
     return Parameters(factors, sigma, jnp.concatenate(kept) if kept else jnp.zeros(0))
 
 
 def _effects(group: Any, factor: Any, values: Mapping[str, Array]) -> Array:
-    z = values[names.standardised_variable(group.name, "mu")]
+    z = values[names.standardised_variable(group.name, MU)]
     return jnp.concatenate([sum(x * z[b] for b, x in enumerate(row)) for row in factor])
 
 
@@ -185,9 +186,9 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
         slopes, effects = effects_of(noise, sums, parameters)
         split = structure.split
         if split.priors:
-            values[names.slopes_variable("mu")] = _all_slopes(split, slopes, values)
+            values[names.slopes_variable(MU)] = _all_slopes(split, slopes, values)
         for i, z in effects.items():
-            values[names.standardised_variable(split.groups[i].name, "mu")] = z
+            values[names.standardised_variable(split.groups[i].name, MU)] = z
         for predictor in structure.problem.design.schema.predictors:
             for term in predictor.terms:
                 values |= term.derive(values)
@@ -198,5 +199,5 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
 
 def _all_slopes(split: Split, drawn: Array, values: Mapping[str, Array]) -> Array:
     """Put the drawn and the sampled slopes in the order of the model."""
-    parts = [drawn] + ([values[names.slopes_variable("mu")]] if split.kept else [])
+    parts = [drawn] + ([values[names.slopes_variable(MU)]] if split.kept else [])
     return jnp.concatenate(parts)[np.argsort([*split.integrated, *split.kept])]

@@ -13,6 +13,7 @@ from bayesml.distributions import Flat, Normal
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.algebra import Matrix
 from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
+from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms import Group, Population
@@ -59,7 +60,7 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset()) -> Split:
     priors = slopes.priors * (len(slopes.coefs) // len(slopes.priors)) if slopes else ()
     integrated = tuple(i for i, d in enumerate(priors) if type(d) in (Normal, Flat))
     kept = tuple(i for i in range(len(priors)) if i not in integrated)
-    eliminated = {names.standardised_variable(g.name, "mu") for g in groups if g.name not in sampled}
+    eliminated = {names.standardised_variable(g.name, MU) for g in groups if g.name not in sampled}
     parameters = []
     for parameter in spec.parameters:
         if parameter is slopes and kept:
@@ -70,7 +71,7 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset()) -> Split:
 
 
 def _slopes(spec: ModelSpec) -> ParameterSpec | None:
-    name = names.slopes_variable("mu")
+    name = names.slopes_variable(MU)
     return next((p for p in spec.parameters if p.name == name), None)
 
 
@@ -89,7 +90,7 @@ def _part(slopes: ParameterSpec, kept: tuple[int, ...], priors: tuple[Any, ...])
 def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
     """Return the arrays of the model, the response on the scale on which it is normal."""
     design, response = problem.design, problem.design.response.arrays
-    arrays = design.arrays["mu"]
+    arrays = design.arrays[MU]
     y = np.asarray(response["y"], float)
     weights = np.ones(len(y)) if design.weights is None else np.asarray(design.weights, float)
     on_log_scale = problem.family.response_on_log_scale
@@ -117,7 +118,7 @@ def _centred(problem: Problem, split: Split) -> np.ndarray:
     """Return the slopes' columns as the model sees them: minus their means where there is an Intercept."""
     if split.population is None:
         return np.zeros((len(problem.design.response.arrays["y"]), 0))
-    X = np.asarray(problem.design.arrays["mu"][split.population.key]["X"], float)
+    X = np.asarray(problem.design.arrays[MU][split.population.key]["X"], float)
     return (X[:, 1:] if split.has_intercept else X) - np.asarray(split.population.means, float)
 
 
@@ -128,10 +129,10 @@ def _block(group: Group, arrays: Mapping[str, np.ndarray]) -> GroupBlock:
 
 def covariance_factor(group: Group, values: Mapping[str, Array]) -> Matrix:
     """Return the lower triangle of diag(sd) L, block-diagonal in the correlated blocks of the term."""
-    sd = values[names.group_sd_variable(group.name, "mu")]
+    sd = values[names.group_sd_variable(group.name, MU)]
     rows: Matrix = []
     for i, block in enumerate(group.block_slices()):
-        cholesky = values[names.cholesky_variable(group.name, "mu", i)] if group.blocks[i] > 1 else None
+        cholesky = values[names.cholesky_variable(group.name, MU, i)] if group.blocks[i] > 1 else None
         for a in range(block.start, block.stop):
             own = (
                 [sd[a]]

@@ -110,7 +110,7 @@ def _factors(problem: Problem) -> list[_Factor]:
     found: dict[str, list[tuple[Group, np.ndarray]]] = {}
     for predictor in problem.design.schema.predictors:
         for group in predictor.groups():
-            codes = problem.design.arrays[predictor.dpar][group.key]["index"]
+            codes = problem.design.arrays[predictor.key][group.key]["index"]
             found.setdefault(group.name, []).append((group, np.asarray(codes)))
     return [_Factor(tuple(group for group, _ in own), own[0][1]) for own in found.values()]
 
@@ -127,7 +127,7 @@ def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], t
     places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
     blocks = []
     for factor in chain:
-        own = (places[standardised_variable(group.name, group.dpar)] for group in factor.groups)
+        own = (places[standardised_variable(group.name, group.predictor)] for group in factor.groups)
         blocks.append(Blocks(factor.n_levels, tuple(sorted((place.start, place.stop) for place in own))))
     above = tuple(tuple(_parents(inner, outer) for outer in chain[i + 1 :]) for i, inner in enumerate(chain))
     return tuple(blocks), above

@@ -102,8 +102,8 @@ def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: Group) -> Scaled
     sites: list[str] = []
     for term in predictor.terms:
         if isinstance(term, Population):
-            wanted = [names.intercept_variable(term.dpar)] if term.has_intercept else []
-            wanted += [names.slopes_variable(term.dpar)] if term.slopes else []
+            wanted = [names.intercept_variable(term.predictor)] if term.has_intercept else []
+            wanted += [names.slopes_variable(term.predictor)] if term.slopes else []
             if len(term.coefs) > MOST_COEFFICIENTS or not all(_is_sampled_whole(spec, name) for name in wanted):
                 return ScaledGroup(group)
             sites += wanted
@@ -118,7 +118,7 @@ def _is_sampled_whole(spec: ModelSpec, name: str) -> bool:
 def _pilot_arrays(group: ScaledGroup, pilot: Pilot) -> dict[str, np.ndarray]:
     arrays = {"weights": pilot.weights[group.key], "score": pilot.scores[group.key]}
     if group.coefficients:
-        arrays |= {"cross": pilot.crosses[group.key], "beta": pilot.coefficients[group.term.dpar]}
+        arrays |= {"cross": pilot.crosses[group.key], "beta": pilot.coefficients[group.term.predictor]}
     return arrays
 
 

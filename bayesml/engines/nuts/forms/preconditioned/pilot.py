@@ -25,6 +25,7 @@ from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
+from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Group, Population
@@ -47,17 +48,22 @@ class Pilot:
 
     Attributes:
         values: every sampled parameter on its natural scale; group effects as standardised ``z``.
-        weights: information of the data on each level, ``{dpar:group: (levels, q, q)}``.
-        scores: matching ``W_j u_j + sum x_i s_i``, ``{dpar:group: (levels, q)}``.
-        crosses: ``sum_i w_i x_i p_i'`` with the population-level columns p, ``{dpar:group: (levels, q, p)}``.
-        coefficients: the population-level coefficients of each predictor, ``{dpar: (p,)}``.
+        weights: information of the data on each level, ``{predictor:group: (levels, q, q)}``.
+        scores: matching ``W_j u_j + sum x_i s_i``, ``{predictor:group: (levels, q)}``.
+        crosses: ``sum_i w_i x_i p_i'`` with the population-level columns p, ``{predictor:group: (levels, q, p)}``.
+        coefficients: the population-level coefficients of each predictor, ``{predictor: (p,)}``.
     """
 
     values: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
     scores: Mapping[str, np.ndarray]
     crosses: Mapping[str, np.ndarray]
-    coefficients: Mapping[str, np.ndarray]
+    coefficients: Mapping[PredictorKey, np.ndarray]
+
+
+def pilot_key(predictor: PredictorKey, group: str) -> str:
+    """Return the name of the pilot's arrays of one group-level term."""
+    return f"{names.predictor_name(predictor)}:{group}"
 
 
 @final
@@ -65,7 +71,7 @@ class Pilot:
 class _State:
     """The current estimates; this file's loop owns and updates it."""
 
-    coefficients: dict[str, np.ndarray]
+    coefficients: dict[PredictorKey, np.ndarray]
     covariances: dict[str, np.ndarray]
     singles: dict[str, float]
 
@@ -97,7 +103,7 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    columns = {p.dpar: _columns(problem, p) for p in problem.design.schema.predictors}
+    columns = {p.key: _columns(problem, p) for p in problem.design.schema.predictors}
     singles = tuple(p.name for p in single_parameters(problem.design, problem.family))
     evaluate = row_derivatives(problem, singles)
     data = data_of(problem)
@@ -121,7 +127,7 @@ def _settled(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) 
 
 
 def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
-    arrays = problem.design.arrays[predictor.dpar]
+    arrays = problem.design.arrays[predictor.key]
     blocks, means, precisions = [], [np.zeros(0)], [np.zeros(0)]
     for term in predictor.terms:
         if isinstance(term, Population):
@@ -150,23 +156,27 @@ def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> matrices.c
 
 def _population_prior(problem: Problem, term: Population) -> tuple[np.ndarray, np.ndarray]:
     spec = problem.description.spec
-    found: list[ParameterSpec] = [spec.parameter(names.intercept_variable(term.dpar))] if term.has_intercept else []
-    found += [spec.parameter(names.slopes_variable(term.dpar))] if term.slopes else []
+    found: list[ParameterSpec] = (
+        [spec.parameter(names.intercept_variable(term.predictor))] if term.has_intercept else []
+    )
+    found += [spec.parameter(names.slopes_variable(term.predictor))] if term.slopes else []
     priors = [d for p in found for d in p.priors]
     mean = np.array([d.location for d in priors])
     scale = np.array([max(d.scale, 1e-8) if d.is_proper else 1e8 for d in priors])
     return mean, scale**-2.0
 
 
-def _start(problem: Problem, columns: Mapping[str, _Columns], singles: tuple[str, ...]) -> _State:
+def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: tuple[str, ...]) -> _State:
     coefficients, covariances = {}, {}
-    for dpar, c in columns.items():
+    for predictor, c in columns.items():
         start = np.zeros(c.matrix.shape[1])
         start[: c.n_population] = _centers(problem, c)
-        coefficients[dpar] = start
+        coefficients[predictor] = start
         for group in c.predictor.groups():
-            sd = problem.description.spec.parameter(names.group_sd_variable(group.name, dpar)).centers
-            covariances[f"{dpar}:{group.key}"] = np.diag(np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2)
+            sd = problem.description.spec.parameter(names.group_sd_variable(group.name, predictor)).centers
+            covariances[pilot_key(predictor, group.key)] = np.diag(
+                np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2
+            )
     values = {name: float(problem.description.spec.parameter(name).centers[0]) for name in singles}
     return _State(coefficients, covariances, values)
 
@@ -176,44 +186,44 @@ def _centers(problem: Problem, c: _Columns) -> np.ndarray:
     for term in c.predictor.terms:
         if isinstance(term, Population):
             if term.has_intercept:
-                found += list(spec.parameter(names.intercept_variable(term.dpar)).centers)
+                found += list(spec.parameter(names.intercept_variable(term.predictor)).centers)
             if term.slopes:
-                found += list(spec.parameter(names.slopes_variable(term.dpar)).centers)
+                found += list(spec.parameter(names.slopes_variable(term.predictor)).centers)
     return np.asarray(found)
 
 
-def _reported(columns: Mapping[str, _Columns], state: _State) -> dict[str, np.ndarray]:
+def _reported(columns: Mapping[PredictorKey, _Columns], state: _State) -> dict[str, np.ndarray]:
     values: dict[str, Any] = {name: np.asarray(v) for name, v in state.singles.items()}
-    for dpar, c in columns.items():
-        theta = state.coefficients[dpar]
+    for predictor, c in columns.items():
+        theta = state.coefficients[predictor]
         for term in c.predictor.terms:
             if isinstance(term, Population):
                 values |= term.derive(_population_values(term, theta[: c.n_population]))
         for group, place in c.group_slices():
             effects = theta[place].reshape(len(group.levels), len(group.coefs))
-            values[names.group_effect_variable(group.name, dpar)] = effects
+            values[names.group_effect_variable(group.name, predictor)] = effects
     return values
 
 
 def _population_values(term: Population, theta: np.ndarray) -> dict[str, np.ndarray]:
-    values = {names.slopes_variable(term.dpar): theta[1:] if term.has_intercept else theta}
+    values = {names.slopes_variable(term.predictor): theta[1:] if term.has_intercept else theta}
     if term.has_intercept:
-        values[names.intercept_variable(term.dpar)] = theta[0]
+        values[names.intercept_variable(term.predictor)] = theta[0]
     return values
 
 
 def _newton(
-    columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives, evaluate: Evaluate, data: Any
+    columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives, evaluate: Evaluate, data: Any
 ) -> RowDerivatives:
     """One damped Newton step for each predictor in turn."""
-    for dpar, c in columns.items():
-        old = state.coefficients[dpar]
-        precision, mean = _precision(c, state, dpar), np.zeros(len(old))
+    for predictor, c in columns.items():
+        old = state.coefficients[predictor]
+        precision, mean = _precision(c, state, predictor), np.zeros(len(old))
         mean[: c.n_population] = c.prior_mean
-        normal = c.matrix.T @ sparse.diags_array(rows.weight[dpar]) @ c.matrix + precision
-        gradient = c.matrix.T @ rows.score[dpar] - precision @ (old - mean)
+        normal = c.matrix.T @ sparse.diags_array(rows.weight[predictor]) @ c.matrix + precision
+        gradient = c.matrix.T @ rows.score[predictor] - precision @ (old - mean)
         step = _solve(normal, gradient)
-        rows = _line_search(columns, state, dpar, step, precision, mean, rows, evaluate, data)
+        rows = _line_search(columns, state, predictor, step, precision, mean, rows, evaluate, data)
     return rows
 
 
@@ -226,9 +236,9 @@ def _solve(normal: Any, right: np.ndarray) -> np.ndarray:
 
 
 def _line_search(
-    columns: Mapping[str, _Columns],
+    columns: Mapping[PredictorKey, _Columns],
     state: _State,
-    dpar: str,
+    predictor: PredictorKey,
     step: np.ndarray,
     precision: Any,
     mean: np.ndarray,
@@ -236,25 +246,25 @@ def _line_search(
     evaluate: Evaluate,
     data: Any,
 ) -> RowDerivatives:
-    old = state.coefficients[dpar]
+    old = state.coefficients[predictor]
 
     def objective(theta: np.ndarray, r: RowDerivatives) -> float:
         return r.log_likelihood - 0.5 * float((theta - mean) @ (precision @ (theta - mean)))
 
     best = objective(old, rows)
     for halving in range(12):
-        state.coefficients[dpar] = old + 0.5**halving * step
+        state.coefficients[predictor] = old + 0.5**halving * step
         now = evaluate(_reported(columns, state), data)
-        if np.isfinite(now.log_likelihood) and objective(state.coefficients[dpar], now) >= best - 1e-8 * abs(best):
+        if np.isfinite(now.log_likelihood) and objective(state.coefficients[predictor], now) >= best - 1e-8 * abs(best):
             return now
-    state.coefficients[dpar] = old
+    state.coefficients[predictor] = old
     return rows
 
 
-def _precision(c: _Columns, state: _State, dpar: str) -> matrices.csc_matrix:
+def _precision(c: _Columns, state: _State, predictor: PredictorKey) -> matrices.csc_matrix:
     blocks = [sparse.diags_array(c.prior_precision)] if c.n_population else []
     for group in c.predictor.groups():
-        inverse = np.linalg.inv(state.covariances[f"{dpar}:{group.key}"])
+        inverse = np.linalg.inv(state.covariances[pilot_key(predictor, group.key)])
         blocks.append(sparse.kron(sparse.eye_array(len(group.levels)), inverse))
     return sparse.block_diag(blocks, format="csc")
 
@@ -281,13 +291,13 @@ def level_information(group: Group, arrays: Mapping[str, np.ndarray], weight: np
     return information
 
 
-def _update_covariances(columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> None:
-    for dpar, c in columns.items():
+def _update_covariances(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> None:
+    for predictor, c in columns.items():
         for group, place in c.group_slices():
-            key = f"{dpar}:{group.key}"
+            key = pilot_key(predictor, group.key)
             old = state.covariances[key]
-            information = level_information(group, c.arrays[group.key], rows.weight[dpar])
-            effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
+            information = level_information(group, c.arrays[group.key], rows.weight[predictor])
+            effects = state.coefficients[predictor][place].reshape(len(group.levels), len(group.coefs))
             conditional = np.linalg.inv(information + np.linalg.inv(old))
             moment = np.einsum("ji,jk->ik", effects, effects) + conditional.sum(axis=0) + old
             state.covariances[key] = _restricted(moment / (len(group.levels) + 1), group)
@@ -305,29 +315,31 @@ def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
     return np.outer(sd, sd) * (np.eye(len(sd)) + off * min(1.0, 0.95 / max(largest, 1e-12)))
 
 
-def _pilot(columns: Mapping[str, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
+def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
     weights, scores, crosses = {}, {}, {}
-    for dpar, c in columns.items():
+    for predictor, c in columns.items():
         for term in c.predictor.terms:
             if isinstance(term, Population):
-                values |= _population_values(term, state.coefficients[dpar][: c.n_population])
+                values |= _population_values(term, state.coefficients[predictor][: c.n_population])
         for group, place in c.group_slices():
-            key = f"{dpar}:{group.key}"
+            key = pilot_key(predictor, group.key)
             arrays = c.arrays[group.key]
-            effects = state.coefficients[dpar][place].reshape(len(group.levels), len(group.coefs))
-            weights[key] = level_information(group, arrays, rows.weight[dpar])
+            effects = state.coefficients[predictor][place].reshape(len(group.levels), len(group.coefs))
+            weights[key] = level_information(group, arrays, rows.weight[predictor])
             raw = np.stack(
                 [
-                    np.bincount(arrays["index"], rows.score[dpar] * arrays["Z"][:, k], len(group.levels))
+                    np.bincount(arrays["index"], rows.score[predictor] * arrays["Z"][:, k], len(group.levels))
                     for k in range(len(group.coefs))
                 ],
                 axis=1,
             )
             scores[key] = raw + np.einsum("jik,jk->ji", weights[key], effects)
-            values |= _group_values(group, dpar, state.covariances[key])
-            crosses[key] = _level_crosses(group, arrays, rows.weight[dpar], c.matrix[:, : c.n_population].toarray())
-    populations = {dpar: state.coefficients[dpar][: c.n_population] for dpar, c in columns.items()}
+            values |= _group_values(group, predictor, state.covariances[key])
+            crosses[key] = _level_crosses(
+                group, arrays, rows.weight[predictor], c.matrix[:, : c.n_population].toarray()
+            )
+    populations = {predictor: state.coefficients[predictor][: c.n_population] for predictor, c in columns.items()}
     return Pilot(values, weights, scores, crosses, populations)
 
 
@@ -343,15 +355,15 @@ def _level_crosses(
     return crosses
 
 
-def _group_values(group: Group, dpar: str, covariance: np.ndarray) -> dict[str, np.ndarray]:
+def _group_values(group: Group, predictor: PredictorKey, covariance: np.ndarray) -> dict[str, np.ndarray]:
     """Return sd, Cholesky factors, and zeta = 0 in the place of z."""
     sd = np.sqrt(np.diag(covariance))
     values = {
-        names.group_sd_variable(group.name, dpar): sd,
-        names.standardised_variable(group.name, dpar): np.zeros((len(group.coefs), len(group.levels))),
+        names.group_sd_variable(group.name, predictor): sd,
+        names.standardised_variable(group.name, predictor): np.zeros((len(group.coefs), len(group.levels))),
     }
     for number, block in enumerate(group.block_slices()):
         if group.blocks[number] > 1:
             correlation = covariance[block, block] / np.outer(sd[block], sd[block])
-            values[names.cholesky_variable(group.name, dpar, number)] = np.linalg.cholesky(correlation)
+            values[names.cholesky_variable(group.name, predictor, number)] = np.linalg.cholesky(correlation)
     return values

@@ -16,6 +16,7 @@ from jax import numpy as jnp
 
 from bayesml.compile import Data, likelihood, linear_predictors
 from bayesml.engines.base import Problem
+from bayesml.keys import MU, PredictorKey
 
 __all__ = ["RowDerivatives", "row_derivatives"]
 
@@ -29,15 +30,15 @@ class RowDerivatives:
 
     Attributes:
         log_likelihood: summed over rows, weights included.
-        score: first derivative in the linear predictor of each parameter, ``{dpar: (rows,)}``.
+        score: first derivative in the linear predictor of each parameter, ``{key: (rows,)}``.
         weight: minus the second derivative, clipped below at a small positive fraction of its mean.
         single_gradient: derivatives in the log of each family parameter that is a single number.
         single_curvature: minus the second derivatives of those, ``(k, k)``.
     """
 
     log_likelihood: float
-    score: Mapping[str, np.ndarray]
-    weight: Mapping[str, np.ndarray]
+    score: Mapping[PredictorKey, np.ndarray]
+    weight: Mapping[PredictorKey, np.ndarray]
     single_gradient: np.ndarray
     single_curvature: np.ndarray
 
@@ -63,7 +64,7 @@ def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
     @np.errstate(all="ignore")
     def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
         response, weights = data["response"], data.get("weights")
-        eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])["mu"], response["y"].shape)
+        eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])[MU], response["y"].shape)
         weights = np.ones(len(eta)) if weights is None else weights
         logs = np.log([values[name] for name in singles])
 
@@ -75,7 +76,7 @@ def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
         assert curve.d1 is not None and curve.d2 is not None
         gradient, curvature = _differences(total, logs)
         score, weight = weights * curve.d1, _clipped(-weights * curve.d2)
-        return RowDerivatives(float(weights @ curve.log_density), {"mu": score}, {"mu": weight}, gradient, curvature)
+        return RowDerivatives(float(weights @ curve.log_density), {MU: score}, {MU: weight}, gradient, curvature)
 
     return evaluate
 
@@ -92,7 +93,7 @@ def _differences(total: Callable[[np.ndarray], float], at: np.ndarray) -> tuple[
 def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
     schema, family = problem.design.schema, problem.family
 
-    def total(predictors: Mapping[str, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:
+    def total(predictors: Mapping[PredictorKey, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:
         at = {**values, **{name: jnp.exp(logs[i]) for i, name in enumerate(singles)}}
         rows = likelihood(family, predictors, at, data).log_prob(data["response"]["y"])
         weights = data.get("weights")
@@ -100,12 +101,12 @@ def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
 
     def derivatives(values: Mapping[str, Array], data: Data) -> tuple[Array, ...]:
         predictors = {
-            dpar: jnp.broadcast_to(eta, data["response"]["y"].shape)
-            for dpar, eta in linear_predictors(schema, values, data["arrays"]).items()
+            key: jnp.broadcast_to(eta, data["response"]["y"].shape)
+            for key, eta in linear_predictors(schema, values, data["arrays"]).items()
         }
         logs = jnp.stack([jnp.log(values[name]) for name in singles]) if singles else jnp.zeros(0)
         value, score = jax.value_and_grad(total)(predictors, logs, values, data)
-        curvature = {dpar: _diagonal(total, dpar, predictors, logs, values, data) for dpar in predictors}
+        curvature = {key: _diagonal(total, key, predictors, logs, values, data) for key in predictors}
         gradient = jax.grad(total, 1)(predictors, logs, values, data)
         return value, score, curvature, gradient, -jax.hessian(total, 1)(predictors, logs, values, data)
 
@@ -124,13 +125,13 @@ def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
     return evaluate
 
 
-def _diagonal(total: Any, dpar: str, predictors: Mapping[str, Array], *rest: Any) -> Array:
+def _diagonal(total: Any, key: PredictorKey, predictors: Mapping[PredictorKey, Array], *rest: Any) -> Array:
     """Rows do not share a linear predictor's entries, so a product of the Hessian with ones is its diagonal."""
 
     def own(eta: Array) -> Array:
-        return jax.grad(total)({**predictors, dpar: eta}, *rest)[dpar]
+        return jax.grad(total)({**predictors, key: eta}, *rest)[key]
 
-    return jax.jvp(own, (predictors[dpar],), (jnp.ones_like(predictors[dpar]),))[1]
+    return jax.jvp(own, (predictors[key],), (jnp.ones_like(predictors[key]),))[1]
 
 
 def _clipped(weight: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml import names
+from bayesml.engines.nuts.forms.preconditioned.pilot import pilot_key
 from bayesml.engines.nuts.forms.preconditioned.small import (
     Matrix,
     cholesky,
@@ -57,7 +58,7 @@ class ScaledGroup:
     @property
     def z_name(self) -> str:
         """The site whose place zeta takes."""
-        return names.standardised_variable(self.term.name, self.term.dpar)
+        return names.standardised_variable(self.term.name, self.term.predictor)
 
     @property
     def key(self) -> str:
@@ -66,7 +67,7 @@ class ScaledGroup:
         ``weights`` (levels, q, q), ``score`` (levels, q), and with coefficients ``cross`` (levels, q, p) and ``beta``
         (p,), the pilot's coefficients.
         """
-        return f"{self.term.dpar}:{self.term.key}"
+        return pilot_key(self.term.predictor, self.term.key)
 
     def transform(self, values: Mapping[str, Array], pilot: Mapping[str, Array]) -> tuple[Array, Array]:
         """Return z ``(q, levels)`` for the zeta in its place, and the log Jacobian determinant."""
@@ -87,11 +88,11 @@ class ScaledGroup:
     def _relative_factor(self, values: Mapping[str, Array]) -> list[list[Array | None]]:
         """Return Lambda as a lower triangle of scalars; None where the model has a zero."""
         q = len(self.term.coefs)
-        sd = values[names.group_sd_variable(self.term.name, self.term.dpar)]
+        sd = values[names.group_sd_variable(self.term.name, self.term.predictor)]
         factor: list[list[Array | None]] = [[None] * q for _ in range(q)]
         for number, block in enumerate(self.term.block_slices()):
             size = self.term.blocks[number]
-            cholesky_name = names.cholesky_variable(self.term.name, self.term.dpar, number)
+            cholesky_name = names.cholesky_variable(self.term.name, self.term.predictor, number)
             for i in range(size):
                 for j in range(i + 1):
                     entry = values[cholesky_name][i, j] if size > 1 else 1.0

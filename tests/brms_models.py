@@ -149,22 +149,38 @@ def our_formula(text: str) -> Any:
 def _one(call: str, options: Mapping[str, Any]) -> Any:
     main, *others = _called(call, "bf") or [call]
     chosen = dict(options) | ({"nonlinear": True} if "nl = TRUE" in others else {})
-    pairs = [part.split("~", 1) for part in others if "~" in part]
-    formulas = {name.strip(): "~" + right for left, right in pairs for name in left.split("+")}
-    return bayesml.bf(main, **formulas, **chosen)
+    for part in others:
+        text = (_called(part, "nlf") or [part])[0]
+        if "~" in text:
+            left, right = text.split("~", 1)
+            chosen |= {name.strip(): "~" + right for name in left.split("+")}
+        elif text != "nl = TRUE":
+            name, value = text.split("=")
+            chosen[name.strip()] = float(value)
+    return bayesml.bf(main, **chosen)
 
 
 FAMILY_NAMES = {"Beta": "beta", "Gamma": "gamma"}
 
 
 def our_family(text: str) -> Any:
-    """Turn ``Gamma("log")``, ``Beta()`` and ``bernoulli("probit")`` into ours."""
+    """Turn ``Gamma("log")``, ``Beta()``, ``mixture(gaussian, gaussian, order = "none")`` and lists into ours."""
     name, _, rest = text.partition("(")
     name = FAMILY_NAMES.get(name, name)
     arguments = [part for part in split_top(rest.rpartition(")")[0]) if part]
+    if name == "list":
+        return [our_family(part) for part in arguments]
     if not arguments or name not in dir(bayesml.families):
         return name
-    return getattr(bayesml.families, name)(*[json.loads(a) if a[0] == '"' else our_family(a) for a in arguments])
+    positional = [part for part in arguments if "=" not in part]
+    keywords = dict(part.split(" = ") for part in arguments if "=" in part)
+    return getattr(bayesml.families, name)(
+        *map(_argument, positional), **{k: _argument(v) for k, v in keywords.items()}
+    )
+
+
+def _argument(text: str) -> Any:
+    return json.loads(text) if text[0] == '"' else our_family(text)
 
 
 def our_priors(text: str) -> tuple[bayesml.Prior, ...]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import default_priors_of
-from bayesml.engines import AbstractEngine, Problem, get_engine
+from bayesml.engines import AbstractEngine, Problem, get_engine, with_options
 from bayesml.families import AbstractFamily, get_family
 from bayesml.foreign import answers_foreign_arguments
 from bayesml.formula import Formula
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
-from bayesml.results.fitting import Functions, describe_model, prepare_model, run_model, with_options
+from bayesml.results.fitting import Functions, describe_model, prepare_model, run_model
 from bayesml.results.storage.checkpoint import PreparedModel
 
 if TYPE_CHECKING:
@@ -106,20 +106,22 @@ def fit(
     """
     engine = with_options(
         get_engine(method),
-        draws=draws,
-        warmup=warmup,
-        chains=chains,
-        seed=seed,
-        target_accept=target_accept,
-        max_treedepth=max_treedepth,
-        sample_prior=sample_prior,
-        progress=progress,
-        marginalize=marginalize,
-        precondition=precondition,
-        checkpoint=checkpoint,
-        target_ess=target_ess,
-        max_seconds=max_seconds,
-        keep_group_effects=keep_group_effects,
+        {
+            "draws": draws,
+            "warmup": warmup,
+            "chains": chains,
+            "seed": seed,
+            "target_accept": target_accept,
+            "max_treedepth": max_treedepth,
+            "sample_prior": sample_prior,
+            "progress": progress,
+            "marginalize": marginalize,
+            "precondition": precondition,
+            "checkpoint": checkpoint,
+            "target_ess": target_ess,
+            "max_seconds": max_seconds,
+            "keep_group_effects": keep_group_effects,
+        },
     )
     began = time.perf_counter()
     priors = as_priors(prior)

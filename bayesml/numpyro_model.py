@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesml.compile import Data, compile_model
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.forms import data_of
+from bayesml.engines.density import data_of
 
 __all__ = ["bound_model"]
 

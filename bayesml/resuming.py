@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 
-from bayesml.engines import NUTS
-from bayesml.errors import ModelError
+from bayesml.engines import dispatch
 from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
 from bayesml.results.fitting import fit_of
@@ -43,11 +41,8 @@ def resume(
     """
     began = time.perf_counter()
     model = read_checkpoint(checkpoint, functions)
-    if not isinstance(model.engine, NUTS):
-        raise ModelError(f'The checkpoint is of method="{model.engine.method}"; only draws of NUTS are resumed.')
-    shown = model.engine.progress if progress is None else progress
-    engine = replace(model.engine, checkpoint=os.fspath(checkpoint), progress=shown)
+    engine = model.engine.resumed(os.fspath(checkpoint), progress)
     prepared = time.perf_counter() - began
-    result = fit_of(model, engine.run(model.problem), prepared)
+    result = fit_of(model, dispatch.run(engine, model.problem), prepared)
     warn_about(result)
     return result

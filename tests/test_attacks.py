@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 import bayesml
-from bayesml.engines.nuts.driver import arrays
-from bayesml.engines.nuts.driver.arrays import read_arrays, write_arrays
+from bayesml.engines import array_files
+from bayesml.engines.array_files import read_arrays, write_arrays
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.results.storage import checkpoint
 from bayesml.results.storage.io import load, save
@@ -157,7 +157,7 @@ def snapshots_of(folder: Path, monkeypatch: pytest.MonkeyPatch, run: Any) -> lis
         replace(source, target)
         keep()
 
-    for module in (arrays, checkpoint):
+    for module in (array_files, checkpoint):
         monkeypatch.setattr(module.os, "replace", watched)
     run()
     monkeypatch.undo()

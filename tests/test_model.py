@@ -15,9 +15,9 @@ from scipy import stats
 import bayesml
 from bayesml.compile import compile_model
 from bayesml.engines import Problem
-from bayesml.engines.density import log_density
+from bayesml.engines.density import data_of, log_density
 from bayesml.engines.layout import flatten, layout_of
-from bayesml.engines.nuts.forms import data_of, plain_form
+from bayesml.engines.nuts.forms import plain_form
 from bayesml.fit import describe_problem
 
 ROWS, GROUPS = 40, 5

@@ -212,7 +212,7 @@ PUBLIC: dict[str, Any] = {
     **{name: getattr(bayesml, name) for name in bayesml.__all__},
     **{f"family {name}": make() for name, make in FAMILIES.items()},
     **{f"link {name}": link for name, link in LINKS.items()},
-    **{f"engine {name}": engine for name, engine in ENGINES.items()},
+    **{f"engine {name}": entry.default for name, entry in ENGINES.items()},
     **{f"distribution {name}": kind for name, kind in DISTRIBUTIONS.items()},
     "prior": bayesml.prior("normal(0, 2)", class_="b", coef="x"),
     "truncated": bayesml.prior("normal(0, 2)", class_="b", lb=0),

@@ -12,9 +12,8 @@ from jax import numpy as jnp
 import bayesml
 from bayesml.compile import compile_model
 from bayesml.describe import single_parameters
-from bayesml.engines.density import log_density
+from bayesml.engines.density import data_of, log_density
 from bayesml.engines.layout import layout_of
-from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned import form as module
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, block_chain

@@ -118,6 +118,15 @@ def test_imports_point_left(module: str) -> None:
 
 def test_no_import_cycles() -> None:
     graph = {module: own_imports(module, with_types=False) for module in FILES}
+    check_acyclic(graph)
+
+
+def test_no_import_cycles_among_types_of_the_sampler() -> None:
+    sampler = {module for module in FILES if module.startswith("bayesml.engines.nuts")}
+    check_acyclic({module: own_imports(module, with_types=True) & sampler for module in sampler})
+
+
+def check_acyclic(graph: dict[str, set[str]]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -129,6 +138,23 @@ def test_formulaic_stays_behind_the_formula_stage(module: str) -> None:
     if layer(module) not in {"formula", "columns"}:
         names = imports(parsed(module), with_types=True)
         assert "formulaic" not in {name.split(".")[0] for name in names}
+
+
+def names_used(tree: ast.AST) -> set[str]:
+    """Return the names that a file imports, reads or looks up as attributes; not those in its texts."""
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return imported | read | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_stage_knows_an_engine(module: str) -> None:
+    """What must be known of an engine is asked of it (`AbstractEngine`); only the table of engines names them all."""
+    inside = module.startswith("bayesml.engines.nuts")
+    if not inside and module not in {"bayesml", "bayesml.engines", "bayesml.engines.dispatch"}:
+        assert "NUTS" not in names_used(parsed(module))
+        imported = own_imports(module, with_types=True)
+        assert not [name for name in imported if name.startswith("bayesml.engines.nuts")]
 
 
 @pytest.mark.parametrize("module", FILES)

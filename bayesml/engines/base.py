@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from bayesml.describe import Description
 from bayesml.design import Design
+from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.posterior import AbstractPosterior, Timing
 
-__all__ = ["AbstractEngine", "Continuation", "Outcome", "Problem"]
+__all__ = ["AbstractEngine", "Continuation", "Outcome", "Problem", "Sampling"]
 
 
 @final
@@ -75,20 +76,86 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+@final
+@dataclass(frozen=True)
+class Sampling:
+    """What an engine that draws from the posterior was asked for.
+
+    Attributes:
+        chains: number of chains.
+        draws: draws kept in each chain.
+        warmup: warm-up iterations of each chain; 0 where that is not decided yet.
+        max_treedepth: a trajectory has at most 2^max_treedepth leapfrog steps.
+        target_accept: the acceptance rate that the step size aims at.
+        keep_group_effects: what is kept of the draws of group-level effects, see ``NUTS``.
+    """
+
+    chains: int
+    draws: int
+    warmup: int = 0
+    max_treedepth: int = 10
+    target_accept: float = 0.8
+    keep_group_effects: bool | int | str = True
+
+
 @dataclass(frozen=True)
 class AbstractEngine(ABC):
-    """A way to fit; its options are its fields."""
+    """A way to fit; its options are its fields. ``engines/dispatch.py`` finds the code that runs it.
+
+    What the rest of the package must know of an engine it asks here; the answers below are those of a point estimate
+    without priors.
+
+    Attributes:
+        method: the name, as in ``fit(method="nuts")``.
+        uses_priors: whether the result depends on the priors.
+    """
 
     method: ClassVar[str]
+    uses_priors: ClassVar[bool] = False
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """How many draws were asked for, and how; None for an engine that does not draw."""
+        return None
+
+    @property
+    def samples_prior_only(self) -> bool:
+        """Whether the draws come from the prior and the response has no influence."""
+        return False
+
+    @property
+    def needs_identified_slopes(self) -> bool:
+        """Whether columns that are linear combinations of others are refused where flat priors do not tell them apart.
+
+        A point estimate finds such columns itself and leaves them out.
+        """
+        return False
+
+    @property
+    def checkpoint_folder(self) -> str | None:
+        """Folder that the run is written to as it goes on; None where it is not."""
+        return None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what the groups of ``fit.idata`` say about the engine."""
+        return {}
 
     def anew(self) -> AbstractEngine:
         """Return the engine for a run of another model: without what a run filled in or wrote to."""
         return self
 
-    @abstractmethod
-    def run(self, problem: Problem) -> Outcome:
-        """Fit the model.
+    def seeded(self) -> AbstractEngine:
+        """Return the engine with a seed, drawn from the system where it takes one and has none."""
+        return self
+
+    def resumed(self, checkpoint: str, progress: bool | None) -> AbstractEngine:
+        """Return the engine that goes on with a run from its checkpoint.
+
+        Args:
+            checkpoint: the folder.
+            progress: whether to show how far the run is; None does as the run did.
 
         Raises:
-            ModelError: this engine cannot fit this model; the message names one that can.
+            ModelError: the engine writes no checkpoints.
         """
+        raise ModelError(f'The checkpoint is of method="{self.method}"; only draws of NUTS are resumed.')

@@ -5,19 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from jax import numpy as jnp
 
 from bayesml.compile import Data
+from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
 from bayesml.lazy import lazy_module
 
-__all__ = ["log_density", "reported_at", "reported_values"]
+__all__ = ["data_of", "log_density", "reported_at", "reported_values"]
 
 numpyro_infer = lazy_module("numpyro.infer.util")
 handlers = lazy_module("numpyro.handlers")
 
 Array = Any
 Model = Callable[[Data, Array | None], None]
+
+
+def data_of(problem: Problem) -> dict[str, Any]:
+    """Return the data argument of the model."""
+    design = problem.design
+    weights = design.weights
+    return {
+        "arrays": {
+            predictor: {key: dict(arrays) for key, arrays in terms.items()}
+            for predictor, terms in design.arrays.items()
+        },
+        "response": dict(design.response.arrays),
+        "weights": None if weights is None else np.asarray(weights, float),
+    }
 
 
 def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:

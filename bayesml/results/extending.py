@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from bayesml.engines import NUTS
+from bayesml.engines import dispatch
 from bayesml.errors import ModelError
 from bayesml.posterior import Timing
 
@@ -38,12 +38,12 @@ def extend(fit: Fit, draws: int = 1000) -> Fit:
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         raise ModelError(f"`draws` is a whole number of at least 1; got {draws!r}.")
     continuation = fit.outcome.continuation
-    if not isinstance(fit.engine, NUTS) or continuation is None:
+    if continuation is None or not dispatch.can_extend(fit.engine):
         raise ModelError(
             "This fit has no chains to extend: it was not sampled by NUTS, or saved without their state. Fit the model "
             "again with more `draws`."
         )
-    outcome = fit.engine.extend(fit.problem, fit.draws_record, continuation, draws)
+    outcome = dispatch.extend(fit.engine, fit.problem, fit.draws_record, continuation, draws)
     both = {part.name: getattr(fit.timing, part.name) + getattr(outcome.timing, part.name) for part in fields(Timing)}
     outcome = replace(outcome, timing=Timing(**both), plan=fit.plan or outcome.plan)
     return replace(fit, outcome=outcome, engine=outcome.engine or fit.engine)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import check_slopes, describe
 from bayesml.design import Design, build_design
-from bayesml.engines import NUTS, AbstractEngine, Outcome, Problem
-from bayesml.errors import ModelError, warn_user
+from bayesml.engines import Outcome, Problem, dispatch
+from bayesml.errors import warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, check_names, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
@@ -22,10 +22,9 @@ from bayesml.results.storage.checkpoint import PreparedModel, begin_checkpoint
 if TYPE_CHECKING:
     from bayesml.results.frequentist.point_fit import PointFit
 
-__all__ = ["Functions", "describe_model", "fit_of", "prepare_model", "run_model", "with_options"]
+__all__ = ["Functions", "describe_model", "fit_of", "prepare_model", "run_model"]
 
 Functions = Mapping[str, Callable[..., Any]]
-PRIORS_MATTER = ("nuts", "map")
 
 
 def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
@@ -36,16 +35,16 @@ def run_model(model: PreparedModel, began: float) -> Fit | PointFit:
         began: when its preparation began, ``time.perf_counter()``.
     """
     engine = model.engine
-    if isinstance(engine, NUTS) and engine.sample_prior != "only":
+    if engine.needs_identified_slopes:
         check_slopes(model.problem.design, model.problem.description)
-    if isinstance(engine, NUTS) and engine.checkpoint is not None:
+    if engine.checkpoint_folder is not None:
         model = replace(model, engine=engine.seeded())
-        begin_checkpoint(engine.checkpoint, model)
-    if engine.method in PRIORS_MATTER:
+        begin_checkpoint(engine.checkpoint_folder, model)
+    if engine.uses_priors:
         for sentence in model.problem.design.prior_warnings():
             warn_user(f"{sentence}.")
     prepared = time.perf_counter() - began
-    outcome = model.engine.run(model.problem)
+    outcome = dispatch.run(model.engine, model.problem)
     if isinstance(outcome.posterior, Draws):
         return fit_of(model, outcome, prepared)
     return _point_fit(model, outcome, prepared)
@@ -111,20 +110,3 @@ def prepare_model(
     else:
         frame = read_frame(data, used, missing=missing, grouping=grouping)
     return frame, build_design(parsed, frame, family, functions)
-
-
-def with_options(engine: AbstractEngine, **options: object) -> AbstractEngine:
-    """Return an engine with those options that are not None.
-
-    Raises:
-        ModelError: the engine has no such option, or a value is out of range.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    known = {field.name for field in fields(engine)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ModelError(
-            f'method="{engine.method}" has no option {", ".join(f"`{u}`" for u in unknown)}; it has '
-            f"{', '.join(f'`{k}`' for k in sorted(known)) or 'none'}."
-        )
-    return replace(engine, **given) if given else engine  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesml.describe import describe
 from bayesml.design import Design
-from bayesml.engines import AbstractEngine, Problem, get_engine
+from bayesml.engines import AbstractEngine, Problem, get_engine, with_options
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, formula_of, formula_variables, parse, update_formula
@@ -16,7 +16,7 @@ from bayesml.frame import Frame, column_names
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fit_object import Fit
-from bayesml.results.fitting import prepare_model, run_model, with_options
+from bayesml.results.fitting import prepare_model, run_model
 from bayesml.results.storage.checkpoint import PreparedModel
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def changed_engine(
         ModelError: the engine has no such option, or a value is out of range.
     """
     engine = fit.engine.anew() if method is None else get_engine(method)
-    return with_options(engine, draws=draws, warmup=warmup, chains=chains, seed=seed, progress=progress)
+    options = {"draws": draws, "warmup": warmup, "chains": chains, "seed": seed, "progress": progress}
+    return with_options(engine, options)
 
 
 def _warned(fit: Fit | PointFit) -> Fit | PointFit:

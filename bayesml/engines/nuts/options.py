@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from dataclasses import dataclass, replace
 from numbers import Real
-from types import ModuleType
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
-from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
+from bayesml.engines.base import AbstractEngine, Sampling
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.errors import ModelError
 from bayesml.foreign import answers_foreign_options
-from bayesml.garbage import collection_paused
-from bayesml.notebook import without_tqdm_warning
-from bayesml.posterior import Draws
 
 __all__ = ["NUTS"]
 
@@ -77,6 +72,7 @@ class NUTS(AbstractEngine):
     keep_group_effects: bool | int | str = True
 
     method: ClassVar[str] = "nuts"
+    uses_priors: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("draws", "warmup", "chains", "max_treedepth", "seed"):
@@ -117,6 +113,38 @@ class NUTS(AbstractEngine):
                 f"draw; got {keep!r}."
             )
 
+    @property
+    def sampling(self) -> Sampling:
+        """How many draws were asked for, and how."""
+        return Sampling(
+            self.chains,
+            self.draws,
+            self.warmup or 0,
+            self.max_treedepth,
+            self.target_accept or USUAL_TARGET,
+            self.keep_group_effects,
+        )
+
+    @property
+    def samples_prior_only(self) -> bool:
+        """Whether the draws come from the prior alone."""
+        return self.sample_prior == "only"
+
+    @property
+    def needs_identified_slopes(self) -> bool:
+        """The posterior must be proper; a draw from the priors needs no data."""
+        return not self.samples_prior_only
+
+    @property
+    def checkpoint_folder(self) -> str | None:
+        """The folder that every block of draws is written to."""
+        return self.checkpoint
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what the groups of ``fit.idata`` say about the engine; prior draws come from no sampler."""
+        sampler = {} if self.samples_prior_only else {"inference_library": "bayesml", "tuning_steps": self.warmup}
+        return {**sampler, "sample_prior": self.sample_prior}
+
     def anew(self) -> NUTS:
         """Return the options without a checkpoint, and without what a run chose for its own model."""
         chosen = (0,) if self.sample_prior == "only" else (WARMUP, PRECONDITIONED_WARMUP)
@@ -133,31 +161,9 @@ class NUTS(AbstractEngine):
             return self
         return replace(self, seed=int(np.random.SeedSequence().generate_state(1)[0]))
 
-    def run(self, problem: Problem) -> Outcome:
-        """Sample the posterior."""
-        began = time.perf_counter()
-        run = self._imported().run
-        imported = time.perf_counter() - began
-        outcome = run(self, problem)
-        return replace(outcome, timing=replace(outcome.timing, imports=imported))
-
-    def extend(self, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
-        """Go on with a run of this engine: ``more`` further draws of each chain behind ``draws``."""
-        return self._imported().extend(self, problem, draws, continuation, more)
-
-    def _imported(self) -> ModuleType:
-        """Return the module that runs the sampler, which imports JAX."""
-        from bayesml.engines.nuts.driver.background import imported_whole
-
-        with collection_paused():
-            without_tqdm_warning()
-            return imported_whole(_sampler)
-
-
-def _sampler() -> ModuleType:
-    from bayesml.engines.nuts.driver import run
-
-    return run
+    def resumed(self, checkpoint: str, progress: bool | None) -> NUTS:
+        """Return the engine that goes on with a run from its checkpoint."""
+        return replace(self, checkpoint=checkpoint, progress=self.progress if progress is None else progress)
 
 
 def is_whole(value: object, least: int) -> bool:

@@ -1,11 +1,11 @@
-"""The options of the point-estimate engines. Their numerics are imported when one of them runs."""
+"""The options of the point-estimate engines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-from bayesml.engines.base import AbstractEngine, Outcome, Problem
+from bayesml.engines.base import AbstractEngine
 from bayesml.errors import ModelError
 from bayesml.foreign import answers_foreign_options
 
@@ -29,12 +29,6 @@ class REML(AbstractEngine):
 
     method: ClassVar[str] = "reml"
 
-    def run(self, problem: Problem) -> Outcome:
-        """Fit by REML."""
-        from bayesml.engines.point.run import run_linear
-
-        return run_linear(problem, self.method, reml=True)
-
 
 @answers_foreign_options
 @final
@@ -49,12 +43,6 @@ class ML(AbstractEngine):
     """
 
     method: ClassVar[str] = "ml"
-
-    def run(self, problem: Problem) -> Outcome:
-        """Fit by maximum likelihood."""
-        from bayesml.engines.point.run import run_linear
-
-        return run_linear(problem, self.method, reml=False)
 
 
 @answers_foreign_options
@@ -94,12 +82,6 @@ class Laplace(AbstractEngine):
         if self.curvature not in ("observed", "fisher"):
             raise ModelError(f'`curvature` is "observed" or "fisher"; got {self.curvature!r}.')
 
-    def run(self, problem: Problem) -> Outcome:
-        """Fit by maximum likelihood."""
-        from bayesml.engines.point.run import run_laplace
-
-        return run_laplace(problem, self.method, self.quadrature_points, self.curvature)
-
 
 @answers_foreign_options
 @final
@@ -121,9 +103,4 @@ class MAP(AbstractEngine):
     """
 
     method: ClassVar[str] = "map"
-
-    def run(self, problem: Problem) -> Outcome:
-        """Maximise the marginal posterior."""
-        from bayesml.engines.point.run import run_map
-
-        return run_map(problem, self.method)
+    uses_priors: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import NUTS
+from bayesml.engines import SAMPLER, dispatch, get_engine, with_options
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.results.checks.diagnostics import warn_about
@@ -69,8 +69,9 @@ def check_laplace(
 
     if not isinstance(getattr(fit, "estimate", None), AbstractEstimate):
         raise ModelError("check_laplace() is for point estimates; a NUTS fit is the posterior itself.")
-    engine = NUTS(draws=draws, chains=chains, seed=seed, progress=progress)
-    outcome = engine.run(fit.problem)
+    options = {"draws": draws, "chains": chains, "seed": seed, "progress": progress}
+    engine = with_options(get_engine(SAMPLER), options)
+    outcome = dispatch.run(engine, fit.problem)
     sampled = Fit(
         fit.problem, fit.frame, outcome.engine or engine, outcome, fit.priors, fit.default_priors, fit.data_name
     )

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import NUTS
-from bayesml.engines.nuts.defaults import USUAL_TARGET
+from bayesml.engines.base import Sampling
 from bayesml.errors import warn_user
 from bayesml.reported import ReportedVariable
 from bayesml.results.record.select import Elements, elements
@@ -125,9 +124,9 @@ def diagnose(fit: Fit) -> Diagnostics:
         fit: the fit.
     """
     record = fit.draws_record
-    options = fit.engine if isinstance(fit.engine, NUTS) else NUTS(draws=record.n_draws)
+    sampling = fit.engine.sampling or Sampling(record.n_chains, record.n_draws)
     if not record.statistics:
-        return Diagnostics(record.n_chains, record.n_draws, options.draws, fit.outcome.incomplete, independent=True)
+        return Diagnostics(record.n_chains, record.n_draws, sampling.draws, fit.outcome.incomplete, independent=True)
     statistics = record.statistics
     watched = watched_elements(record.values, fit.variables)
     measured = convergence(watched.values)
@@ -137,12 +136,12 @@ def diagnose(fit: Fit) -> Diagnostics:
     return Diagnostics(
         chains=record.n_chains,
         draws=record.n_draws,
-        requested=options.draws,
+        requested=sampling.draws,
         incomplete=fit.outcome.incomplete,
         divergences=int(np.sum(statistics["diverging"])),
-        treedepth_hits=int(np.sum(statistics["tree_depth"] >= options.max_treedepth)),
-        max_treedepth=options.max_treedepth,
-        target_accept=options.target_accept or USUAL_TARGET,
+        treedepth_hits=int(np.sum(statistics["tree_depth"] >= sampling.max_treedepth)),
+        max_treedepth=sampling.max_treedepth,
+        target_accept=sampling.target_accept,
         ebfmi=tuple(energy_fraction(statistics["energy"]).tolist()),
         max_rhat=Worst(float("nan"), "") if worst is None else Worst(float(measured.rhat[worst]), suspect),
         rhat_limit=LARGEST_RHAT if worst is None else float(limits[worst]),

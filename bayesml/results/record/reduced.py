@@ -36,7 +36,7 @@ def require_effects(fit: Fit, what: str) -> None:
 
 
 def _option(fit: Fit) -> object:
-    return getattr(fit.engine, "keep_group_effects", False)
+    return fit.engine.sampling.keep_group_effects if fit.engine.sampling else False
 
 
 def thinned_or_raise(fit: Fit, kept: ReducedEffects) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.engines import NUTS
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prior_name
 from bayesml.reported import ReportedVariable, find_text
@@ -40,7 +39,7 @@ class Elements:
 
 def is_prior_only(fit: Fit) -> bool:
     """Whether the draws of the fit come from the prior alone (``sample_prior="only"``)."""
-    return isinstance(fit.engine, NUTS) and fit.engine.sample_prior == "only"
+    return fit.engine.samples_prior_only
 
 
 def elements(

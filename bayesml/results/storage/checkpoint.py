@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from bayesml.engines import AbstractEngine, Problem
-from bayesml.engines.nuts.driver.arrays import read_arrays, write_arrays
+from bayesml.engines.array_files import read_arrays, write_arrays
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays, frame_to_arrays
 from bayesml.priors import Prior

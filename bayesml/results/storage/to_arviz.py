@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.engines import NUTS
 from bayesml.frame import Column
 from bayesml.names import variable as legal_name
 from bayesml.reported import ReportedVariable
@@ -103,25 +102,22 @@ def collect_groups(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, An
 
 def idata_attributes(fit: Fit) -> dict[str, Any]:
     """Return what the groups say about the fit."""
-    attributes: dict[str, Any] = {
+    return {
         "modeling_interface": "bayesml",
         "modeling_interface_version": package_version(),
         "formula": fit.parsed.text,
         "family": fit.problem.family.name,
         "seed": str(fit.outcome.seed),
+        **fit.engine.attributes(),
     }
-    if isinstance(fit.engine, NUTS):
-        own = {"inference_library": "bayesml", "tuning_steps": fit.engine.warmup} if not is_prior_only(fit) else {}
-        return attributes | own | {"sample_prior": fit.engine.sample_prior}
-    return attributes
 
 
 def _statistics(fit: Fit) -> xr.Dataset:
     import xarray as xr
 
     statistics = dict(fit.draws_record.statistics)
-    if isinstance(fit.engine, NUTS) and "tree_depth" in statistics:
-        statistics["reached_max_tree_depth"] = statistics["tree_depth"] >= fit.engine.max_treedepth
+    if fit.engine.sampling and "tree_depth" in statistics:
+        statistics["reached_max_tree_depth"] = statistics["tree_depth"] >= fit.engine.sampling.max_treedepth
     coords = {"chain": np.arange(fit.draws_record.n_chains), "draw": np.arange(fit.draws_record.n_draws)}
     return xr.Dataset({name: (("chain", "draw"), v) for name, v in statistics.items()}, coords, idata_attributes(fit))
 

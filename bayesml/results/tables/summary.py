@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import NUTS
 from bayesml.errors import ModelError
 from bayesml.names import predictor_name, prefixed
 from bayesml.posterior import Draws
@@ -223,14 +222,12 @@ def _draws_lines(fit: Fit) -> tuple[str, ...]:
     chains, kept = fit.draws_record.n_chains, fit.draws_record.n_draws
     if is_prior_only(fit):
         return (f"{chains * kept} independent draws from the prior; the response has no influence",)
-    warmup = (fit.engine.warmup or 0) if isinstance(fit.engine, NUTS) else 0
+    sampling = fit.engine.sampling
+    warmup = sampling.warmup if sampling else 0
     first = f"{chains} chain{'s, each' if chains > 1 else ''} with iter = {warmup + kept}; warmup = {warmup}; thin = 1;"
-    stopped = f" (interrupted: {_requested(fit)} were asked for)" if fit.outcome.incomplete else ""
+    asked_for = sampling.chains * sampling.draws if sampling else 0
+    stopped = f" (interrupted: {asked_for} were asked for)" if fit.outcome.incomplete else ""
     return first, f"total post-warmup draws = {chains * kept}{stopped}"
-
-
-def _requested(fit: Fit) -> int:
-    return fit.engine.chains * fit.engine.draws if isinstance(fit.engine, NUTS) else 0
 
 
 def _blocks(fit: Fit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:

@@ -15,7 +15,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from bayesml.engines.nuts.driver.arrays import read_arrays, write_arrays
+from bayesml.engines.array_files import read_arrays, write_arrays
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.sampler.chain_state import Statistics
 from bayesml.errors import ModelError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from bayesml.engines.nuts.driver.session import Attempt, Session
 from bayesml.engines.nuts.driver.store import reported_kept
 from bayesml.engines.nuts.driver.target import sample_to_target
 from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
+from bayesml.engines.nuts.options import NUTS
 from bayesml.engines.nuts.programs.compiled import Compiled, compile_form
 from bayesml.engines.nuts.programs.recent import recall, remember
 from bayesml.engines.precision import double_precision
@@ -27,9 +28,6 @@ from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, Timing
 from bayesml.reported import reported_variables
-
-if TYPE_CHECKING:
-    from bayesml.engines.nuts.options import NUTS
 
 __all__ = ["extend", "run"]
 

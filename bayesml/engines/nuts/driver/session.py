@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
@@ -15,15 +15,13 @@ from bayesml.engines.nuts.driver.checkpoint import RunLog
 from bayesml.engines.nuts.driver.methods import ChainMethod, advance
 from bayesml.engines.nuts.driver.states import arrays_of, state_of
 from bayesml.engines.nuts.driver.store import DrawStore, reported_kept
+from bayesml.engines.nuts.options import NUTS
 from bayesml.engines.nuts.programs.compiled import Compiled, starting_point
 from bayesml.engines.nuts.sampler.chain_state import Statistics
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, ReducedEffects
 from bayesml.reported import ReportedVariable
-
-if TYPE_CHECKING:
-    from bayesml.engines.nuts.options import NUTS
 
 __all__ = ["Attempt", "Session"]
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bayesml.engines.nuts.forms.base import Form
-from bayesml.engines.nuts.forms.plain import data_of, plain_form
+from bayesml.engines.nuts.forms.plain import plain_form
 
-__all__ = ["Form", "data_of", "plain_form"]
+__all__ = ["Form", "plain_form"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from bayesml.compile import compile_model
 from bayesml.engines.base import Problem
-from bayesml.engines.density import log_density, reported_values
+from bayesml.engines.density import data_of, log_density, reported_values
 from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.reported import reported_names
 
-__all__ = ["data_of", "plain_form"]
+__all__ = ["plain_form"]
 
 
 def plain_form(problem: Problem) -> Form:
@@ -38,17 +34,3 @@ def plain_form(problem: Problem) -> Form:
 def first_step(layout: Layout) -> float:
     """Return a first step size: half of d^(-1/4), the rate at which HMC's optimal step shrinks with dimension."""
     return 0.5 * max(layout.size, 1) ** -0.25
-
-
-def data_of(problem: Problem) -> dict[str, Any]:
-    """Return the data argument of the model."""
-    design = problem.design
-    weights = design.weights
-    return {
-        "arrays": {
-            predictor: {key: dict(arrays) for key, arrays in terms.items()}
-            for predictor, terms in design.arrays.items()
-        },
-        "response": dict(design.response.arrays),
-        "weights": None if weights is None else np.asarray(weights, float),
-    }

@@ -16,10 +16,9 @@ from bayesml.compile import compile_model
 from bayesml.design import PredictorDesign
 from bayesml.distributions import Constant
 from bayesml.engines.base import Problem
-from bayesml.engines.density import reported_at
+from bayesml.engines.density import data_of, reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
-from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot

@@ -23,7 +23,7 @@ from bayesml import names
 from bayesml.describe import single_parameters
 from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.forms.plain import data_of
+from bayesml.engines.density import data_of
 from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module

@@ -1,0 +1,89 @@
+"""Which code runs which engine: an engine object is options only, and this table names the functions behind it.
+
+Adding an engine is one package and one line here. The functions import their numerics when they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
+from bayesml.engines.nuts import NUTS
+from bayesml.engines.nuts.entry import extend_nuts, run_nuts
+from bayesml.engines.point import MAP, ML, REML, Laplace
+from bayesml.engines.point.entry import run_laplace_engine, run_map_engine, run_ml_engine, run_reml_engine
+from bayesml.errors import ModelError
+from bayesml.posterior import Draws
+
+__all__ = ["ENGINES", "EngineEntry", "can_extend", "extend", "run"]
+
+
+@final
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine and the code that runs it.
+
+    Attributes:
+        default: the engine with its default options.
+        run: ``(engine, problem) -> outcome``.
+        extend: ``(engine, problem, draws, continuation, more) -> outcome``, which goes on with a run: ``more`` further
+            draws of each chain behind ``draws``. None where there are no chains to go on with.
+    """
+
+    default: AbstractEngine
+    run: Callable[[Any, Problem], Outcome]
+    extend: Callable[[Any, Problem, Draws, Continuation, int], Outcome] | None = None
+
+
+ENGINES: dict[str, EngineEntry] = {
+    entry.default.method: entry
+    for entry in (
+        EngineEntry(NUTS(), run_nuts, extend_nuts),
+        EngineEntry(REML(), run_reml_engine),
+        EngineEntry(ML(), run_ml_engine),
+        EngineEntry(Laplace(), run_laplace_engine),
+        EngineEntry(MAP(), run_map_engine),
+    )
+}
+
+
+def run(engine: AbstractEngine, problem: Problem) -> Outcome:
+    """Fit the model.
+
+    Raises:
+        ModelError: this engine cannot fit this model; the message names one that can.
+    """
+    return _entry(engine).run(engine, problem)
+
+
+def can_extend(engine: AbstractEngine) -> bool:
+    """Whether there is a way to go on with the chains of this engine."""
+    return _entry(engine).extend is not None
+
+
+def extend(engine: AbstractEngine, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
+    """Go on with a run of an engine that has chains.
+
+    Args:
+        engine: the engine, with the options of the run.
+        problem: the model with its data.
+        draws: the draws there are.
+        continuation: where the chains stand.
+        more: further draws of each chain.
+
+    Raises:
+        ModelError: the engine has no chains.
+    """
+    continued = _entry(engine).extend
+    if continued is None:
+        raise ModelError(f'method="{engine.method}" has no chains to extend.')
+    return continued(engine, problem, draws, continuation, more)
+
+
+def _entry(engine: AbstractEngine) -> EngineEntry:
+    entry = ENGINES.get(engine.method)
+    if entry is None or type(entry.default) is not type(engine):
+        raise ModelError(f"{type(engine).__name__} is not in the table of engines, `bayesml.engines.dispatch.ENGINES`.")
+    return entry

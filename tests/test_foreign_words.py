@@ -42,9 +42,7 @@ def parameters(function: Any) -> set[str]:
 
 def methods() -> Iterator[Any]:
     for cls in FIT_CLASSES:
-        yield from (
-            value for name, value in inspect.getmembers(cls, inspect.isfunction) if not name.startswith("_")
-        )
+        yield from (value for name, value in inspect.getmembers(cls, inspect.isfunction) if not name.startswith("_"))
 
 
 # The table ------------------------------------------------------------------------------------------------------------

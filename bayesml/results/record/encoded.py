@@ -10,6 +10,7 @@ from bayesml.distributions import parse_distribution
 from bayesml.engines import AbstractEngine, get_engine
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
+from bayesml.keys import PredictorKey
 from bayesml.links import get_link
 from bayesml.posterior import Timing
 from bayesml.priors import Prior
@@ -28,7 +29,8 @@ __all__ = [
 ]
 
 FORMULA_TYPES = {
-    kind.__name__: kind for kind in (Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response)
+    kind.__name__: kind
+    for kind in (Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, PredictorKey, Response)
 }
 PLAIN = (str, int, float, bool, type(None))
 
@@ -45,7 +47,7 @@ def formula_to_json(value: Any) -> Any:
 
 
 def formula_from_json(value: Any) -> Any:
-    """Return the part of a formula that ``formula_to_json`` took apart; only its own seven types are ever built."""
+    """Return the part of a formula that ``formula_to_json`` took apart; only ``FORMULA_TYPES`` are ever built."""
     if isinstance(value, Mapping):
         content = {name: formula_from_json(each) for name, each in value.items() if name != "type"}
         return FORMULA_TYPES[value["type"]](**content)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesml.design import Design
+from bayesml.names import predictor_name
 
 __all__ = ["differing_array", "fingerprint"]
 
@@ -45,9 +46,10 @@ def _projections(array: np.ndarray) -> tuple[float, float]:
 
 
 def _arrays(design: Design) -> Iterator[tuple[str, np.ndarray]]:
-    for dpar, terms in design.arrays.items():
+    for predictor, terms in design.arrays.items():
         for key, arrays in terms.items():
-            yield from ((f"{dpar} / {key} / {name}", array) for name, array in arrays.items())
+            where = f"{predictor_name(predictor)} / {key}"
+            yield from ((f"{where} / {name}", array) for name, array in arrays.items())
     yield from ((f"response / {name}", array) for name, array in design.response.arrays.items())
     if design.weights is not None:
         yield "weights", design.weights

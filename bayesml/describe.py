@@ -129,7 +129,8 @@ def _rows(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> It
         for term in predictor.terms:
             if isinstance(term, Population):
                 yield from _population_rows(term, defaults)
-        yield from _group_rows(predictor, defaults)
+        yield from _sd_rows(predictor, defaults)
+    yield from _correlation_rows(design.schema.predictors, defaults)
     for own in single_parameters(design, family):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
 
@@ -149,7 +150,7 @@ def _population_rows(term: Population, defaults: DefaultPriors) -> Iterator[Prio
         yield from (PriorRow(d, "b", coef, predictor=of) for coef, d in zip(term.slopes, slopes, strict=True))
 
 
-def _group_rows(predictor: PredictorDesign, defaults: DefaultPriors) -> Iterator[PriorRow]:
+def _sd_rows(predictor: PredictorDesign, defaults: DefaultPriors) -> Iterator[PriorRow]:
     groups, of = predictor.groups(), predictor.key.target
     if not groups:
         return
@@ -159,10 +160,16 @@ def _group_rows(predictor: PredictorDesign, defaults: DefaultPriors) -> Iterator
     for group in groups:
         yield PriorRow(None, "sd", "", group.name, of, positive, inherited)
         yield from (PriorRow(None, "sd", coef, group.name, of, positive, inherited) for coef in group.coefs)
-    correlated = [g for g in groups if any(size > 1 for size in g.blocks)]
-    if correlated:
-        yield PriorRow(defaults.correlation(), "cor", predictor=of)
-        yield from (PriorRow(None, "cor", "", g.name, of, source=inherited) for g in correlated)
+
+
+def _correlation_rows(predictors: Sequence[PredictorDesign], defaults: DefaultPriors) -> Iterator[PriorRow]:
+    """Yield one row for each grouping factor with a correlation, in whichever predictors: as in brms, they share it."""
+    groups = [g for p in predictors for g in p.groups() if any(size > 1 for size in g.blocks)]
+    if groups:
+        yield PriorRow(defaults.correlation(), "cor")
+    yield from (
+        PriorRow(None, "cor", "", name, source="(vectorized)") for name in dict.fromkeys(g.name for g in groups)
+    )
 
 
 def _started(parameter: ParameterSpec) -> ParameterSpec:

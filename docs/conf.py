@@ -10,7 +10,6 @@ from pathlib import Path
 import bayesml
 from bayesml.datasets import DATASETS, DataSet
 from bayesml.families import FAMILIES
-from bayesml.results.record.fit import AbstractFit
 
 project = "bayesml"
 author = "The bayesml developers"
@@ -52,8 +51,7 @@ def write_public_names() -> None:
         if inspect.isclass(value) and issubclass(value, Exception):
             groups["Errors and warnings"].append(f".. autoexception:: bayesml.{name}\n")
         elif inspect.isclass(value):
-            inherited = "   :inherited-members:\n" if issubclass(value, AbstractFit) else ""
-            groups["Classes"].append(f".. autoclass:: bayesml.{name}\n   :members:\n{inherited}")
+            groups["Classes"].append(f".. autoclass:: bayesml.{name}\n   :members:\n")
         elif inspect.isroutine(value):
             groups["Functions"].append(f".. autofunction:: bayesml.{name}\n")
     groups["Families"] = [f".. autofunction:: bayesml.families.{name}\n" for name in FAMILIES]

@@ -27,6 +27,7 @@ from bayesml.engines import Problem
 from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
+from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Group, Population
 from tests.conftest import SHARED
@@ -66,23 +67,20 @@ class BrmsModel:
         """The data as R saw them."""
         return _frame(self.csv)
 
+    @property
+    def call(self) -> tuple[Any, pd.DataFrame, Any]:
+        """Formula, data and family as ``fit`` takes them."""
+        return our_formula(self.formula), self.frame, our_family(self.family)
+
     def problem(self) -> Problem:
-        """Describe the model with brms's default priors."""
-        return describe_problem(
-            our_formula(self.formula),
-            self.frame,
-            our_family(self.family),
-            prior=our_priors(self.user_prior) + self.priors_of_this_version(),
-            default_priors="brms",
-        )
+        """Describe the model with brms's default priors, those of brms 2.18 where it has others than brms 2.23."""
+        shapes = [bayesml.prior(old, class_="shape") for old, _ in self.changed_priors()]
+        return describe_problem(*self.call, prior=[*our_priors(self.user_prior), *shapes], default_priors="brms")
 
-    def priors_of_this_version(self) -> tuple[bayesml.Prior, ...]:
-        """Return what brms 2.18, which made the numbers, has otherwise than brms 2.23, whose defaults are ours.
-
-        The shape of negbinomial and its relatives is gamma(0.01, 0.01) there and inv_gamma(0.4, 0.3) since 2.20.
-        """
-        shapes = (r for r in self.default_prior if r["class"] == "shape" and r["prior"] == "gamma(0.01, 0.01)")
-        return tuple(bayesml.prior(row["prior"], class_="shape") for row in shapes if "negbinomial" in self.family)
+    def changed_priors(self) -> list[tuple[str, str]]:
+        """Return the priors of the shape of negbinomial and its relatives in brms 2.18 and 2.23; none of others."""
+        rows = (row for row in self.default_prior if row["class"] == "shape" and "negbinomial" in self.family)
+        return [(row["prior"], "inv_gamma(0.4, 0.3)") for row in rows if row["prior"] == "gamma(0.01, 0.01)"]
 
 
 @cache
@@ -198,24 +196,10 @@ def our_priors(text: str) -> tuple[bayesml.Prior, ...]:
 # The parameters ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Address:
-    """The predictor a parameter belongs to."""
-
-    resp: str = ""
-    dpar: str = ""
-    nlpar: str = ""
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """What brms may append to names in Stan: the parts joined in any order, ``_sigma_y``."""
-        parts = [part for part in (self.resp, self.dpar, self.nlpar) if part and part != "mu"]
-        return tuple("".join(f"_{part}" for part in order) for order in permutations(parts))
-
-
-def address_of(parameter: ParameterSpec) -> Address:
-    """Return where a parameter belongs."""
-    return Address(*parameter.predictor.target)
+def suffixes(predictor: PredictorKey) -> tuple[str, ...]:
+    """Return what brms may append to names in Stan: the parts of the key joined in any order, ``_sigma_y``."""
+    parts = [part for part in predictor.target if part]
+    return tuple("".join(f"_{part}" for part in order) for order in permutations(parts))
 
 
 def columns_of(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
@@ -257,32 +241,33 @@ class Translation:
             return self._group(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
-        return self._par(parameter.prior_class, address_of(parameter))
+        return self._par(parameter.prior_class, parameter.predictor)
 
-    def _par(self, stem: str, address: Address) -> np.ndarray:
+    def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""
-        names = [stem + suffix for suffix in address.suffixes]
+        names = [stem + suffix for suffix in suffixes(predictor)]
         name = next((n for n in names if n in self.point.par), None)
         assert name is not None, f"brms has none of {names}; it has {sorted(self.point.par)}"
         self.used.add(name)
         return np.asarray(self.point.par[name], float)
 
-    def _data(self, stem: str, address: Address) -> np.ndarray:
+    def _data(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         return np.asarray(
-            next(self.model.standata[stem + s] for s in address.suffixes if stem + s in self.model.standata)
+            next(self.model.standata[stem + s] for s in suffixes(predictor) if stem + s in self.model.standata)
         )
 
     def _slopes(self, parameter: ParameterSpec) -> np.ndarray:
         """Return the coefficients in our order: brms's column of the same values."""
-        address = address_of(parameter)
-        theirs = self._par("b", address)
-        columns = self._data("X", address)[:, -len(theirs) :]  # without that of the Intercept, where it is not in b
+        theirs = self._par("b", parameter.predictor)
+        columns = self._data("X", parameter.predictor)[
+            :, -len(theirs) :
+        ]  # without that of the Intercept, where it is not in b
         ours = columns_of(self.problem, parameter)
         return theirs[[same_column(columns, column) for column in ours.T]]
 
     def _group(self, parameter: ParameterSpec) -> np.ndarray:
         term, columns, index = group_of(self.problem, parameter)
-        cells = [self._cell(column, index, address_of(parameter)) for column in columns.T]
+        cells = [self._cell(column, index, parameter.predictor) for column in columns.T]
         if parameter.prior_class == "sd":
             return np.array([self._of_group("sd", group)[k] for group, k in cells])
         if parameter.prior_class == "cor":
@@ -300,11 +285,11 @@ class Translation:
         self.used.add(f"{stem}_{group}")
         return np.asarray(self.point.par[f"{stem}_{group}"], float)
 
-    def _cell(self, column: np.ndarray, index: np.ndarray, address: Address) -> tuple[int, int]:
+    def _cell(self, column: np.ndarray, index: np.ndarray, predictor: PredictorKey) -> tuple[int, int]:
         """Return the number of brms's group and the column in it: the same levels and the same values."""
         for name, values in self.model.standata.items():
             match = re.fullmatch(r"Z_(\d+)(\w*)_(\d+)", name)
-            if match is None or match[2] not in address.suffixes or not np.allclose(values, column, rtol=1e-9):
+            if match is None or match[2] not in suffixes(predictor) or not np.allclose(values, column, rtol=1e-9):
                 continue
             if same_partition(np.asarray(self.model.standata[f"J_{match[1]}"]), index):
                 return int(match[1]), int(match[3]) - 1

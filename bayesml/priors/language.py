@@ -75,7 +75,8 @@ def prior(
 
     A prior for a class reaches every coefficient of the class that has none of its own; for ``sd`` and ``cor`` the
     most specific of (group and coef), group, class wins. As in brms, ``dpar`` is never inherited: ``class_="b"``
-    means the coefficients of ``mu`` only.
+    means the coefficients of ``mu`` only. Correlations have no ``dpar``: a prior for ``cor`` reaches those of its
+    grouping factor in every predictor.
 
     Args:
         distribution: ``"normal(0, 10)"``, a prior object such as ``normal(0, 10)``, ``"flat"``, or ``"constant(1)"``

@@ -172,7 +172,8 @@ def _levels_of(target: Target) -> tuple[Target, ...]:
 
 def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
     """Return the targets that reach one label, the most specific first."""
-    return _levels_of((parameter.prior_class, parameter.predictor.target, parameter.group, coef))
+    predictor = ("", "", "") if parameter.is_cholesky else parameter.predictor.target
+    return _levels_of((parameter.prior_class, predictor, parameter.group, coef))
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:

@@ -43,6 +43,10 @@ draw <- function() {
   d$oi <- sample(1:4, n, TRUE)
   d$oj <- sample(0:2, n, TRUE)
   d$xc <- rnorm(n) + d$x
+  # On other scales, for default priors.
+  d$yb <- 300 + 60 * d$y
+  d$pb <- 40 * d$p
+  d$kb <- 12 * d$k + 1
   numbers <- vapply(d, is.double, TRUE)
   d[numbers] <- lapply(d[numbers], round, 3)
   d

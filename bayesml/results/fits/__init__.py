@@ -1,1 +1,0 @@
-"""The objects that users see, whose methods name the verbs, and how they come about: fitting, updating, extending."""

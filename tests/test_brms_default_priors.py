@@ -1,0 +1,126 @@
+"""The tables of default priors equal those of brms's get_prior, row by row."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+import pytest
+
+import bayesml
+from bayesml.errors import BayesmlError
+from bayesml.names import brms_alias
+from tests.brms_models import FACTS, BrmsModel, brms_models
+from tests.test_brms_density import MISSING
+
+# What a formula or family holds that cannot be fitted yet, and what the error names. Whoever adds a feature removes its
+# line here; models with points are listed in test_brms_density.py.
+NOT_YET = {
+    "acat": "family 'acat'",
+    "ar(": r"`ar\(",
+    "arma(": r"`arma\(",
+    "asym_laplace": "family 'asym_laplace'",
+    "beta_binomial": "family 'beta_binomial'",
+    "bf(mvbind": "rescor",
+    "by = side": r"`gr\(",
+    "categorical": "family 'categorical'",
+    "cens(": "cens",
+    "cosy(": r"`cosy\(",
+    "cox": "family 'cox'",
+    "cratio": "family 'cratio'",
+    "cs(": r"`cs\(",
+    "cumulative": "family 'cumulative'",
+    "dirichlet": "family 'dirichlet'",
+    "dist = ": r"`gr\(",
+    "exgaussian": "family 'exgaussian'",
+    "exponential": "family 'exponential'",
+    "frechet": "family 'frechet'",
+    "gen_extreme_value": "family 'gen_extreme_value'",
+    "geometric": "family 'geometric'",
+    "gp(": r"`gp\(",
+    "hurdle_gamma": "family 'hurdle_gamma'",
+    "hurdle_lognormal": "family 'hurdle_lognormal'",
+    "hurdle_negbinomial": "family 'hurdle_negbinomial'",
+    "hurdle_poisson": "family 'hurdle_poisson'",
+    "inverse.gaussian": "family 'inverse.gaussian'",
+    "list(": "several responses",
+    "me(": r"`me\(",
+    "mi(": "several responses",
+    "mixture": "family 'mixture'|theta1",
+    "mm(": r"`mm\(",
+    "mo(": r"`mo\(",
+    "mvbind(yb, pb) ~ x, student": "mvbind",
+    "nl = TRUE": "nonlinear",
+    "q | g": "second bar",
+    "rate(": "rate",
+    "s(x": r"`s\(",
+    "s(z": r"`s\(",
+    "shifted_lognormal": "family 'shifted_lognormal'",
+    "skew_normal": "family 'skew_normal'",
+    "sratio": "family 'sratio'",
+    "t2(": r"`t2\(",
+    "trunc(": "trunc",
+    "von_mises": "family 'von_mises'",
+    "weibull": "family 'weibull'",
+    "zero_inflated_beta": "family 'zero_inflated_beta'",
+    "zero_inflated_binomial": "family 'zero_inflated_binomial'",
+    "zero_inflated_negbinomial": "family 'zero_inflated_negbinomial'",
+    "zero_inflated_poisson": "family 'zero_inflated_poisson'",
+    "zero_one_inflated_beta": "family 'zero_one_inflated_beta'",
+}
+COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]
+
+
+def models() -> Iterable[BrmsModel]:
+    yield from (model for model in brms_models() if model.name not in MISSING)
+    for record in json.loads((FACTS / "brms_default_priors.json").read_text()):
+        name = f"{record['formula']}, {record['family']}"
+        table = tuple(record["default_prior"])
+        yield BrmsModel(name, record["formula"], record["family"], "", {}, (), table, FACTS / "brms_density_more.csv")
+
+
+def parts_missing(model: BrmsModel) -> list[str]:
+    """Return what the error may name, empty where everything is there."""
+    return [] if model.points else [reason for part, reason in NOT_YET.items() if part in model.name]
+
+
+MODELS = list(models())
+
+
+def name_of(model: BrmsModel) -> str:
+    return model.name
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if not parts_missing(m)], ids=name_of)
+def test_default_priors_equal_those_of_brms(model):
+    ours = bayesml.default_prior(*model.call, default_priors="brms")[COLUMNS].itertuples(index=False, name=None)
+    theirs = [tuple(row[column] for column in COLUMNS) for row in model.default_prior]
+    assert sorted(spelled_as_brms(row) for row in ours) == sorted(as_today(row, model) for row in theirs)
+
+
+def spelled_as_brms(row: tuple[str, ...]) -> tuple[str, ...]:
+    prior, class_, coef, *others = row
+    return nine_digits(prior), class_, brms_alias(coef), *others
+
+
+def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
+    """Return a row of brms 2.18 as brms 2.23 has it."""
+    prior = dict(model.changed_priors()).get(row[0], row[0]) if row[1] == "shape" else row[0]
+    return nine_digits(prior), *row[1:]
+
+
+def nine_digits(text: str) -> str:
+    """Round the numbers of a prior: brms prints the location less the mean of an offset with 15 digits."""
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.9g}", text)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if parts_missing(m)], ids=name_of)
+def test_what_is_not_there_yet_is_named_in_an_error(model):
+    with pytest.raises(BayesmlError, match="(?i)" + "|".join(parts_missing(model))):
+        bayesml.default_prior(*model.call, default_priors="brms")
+
+
+@pytest.mark.parametrize("part", NOT_YET)
+def test_what_is_said_to_be_missing_is_in_a_model(part):
+    assert any(part in model.name for model in MODELS if not model.points)

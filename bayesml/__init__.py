@@ -34,14 +34,13 @@ from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf
 from bayesml.priors import prior
-from bayesml.results.fit_object import Fit
+from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
     from bayesml.results.frequentist.likelihood_ratio import anova_fits as anova
     from bayesml.results.frequentist.likelihood_ratio import compare_models
-    from bayesml.results.frequentist.point_fit import PointFit
     from bayesml.results.questions.marginal_means import MarginalMeans
     from bayesml.results.storage.io import load
     from bayesml.resuming import resume
@@ -106,7 +105,6 @@ __all__ = [
 # Imported at the first use: a sampler that starts should not wait for what comes later.
 _LATER = {
     "MarginalMeans": ("bayesml.results.questions.marginal_means", "MarginalMeans"),
-    "PointFit": ("bayesml.results.frequentist.point_fit", "PointFit"),
     "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
     "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
     "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),

@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import default_priors_of
-from bayesml.engines import AbstractEngine, Problem, get_engine, with_options
+from bayesml.engines import SAMPLER, AbstractEngine, Problem, get_engine, with_options
 from bayesml.families import AbstractFamily, get_family
 from bayesml.foreign import answers_foreign_arguments
-from bayesml.formula import Formula
+from bayesml.formula import Formula, as_formula
 from bayesml.priors import Prior, Style, as_priors
-from bayesml.results.checks.diagnostics import warn_about
-from bayesml.results.fit_object import Fit
-from bayesml.results.fitting import Functions, describe_model, prepare_model, run_model
-from bayesml.results.storage.checkpoint import PreparedModel
+from bayesml.results.fits.fit_object import Fit, PointFit, finished
+from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
+from bayesml.results.record.recipe import Recipe
+from bayesml.terms import Functions
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesml.results.frequentist.point_fit import PointFit
 
 __all__ = ["default_prior", "describe_problem", "fit"]
 
@@ -125,16 +123,11 @@ def fit(
     )
     began = time.perf_counter()
     priors = as_priors(prior)
-    frame, problem = describe_model(formula, data, family, priors, default_priors, missing, functions)
-    model = PreparedModel(problem, frame, engine, priors, default_priors, data_name or "data")
-    result = run_model(model, began)
-    if isinstance(result, Fit):
-        warn_about(result)
-        return result
-    from bayesml.results.frequentist.report import warn_about_point
-
-    warn_about_point(result)
-    return result
+    chosen = get_family(family)
+    recipe = Recipe(
+        as_formula(formula), chosen, engine, priors, default_priors, missing, functions or {}, data_name or "data"
+    )
+    return finished(run_model(prepared_model(recipe, data), began))
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
@@ -167,7 +160,8 @@ def default_prior(
         >>> bayesml.default_prior("Reaction ~ Days + (Days | Subject)", data)
     """
     chosen = get_family(family)
-    _, design = prepare_model(formula, data, chosen, missing, functions)
+    recipe = Recipe(as_formula(formula), chosen, get_engine(SAMPLER), missing=missing, functions=functions or {})
+    _, design = encode_data(recipe, data)
     return default_priors_of(design, chosen, default_priors).to_pandas()
 
 
@@ -180,4 +174,5 @@ def describe_problem(
     default_priors: Style = "bayesml",
 ) -> Problem:
     """Return the described model with its data, everything before the engine; arguments as in ``fit``."""
-    return describe_model(formula, data, family, tuple(prior), default_priors, "drop", None)[1]
+    recipe = Recipe(as_formula(formula), get_family(family), get_engine(SAMPLER), tuple(prior), default_priors)
+    return prepared_model(recipe, data).problem

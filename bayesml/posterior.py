@@ -1,8 +1,7 @@
-"""What an engine has learnt: draws, or a normal approximation that can be drawn from; one interface for both."""
+"""What an engine has learnt: draws, or estimates with their covariances (``engines/point/estimate.py``)."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
@@ -36,13 +35,8 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class AbstractPosterior(ABC):
+class AbstractPosterior:
     """What was learnt about the reported variables (``b``, ``sd_Subject``, ``r_Subject``, ``sigma``, ...)."""
-
-    @property
-    @abstractmethod
-    def draws(self) -> Draws:
-        """Draws from it."""
 
 
 @final
@@ -88,11 +82,6 @@ class Draws(AbstractPosterior):
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     prior: Mapping[str, np.ndarray] = field(default_factory=dict)
     reduced: Mapping[str, ReducedEffects] = field(default_factory=dict)
-
-    @property
-    def draws(self) -> Draws:
-        """Itself."""
-        return self
 
     @property
     def n_chains(self) -> int:

@@ -6,9 +6,8 @@ import os
 import time
 
 from bayesml.engines import dispatch
-from bayesml.results.checks.diagnostics import warn_about
-from bayesml.results.fit_object import Fit
-from bayesml.results.fitting import fit_of
+from bayesml.results.fits.fit_object import Fit, finished
+from bayesml.results.fits.fitting import fitted_model
 from bayesml.results.storage.checkpoint import read_checkpoint
 from bayesml.terms import Functions
 
@@ -41,8 +40,8 @@ def resume(
     """
     began = time.perf_counter()
     model = read_checkpoint(checkpoint, functions)
-    engine = model.engine.resumed(os.fspath(checkpoint), progress)
+    engine = model.recipe.engine.resumed(os.fspath(checkpoint), progress)
     prepared = time.perf_counter() - began
-    result = fit_of(model, dispatch.run(engine, model.problem), prepared)
-    warn_about(result)
+    result = finished(fitted_model(model, dispatch.run(engine, model.problem), prepared))
+    assert isinstance(result, Fit)
     return result

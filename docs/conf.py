@@ -10,6 +10,7 @@ from pathlib import Path
 import bayesml
 from bayesml.datasets import DATASETS, DataSet
 from bayesml.families import FAMILIES
+from bayesml.results.record.fit import AbstractFit
 
 project = "bayesml"
 author = "The bayesml developers"
@@ -51,7 +52,8 @@ def write_public_names() -> None:
         if inspect.isclass(value) and issubclass(value, Exception):
             groups["Errors and warnings"].append(f".. autoexception:: bayesml.{name}\n")
         elif inspect.isclass(value):
-            groups["Classes"].append(f".. autoclass:: bayesml.{name}\n   :members:\n")
+            inherited = "   :inherited-members:\n" if issubclass(value, AbstractFit) else ""
+            groups["Classes"].append(f".. autoclass:: bayesml.{name}\n   :members:\n{inherited}")
         elif inspect.isroutine(value):
             groups["Functions"].append(f".. autofunction:: bayesml.{name}\n")
     groups["Families"] = [f".. autofunction:: bayesml.families.{name}\n" for name in FAMILIES]

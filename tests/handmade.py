@@ -11,12 +11,13 @@ from bayesml.describe import describe
 from bayesml.design import build_design
 from bayesml.engines import NUTS, Outcome, Problem
 from bayesml.families import get_family
-from bayesml.formula import Formula, formula_variables, parse
+from bayesml.formula import Formula, formula_of, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior
 from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results.fit_object import Fit
+from bayesml.results.fits.fit_object import Fit
+from bayesml.results.record.recipe import Recipe
 
 CHAINS, DRAWS = 3, 60
 ENGINE = NUTS(draws=DRAWS, warmup=40, chains=CHAINS, max_treedepth=5, seed=1)
@@ -50,7 +51,8 @@ def handmade_fit(
         values | dict(change or {}), own | dict(statistics or {}), prior if engine.sample_prior == "yes" else {}
     )
     outcome = Outcome(draws, Timing(compile=1.5, sampling=0.25), 1, incomplete)
-    return Fit(problem, frame, engine, outcome, priors, "bayesml", data_name)
+    recipe = Recipe(formula_of(parsed), chosen, engine, priors, functions=design.schema.functions, data_name=data_name)
+    return Fit(problem, frame, outcome, recipe)
 
 
 def random_values(variable: ReportedVariable, rng: np.random.Generator, lead: tuple[int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 import bayesml
 from bayesml import BayesmlError, DataError
-from bayesml.results.frequentist.point_fit import PointFit
+from bayesml.results.fits.fit_object import PointFit
 
 N = 60
 RNG = np.random.default_rng(1)

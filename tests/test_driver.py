@@ -371,7 +371,7 @@ def test_chains_together_give_the_same_posterior(data, family):
     apart, together = (run(options, problem, method) for method in ("threads", "together"))
     names = ("b", "sd_g", "sigma") if family == "gaussian" else ("b", "sd_g")
     for name in names:
-        first, second = (o.posterior.draws.values[name].reshape(4, 1000, -1) for o in (apart, together))
+        first, second = (o.posterior.values[name].reshape(4, 1000, -1) for o in (apart, together))
         a, b = bayesml.convergence.convergence(first), bayesml.convergence.convergence(second)
         # difference of two independent estimates, four Monte Carlo standard errors
         bound = 4 * np.hypot(a.mcse, b.mcse)
@@ -388,10 +388,10 @@ def test_chains_together_resume_from_uneven_blocks(data, tmp_path):
     states = [tmp_path / "run" / "attempt-0" / f"chain-{c}" / "state.npz" for c in range(2)]
     assert [int(np.load(state)["iterations"]) for state in states] == [160, 130]
     uneven = run(bayesml.NUTS(draws=120, chains=2, **given), problem, "together")
-    for name, values in even.posterior.draws.values.items():
-        np.testing.assert_array_equal(uneven.posterior.draws.values[name][:, :70], values)
-    assert uneven.posterior.draws.values["b"].shape[:2] == (2, 120)
-    assert (np.diff(uneven.posterior.draws.values["b"], axis=1) != 0).any(axis=(1, 2)).all()
+    for name, values in even.posterior.values.items():
+        np.testing.assert_array_equal(uneven.posterior.values[name][:, :70], values)
+    assert uneven.posterior.values["b"].shape[:2] == (2, 120)
+    assert (np.diff(uneven.posterior.values["b"], axis=1) != 0).any(axis=(1, 2)).all()
     assert [int(np.load(state)["iterations"]) for state in states] == [180, 180]
 
 

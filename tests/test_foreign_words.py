@@ -22,7 +22,7 @@ from bayesml.foreign.arguments import FIT_ARGUMENTS, METHOD_ARGUMENTS, PRIOR_ARG
 from bayesml.foreign.functions import MODULE
 from bayesml.foreign.verbs import POINT, SAMPLED
 from bayesml.foreign.word import Word
-from bayesml.results.frequentist.point_fit import PointFit
+from bayesml.results.fits.fit_object import PointFit
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DATA = {"y": [1.0, 2.0, 4.0, 3.0, 5.5, 6.0, 2.5, 3.5], "x": [0.0, 1, 2, 3, 4, 5, 6, 7], "g": list("aabbccdd")}
@@ -42,9 +42,7 @@ def parameters(function: Any) -> set[str]:
 
 def methods() -> Iterator[Any]:
     for cls in FIT_CLASSES:
-        yield from (
-            value for name, value in vars(cls).items() if inspect.isfunction(value) and not name.startswith("_")
-        )
+        yield from (value for name, value in inspect.getmembers(cls, inspect.isfunction) if not name.startswith("_"))
 
 
 # The table ------------------------------------------------------------------------------------------------------------
@@ -76,7 +74,7 @@ def code_of(text: str) -> list[str]:
 def check_our_code(code: str) -> None:
     """Every name behind ``fit.`` and ``bayesml.`` exists, and every argument of ``bayesml.fit`` is one."""
     for name in re.findall(r"\bfit\.(\w+)", code):
-        assert name == "nc" or any(name in vars(cls) or name in cls.__dataclass_fields__ for cls in FIT_CLASSES), code
+        assert name == "nc" or any(name in dir(cls) or name in cls.__dataclass_fields__ for cls in FIT_CLASSES), code
     for path in re.findall(r"\bbayesml\.([A-Za-z][\w.]*)", code):
         found: Any = bayesml
         for part in path.split("."):
@@ -281,10 +279,10 @@ def test_protocols_are_left_alone(point: PointFit) -> None:
 
 def test_what_a_value_raises_is_not_hidden(point: PointFit) -> None:
     class Broken:
-        logLik = None
+        posterior = None
 
     broken = copy.copy(point)
-    object.__setattr__(broken, "estimate", Broken())
+    object.__setattr__(broken, "outcome", Broken())
     with pytest.raises(AttributeError, match="log_likelihood"):
         _ = broken.logLik
 

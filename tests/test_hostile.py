@@ -22,7 +22,7 @@ from bayesml.keys import MU
 from bayesml.priors import Prior, as_priors
 from bayesml.priors.defaults import round_like_r
 from bayesml.results.checks.loo_compare import loo_compare
-from bayesml.results.fit_object import Fit
+from bayesml.results.fits.fit_object import Fit
 from tests.handmade import handmade_fit, sleep
 
 ROWS = 60

@@ -19,8 +19,7 @@ from bayesml.engines.nuts.forms.collapsed import collapsed_form
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
-from bayesml.results.fit_object import Fit
-from bayesml.results.frequentist.point_fit import PointFit
+from bayesml.results.fits.fit_object import Fit, PointFit
 
 N, GROUPS = 240, 12
 

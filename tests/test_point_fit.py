@@ -13,6 +13,7 @@ import pytest
 
 import bayesml
 from bayesml import DataError, FitWarning, ModelError, PointFit
+from bayesml.errors import UnknownNameError
 from tests.reference import Reference, frame, label, references
 
 REFERENCES = references()
@@ -302,13 +303,14 @@ def test_options_are_checked() -> None:
 
 
 @pytest.mark.parametrize("verb", ["draws", "log_lik", "loo", "plot", "pairs", "forest", "pp_check", "save"])
-def test_what_needs_draws_names_the_way_to_them(sleep: PointFit, verb: str) -> None:
-    with pytest.raises(ModelError, match=rf"to_normal_draws\(\)\.{verb}"):
+def test_what_needs_draws_is_not_there_and_names_the_way_to_them(sleep: PointFit, verb: str) -> None:
+    assert not hasattr(sleep, verb)
+    with pytest.raises(UnknownNameError, match=rf"to_normal_draws\(\)\.{verb}"):
         getattr(sleep, verb)()
 
 
 def test_idata_names_the_way_to_draws(sleep: PointFit) -> None:
-    with pytest.raises(ModelError, match=r"to_normal_draws\(\)\.idata"):
+    with pytest.raises(UnknownNameError, match=r"to_normal_draws\(\)\.idata"):
         _ = sleep.idata
 
 

@@ -18,8 +18,7 @@ import bayesml
 from bayesml import DataError, FitWarning
 from bayesml.frame import read_frame
 from bayesml.frame.stored_index import index_from_json, index_to_json
-from bayesml.results.fit_object import Fit
-from bayesml.results.frequentist.point_fit import PointFit
+from bayesml.results.fits.fit_object import Fit, PointFit
 
 FORMULA = "y ~ x + (1 | g)"
 N = 40

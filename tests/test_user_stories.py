@@ -15,7 +15,7 @@ from matplotlib import pyplot
 
 import bayesml
 from bayesml.formula import bf
-from bayesml.results.fit_object import Fit
+from bayesml.results.fits.fit_object import Fit
 from tests.handmade import handmade_fit
 
 ROWS = 60

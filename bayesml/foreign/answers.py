@@ -66,7 +66,7 @@ def answers_foreign_words(table: str) -> Callable[[C], C]:
     """
 
     def decorate(cls: C) -> C:
-        for name, attribute in list(vars(cls).items()):
+        for name, attribute in _members(cls).items():
             if inspect.isfunction(attribute) and not name.startswith("_") and not _takes_any(attribute):
                 setattr(cls, name, answers_foreign_arguments("METHOD_ARGUMENTS")(attribute))
 
@@ -78,6 +78,11 @@ def answers_foreign_words(table: str) -> Callable[[C], C]:
         return cls
 
     return decorate
+
+
+def _members(cls: type) -> dict[str, Any]:
+    """Return what a class has by name, of its own or from the classes that it extends."""
+    return {name: member for each in reversed(cls.__mro__[:-1]) for name, member in vars(each).items()}
 
 
 def module_attribute(name: str, public: Iterable[str]) -> str:
@@ -102,7 +107,7 @@ def module_attribute(name: str, public: Iterable[str]) -> str:
 
 def _missing_attribute(fit: object, name: str, table: str) -> Any:
     cls = type(fit)
-    if name.startswith("_") or name in vars(cls) or name in getattr(cls, "__dataclass_fields__", ()):
+    if name.startswith("_") or name in _members(cls) or name in getattr(cls, "__dataclass_fields__", ()):
         # Copying, pickling and display look for names with underscores. A property or field gets here when computing it
         # raised an AttributeError: looking it up again raises that error instead of hiding it.
         return object.__getattribute__(fit, name)

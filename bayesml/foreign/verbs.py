@@ -179,8 +179,19 @@ OWN_SAMPLED = (
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 
+_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "save()")
+"""What only draws answer; a point estimate says where to find them."""
+
 OWN_POINT = (
     *_BOTH,
+    *(
+        Word(
+            verb.removesuffix("()"),
+            "bayesml",
+            f"A point estimate has no draws, which `{verb}` needs. Write `fit.to_normal_draws().{verb}`.",
+        )
+        for verb in _NEED_DRAWS
+    ),
     Word("augment", "broom", "Write `data.assign(fitted=fit.fitted)`, or `fit.residuals()`."),
     Word("AIC", "R", "Write `fit.aic`, a value without brackets."),
     Word("BIC", "R", "Write `fit.bic`, a value without brackets."),

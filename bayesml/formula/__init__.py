@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesml.formula.names import check_names, formula_variables, grouping_variables
 from bayesml.formula.parser import parse
-from bayesml.formula.specify import Formula, bf
+from bayesml.formula.specify import Formula, as_formula, bf
 from bayesml.formula.tokens import is_simple_name, quote_name
 from bayesml.formula.types import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
 from bayesml.formula.update import formula_of, update_formula
@@ -18,6 +18,7 @@ __all__ = [
     "ParsedFormula",
     "Predictor",
     "Response",
+    "as_formula",
     "bf",
     "check_names",
     "formula_of",

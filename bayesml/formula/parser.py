@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from bayesml.errors import FormulaError
 from bayesml.formula.groups import read_group, refuse_duplicates
 from bayesml.formula.names import check_names, names_in
 from bayesml.formula.response import read_response
-from bayesml.formula.specify import Formula
+from bayesml.formula.specify import Formula, as_formula
 from bayesml.formula.terms import TermReader
 from bayesml.formula.tokens import Token, fault, match_brackets, quote_name, scan, text_between
 from bayesml.formula.types import Expression, LinearPart, ParsedFormula, Predictor, Response
@@ -39,10 +38,7 @@ def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> Parse
         >>> parse("y ~ a * b").predictors[0].population.terms
         (('a',), ('b',), ('a', 'b'))
     """
-    if isinstance(formula, str):
-        formula = Formula(formula)
-    if not isinstance(formula, Formula):
-        raise FormulaError(f"A formula is a text such as 'y ~ x + (1 | g)', not {type(formula).__name__}.")
+    formula = as_formula(formula)
     source = _one_line(formula.text)
     tokens = scan(source)
     brackets = match_brackets(tokens, source)

@@ -9,7 +9,7 @@ from typing import NoReturn
 from bayesml.errors import FormulaError
 from bayesml.formula.planned import PLANNED_BF_OPTIONS
 
-__all__ = ["Formula", "bf"]
+__all__ = ["Formula", "as_formula", "bf"]
 
 _PARAMETER = re.compile(r"\s*([^\W\d]\w*)\s*~(.*)", re.DOTALL)
 
@@ -40,6 +40,19 @@ class Formula:
     def __radd__(self, other: object) -> NoReturn:
         """Refuse, as ``__add__``."""
         raise _no_sum(other)
+
+
+def as_formula(formula: str | Formula) -> Formula:
+    """Return a formula text as ``bf`` would, and what ``bf`` made as it is.
+
+    Raises:
+        FormulaError: it is neither.
+    """
+    if isinstance(formula, str):
+        return Formula(formula)
+    if not isinstance(formula, Formula):
+        raise FormulaError(f"A formula is a text such as 'y ~ x + (1 | g)', not {type(formula).__name__}.")
+    return formula
 
 
 def _no_sum(other: object) -> FormulaError:

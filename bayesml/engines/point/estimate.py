@@ -12,11 +12,11 @@ import numpy as np
 from bayesml import names
 from bayesml.engines.base import Problem
 from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.engines.point.joint import JointEffects
-from bayesml.engines.point.normal import HyperCovariance, normal_draws
 from bayesml.engines.point.unbounded import combination_errors
 from bayesml.keys import MU
-from bayesml.posterior import AbstractPosterior, Draws
+from bayesml.posterior import AbstractPosterior
 
 __all__ = ["AbstractEstimate"]
 
@@ -127,11 +127,6 @@ class AbstractEstimate(AbstractPosterior):
     def standard_errors(self) -> np.ndarray:
         """``(kept,)`` of the coefficients."""
         return combination_errors(np.eye(len(self.beta)), self.vcov, self.unbounded, self.held)
-
-    @property
-    def draws(self) -> Draws:
-        """4,000 draws from the normal approximation, always the same."""
-        return normal_draws(self, 4000, 0)
 
     @cached_property
     def eta_population(self) -> np.ndarray:

@@ -15,8 +15,8 @@ from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.problem import Curvature
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
+from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.engines.point.linear import layout_free
-from bayesml.engines.point.normal import HyperCovariance
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
 from bayesml.linalg import ThetaLayout
 

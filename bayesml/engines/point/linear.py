@@ -24,7 +24,7 @@ from bayesml.engines.linear_mixed.criterion import JointCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.normal import HyperCovariance, pseudo_inverse
+from bayesml.engines.point.hyper import HyperCovariance, pseudo_inverse
 from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
 from bayesml.keys import PredictorKey

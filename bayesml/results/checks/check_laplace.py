@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,14 @@ from bayesml.engines import SAMPLER, dispatch, get_engine, with_options
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.results.checks.diagnostics import warn_about
-from bayesml.results.fit_object import Fit
+from bayesml.results.fits.fit_object import Fit
 from bayesml.results.questions.parameters import elements
+from bayesml.results.record.fit import AbstractSampledFit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["check_laplace"]
 
@@ -26,7 +28,7 @@ COLUMNS = ["estimate", "mean", "median", "sd", "distance", "below", "mcse", "sd_
 
 
 def check_laplace(
-    fit: PointFit,
+    fit: AbstractPointFit,
     draws: int = 1000,
     chains: int = 4,
     seed: int | None = None,
@@ -72,9 +74,7 @@ def check_laplace(
     options = {"draws": draws, "chains": chains, "seed": seed, "progress": progress}
     engine = with_options(get_engine(SAMPLER), options)
     outcome = dispatch.run(engine, fit.problem)
-    sampled = Fit(
-        fit.problem, fit.frame, outcome.engine or engine, outcome, fit.priors, fit.default_priors, fit.data_name
-    )
+    sampled = Fit(fit.problem, fit.frame, outcome, replace(fit.recipe, engine=outcome.engine or engine))
     warn_about(sampled)
     found = list(_pairs(fit, sampled, effects))
     texts, estimates = [text for text, _, _ in found], np.array([value for _, value, _ in found])
@@ -82,7 +82,9 @@ def check_laplace(
     return table[COLUMNS]
 
 
-def _pairs(fit: PointFit, sampled: Fit, effects: bool) -> Iterator[tuple[str, float, np.ndarray]]:
+def _pairs(
+    fit: AbstractPointFit, sampled: AbstractSampledFit, effects: bool
+) -> Iterator[tuple[str, float, np.ndarray]]:
     """Yield name, estimate and draws ``(chains, draws)`` of everything estimated."""
     drawn, estimates = sampled.draws_record.values, fit.estimate.values
     known = {e.text for e in elements(fit)}
@@ -99,7 +101,9 @@ def _pairs(fit: PointFit, sampled: Fit, effects: bool) -> Iterator[tuple[str, fl
                 )
 
 
-def _compared(fit: PointFit, texts: list[str], estimates: np.ndarray, drawn: np.ndarray) -> dict[str, np.ndarray]:
+def _compared(
+    fit: AbstractPointFit, texts: list[str], estimates: np.ndarray, drawn: np.ndarray
+) -> dict[str, np.ndarray]:
     flat = drawn.reshape(-1, drawn.shape[2])
     mean, sd = flat.mean(axis=0), flat.std(axis=0, ddof=1)
     errors = {f"b_{c}": e for c, e in zip(fit.estimate.coefs, fit.estimate.standard_errors, strict=True)}

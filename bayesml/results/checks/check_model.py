@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["check_model"]
 
@@ -25,7 +25,7 @@ MOST_LEVELS = 60
 NAMED = 3
 
 
-def check_model(fit: PointFit) -> Figure:
+def check_model(fit: AbstractPointFit) -> Figure:
     """Draw what would show a violated assumption, as one figure.
 
     Residuals against fitted values (curvature: a missing term), scale against fitted values (a slope: unequal
@@ -168,7 +168,7 @@ def _contours(axes: Axes, p: int, right: float, limit: float) -> None:
             axes.text(h[place], r[place], f"{distance:g}", fontsize=8, color=ALARM, ha="center", va="center", bbox=box)
 
 
-def _effects(axes: Axes, fit: PointFit) -> None:
+def _effects(axes: Axes, fit: AbstractPointFit) -> None:
     """Normal quantiles of the conditional modes of each coefficient, over their own standard deviation."""
     shown = 0
     for term, effects in zip(fit.estimate.arrays.terms, fit.estimate.effects, strict=True):
@@ -189,7 +189,7 @@ def _effects(axes: Axes, fit: PointFit) -> None:
     _dress(axes, "Normal quantiles of group effects", "near the line", "normal quantile", "standardised effect")
 
 
-def _variation(axes: Axes, fit: PointFit, table: pd.DataFrame) -> None:
+def _variation(axes: Axes, fit: AbstractPointFit, table: pd.DataFrame) -> None:
     """Residuals within the levels of the factor with the fewest: their spread should be equal."""
     blocks = fit.estimate.arrays.blocks
     place = min(range(len(blocks)), key=lambda i: blocks[i].n_levels)

@@ -13,12 +13,12 @@ from bayesml.results.frequentist.residuals import fitted, residuals
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["influence"]
 
 
-def influence(fit: PointFit) -> pd.DataFrame:
+def influence(fit: AbstractPointFit) -> pd.DataFrame:
     """Return leverage and influence of every row, given the estimated variances.
 
     The leverage h is the derivative of a fitted value in its own response (diagonal of the matrix that maps responses
@@ -54,7 +54,7 @@ def influence(fit: PointFit) -> pd.DataFrame:
     )
 
 
-def _leverages(fit: PointFit) -> np.ndarray:
+def _leverages(fit: AbstractPointFit) -> np.ndarray:
     estimate = fit.estimate
     if isinstance(estimate, LinearEstimate):
         return estimate.fit.leverages

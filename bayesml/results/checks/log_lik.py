@@ -24,7 +24,7 @@ from bayesml.results.record.row_blocks import narrowed
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["log_lik", "log_lik_by_rows"]
 
@@ -35,7 +35,7 @@ LogDensity = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[st
 
 
 def log_lik(
-    fit: Fit,
+    fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     re_formula: Any = None,
@@ -76,7 +76,7 @@ def log_lik(
     return choice.label(result, rows.labels, "log_lik")
 
 
-def log_lik_by_rows(fit: Fit, numbers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the log-likelihood of the rows of the fit, some rows at a time, so that it is never held as a whole.
 
     Args:
@@ -98,7 +98,7 @@ def log_lik_by_rows(fit: Fit, numbers: int) -> Iterator[tuple[np.ndarray, np.nda
         yield part, result
 
 
-def _compiled_density(fit: Fit) -> LogDensity:
+def _compiled_density(fit: AbstractSampledFit) -> LogDensity:
     import jax
 
     from bayesml.compile import likelihood
@@ -109,7 +109,7 @@ def _compiled_density(fit: Fit) -> LogDensity:
     return jax.jit(density)
 
 
-def _log_density(fit: Fit, density: LogDensity, batch: Batch, rows: Rows) -> np.ndarray:
+def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, rows: Rows) -> np.ndarray:
     """Evaluate the density block by block, every block of the same shape so that it is compiled once."""
     from bayesml.engines.precision import double_precision
 

@@ -10,12 +10,12 @@ from bayesml.distributions import LKJ, Constant
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["log_prior"]
 
 
-def log_prior(fit: Fit) -> dict[str, np.ndarray]:
+def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     """Return the summed log prior densities of each class of parameters, ``(chains, draws)``.
 
     The classes are those of the prior table: ``b``, ``Intercept`` (of centred predictors), ``sd``, ``cor`` (of Cholesky
@@ -44,7 +44,7 @@ def _log_density(parameter: ParameterSpec, value: np.ndarray) -> np.ndarray:
     return np.sum(columns, axis=0)
 
 
-def _sampled_values(fit: Fit) -> dict[str, np.ndarray]:
+def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     """Return the draws of what has a prior: reported variables, and those that only the sampler knows."""
     values = dict(fit.draws_record.values)
     for predictor in fit.problem.design.schema.predictors:

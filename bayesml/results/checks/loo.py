@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["left_out", "loo"]
 
@@ -31,7 +31,7 @@ NUMBERS_AT_ONCE = 4_000_000
 """Log-likelihoods held at once, 32 MB; with the effects they need and temporary arrays about 300 MB."""
 
 
-def loo(fit: Fit, pointwise: bool = True) -> Any:
+def loo(fit: AbstractSampledFit, pointwise: bool = True) -> Any:
     """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
 
     The draws are reweighted by Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and
@@ -59,7 +59,7 @@ def loo(fit: Fit, pointwise: bool = True) -> Any:
     return _elpd_data(fit, left_out(fit), pointwise)
 
 
-def left_out(fit: Fit, name: str = "") -> LeaveOneOut:
+def left_out(fit: AbstractSampledFit, name: str = "") -> LeaveOneOut:
     """Return what each observation contributes, and warn where the estimate is unreliable.
 
     Args:
@@ -82,7 +82,7 @@ def left_out(fit: Fit, name: str = "") -> LeaveOneOut:
     return contributions
 
 
-def _by_rows(fit: Fit) -> tuple[LeaveOneOut, int]:
+def _by_rows(fit: AbstractSampledFit) -> tuple[LeaveOneOut, int]:
     """Return the result, and the number of rows whose log-likelihood is not finite at some draws."""
     efficiency = _relative_efficiency(fit)
     result = LeaveOneOut(*np.full((3, fit.nobs), np.nan))
@@ -96,7 +96,7 @@ def _by_rows(fit: Fit) -> tuple[LeaveOneOut, int]:
     return result, int((~finite).sum())
 
 
-def _relative_efficiency(fit: Fit) -> float:
+def _relative_efficiency(fit: AbstractSampledFit) -> float:
     """Return the mean effective sample size of the parameters without group effects over the number of draws."""
     single = elements(fit.draws_record.values, [v for v in fit.variables if v.kind != "r"]).values
     spread = single.reshape(-1, single.shape[2]).std(axis=0, ddof=1)
@@ -106,7 +106,7 @@ def _relative_efficiency(fit: Fit) -> float:
     return float(usable.mean() / (single.shape[0] * single.shape[1])) if usable.size else 1.0
 
 
-def _elpd_data(fit: Fit, found: LeaveOneOut, pointwise: bool) -> Any:
+def _elpd_data(fit: AbstractSampledFit, found: LeaveOneOut, pointwise: bool) -> Any:
     """Return the result as an object of the installed ArviZ.
 
     Its class differs between the versions of ArviZ: an object made by ArviZ from one observation gets our numbers.
@@ -149,7 +149,7 @@ def _one_observation() -> Any:
     return collect_groups({"log_likelihood": draws}, {})
 
 
-def _labelled(fit: Fit, values: np.ndarray, name: str) -> xr.DataArray:
+def _labelled(fit: AbstractSampledFit, values: np.ndarray, name: str) -> xr.DataArray:
     import xarray as xr
 
     return xr.DataArray(values, plain_coordinates(fit.frame.labels()), (ROWS,), name=name)

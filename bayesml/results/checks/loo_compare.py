@@ -19,14 +19,16 @@ from bayesml.results.record.same_values import same_column, same_numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["loo_compare", "stacking_weights"]
 
 FEW = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
 
 
-def loo_compare(*fits: Fit | Mapping[str, Fit] | Sequence[Fit]) -> pd.DataFrame:
+def loo_compare(
+    *fits: AbstractSampledFit | Mapping[str, AbstractSampledFit] | Sequence[AbstractSampledFit],
+) -> pd.DataFrame:
     """Compare models by their leave-one-out predictive density.
 
     Args:
@@ -109,7 +111,7 @@ def stacking_weights(log_densities: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _named(fits: Sequence[Any]) -> dict[str, Fit]:
+def _named(fits: Sequence[Any]) -> dict[str, AbstractSampledFit]:
     single = fits[0] if len(fits) == 1 else None
     if isinstance(single, Mapping):
         named = {str(name): fit for name, fit in single.items()}
@@ -130,7 +132,7 @@ def _stranger(name: str, fit: Any) -> str:
     return f"got {fit!r:.200}"
 
 
-def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
+def _check_same_observations(who: str, one: AbstractSampledFit, other: AbstractSampledFit) -> None:
     first, second = one.problem.design, other.problem.design
     if first.n_rows != second.n_rows:
         raise ModelError(
@@ -153,7 +155,7 @@ def _check_same_observations(who: str, one: Fit, other: Fit) -> None:
         )
 
 
-def _check_same_response(who: str, one: Fit, other: Fit) -> None:
+def _check_same_response(who: str, one: AbstractSampledFit, other: AbstractSampledFit) -> None:
     first, second = one.problem.design.response.arrays, other.problem.design.response.arrays
     shared = [key for key in ("y", "trials") if key in first and key in second]
     if all(same_numbers(first[key], second[key]) for key in shared):
@@ -170,7 +172,7 @@ def _check_same_response(who: str, one: Fit, other: Fit) -> None:
     )
 
 
-def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
+def _check_same_rows(who: str, one: AbstractSampledFit, other: AbstractSampledFit) -> None:
     """Refuse fits of other rows whose responses happen to agree; the index of the data and shared columns tell.
 
     Data without an index of their own, and data whose index was reset, have the positions of their rows as labels:
@@ -193,21 +195,21 @@ def _check_same_rows(who: str, one: Fit, other: Fit) -> None:
         )
 
 
-def _shared_predictors(one: Fit, other: Fit) -> list[str]:
+def _shared_predictors(one: AbstractSampledFit, other: AbstractSampledFit) -> list[str]:
     response = {name for fit in (one, other) for text in _response_texts(fit) for name in variables_of(text)}
     return [name for name in one.frame.columns if name in other.frame.columns and name not in response]
 
 
-def _response_texts(fit: Fit) -> list[str]:
+def _response_texts(fit: AbstractSampledFit) -> list[str]:
     response = fit.parsed.response
     return [response.expression.text, *(a.text for addition in response.additions for a in addition.arguments)]
 
 
-def _agree(one: Fit, other: Fit, name: str) -> bool:
+def _agree(one: AbstractSampledFit, other: AbstractSampledFit, name: str) -> bool:
     return same_column(one.frame.columns[name], other.frame.columns[name])
 
 
-def _warn_about_measures(fits: Mapping[str, Fit]) -> None:
+def _warn_about_measures(fits: Mapping[str, AbstractSampledFit]) -> None:
     discrete = [name for name, fit in fits.items() if fit.family.is_discrete]
     continuous = [name for name in fits if name not in discrete]
     if discrete and continuous:

@@ -12,14 +12,14 @@ from bayesml.results.frequentist.hypotheses import hypotheses
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["anova"]
 
 ROMAN = {1: "I", 2: "II", 3: "III"}
 
 
-def anova(fit: PointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
+def anova(fit: AbstractPointFit, type: int = 3, ddf: Ddf = "default") -> pd.DataFrame:
     """Test each population-level term.
 
     Linear mixed models get F tests with lmerTest's columns (Kuznetsova et al. 2017), all other models Wald chi-square

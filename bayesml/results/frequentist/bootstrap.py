@@ -16,14 +16,14 @@ from bayesml.results.frequentist.simulate import refit, simulate
 from bayesml.results.questions.parameters import Element, values_of
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["BootKind", "bootstrap", "bootstrap_intervals"]
 
 BootKind = Literal["percentile", "basic", "norm"]
 
 
-def bootstrap(fit: PointFit, wanted: Sequence[Element], nsim: int, seed: int | None) -> np.ndarray:
+def bootstrap(fit: AbstractPointFit, wanted: Sequence[Element], nsim: int, seed: int | None) -> np.ndarray:
     """Return the parameters of refits to drawn responses, ``(refits, parameters)``; failed refits are left out.
 
     Args:
@@ -53,7 +53,7 @@ def _coefficients(estimate: AbstractEstimate) -> np.ndarray:
     return np.where(falls & rises, np.nan, np.where(falls, -np.inf, np.where(rises, np.inf, estimate.beta)))
 
 
-def _refits(fit: PointFit, nsim: int, seed: int | None) -> Iterator[AbstractEstimate]:
+def _refits(fit: AbstractPointFit, nsim: int, seed: int | None) -> Iterator[AbstractEstimate]:
     responses = np.random.SeedSequence(seed).spawn(nsim)
     for own in responses:
         y = simulate(fit, 1, int(own.generate_state(1)[0]))[0]
@@ -66,7 +66,7 @@ def _refits(fit: PointFit, nsim: int, seed: int | None) -> Iterator[AbstractEsti
 
 
 def bootstrap_intervals(
-    fit: PointFit, wanted: Sequence[Element], level: float, nsim: int, seed: int | None, kind: BootKind
+    fit: AbstractPointFit, wanted: Sequence[Element], level: float, nsim: int, seed: int | None, kind: BootKind
 ) -> np.ndarray:
     """Return estimates and intervals, ``(parameters, 3)``.
 
@@ -97,7 +97,7 @@ def bootstrap_intervals(
     return np.column_stack([estimate, lower, upper])
 
 
-def _without_estimate(fit: PointFit, wanted: Sequence[Element]) -> np.ndarray:
+def _without_estimate(fit: AbstractPointFit, wanted: Sequence[Element]) -> np.ndarray:
     touched = np.any(fit.estimate.unbounded != 0.0, axis=1)
     return np.array([e.kind == "b" and bool(touched[e.row]) for e in wanted], dtype=bool)
 

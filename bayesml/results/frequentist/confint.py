@@ -21,7 +21,7 @@ from bayesml.results.questions.parameters import Element, chosen, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["confint"]
 
@@ -30,7 +30,7 @@ STEP = 1e-5
 
 
 def confint(
-    fit: PointFit,
+    fit: AbstractPointFit,
     method: Method = "wald",
     level: float = 0.95,
     parameters: str | Sequence[str] | None = None,
@@ -87,12 +87,12 @@ def confint(
     return table
 
 
-def _estimates(fit: PointFit, wanted: Sequence[Element]) -> np.ndarray:
+def _estimates(fit: AbstractPointFit, wanted: Sequence[Element]) -> np.ndarray:
     estimate = fit.estimate
     return values_of(wanted, estimate.factors, dict(estimate.auxiliary), estimate.beta)
 
 
-def _wald(fit: PointFit, wanted: Sequence[Element], level: float, ddf: Ddf) -> np.ndarray:
+def _wald(fit: AbstractPointFit, wanted: Sequence[Element], level: float, ddf: Ddf) -> np.ndarray:
     estimate = _estimates(fit, wanted)
     lower, upper = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
     own = np.array([e.kind == "b" for e in wanted], dtype=bool)
@@ -108,7 +108,7 @@ def _wald(fit: PointFit, wanted: Sequence[Element], level: float, ddf: Ddf) -> n
     return np.column_stack([estimate, lower, upper])
 
 
-def _by_delta_method(fit: PointFit, wanted: Sequence[Element], reach: float) -> tuple[np.ndarray, np.ndarray]:
+def _by_delta_method(fit: AbstractPointFit, wanted: Sequence[Element], reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Intervals of variance and family parameters, symmetric on their unbounded scales."""
     hyper = fit.estimate.hyper_covariance()
     scales = [_scale(fit, e) for e in wanted]
@@ -139,7 +139,7 @@ def _by_delta_method(fit: PointFit, wanted: Sequence[Element], reach: float) -> 
     return np.where(known, ends[0], np.nan), np.where(known, ends[1], np.nan)
 
 
-def _scale(fit: PointFit, element: Element) -> tuple[Callable[[float], float], Callable[[float], float]]:
+def _scale(fit: AbstractPointFit, element: Element) -> tuple[Callable[[float], float], Callable[[float], float]]:
     if element.kind == "sd":
         return np.log, np.exp
     if element.kind == "cor":
@@ -148,7 +148,7 @@ def _scale(fit: PointFit, element: Element) -> tuple[Callable[[float], float], C
     return link.forward, link.inverse
 
 
-def _profile(fit: PointFit, wanted: Sequence[Element], level: float) -> np.ndarray:
+def _profile(fit: AbstractPointFit, wanted: Sequence[Element], level: float) -> np.ndarray:
     require_likelihood(fit, 'method="profile"')
     if isinstance(fit.estimate, LinearEstimate):
         walker = profiler(fit.estimate.fit)

@@ -15,7 +15,7 @@ from bayesml.engines.point.unbounded import combination_errors, is_held, without
 from bayesml.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = [
     "Ddf",
@@ -112,12 +112,12 @@ class NormalTests:
         return FTest(chi / rank, rank, np.inf, p, 1.0, chi / rank * self.sigma**2)
 
 
-def has_t_tests(fit: PointFit) -> bool:
+def has_t_tests(fit: AbstractPointFit) -> bool:
     """Whether the fit is a linear mixed model with estimated residual sd, which has finite degrees of freedom."""
     return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.fixed_sigma is None
 
 
-def tests_of(fit: PointFit, ddf: Ddf = "default") -> Tests:
+def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
     """Return the tests that ``ddf`` asks for.
 
     Args:

@@ -13,12 +13,12 @@ from bayesml.results.frequentist.submodels import Submodel
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["deletion_table"]
 
 
-def deletion_table(full: PointFit, smaller: Sequence[tuple[str, Submodel]], heading: str) -> pd.DataFrame:
+def deletion_table(full: AbstractPointFit, smaller: Sequence[tuple[str, Submodel]], heading: str) -> pd.DataFrame:
     """Return a row ``<none>`` for the fit and one for each smaller model: npar, logLik, AIC, LRT, Df, Pr(>Chisq).
 
     Args:

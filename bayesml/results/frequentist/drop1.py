@@ -19,13 +19,13 @@ from bayesml.results.frequentist.submodels import by_maximum_likelihood, refit_a
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["drop1", "droppable"]
 
 
 def drop1(
-    fit: PointFit,
+    fit: AbstractPointFit,
     scope: str | Sequence[str] | None = None,
     test: Literal["Chisq", "F"] | None = "Chisq",
     ddf: Ddf = "default",
@@ -66,7 +66,7 @@ def droppable(part: LinearPart) -> tuple[int, ...]:
     return tuple(i for i, own in enumerate(part.terms) if not any(set(own) < set(other) for other in part.terms))
 
 
-def _chosen(fit: PointFit, scope: str | Sequence[str] | None) -> dict[str, int]:
+def _chosen(fit: AbstractPointFit, scope: str | Sequence[str] | None) -> dict[str, int]:
     """Return the places of the terms to leave out, by name."""
     population = fit.estimate.arrays.population
     names = population.encoding.terms if population else ()
@@ -90,7 +90,7 @@ def _chosen(fit: PointFit, scope: str | Sequence[str] | None) -> dict[str, int]:
     return found
 
 
-def _deletions(fit: PointFit, chosen: dict[str, int], tested: bool) -> pd.DataFrame:
+def _deletions(fit: AbstractPointFit, chosen: dict[str, int], tested: bool) -> pd.DataFrame:
     require_likelihood(fit, "drop1()")
     full, blocks = by_maximum_likelihood(fit), fit.estimate.arrays.blocks
     smaller = [(name, refit_arrays(full, _without(fit, place), blocks)) for name, place in chosen.items()]
@@ -98,7 +98,7 @@ def _deletions(fit: PointFit, chosen: dict[str, int], tested: bool) -> pd.DataFr
     return table if tested else table.drop(columns="Pr(>Chisq)")
 
 
-def _without(fit: PointFit, place: int) -> np.ndarray:
+def _without(fit: AbstractPointFit, place: int) -> np.ndarray:
     """Return the population-level columns without one term, the others coded anew: ``0 + f`` in full."""
     part, population = fit.parsed.predictors[0].population, fit.estimate.arrays.population
     assert population is not None
@@ -108,7 +108,7 @@ def _without(fit: PointFit, place: int) -> np.ndarray:
     return encode(rest, fit.frame, population.encoding.functions)[1]
 
 
-def _f_tests(fit: PointFit, chosen: dict[str, int], ddf: Ddf) -> pd.DataFrame:
+def _f_tests(fit: AbstractPointFit, chosen: dict[str, int], ddf: Ddf) -> pd.DataFrame:
     if isinstance(tests_of(fit, ddf), NormalTests):
         raise ModelError('F tests are for linear mixed models, and ddf is not None; use test="Chisq".')
     # Given all terms but those that contain it, of which a term that can be left out has none: type II.

@@ -35,7 +35,7 @@ from bayesml.formula import LinearPart
 from bayesml.linalg import orthogonalise
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["TermHypotheses", "hypotheses"]
 
@@ -69,7 +69,7 @@ TermHypotheses = Mapping[str, np.ndarray]
 """Rows over the estimated coefficients, by term; a term without estimable hypothesis is left out."""
 
 
-def hypotheses(fit: PointFit, kind: int) -> TermHypotheses:
+def hypotheses(fit: AbstractPointFit, kind: int) -> TermHypotheses:
     """Return the hypothesis of every term.
 
     Args:
@@ -114,7 +114,7 @@ class _Columns:
     has_intercept: bool
 
     @classmethod
-    def of(cls, fit: PointFit) -> _Columns:
+    def of(cls, fit: AbstractPointFit) -> _Columns:
         population, kept = fit.estimate.arrays.population, fit.estimate.kept
         assert population is not None
         assign = np.asarray(population.encoding.assign)[kept]
@@ -135,7 +135,7 @@ class _LevelDifferences:
     assign: np.ndarray
 
     @classmethod
-    def of(cls, fit: PointFit, X: np.ndarray) -> _LevelDifferences:
+    def of(cls, fit: AbstractPointFit, X: np.ndarray) -> _LevelDifferences:
         population = fit.estimate.arrays.population
         assert population is not None
         columns = treatment_columns(population.encoding, fit.frame)
@@ -153,7 +153,7 @@ class _LevelDifferences:
         return np.linalg.solve(own, L) if usable else L
 
 
-def _terms(fit: PointFit) -> tuple[_Term, ...]:
+def _terms(fit: AbstractPointFit) -> tuple[_Term, ...]:
     population = fit.estimate.arrays.population
     assert population is not None
     part = fit.parsed.predictors[0].population

@@ -20,7 +20,7 @@ from bayesml.results.record.same_values import same_numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["anova_fits", "chi_square_p", "compare_models"]
 
@@ -30,7 +30,7 @@ def chi_square_p(statistic: float, df: int) -> float:
     return float(gammaincc(df / 2.0, max(statistic, 0.0) / 2.0)) if df > 0 else float("nan")
 
 
-def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None = None) -> pd.DataFrame:
+def anova_fits(*fits: AbstractPointFit, refit: bool = True, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Compare nested models by likelihood-ratio tests, each with the next smaller one.
 
     Twice the rise of the log-likelihood is held against chi-square with as many degrees of freedom as parameters were
@@ -77,14 +77,14 @@ def anova_fits(*fits: PointFit, refit: bool = True, names: Sequence[str] | None 
     return pd.DataFrame(rows, columns=columns, index=pd.Index([labels[i] for i in order], dtype=object))
 
 
-def _step(now: PointFit, before: PointFit | None) -> tuple[float, float, float]:
+def _step(now: AbstractPointFit, before: AbstractPointFit | None) -> tuple[float, float, float]:
     if before is None:
         return float("nan"), float("nan"), float("nan")
     rise, df = 2.0 * (now.logLik - before.logLik), now.df - before.df
     return max(rise, 0.0), float(df), chi_square_p(rise, df)
 
 
-def _labels(fits: Sequence[PointFit], names: Sequence[str] | None) -> list[str]:
+def _labels(fits: Sequence[AbstractPointFit], names: Sequence[str] | None) -> list[str]:
     given = [f.formula for f in fits] if names is None else [str(n) for n in names]
     if len(given) != len(fits):
         raise ModelError(f"{len(given)} names for {len(fits)} fits.")
@@ -96,7 +96,7 @@ def _labels(fits: Sequence[PointFit], names: Sequence[str] | None) -> list[str]:
     return out
 
 
-def _check_comparable(fits: Sequence[PointFit], refit: bool = True) -> None:
+def _check_comparable(fits: Sequence[AbstractPointFit], refit: bool = True) -> None:
     if len(fits) < 2:
         raise ModelError("A comparison needs at least two fits; fit.anova() tests the terms of one.")
     first = fits[0]
@@ -114,7 +114,7 @@ def _check_comparable(fits: Sequence[PointFit], refit: bool = True) -> None:
         raise ModelError("REML and ML likelihoods cannot be compared; leave out refit=False.")
 
 
-def _check_families(smallest_first: Sequence[PointFit]) -> None:
+def _check_families(smallest_first: Sequence[AbstractPointFit]) -> None:
     """Raise a ModelError unless each family is that of the next larger fit or a limit of it."""
     for small, large in pairwise(smallest_first):
         name, larger = small.family.name, large.family.name
@@ -126,7 +126,7 @@ def _check_families(smallest_first: Sequence[PointFit]) -> None:
             )
 
 
-def _approximation(fit: PointFit) -> tuple[int, str] | None:
+def _approximation(fit: AbstractPointFit) -> tuple[int, str] | None:
     """How the likelihood is approximated; None where it is exact: without group effects, or of a linear mixed model."""
     estimate = fit.estimate
     if isinstance(estimate, GeneralisedEstimate) and estimate.arrays.blocks and not is_linear(fit.problem):
@@ -134,11 +134,11 @@ def _approximation(fit: PointFit) -> tuple[int, str] | None:
     return None
 
 
-def _is_reml(fit: PointFit) -> bool:
+def _is_reml(fit: AbstractPointFit) -> bool:
     return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.reml
 
 
-def compare_models(*fits: PointFit, names: Sequence[str] | None = None) -> pd.DataFrame:
+def compare_models(*fits: AbstractPointFit, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Compare fits of the same response by information criteria.
 
     Args:
@@ -179,7 +179,7 @@ def compare_models(*fits: PointFit, names: Sequence[str] | None = None) -> pd.Da
     return table.sort_values("AIC", kind="stable")
 
 
-def _check_criteria(fits: Sequence[PointFit]) -> None:
+def _check_criteria(fits: Sequence[AbstractPointFit]) -> None:
     if len(fits) < 2:
         raise ModelError("A comparison needs at least two fits.")
     for fit in fits:
@@ -194,5 +194,5 @@ def _check_criteria(fits: Sequence[PointFit]) -> None:
         raise ModelError('REML criteria of models with different predictors cannot be compared; fit with method="ml".')
 
 
-def _same_columns(a: PointFit, b: PointFit) -> bool:
+def _same_columns(a: AbstractPointFit, b: AbstractPointFit) -> bool:
     return same_numbers(a.estimate.arrays.X[:, a.estimate.kept], b.estimate.arrays.X[:, b.estimate.kept])

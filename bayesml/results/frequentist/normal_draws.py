@@ -12,19 +12,18 @@ from bayesml.engines import Outcome
 from bayesml.engines.point.normal import normal_draws
 from bayesml.errors import ModelError, warn_user
 from bayesml.posterior import Timing
-from bayesml.results.fit_object import Fit
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["to_normal_draws"]
+__all__ = ["normal_outcome"]
 
 CHAINS = 4
 WIDE = 1.0
 
 
-def to_normal_draws(fit: PointFit, ndraws: int = 4000, seed: int | None = None) -> Fit:
-    """Return a fit with draws from the normal approximation, so that ArviZ and every draw-based method work on it.
+def normal_outcome(fit: AbstractPointFit, ndraws: int = 4000, seed: int | None = None) -> Outcome:
+    """Draw from the normal approximation, so that ArviZ and every draw-based method work on a point estimate.
 
     Standard deviations, correlations and family parameters are drawn on the unconstrained scale (log sd, atanh cor,
     log sigma), with the inverse Hessian of the criterion as covariance; coefficients and group effects jointly normal
@@ -52,8 +51,7 @@ def to_normal_draws(fit: PointFit, ndraws: int = 4000, seed: int | None = None) 
     drawn = normal_draws(fit.estimate, ndraws, own, CHAINS)
     _warn_about_spread(drawn.values)
     timing = Timing(design=fit.timing.design, sampling=time.perf_counter() - began)
-    outcome = Outcome(drawn, timing, own)
-    return Fit(fit.problem, fit.frame, fit.engine, outcome, fit.priors, fit.default_priors, fit.data_name)
+    return Outcome(drawn, timing, own)
 
 
 def _warn_about_spread(values: Mapping[str, np.ndarray]) -> None:

@@ -24,7 +24,7 @@ from bayesml.results.tables.effects import ConditionalEffects, _check_options, _
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["conditional_effects"]
 
@@ -32,7 +32,7 @@ Method = Literal["epred", "predict", "linpred"]
 
 
 def conditional_effects(
-    fit: PointFit,
+    fit: AbstractPointFit,
     effects: str | Sequence[str] | None = None,
     *,
     conditions: Any = None,
@@ -81,7 +81,7 @@ def conditional_effects(
     return ConditionalEffects(tables, {e.name: e for e in chosen}, label, observed, prob, note)
 
 
-def _table(fit: PointFit, grid: Grid, re_formula: Any, method: Method, prob: float, ones: bool) -> pd.DataFrame:
+def _table(fit: AbstractPointFit, grid: Grid, re_formula: Any, method: Method, prob: float, ones: bool) -> pd.DataFrame:
     found: Any
     if method == "linpred":
         found = linpred(fit, grid.columns, re_formula=re_formula, new_levels="zero", interval="confidence", prob=prob)

@@ -15,7 +15,7 @@ from bayesml.results.frequentist.rows import PointRows, UnseenPolicy, point_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["Interval", "Scale", "linpred", "mean_prediction", "predict"]
 
@@ -26,7 +26,7 @@ SIMULATED = 4000
 
 
 def linpred(
-    fit: PointFit,
+    fit: AbstractPointFit,
     newdata: Any = None,
     *,
     transform: bool = False,
@@ -83,7 +83,7 @@ def linpred(
 
 
 def predict(
-    fit: PointFit,
+    fit: AbstractPointFit,
     newdata: Any = None,
     *,
     re_formula: Any = None,
@@ -140,7 +140,7 @@ def predict(
 
 
 def mean_prediction(
-    fit: PointFit, rows: PointRows, se: bool, interval: Interval | None, prob: float, seed: int
+    fit: AbstractPointFit, rows: PointRows, se: bool, interval: Interval | None, prob: float, seed: int
 ) -> pd.Series | pd.DataFrame:
     """Return the expected response of rows that are encoded already; see ``predict``."""
 
@@ -162,7 +162,7 @@ def _slope(mean: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndar
 
 
 def _limits(
-    fit: PointFit,
+    fit: AbstractPointFit,
     rows: PointRows,
     error: np.ndarray,
     mean: Callable[[np.ndarray], np.ndarray],
@@ -188,7 +188,7 @@ def _limits(
     return ends[0], ends[1]
 
 
-def _residual_variance(fit: PointFit, rows: PointRows) -> np.ndarray:
+def _residual_variance(fit: AbstractPointFit, rows: PointRows) -> np.ndarray:
     known = rows.data.get("se", np.zeros(len(rows.eta))) ** 2
     return natural_parameters(fit, rows.eta, rows.weights)["sigma"] ** 2 + known
 

@@ -16,9 +16,10 @@ from bayesml.engines.point.linear import LinearEstimate
 from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
+from bayesml.results.frequentist.residuals import residuals
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
     from bayesml.terms import Group
 
 __all__ = ["PointSummary", "point_summary"]
@@ -82,7 +83,7 @@ def _html(section: Section) -> str:
     return f'<div style="margin-top: 0.8em">{title}{lines}{table}{after}</div>'
 
 
-def point_summary(fit: PointFit, correlation: bool | None = None) -> PointSummary:
+def point_summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSummary:
     """Summarise a point estimate as lme4 prints it.
 
     Args:
@@ -95,7 +96,7 @@ def point_summary(fit: PointFit, correlation: bool | None = None) -> PointSummar
     return PointSummary(tuple(s for s in sections if s is not None))
 
 
-def _header(fit: PointFit) -> Section:
+def _header(fit: AbstractPointFit) -> Section:
     lines = []
     if fit.family.name != "gaussian" or fit.family.link("mu").name != "identity":
         lines.append(f" Family: {fit.family.name}  ( {fit.family.link('mu').name} )")
@@ -104,7 +105,7 @@ def _header(fit: PointFit) -> Section:
     return Section(_title(fit), (*lines, *((f"         {note}",) if note else ())))
 
 
-def _title(fit: PointFit) -> str:
+def _title(fit: AbstractPointFit) -> str:
     estimate = fit.estimate
     if isinstance(estimate, LinearEstimate):
         how = "REML" if estimate.fit.reml else "maximum likelihood"
@@ -121,7 +122,7 @@ def _title(fit: PointFit) -> str:
     return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
 
 
-def _criterion(fit: PointFit) -> Section:
+def _criterion(fit: AbstractPointFit) -> Section:
     if fit.method == "reml":
         return Section("", (f"REML criterion at convergence: {fit.criterion:.1f}",))
     names = ("AIC", "BIC", "logLik", "-2*log(L)", "df.resid")
@@ -134,13 +135,13 @@ def _criterion(fit: PointFit) -> Section:
     return Section("", (), padded, (False,) * 5, prior)
 
 
-def _residuals(fit: PointFit) -> Section:
-    quantiles = np.quantile(fit.residuals("scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
+def _residuals(fit: AbstractPointFit) -> Section:
+    quantiles = np.quantile(residuals(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
     texts = format_jointly(zap_small(quantiles, 5).tolist())
     return Section("Scaled residuals:", (), (("Min", "1Q", "Median", "3Q", "Max"), tuple(texts)), (False,) * 5)
 
 
-def _random(fit: PointFit) -> Section | None:
+def _random(fit: AbstractPointFit) -> Section | None:
     estimate = fit.estimate
     if not estimate.arrays.terms:
         return Section("", (f"Number of obs: {fit.nobs}",))
@@ -159,7 +160,7 @@ def _random(fit: PointFit) -> Section | None:
     return Section("Random effects:", (), tuple(rows), (True,) * (4 + widest), after, " ")
 
 
-def ordered_terms(fit: PointFit) -> list[Group]:
+def ordered_terms(fit: AbstractPointFit) -> list[Group]:
     """Return the group-level terms in lme4's order: by decreasing number of levels."""
     terms = list(fit.estimate.arrays.terms)
     sizes = [len(t.levels) for t in terms]
@@ -168,7 +169,7 @@ def ordered_terms(fit: PointFit) -> list[Group]:
     return sorted(reversed(terms), key=lambda t: -len(t.levels))
 
 
-def _entries(fit: PointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]:
+def _entries(fit: AbstractPointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]:
     """Yield group, coefficient, sd and the correlations with earlier coefficients of the same block."""
     factors = {t.name: f for t, f in zip(fit.estimate.arrays.terms, fit.estimate.factors, strict=True)}
     for term in ordered_terms(fit):
@@ -179,7 +180,7 @@ def _entries(fit: PointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]
                 yield term.name if i == 0 else "", term.coefs[i], float(sd[i]), texts
 
 
-def _family_parameters(fit: PointFit) -> Section | None:
+def _family_parameters(fit: AbstractPointFit) -> Section | None:
     shown = {k: v for k, v in fit.estimate.auxiliary.items() if k != "sigma" or not fit.estimate.arrays.terms}
     if not shown:
         return None
@@ -191,7 +192,7 @@ def _each(values: Iterable[float]) -> list[str]:
     return [format_jointly([value])[0] for value in values]
 
 
-def _fixed(fit: PointFit) -> Section | None:
+def _fixed(fit: AbstractPointFit) -> Section | None:
     table = coefficient_table(fit)
     if not table.labels:
         return None
@@ -207,7 +208,7 @@ def _fixed(fit: PointFit) -> Section | None:
     return Section("Fixed effects:", (), tuple(rows), left, ("---", LEGEND) if shows else ())
 
 
-def _correlations(fit: PointFit, wanted: bool | None) -> Section | None:
+def _correlations(fit: AbstractPointFit, wanted: bool | None) -> Section | None:
     labels = fit.estimate.coefs
     if len(labels) < 2 or wanted is False or (wanted is None and len(labels) > MOST_CORRELATIONS):
         return None

@@ -17,7 +17,7 @@ from bayesml.reported import find_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["CoefficientTable", "VarCorr", "coef", "coefficient_table", "fixef", "get", "ranef", "varcorr", "vcov"]
 
@@ -44,7 +44,7 @@ class CoefficientTable:
     p: np.ndarray
 
 
-def coefficient_table(fit: PointFit) -> CoefficientTable:
+def coefficient_table(fit: AbstractPointFit) -> CoefficientTable:
     """Return estimates, standard errors and tests that each coefficient is 0."""
     estimate = fit.estimate
     error = estimate.standard_errors
@@ -57,7 +57,7 @@ def coefficient_table(fit: PointFit) -> CoefficientTable:
     return CoefficientTable(estimate.coefs, estimate.beta, error, df, statistic, p)
 
 
-def fixef(fit: PointFit) -> pd.DataFrame:
+def fixef(fit: AbstractPointFit) -> pd.DataFrame:
     """Return the population-level coefficients with their tests.
 
     Returns:
@@ -75,7 +75,7 @@ def fixef(fit: PointFit) -> pd.DataFrame:
     return pd.DataFrame(found | {"p": table.p}, index=pd.Index(table.labels, dtype=object))
 
 
-def ranef(fit: PointFit) -> dict[str, pd.DataFrame]:
+def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     """Return the conditional modes of the group-level effects.
 
     Returns:
@@ -97,7 +97,7 @@ def ranef(fit: PointFit) -> dict[str, pd.DataFrame]:
     return found
 
 
-def coef(fit: PointFit) -> dict[str, pd.DataFrame]:
+def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     """Return the coefficients of every level: population-level plus conditional modes.
 
     Returns:
@@ -136,7 +136,7 @@ class VarCorr:
     cov_matrix: pd.DataFrame
 
 
-def varcorr(fit: PointFit) -> dict[str, VarCorr]:
+def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
     """Return standard deviations, correlations and covariances by grouping factor.
 
     ``residual__`` holds the residual standard deviation where the model has one.
@@ -163,7 +163,7 @@ def _variation(labels: tuple[str, ...], factor: np.ndarray) -> VarCorr:
     )
 
 
-def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
+def vcov(fit: AbstractPointFit, full: bool = False) -> pd.DataFrame:
     """Return the covariance matrix of the population-level coefficients.
 
     Args:
@@ -191,7 +191,7 @@ def vcov(fit: PointFit, full: bool = False) -> pd.DataFrame:
     return pd.DataFrame(estimate.joint.covariance(), index=labels, columns=labels)
 
 
-def get(fit: PointFit, name: str) -> float:
+def get(fit: AbstractPointFit, name: str) -> float:
     """Return one number by its text name: ``b_Days``, ``sd_Subject__Days``, ``r_Subject[308,Days]``, ``sigma``.
 
     Raises:

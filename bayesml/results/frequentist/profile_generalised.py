@@ -15,7 +15,7 @@ from bayesml.links import Link, get_link
 from bayesml.results.questions.parameters import Element, values_of
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["GeneralisedProfile"]
 
@@ -35,11 +35,11 @@ class GeneralisedProfile:
         found: its estimate.
     """
 
-    fit: PointFit
+    fit: AbstractPointFit
     found: GeneralisedEstimate
 
     @classmethod
-    def of(cls, fit: PointFit) -> GeneralisedProfile:
+    def of(cls, fit: AbstractPointFit) -> GeneralisedProfile:
         """Prepare the profiles of a fit."""
         assert isinstance(fit.estimate, GeneralisedEstimate)
         return cls(fit, fit.estimate)

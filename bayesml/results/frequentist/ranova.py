@@ -21,7 +21,7 @@ from bayesml.results.frequentist.submodels import refit_arrays, require_likeliho
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
     from bayesml.terms import Group
 
 __all__ = ["ranova"]
@@ -29,7 +29,7 @@ __all__ = ["ranova"]
 TOLERANCE = 1e-8
 
 
-def ranova(fit: PointFit) -> pd.DataFrame:
+def ranova(fit: AbstractPointFit) -> pd.DataFrame:
     """Test every group-level term by leaving it out, with the columns of lmerTest's ``ranova``.
 
     A term ``(x | g)`` is reduced to ``(1 | g)``, and so is ``(0 + f | g)`` with a factor f, whose columns add up to the
@@ -75,7 +75,7 @@ class _Reduction:
     blocks: list[GroupBlock]
 
 
-def _reductions(fit: PointFit) -> Iterator[_Reduction]:
+def _reductions(fit: AbstractPointFit) -> Iterator[_Reduction]:
     for place, term in enumerate(fit.estimate.arrays.terms):
         ends = tuple(accumulate(len(e.labels) for e in term.encodings))
         for part, encoding, end in zip(_parts(fit, term), term.encodings, ends, strict=True):
@@ -86,7 +86,7 @@ def _reductions(fit: PointFit) -> Iterator[_Reduction]:
                 yield _Reduction(f"{name} in {text}" if name else text, blocks)
 
 
-def _parts(fit: PointFit, term: Group) -> list[GroupPart]:
+def _parts(fit: AbstractPointFit, term: Group) -> list[GroupPart]:
     """The terms as written that were merged into one factor."""
     return [g for g in fit.parsed.predictors[0].groups if g.factors == term.factors]
 
@@ -98,7 +98,7 @@ def _text(written: str, name: str) -> str:
 
 
 def _without(
-    fit: PointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+    fit: AbstractPointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
 ) -> Iterator[tuple[str, list[GroupBlock]]]:
     """Yield what is left without each term of ``(x || g)``, whose columns are independent."""
     assign, blocks = np.asarray(encoding.assign), fit.estimate.arrays.blocks
@@ -110,7 +110,7 @@ def _without(
 
 
 def _reduced(
-    fit: PointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+    fit: AbstractPointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
 ) -> Iterator[tuple[str, list[GroupBlock]]]:
     """Yield what is left of ``(x + f | g)`` without each term, the others coded anew: f in full beside no intercept."""
     blocks = fit.estimate.arrays.blocks

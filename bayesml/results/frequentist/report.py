@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from bayesml.errors import warn_user
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["notes", "warn_about_point"]
 
 
-def notes(fit: PointFit) -> tuple[str, ...]:
+def notes(fit: AbstractPointFit) -> tuple[str, ...]:
     """Return one sentence for each thing worth knowing: dropped columns, singular fits, doubtful convergence."""
     return (*_dropped(fit), *_singular(fit), *(_sentence(text) for text in fit.estimate.messages))
 
@@ -21,7 +21,7 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 
-def _dropped(fit: PointFit) -> tuple[str, ...]:
+def _dropped(fit: AbstractPointFit) -> tuple[str, ...]:
     dropped = fit.estimate.dropped
     if not dropped:
         return ()
@@ -30,7 +30,7 @@ def _dropped(fit: PointFit) -> tuple[str, ...]:
     return (f"The fixed-effects {are} of earlier ones and dropped: {listed}.",)
 
 
-def _singular(fit: PointFit) -> tuple[str, ...]:
+def _singular(fit: AbstractPointFit) -> tuple[str, ...]:
     found = fit.estimate.singular
     if not found:
         return ()
@@ -38,7 +38,7 @@ def _singular(fit: PointFit) -> tuple[str, ...]:
     return (f"Singular fit: {'; '.join(found)}. {advice}.",)
 
 
-def warn_about_point(fit: PointFit) -> None:
+def warn_about_point(fit: AbstractPointFit) -> None:
     """Warn about everything in ``notes``."""
     for note in notes(fit):
         warn_user(note)

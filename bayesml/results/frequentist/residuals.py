@@ -14,7 +14,7 @@ from bayesml.families import Curvature
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
 
@@ -22,7 +22,9 @@ ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
 
 
-def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def natural_parameters(
+    fit: AbstractPointFit, eta: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Return every distributional parameter on its own scale at a linear predictor; ``sigma`` is 0 if not estimated.
 
     With weights that are precisions ``sigma`` is that of each row, sigma / sqrt(weight).
@@ -34,27 +36,27 @@ def natural_parameters(fit: PointFit, eta: np.ndarray, weights: np.ndarray | Non
 
 
 def expected(
-    fit: PointFit, eta: np.ndarray, data: dict[str, np.ndarray], weights: np.ndarray | None = None
+    fit: AbstractPointFit, eta: np.ndarray, data: dict[str, np.ndarray], weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the expected response at a linear predictor; of a lognormal response it depends on precision weights."""
     mean = np.asarray(fit.family.mean(natural_parameters(fit, eta, weights), data), dtype=float)
     return np.zeros(np.shape(eta)) + mean
 
 
-def fitted(fit: PointFit) -> np.ndarray:
+def fitted(fit: AbstractPointFit) -> np.ndarray:
     """Return the expected response of the rows of the fit."""
     design = fit.problem.design
     return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
 
 
-def labelled(fit: PointFit, values: np.ndarray) -> pd.Series:
+def labelled(fit: AbstractPointFit, values: np.ndarray) -> pd.Series:
     """Return one value for each row of the fit with the index of the data."""
     import pandas as pd
 
     return pd.Series(values, index=fit.frame.labels())
 
 
-def residuals(fit: PointFit, type: ResidualType = "response") -> np.ndarray:
+def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndarray:
     """Return the residuals of the rows of the fit at the conditional modes.
 
     Args:
@@ -95,24 +97,24 @@ def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:
     return weighted / estimate.fit.sigma if type == "scaled" else weighted
 
 
-def _root_weights(fit: PointFit) -> np.ndarray | float:
+def _root_weights(fit: AbstractPointFit) -> np.ndarray | float:
     weights = fit.problem.design.weights
     return 1.0 if weights is None else np.sqrt(weights)
 
 
-def _curve(fit: PointFit, eta: np.ndarray, order: int) -> Curvature:
+def _curve(fit: AbstractPointFit, eta: np.ndarray, order: int) -> Curvature:
     auxiliary = {name: float(v) for name, v in natural_parameters(fit, np.zeros(1)).items() if name != "mu"}
     return fit.family.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
 
 
-def _working(fit: PointFit) -> np.ndarray:
+def _working(fit: AbstractPointFit) -> np.ndarray:
     """Score over expected information: (y - mu) d eta / d mu for exponential families."""
     curve = _curve(fit, fit.estimate.eta, 2)
     assert curve.d1 is not None and curve.fisher is not None
     return curve.d1 / curve.fisher
 
 
-def _deviance(fit: PointFit) -> np.ndarray:
+def _deviance(fit: AbstractPointFit) -> np.ndarray:
     """Signed root of twice the rise of each row's log density from the fit to its own best linear predictor."""
     eta = np.array(fit.estimate.eta)
     here = _curve(fit, eta, 1)
@@ -121,7 +123,7 @@ def _deviance(fit: PointFit) -> np.ndarray:
     return _root_weights(fit) * np.sign(here.d1) * np.sqrt(2.0 * np.maximum(best - here.log_density, 0.0))
 
 
-def _best_log_density(fit: PointFit, eta: np.ndarray) -> np.ndarray:
+def _best_log_density(fit: AbstractPointFit, eta: np.ndarray) -> np.ndarray:
     """Climb each row's log density by Fisher scoring, one row never held up by another."""
     first = _curve(fit, eta, 2)
     value, step = first.log_density, _scoring_step(first)

@@ -22,7 +22,7 @@ from bayesml.results.predict.re_formula import Selection, select_groups
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["PointRows", "UnseenPolicy", "point_rows"]
 
@@ -57,7 +57,7 @@ class PointRows:
 
 
 def point_rows(
-    fit: PointFit,
+    fit: AbstractPointFit,
     newdata: Any,
     re_formula: Any,
     new_levels: UnseenPolicy,
@@ -110,7 +110,7 @@ def _with_one_trial(rows: PointRows) -> PointRows:
     return replace(rows, data={**rows.data, "trials": np.ones(len(rows.eta))})
 
 
-def _needed_additions(fit: PointFit, newdata: Any) -> tuple[str, ...]:
+def _needed_additions(fit: AbstractPointFit, newdata: Any) -> tuple[str, ...]:
     """Return the response terms to evaluate; weights are 1 where their column is not there."""
     available = column_names(newdata)
     return tuple(
@@ -141,7 +141,7 @@ def _refusal(group: str, labels: tuple[str, ...]) -> DataError:
 
 
 def _assembled(
-    fit: PointFit,
+    fit: AbstractPointFit,
     selection: Selection,
     arrays: Arrays,
     data: dict[str, np.ndarray],

@@ -12,12 +12,12 @@ from bayesml.frame import Frame
 from bayesml.results.record.same_values import same_column, same_numbers
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["check_same_data"]
 
 
-def check_same_data(first: PointFit, other: PointFit) -> None:
+def check_same_data(first: AbstractPointFit, other: AbstractPointFit) -> None:
     """Raise a ModelError unless two fits have the same rows, response, weights and meaning of the weights."""
     if first.nobs != other.nobs:
         raise ModelError(

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -22,15 +22,16 @@ from bayesml.results.frequentist.rows import point_rows
 from bayesml.results.predict.re_formula import Selection, select_groups
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["SimulatedLevels", "refit", "simulate"]
 
+F = TypeVar("F", bound="AbstractPointFit")
 SimulatedLevels = Literal["error", "gaussian", "zero"]
 
 
 def simulate(
-    fit: PointFit,
+    fit: AbstractPointFit,
     n: int = 1,
     seed: int | None = None,
     *,
@@ -82,7 +83,7 @@ def simulate(
 
 
 def _responses(
-    fit: PointFit,
+    fit: AbstractPointFit,
     eta: np.ndarray,
     rng: np.random.Generator,
     weights: np.ndarray | None,
@@ -93,7 +94,7 @@ def _responses(
 
 
 def _new_linear_predictors(
-    fit: PointFit,
+    fit: AbstractPointFit,
     population: np.ndarray,
     newdata: Any,
     n: int,
@@ -112,7 +113,7 @@ def _new_linear_predictors(
 
 
 def _with_group_effects(
-    fit: PointFit,
+    fit: AbstractPointFit,
     population: np.ndarray,
     groups: Sequence[tuple[np.ndarray, np.ndarray]],
     n: int,
@@ -150,7 +151,7 @@ def _with_group_effects(
     return eta
 
 
-def _refuse_absent_factors(fit: PointFit, newdata: Any) -> None:
+def _refuse_absent_factors(fit: AbstractPointFit, newdata: Any) -> None:
     available = column_names(newdata)
     absent = [name for term in fit.estimate.arrays.terms for name in term.factors if name not in available]
     if absent:
@@ -161,7 +162,7 @@ def _refuse_absent_factors(fit: PointFit, newdata: Any) -> None:
         )
 
 
-def refit(fit: PointFit, y: Any) -> PointFit:
+def refit(fit: F, y: Any) -> F:
     """Fit the same model to another response; of a linear mixed model the decomposed structure is used again.
 
     Args:
@@ -188,11 +189,11 @@ def refit(fit: PointFit, y: Any) -> PointFit:
     response = replace(design.response, arrays={**encoded.arrays, **known})
     problem = replace(fit.problem, design=replace(design, response=response))
     estimate = fit.estimate.with_response(problem)
-    timing = Timing(sampling=time.perf_counter() - began)
-    return replace(fit, problem=problem, frame=_with_response(fit, values), estimate=estimate, timing=timing)
+    outcome = replace(fit.outcome, posterior=estimate, timing=Timing(sampling=time.perf_counter() - began))
+    return replace(fit, problem=problem, frame=_with_response(fit, values), outcome=outcome)
 
 
-def _in_order(fit: PointFit, y: Any) -> Any:
+def _in_order(fit: AbstractPointFit, y: Any) -> Any:
     """Return the response in the order of the rows of the fit."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(y, (pandas.Series, pandas.DataFrame)):
@@ -215,7 +216,7 @@ def _in_order(fit: PointFit, y: Any) -> Any:
     return series.iloc[positions]
 
 
-def _coded(fit: PointFit, raw: RawColumn) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def _coded(fit: AbstractPointFit, raw: RawColumn) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Return values and levels; of two categories the fit has decided which one is 1."""
     levels = fit.problem.design.response.levels
     if raw.levels is not None and levels is not None:
@@ -225,7 +226,7 @@ def _coded(fit: PointFit, raw: RawColumn) -> tuple[np.ndarray, tuple[str, ...] |
     return raw.values, raw.levels
 
 
-def _with_response(fit: PointFit, values: np.ndarray) -> Frame:
+def _with_response(fit: AbstractPointFit, values: np.ndarray) -> Frame:
     name = bare_name(fit.parsed.response.expression.text)
     if name is None or name not in fit.frame.columns or fit.frame.columns[name].levels is not None:
         return fit.frame

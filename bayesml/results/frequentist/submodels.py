@@ -16,7 +16,7 @@ from bayesml.errors import ModelError
 from bayesml.linalg import GroupBlock, orthogonalise
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["Submodel", "by_maximum_likelihood", "refit_arrays", "require_likelihood", "with_columns", "without_columns"]
 
@@ -41,22 +41,22 @@ class Submodel:
     beta: np.ndarray
 
 
-def require_likelihood(fit: PointFit, what: str) -> None:
+def require_likelihood(fit: AbstractPointFit, what: str) -> None:
     """Raise a ModelError for a fit with priors, whose criterion is not a likelihood."""
     if fit.method == "map":
         raise ModelError(f'{what} compares likelihoods; this fit is a posterior mode. Use method="ml" or "laplace".')
 
 
-def by_maximum_likelihood(fit: PointFit) -> PointFit:
+def by_maximum_likelihood(fit: AbstractPointFit) -> AbstractPointFit:
     """Return a REML fit refitted by maximum likelihood, any other fit as it is."""
     estimate = fit.estimate
     if not isinstance(estimate, LinearEstimate) or not estimate.fit.reml:
         return fit
     found = fit_linear_mixed(estimate.fit.problem, False, estimate.fit.fixed_sigma)
-    return replace(fit, estimate=replace(estimate, fit=found, method="ml"))
+    return fit.with_estimate(replace(estimate, fit=found, method="ml"))
 
 
-def refit_arrays(fit: PointFit, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+def refit_arrays(fit: AbstractPointFit, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
     """Fit the response of a fit to other columns by the same method.
 
     Args:

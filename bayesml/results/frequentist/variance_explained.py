@@ -16,7 +16,7 @@ from bayesml.results.frequentist.submodels import refit_arrays
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["VarianceParts", "icc", "level_r2", "r2", "variance_parts"]
 
@@ -51,7 +51,7 @@ class VarianceParts:
         return self.fixed + sum(self.groups.values()) + self.residual
 
 
-def variance_parts(fit: PointFit) -> VarianceParts:
+def variance_parts(fit: AbstractPointFit) -> VarianceParts:
     """Return the parts of the variance.
 
     The distribution's own part is sigma^2 (gaussian, lognormal), sigma^2 nu / (nu - 2) (student), pi^2/3, 1 or pi^2/6
@@ -75,7 +75,7 @@ def variance_parts(fit: PointFit) -> VarianceParts:
     return VarianceParts(fixed, groups, dispersion, _distribution(fit, estimate.eta_population, spread))
 
 
-def _distribution(fit: PointFit, eta: np.ndarray, spread: np.ndarray) -> float:
+def _distribution(fit: AbstractPointFit, eta: np.ndarray, spread: np.ndarray) -> float:
     family, link, auxiliary = fit.family.name, fit.family.link("mu").name, fit.estimate.auxiliary
     if isinstance(fit.estimate, LinearEstimate):
         weights = fit.estimate.fit.problem.weights
@@ -95,7 +95,7 @@ def _distribution(fit: PointFit, eta: np.ndarray, spread: np.ndarray) -> float:
     return _by_delta_method(fit, eta)
 
 
-def _by_delta_method(fit: PointFit, eta: np.ndarray) -> float:
+def _by_delta_method(fit: AbstractPointFit, eta: np.ndarray) -> float:
     from bayesml.results.frequentist.residuals import natural_parameters
 
     data = dict(fit.problem.design.response.arrays)
@@ -106,7 +106,7 @@ def _by_delta_method(fit: PointFit, eta: np.ndarray) -> float:
     return float(np.mean(variance / slope**2))
 
 
-def icc(fit: PointFit) -> pd.Series:
+def icc(fit: AbstractPointFit) -> pd.Series:
     """Return the intraclass correlations: of what predictors do not explain, the share that lies between groups.
 
     Args:
@@ -134,7 +134,7 @@ def icc(fit: PointFit) -> pd.Series:
     return pd.Series({"adjusted": between / rest, "unadjusted": between / parts.total} | own, name="ICC")
 
 
-def r2(fit: PointFit) -> pd.Series:
+def r2(fit: AbstractPointFit) -> pd.Series:
     """Return marginal and conditional R2: the share of the variance explained by predictors, and by groups as well.
 
     Nakagawa and Schielzeth (2013), with Johnson's (2014) mean variance of varying slopes and the distribution's own
@@ -153,7 +153,7 @@ def r2(fit: PointFit) -> pd.Series:
     return pd.Series({name: value / parts.total for name, value in explained.items()}, name="R2")
 
 
-def level_r2(fit: PointFit) -> pd.Series:
+def level_r2(fit: AbstractPointFit) -> pd.Series:
     """Return R2 of each level: the share of its variance that the predictors take away (Raudenbush and Bryk 2002).
 
     The null model has the same group-level terms and an intercept only; the variances between groups are means over
@@ -180,7 +180,7 @@ def level_r2(fit: PointFit) -> pd.Series:
     return pd.Series(found, name="R2 by level")
 
 
-def _between(fit: PointFit, factors: tuple[np.ndarray, ...]) -> dict[str, float]:
+def _between(fit: AbstractPointFit, factors: tuple[np.ndarray, ...]) -> dict[str, float]:
     blocks, terms = fit.estimate.arrays.blocks, fit.estimate.arrays.terms
     return {
         term.name: float(((block.Z @ factor) ** 2).sum(axis=1).mean())

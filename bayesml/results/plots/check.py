@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["pp_check"]
 
@@ -24,7 +24,9 @@ SUMMARISED = 1000
 MOST_BARS = 60
 
 
-def pp_check(fit: Fit, ndraws: int | None = None, kind: str | None = None, seed: int | None = None) -> Figure:
+def pp_check(
+    fit: AbstractSampledFit, ndraws: int | None = None, kind: str | None = None, seed: int | None = None
+) -> Figure:
     """Draw the observed response y beside responses y_rep drawn from the posterior predictive distribution.
 
     Args:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesml.results.predict.effect_grid import Effect
-    from bayesml.results.tables.effects import ConditionalEffects
+    from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 
 __all__ = ["draw_effects"]
 
 COLUMNS = 3
 
 
-def draw_effects(effects: ConditionalEffects, points: bool, ax: Axes | None) -> Figure:
+def draw_effects(effects: AbstractConditionalEffects, points: bool, ax: Axes | None) -> Figure:
     """Draw every effect under every condition.
 
     Raises:
@@ -74,7 +74,7 @@ def _layout(count: int, is_wide: bool) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: ConditionalEffects, points: bool) -> None:
+def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractConditionalEffects, points: bool) -> None:
     parts = [("", table)] if not effect.moderator else list(table.groupby("effect2__", sort=False, observed=True))
     colours = [MAIN] if not effect.moderator else [PALETTE[i % len(PALETTE)] for i in range(len(parts))]
     if points and effects.observed is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["draw_intervals", "forest"]
 
@@ -29,7 +29,7 @@ KINDS = {
 }
 
 
-def forest(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
+def forest(fit: AbstractSampledFit, variables: Sequence[str] | str | None = None) -> Figure:
     """Draw the median of each parameter with its 50% and 95% intervals; parameters of one kind share an axis.
 
     Args:
@@ -57,7 +57,7 @@ def forest(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
     return figure
 
 
-def _kinds(fit: Fit) -> dict[str, str]:
+def _kinds(fit: AbstractSampledFit) -> dict[str, str]:
     """Return the title of the panel of each parameter: kinds apart, and parameters with different scales apart."""
     titles = {}
     for variable in fit.variables:

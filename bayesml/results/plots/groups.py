@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["ranef_plot"]
 
@@ -24,7 +24,7 @@ LABELLED = 70
 LEVELS_AT_ONCE = 2000
 
 
-def ranef_plot(fit: Fit, group: str | None = None) -> Figure:
+def ranef_plot(fit: AbstractSampledFit, group: str | None = None) -> Figure:
     """Draw the group-level effects with 95% intervals, each panel sorted by its effect (a caterpillar plot).
 
     Args:
@@ -55,7 +55,7 @@ def ranef_plot(fit: Fit, group: str | None = None) -> Figure:
     return figure
 
 
-def _chosen(fit: Fit, group: str | None) -> list[ReportedVariable]:
+def _chosen(fit: AbstractSampledFit, group: str | None) -> list[ReportedVariable]:
     require_effects(fit, "The picture of group-level effects")
     effects = [v for v in fit.variables if v.kind == "r"]
     known = list(dict.fromkeys(v.group for v in effects))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["pairs"]
 
@@ -22,7 +22,7 @@ MOST = 16
 POINTS = 1500
 
 
-def pairs(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
+def pairs(fit: AbstractSampledFit, variables: Sequence[str] | str | None = None) -> Figure:
     """Draw every pair of parameters against each other, with histograms on the diagonal; divergent draws stand out.
 
     Args:

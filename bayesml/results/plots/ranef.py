@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
     from bayesml.terms import Group
 
 __all__ = ["ranef_plot"]
@@ -22,7 +22,7 @@ LABELLED = 70
 NORMAL_95 = 1.959963984540054
 
 
-def ranef_plot(fit: PointFit, group: str | None = None) -> Figure:
+def ranef_plot(fit: AbstractPointFit, group: str | None = None) -> Figure:
     """Draw the conditional modes with 95% conditional intervals, each panel sorted by its effect (a caterpillar plot).
 
     Args:
@@ -54,7 +54,7 @@ def ranef_plot(fit: PointFit, group: str | None = None) -> Figure:
     return figure
 
 
-def _chosen(fit: PointFit, group: str | None) -> list[int]:
+def _chosen(fit: AbstractPointFit, group: str | None) -> list[int]:
     known = [term.name for term in fit.estimate.arrays.terms]
     if not known:
         raise ModelError("The model has no group-level effects to draw.")

@@ -13,8 +13,8 @@ from bayesml.results.record.select import Elements, draws, elements
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesml.results.fit_object import Fit
     from bayesml.results.plots.picture import Picture
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["ALARM", "DARK", "FAINT", "MAIN", "MUTED", "PALETTE", "chosen_parameters", "clean", "density", "new_figure"]
 
@@ -42,7 +42,7 @@ def clean(axes: Axes, *, grid: str = "") -> None:
         axes.set_axisbelow(True)
 
 
-def chosen_parameters(fit: Fit, variables: Sequence[str] | str | None, most: int = 60) -> Elements:
+def chosen_parameters(fit: AbstractSampledFit, variables: Sequence[str] | str | None, most: int = 60) -> Elements:
     """Return the draws of the parameters to draw: those of the summary, or those named.
 
     Raises:

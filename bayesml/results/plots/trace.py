@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["plot"]
 
 
-def plot(fit: Fit, variables: Sequence[str] | str | None = None) -> Figure:
+def plot(fit: AbstractSampledFit, variables: Sequence[str] | str | None = None) -> Figure:
     """Draw the density of each parameter beside its trace, one colour for each chain.
 
     Args:

@@ -18,7 +18,7 @@ from bayesml.results.predict.reference import Reference, reference
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = [
     "Condition",
@@ -94,14 +94,14 @@ class Grid:
         )
 
 
-def model_reference(fit: Fit, re_formula: Any) -> Reference:
+def model_reference(fit: AbstractFit, re_formula: Any) -> Reference:
     """Return what is known of the columns of the model, of group-level terms those that are used."""
     schema = fit.problem.design.schema
     return reference(fit.frame, schema, select_groups(fit, re_formula).predictors)
 
 
 def chosen_effects(
-    fit: Fit, known: Reference, effects: str | Sequence[str] | None, dpar: str | None
+    fit: AbstractFit, known: Reference, effects: str | Sequence[str] | None, dpar: str | None
 ) -> tuple[Effect, ...]:
     """Return the effects asked for, or all of the model.
 
@@ -120,7 +120,7 @@ def chosen_effects(
     return tuple(_asked_effect(known, text, single, available) for text in asked)
 
 
-def _model_effects(fit: Fit, dpar: str | None) -> Iterator[tuple[str, ...]]:
+def _model_effects(fit: AbstractFit, dpar: str | None) -> Iterator[tuple[str, ...]]:
     """Yield single predictors, then pairs that stand in one term."""
     predictors = [p for p in fit.parsed.predictors if dpar is None or p.key == dpar]
     terms = [_columns_of(term, fit) for p in predictors for term in p.population.terms]
@@ -128,7 +128,7 @@ def _model_effects(fit: Fit, dpar: str | None) -> Iterator[tuple[str, ...]]:
     yield from (pair for names in terms if len(names) > 1 for pair in combinations(names, 2))
 
 
-def _columns_of(term: Sequence[str], fit: Fit) -> tuple[str, ...]:
+def _columns_of(term: Sequence[str], fit: AbstractFit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(v for factor in term for v in variables_of(factor) if v in fit.frame.columns))
 
 
@@ -152,7 +152,7 @@ def _effect(known: Reference, name: str, names: tuple[str, ...]) -> Effect:
     return Effect(name, ordered[0], ordered[1] if len(ordered) > 1 else "", not known.is_categorical(ordered[0]))
 
 
-def condition_rows(fit: Fit, conditions: Any) -> tuple[Condition, ...]:
+def condition_rows(fit: AbstractFit, conditions: Any) -> tuple[Condition, ...]:
     """Read the conditions: one row for each panel.
 
     Raises:
@@ -192,7 +192,7 @@ def _shown(value: Any) -> str:
 
 
 def effect_grid(
-    fit: Fit,
+    fit: AbstractFit,
     known: Reference,
     effect: Effect,
     conditions: Sequence[Condition],
@@ -216,7 +216,7 @@ def _fullest(grids: Iterable[Grid]) -> Grid:
     return max(grids, key=lambda grid: grid.computable)
 
 
-def _check_given(fit: Fit, given: Mapping[str, Sequence[Any]]) -> None:
+def _check_given(fit: AbstractFit, given: Mapping[str, Sequence[Any]]) -> None:
     if not isinstance(given, Mapping):
         raise ModelError(f'`int_conditions` is a dict such as {{"x": [0, 1]}}; got {given!r}.')
     unknown = [name for name in given if name not in fit.frame.columns]
@@ -228,7 +228,7 @@ def _check_given(fit: Fit, given: Mapping[str, Sequence[Any]]) -> None:
 
 
 def _at_observed_values(
-    fit: Fit,
+    fit: AbstractFit,
     known: Reference,
     effect: Effect,
     conditions: Sequence[Condition],
@@ -279,7 +279,7 @@ def _points(
 
 
 def _grid(
-    fit: Fit,
+    fit: AbstractFit,
     known: Reference,
     effect: Effect,
     conditions: Sequence[Condition],
@@ -345,7 +345,7 @@ def _moderator_values(
     return known.around(name, fixed)
 
 
-def _held_columns(fit: Fit) -> tuple[str, ...]:
+def _held_columns(fit: AbstractFit) -> tuple[str, ...]:
     """Return the columns that are held at some value.
 
     Columns that only say which group a row belongs to, how many trials it has, or what was observed, are left out.
@@ -364,7 +364,7 @@ def _held_columns(fit: Fit) -> tuple[str, ...]:
     return tuple(name for name in fit.frame.columns if name not in idle)
 
 
-def _levels(fit: Fit, effect: Effect, columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _levels(fit: AbstractFit, effect: Effect, columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     known = {n: fit.frame.columns[n].levels for n in columns}
     levels = {name: found for name, found in known.items() if found is not None}
     pairs = (("effect1__", effect.axis), ("effect2__", effect.moderator))

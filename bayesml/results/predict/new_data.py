@@ -19,13 +19,18 @@ from bayesml.frame.values import Value, value_texts
 from bayesml.results.predict.re_formula import Selection
 
 if TYPE_CHECKING:
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["addition_values", "read_new_data", "response_arrays"]
 
 
 def read_new_data(
-    fit: Fit, newdata: Any, selection: Selection, additions: Sequence[str], response: bool, may_lack_groups: bool
+    fit: AbstractFit,
+    newdata: Any,
+    selection: Selection,
+    additions: Sequence[str],
+    response: bool,
+    may_lack_groups: bool,
 ) -> Frame:
     """Read the columns of new data that a prediction needs.
 
@@ -56,7 +61,9 @@ def _grouping_columns(selection: Selection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in selection.groups() for name in group.factors))
 
 
-def _ordinary_columns(fit: Fit, selection: Selection, additions: Sequence[str], response: bool) -> tuple[str, ...]:
+def _ordinary_columns(
+    fit: AbstractFit, selection: Selection, additions: Sequence[str], response: bool
+) -> tuple[str, ...]:
     """Return every column needed for another purpose than to tell which group a row belongs to."""
     needed: list[str] = []
     for predictor in selection.predictors:
@@ -78,7 +85,7 @@ def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequ
     return text
 
 
-def _trials_hint(fit: Fit, absent: Sequence[str], response: bool) -> str:
+def _trials_hint(fit: AbstractFit, absent: Sequence[str], response: bool) -> str:
     texts = [e.text for a in fit.parsed.response.additions if a.name == "trials" for e in a.arguments]
     if response or not any(name in variables_of(text) for text in texts for name in absent):
         return ""
@@ -120,7 +127,7 @@ def _as_levels(name: str, codes: np.ndarray, values: tuple[Value, ...]) -> Colum
     return Column(name, frozen_array(codes), value_texts(values), categories=values)
 
 
-def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:
+def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:
     """Return what the family needs beside its parameters: ``trials``, ``se``, ``weights``, and ``y`` on request.
 
     Raises:
@@ -132,7 +139,7 @@ def response_arrays(fit: Fit, frame: Frame, response: bool, additions: Sequence[
     return {**values, **fit.family.encode_response(_raw_response(fit, frame, values), for_fit=False).arrays}
 
 
-def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
+def _raw_response(fit: AbstractFit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
     expression, name = fit.parsed.response.expression, fit.parsed.response.name
     is_share = fit.problem.design.response.is_share
     column = bare_name(expression.text)
@@ -148,7 +155,7 @@ def _raw_response(fit: Fit, frame: Frame, additions: Mapping[str, np.ndarray]) -
     return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows, is_share)
 
 
-def addition_values(addition: Addition, frame: Frame, fit: Fit) -> np.ndarray:
+def addition_values(addition: Addition, frame: Frame, fit: AbstractFit) -> np.ndarray:
     """Evaluate one response term on new data.
 
     Raises:

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["NewLevels", "epred", "linpred", "predict", "residuals"]
 
 
 def linpred(
-    fit: Fit,
+    fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     dpar: str | None = None,
@@ -96,7 +96,7 @@ def linpred(
 
 
 def epred(
-    fit: Fit,
+    fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     dpar: str | None = None,
@@ -149,7 +149,7 @@ def epred(
 
 
 def predict(
-    fit: Fit,
+    fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     re_formula: Any = None,
@@ -192,7 +192,7 @@ def predict(
 
 
 def residuals(
-    fit: Fit,
+    fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     type: Literal["ordinary", "pearson"] = "ordinary",
@@ -244,7 +244,7 @@ def residuals(
     return _finish(result, choice, rows, "residuals", summary)
 
 
-def _has_precisions(fit: Fit, newdata: Any) -> bool:
+def _has_precisions(fit: AbstractSampledFit, newdata: Any) -> bool:
     """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
     if not weights_are_precisions(fit.engine.method, fit.family):
         return False
@@ -253,7 +253,7 @@ def _has_precisions(fit: Fit, newdata: Any) -> bool:
     return newdata is None or all(e.text.strip("`") in available for a in given for e in a.arguments)
 
 
-def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
+def _natural(fit: AbstractSampledFit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
     """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
     natural = natural_parameters(fit.family, batch)
     if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
@@ -261,11 +261,11 @@ def _natural(fit: Fit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
     return natural
 
 
-def _responses(fit: Fit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
+def _responses(fit: AbstractSampledFit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
     return random_responses(fit.family, rng, _natural(fit, batch, rows), rows)
 
 
-def _warn_about_undrawn(fit: Fit, drawn: np.ndarray) -> None:
+def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
     count = int(np.isnan(drawn).sum())
     if count:
         links = ", ".join(f"{p.name} = {fit.family.link(p.name).name}" for p in fit.family.dpars)
@@ -287,7 +287,7 @@ def _finish(
     return summarise(values, rows.labels)
 
 
-def _known_parameter(fit: Fit, dpar: str) -> str:
+def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:
     known = [p.name for p in fit.family.dpars]
     if dpar not in known:
         listed = ", ".join(f"`{k}`" for k in known)
@@ -297,7 +297,7 @@ def _known_parameter(fit: Fit, dpar: str) -> str:
     return dpar
 
 
-def _predicted_parameter(fit: Fit, dpar: str | None) -> str:
+def _predicted_parameter(fit: AbstractSampledFit, dpar: str | None) -> str:
     known = _known_parameter(fit, dpar or "mu")
     if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
         raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')

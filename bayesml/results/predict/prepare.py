@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = [
     "Batch",
@@ -93,7 +93,7 @@ class Rows:
 
 
 def prepare_rows(
-    fit: Fit,
+    fit: AbstractSampledFit,
     request: Request,
     *,
     predictors: tuple[PredictorKey, ...] | None = None,
@@ -129,7 +129,7 @@ def prepare_rows(
     return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
 
 
-def _own_rows(fit: Fit, selection: Selection) -> Rows:
+def _own_rows(fit: AbstractSampledFit, selection: Selection) -> Rows:
     design = fit.problem.design
     arrays = selection.mask(design.arrays)
     return Rows(selection, arrays, design.response.arrays, design.weights, fit.frame.labels(), UnseenLevels({}))
@@ -173,7 +173,7 @@ class DrawChoice:
         return xr.DataArray(values, coords, ("sample", "obs"), name=name)
 
 
-def choose_draws(fit: Fit, request: Request) -> DrawChoice:
+def choose_draws(fit: AbstractSampledFit, request: Request) -> DrawChoice:
     """Choose ``request.ndraws`` of the posterior draws at random, in their own order.
 
     Raises:
@@ -241,7 +241,11 @@ class _Slice(Mapping[str, np.ndarray]):
 
 
 def batches(
-    fit: Fit, rows: Rows, choice: DrawChoice, request: Request, values: Mapping[str, np.ndarray] | None = None
+    fit: AbstractSampledFit,
+    rows: Rows,
+    choice: DrawChoice,
+    request: Request,
+    values: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Batch]:
     """Yield the linear predictors of all draws in batches that fit into memory.
 

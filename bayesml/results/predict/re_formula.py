@@ -17,7 +17,7 @@ from bayesml.names import find_coefficient
 from bayesml.terms import Group
 
 if TYPE_CHECKING:
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["Selection", "select_groups"]
 
@@ -60,7 +60,7 @@ class Selection:
         return {**arrays, "Z": columns}
 
 
-def select_groups(fit: Fit, re_formula: Any) -> Selection:
+def select_groups(fit: AbstractFit, re_formula: Any) -> Selection:
     """Choose group-level effects.
 
     Args:
@@ -89,7 +89,7 @@ def _means_none(re_formula: Any) -> bool:
     return re_formula is False or is_nan or type(re_formula).__name__ == "NAType"
 
 
-def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
+def _wanted_effects(fit: AbstractFit, text: str) -> dict[frozenset[str], set[str]]:
     """Return the labels of the varying columns that the formula asks for, by grouping factor."""
     wanted: dict[frozenset[str], set[str]] = {}
     available = _available_effects(fit)
@@ -109,7 +109,7 @@ def _wanted_effects(fit: Fit, text: str) -> dict[frozenset[str], set[str]]:
     return wanted
 
 
-def _read(fit: Fit, text: str) -> Predictor:
+def _read(fit: AbstractFit, text: str) -> Predictor:
     stripped = text.strip()
     if not stripped.startswith("~"):
         raise _error(fit, f'`re_formula` is a formula without a response, such as "~ (1 | g)"; got {text!r}.')
@@ -119,7 +119,7 @@ def _read(fit: Fit, text: str) -> Predictor:
     return predictor
 
 
-def _labels(fit: Fit, part: GroupPart) -> tuple[str, ...]:
+def _labels(fit: AbstractFit, part: GroupPart) -> tuple[str, ...]:
     unknown = [name for name in part.factors if name not in fit.frame.columns]
     if unknown:
         name = ":".join(part.factors)
@@ -131,7 +131,7 @@ def _labels(fit: Fit, part: GroupPart) -> tuple[str, ...]:
     return encoding.labels
 
 
-def _available_effects(fit: Fit) -> dict[frozenset[str], tuple[str, ...]]:
+def _available_effects(fit: AbstractFit) -> dict[frozenset[str], tuple[str, ...]]:
     available: dict[frozenset[str], tuple[str, ...]] = {}
     for predictor in fit.problem.design.schema.predictors:
         for group in predictor.groups():
@@ -161,11 +161,11 @@ def _dropped_columns(group: Group, wanted: Mapping[frozenset[str], set[str]]) ->
     return tuple(i for i, coef in enumerate(group.coefs) if find_coefficient(coef, labels) is None)
 
 
-def _error(fit: Fit, problem: str) -> FormulaError:
+def _error(fit: AbstractFit, problem: str) -> FormulaError:
     listed = ", ".join(f"`{text}`" for text in _group_texts(fit))
     possible = f"The group-level terms of the model are {listed}." if listed else "The model has no group-level terms."
     return FormulaError(f"{problem} {possible}")
 
 
-def _group_texts(fit: Fit) -> Iterator[str]:
+def _group_texts(fit: AbstractFit) -> Iterator[str]:
     yield from dict.fromkeys(part.text for predictor in fit.parsed.predictors for part in predictor.groups)

@@ -25,13 +25,13 @@ from bayesml.results.questions.linear_text import coefficient_index, read_combin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["contrast"]
 
 
 def contrast(
-    fit: PointFit,
+    fit: AbstractPointFit,
     L: Any,
     rhs: float | Sequence[float] = 0.0,
     ddf: Ddf = "default",
@@ -106,7 +106,7 @@ def _joint(L: np.ndarray, value: np.ndarray, tests: Any) -> pd.DataFrame:
     return pd.DataFrame([row], index=["joint"])
 
 
-def _rows(fit: PointFit, L: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _rows(fit: AbstractPointFit, L: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return labels, weights of all columns of X, and constants."""
     rows = L if isinstance(L, (list, tuple)) and not _is_vector(L) else _as_list(L)
     read = [_row(fit, row) for row in rows]
@@ -128,7 +128,7 @@ def _as_list(L: Any) -> list[Any]:
         raise ModelError(f"`L` is a text, a dict of weights, a vector or a matrix; got {type(L).__name__}.") from None
 
 
-def _row(fit: PointFit, row: Any) -> tuple[str, np.ndarray, float]:
+def _row(fit: AbstractPointFit, row: Any) -> tuple[str, np.ndarray, float]:
     coefs = fit.estimate.arrays.coefs
     if isinstance(row, str):
         combination = read_combination(row, coefs)
@@ -165,7 +165,7 @@ def _label(coefs: Sequence[str], weights: np.ndarray) -> str:
     return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("- ") else text.removeprefix("+ ")
 
 
-def _estimable(fit: PointFit, weights: np.ndarray, labels: list[str]) -> np.ndarray:
+def _estimable(fit: AbstractPointFit, weights: np.ndarray, labels: list[str]) -> np.ndarray:
     """Return the weights of the kept columns.
 
     Raises:

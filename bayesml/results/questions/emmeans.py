@@ -25,7 +25,7 @@ from bayesml.results.questions.marginal_means import MarginalMeans
 from bayesml.results.questions.response_scale import ResponseScale, response_scale
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["emmeans", "slopes"]
 
@@ -52,7 +52,7 @@ class _Shown:
 
 
 def emmeans(
-    fit: PointFit,
+    fit: AbstractPointFit,
     specs: str | Sequence[str],
     by: str | Sequence[str] | None = None,
     at: Mapping[str, Any] | None = None,
@@ -109,7 +109,7 @@ def emmeans(
     return _averaged(fit, grid, grid.X, grid.offset, targets, within, shown)
 
 
-def _response_scale(fit: PointFit, type: str) -> ResponseScale | None:
+def _response_scale(fit: AbstractPointFit, type: str) -> ResponseScale | None:
     if type not in ("link", "response"):
         raise ModelError(f'`type` is "link" or "response"; got {type!r}.')
     if type == "link":
@@ -124,7 +124,7 @@ def _response_scale(fit: PointFit, type: str) -> ResponseScale | None:
 
 
 def slopes(
-    fit: PointFit,
+    fit: AbstractPointFit,
     variable: str,
     by: str | Sequence[str] | None = None,
     at: Mapping[str, Any] | None = None,
@@ -168,7 +168,7 @@ def slopes(
     return _averaged(fit, grid, X, offset, targets, (), _Shown(f"{variable}.trend", None, ddf, level))
 
 
-def _shifted(fit: PointFit, grid: Grid, variable: str, step: float) -> Grid:
+def _shifted(fit: AbstractPointFit, grid: Grid, variable: str, step: float) -> Grid:
     column = grid.frame.column(variable)
     moved: Column = replace(column, values=frozen_array(column.values + step))
     return grid_of(fit, grid, grid.frame.replace_columns([moved]))
@@ -182,7 +182,7 @@ def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
-def _check_targets(fit: PointFit, targets: tuple[str, ...], within: tuple[str, ...]) -> None:
+def _check_targets(fit: AbstractPointFit, targets: tuple[str, ...], within: tuple[str, ...]) -> None:
     check_predictors(fit, targets, "specs")
     check_predictors(fit, within, "by")
     if both := set(targets) & set(within):
@@ -190,7 +190,7 @@ def _check_targets(fit: PointFit, targets: tuple[str, ...], within: tuple[str, .
 
 
 def _averaged(
-    fit: PointFit,
+    fit: AbstractPointFit,
     grid: Grid,
     X: np.ndarray,
     offset: np.ndarray,
@@ -218,7 +218,7 @@ def _equal_weights(grid: Grid, rows: np.ndarray) -> np.ndarray:
     return average_weights({n: [grid.values[n][i] for i in rows] for n in grid.factors}, grid.nesting, len(rows))
 
 
-def _estimable_rows(fit: PointFit, L: np.ndarray) -> np.ndarray:
+def _estimable_rows(fit: AbstractPointFit, L: np.ndarray) -> np.ndarray:
     """Return the weights of the estimated coefficients; NaN where a row cannot be computed or estimated."""
     known = np.isfinite(L).all(axis=1)
     known[known] = estimable(fit.estimate, L[known])

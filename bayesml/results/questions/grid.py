@@ -18,7 +18,7 @@ from bayesml.results.predict.reference import Reference, reference
 from bayesml.terms import Offset
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["Grid", "check_predictors", "grid_of", "grid_reference", "predictors", "reference_grid", "shown"]
 
@@ -47,13 +47,13 @@ class Grid:
     offset: np.ndarray
 
 
-def predictors(fit: PointFit) -> tuple[str, ...]:
+def predictors(fit: AbstractPointFit) -> tuple[str, ...]:
     """Return the data columns of the population-level terms."""
     population = fit.estimate.arrays.population
     return population.encoding.variables if population else ()
 
 
-def check_predictors(fit: PointFit, names: Sequence[str], what: str) -> None:
+def check_predictors(fit: AbstractPointFit, names: Sequence[str], what: str) -> None:
     """Raise a ModelError where a name is not a population-level predictor."""
     known = predictors(fit)
     for name in names:
@@ -63,14 +63,14 @@ def check_predictors(fit: PointFit, names: Sequence[str], what: str) -> None:
             raise ModelError(f"`{name}` in `{what}` is not a population-level predictor{hint}; the model has {listed}.")
 
 
-def grid_reference(fit: PointFit) -> Reference:
+def grid_reference(fit: AbstractPointFit) -> Reference:
     """Return what is known of the columns of the population-level part."""
     schema = fit.problem.design.schema
     return reference(fit.frame, schema, (schema.predictors[0].without_groups(),))
 
 
 def reference_grid(
-    fit: PointFit,
+    fit: AbstractPointFit,
     at: Mapping[str, Any] | None = None,
     numbers: Sequence[str] = (),
     around: Sequence[str] = (),
@@ -131,12 +131,12 @@ def _combinations(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     return dict(zip(axes, [list(column) for column in zip(*rows, strict=True)], strict=True))
 
 
-def grid_of(fit: PointFit, grid: Grid, frame: Frame) -> Grid:
+def grid_of(fit: AbstractPointFit, grid: Grid, frame: Frame) -> Grid:
     """Return a grid with the population-level part evaluated at the rows of a frame."""
     return replace(grid, frame=frame, X=_design(fit, frame), offset=_offsets(fit, frame, grid.named))
 
 
-def _design(fit: PointFit, frame: Frame) -> np.ndarray:
+def _design(fit: AbstractPointFit, frame: Frame) -> np.ndarray:
     population = fit.estimate.arrays.population
     if population is None:
         return np.zeros((frame.n_rows, 0))
@@ -153,7 +153,7 @@ def _design(fit: PointFit, frame: Frame) -> np.ndarray:
     return X
 
 
-def _offsets(fit: PointFit, frame: Frame, named: Sequence[str]) -> np.ndarray:
+def _offsets(fit: AbstractPointFit, frame: Frame, named: Sequence[str]) -> np.ndarray:
     """Return the mean of the offset over the rows of the fit, its variables ``named`` at their values in each row."""
     term = _offset(fit)
     if term is None:
@@ -173,12 +173,12 @@ def _offset_value(offset: object) -> float:
     return float(offset)
 
 
-def _offset(fit: PointFit) -> Offset | None:
+def _offset(fit: AbstractPointFit) -> Offset | None:
     terms = fit.problem.design.schema.predictors[0].terms
     return next((t for t in terms if isinstance(t, Offset)), None)
 
 
-def _offset_variables(fit: PointFit) -> tuple[str, ...]:
+def _offset_variables(fit: AbstractPointFit) -> tuple[str, ...]:
     term = _offset(fit)
     return term.variables if term else ()
 

@@ -16,7 +16,7 @@ from bayesml.keys import MU
 from bayesml.reported import find_text
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["Element", "chosen", "elements", "values_of"]
 
@@ -43,14 +43,14 @@ class Element:
     column: int = 0
 
 
-def elements(fit: PointFit) -> tuple[Element, ...]:
+def elements(fit: AbstractPointFit) -> tuple[Element, ...]:
     """Return every estimated parameter but the group effects: sds and correlations, family parameters, coefficients."""
     coefs = [Element(names.coefficient(c, MU), "b", row=i) for i, c in enumerate(fit.estimate.coefs)]
     family = [Element(name, "family") for name in _estimated_family_parameters(fit)]
     return (*_variances(fit), *family, *coefs)
 
 
-def _variances(fit: PointFit) -> Iterator[Element]:
+def _variances(fit: AbstractPointFit) -> Iterator[Element]:
     for place, term in enumerate(fit.estimate.arrays.terms):
         for i, c in enumerate(term.coefs):
             yield Element(names.group_sd(term.name, c, MU), "sd", place, i)
@@ -60,7 +60,7 @@ def _variances(fit: PointFit) -> Iterator[Element]:
                 yield Element(text, "cor", place, j, i)
 
 
-def _estimated_family_parameters(fit: PointFit) -> tuple[str, ...]:
+def _estimated_family_parameters(fit: AbstractPointFit) -> tuple[str, ...]:
     """Family parameters that were estimated, not held at a value."""
     return tuple(name for name in fit.estimate.auxiliary if name in fit.estimate.hyper_covariance().auxiliary)
 
@@ -81,7 +81,7 @@ def values_of(
     return np.array(out, dtype=float)
 
 
-def chosen(fit: PointFit, parameters: str | Sequence[str] | None) -> tuple[Element, ...]:
+def chosen(fit: AbstractPointFit, parameters: str | Sequence[str] | None) -> tuple[Element, ...]:
     """Return the parameters asked for by name, or by ``"sd"``, ``"cor"``, ``"b"`` for all of a kind; None is all.
 
     Raises:

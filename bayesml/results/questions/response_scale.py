@@ -17,7 +17,7 @@ from bayesml.arithmetic import value_of
 from bayesml.columns import expression_tree
 
 if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
+    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["ResponseScale", "response_scale"]
 
@@ -77,7 +77,7 @@ class ResponseScale:
         return value, slope
 
 
-def response_scale(fit: PointFit) -> ResponseScale:
+def response_scale(fit: AbstractPointFit) -> ResponseScale:
     """Return the way from the linear predictor of the main parameter to the response.
 
     For a lognormal model, as for ``log(y)``, that is the median of the response, exp(mu).
@@ -99,7 +99,7 @@ def response_scale(fit: PointFit) -> ResponseScale:
     return ResponseScale((*steps, *undone), ratio, base, "")
 
 
-def _gives_back(steps: list[_Step], fit: PointFit, column: str) -> bool:
+def _gives_back(steps: list[_Step], fit: AbstractPointFit, column: str) -> bool:
     """Whether the steps lead from the response of each row to the column: not so for ``y^2`` of negative numbers."""
     if not steps:
         return True

@@ -14,18 +14,18 @@ from bayesml.reported import ReportedVariable, reported_variables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["effect_variables", "moments_table", "require_effects", "thinned_or_raise"]
 
 
-def effect_variables(fit: Fit, group: str) -> list[ReportedVariable]:
+def effect_variables(fit: AbstractSampledFit, group: str) -> list[ReportedVariable]:
     """Return the group-level effects of a grouping factor, kept or not."""
     every = reported_variables(fit.problem.description.spec, fit.problem.design.schema)
     return [v for v in every if v.kind == "r" and v.group == group]
 
 
-def require_effects(fit: Fit, what: str) -> None:
+def require_effects(fit: AbstractSampledFit, what: str) -> None:
     """Raise a ModelError where group-level effects were not kept draw by draw, and ``what`` needs them."""
     if fit.draws_record.reduced:
         raise ModelError(
@@ -35,11 +35,11 @@ def require_effects(fit: Fit, what: str) -> None:
         )
 
 
-def _option(fit: Fit) -> object:
+def _option(fit: AbstractSampledFit) -> object:
     return fit.engine.sampling.keep_group_effects if fit.engine.sampling else False
 
 
-def thinned_or_raise(fit: Fit, kept: ReducedEffects) -> np.ndarray:
+def thinned_or_raise(fit: AbstractSampledFit, kept: ReducedEffects) -> np.ndarray:
     """Return the draws that were kept, ``(draws, levels, coefs)``.
 
     Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["Elements", "dimensions", "draws", "elements", "get", "is_prior_only", "labelled"]
 
@@ -37,7 +37,7 @@ class Elements:
     values: np.ndarray
 
 
-def is_prior_only(fit: Fit) -> bool:
+def is_prior_only(fit: AbstractSampledFit) -> bool:
     """Whether the draws of the fit come from the prior alone (``sample_prior="only"``)."""
     return fit.engine.samples_prior_only
 
@@ -103,7 +103,7 @@ def labelled(variable: ReportedVariable, drawn: np.ndarray, dims: tuple[str, ...
     return xr.DataArray(drawn, sampled | coords, ("chain", "draw", *dims), name=variable.name)
 
 
-def get(fit: Fit, name: str) -> xr.DataArray:
+def get(fit: AbstractSampledFit, name: str) -> xr.DataArray:
     """Return one element or one whole variable of the posterior.
 
     Args:
@@ -136,7 +136,7 @@ def get(fit: Fit, name: str) -> xr.DataArray:
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
 
 
-def _with_prior(fit: Fit) -> tuple[tuple[ReportedVariable, ...], Mapping[str, np.ndarray]]:
+def _with_prior(fit: AbstractSampledFit) -> tuple[tuple[ReportedVariable, ...], Mapping[str, np.ndarray]]:
     """Return the variables of the posterior and their draws, and prior draws without group effects where there are."""
     record = fit.draws_record
     if not record.prior:
@@ -173,7 +173,7 @@ def _unknown(variables: Sequence[ReportedVariable], name: str) -> ModelError:
     )
 
 
-def draws(fit: Fit, variable: str | Sequence[str] | None = None, regex: bool = False) -> pd.DataFrame:
+def draws(fit: AbstractSampledFit, variable: str | Sequence[str] | None = None, regex: bool = False) -> pd.DataFrame:
     """Return the draws as a data frame, one row for each draw and one column for each parameter.
 
     Args:

@@ -6,47 +6,22 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
-from bayesml.engines import AbstractEngine, Problem
 from bayesml.engines.array_files import read_arrays, write_arrays
 from bayesml.errors import BayesmlError, ModelError
-from bayesml.frame import Frame, frame_from_arrays, frame_to_arrays
-from bayesml.priors import Prior
-from bayesml.results.record import encoded
-from bayesml.results.storage.document import MALFORMED, model_to_json, priors_from_json, problem_from_json
+from bayesml.frame import frame_from_arrays, frame_to_arrays
+from bayesml.results.record.recipe import PreparedModel
+from bayesml.results.storage.document import MALFORMED, model_from_json, model_to_json
 from bayesml.terms import Functions
 
-__all__ = ["PreparedModel", "begin_checkpoint", "read_checkpoint"]
+__all__ = ["begin_checkpoint", "read_checkpoint"]
 
 FORMAT = "bayesml checkpoint 2"
 MODEL, DATA = "model.json", "data.npz"
 BEFORE_MODEL = {DATA, "data.part", f"{MODEL}.part"}
 """What there can be in the folder before the model is in its place."""
-
-
-@final
-@dataclass(frozen=True)
-class PreparedModel:
-    """All there is before an engine runs.
-
-    Attributes:
-        problem: the described model with its data, encoded.
-        frame: the data.
-        engine: with its options.
-        priors: those the user set.
-        default_priors: which defaults filled the rest.
-        data_name: how the summary names the data.
-    """
-
-    problem: Problem
-    frame: Frame
-    engine: AbstractEngine
-    priors: tuple[Prior, ...]
-    default_priors: Any
-    data_name: str
 
 
 def begin_checkpoint(folder: str, model: PreparedModel) -> None:
@@ -58,8 +33,8 @@ def begin_checkpoint(folder: str, model: PreparedModel) -> None:
     target = Path(folder).expanduser()
     _refuse_used(target)
     arrays, columns = frame_to_arrays(model.frame)
-    document = model_to_json(model.problem, columns, model.priors, model.default_priors, model.data_name)
-    text = json.dumps({**document, "engine": encoded.engine_to_json(model.engine)}, ensure_ascii=False)
+    document = model_to_json(model.problem, columns, model.recipe)
+    text = json.dumps(document, ensure_ascii=False)
     try:
         target.mkdir(parents=True, exist_ok=True)
         write_arrays(target / DATA, arrays)
@@ -104,9 +79,7 @@ def read_checkpoint(folder: str | os.PathLike[str], functions: Functions | None)
     try:
         document = _document(source / MODEL)
         frame = frame_from_arrays(read_arrays(source / DATA), document["data"])
-        problem, priors = problem_from_json(source, document, frame, functions), priors_from_json(document)
-        engine = encoded.engine_from_json(document["engine"])
-        return PreparedModel(problem, frame, engine, priors, document["default_priors"], document["data_name"])
+        return model_from_json(source, document, frame, functions)
     except BayesmlError:
         raise
     except MALFORMED as error:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bayesml.describe import describe
 from bayesml.design import Design, build_design
 from bayesml.engines import Problem
 from bayesml.errors import ModelError
+from bayesml.formula import formula_of
 from bayesml.frame import Frame
-from bayesml.priors import Prior
+from bayesml.priors import Style
 from bayesml.results.record import encoded
+from bayesml.results.record.recipe import Missing, PreparedModel, Recipe
 from bayesml.results.storage.fingerprint import differing_array, fingerprint
 from bayesml.results.storage.to_arviz import package_version
 from bayesml.terms import Functions
 
-__all__ = ["MALFORMED", "model_to_json", "priors_from_json", "problem_from_json"]
+__all__ = ["MALFORMED", "model_from_json", "model_to_json"]
 
 MALFORMED = (OSError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError)
 """What is raised where a file is not what it should be: a wrong type, a number out of range, text that is too deep."""
 
 
-def model_to_json(
-    problem: Problem, columns: Mapping[str, Any], priors: Sequence[Prior], default_priors: str, data_name: str
-) -> dict[str, Any]:
+def model_to_json(problem: Problem, columns: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
     """Return a model without its data.
 
     Args:
         problem: the described model.
         columns: what ``frame_to_arrays`` says about the columns.
-        priors: those the user set.
-        default_priors: the style of the rest.
-        data_name: how the summary names the data.
+        recipe: how it is fitted.
     """
     parsed = problem.design.schema.parsed
     return {
@@ -43,22 +42,21 @@ def model_to_json(
             *(f"{p.key.parameter} {p.population.expression.source}" for p in parsed.predictors[1:]),
         ],
         "parsed": encoded.formula_to_json(parsed),
-        "functions": sorted(problem.design.schema.functions),
-        "family": encoded.family_to_json(problem.family),
-        "priors": [encoded.prior_to_json(prior) for prior in priors],
-        "default_priors": default_priors,
-        "data_name": data_name,
+        "functions": sorted(recipe.functions),
+        "family": encoded.family_to_json(recipe.family),
+        "priors": [encoded.prior_to_json(prior) for prior in recipe.priors],
+        "default_priors": recipe.default_priors,
+        "engine": encoded.engine_to_json(recipe.engine),
+        "missing": recipe.missing,
+        "data_name": recipe.data_name,
         "data": columns,
         "fingerprint": fingerprint(problem.design),
     }
 
 
-def priors_from_json(document: Mapping[str, Any]) -> tuple[Prior, ...]:
-    """Return the priors that the user had set."""
-    return tuple(encoded.prior_from_json(each) for each in document["priors"])
-
-
-def problem_from_json(source: Path, document: Mapping[str, Any], frame: Frame, functions: Functions | None) -> Problem:
+def model_from_json(
+    source: Path, document: Mapping[str, Any], frame: Frame, functions: Functions | None
+) -> PreparedModel:
     """Encode the stored columns again and describe the model.
 
     Args:
@@ -70,11 +68,28 @@ def problem_from_json(source: Path, document: Mapping[str, Any], frame: Frame, f
     Raises:
         ModelError: a function is missing, or the libraries installed here encode the data differently.
     """
-    given = _functions(source, document["functions"], functions)
-    family = encoded.family_from_json(document["family"])
-    design = build_design(encoded.formula_from_json(document["parsed"]), frame, family, given)
+    parsed = encoded.formula_from_json(document["parsed"])
+    recipe = Recipe(
+        formula_of(parsed),
+        encoded.family_from_json(document["family"]),
+        encoded.engine_from_json(document["engine"]),
+        tuple(encoded.prior_from_json(each) for each in document["priors"]),
+        _one_of(document["default_priors"], get_args(Style)),
+        _one_of(document["missing"], get_args(Missing)),
+        _functions(source, document["functions"], functions),
+        document["data_name"],
+    )
+    design = build_design(parsed, frame, recipe.family, recipe.functions)
     _check_design(source, document, design)
-    return Problem(design, family, describe(design, family, priors_from_json(document), document["default_priors"]))
+    description = describe(design, recipe.family, recipe.priors, recipe.default_priors)
+    recipe = replace(recipe, functions=design.schema.functions)
+    return PreparedModel(Problem(design, recipe.family, description), frame, recipe)
+
+
+def _one_of(value: Any, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"{value!r:.50} is none of {known}")
+    return value
 
 
 def _functions(source: Path, needed: list[str], given: Functions | None) -> Functions:

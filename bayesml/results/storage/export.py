@@ -24,13 +24,13 @@ from bayesml.results.storage.to_arviz import (
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["export"]
 
 
 def export(
-    fit: Fit,
+    fit: AbstractSampledFit,
     log_likelihood: bool | None = None,
     posterior_predictive: bool | None = None,
     group_effects: bool = True,
@@ -93,7 +93,7 @@ def _check_options(log_likelihood: object, posterior_predictive: object, group_e
         raise ModelError(f"`group_effects` is True or False; got {group_effects!r}.")
 
 
-def _log_likelihood(fit: Fit, now: bool) -> xr.Dataset:
+def _log_likelihood(fit: AbstractSampledFit, now: bool) -> xr.Dataset:
     name = response_variable(fit)
     if now:
         return with_plain_rows(log_lik(fit).to_dataset(name=name))
@@ -102,14 +102,14 @@ def _log_likelihood(fit: Fit, now: bool) -> xr.Dataset:
     return rows_on_demand(fit, partial(_log_likelihood_values, fit), "log_likelihood", name)
 
 
-def _log_prior(fit: Fit) -> xr.Dataset:
+def _log_prior(fit: AbstractSampledFit) -> xr.Dataset:
     import xarray as xr
 
     coords = {"chain": np.arange(fit.draws_record.n_chains), "draw": np.arange(fit.draws_record.n_draws)}
     return xr.Dataset({name: (("chain", "draw"), density) for name, density in log_prior(fit).items()}, coords)
 
 
-def _predictive(fit: Fit, seed: int, now: bool) -> xr.Dataset:
+def _predictive(fit: AbstractSampledFit, seed: int, now: bool) -> xr.Dataset:
     name = response_variable(fit)
     if now:
         drawn = predict(fit, seed=seed)
@@ -120,11 +120,11 @@ def _predictive(fit: Fit, seed: int, now: bool) -> xr.Dataset:
     return rows_on_demand(fit, partial(_responses, fit, seed), "posterior_predictive", name, response_dtype(fit))
 
 
-def _log_likelihood_values(fit: Fit) -> np.ndarray:
+def _log_likelihood_values(fit: AbstractSampledFit) -> np.ndarray:
     return log_lik(fit).to_numpy()
 
 
-def _responses(fit: Fit, seed: int) -> np.ndarray:
+def _responses(fit: AbstractSampledFit, seed: int) -> np.ndarray:
     drawn = predict(fit, seed=seed).to_numpy()
     if fit.family.is_discrete and not np.isfinite(drawn).all():
         raise ModelError(

@@ -20,8 +20,10 @@ from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays
 from bayesml.posterior import Draws, ReducedEffects
 from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.results.fits.fit_object import Fit, PointFit, fit_of
 from bayesml.results.record import encoded
-from bayesml.results.storage.document import MALFORMED, priors_from_json, problem_from_json
+from bayesml.results.record.recipe import FittedModel
+from bayesml.results.storage.document import MALFORMED, model_from_json
 from bayesml.results.storage.saving import CONTINUATION, DOCUMENT, FORMAT, FORMAT_VERSION, REDUCED, digest, save
 from bayesml.results.storage.to_arviz import package_version
 from bayesml.terms import Functions
@@ -29,12 +31,10 @@ from bayesml.terms import Functions
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
-
 __all__ = ["load", "save"]
 
 
-def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fit:
+def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fit | PointFit:
     """Read a fit that ``fit.save(path)`` wrote; every method works as before.
 
     Nothing in the file is executed: it holds arrays and JSON text.
@@ -104,12 +104,12 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
-def _rebuild(source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None) -> Fit:
-    from bayesml.results.fit_object import Fit
-
-    frame = _frame(source, document["data"])
-    problem = problem_from_json(source, document, frame, functions)
-    draws = _draws(source, groups, reported_variables(problem.description.spec, problem.design.schema))
+def _rebuild(
+    source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None
+) -> Fit | PointFit:
+    model = model_from_json(source, document, _frame(source, document["data"]), functions)
+    spec, schema = model.problem.description.spec, model.problem.design.schema
+    draws = _draws(source, groups, reported_variables(spec, schema))
     outcome = Outcome(
         draws,
         encoded.timing_from_json(document["timing"]),
@@ -118,8 +118,7 @@ def _rebuild(source: Path, document: Mapping[str, Any], groups: frozenset[str], 
         plan=document.get("plan", ""),
         continuation=_continuation(source) if CONTINUATION in groups else None,
     )
-    engine, priors = encoded.engine_from_json(document["engine"]), priors_from_json(document)
-    return Fit(problem, frame, engine, outcome, priors, document["default_priors"], document["data_name"])
+    return fit_of(FittedModel(model.problem, model.frame, outcome, model.recipe))
 
 
 def _frame(source: Path, metadata: Mapping[str, Any]) -> Frame:

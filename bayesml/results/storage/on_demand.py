@@ -21,7 +21,7 @@ from bayesml.errors import ModelError
 from bayesml.results.record.row_labels import plain_coordinates
 
 if TYPE_CHECKING:
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["Computed", "rows_on_demand"]
 
@@ -72,7 +72,7 @@ class Computed(BackendArray):
 
 
 def rows_on_demand(
-    fit: Fit, compute: Callable[[], np.ndarray], what: str, name: str, dtype: Any = np.float64
+    fit: AbstractSampledFit, compute: Callable[[], np.ndarray], what: str, name: str, dtype: Any = np.float64
 ) -> xr.Dataset:
     """Return a data set with one variable of the dimensions chain, draw and obs that is computed when it is read."""
     record = fit.draws_record

@@ -28,7 +28,7 @@ from bayesml.results.storage.to_arviz import draws_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["CONTINUATION", "DOCUMENT", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
 
@@ -39,7 +39,7 @@ REDUCED = "group_effects"
 CONTINUATION = "continuation"
 
 
-def save(fit: Fit, path: str | os.PathLike[str]) -> None:
+def save(fit: AbstractSampledFit, path: str | os.PathLike[str]) -> None:
     """Write a fit to one netCDF file.
 
     The file is written beside its destination and then renamed: a file of that name is replaced whole or not at all.
@@ -90,7 +90,7 @@ def _make_readable(name: str) -> None:
     os.chmod(name, 0o666 & ~mask)
 
 
-def _write(fit: Fit, name: str) -> None:
+def _write(fit: AbstractSampledFit, name: str) -> None:
     import xarray as xr
 
     arrays, columns = frame_to_arrays(fit.frame)
@@ -144,11 +144,10 @@ def digest(document: str) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _document(fit: Fit, columns: Mapping[str, Any]) -> dict[str, Any]:
+def _document(fit: AbstractSampledFit, columns: Mapping[str, Any]) -> dict[str, Any]:
     outcome = fit.outcome
     return {
-        **model_to_json(fit.problem, columns, fit.priors, fit.default_priors, fit.data_name),
-        "engine": encoded.engine_to_json(fit.engine),
+        **model_to_json(fit.problem, columns, fit.recipe),
         "seed": int(outcome.seed),
         "incomplete": bool(outcome.incomplete),
         "timing": encoded.timing_to_json(outcome.timing),

@@ -17,7 +17,7 @@ from bayesml.results.record.select import dimensions, is_prior_only, labelled
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = [
     "collect_groups",
@@ -32,7 +32,7 @@ __all__ = [
 DIMENSIONS = frozenset({ROWS, "chain", "draw", "sample"})
 
 
-def idata_groups(fit: Fit, group_effects: bool = True) -> dict[str, xr.Dataset]:
+def idata_groups(fit: AbstractSampledFit, group_effects: bool = True) -> dict[str, xr.Dataset]:
     """Return the groups of ``fit.idata`` that need no computation.
 
     Their arrays are copies: some functions of ArviZ (``plot_ecdf`` of 0.23) sort the numbers that they are given in
@@ -56,12 +56,12 @@ def idata_groups(fit: Fit, group_effects: bool = True) -> dict[str, xr.Dataset]:
     return {name: group.copy(deep=True) for name, group in groups.items()}
 
 
-def response_variable(fit: Fit) -> str:
+def response_variable(fit: AbstractSampledFit) -> str:
     """Return the name of the response in ``observed_data``, ``log_likelihood`` and ``posterior_predictive``."""
     return _column_name(fit.parsed.response.name)
 
 
-def response_dtype(fit: Fit) -> np.dtype[Any]:
+def response_dtype(fit: AbstractSampledFit) -> np.dtype[Any]:
     """Return the type of observed and random responses: whole numbers where the family counts."""
     return np.dtype(np.int64 if fit.family.is_discrete else np.float64)
 
@@ -100,7 +100,7 @@ def collect_groups(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, An
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(attributes)), **groups})
 
 
-def idata_attributes(fit: Fit) -> dict[str, Any]:
+def idata_attributes(fit: AbstractSampledFit) -> dict[str, Any]:
     """Return what the groups say about the fit."""
     return {
         "modeling_interface": "bayesml",
@@ -112,7 +112,7 @@ def idata_attributes(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _statistics(fit: Fit) -> xr.Dataset:
+def _statistics(fit: AbstractSampledFit) -> xr.Dataset:
     import xarray as xr
 
     statistics = dict(fit.draws_record.statistics)
@@ -122,13 +122,13 @@ def _statistics(fit: Fit) -> xr.Dataset:
     return xr.Dataset({name: (("chain", "draw"), v) for name, v in statistics.items()}, coords, idata_attributes(fit))
 
 
-def _observed(fit: Fit) -> xr.Dataset:
+def _observed(fit: AbstractSampledFit) -> xr.Dataset:
     return _rows_dataset(
         fit, {response_variable(fit): fit.problem.design.response.arrays["y"].astype(response_dtype(fit))}
     )
 
 
-def _constant(fit: Fit) -> xr.Dataset:
+def _constant(fit: AbstractSampledFit) -> xr.Dataset:
     design = fit.problem.design
     columns = {_column_name(c.name): _shown(c) for c in fit.frame.columns.values()}
     columns.pop(response_variable(fit), None)
@@ -138,7 +138,7 @@ def _constant(fit: Fit) -> xr.Dataset:
     return _rows_dataset(fit, {**known, **columns})
 
 
-def _rows_dataset(fit: Fit, columns: Mapping[str, np.ndarray]) -> xr.Dataset:
+def _rows_dataset(fit: AbstractSampledFit, columns: Mapping[str, np.ndarray]) -> xr.Dataset:
     import xarray as xr
 
     per_row = {name: (ROWS, values) for name, values in columns.items() if np.shape(values) == (fit.nobs,)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -13,7 +13,6 @@ from bayesml.errors import ModelError
 from bayesml.keys import MU, PredictorKey
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.effect_grid import (
-    Effect,
     Grid,
     chosen_effects,
     condition_rows,
@@ -33,6 +32,7 @@ from bayesml.results.predict.prepare import (
     prepare_rows,
     random_responses,
 )
+from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 from bayesml.results.tables.statistics import center_and_error
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
@@ -49,7 +49,7 @@ Method = Literal["epred", "predict", "linpred"]
 
 @final
 @dataclass(frozen=True, repr=False)
-class ConditionalEffects(Mapping[str, "pd.DataFrame"]):
+class ConditionalEffects(AbstractConditionalEffects):
     """Conditional effects by name: ``effects["Days"]``, ``effects["x:group"]``.
 
     Each table holds the predictors, ``cond__`` (which of the ``conditions``), ``effect1__`` and ``effect2__`` (the
@@ -65,29 +65,6 @@ class ConditionalEffects(Mapping[str, "pd.DataFrame"]):
         note: what was assumed, for example one trial for each row.
     """
 
-    tables: Mapping[str, pd.DataFrame]
-    effects: Mapping[str, Effect]
-    response: str
-    observed: pd.DataFrame | None
-    prob: float
-    note: str = ""
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self.tables:
-            raise ModelError(f"There is no effect `{name}` here; there are {', '.join(f'`{n}`' for n in self.tables)}.")
-        return self.tables[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tables)
-
-    def __len__(self) -> int:
-        return len(self.tables)
-
-    def __repr__(self) -> str:
-        listed = ", ".join(f"{name} ({len(table)} rows)" for name, table in self.tables.items())
-        note = f"; {self.note}" if self.note else ""
-        return f"Conditional effects on {self.response}: {listed}{note}. Draw them with .plot()."
-
     def plot(self, points: bool = False, ax: Axes | None = None) -> Figure:
         """Draw the effects: lines with ribbons along numbers, points with intervals along categories.
 
@@ -102,7 +79,7 @@ class ConditionalEffects(Mapping[str, "pd.DataFrame"]):
 
 
 def conditional_effects(
-    fit: Fit,
+    fit: AbstractSampledFit,
     effects: str | Sequence[str] | None = None,
     *,
     conditions: Any = None,
@@ -166,7 +143,7 @@ def conditional_effects(
     )
 
 
-def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
+def _check_options(fit: AbstractSampledFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
@@ -185,7 +162,7 @@ def _check_options(fit: Fit, method: str, dpar: str | None, prob: float, resolut
         raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
 
 
-def _single_trials(fit: Fit, given: Mapping[str, Any]) -> bool:
+def _single_trials(fit: AbstractSampledFit, given: Mapping[str, Any]) -> bool:
     """Return whether one trial stands for the number of trials of each row: no condition says how many."""
     for addition in fit.parsed.response.additions:
         if addition.name == "trials":
@@ -194,7 +171,9 @@ def _single_trials(fit: Fit, given: Mapping[str, Any]) -> bool:
     return False
 
 
-def _draws(fit: Fit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool) -> np.ndarray:
+def _draws(
+    fit: AbstractSampledFit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool
+) -> np.ndarray:
     additions = tuple(a.name for a in fit.parsed.response.additions if a.name not in ("weights", *(["trials"] * ones)))
     keys = (PredictorKey(dpar=dpar or "mu"),) if dpar is not None or method == "linpred" else None
     on_grid = replace(request, newdata=grid.columns)
@@ -207,7 +186,7 @@ def _draws(fit: Fit, grid: Grid, request: Request, method: Method, dpar: str | N
 
 
 def _predicted(
-    fit: Fit, batch: Batch, rows: Rows, method: Method, dpar: str | None, rng: np.random.Generator
+    fit: AbstractSampledFit, batch: Batch, rows: Rows, method: Method, dpar: str | None, rng: np.random.Generator
 ) -> np.ndarray:
     if method == "linpred":
         return batch.predictors[PredictorKey(dpar=dpar or "mu")]
@@ -227,13 +206,13 @@ def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataF
     return grid.to_pandas().assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
 
 
-def _observed(fit: Fit, ones: bool) -> pd.DataFrame:
+def _observed(fit: AbstractSampledFit, ones: bool) -> pd.DataFrame:
     arrays = fit.problem.design.response.arrays
     trials = np.maximum(arrays["trials"], 1) if ones else 1
     return fit.frame.to_pandas().assign(response__=np.asarray(arrays["y"], dtype=float) / trials)
 
 
-def _label(fit: Fit, method: Method, dpar: str | None, ones: bool) -> str:
+def _label(fit: AbstractSampledFit, method: Method, dpar: str | None, ones: bool) -> str:
     if method == "linpred":
         link = fit.family.link(dpar or "mu").name
         return dpar or "mu" if link == "identity" else f"{link}({dpar or 'mu'})"

@@ -21,7 +21,7 @@ from bayesml.results.tables.statistics import center_and_error
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["Block", "Row", "Summary", "summary"]
 
@@ -163,7 +163,7 @@ def _text_table(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
     ]
 
 
-def summary(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
+def summary(fit: AbstractSampledFit, prob: float = 0.95, robust: bool = False) -> Summary:
     """Summarise a fit as brms 2.23 prints it.
 
     Args:
@@ -204,7 +204,7 @@ def _measured(
     yield from zip(chosen.names, (tuple(row) for row in np.stack(columns, axis=1).tolist()), strict=True)
 
 
-def _header(fit: Fit) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _header(fit: AbstractSampledFit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     spec, response = fit.problem.description.spec, fit.problem.design.response
     links = "; ".join(f"{predictor_name(p.key)} = {p.link}" for p in spec.predictors)
     others = tuple(f"{predictor_name(p.key)} ~ {p.text}" for p in spec.predictors if not p.key.is_mu)
@@ -218,7 +218,7 @@ def _header(fit: Fit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     )
 
 
-def _draws_lines(fit: Fit) -> tuple[str, ...]:
+def _draws_lines(fit: AbstractSampledFit) -> tuple[str, ...]:
     chains, kept = fit.draws_record.n_chains, fit.draws_record.n_draws
     if is_prior_only(fit):
         return (f"{chains * kept} independent draws from the prior; the response has no influence",)
@@ -230,7 +230,7 @@ def _draws_lines(fit: Fit) -> tuple[str, ...]:
     return first, f"total post-warmup draws = {chains * kept}{stopped}"
 
 
-def _blocks(fit: Fit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:
+def _blocks(fit: AbstractSampledFit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:
     levels = dict(fit.problem.description.spec.levels)
     for group, count in levels.items():
         of_group = [v for v in fit.variables if v.group == group]
@@ -269,7 +269,7 @@ def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[floa
                 yield Row(f"cor({first},{second})", text, table[text])
 
 
-def _closing(fit: Fit) -> tuple[str, ...]:
+def _closing(fit: AbstractSampledFit) -> tuple[str, ...]:
     if is_prior_only(fit):
         how = (
             'Draws were simulated from the prior (sample_prior = "only"). They are independent, so that Rhat and '

@@ -18,7 +18,7 @@ from bayesml.results.tables.statistics import summarise
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.fit_object import Fit
+    from bayesml.results.record.fit import AbstractFit, AbstractSampledFit
 
 __all__ = ["VarCorr", "coef", "draws", "fixef", "get", "prior_summary", "ranef", "varcorr", "vcov"]
 
@@ -67,7 +67,9 @@ def _square(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     return wide.rename_axis(index=None, columns=None)
 
 
-def fixef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> pd.DataFrame:
+def fixef(
+    fit: AbstractSampledFit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS
+) -> pd.DataFrame:
     """Return the population-level coefficients.
 
     Args:
@@ -91,12 +93,14 @@ def fixef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = B
     return summarise(values, pd.Index(names, dtype=object), robust, probs)
 
 
-def _population(fit: Fit) -> tuple[tuple[str, ...], np.ndarray]:
+def _population(fit: AbstractSampledFit) -> tuple[tuple[str, ...], np.ndarray]:
     chosen = elements(fit.draws_record.values, [v for v in fit.variables if v.kind == "b"])
     return tuple(n.removeprefix("b_") for n in chosen.names), chosen.values.reshape(-1, len(chosen.names))
 
 
-def ranef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
+def ranef(
+    fit: AbstractSampledFit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS
+) -> dict[str, pd.DataFrame]:
     """Return the group-level effects, deviations from the population-level coefficients.
 
     Args:
@@ -115,7 +119,7 @@ def ranef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = B
     return {group: _effects_table(fit, group, summary, robust, probs) for group in _groups(fit)}
 
 
-def _effects_table(fit: Fit, group: str, summary: bool, robust: bool, probs: Probs) -> pd.DataFrame:
+def _effects_table(fit: AbstractSampledFit, group: str, summary: bool, robust: bool, probs: Probs) -> pd.DataFrame:
     variables = effect_variables(fit, group)
     kept = [fit.draws_record.reduced[v.name] for v in variables if v.name in fit.draws_record.reduced]
     if not kept:
@@ -127,7 +131,9 @@ def _effects_table(fit: Fit, group: str, summary: bool, robust: bool, probs: Pro
     return _level_table(levels, coefs, drawn, summary, robust, probs)
 
 
-def coef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, pd.DataFrame]:
+def coef(
+    fit: AbstractSampledFit, summary: bool = True, robust: bool = False, probs: Probs = BOTH_TAILS
+) -> dict[str, pd.DataFrame]:
     """Return the coefficients of every level: population-level plus group-level, draw by draw.
 
     A coefficient that does not vary over the levels of a grouping factor is the same for all of them; one that varies
@@ -148,14 +154,14 @@ def coef(fit: Fit, summary: bool = True, robust: bool = False, probs: Probs = BO
     return {group: _level_table(*_total(fit, group), summary, robust, probs) for group in _groups(fit)}
 
 
-def _groups(fit: Fit) -> tuple[str, ...]:
+def _groups(fit: AbstractSampledFit) -> tuple[str, ...]:
     groups = tuple(name for name, _ in fit.problem.description.spec.levels)
     if not groups:
         raise ModelError(f"The model `{fit.parsed.text}` has no group-level effects; write for example `(1 | g)`.")
     return groups
 
 
-def _of(fit: Fit, group: str, kind: str) -> list[ReportedVariable]:
+def _of(fit: AbstractSampledFit, group: str, kind: str) -> list[ReportedVariable]:
     return [v for v in fit.variables if v.group == group and v.kind == kind]
 
 
@@ -163,7 +169,7 @@ def _coefs(variable: ReportedVariable, axis: int) -> tuple[str, ...]:
     return tuple(prefixed(label, variable.predictor) for label in variable.coords[axis])
 
 
-def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+def _effects(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     """Return levels, coefficients and draws ``(draws, levels, coefs)``."""
     variables = _of(fit, group, "r")
     values = fit.draws_record.values
@@ -171,7 +177,7 @@ def _effects(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np
     return variables[0].coords[0], tuple(c for v in variables for c in _coefs(v, 1)), np.concatenate(parts, axis=2)
 
 
-def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+def _total(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     require_effects(fit, "`coef()`")
     levels, _, effects = _effects(fit, group)
     varying = tuple(c for v in _of(fit, group, "r") for c in _population_spellings(fit, v))
@@ -183,7 +189,7 @@ def _total(fit: Fit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.n
     return levels, coefs, total
 
 
-def _population_spellings(fit: Fit, variable: ReportedVariable) -> tuple[str, ...]:
+def _population_spellings(fit: AbstractSampledFit, variable: ReportedVariable) -> tuple[str, ...]:
     """Return the varying coefficients under the names of their population-level counterparts, `a:b` for `b:a`."""
     own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.predictor == variable.predictor), ())
     places = [find_coefficient(label, own) for label in variable.coords[1]]
@@ -207,7 +213,7 @@ def _level_table(
     return table
 
 
-def varcorr(fit: Fit, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, VarCorr]:
+def varcorr(fit: AbstractSampledFit, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[str, VarCorr]:
     """Return standard deviations, correlations and covariances of the group-level effects, and the residual sd.
 
     Covariances are computed draw by draw, cov = sd_i sd_j cor_ij.
@@ -232,7 +238,7 @@ def varcorr(fit: Fit, robust: bool = False, probs: Probs = BOTH_TAILS) -> dict[s
     return found
 
 
-def _group_variation(fit: Fit, group: str, robust: bool, probs: Probs) -> VarCorr:
+def _group_variation(fit: AbstractSampledFit, group: str, robust: bool, probs: Probs) -> VarCorr:
     values = fit.draws_record.values
     sds = _of(fit, group, "sd")
     names = tuple(c for v in sds for c in _coefs(v, 0))
@@ -262,7 +268,7 @@ def _pair_table(names: Sequence[str], values: np.ndarray, robust: bool, probs: P
     return table
 
 
-def vcov(fit: Fit, correlation: bool = False) -> pd.DataFrame:
+def vcov(fit: AbstractSampledFit, correlation: bool = False) -> pd.DataFrame:
     """Return the posterior covariance matrix of the population-level coefficients.
 
     Args:
@@ -285,7 +291,7 @@ def vcov(fit: Fit, correlation: bool = False) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=list(names), columns=list(names))
 
 
-def prior_summary(fit: Fit) -> pd.DataFrame:
+def prior_summary(fit: AbstractFit) -> pd.DataFrame:
     """Return every prior target of the model with the prior that was used, in brms's columns.
 
     ``source`` says where a prior came from: ``user``, ``default``, or ``(vectorized)`` for a row that inherits from

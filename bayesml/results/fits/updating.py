@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from bayesml.describe import describe
 from bayesml.design import Design
-from bayesml.engines import AbstractEngine, Problem, get_engine, with_options
+from bayesml.engines import AbstractEngine, get_engine, with_options
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import Formula, formula_of, formula_variables, parse, update_formula
 from bayesml.frame import Frame, column_names
-from bayesml.priors import Prior, Style, as_priors
-from bayesml.results.checks.diagnostics import warn_about
-from bayesml.results.fit_object import Fit
-from bayesml.results.fitting import prepare_model, run_model
-from bayesml.results.storage.checkpoint import PreparedModel
+from bayesml.priors import Prior, as_priors
+from bayesml.results.fits.fitting import described_model, encode_data, run_model
+from bayesml.results.record.fit import AbstractFit
+from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
 
-if TYPE_CHECKING:
-    from bayesml.results.frequentist.point_fit import PointFit
-
-__all__ = ["changed_engine", "update"]
+__all__ = ["changed_engine", "updated"]
 
 
-def update(
-    fit: Fit | PointFit,
+def updated(
+    fit: AbstractFit,
     formula: str | Formula | None = None,
     data: Any = None,
     prior: Prior | Sequence[Prior] | None = None,
     family: str | AbstractFamily | None = None,
     engine: AbstractEngine | str | None = None,
     data_name: str | None = None,
-) -> Fit | PointFit:
-    """Fit a changed model with the settings of a fit.
+) -> FittedModel:
+    """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
 
     Args:
         fit: the fit.
@@ -48,7 +45,7 @@ def update(
         data_name: how the summary names other data.
 
     Returns:
-        A fit of the same kind.
+        The fitted model, for ``fit_object.finished`` to make a fit of.
 
     Raises:
         FormulaError: the change cannot be read or names what does not exist; columns that the fit has not used come
@@ -70,19 +67,39 @@ def update(
     began = time.perf_counter()
     chosen = fit.family if family is None else get_family(family)
     changed = formula_of(fit.parsed) if formula is None else update_formula(fit.parsed, formula)
-    source = fit.frame if data is None else data
-    _refuse_unused_columns(changed, source, data is None)
-    functions = fit.problem.design.schema.functions
-    frame, design = prepare_model(changed, source, chosen, "drop", functions)
-    priors = as_priors(prior) if prior is not None else _still_meant(fit.priors, design, chosen, fit.default_priors)
-    problem = Problem(design, chosen, describe(design, chosen, priors, fit.default_priors))
-    name = fit.data_name if data is None else data_name or "data"
     runner = fit.engine.anew() if engine is None else get_engine(engine)
-    return _warned(run_model(PreparedModel(problem, frame, runner, priors, fit.default_priors, name), began))
+    name = fit.data_name if data is None else data_name or "data"
+    recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name)
+    if formula is None and family is None and data is None:
+        frame, design = fit.frame, fit.problem.design
+    else:
+        frame, design = _encoded_again(fit, recipe, data)
+    return run_model(_described(fit, recipe, frame, design, prior), began)
+
+
+def _encoded_again(fit: AbstractFit, recipe: Recipe, data: Any) -> tuple[Frame, Design]:
+    """Return the columns and the design of a changed model, from other data or the columns that the fit has."""
+    source = fit.frame if data is None else data
+    _refuse_unused_columns(recipe.formula, source, data is None)
+    return encode_data(recipe, source)
+
+
+def _described(
+    fit: AbstractFit, recipe: Recipe, frame: Frame, design: Design, prior: Prior | Sequence[Prior] | None
+) -> PreparedModel:
+    """Return the model with its priors; the very problem of the fit where nothing of it changes.
+
+    Programs that were compiled for a problem are found by its identity.
+    """
+    if design is fit.problem.design and prior is None:
+        return PreparedModel(fit.problem, frame, recipe)
+    if prior is not None:
+        return described_model(replace(recipe, priors=as_priors(prior)), frame, design)
+    return described_model(replace(recipe, priors=_still_meant(recipe, design)), frame, design)
 
 
 def changed_engine(
-    fit: Fit,
+    fit: AbstractFit,
     method: str | AbstractEngine | None,
     draws: int | None,
     warmup: int | None,
@@ -100,16 +117,6 @@ def changed_engine(
     return with_options(engine, options)
 
 
-def _warned(fit: Fit | PointFit) -> Fit | PointFit:
-    if isinstance(fit, Fit):
-        warn_about(fit)
-        return fit
-    from bayesml.results.frequentist.report import warn_about_point
-
-    warn_about_point(fit)
-    return fit
-
-
 def _refuse_unused_columns(formula: Formula, source: Any, is_own: bool) -> None:
     """Say that columns are missing because the fit keeps those only that it used."""
     known = source.names if isinstance(source, Frame) else column_names(source)
@@ -122,22 +129,20 @@ def _refuse_unused_columns(formula: Formula, source: Any, is_own: bool) -> None:
         )
 
 
-def _still_meant(priors: tuple[Prior, ...], design: Design, family: AbstractFamily, style: Style) -> tuple[Prior, ...]:
+def _still_meant(recipe: Recipe, design: Design) -> tuple[Prior, ...]:
     """Return the priors that have a target in the model."""
-    try:
-        describe(design, family, priors, style)
-    except PriorError:
-        kept = tuple(prior for prior in priors if _has_target(prior, design, family, style))
-        for prior in priors:
-            if prior not in kept:
-                warn_user(f"{prior} has no target in the changed model and is left out.")
-        return kept
-    return priors
+    if _have_target(recipe.priors, recipe, design):
+        return recipe.priors
+    kept = tuple(prior for prior in recipe.priors if _have_target((prior,), recipe, design))
+    for prior in recipe.priors:
+        if prior not in kept:
+            warn_user(f"{prior} has no target in the changed model and is left out.")
+    return kept
 
 
-def _has_target(prior: Prior, design: Design, family: AbstractFamily, style: Style) -> bool:
+def _have_target(priors: tuple[Prior, ...], recipe: Recipe, design: Design) -> bool:
     try:
-        describe(design, family, (prior,), style)
+        describe(design, recipe.family, priors, recipe.default_priors)
     except PriorError:
         return False
     return True

@@ -1,174 +1,65 @@
-"""``PointFit``: a record of a point estimate. Every verb is a function in a file of its own; here they are named."""
+"""The verbs of a point estimate, as methods; each is a function in a file of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from bayesml.engines import AbstractEngine, Problem
-from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily
-from bayesml.foreign import answers_foreign_words
-from bayesml.formula import Formula, ParsedFormula
-from bayesml.frame import Frame
-from bayesml.frozen import fields_alone
 from bayesml.lazy import lazy_module
-from bayesml.posterior import Timing
-from bayesml.priors import Prior, Style
-from bayesml.reported import ReportedVariable, reported_variables
-from bayesml.results.checks import check_model, influence
-from bayesml.results.fit_object import Fit
-from bayesml.results.frequentist import (
-    anova,
-    confint,
-    degrees_of_freedom,
-    drop1,
-    normal_draws,
-    point_effects,
-    point_predict,
-    point_summary,
-    point_tables,
-    ranova,
-    residuals,
-    simulate,
-    variance_explained,
-)
-from bayesml.results.frequentist.rows import UnseenPolicy
-from bayesml.results.frequentist.without_draws import needs_draws
-from bayesml.results.plots import ranef as plots
-from bayesml.results.questions import contrast, emmeans, marginal_means
-from bayesml.results.tables.effects import ConditionalEffects
-from bayesml.results.tables.tables import prior_summary
+from bayesml.results.record.fit import AbstractPointFit
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from bayesml.results import updating
-else:
-    updating = lazy_module("bayesml.results.updating")
+    from bayesml.results.checks import check_model, influence
+    from bayesml.results.frequentist import (
+        anova,
+        confint,
+        degrees_of_freedom,
+        drop1,
+        point_effects,
+        point_predict,
+        point_summary,
+        point_tables,
+        ranova,
+        residuals,
+        simulate,
+        variance_explained,
+    )
+    from bayesml.results.frequentist.rows import UnseenPolicy
+    from bayesml.results.plots import ranef as plots
+    from bayesml.results.questions import contrast, emmeans, marginal_means
+    from bayesml.results.tables import tables
+    from bayesml.results.tables.effects import ConditionalEffects
+else:  # fits with draws should not wait for what they do not have
+    anova = lazy_module("bayesml.results.frequentist.anova")
+    check_model = lazy_module("bayesml.results.checks.check_model")
+    confint = lazy_module("bayesml.results.frequentist.confint")
+    contrast = lazy_module("bayesml.results.questions.contrast")
+    drop1 = lazy_module("bayesml.results.frequentist.drop1")
+    emmeans = lazy_module("bayesml.results.questions.emmeans")
+    influence = lazy_module("bayesml.results.checks.influence")
+    plots = lazy_module("bayesml.results.plots.ranef")
+    point_effects = lazy_module("bayesml.results.frequentist.point_effects")
+    point_predict = lazy_module("bayesml.results.frequentist.point_predict")
+    point_summary = lazy_module("bayesml.results.frequentist.point_summary")
+    point_tables = lazy_module("bayesml.results.frequentist.point_tables")
+    ranova = lazy_module("bayesml.results.frequentist.ranova")
+    residuals = lazy_module("bayesml.results.frequentist.residuals")
+    simulate = lazy_module("bayesml.results.frequentist.simulate")
+    tables = lazy_module("bayesml.results.tables.tables")
+    variance_explained = lazy_module("bayesml.results.frequentist.variance_explained")
 
-__all__ = ["PointFit"]
+__all__ = ["AbstractEstimateVerbs"]
 
 
-@answers_foreign_words("POINT")
-@final
 @dataclass(frozen=True, repr=False)
-class PointFit:
-    """A model fitted by REML, maximum likelihood or penalised likelihood.
-
-    Attributes:
-        problem: design, family and description of the model.
-        frame: the data columns used, as they entered the fit.
-        engine: the engine with its options.
-        estimate: what was estimated.
-        timing: seconds spent in each part of the fit.
-        priors: the priors the user set.
-        default_priors: which defaults filled the rest.
-        data_name: how the summary names the data.
-    """
-
-    problem: Problem
-    frame: Frame
-    engine: AbstractEngine
-    estimate: AbstractEstimate
-    timing: Timing
-    priors: tuple[Prior, ...]
-    default_priors: Style
-    data_name: str
-    __getstate__ = fields_alone
-
-    # What was fitted -------------------------------------------------------------------------------------------------
-
-    @property
-    def method(self) -> str:
-        """``reml``, ``ml``, ``laplace`` or ``map``."""
-        return self.engine.method
-
-    @property
-    def family(self) -> AbstractFamily:
-        """The response family with its links."""
-        return self.problem.family
-
-    @property
-    def parsed(self) -> ParsedFormula:
-        """The formula, read."""
-        return self.problem.design.schema.parsed
-
-    @property
-    def formula(self) -> str:
-        """The formula as written."""
-        return self.parsed.text
-
-    @property
-    def nobs(self) -> int:
-        """Number of observations."""
-        return self.problem.design.n_rows
-
-    def ngrps(self) -> dict[str, int]:
-        """Return the number of levels of each grouping factor."""
-        return dict(self.problem.description.spec.levels)
-
-    @cached_property
-    def variables(self) -> tuple[ReportedVariable, ...]:
-        """The reported variables with their labels and text names."""
-        return reported_variables(self.problem.description.spec, self.problem.design.schema)
-
-    # How well it fits ------------------------------------------------------------------------------------------------
-
-    @property
-    def logLik(self) -> float:
-        """Log-likelihood with the group effects integrated out, all constants included; REML's own for REML."""
-        return self.estimate.log_likelihood
-
-    @property
-    def criterion(self) -> float:
-        """Minus twice the log-likelihood: the REML criterion, or the deviance that was minimised."""
-        return -2.0 * self.logLik
-
-    @property
-    def deviance(self) -> float:
-        """Minus twice the log-likelihood, as ``criterion``."""
-        return self.criterion
-
-    @property
-    def df(self) -> int:
-        """Number of estimated parameters: coefficients, variances and covariances, family parameters."""
-        return self.estimate.n_parameters
-
-    @property
-    def df_residual(self) -> int:
-        """Number of observations minus ``df``."""
-        return self.nobs - self.df
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, -2 logLik + 2 df. After REML comparable between models with the same predictors only."""
-        return self.criterion + 2.0 * self.df
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, -2 logLik + log(nobs) df."""
-        return self.criterion + float(np.log(self.nobs)) * self.df
-
-    @property
-    def sigma(self) -> float:
-        """The residual standard deviation; 1 for a family without one, as in lme4.
-
-        Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
-        """
-        auxiliary = self.estimate.auxiliary
-        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.family.root_dispersion(auxiliary)
-
-    @property
-    def is_singular(self) -> bool:
-        """Whether a component of variance is estimated as zero; the summary says which."""
-        return bool(self.estimate.singular)
+class AbstractEstimateVerbs(AbstractPointFit):
+    """What can be asked of estimates with their covariances."""
 
     # Tables ----------------------------------------------------------------------------------------------------------
 
@@ -208,7 +99,7 @@ class PointFit:
 
     def prior_summary(self) -> pd.DataFrame:
         """Return every prior target with its prior; of influence for ``method="map"`` only."""
-        return prior_summary(self)  # type: ignore[arg-type]
+        return tables.prior_summary(self)
 
     # Predictions -----------------------------------------------------------------------------------------------------
 
@@ -297,22 +188,6 @@ class PointFit:
             self, n, seed, use_u=use_u, re_formula=re_formula, newdata=newdata, new_levels=new_levels
         )
 
-    def refit(self, y: Any) -> PointFit:
-        """Fit the same model to another response."""
-        return simulate.refit(self, y)
-
-    def update(
-        self, formula: str | Formula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
-        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        data_name: str | None = None,
-    ) -> PointFit | Fit:  # fmt: skip
-        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.updating``."""
-        return updating.update(self, formula, data, prior, family, method, data_name)
-
-    def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
-        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.draws``, ``.loo``, ..."""
-        return normal_draws.to_normal_draws(self, ndraws, seed)
-
     # Inference -------------------------------------------------------------------------------------------------------
 
     def confint(
@@ -388,13 +263,3 @@ class PointFit:
             self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
             method=method, resolution=resolution,
         )  # fmt: skip
-
-    idata = property(needs_draws("idata"))
-    draws = needs_draws("draws()")
-    log_lik = needs_draws("log_lik()")
-    loo = needs_draws("loo()")
-    plot = needs_draws("plot()")
-    pairs = needs_draws("pairs()")
-    forest = needs_draws("forest()")
-    pp_check = needs_draws("pp_check()")
-    save = needs_draws("save()", "A point estimate is not saved: it is fitted again faster than read")

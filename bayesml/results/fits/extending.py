@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from bayesml.engines import dispatch
 from bayesml.errors import ModelError
 from bayesml.posterior import Timing
-
-if TYPE_CHECKING:
-    from bayesml.results.fit_object import Fit
+from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["extend"]
 
+F = TypeVar("F", bound=AbstractSampledFit)
 
-def extend(fit: Fit, draws: int = 1000) -> Fit:
+
+def extend(fit: F, draws: int = 1000) -> F:
     """Go on with the chains of a fit, finished or interrupted, where they stand; the step size stays what it is.
 
     The draws are those of a longer run with the same seed, bit for bit on the same machine, unless divergent
@@ -46,4 +46,4 @@ def extend(fit: Fit, draws: int = 1000) -> Fit:
     outcome = dispatch.extend(fit.engine, fit.problem, fit.draws_record, continuation, draws)
     both = {part.name: getattr(fit.timing, part.name) + getattr(outcome.timing, part.name) for part in fields(Timing)}
     outcome = replace(outcome, timing=Timing(**both), plan=fit.plan or outcome.plan)
-    return replace(fit, outcome=outcome, engine=outcome.engine or fit.engine)
+    return replace(fit, outcome=outcome, recipe=replace(fit.recipe, engine=outcome.engine or fit.engine))

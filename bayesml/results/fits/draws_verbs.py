@@ -1,24 +1,16 @@
-"""``Fit``: a record of what was fitted and learnt; every verb is a function in a file of its own."""
+"""The verbs of a fit with draws, as methods; each is a function in a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal
 
-from bayesml.engines import AbstractEngine, Outcome, Problem
-from bayesml.families import AbstractFamily
-from bayesml.foreign import answers_foreign_words
-from bayesml.formula import Formula, ParsedFormula
-from bayesml.frame import Frame
-from bayesml.frozen import fields_alone
 from bayesml.lazy import lazy_module
-from bayesml.posterior import Draws, Timing
-from bayesml.priors import Prior, Style
-from bayesml.reported import ReportedVariable, reported_variables
 from bayesml.results.checks import diagnostics
+from bayesml.results.record.diagnostics import Diagnostics
+from bayesml.results.record.fit import AbstractSampledFit
 from bayesml.results.tables import summary, tables
 
 if TYPE_CHECKING:
@@ -26,9 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bayesml.results import extending, plots, updating
+    from bayesml.results import plots
     from bayesml.results.checks import log_lik, loo
-    from bayesml.results.frequentist.point_fit import PointFit
     from bayesml.results.predict import predict
     from bayesml.results.predict.new_levels import NewLevels
     from bayesml.results.storage import export, saving
@@ -36,93 +27,18 @@ if TYPE_CHECKING:
 else:  # a fit and its table should not wait for what draws pictures of it
     conditional = lazy_module("bayesml.results.tables.effects")
     export = lazy_module("bayesml.results.storage.export")
-    extending = lazy_module("bayesml.results.extending")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     loo = lazy_module("bayesml.results.checks.loo")
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
     saving = lazy_module("bayesml.results.storage.saving")
-    updating = lazy_module("bayesml.results.updating")
 
-__all__ = ["Fit"]
+__all__ = ["AbstractDrawsVerbs"]
 
 
-@answers_foreign_words("SAMPLED")
-@final
 @dataclass(frozen=True, repr=False)
-class Fit:
-    """A fitted model.
-
-    Attributes:
-        problem: design, family and description of the model.
-        frame: the data columns used, as they entered the fit.
-        engine: the engine with its options.
-        outcome: posterior, timing and seed.
-        priors: the priors the user set.
-        default_priors: which defaults filled the rest.
-        data_name: how the summary names the data.
-    """
-
-    problem: Problem
-    frame: Frame
-    engine: AbstractEngine
-    outcome: Outcome
-    priors: tuple[Prior, ...]
-    default_priors: Style
-    data_name: str
-    __getstate__ = fields_alone
-
-    # What was fitted -------------------------------------------------------------------------------------------------
-
-    @property
-    def family(self) -> AbstractFamily:
-        """The response family with its links."""
-        return self.problem.family
-
-    @property
-    def parsed(self) -> ParsedFormula:
-        """The formula, read."""
-        return self.problem.design.schema.parsed
-
-    @property
-    def formula(self) -> str:
-        """The formula as written."""
-        return self.parsed.text
-
-    @property
-    def timing(self) -> Timing:
-        """Seconds spent in each part of the fit."""
-        return self.outcome.timing
-
-    @property
-    def plan(self) -> str:
-        """How the posterior was sampled and why: the form, what was integrated out, what a gradient reads."""
-        return self.outcome.plan
-
-    @property
-    def seed(self) -> int:
-        """The seed that reproduces the draws."""
-        return self.outcome.seed
-
-    @property
-    def nobs(self) -> int:
-        """Number of observations."""
-        return self.problem.design.n_rows
-
-    def ngrps(self) -> dict[str, int]:
-        """Return the number of levels of each grouping factor."""
-        return dict(self.problem.description.spec.levels)
-
-    @cached_property
-    def variables(self) -> tuple[ReportedVariable, ...]:
-        """The variables of the posterior with their labels and text names; without effects that were not kept."""
-        every = reported_variables(self.problem.description.spec, self.problem.design.schema)
-        return tuple(variable for variable in every if variable.name not in self.draws_record.reduced)
-
-    @cached_property
-    def draws_record(self) -> Draws:
-        """The draws as plain arrays."""
-        return self.outcome.posterior.draws
+class AbstractDrawsVerbs(AbstractSampledFit):
+    """What can be asked of draws."""
 
     @cached_property
     def idata(self) -> Any:
@@ -140,7 +56,7 @@ class Fit:
         return export.export(self, log_likelihood, posterior_predictive, group_effects, seed)
 
     @cached_property
-    def diagnostics(self) -> diagnostics.Diagnostics:
+    def diagnostics(self) -> Diagnostics:
         """Divergences, tree depth, energy, Rhat and effective sample sizes of the run."""
         return diagnostics.diagnose(self)
 
@@ -364,24 +280,6 @@ class Fit:
             ndraws=ndraws,
             seed=seed,
         )
-
-    # Going on --------------------------------------------------------------------------------------------------------
-
-    def update(
-        self, formula: str | Formula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
-        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        draws: int | None = None, warmup: int | None = None, chains: int | None = None, seed: int | None = None,
-        progress: bool | None = None, data_name: str | None = None,
-    ) -> Fit | PointFit:  # fmt: skip
-        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.updating``."""
-        engine = updating.changed_engine(self, method, draws, warmup, chains, seed, progress)
-        return updating.update(self, formula, data, prior, family, engine, data_name)
-
-    def extend(self, draws: int = 1000) -> Fit:
-        """Return the fit with further draws of each chain, as if they had been asked for at first."""
-        longer = extending.extend(self, draws)
-        diagnostics.warn_about(longer)
-        return longer
 
     # Keeping ---------------------------------------------------------------------------------------------------------
 

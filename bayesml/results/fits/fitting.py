@@ -1,0 +1,76 @@
+"""The pipeline from formula and data to a fit, in its parts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from bayesml.describe import check_slopes, describe
+from bayesml.design import Design, build_design
+from bayesml.engines import Outcome, Problem, dispatch
+from bayesml.errors import warn_user
+from bayesml.formula import check_names, formula_of, formula_variables, grouping_variables, parse
+from bayesml.frame import Frame, column_names, read_frame
+from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
+from bayesml.results.storage.checkpoint import begin_checkpoint
+
+__all__ = ["described_model", "encode_data", "fitted_model", "prepared_model", "run_model"]
+
+
+def run_model(model: PreparedModel, began: float) -> FittedModel:
+    """Run the engine of a model; what the user should know is for the caller to warn about.
+
+    Args:
+        model: the model.
+        began: when its preparation began, ``time.perf_counter()``.
+    """
+    engine = model.recipe.engine
+    if engine.needs_identified_slopes:
+        check_slopes(model.problem.design, model.problem.description)
+    if engine.checkpoint_folder is not None:
+        model = replace(model, recipe=replace(model.recipe, engine=engine.seeded()))
+        begin_checkpoint(engine.checkpoint_folder, model)
+    if engine.uses_priors:
+        for sentence in model.problem.design.prior_warnings():
+            warn_user(f"{sentence}.")
+    prepared = time.perf_counter() - began
+    return fitted_model(model, dispatch.run(model.recipe.engine, model.problem), prepared)
+
+
+def fitted_model(model: PreparedModel, outcome: Outcome, prepared: float) -> FittedModel:
+    """Return a model that took ``prepared`` seconds to read with what its engine returned."""
+    recipe = replace(model.recipe, engine=outcome.engine or model.recipe.engine)
+    timed = replace(outcome, timing=replace(outcome.timing, design=prepared))
+    return FittedModel(model.problem, model.frame, timed, recipe)
+
+
+def prepared_model(recipe: Recipe, data: Any) -> PreparedModel:
+    """Return the described model with its data, everything before the engine.
+
+    Args:
+        recipe: how the model is fitted.
+        data: any supported container of columns, or a ``Frame`` that was read already.
+    """
+    frame, design = encode_data(recipe, data)
+    return described_model(recipe, frame, design)
+
+
+def described_model(recipe: Recipe, frame: Frame, design: Design) -> PreparedModel:
+    """Return the model of data that are encoded already; its recipe has the formula and functions as they were read."""
+    description = describe(design, recipe.family, recipe.priors, recipe.default_priors)
+    read = replace(recipe, formula=formula_of(design.schema.parsed), functions=design.schema.functions)
+    return PreparedModel(Problem(design, recipe.family, description), frame, read)
+
+
+def encode_data(recipe: Recipe, data: Any) -> tuple[Frame, Design]:
+    """Return the columns that a model uses and their encoding; arguments as in ``prepared_model``."""
+    available = data.names if isinstance(data, Frame) else column_names(data)
+    parsed = parse(recipe.formula, available)
+    check_names(parsed, available)
+    used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
+    if isinstance(data, Frame):
+        frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)
+    else:
+        frame = read_frame(data, used, missing=recipe.missing, grouping=grouping)
+    return frame, build_design(parsed, frame, recipe.family, recipe.functions)

@@ -1,0 +1,57 @@
+"""Conditional effects as data: one table for each effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bayesml.errors import ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesml.results.predict.effect_grid import Effect
+
+__all__ = ["AbstractConditionalEffects"]
+
+
+@dataclass(frozen=True, repr=False)
+class AbstractConditionalEffects(Mapping[str, "pd.DataFrame"]):
+    """Conditional effects by name: ``effects["Days"]``, ``effects["x:group"]``.
+
+    Each table holds the predictors, ``cond__`` (which of the ``conditions``), ``effect1__`` and ``effect2__`` (the
+    predictors along the axis and in colours), ``estimate__``, ``se__``, ``lower__`` and ``upper__``.
+
+    Attributes:
+        tables: the tables by name.
+        effects: which predictors each is about.
+        response: label of what is predicted.
+        observed: the rows of the fit and their response under the column ``response__``, for ``plot(points=True)``;
+            None where the prediction is not on the scale of the response.
+        prob: probability of the intervals.
+        note: what was assumed, for example one trial for each row.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    effects: Mapping[str, Effect]
+    response: str
+    observed: pd.DataFrame | None
+    prob: float
+    note: str = ""
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            raise ModelError(f"There is no effect `{name}` here; there are {', '.join(f'`{n}`' for n in self.tables)}.")
+        return self.tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name} ({len(table)} rows)" for name, table in self.tables.items())
+        note = f"; {self.note}" if self.note else ""
+        return f"Conditional effects on {self.response}: {listed}{note}. Draw them with .plot()."

@@ -87,6 +87,23 @@ def gold(name: str) -> dict:
     return json.loads(Path(shared_path("reference", "gold", f"{name}.json")).read_text())
 
 
+def assert_agrees(draws: np.ndarray, row: dict, name: str) -> None:
+    """Check that mean and sd of draws are within four Monte Carlo standard errors of those of a long brms run.
+
+    Args:
+        draws: ``(chains, draws)``.
+        row: the row of ``gold(...)["summary"]``: mean, sd, mcse_mean, effective sample sizes.
+        name: what to call the variable in the message.
+    """
+    found = convergence(draws[:, :, None])
+    mcse = np.hypot(draws.std() / np.sqrt(float(found.bulk_ess[0])), row["mcse_mean"])
+    assert abs(draws.mean() - row["mean"]) < 4 * mcse, name
+    theirs = min(row["ess_bulk"], row.get("ess_tail", row["ess_bulk"]))
+    sd_error = np.hypot(mcse_of_sd(draws), mcse_of_sd(draws, theirs))
+    assert abs(draws.std(ddof=1) - row["sd"]) < 4 * sd_error, name
+    assert float(found.rhat[0]) < 1.01, name
+
+
 def mcse_of_sd(draws: np.ndarray, ess: float | None = None) -> float:
     """Monte Carlo standard error of a standard deviation, by the delta method: that of the variance over 2 sd.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import bayesml
-from bayesml.convergence import convergence
+from bayesml.errors import BayesmlError
 from bayesml.names import brms_alias
-from tests.reference import frame, gold, mcse_of_sd
+from tests.reference import assert_agrees, frame, gold
 
 MODELS = {
     "sleepstudy": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian"),
@@ -19,10 +18,14 @@ MODELS = {
         "sleepstudy",
         "gaussian",
     ),
+    "inhaler_cumulative": ("rating ~ period + carry + treat + (1 | subject)", "inhaler", "cumulative"),
 }
+# Runs of models that cannot be fitted yet, with what the error names. Whoever adds a feature removes its line.
+NOT_YET = {"inhaler_cumulative": "family 'cumulative'"}
+READY = [name for name in MODELS if name not in NOT_YET]
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=READY)
 def pair(request):
     formula, data, family = MODELS[request.param]
     record = gold(request.param)
@@ -37,19 +40,7 @@ def test_means_and_sds_agree_with_brms(pair):
     table = fit.draws()
     for row in record["summary"]:
         name = next(c for c in table.columns if brms_alias(c) == row["variable"])
-        draws = fit[name].values
-        rhat, bulk, _ = (float(m[0]) for m in measures(draws))
-        mcse = np.hypot(draws.std() / np.sqrt(bulk), row["mcse_mean"])
-        assert abs(draws.mean() - row["mean"]) < 4 * mcse, name
-        theirs = min(row["ess_bulk"], row["ess_tail"])
-        sd_error = np.hypot(mcse_of_sd(draws), mcse_of_sd(draws, theirs))
-        assert abs(draws.std(ddof=1) - row["sd"]) < 4 * sd_error, name
-        assert rhat < 1.01, name
-
-
-def measures(draws):
-    found = convergence(draws[:, :, None])
-    return found.rhat, found.bulk_ess, found.tail_ess
+        assert_agrees(fit[name].values, row, name)
 
 
 def test_nothing_reported_is_missing_from_brms(pair):
@@ -68,7 +59,7 @@ def test_loo_agrees_with_brms(pair):
     assert abs(float(value) - record["loo"]["elpd_loo"]) < 0.1 * record["loo"]["p_loo"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", READY)
 def test_prior_tables_equal_those_of_brms(name):
     formula, data, family = MODELS[name]
     ours = bayesml.default_prior(formula, frame(data), family, default_priors="brms")
@@ -88,3 +79,10 @@ def test_prior_tables_equal_those_of_brms(name):
     columns = ["prior", "class", "coef", "group", "dpar", "lb", "ub"]
     mine = [(r[0], r[1], brms_alias(r[2]), *r[3:]) for r in ours[columns].itertuples(index=False, name=None)]
     assert sorted(mine) == sorted(theirs)
+
+
+@pytest.mark.parametrize("name", NOT_YET)
+def test_what_is_not_there_yet_is_named_in_an_error(name):
+    formula, data, family = MODELS[name]
+    with pytest.raises(BayesmlError, match=NOT_YET[name]):
+        bayesml.default_prior(formula, frame(data), family)

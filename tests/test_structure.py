@@ -39,6 +39,7 @@ FLOW = (
     "formula",
     "frame",
     "columns",
+    "smooths",
     "spec",
     "linalg",
     "families",

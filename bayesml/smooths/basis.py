@@ -1,0 +1,288 @@
+"""The basis of ``s(x)`` as a mixed model has it: columns without a penalty, and columns with independent effects.
+
+Let ``f(x) = B(x) c`` be a spline with the penalty ``c' S c``. Two things are done to it, as in mgcv and brms.
+
+*Constraint.* Beside an intercept a smooth is only determined up to a constant. It is held to ``sum_i f(x_i) = 0`` over
+the rows of the fit: ``C c = 0``, where C holds the column means of B.
+
+*Natural parameterisation.* Coefficients ``c = N b + P u`` are written as those of functions that have no penalty
+(N, such as the straight line) and of the others, scaled so that the penalty is ``u'u``. With a smoothing parameter
+lambda and residual standard deviation sigma, minimising ``||y - f||^2 + lambda u'u`` is estimating a mixed model with
+``u ~ N(0, sigma_u^2 I)`` and ``lambda = sigma^2 / sigma_u^2``.
+
+Source: Wood (2017), Generalized Additive Models, 2nd edition, sections 5.4 and 5.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from bayesml.errors import DataError, FormulaError, did_you_mean
+from bayesml.smooths.base import AbstractSpline, Request
+from bayesml.smooths.checks import covariate_matrix, distinct_rows, listed
+from bayesml.smooths.cubic import build_cyclic, build_regression
+from bayesml.smooths.thin_plate import build_shrunk, build_thin_plate
+
+__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis"]
+
+SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
+    "tp": build_thin_plate,
+    "ts": build_shrunk,
+    "cr": build_regression,
+    "cc": build_cyclic,
+}
+_TIE = 1e-6  # singular values this close to each other, relative to their size, count as equal
+_LARGE = 0.4  # of the largest value; not 1/2, which cosines take exactly
+_ELSEWHERE = {
+    "re": " For an effect of each level of a factor write (1 | g).",
+    "fs": " For a curve for each level of a factor write s(x, by=g).",
+    "cs": ' A smooth that is shrunk towards zero as a whole is bs="ts".',
+    "ps": ' For a spline of one covariate write bs="cr".',
+    "bs": ' For a spline of one covariate write bs="cr".',
+    "gp": " For a Gaussian process write gp(x).",
+}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SmoothBasis:
+    """The functions of one smooth, found on the rows of the fit and the same on any other rows.
+
+    Nothing of the data is kept but the knots, or, for thin plate splines, at most 2,000 of their different values.
+
+    Attributes:
+        request: what was asked for.
+        spline: the functions before constraint and parameterisation.
+        unpenalised_map: coefficients N of the unpenalised columns in the spline's functions, ``(k, null_dimension)``.
+        penalised_map: coefficients P of the penalised columns, ``(k, rank)``; ``P' S P`` is ``penalty_scale`` times the
+            identity.
+        penalty_scale: mgcv's ``S.scale``: the penalty is divided by it, so that smoothing parameters do not depend on
+            the unit of x.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.linspace(0.0, 1.0, 50)
+        >>> basis = fit_basis({"x": x}, k=6)
+        >>> basis.unpenalised({"x": x}).shape, basis.penalised({"x": x}).shape
+        ((50, 1), (50, 4))
+    """
+
+    request: Request
+    spline: AbstractSpline
+    unpenalised_map: np.ndarray
+    penalised_map: np.ndarray
+    penalty_scale: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The covariates, in the order in which they were written."""
+        return self.request.names
+
+    @property
+    def null_dimension(self) -> int:
+        """Number of columns without a penalty."""
+        return self.unpenalised_map.shape[1]
+
+    @property
+    def rank(self) -> int:
+        """Number of columns with a penalty."""
+        return self.penalised_map.shape[1]
+
+    def columns(self, covariates: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the unpenalised and the penalised columns; brms's ``Xs`` and ``Zs`` (the latter up to a rotation).
+
+        Args:
+            covariates: a vector of numbers for each covariate.
+
+        Returns:
+            ``(rows, null_dimension)`` and ``(rows, rank)``.
+
+        Raises:
+            DataError: a covariate is missing, is not numeric, or holds a NaN or an infinity.
+        """
+        functions = self.spline.evaluate(covariate_matrix(covariates, self.names))
+        return functions @ self.unpenalised_map, functions @ self.penalised_map
+
+    def unpenalised(self, covariates: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the first part of `columns`, ``(rows, null_dimension)``."""
+        return self.columns(covariates)[0]
+
+    def penalised(self, covariates: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the second part of `columns`, ``(rows, rank)``."""
+        return self.columns(covariates)[1]
+
+    def multiplied_by(self, covariates: Mapping[str, np.ndarray], by: np.ndarray) -> SmoothBasis:
+        """Return the basis for the product of the smooth and another variable, as in ``s(x, by=z)``.
+
+        The functions stay as they are. Unpenalised ones get the size that penalised ones have on average once each row
+        is multiplied by ``by``, as `fit_basis` does for rows that count the same. A factor has one basis for all of its
+        levels; mgcv finds this size on the first level that has a smooth.
+
+        Args:
+            covariates: the rows of the fit.
+            by: ``(rows,)``: a covariate, or 1 in the rows of one level of a factor and 0 elsewhere.
+        """
+        free, penalised = self.columns(covariates)
+        weights = np.asarray(by, dtype=np.float64)[:, None]
+        return replace(self, unpenalised_map=self.unpenalised_map * _sizes(free * weights, penalised * weights))
+
+
+def fit_basis(
+    covariates: Mapping[str, np.ndarray],
+    kind: str = "tp",
+    k: int | None = None,
+    *,
+    order: int | None = None,
+    knots: tuple[float, ...] | None = None,
+    centred: bool = True,
+    penalised: bool = True,
+    label: str | None = None,
+) -> SmoothBasis:
+    """Find the basis of a smooth on the rows of the fit.
+
+    The smooth is that of mgcv's ``s()``: the same functions, constraint and scale of the penalty, so that a smoothing
+    parameter means the same; and brms's division into two kinds of columns, so that its ``bs`` and ``sds`` do. Above
+    2,000 different values of the covariates the functions are those of 2,000 of them, evenly spread over their order
+    (one covariate) or drawn with a fixed seed; mgcv draws others.
+
+    Penalised columns are rotated so that, beside the constant and the unpenalised columns, they are orthogonal over the
+    rows of the fit. The one of largest size, which bends least, is the first. A rotation changes no density, because
+    effects are independent with equal variances; brms's columns are another one.
+
+    Args:
+        covariates: a vector of finite numbers for each covariate, in the order in which they are written.
+        kind: mgcv's ``bs``: ``"tp"`` (thin plate regression spline of any number of covariates), ``"ts"`` (the same,
+            shrunk towards zero as a whole), ``"cr"`` (cubic regression spline) or ``"cc"`` (cyclic).
+        k: number of functions before the constraint. By default 10 for one covariate, 30 for two, and 100 more than
+            there are polynomials for three or more.
+        order: mgcv's ``m``, for ``"tp"`` and ``"ts"``: derivatives of this order are penalised. By default the smallest
+            m with ``2m > d + 1`` for d covariates: 2 for one or two.
+        knots: for ``"cr"`` and ``"cc"``, instead of quantiles of the different values; for ``"cc"`` also the two ends.
+        centred: whether the smooth sums to zero over the rows; False for ``s(x, by=z)`` with a numeric z.
+        penalised: False for mgcv's ``fx=TRUE``: all columns are unpenalised.
+        label: the call as it was written, for messages.
+
+    Raises:
+        FormulaError: an argument is impossible.
+        DataError: a covariate is not numeric or not finite, has fewer different values than ``k``, or follows from the
+            others.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.linspace(0.0, 1.0, 50)
+        >>> basis = fit_basis({"x": x}, "cr", k=6)
+        >>> bool(abs(basis.penalised({"x": x}).sum(axis=0)).max() < 1e-10)
+        True
+    """
+    names = tuple(covariates)
+    request = Request(label or f"s({', '.join(names)})", names, _known(kind, label), k, order, knots)
+    values = covariate_matrix(covariates, names)
+    spline = SMOOTHS[request.kind](values, request)
+    functions = spline.evaluate(values)
+    means = functions.mean(axis=0)
+    allowed = _solutions(means) if centred else np.eye(len(means))
+    scale = _penalty_scale(functions, spline.penalty)
+    if not penalised:
+        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale)
+    free = _centred_polynomials(spline.polynomials, means) if centred else spline.polynomials
+    bent = _whitened(allowed, spline.penalty / scale, free.shape[1], request)
+    bent = bent @ _rotation(functions @ bent, functions @ free, spline.evaluate(_places(values)) @ bent)
+    free = free * _sizes(functions @ free, functions @ bent)
+    return SmoothBasis(request, spline, free, bent, scale)
+
+
+def _known(kind: object, label: str | None) -> str:
+    if isinstance(kind, str) and kind in SMOOTHS:
+        return kind
+    guess = did_you_mean(kind, SMOOTHS) if isinstance(kind, str) else ""
+    tip = _ELSEWHERE.get(kind, "") if isinstance(kind, str) else ""
+    listing = ", ".join(f'"{name}"' for name in SMOOTHS)
+    raise FormulaError(
+        f"{f'`{label}`: ' if label else ''}bs={kind!r} is not known{guess}; bs is one of {listing}.{tip}"
+    )
+
+
+def _solutions(row: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the vectors c with ``row @ c = 0``, ``(k, k - 1)``."""
+    return np.linalg.qr(row[:, None], mode="complete")[0][:, 1:]
+
+
+def _centred_polynomials(polynomials: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Subtract from each unpenalised function its mean over the rows; the constant goes."""
+    if polynomials.shape[1] == 0:
+        return polynomials
+    others, constant = polynomials[:, :-1], polynomials[:, -1:]
+    return others - constant * (means @ others) / (means @ constant)
+
+
+def _penalty_scale(functions: np.ndarray, penalty: np.ndarray) -> float:
+    """Return mgcv's ``S.scale``: the 1-norm of the penalty by the squared infinity-norm of the model matrix."""
+    return float(np.abs(penalty).sum(axis=0).max() / np.abs(functions).sum(axis=1).max() ** 2)
+
+
+def _whitened(allowed: np.ndarray, penalty: np.ndarray, free: int, request: Request) -> np.ndarray:
+    """Return coefficients P, within those allowed, of functions with ``P' S P = I``.
+
+    With the eigenvalues D and eigenvectors V of the penalty within the allowed ones, Z, that are not 0:
+    ``P = Z V D^(-1/2)``.
+
+    Raises:
+        DataError: more eigenvalues are 0 than functions are free of the penalty.
+    """
+    eigenvalues, vectors = np.linalg.eigh(allowed.T @ penalty @ allowed)
+    positive = eigenvalues[free:]
+    if positive[0] <= len(penalty) * np.finfo(float).eps * positive[-1]:
+        raise DataError(
+            f"The values of {listed(request.names)} lie too unevenly for the {len(penalty)} functions of "
+            f"`{request.label}`: their penalty is singular in floating point. Write a smaller k, or transform "
+            f"{listed(request.names)}, for example by its logarithm."
+        )
+    return allowed @ (vectors[:, free:] / np.sqrt(positive))
+
+
+def _places(values: np.ndarray) -> np.ndarray:
+    """Return up to 100 of the different rows, from the largest to the smallest."""
+    distinct = distinct_rows(values)[::-1]
+    return distinct[np.unique(np.linspace(0, len(distinct) - 1, 100).astype(int))]
+
+
+def _rotation(penalised: np.ndarray, free: np.ndarray, at_places: np.ndarray) -> np.ndarray:
+    """Return the rotation after which the columns, beside the constant and the free ones, are orthogonal.
+
+    Singular vectors have no sign of their own, and those of equal singular values, such as the sine and the cosine of a
+    cyclic smooth of months, no direction either: rounding errors would decide. `_turned` does.
+    """
+    fixed = np.column_stack([np.ones(len(free)), free])
+    beside = penalised - fixed @ np.linalg.lstsq(fixed, penalised, rcond=None)[0]
+    _, sizes, transposed = np.linalg.svd(np.linalg.qr(beside, mode="r"))
+    starts = np.flatnonzero(np.append(True, sizes[1:] < (1.0 - _TIE) * sizes[:-1]))
+    ties = np.split(transposed, starts[1:])
+    return np.column_stack([_turned(tie.T, at_places) for tie in ties])
+
+
+def _turned(vectors: np.ndarray, at_places: np.ndarray) -> np.ndarray:
+    """Turn vectors so that neither the order of the rows nor the machine decides their directions and signs.
+
+    The first is the only one that is not 0, and it is positive, at the first place where they are large; likewise the
+    second among the others, and so on.
+    """
+    values, directions = at_places @ vectors, []
+    for _ in range(vectors.shape[1]):
+        sizes = np.linalg.norm(values, axis=1)
+        place = np.argmax(sizes >= _LARGE * sizes.max())
+        directions.append(values[place] / sizes[place])
+        values = values - np.outer(values @ directions[-1], directions[-1])
+    turned: np.ndarray = vectors @ np.column_stack(directions)
+    return turned
+
+
+def _sizes(free: np.ndarray, penalised: np.ndarray) -> np.ndarray:
+    """Return factors that give each free column the mean sum of squares of the penalised ones, as mgcv does."""
+    wanted = np.mean(np.sum(penalised**2, axis=0))
+    squares = np.sum(free**2, axis=0)
+    known = (squares > 0.0) & (wanted > 0.0)  # not where no row belongs to the level
+    return np.sqrt(np.where(known, wanted, 1.0) / np.where(known, squares, 1.0))

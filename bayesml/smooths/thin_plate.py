@@ -1,0 +1,233 @@
+"""Thin plate regression splines: ``bs="tp"``, and ``bs="ts"``, which is shrunk towards zero as a whole.
+
+A thin plate spline has a radial function ``eta(|x - x_i|)`` at each of the different data values ("sites") ``x_i`` and
+polynomials of degree below m; weights ``d`` of the radial functions have the penalty ``d' E d`` with
+``E_ij = eta(|x_i - x_j|)`` and satisfy ``T' d = 0``, where T holds the polynomials at the sites. The regression spline
+keeps of the radial functions the space of the k eigenvectors of E with the largest absolute eigenvalues.
+
+Source: Wood (2003), Thin plate regression splines, JRSS B 65(1), 95-114; Wood (2017), section 5.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from math import factorial, gamma, log, pi
+from typing import final
+
+import numpy as np
+
+from bayesml.errors import DataError, FormulaError
+from bayesml.lazy import lazy_module
+from bayesml.smooths.base import AbstractSpline, Request
+from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
+from bayesml.smooths.cubic import CubicSpline
+
+__all__ = ["MOST_SITES", "ThinPlate", "build_shrunk", "build_thin_plate"]
+
+MOST_SITES = 2000
+DIRECT_SITES = 500  # up to here all eigenvectors cost less than importing what finds a few
+BLOCK = 4_000_000  # elements of the matrix of distances held at a time
+SHRINKAGE = 0.1  # mgcv's "ts": penalty of the polynomials by the smallest positive eigenvalue of the penalty
+
+sparse_linalg = lazy_module("scipy.sparse.linalg")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ThinPlate(AbstractSpline):
+    """A thin plate regression spline of one or more covariates.
+
+    Attributes:
+        shift: the mean of each covariate, which is subtracted.
+        unit: what distances are divided by.
+        sites: the different data values in these units, ``(sites, covariates)``.
+        radial: weights of the radial functions in each basis function, ``(sites, k - polynomials)``.
+        exponents: the powers of the covariates in each polynomial.
+        heights: what each polynomial is divided by.
+        order: the order m of the derivatives that are penalised.
+    """
+
+    shift: np.ndarray
+    unit: float
+    sites: np.ndarray
+    radial: np.ndarray
+    exponents: tuple[tuple[int, ...], ...]
+    heights: np.ndarray
+    order: int
+
+    def evaluate(self, values: np.ndarray) -> np.ndarray:
+        """Return the basis functions, ``(rows, k)``, at ``values``, ``(rows, covariates)``."""
+        return self._at((values - self.shift) / self.unit)
+
+    def scaled(self, factors: np.ndarray) -> ThinPlate:
+        """Return the spline whose functions are these, each multiplied by a factor; ``(k,)``."""
+        radial = self.radial.shape[1]
+        return replace(
+            self, penalty=self.penalty * np.outer(factors, factors), polynomials=self.polynomials / factors[:, None],
+            radial=self.radial * factors[:radial], heights=self.heights / factors[radial:],
+        )  # fmt: skip
+
+    def as_cubic(self) -> CubicSpline:
+        """Return the same functions of one covariate, of order 2, by their values and second derivatives at the sites.
+
+        ``|x - x_i|^3`` is cubic on both sides of ``x_i``, so that these functions are cubic splines with knots at the
+        sites, and straight beyond them because ``T' d = 0``. Evaluated as such they take k operations a row instead of
+        as many as there are sites.
+        """
+        bends = 6.0 * _radial_constant(2, 1) * _distances(self.sites, self.sites) @ self.radial / self.unit**2
+        bends = np.column_stack([bends, np.zeros((len(self.sites), len(self.exponents)))])
+        knots = self.sites[:, 0] * self.unit + self.shift[0]
+        return CubicSpline(self.penalty, self.polynomials, knots, self._at(self.sites), bends, cyclic=False)
+
+    def _at(self, points: np.ndarray) -> np.ndarray:
+        basis = np.empty((len(points), self.radial.shape[1] + len(self.exponents)))
+        step = max(1, BLOCK // len(self.sites))
+        for start in range(0, len(points), step):
+            block = points[start : start + step]
+            kernel = _radial_function(_distances(block, self.sites), self.order, points.shape[1], self.unit)
+            basis[start : start + step, : self.radial.shape[1]] = kernel @ self.radial
+        basis[:, self.radial.shape[1] :] = _monomials(points, self.exponents) / self.heights
+        return basis
+
+
+def build_thin_plate(values: np.ndarray, request: Request) -> AbstractSpline:
+    """Build a thin plate regression spline for ``values``, ``(rows, covariates)``.
+
+    As in mgcv each basis function has a root mean square of 1 over the rows.
+    """
+    plate = plate_of(values, request)
+    spline = plate.as_cubic() if (values.shape[1], plate.order) == (1, 2) else plate
+    return spline.scaled(1.0 / np.sqrt(np.mean(spline.evaluate(values) ** 2, axis=0)))
+
+
+def plate_of(values: np.ndarray, request: Request) -> ThinPlate:
+    """Build a thin plate regression spline whose functions have any size."""
+    if request.knots is not None:
+        raise FormulaError(f'`{request.label}`: a smooth with bs="{request.kind}" has no knots; write bs="cr".')
+    dimensions = values.shape[1]
+    order = _order(request, dimensions)
+    exponents = _exponents(order, dimensions)
+    k, distinct = _count(request, len(exponents), dimensions), distinct_rows(values)
+    check_count(request, k, len(exponents) + 1, len(distinct))
+    shift = values.mean(axis=0)
+    unit = float(np.sqrt(np.mean((values - shift) ** 2)))
+    sites = (_thinned(distinct, dimensions) - shift) / unit
+    radial, penalty = _truncated(sites, exponents, k, order, unit, request)
+    polynomials = np.vstack([np.zeros((radial.shape[1], len(exponents))), np.eye(len(exponents))])
+    return ThinPlate(penalty, polynomials, shift, unit, sites, radial, exponents, np.ones(len(exponents)), order)
+
+
+def build_shrunk(values: np.ndarray, request: Request) -> AbstractSpline:
+    """Build a thin plate regression spline whose polynomials have a small penalty too, so that none is left free."""
+    spline = build_thin_plate(values, request)
+    free = np.any(spline.polynomials != 0.0, axis=1)
+    smallest = np.linalg.eigvalsh(spline.penalty[np.ix_(~free, ~free)])[0]
+    penalty = spline.penalty + np.diag(SHRINKAGE * smallest * free)
+    return replace(spline, penalty=penalty, polynomials=spline.polynomials[:, :0])
+
+
+def _order(request: Request, dimensions: int) -> int:
+    if request.order is None:
+        return (dimensions + 1) // 2 + 1  # the smallest m with 2m > d + 1
+    order = whole(request.order, "m", request.label, 1, 10)
+    if 2 * order <= dimensions:
+        raise FormulaError(
+            f"In `{request.label}`, m is {order}; a smooth of {dimensions} covariates needs m={dimensions // 2 + 1} or "
+            "more."
+        )
+    return order
+
+
+def _count(request: Request, polynomials: int, dimensions: int) -> int:
+    if request.k is not None:
+        return whole(request.k, "k", request.label, 1)
+    return polynomials + {1: 8, 2: 27}.get(dimensions, 100)
+
+
+def _exponents(order: int, dimensions: int) -> tuple[tuple[int, ...], ...]:
+    """Return the powers of all monomials of degree below ``order``, the constant last: ``x``, ``x^2``, ``z``, ``xz``.
+
+    With `_truncated` this order determines `SmoothBasis.penalty_scale`; it is mgcv's.
+    """
+    powers = (p[::-1] for p in product(range(order), repeat=dimensions))
+    return (*(p for p in powers if 0 < sum(p) < order), (0,) * dimensions)
+
+
+def _monomials(points: np.ndarray, exponents: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    return np.column_stack([np.prod(points ** np.asarray(powers), axis=1) for powers in exponents])
+
+
+def _thinned(distinct: np.ndarray, dimensions: int) -> np.ndarray:
+    """Return at most ``MOST_SITES`` sites: every so manieth of one covariate, else a sample with a fixed seed."""
+    if len(distinct) <= MOST_SITES:
+        return distinct
+    if dimensions == 1:
+        return distinct[np.round(np.linspace(0, len(distinct) - 1, MOST_SITES)).astype(int)]
+    kept = np.random.default_rng(1).choice(len(distinct), MOST_SITES, replace=False)
+    return distinct[np.sort(kept)]
+
+
+def _distances(points: np.ndarray, sites: np.ndarray) -> np.ndarray:
+    if points.shape[1] == 1:
+        return np.abs(points - sites.T)
+    squares = np.zeros((len(points), len(sites)))
+    for column in range(points.shape[1]):
+        squares += (points[:, column, None] - sites[None, :, column]) ** 2
+    return np.sqrt(squares)
+
+
+def _radial_function(r: np.ndarray, order: int, dimensions: int, unit: float) -> np.ndarray:
+    """Return eta at distances ``r`` (Wood 2017, section 5.5.1, after Duchon 1977).
+
+    In an even number of dimensions it holds ``log r``. Which eigenvectors are largest depends on the unit of r there,
+    so that distances are measured in the unit of the data.
+    """
+    power = 2 * order - dimensions
+    if dimensions % 2:
+        return _radial_constant(order, dimensions) * (r * r * r if power == 3 else r**power)
+    logarithm = np.log(np.where(r > 0.0, r, 1.0)) + log(unit)
+    return _radial_constant(order, dimensions) * r**power * logarithm
+
+
+def _radial_constant(order: int, dimensions: int) -> float:
+    if dimensions % 2:
+        below = 2 ** (2 * order) * pi ** (dimensions / 2) * factorial(order - 1)
+        return gamma(dimensions / 2 - order) / below
+    below = 2 ** (2 * order - 1) * pi ** (dimensions / 2) * factorial(order - 1) * factorial(order - dimensions // 2)
+    return float((-1) ** (order + 1 + dimensions // 2) / below)
+
+
+def _truncated(
+    sites: np.ndarray, exponents: tuple[tuple[int, ...], ...], k: int, order: int, unit: float, request: Request
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of the radial functions, ``(sites, k - polynomials)``, and the penalty, ``(k, k)``.
+
+    With ``E ~ U D U'`` cut off at k, weights are ``d = U Z a`` where the columns of Z span the solutions of
+    ``T' U z = 0``, and their penalty is ``a' Z' D Z a``.
+
+    Which basis Z of that space is taken matters for nothing but `penalty_scale`. That of Householder's QR
+    decomposition, with the eigenvalues in increasing order, gives mgcv's.
+    """
+    eigenvalues, U = _leading(_radial_function(_distances(sites, sites), order, sites.shape[1], unit), k)
+    T = np.roll(_monomials(sites, exponents), 1, axis=1)  # the constant first: Householder's vectors follow this order
+    if np.linalg.matrix_rank(T) < T.shape[1]:
+        raise DataError(
+            f"The values of {listed(request.names)} in `{request.label}` lie on a line or a curve, so that no surface "
+            "over them is determined. Leave out a covariate that follows from the others."
+        )
+    Z = np.linalg.qr(U.T @ T, mode="complete")[0][:, T.shape[1] :]
+    penalty = np.zeros((k, k))
+    penalty[: Z.shape[1], : Z.shape[1]] = Z.T @ (eigenvalues[:, None] * Z)
+    return U @ Z, (penalty + penalty.T) / 2.0
+
+
+def _leading(E: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k eigenvalues of largest absolute value, in increasing order, and their eigenvectors."""
+    if len(E) <= DIRECT_SITES or 2 * k > len(E):
+        values, vectors = np.linalg.eigh(E)
+    else:
+        values, vectors = sparse_linalg.eigsh(E, k=k, which="LM", v0=np.linspace(1.0, 2.0, len(E)))
+    largest = np.argsort(-np.abs(values), kind="stable")[:k]
+    kept = largest[np.argsort(values[largest])]
+    return values[kept], vectors[:, kept]

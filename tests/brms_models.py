@@ -27,9 +27,10 @@ from bayesml.engines import Problem
 from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
-from bayesml.keys import PredictorKey
+from bayesml.keys import MU, PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import Group, Population
+from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
 
 FACTS = Path(__file__).parent / "facts"
@@ -70,7 +71,8 @@ class BrmsModel:
     @property
     def call(self) -> tuple[Any, pd.DataFrame, Any]:
         """Formula, data and family as ``fit`` takes them."""
-        return our_formula(self.formula), self.frame, our_family(self.family)
+        formula, family = our_call(self.formula, self.family)
+        return formula, self.frame, family
 
     def problem(self) -> Problem:
         """Describe the model with brms's default priors, those of brms 2.18 where it has others than brms 2.23."""
@@ -108,91 +110,6 @@ def _read(path: Path, csv: Path) -> Iterator[BrmsModel]:
         )
 
 
-# The call in our language -----------------------------------------------------------------------------------------
-
-
-def split_top(text: str, separator: str = ",") -> list[str]:
-    """Split a text at a separator outside brackets and quotation marks."""
-    parts, depth, quote = [""], 0, ""
-    for letter in text:
-        quote = ("" if letter == quote else quote) if quote else (letter if letter in "'\"" else "")
-        depth += 0 if quote else (letter in "([{") - (letter in ")]}")
-        if letter == separator and depth == 0 and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
-
-
-def _called(text: str, name: str) -> list[str] | None:
-    """Return the arguments of ``name(...)``, None where the text is not that call."""
-    match = re.fullmatch(rf"{name}\((.*)\)", text.strip(), re.DOTALL)
-    return None if match is None else split_top(match[1])
-
-
-def our_formula(text: str) -> Any:
-    """Turn ``bf(y ~ x, sigma ~ z)`` and sums of such calls into ours; a bare formula is one already."""
-    if not text.startswith("bf("):
-        return text
-    parts = split_top(text, "+")
-    rescor = next((p for p in parts if _called(p, "set_rescor")), None)
-    options = {} if rescor is None else {"rescor": "TRUE" in rescor}
-    formulas = [_one(part, options if len(parts) - len(options) == 1 else {}) for part in parts if part != rescor]
-    total = formulas[0]
-    for formula in formulas[1:]:
-        total = total + formula
-    return total
-
-
-def _one(call: str, options: Mapping[str, Any]) -> Any:
-    main, *others = _called(call, "bf") or [call]
-    chosen = dict(options) | ({"nonlinear": True} if "nl = TRUE" in others else {})
-    for part in others:
-        text = (_called(part, "nlf") or [part])[0]
-        if "~" in text:
-            left, right = text.split("~", 1)
-            chosen |= {name.strip(): "~" + right for name in left.split("+")}
-        elif text != "nl = TRUE":
-            name, value = text.split("=")
-            chosen[name.strip()] = float(value)
-    return bayesml.bf(main, **chosen)
-
-
-FAMILY_NAMES = {"Beta": "beta", "Gamma": "gamma"}
-
-
-def our_family(text: str) -> Any:
-    """Turn ``Gamma("log")``, ``Beta()``, ``mixture(gaussian, gaussian, order = "none")`` and lists into ours."""
-    name, _, rest = text.partition("(")
-    name = FAMILY_NAMES.get(name, name)
-    arguments = [part for part in split_top(rest.rpartition(")")[0]) if part]
-    if name == "list":
-        return [our_family(part) for part in arguments]
-    if not arguments or name not in dir(bayesml.families):
-        return name
-    positional = [part for part in arguments if "=" not in part]
-    keywords = dict(part.split(" = ") for part in arguments if "=" in part)
-    return getattr(bayesml.families, name)(
-        *map(_argument, positional), **{k: _argument(v) for k, v in keywords.items()}
-    )
-
-
-def _argument(text: str) -> Any:
-    return json.loads(text) if text[0] == '"' else our_family(text)
-
-
-def our_priors(text: str) -> tuple[bayesml.Prior, ...]:
-    """Turn ``prior(normal(1,2),nlpar='a')+prior(...)`` into ours."""
-    priors = []
-    for call in split_top(text, "+") if text else []:
-        distribution, *where = _called(call, "prior") or []
-        pairs = (part.split("=", 1) for part in where)
-        keys = {("class_" if k.strip() == "class" else k.strip()): v.strip(" '\"") for k, v in pairs}
-        bounds = {k: float(keys.pop(k)) for k in ("lb", "ub") if k in keys}
-        priors.append(bayesml.prior(distribution, **keys, **bounds))
-    return tuple(priors)
-
-
 # The parameters ----------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +137,10 @@ def _terms(problem: Problem, parameter: ParameterSpec) -> tuple[Any, ...]:
     return next(p for p in problem.design.schema.predictors if p.key == parameter.predictor).terms
 
 
+STEMS = {"rescor": "Lrescor"}
+"""Names of the Stan program for classes that are called otherwise there."""
+
+
 @dataclass
 class Translation:
     """Parameters of brms at one point as the parameters of ``ModelSpec``; remembers which it has used."""
@@ -241,7 +162,9 @@ class Translation:
             return self._group(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
-        return self._par(parameter.prior_class, parameter.predictor)
+        if parameter.prior_class == "Intercept" and "ordered_Intercept" in self.point.par:
+            return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
+        return self._par(STEMS.get(parameter.prior_class, parameter.prior_class), parameter.predictor)
 
     def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""

@@ -15,7 +15,7 @@ NOT_YET = {
     "family 'acat'": "acat",
     "family 'asym_laplace'": "asym_laplace",
     "family 'categorical'": "categorical cat_re cat_refcat cat_dpars",
-    "family 'categorical'|second bar": "cat_id",
+    "family 'categorical'|second bar|identifier": "cat_id",
     "family 'cumulative'": "cumulative cumulative_probit cum_terms cum_cloglog cum_equidistant cum_equidistant_re "
     "cum_sum_to_zero cum_disc cum_disc_probit cum_re cum_no_terms cum_weights",
     "family 'cumulative'|cs": "cum_cs cum_cs_two",
@@ -37,21 +37,21 @@ NOT_YET = {
     "family 'weibull'|cens|trunc": "trunc_cens",
     "family 'zero_inflated_negbinomial'": "zinb",
     "family 'zero_inflated_poisson'": "zip zip_zi zip_re zip_weights",
-    "family 'zero_inflated_poisson'|second bar": "zip_id",
+    "family 'zero_inflated_poisson'|second bar|identifier": "zip_id",
     "cens": "gaussian_cens student_cens lognormal_cens gamma_cens poisson_cens",
     "trunc": "trunc_lower trunc_upper trunc_both trunc_columns trunc_student trunc_lognormal trunc_poisson "
     "trunc_poisson_both trunc_negbinomial trunc_weights",
     "rate": "rate rate_negbinomial",
     "rescor|several responses": "mv mv_rescor_re mv_no_rescor mv_three mv_own_terms mv_sigma mv_families mv_weights "
     "mv_slopes",
-    "second bar": "id_sigma id_sigma_slopes id_and_plain",
+    "second bar|identifier": "id_sigma id_sigma_slopes id_and_plain",
     r"`gr\(": "gr_plain gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",
     r"`s\(": "spline spline_tp spline_cr spline_cr_ten spline_by spline_by_number spline_re spline_poisson spline_two "
     "spline_sigma",
     r"`mo\(|dirichlet": "mo mo_int mo_terms mo_z mo_f mo_in_f mo_two mo_by_mo mo_id mo_prior mo_sigma",
-    "nonlinear": "nl nl_re nl_terms nl_nested nl_poisson nl_sigma nl_bounds",
+    "nonlinear|nlpar": "nl nl_re nl_terms nl_nested nl_poisson nl_sigma nl_bounds",
     "horseshoe": "horseshoe hs hs_ratio hs_options hs_no_autoscale hs_poisson hs_sigma",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}

@@ -11,7 +11,7 @@ from bayesml.describe import default_priors_of
 from bayesml.engines import SAMPLER, AbstractEngine, Problem, get_engine, with_options
 from bayesml.families import AbstractFamily, get_family
 from bayesml.foreign import answers_foreign_arguments
-from bayesml.formula import Formula, as_formula
+from bayesml.formula import ModelFormula, as_formula
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
 from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
@@ -26,7 +26,7 @@ __all__ = ["default_prior", "describe_problem", "fit"]
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
 def fit(
-    formula: str | Formula,
+    formula: str | ModelFormula,
     data: Any,
     family: str | AbstractFamily = "gaussian",
     *,
@@ -132,7 +132,7 @@ def fit(
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
 def default_prior(
-    formula: str | Formula,
+    formula: str | ModelFormula,
     data: Any,
     family: str | AbstractFamily = "gaussian",
     *,
@@ -166,7 +166,7 @@ def default_prior(
 
 
 def describe_problem(
-    formula: str | Formula,
+    formula: str | ModelFormula,
     data: Any,
     family: str | AbstractFamily = "gaussian",
     *,

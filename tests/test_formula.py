@@ -6,7 +6,7 @@ import formulaic
 import pytest
 
 from bayesml.errors import FormulaError
-from bayesml.formula import Formula, GroupPart, LinearPart, ParsedFormula, bf, check_names, formula_variables, parse
+from bayesml.formula import Formula, GroupCall, LinearPart, ParsedFormula, bf, check_names, formula_variables, parse
 from bayesml.formula.names import names_in
 from bayesml.formula.tokens import canonical, quote_name, scan
 
@@ -17,7 +17,7 @@ def population(formula: str) -> LinearPart:
     return parse(formula).predictors[0].population
 
 
-def groups(formula: str) -> tuple[GroupPart, ...]:
+def groups(formula: str) -> tuple[GroupCall, ...]:
     return parse(formula).predictors[0].groups
 
 

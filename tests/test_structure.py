@@ -44,6 +44,7 @@ FLOW = (
     "linalg",
     "families",
     "terms",
+    "language",
     "priors",
     "design",
     "describe",

@@ -14,11 +14,12 @@ from bayesml.columns.computable import (
     offset_computation,
 )
 from bayesml.columns.encode import Encoding, encode, evaluate, replay, treatment_columns
-from bayesml.columns.syntax import bare_name
+from bayesml.columns.syntax import FUNCTION_NAMES, bare_name
 from bayesml.formula.names import formula_variables
 from bayesml.formula.names import names_in as variables_of
 
 __all__ = [
+    "FUNCTION_NAMES",
     "Computation",
     "Encoding",
     "bare_name",

@@ -14,15 +14,19 @@ from bayesml.columns.functions import NUMERIC
 from bayesml.columns.precedence import with_brackets
 from bayesml.columns.transforms import STATEFUL
 from bayesml.errors import FormulaError, did_you_mean
+from bayesml.formula.language import unknown_function
 from bayesml.formula.names import FACTOR_FUNCTIONS, contrast_places, is_keyword_argument
 from bayesml.formula.planned import PLANNED_TERMS, not_available
 from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, match_brackets, scan
 from bayesml.formula.types import Expression
 
-__all__ = ["Syntax", "bare_name", "read_syntax"]
+__all__ = ["FUNCTION_NAMES", "Syntax", "bare_name", "read_syntax"]
 
 MAX_TOKENS = 300
-VECTOR = "c("  # a caller that no function can be
+VECTOR_NAME = "c"
+VECTOR = f"{VECTOR_NAME}("  # a caller that no function can be
+FUNCTION_NAMES = frozenset({*NUMERIC, *STATEFUL, *CONTRASTS, *FACTOR_FUNCTIONS, "I", VECTOR_NAME})
+"""What a column expression may call."""
 
 _OPERATORS = (
     (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
@@ -177,16 +181,12 @@ def _function(token: Token, expression: Expression, functions: Collection[str]) 
     name = re.sub(r"^(np|numpy)\.", "", token.text)
     if name in NUMERIC:
         return name
-    known = {*NUMERIC, *STATEFUL, *CONTRASTS, *FACTOR_FUNCTIONS, "I"}
+    known = FUNCTION_NAMES - {VECTOR_NAME}
     if token.text in known:
         return token.text
     if token.text in PLANNED_TERMS:
         raise _planned(token, expression)
-    message = (
-        f"`{token.text}(...)` is not a function that a formula may call{did_you_mean(token.text, known)}. Compute the "
-        f'column in the data first, or hand in your own function: functions={{"{token.text}": f}}.'
-    )
-    raise _fault(message, expression, token.start, token.stop)
+    raise _fault(unknown_function(token.text, known), expression, token.start, token.stop)
 
 
 def _parse(code: str, expression: Expression) -> ast.expr:

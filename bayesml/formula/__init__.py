@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+from bayesml.formula.calls import bind_arguments, special_fault
+from bayesml.formula.language import LANGUAGE, Language, ResponseTerm
 from bayesml.formula.names import check_names, formula_variables, grouping_variables
 from bayesml.formula.parser import parse
-from bayesml.formula.specify import Formula, as_formula, bf
+from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
-from bayesml.formula.types import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
+from bayesml.formula.types import (
+    Addition,
+    Expression,
+    FixedParameter,
+    GroupCall,
+    LinearPart,
+    Membership,
+    Nonlinear,
+    ParsedFormula,
+    Predictor,
+    Response,
+    ResponseFormula,
+    SpecialCall,
+    Value,
+)
 from bayesml.formula.update import formula_of, update_formula
 
 __all__ = [
+    "LANGUAGE",
     "Addition",
     "Expression",
+    "FixedParameter",
     "Formula",
-    "GroupPart",
+    "GroupCall",
+    "JointFormula",
+    "Language",
     "LinearPart",
+    "Membership",
+    "ModelFormula",
+    "Nonlinear",
     "ParsedFormula",
     "Predictor",
     "Response",
+    "ResponseFormula",
+    "ResponseTerm",
+    "SpecialCall",
+    "Value",
     "as_formula",
     "bf",
+    "bind_arguments",
     "check_names",
     "formula_of",
     "formula_variables",
@@ -27,5 +55,7 @@ __all__ = [
     "is_simple_name",
     "parse",
     "quote_name",
+    "set_rescor",
+    "special_fault",
     "update_formula",
 ]

@@ -6,8 +6,17 @@ import keyword
 from collections.abc import Sequence
 
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, scan
-from bayesml.formula.types import Expression, ParsedFormula, Predictor
+from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, quote_name, scan
+from bayesml.formula.types import (
+    Addition,
+    Expression,
+    Nonlinear,
+    ParsedFormula,
+    Predictor,
+    Response,
+    ResponseFormula,
+    SpecialCall,
+)
 
 __all__ = [
     "CONTRAST_NAMES",
@@ -92,7 +101,7 @@ def formula_variables(parsed: ParsedFormula, columns: Sequence[str] = ()) -> tup
     for text in _expressions(parsed):
         names.update(dict.fromkeys(names_in(text)))
     for predictor in parsed.predictors:
-        names.update(dict.fromkeys(name for group in predictor.groups for name in group.factors))
+        names.update(dict.fromkeys(_group_columns(predictor)))
     if "Intercept" not in columns:
         names.pop("Intercept", None)
     return tuple(names)
@@ -101,20 +110,46 @@ def formula_variables(parsed: ParsedFormula, columns: Sequence[str] = ()) -> tup
 def grouping_variables(parsed: ParsedFormula) -> tuple[str, ...]:
     """Return the data columns that only tell groups apart."""
     computed = {name for text in _expressions(parsed) for name in names_in(text)}
-    factors = [name for p in parsed.predictors for group in p.groups for name in group.factors]
+    factors = [name for predictor in parsed.predictors for name in _group_columns(predictor, weights=False)]
     return tuple(name for name in dict.fromkeys(factors) if name not in computed)
 
 
+def _group_columns(predictor: Predictor, *, weights: bool = True) -> list[str]:
+    names: list[str] = []
+    for group in predictor.groups:
+        names += [*group.factors, *([group.by] if group.by else [])]
+        names += [group.prior_weights] if group.prior_weights and weights else []
+    return names
+
+
 def _expressions(parsed: ParsedFormula) -> list[str]:
-    texts = [parsed.response.expression.text]
-    texts += [argument.text for addition in parsed.response.additions for argument in addition.arguments]
-    return texts + [text for predictor in parsed.predictors for text in _predictor_expressions(predictor)]
+    texts: list[str] = []
+    for formula in parsed.responses:
+        texts.append(formula.response.expression.text)
+        texts += [text for addition in formula.response.additions for text in _argument_texts(addition)]
+        texts += [text for predictor in formula.predictors for text in _predictor_expressions(predictor)]
+    return texts
+
+
+def _argument_texts(call: Addition | SpecialCall) -> list[str]:
+    """Return the expressions that a call is given."""
+    return [
+        *(argument.text for argument in call.arguments),
+        *(value.text for _, value in call.options if isinstance(value, Expression)),
+    ]
 
 
 def _predictor_expressions(predictor: Predictor) -> list[str]:
+    if predictor.nonlinear is not None:
+        return [quote_name(name) for name in predictor.nonlinear.covariates]
     parts = [predictor.population, *(group.columns for group in predictor.groups)]
     texts = [factor for part in parts for term in part.terms for factor in term]
-    return texts + [offset.text for offset in predictor.offsets]
+    texts += [offset.text for offset in predictor.offsets]
+    for special in (*predictor.specials, *(special for group in predictor.groups for special in group.specials)):
+        texts += [text for call in (special, *special.others) for text in _argument_texts(call)]
+        texts += special.factors
+    members = [group.membership for group in predictor.groups if group.membership is not None]
+    return texts + [weight.text for membership in members for weight in membership.weights]
 
 
 def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
@@ -127,40 +162,61 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
     known = set(columns)
     for name in formula_variables(parsed, columns):
         if name not in known:
-            sources = [parsed.text, *(p.population.expression.source for p in parsed.predictors)]
-            source = next((s for s in sources if _find(name, s) is not None), parsed.text)
-            raise unknown_name(name, columns, Expression(source, source, 0))
-    _refuse_response_among_predictors(parsed)
+            raise _unknown_in(parsed, name, columns)
+    for formula in parsed.responses:
+        _refuse_response_among_predictors(formula)
 
 
-def _refuse_response_among_predictors(parsed: ParsedFormula) -> None:
+def _unknown_in(parsed: ParsedFormula, name: str, columns: Sequence[str]) -> FormulaError:
+    for predictor in parsed.predictors:
+        if predictor.nonlinear is not None and name in predictor.nonlinear.covariates:
+            return _neither(name, predictor.nonlinear, columns)
+    sources = [formula.text for formula in parsed.responses]
+    sources += [predictor.population.expression.source for predictor in parsed.predictors]
+    source = next((s for s in sources if _find(name, s) is not None), sources[0])
+    return unknown_name(name, columns, Expression(source, source, 0))
+
+
+def _neither(name: str, nonlinear: Nonlinear, columns: Sequence[str]) -> FormulaError:
+    hint = did_you_mean(name, (*columns, *nonlinear.parameters))
+    message = (
+        f"`{name}` is neither a column of the data nor a parameter with a formula{hint}. Give a parameter its formula, "
+        f'{name}="~ 1".'
+    )
+    token = _find(name, nonlinear.expression.source, nonlinear.expression.start)
+    if token is None:
+        return FormulaError(message)
+    return fault(message, nonlinear.expression.source, token.start, token.stop)
+
+
+def _refuse_response_among_predictors(formula: ResponseFormula) -> None:
     """Refuse predictors that determine the response.
 
     That is so where all columns of the response stand among them. One of several may: a change on its baseline,
     ``I(after - before) ~ before``, is a model. Columns of response terms, ``y | trials(n) ~ n``, are no response.
     """
-    parts = (parsed.response.expression, parsed.response.failures)
-    computed_from = [names for part in parts if part is not None and (names := names_in(part.text))]
-    for predictor in parsed.predictors:
+    response = formula.response
+    computed_from = [names for part in response.columns or (response.expression,) if (names := names_in(part.text))]
+    for predictor in formula.predictors:
         used = {name for text in _predictor_expressions(predictor) for name in names_in(text)}
-        used.update(name for group in predictor.groups for name in group.factors)
+        used.update(_group_columns(predictor))
         for columns in computed_from:
             if used.issuperset(columns):
-                raise _explains_itself(parsed, predictor, columns)
+                raise _explains_itself(response, predictor, columns)
 
 
-def _explains_itself(parsed: ParsedFormula, predictor: Predictor, response: tuple[str, ...]) -> FormulaError:
-    which = f"The response `{parsed.response.name}`"
-    if response != (parsed.response.name,):
-        columns = " and ".join(f"`{column}`" for column in response)
+def _explains_itself(response: Response, predictor: Predictor, used: tuple[str, ...]) -> FormulaError:
+    which = f"The response `{response.name}`"
+    if used != (response.name,):
+        columns = " and ".join(f"`{column}`" for column in used)
         which = f"{which} is computed from {columns}, which"
     message = (
-        f"{which} stand{'s' * (len(response) == 1)} among the predictors of `{predictor.key.parameter}` too and would "
-        f"explain itself. Take `{response[0]}` out there; an earlier value of the response is a column of its own in "
+        f"{which} stand{'s' * (len(used) == 1)} among the predictors of `{predictor.key.parameter}` too and would "
+        f"explain itself. Take `{used[0]}` out there; an earlier value of the response is a column of its own in "
         "the data."
     )
     source, start = predictor.population.expression.source, predictor.population.expression.start
-    token = _find(response[0], source, start)
+    token = _find(used[0], source, start)
     return FormulaError(message) if token is None else fault(message, source, token.start, token.stop)
 
 

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from bayesml.formula.groups import read_group, refuse_duplicates
+from bayesml.errors import FormulaError
+from bayesml.formula.language import LANGUAGE, Language
 from bayesml.formula.names import check_names, names_in
-from bayesml.formula.response import read_response
-from bayesml.formula.specify import Formula, as_formula
-from bayesml.formula.terms import TermReader
-from bayesml.formula.tokens import Token, fault, match_brackets, quote_name, scan, text_between
-from bayesml.formula.types import Expression, LinearPart, ParsedFormula, Predictor, Response
-from bayesml.keys import MU, PredictorKey
+from bayesml.formula.predictors import Sides, cut, read_additive, read_nonlinear
+from bayesml.formula.response import read_responses
+from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula
+from bayesml.formula.types import FixedParameter, ParsedFormula, Predictor, Response, ResponseFormula
+from bayesml.keys import PredictorKey
 
 __all__ = ["parse"]
 
-_DOT_HELP = "`.` stands for all other columns of the data, which are not known here; name the columns."
-_DOT_ALONE = "`.` stands for all other columns of the data, but there is no other."
 
-
-def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> ParsedFormula:
+def parse(
+    formula: str | ModelFormula, columns: Sequence[str] | None = None, language: Language = LANGUAGE
+) -> ParsedFormula:
     """Read a model formula.
 
     Args:
-        formula: ``"y ~ x + (1 | g)"`` or what ``bf`` returned.
-        columns: names of the data columns; ``.`` stands for those that the left-hand side does not use, and a name
+        formula: ``"y ~ x + (1 | g)"``, or what ``bf`` or a sum of these returned.
+        columns: names of the data columns; ``.`` stands for those that the left-hand sides do not use, and a name
             that is none of them is refused.
+        language: which calls term kinds claim, which response terms there are.
 
     Returns:
-        The formula as values; ``mu`` is the first predictor.
+        The formula as values; of each response ``mu`` is the first predictor.
 
     Raises:
         FormulaError: the text is not a formula; the message points at the culprit.
@@ -39,15 +39,18 @@ def parse(formula: str | Formula, columns: Sequence[str] | None = None) -> Parse
         (('a',), ('b',), ('a', 'b'))
     """
     formula = as_formula(formula)
-    source = _one_line(formula.text)
-    tokens = scan(source)
-    brackets = match_brackets(tokens, source)
-    tilde = _find_tilde(tokens, source)
-    response = read_response(tokens[:tilde], source)
-    dot = None if columns is None else _other_columns(columns, response)
-    predictors = [_read_predictor(MU, tokens, brackets, source, tilde, dot)]
-    predictors += [_parse_parameter(name, text, dot) for name, text in formula.parameters]
-    parsed = ParsedFormula(source, response, tuple(predictors))
+    parts = formula.formulas if isinstance(formula, JointFormula) else (formula,)
+    cuts = [(part, cut(_one_line(part.text))) for part in parts]
+    left = [(part, sides, read_responses(sides.left, sides.source, language)) for part, sides in cuts]
+    responses = [response for _, _, several in left for response in several]
+    dot = None if columns is None else _other_columns(columns, responses)
+    names = _response_names(responses)
+    read: list[ResponseFormula] = []
+    for part, sides, several in left:
+        for response in several:
+            read.append(_read_response(names[len(read)], part, sides, response, dot, language))
+    text = "\n".join(sides.source for _, sides in cuts)
+    parsed = ParsedFormula(text, tuple(read), _rescor(formula, responses))
     if columns is not None:
         check_names(parsed, columns)
     return parsed
@@ -58,65 +61,74 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s", " ", text)
 
 
-def _parse_parameter(name: str, text: str, dot: Sequence[str] | None) -> Predictor:
-    source = _one_line(text)
-    tokens = scan(source)
-    brackets = match_brackets(tokens, source)
-    return _read_predictor(PredictorKey(dpar=name), tokens, brackets, source, _find_tilde(tokens, source), dot)
-
-
-def _find_tilde(tokens: Sequence[Token], source: str) -> int:
-    tildes, depth = [], 0
-    for index, token in enumerate(tokens):
-        depth += token.has_text("(", "[") - token.has_text(")", "]")
-        if depth == 0 and token.has_text("~"):
-            tildes.append(index)
-    if not tildes:
-        raise fault("There is no `~`; a formula is written `response ~ predictors`.", source, 0, len(source))
-    if len(tildes) > 1:
-        culprit = tokens[tildes[1]]
-        raise fault("There is a second `~`; a formula has one.", source, culprit.start, culprit.stop)
-    return tildes[0]
-
-
-def _other_columns(columns: Sequence[str], response: Response) -> tuple[str, ...]:
-    used = set(names_in(response.expression.text))
-    for addition in response.additions:
-        used.update(name for argument in addition.arguments for name in names_in(argument.text))
+def _other_columns(columns: Sequence[str], responses: Sequence[Response]) -> tuple[str, ...]:
+    used: set[str] = set()
+    for response in responses:
+        used.update(names_in(response.expression.text))
+        for addition in response.additions:
+            used.update(name for argument in addition.arguments for name in names_in(argument.text))
     return tuple(name for name in columns if name not in used)
 
 
-def _read_predictor(
-    key: PredictorKey,
-    tokens: Sequence[Token],
-    brackets: Mapping[int, int],
-    source: str,
-    tilde: int,
-    dot: Sequence[str] | None,
-) -> Predictor:
-    start, stop = tilde + 1, len(tokens) - 1
-    if start == stop:
-        message = "Nothing stands right of `~`; write `1` for an intercept alone."
-        raise fault(message, source, tokens[tilde].start, tokens[tilde].stop)
-    quoted = _quoted(dot) if dot is not None and any(t.has_text(".") for t in tokens[start:stop]) else None
-    help_text = _DOT_HELP if quoted is None else _DOT_ALONE
-    reader = TermReader(tokens, brackets, source, start, stop, dot=quoted or None, dot_help=help_text, lift=True)
-    terms = reader.read()
-    text, begin = text_between(tokens[start:stop], source), tokens[start].start
-    population = LinearPart(reader.intercept, terms, Expression(text, source, begin))
-    offsets = tuple(_offset(argument, tokens[tilde], source) for argument in reader.offsets)
-    groups = tuple(
-        part for opening, closing in reader.groups for part in read_group(tokens, brackets, source, opening, closing)
-    )
-    refuse_duplicates(groups, source)
-    return Predictor(key, text, population, offsets, groups)
+def _response_names(responses: Sequence[Response]) -> list[str]:
+    """Return how the responses are addressed: as in brms their letters and digits, ``y1`` of ``y_1``."""
+    if len(responses) == 1:
+        return [""]
+    names = ["".join(character for character in response.name if character.isalnum()) for response in responses]
+    for name, response in zip(names, responses, strict=True):
+        same = [f"`{other.name}`" for other, own in zip(responses, names, strict=True) if own == name]
+        if not name or len(same) > 1:
+            listed = " and ".join(same)
+            raise FormulaError(
+                f"A model of several responses calls each by its letters and digits; {listed} would be called "
+                f"`{name}`. Rename a column of the data, or name `{response.name}` once."
+            )
+    return names
 
 
-def _quoted(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(quote_name(name) for name in names)
+def _rescor(formula: ModelFormula, responses: Sequence[Response]) -> bool | None:
+    if formula.rescor is not None and len(responses) == 1:
+        raise FormulaError("`rescor` is for models of several responses; this one has one.")
+    return formula.rescor
 
 
-def _offset(argument: Sequence[Token], tilde: Token, source: str) -> Expression:
-    if not argument:
-        raise fault("`offset()` takes one column expression.", source, tilde.stop, len(source))
-    return Expression(text_between(argument, source), source, argument[0].start)
+def _read_response(
+    name: str, formula: Formula, main: Sides, response: Response, dot: Sequence[str] | None, language: Language
+) -> ResponseFormula:
+    """Read the predictors of one response.
+
+    What a nonlinear formula names and has a formula itself is a nonlinear parameter.
+    """
+    sides = {"mu": main, **{parameter: cut(_one_line(text)) for parameter, text in formula.parameters}}
+    unknown = next((parameter for parameter in formula.nonlinear if parameter not in sides), None)
+    if unknown is not None:
+        raise FormulaError(f"The formula of `{unknown}` is said to be nonlinear, but `{unknown}` has no formula.")
+    with_formulas = [parameter for parameter in sides if parameter != "mu"]
+    named = {
+        found
+        for parameter in formula.nonlinear
+        for found in read_nonlinear(PredictorKey(), sides[parameter], with_formulas).nonlinear.parameters
+    }
+    predictors = []
+    for parameter, own in sides.items():
+        key = PredictorKey(name, nlpar=parameter) if parameter in named else PredictorKey(name, parameter)
+        if parameter in formula.nonlinear:
+            predictors.append(read_nonlinear(key, own, named))
+        else:
+            predictors.append(read_additive(key, own, dot, language))
+    _refuse_circles(predictors)
+    fixed = tuple(FixedParameter(PredictorKey(name, parameter), value) for parameter, value in formula.fixed)
+    return ResponseFormula(name, main.source, response, tuple(predictors), fixed)
+
+
+def _refuse_circles(predictors: Sequence[Predictor]) -> None:
+    """Refuse nonlinear parameters that are computed from themselves."""
+    needs = {p.key.parameter: set(p.nonlinear.parameters) for p in predictors if p.nonlinear is not None}
+    while needs:
+        ready = [parameter for parameter, needed in needs.items() if not needed & needs.keys()]
+        if not ready:
+            listed = ", ".join(f"`{parameter}`" for parameter in needs)
+            raise FormulaError(
+                f"The nonlinear formulas of {listed} go round in a circle: each needs another one first."
+            )
+        needs = {parameter: needed for parameter, needed in needs.items() if parameter not in ready}

@@ -14,9 +14,7 @@ PLANNED_TERMS = frozenset(
 PLANNED_ADDITIONS = frozenset(
     ("cens", "trunc", "rate", "mi", "subset", "thres", "cat", "dec", "vreal", "vint", "index", "bhaz")
 )
-PLANNED_BF_OPTIONS = frozenset(
-    ("nl", "loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "family", "autocor")
-)
+PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
 _TIPS = {
     "cs": " For a natural cubic spline write cr(x, df=4).",

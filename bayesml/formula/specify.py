@@ -1,19 +1,31 @@
-"""``bf``: a main formula together with formulas of further distributional parameters."""
+"""``bf``: a main formula with formulas of further parameters; sums of these are models of several responses."""
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, TypeAlias, final
 
 from bayesml.errors import FormulaError
 from bayesml.formula.planned import PLANNED_BF_OPTIONS
 
-__all__ = ["Formula", "as_formula", "bf"]
+__all__ = ["Formula", "JointFormula", "ModelFormula", "ResidualCorrelation", "as_formula", "bf", "set_rescor"]
 
-_PARAMETER = re.compile(r"\s*([^\W\d]\w*)\s*~(.*)", re.DOTALL)
+_NAME = re.compile(r"[^\W\d]\w*")
+_PARAMETER = re.compile(r"\s*([^\W\d]\w*(?:\s*\+\s*[^\W\d]\w*)*)\s*~(.*)", re.DOTALL)
 
 
+@final
+@dataclass(frozen=True)
+class ResidualCorrelation:
+    """What ``set_rescor`` returns: whether the residuals of several responses are correlated."""
+
+    value: bool
+
+
+@final
 @dataclass(frozen=True)
 class Formula:
     """What ``bf`` returns. ``str(formula)`` shows one formula a line.
@@ -21,28 +33,102 @@ class Formula:
     Attributes:
         text: the main formula.
         parameters: ``(name, formula)`` of each further parameter; the formula starts with ``~``.
+        nonlinear: the parameters whose formulas are nonlinear, ``mu`` for the main one.
+        fixed: ``(name, value)`` of each parameter that is not estimated: a number, or the parameter that it equals.
+        family: the family of the response, or None where it is not said here.
+        rescor: whether the residuals of ``mvbind(y1, y2)`` are correlated; None where it is not said.
     """
 
     text: str
     parameters: tuple[tuple[str, str], ...] = ()
+    nonlinear: tuple[str, ...] = ()
+    fixed: tuple[tuple[str, float | str], ...] = ()
+    family: Any = None
+    rescor: bool | None = None
 
     def __str__(self) -> str:
-        return "\n".join([self.text, *(f"{name} {formula}" for name, formula in self.parameters)])
+        lines = [self.text, *(f"{name} {formula}" for name, formula in self.parameters)]
+        return "\n".join([*lines, *(f"{name} = {value}" for name, value in self.fixed)])
 
-    def __add__(self, other: object) -> NoReturn:
-        """Refuse brms's sums of formulas, and say what to write.
+    def __add__(self, other: object) -> ModelFormula:
+        """Join the formulas of several responses, or say with ``set_rescor`` whether residuals are correlated.
 
         Raises:
-            FormulaError: always.
+            FormulaError: anything else is added.
         """
-        raise _no_sum(other)
+        if isinstance(other, ResidualCorrelation):
+            return replace(self, rescor=other.value)
+        return JointFormula((self,)) + other
 
     def __radd__(self, other: object) -> NoReturn:
-        """Refuse, as ``__add__``."""
+        """Refuse what is no formula."""
         raise _no_sum(other)
 
 
-def as_formula(formula: str | Formula) -> Formula:
+@final
+@dataclass(frozen=True)
+class JointFormula:
+    """The formulas of several responses, ``bf(...) + bf(...)``.
+
+    Attributes:
+        formulas: one for each response.
+        rescor: whether their residuals are correlated; None where it is not said.
+    """
+
+    formulas: tuple[Formula, ...]
+    rescor: bool | None = None
+
+    def __str__(self) -> str:
+        return "\n".join(str(formula) for formula in self.formulas)
+
+    def __add__(self, other: object) -> JointFormula:
+        """Add a response, or ``set_rescor``.
+
+        Raises:
+            FormulaError: anything else is added.
+        """
+        if isinstance(other, ResidualCorrelation):
+            return replace(self, rescor=other.value)
+        added = other.formulas if isinstance(other, JointFormula) else (other,)
+        if not all(isinstance(formula, Formula) for formula in added):
+            raise _no_sum(other)
+        formulas = (*self.formulas, *(formula for formula in added if isinstance(formula, Formula)))
+        said = {f.rescor for f in (self, other, *formulas) if isinstance(f, (Formula, JointFormula))} - {None}
+        if len(said) > 1:
+            raise FormulaError("The formulas say `rescor=True` and `rescor=False`; say it once, + set_rescor(...).")
+        return JointFormula(tuple(replace(f, rescor=None) for f in formulas), next(iter(said), None))
+
+    def __radd__(self, other: object) -> NoReturn:
+        """Refuse what is no formula."""
+        raise _no_sum(other)
+
+
+ModelFormula: TypeAlias = Formula | JointFormula
+"""What a formula text becomes: of one response or of several."""
+
+
+def set_rescor(rescor: bool = True) -> ResidualCorrelation:
+    """Say whether the residuals of several responses are correlated.
+
+    Args:
+        rescor: whether they are.
+
+    Returns:
+        What is added to the formulas, ``bf("y1 ~ x") + bf("y2 ~ x") + set_rescor(True)``.
+
+    Raises:
+        FormulaError: ``rescor`` is not True or False.
+
+    Example:
+        >>> (bf("y1 ~ x") + bf("y2 ~ x") + set_rescor(True)).rescor
+        True
+    """
+    if not isinstance(rescor, bool):
+        raise FormulaError(f"`rescor` is True or False, not {rescor!r}.")
+    return ResidualCorrelation(rescor)
+
+
+def as_formula(formula: str | ModelFormula) -> ModelFormula:
     """Return a formula text as ``bf`` would, and what ``bf`` made as it is.
 
     Raises:
@@ -50,30 +136,46 @@ def as_formula(formula: str | Formula) -> Formula:
     """
     if isinstance(formula, str):
         return Formula(formula)
-    if not isinstance(formula, Formula):
+    if not isinstance(formula, (Formula, JointFormula)):
         raise FormulaError(f"A formula is a text such as 'y ~ x + (1 | g)', not {type(formula).__name__}.")
     return formula
 
 
 def _no_sum(other: object) -> FormulaError:
-    if isinstance(other, Formula):
-        message = "Models of several responses, bf(...) + bf(...), are not available in this version of bayesml; "
-        return FormulaError(f"{message}fit one model for each response.")
     if isinstance(other, str) and "~" in other:
         return FormulaError(f'Formulas of parameters are arguments: write bf("y ~ x", {other!r}).')
-    return FormulaError("Nothing can be added to bf(...): formulas of parameters and the family are arguments.")
+    return FormulaError(
+        "Nothing but bf(...) and set_rescor(...) can be added to bf(...): formulas of parameters and the family are "
+        'arguments, bf("y ~ x", sigma="~ x", family="student").'
+    )
 
 
-def bf(formula: str, *parameters: str, **formulas: str) -> Formula:
-    """Join a model formula with formulas for further distributional parameters.
+def bf(
+    formula: str,
+    *parameters: str,
+    family: Any = None,
+    nonlinear: bool | str | Sequence[str] = False,
+    nl: bool = False,
+    rescor: bool | None = None,
+    **formulas: str | float,
+) -> Formula:
+    """Join a model formula with formulas for further parameters.
 
     Args:
-        formula: the main formula, ``"y ~ x + (1 | g)"``.
-        parameters: formulas with the parameter on the left, ``"sigma ~ x"``.
-        formulas: the same by keyword, ``sigma="~ x"``; the left-hand side may be repeated.
+        formula: the main formula, ``"y ~ x + (1 | g)"``, or of several responses ``"mvbind(y1, y2) ~ x"``.
+        parameters: formulas with the parameter on the left, ``"sigma ~ x"``; ``"a + b ~ x"`` for two.
+        family: the family of the response, which stands before the one that ``fit`` is given.
+        nonlinear: True where the main formula is a function of parameters and columns, ``"y ~ a * exp(-b * x)"``, with
+            a formula for each parameter, ``a="~ 1", b="~ 1 + (1 | g)"``; or the names of the parameters of which that
+            is so, ``["mu", "sigma"]``.
+        nl: brms's word for ``nonlinear=True``.
+        rescor: whether the residuals of several responses are correlated.
+        formulas: formulas by keyword, ``sigma="~ x"``, where the left-hand side may be repeated; a number, or the name
+            of another parameter, fixes the parameter.
 
     Returns:
-        A Formula, to be used wherever a formula text is.
+        A Formula, to be used wherever a formula text is. A sum of them, ``bf("y1 ~ x") + bf("y2 ~ z")``, is a model of
+        several responses.
 
     Raises:
         FormulaError: something is not a text, a parameter is given twice or has no ``~``.
@@ -85,37 +187,70 @@ def bf(formula: str, *parameters: str, **formulas: str) -> Formula:
     """
     if not isinstance(formula, str):
         raise FormulaError(f"bf() takes the formula as a text, not as {type(formula).__name__}.")
-    pairs = [_split(text) for text in parameters]
-    pairs += [(name, _right_side(name, text)) for name, text in formulas.items()]
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
+    if rescor is not None:
+        rescor = set_rescor(rescor).value
+    pairs = [pair for text in parameters for pair in _split(text)]
+    fixed: list[tuple[str, float | str]] = []
+    for name, given in formulas.items():
+        if isinstance(given, str) and "~" in given:
+            pairs.append((name, _right_side(name, given)))
+        else:
+            fixed.append((name, _fixed_value(name, given)))
+    _refuse_repeated([name for name, _ in pairs] + [name for name, _ in fixed])
+    return Formula(formula, tuple(pairs), _nonlinear(nonlinear, nl), tuple(fixed), family, rescor)
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    for place, name in enumerate(names):
+        if name in names[:place]:
             raise FormulaError(f"The parameter `{name}` is given two formulas; keep one.")
         if name == "mu":
             raise FormulaError("The main formula is the formula of `mu`; leave the second one out.")
-        seen.add(name)
-    return Formula(formula, tuple(pairs))
 
 
-def _split(text: object) -> tuple[str, str]:
+def _nonlinear(nonlinear: object, nl: object) -> tuple[str, ...]:
+    if not isinstance(nl, bool):
+        raise FormulaError(f"`nl` is True or False, not {nl!r}; `nonlinear` takes names.")
+    listed = [nonlinear] if isinstance(nonlinear, (bool, str)) else list(nonlinear) if _is_list(nonlinear) else None
+    if listed is None or not all(isinstance(name, (bool, str)) for name in listed):
+        raise FormulaError(f'`nonlinear` is True, or names of parameters, ["mu", "sigma"]; got {nonlinear!r}.')
+    names = [*(["mu"] if nl else []), *("mu" if name is True else name for name in listed if name is not False)]
+    return tuple(dict.fromkeys(str(name) for name in names))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
+
+
+def _split(text: object) -> list[tuple[str, str]]:
     match = _PARAMETER.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise FormulaError(f"{str(text)[:80]!r} is not the formula of a parameter; write it as `sigma ~ x`.")
-    return match[1], "~" + match[2]
+    return [(name, "~" + match[2]) for name in _NAME.findall(match[1])]
 
 
-def _right_side(name: str, text: object) -> str:
-    if name in PLANNED_BF_OPTIONS and not (isinstance(text, str) and "~" in text):
-        raise FormulaError(f"The option `{name}` of bf() is not available in this version of bayesml.")
-    if isinstance(text, (int, float)):
-        raise FormulaError(f"Fixing a parameter, {name}={text!r}, is not available in this version of bayesml.")
-    if not isinstance(text, str) or "~" not in text:
-        raise FormulaError(
-            f"The formula of `{name}` must be a text with `~`, such as {name}='~ x'; got {str(text)[:80]!r}."
-        )
+def _right_side(name: str, text: str) -> str:
     if text.lstrip().startswith("~"):
         return text.strip()
-    left, right = _split(text)
-    if left != name:
+    (left, right), *others = _split(text)
+    if left != name or others:
         raise FormulaError(f"The formula {text[:80]!r} is given for the parameter `{name}` but says `{left}`.")
     return right
+
+
+def _class(name: str) -> str:
+    """Return what ``sigma1`` and ``sigma2`` have in common."""
+    return name.rstrip("0123456789")
+
+
+def _fixed_value(name: str, value: object) -> float | str:
+    if name in PLANNED_BF_OPTIONS:
+        raise FormulaError(f"The option `{name}` of bf() is not available in this version of bayesml.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, str) and _NAME.fullmatch(value) and value != name and _class(value) == _class(name):
+        return value
+    raise FormulaError(
+        f"The formula of `{name}` must be a text with `~`, such as {name}='~ x', or a number that fixes it; got "
+        f"{str(value)[:80]!r}."
+    )

@@ -7,11 +7,15 @@ The value of an expression is an ordered set of terms, a term an unordered set o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 from bayesml.errors import FormulaError
+from bayesml.formula.calls import read_special
+from bayesml.formula.language import Language
 from bayesml.formula.planned import PLANNED_TERMS, not_available
 from bayesml.formula.tokens import LOGIC, Kind, Token, canonical, fault, quote_name, split_top_level, text_between
+from bayesml.formula.types import SpecialCall
 
 __all__ = ["Terms", "TermReader"]
 
@@ -34,11 +38,13 @@ class TermReader:
         dot: factors that ``.`` stands for, None where it has no meaning.
         dot_help: what to say about a ``.`` without meaning.
         lift: whether group terms and offsets may stand here.
+        language: which calls are terms of their own.
 
     Attributes:
         intercept: whether ``1`` is in the model; the last ``1``, ``0``, ``+ 1`` or ``- 1`` decides, as in R.
         offsets: argument tokens of each ``offset()``.
         groups: token range (first inside, closing bracket) of each ``( ... | ... )``.
+        special_terms: the terms with special calls, in the order of ``read``.
     """
 
     def __init__(
@@ -52,18 +58,24 @@ class TermReader:
         dot: Sequence[str] | None,
         dot_help: str,
         lift: bool,
+        language: Language,
     ) -> None:
         self.tokens, self.brackets, self.source = tokens, brackets, source
         self.position, self.stop = start, stop
-        self.dot, self.dot_help, self.lift = dot, dot_help, lift
+        self.dot, self.dot_help, self.lift, self.language = dot, dot_help, lift, language
         self.intercept = True
         self.offsets: list[list[Token]] = []
         self.groups: list[tuple[int, int]] = []
+        self.special_terms: tuple[SpecialCall, ...] = ()
+        self._specials: dict[str, SpecialCall] = {}
         self._lifted: list[Token] = []
         self._appearance: dict[str, int] = {}
 
     def read(self) -> tuple[tuple[str, ...], ...]:
-        """Return the terms by degree, then as written; inside a term factors stand in order of appearance."""
+        """Return the terms by degree, then as written; inside a term factors stand in order of appearance.
+
+        Terms with special calls are in ``special_terms`` instead.
+        """
         if self.lift:
             self._refuse_bare_bar()
         terms = self._comparison(self.stop, bare=True) or self._sum()
@@ -71,7 +83,17 @@ class TermReader:
             raise self._unexpected(self._peek())
         order = self._appearance
         ordered = [tuple(sorted(factors, key=order.__getitem__)) for factors in terms.values()]
-        return tuple(sorted(ordered, key=len))
+        ordered.sort(key=len)
+        plain = tuple(term for term in ordered if self._specials.keys().isdisjoint(term))
+        self.special_terms = tuple(
+            self._special_term(term) for term in ordered if not self._specials.keys().isdisjoint(term)
+        )
+        return plain
+
+    def _special_term(self, term: tuple[str, ...]) -> SpecialCall:
+        first, *others = (self._specials[factor] for factor in term if factor in self._specials)
+        factors = tuple(factor for factor in term if factor not in self._specials)
+        return replace(first, factors=factors, others=tuple(others))
 
     # grammar, loosest operator first -----------------------------------------------------------------------------
 
@@ -227,23 +249,35 @@ class TermReader:
                 raise fault(
                     f"{token.text} is a column name; it cannot be called.", self.source, token.start, token.stop
                 )
+            closing = self.brackets[self.position]
+            if token.text in self.language.specials:
+                return self._special(start, closing)
             if token.text in PLANNED_TERMS:
                 raise not_available(token, self.source)
-            closing = self.brackets[self.position]
             if token.text == "offset":
                 self._lift(token, "An offset")
                 self.offsets.append(list(self.tokens[self.position + 1 : closing]))
                 self.position = closing + 1
                 return {}
+            self.language.check_function(token, self.source)
             self._refuse_group_inside(closing)
             self.position = closing + 1
         if self.position == start + 1:
             return self._term(quote_name(token.name))
         return self._term(canonical(self.tokens[start : self.position]))
 
+    def _special(self, start: int, closing: int) -> Terms:
+        self.position = closing + 1
+        call = read_special(self.tokens[start : closing + 1], self.source)
+        self._specials[call.spelling] = call
+        return self._term(call.spelling)
+
     def _refuse_group_inside(self, closing: int) -> None:
         for index in range(self.position, closing):
             token = self.tokens[index]
+            if token.text in self.language.specials and self.tokens[index + 1].has_text("("):
+                message = f"`{token.text}(...)` is a term of its own and cannot stand inside a function."
+                raise fault(message, self.source, token.start, token.stop)
             inner = token.has_text("(") and self.tokens[index + 1].kind is Kind.NUMBER
             if token.has_text("||") or (inner and self.tokens[index + 2].has_text("|")):
                 message = "A group term cannot stand inside a function; it can only be added to the other terms."

@@ -8,7 +8,10 @@ from bayesml.terms.group import Group
 from bayesml.terms.offset import Offset
 from bayesml.terms.population import Population
 
-__all__ = ["TERMS", "AbstractTerm", "Collect", "Functions", "Group", "Offset", "Population", "Scale"]
+__all__ = ["CLAIMS", "TERMS", "AbstractTerm", "Collect", "Functions", "Group", "Offset", "Population", "Scale"]
 
 TERMS: tuple[Collect, ...] = (population.collect, group.collect, offset.collect)
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
+
+CLAIMS: dict[str, str] = {}
+"""The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""

@@ -17,7 +17,7 @@ import numpy as np
 from bayesml import names
 from bayesml.columns import Computation, Encoding, computations, encode, replay
 from bayesml.errors import DataError, FormulaError
-from bayesml.formula import GroupPart, Predictor
+from bayesml.formula import GroupCall, Predictor
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec, unbounded
@@ -203,7 +203,7 @@ def _cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
+def _merge(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
     encoded = [encode(part.columns, frame, functions) for part in parts]
     encodings = tuple(encoding for encoding, _ in encoded)
     coefs = tuple(label for encoding in encodings for label in encoding.labels)
@@ -229,7 +229,7 @@ def _merge(parts: Sequence[GroupPart], frame: Frame, predictor: Predictor, funct
     return Group(predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
 
 
-def _check_levels(part: GroupPart, levels: Levels) -> None:
+def _check_levels(part: GroupCall, levels: Levels) -> None:
     if len(levels) < 2:
         raise DataError(
             f"The grouping factor `{':'.join(part.factors)}` of `{part.text}` has one level only "
@@ -240,7 +240,7 @@ def _check_levels(part: GroupPart, levels: Levels) -> None:
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
     """Claim every ``( | )`` term; terms on one factor are merged in the order written."""
-    by_factor: dict[tuple[str, ...], list[GroupPart]] = {}
+    by_factor: dict[tuple[str, ...], list[GroupCall]] = {}
     for part in predictor.groups:
         by_factor.setdefault(part.factors, []).append(part)
     return tuple(_merge(parts, frame, predictor, functions) for parts in by_factor.values())

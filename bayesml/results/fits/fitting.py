@@ -12,6 +12,7 @@ from bayesml.engines import Outcome, Problem, dispatch
 from bayesml.errors import warn_user
 from bayesml.formula import check_names, formula_of, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
+from bayesml.language import language_with
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
 from bayesml.results.storage.checkpoint import begin_checkpoint
 
@@ -66,7 +67,7 @@ def described_model(recipe: Recipe, frame: Frame, design: Design) -> PreparedMod
 def encode_data(recipe: Recipe, data: Any) -> tuple[Frame, Design]:
     """Return the columns that a model uses and their encoding; arguments as in ``prepared_model``."""
     available = data.names if isinstance(data, Frame) else column_names(data)
-    parsed = parse(recipe.formula, available)
+    parsed = parse(recipe.formula, available, language_with(recipe.functions))
     check_names(parsed, available)
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
     if isinstance(data, Frame):

@@ -12,8 +12,9 @@ from bayesml.design import Design
 from bayesml.engines import AbstractEngine, get_engine, with_options
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Formula, formula_of, formula_variables, parse, update_formula
+from bayesml.formula import ModelFormula, formula_of, formula_variables, parse, update_formula
 from bayesml.frame import Frame, column_names
+from bayesml.language import language_with
 from bayesml.priors import Prior, as_priors
 from bayesml.results.fits.fitting import described_model, encode_data, run_model
 from bayesml.results.record.fit import AbstractFit
@@ -24,7 +25,7 @@ __all__ = ["changed_engine", "updated"]
 
 def updated(
     fit: AbstractFit,
-    formula: str | Formula | None = None,
+    formula: str | ModelFormula | None = None,
     data: Any = None,
     prior: Prior | Sequence[Prior] | None = None,
     family: str | AbstractFamily | None = None,
@@ -66,7 +67,8 @@ def updated(
     """
     began = time.perf_counter()
     chosen = fit.family if family is None else get_family(family)
-    changed = formula_of(fit.parsed) if formula is None else update_formula(fit.parsed, formula)
+    language = language_with(fit.recipe.functions)
+    changed = formula_of(fit.parsed) if formula is None else update_formula(fit.parsed, formula, language)
     runner = fit.engine.anew() if engine is None else get_engine(engine)
     name = fit.data_name if data is None else data_name or "data"
     recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name)
@@ -80,7 +82,7 @@ def updated(
 def _encoded_again(fit: AbstractFit, recipe: Recipe, data: Any) -> tuple[Frame, Design]:
     """Return the columns and the design of a changed model, from other data or the columns that the fit has."""
     source = fit.frame if data is None else data
-    _refuse_unused_columns(recipe.formula, source, data is None)
+    _refuse_unused_columns(recipe, source, data is None)
     return encode_data(recipe, source)
 
 
@@ -117,10 +119,11 @@ def changed_engine(
     return with_options(engine, options)
 
 
-def _refuse_unused_columns(formula: Formula, source: Any, is_own: bool) -> None:
+def _refuse_unused_columns(recipe: Recipe, source: Any, is_own: bool) -> None:
     """Say that columns are missing because the fit keeps those only that it used."""
     known = source.names if isinstance(source, Frame) else column_names(source)
-    missing = [name for name in formula_variables(parse(formula), known) if name not in known]
+    parsed = parse(recipe.formula, language=language_with(recipe.functions))
+    missing = [name for name in formula_variables(parsed, known) if name not in known]
     if is_own and missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         raise FormulaError(

@@ -12,7 +12,7 @@ import numpy as np
 from bayesml.columns import Encoding, encode
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
-from bayesml.formula import GroupPart
+from bayesml.formula import GroupCall
 from bayesml.linalg import GroupBlock
 from bayesml.results.frequentist.deletion_table import deletion_table
 from bayesml.results.frequentist.drop1 import droppable
@@ -86,7 +86,7 @@ def _reductions(fit: AbstractPointFit) -> Iterator[_Reduction]:
                 yield _Reduction(f"{name} in {text}" if name else text, blocks)
 
 
-def _parts(fit: AbstractPointFit, term: Group) -> list[GroupPart]:
+def _parts(fit: AbstractPointFit, term: Group) -> list[GroupCall]:
     """The terms as written that were merged into one factor."""
     return [g for g in fit.parsed.predictors[0].groups if g.factors == term.factors]
 
@@ -98,7 +98,7 @@ def _text(written: str, name: str) -> str:
 
 
 def _without(
-    fit: AbstractPointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+    fit: AbstractPointFit, place: int, part: GroupCall, encoding: Encoding, columns: range
 ) -> Iterator[tuple[str, list[GroupBlock]]]:
     """Yield what is left without each term of ``(x || g)``, whose columns are independent."""
     assign, blocks = np.asarray(encoding.assign), fit.estimate.arrays.blocks
@@ -110,7 +110,7 @@ def _without(
 
 
 def _reduced(
-    fit: AbstractPointFit, place: int, part: GroupPart, encoding: Encoding, columns: range
+    fit: AbstractPointFit, place: int, part: GroupCall, encoding: Encoding, columns: range
 ) -> Iterator[tuple[str, list[GroupBlock]]]:
     """Yield what is left of ``(x + f | g)`` without each term, the others coded anew: f in full beside no intercept."""
     blocks = fit.estimate.arrays.blocks

@@ -11,8 +11,9 @@ import numpy as np
 from bayesml.columns import encode
 from bayesml.design import Arrays, PredictorDesign
 from bayesml.errors import FormulaError
-from bayesml.formula import GroupPart, Predictor, parse
+from bayesml.formula import GroupCall, Predictor, parse
 from bayesml.keys import PredictorKey
+from bayesml.language import language_with
 from bayesml.names import find_coefficient
 from bayesml.terms import Group
 
@@ -113,13 +114,14 @@ def _read(fit: AbstractFit, text: str) -> Predictor:
     stripped = text.strip()
     if not stripped.startswith("~"):
         raise _error(fit, f'`re_formula` is a formula without a response, such as "~ (1 | g)"; got {text!r}.')
-    predictor = parse(f"{fit.parsed.response.expression.text} {stripped}").predictors[0]
+    language = language_with(fit.problem.design.schema.functions)
+    predictor = parse(f"{fit.parsed.response.expression.text} {stripped}", language=language).predictors[0]
     if predictor.population.terms or predictor.offsets:
         raise _error(fit, f"`re_formula` holds group-level terms only; got {text!r}.")
     return predictor
 
 
-def _labels(fit: AbstractFit, part: GroupPart) -> tuple[str, ...]:
+def _labels(fit: AbstractFit, part: GroupCall) -> tuple[str, ...]:
     unknown = [name for name in part.factors if name not in fit.frame.columns]
     if unknown:
         name = ":".join(part.factors)

@@ -9,7 +9,20 @@ from typing import Any
 from bayesml.distributions import parse_distribution
 from bayesml.engines import AbstractEngine, get_engine
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, Response
+from bayesml.formula import (
+    Addition,
+    Expression,
+    FixedParameter,
+    GroupCall,
+    LinearPart,
+    Membership,
+    Nonlinear,
+    ParsedFormula,
+    Predictor,
+    Response,
+    ResponseFormula,
+    SpecialCall,
+)
 from bayesml.keys import PredictorKey
 from bayesml.links import get_link
 from bayesml.posterior import Timing
@@ -30,7 +43,10 @@ __all__ = [
 
 FORMULA_TYPES = {
     kind.__name__: kind
-    for kind in (Addition, Expression, GroupPart, LinearPart, ParsedFormula, Predictor, PredictorKey, Response)
+    for kind in (
+        *(Addition, Expression, FixedParameter, GroupCall, LinearPart, Membership, Nonlinear, ParsedFormula, Predictor),
+        *(PredictorKey, Response, ResponseFormula, SpecialCall),
+    )
 }
 PLAIN = (str, int, float, bool, type(None))
 

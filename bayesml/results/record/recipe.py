@@ -7,7 +7,7 @@ from typing import Literal, final
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily
-from bayesml.formula import Formula
+from bayesml.formula import ModelFormula
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.priors import Prior, Style
@@ -34,7 +34,7 @@ class Recipe:
         data_name: how the summary names the data.
     """
 
-    formula: Formula
+    formula: ModelFormula
     family: AbstractFamily
     engine: AbstractEngine
     priors: tuple[Prior, ...] = ()

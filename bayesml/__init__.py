@@ -32,7 +32,7 @@ from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, Mo
 from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
-from bayesml.formula import bf
+from bayesml.formula import bf, set_rescor
 from bayesml.priors import prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
@@ -95,6 +95,7 @@ __all__ = [
     "poisson",
     "prior",
     "resume",
+    "set_rescor",
     "std_normal",
     "student",
     "student_t",

@@ -108,6 +108,7 @@ def build_design(
         DataError: the data do not fit the formula or the family.
     """
     functions = _checked_functions(functions)
+    _refuse_what_is_not_there(parsed)
     _check_dpars(parsed, family)
     _check_additions(parsed, family)
     raw = response_values(parsed, frame, functions)
@@ -169,6 +170,21 @@ def _spellings(predictor: PredictorDesign) -> Iterator[tuple[str, str]]:
             yield names.group_sd_variable(term.name, predictor.key), owner
             correlated = [i for i, size in enumerate(term.blocks) if size > 1]
             yield from ((names.cholesky_variable(term.name, predictor.key, i), owner) for i in correlated)
+
+
+def _refuse_what_is_not_there(parsed: ParsedFormula) -> None:
+    """Refuse what the formula language has and this version cannot fit."""
+    not_there = "is not available in this version of bayesml"
+    if len(parsed.responses) > 1:
+        raise FormulaError(f"A model of several responses {not_there}; fit one model for each response.")
+    formula = parsed.responses[0]
+    if len(formula.response.columns) > 2:
+        raise FormulaError(f"A response of several columns, `{formula.response.name}`, {not_there}.")
+    for predictor in formula.predictors:
+        if predictor.nonlinear is not None:
+            raise FormulaError(f"A nonlinear formula, `{predictor.text}` for `{predictor.key.parameter}`, {not_there}.")
+    for fixed in formula.fixed:
+        raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
 def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:

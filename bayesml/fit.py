@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.describe import default_priors_of
 from bayesml.engines import SAMPLER, AbstractEngine, Problem, get_engine, with_options
-from bayesml.families import AbstractFamily, get_family
+from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments
 from bayesml.formula import ModelFormula, as_formula
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
 from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
-from bayesml.results.record.recipe import Recipe
+from bayesml.results.record.recipe import Recipe, family_of
 from bayesml.terms import Functions
 
 if TYPE_CHECKING:
@@ -123,10 +123,9 @@ def fit(
     )
     began = time.perf_counter()
     priors = as_priors(prior)
-    chosen = get_family(family)
-    recipe = Recipe(
-        as_formula(formula), chosen, engine, priors, default_priors, missing, functions or {}, data_name or "data"
-    )
+    written = as_formula(formula)
+    chosen = family_of(written, family)
+    recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, data_name or "data")
     return finished(run_model(prepared_model(recipe, data), began))
 
 
@@ -159,8 +158,9 @@ def default_prior(
         >>> data = bayesml.load_dataset("sleepstudy")
         >>> bayesml.default_prior("Reaction ~ Days + (Days | Subject)", data)
     """
-    chosen = get_family(family)
-    recipe = Recipe(as_formula(formula), chosen, get_engine(SAMPLER), missing=missing, functions=functions or {})
+    written = as_formula(formula)
+    chosen = family_of(written, family)
+    recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=functions or {})
     _, design = encode_data(recipe, data)
     return default_priors_of(design, chosen, default_priors).to_pandas()
 
@@ -174,5 +174,6 @@ def describe_problem(
     default_priors: Style = "bayesml",
 ) -> Problem:
     """Return the described model with its data, everything before the engine; arguments as in ``fit``."""
-    recipe = Recipe(as_formula(formula), get_family(family), get_engine(SAMPLER), tuple(prior), default_priors)
+    written = as_formula(formula)
+    recipe = Recipe(written, family_of(written, family), get_engine(SAMPLER), tuple(prior), default_priors)
     return prepared_model(recipe, data).problem

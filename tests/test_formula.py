@@ -9,6 +9,7 @@ from bayesml.errors import FormulaError
 from bayesml.formula import Formula, GroupCall, LinearPart, ParsedFormula, bf, check_names, formula_variables, parse
 from bayesml.formula.names import names_in
 from bayesml.formula.tokens import canonical, quote_name, scan
+from bayesml.keys import PredictorKey
 
 COLUMNS = ("y", "a", "b", "c", "d", "x")
 
@@ -210,8 +211,8 @@ def test_bf_joins_formulas() -> None:
     parsed = parse(bf("y ~ x + (1|g)", "nu ~ 1", sigma="~ z + (1|g)", phi="phi ~ 0 + x"))
     assert [p.key.dpar for p in parsed.predictors] == ["mu", "nu", "sigma", "phi"]
     assert labels(parsed.predictors[2].population) == ["1", "z"]
-    assert parsed.predictor("phi") is parsed.predictors[3]
-    assert parsed.predictor("kappa") is None
+    assert parsed.predictor(PredictorKey(dpar="phi")) is parsed.predictors[3]
+    assert parsed.predictor(PredictorKey(dpar="kappa")) is None
 
 
 def test_printed_bf_says_what_was_given() -> None:
@@ -315,17 +316,30 @@ REFUSED = {
     "y | weights(w, scale=TRUE) ~ x": ("scale=TRUE", "no option"),
     "cbind(s) ~ x": ("cbind(s)", "successes and failures"),
     "cbind(s, f) | trials(n) ~ x": ("cbind(s, f)", "leave `trials(...)` out"),
-    "y ~ (x | ID | g)": ("| ID |", "not available"),
+    "y ~ (x | a | b | g)": ("|", "third bar"),
+    "y ~ (x | a || g)": ("||", "both bars alike"),
+    "y ~ (x | a + b | g)": ("| a + b |", "one name"),
     **{
         f"y ~ {name}(x)": (name, "not available")
         for name in ("s", "t2", "gp", "mo", "me", "mi", "cs", "mm", "ar", "arma")
     },
-    **{f"y ~ (1 | {name}(g))": (name, "not available") for name in ("gr", "mm")},
+    "y ~ (1 | gr())": ("gr()", "one grouping factor first"),
+    "y ~ (1 | gr(g/h))": ("g/h", "a term for each"),
+    "y ~ (1 | gr(g, coh=f))": ("coh=f", "did you mean `cor`"),
+    "y ~ (1 | gr(g, by=f > 1))": ("by=f > 1", "given by name"),
+    "y ~ (1 | gr(g, f, by=f))": ("by=f", "twice"),
+    "y ~ (1 | gr(g, cor=1))": ("cor=1", "TRUE or FALSE"),
+    "y ~ (1 | gr(g, dist='cauchy'))": ("dist='cauchy'", "'gaussian' or 'student'"),
+    "y ~ (1 | gr(g):h)": ("gr", "stands alone"),
+    "y ~ (1 | mm(g))": ("mm(g)", "two or more columns"),
+    "y ~ (1 | mm(g, h, weights=w))": ("weights=w", "`weights=cbind(w1, w2)`"),
+    "y ~ (1 | p | gr(g, id=q))": ("(1 | p | gr(g, id=q))", "two identifiers"),
     **{
         f"y | {name}(x) ~ 1": (name, "not available")
         for name in ("cens", "trunc", "rate", "mi", "subset", "thres", "dec", "vreal", "vint")
     },
-    "mvbind(y, z) ~ x": ("mvbind", "not available"),
+    "mvbind(y) ~ x": ("mvbind(y)", "two or more responses"),
+    "mvbind(y, mvbind(z, w)) ~ x": ("mvbind", "not available"),
 }
 
 
@@ -357,9 +371,12 @@ def test_formula_must_be_a_text(formula: object) -> None:
         (("y ~ x",), {"mu": "~ z"}, "main formula"),
         (("y ~ x",), {"sigma": "nu ~ z"}, "says `nu`"),
         (("y ~ x",), {"sigma": "z"}, "with `~`"),
-        (("y ~ x",), {"sigma": 0.5}, "not available"),
-        (("y ~ x",), {"nl": True}, "not available"),
-        (("y ~ x",), {"family": "poisson"}, "not available"),
+        (("y ~ x",), {"sigma": 0.5, "nu": float("nan")}, "with `~`.* or a number"),
+        (("y ~ x", "sigma ~ x"), {"sigma": 0.5}, "two formulas"),
+        (("y ~ x",), {"nl": "a"}, "`nl` is True or False"),
+        (("y ~ x",), {"nonlinear": 3}, "`nonlinear` is True"),
+        (("y ~ x",), {"rescor": "yes"}, "`rescor` is True or False"),
+        (("y ~ x",), {"center": False}, "`center` of bf.* not available"),
         (("y ~ x", "~ z"), {}, "sigma ~ x"),
         ((3,), {}, "text"),
     ],

@@ -292,14 +292,12 @@ def test_a_group_term_without_brackets_shows_what_to_write() -> None:
         parse("y ~ x + 1|f")
 
 
-def test_formulas_cannot_be_added() -> None:
-    with pytest.raises(FormulaError, match="several responses"):
-        bf("y ~ x") + bf("z ~ x")
+def test_what_cannot_be_added_to_a_formula() -> None:
     with pytest.raises(FormulaError, match=r'bf\("y ~ x", \'sigma ~ x\'\)'):
         bf("y ~ x") + "sigma ~ x"
-    with pytest.raises(FormulaError, match="Nothing can be added"):
+    with pytest.raises(FormulaError, match="Nothing but bf"):
         bf("y ~ x") + 1
-    with pytest.raises(FormulaError, match="several responses|are arguments"):
+    with pytest.raises(FormulaError, match="are arguments"):
         "sigma ~ x" + bf("y ~ x")
 
 

@@ -45,7 +45,7 @@ FIT_ARGUMENTS = (
     Word("sparse", "brms", _UNUSED),
     Word("opencl", "brms", _UNUSED),
     Word("stan_model_args", "brms", "There is no Stan here; leave it out."),
-    Word("rescor", "brms", "Models with several responses are not there yet."),
+    Word("rescor", "brms", 'Write `bayesml.bf("y1 ~ x") + bayesml.bf("y2 ~ x") + bayesml.set_rescor(True)`.'),
     Word("prior_PD", "rstanarm", 'Write `sample_prior="only"`.'),
     Word("QR", "rstanarm", _UNUSED),
     Word("optimizer", "lme4", "Leave it out: there is one optimiser."),

@@ -11,7 +11,6 @@ __all__ = ["MODULE"]
 _REML = 'Write `bayesml.fit("y ~ x + (x | g)", data, method="reml")`; `"ml"` for `REML = FALSE`.'
 _LAPLACE = 'Write `bayesml.fit("y ~ x + (1 | g)", data, family="poisson", method="laplace")`.'
 _SMOOTHS = "Smooth terms are not there yet; `bs(x, df=5)` and `cr(x, df=5)` are."
-_RESPONSES = "Models with several responses are not there yet."
 _SHRINKAGE = "Shrinkage priors over all coefficients are not there yet."
 
 _OWN = (
@@ -52,10 +51,10 @@ _OWN = (
     Word("Formula", "Bambi", alias="bf"),
     Word("formula", "R", 'A formula is a text: `bayesml.fit("y ~ x", data)`.'),
     Word("lf", "brms", 'Write `bayesml.bf("y ~ x", sigma="~ z")`.'),
-    Word("nlf", "brms", "Non-linear models are not there yet."),
-    Word("mvbf", "brms", _RESPONSES),
-    Word("mvbind", "brms", _RESPONSES),
-    Word("set_rescor", "brms", _RESPONSES),
+    Word("nlf", "brms", 'Write `bayesml.bf("y ~ x", sigma="~ c * x", c="~ 1", nonlinear=["sigma"])`.'),
+    Word("set_nl", "brms", 'Write `bayesml.bf("y ~ a * exp(b * x)", a="~ 1", b="~ 1", nonlinear=True)`.'),
+    Word("mvbf", "brms", 'Write `bayesml.bf("y1 ~ x") + bayesml.bf("y2 ~ x")`.'),
+    Word("mvbind", "brms", 'It stands in the formula: `bayesml.bf("mvbind(y1, y2) ~ x")`.'),
     # priors
     Word("get_prior", "brms", alias="default_prior"),
     Word("default_priors", "brms", alias="default_prior"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bayesml.errors import FormulaError
 from bayesml.formula.language import LANGUAGE, Language
 from bayesml.formula.names import check_names, names_in
-from bayesml.formula.predictors import Sides, cut, read_additive, read_nonlinear
+from bayesml.formula.predictors import Sides, cut, nonlinear_of, read_additive, read_nonlinear
 from bayesml.formula.response import read_responses
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula
 from bayesml.formula.types import FixedParameter, ParsedFormula, Predictor, Response, ResponseFormula
@@ -107,7 +107,7 @@ def _read_response(
     named = {
         found
         for parameter in formula.nonlinear
-        for found in read_nonlinear(PredictorKey(), sides[parameter], with_formulas).nonlinear.parameters
+        for found in nonlinear_of(PredictorKey(name, parameter), sides[parameter], with_formulas).parameters
     }
     predictors = []
     for parameter, own in sides.items():

@@ -14,7 +14,7 @@ from bayesml.formula.tokens import Token, fault, match_brackets, quote_name, sca
 from bayesml.formula.types import Expression, LinearPart, Nonlinear, Predictor
 from bayesml.keys import PredictorKey
 
-__all__ = ["Sides", "cut", "read_additive", "read_nonlinear"]
+__all__ = ["Sides", "cut", "nonlinear_of", "read_additive", "read_nonlinear"]
 
 _DOT_HELP = "`.` stands for all other columns of the data, which are not known here; name the columns."
 _DOT_ALONE = "`.` stands for all other columns of the data, but there is no other."
@@ -131,6 +131,13 @@ def read_nonlinear(key: PredictorKey, sides: Sides, parameters: Collection[str])
     Raises:
         FormulaError: a group term, a dot or nothing stands there.
     """
+    nonlinear = nonlinear_of(key, sides, parameters)
+    expression = nonlinear.expression
+    return Predictor(key, expression.text, LinearPart(False, (), expression), nonlinear=nonlinear)
+
+
+def nonlinear_of(key: PredictorKey, sides: Sides, parameters: Collection[str]) -> Nonlinear:
+    """Return the function that a right-hand side is; arguments as in ``read_nonlinear``."""
     right, source = sides.right, sides.source
     for token in right:
         if token.has_text(".", "||", ":", "~"):
@@ -142,5 +149,4 @@ def read_nonlinear(key: PredictorKey, sides: Sides, parameters: Collection[str])
     expression = Expression(text_between(right, source), source, right[0].start)
     names = names_in(expression.text)
     named = tuple(name for name in names if name in parameters)
-    nonlinear = Nonlinear(expression, named, tuple(name for name in names if name not in parameters))
-    return Predictor(key, expression.text, LinearPart(False, (), expression), nonlinear=nonlinear)
+    return Nonlinear(expression, named, tuple(name for name in names if name not in parameters))

@@ -211,15 +211,12 @@ def _refuse_repeated(names: Sequence[str]) -> None:
 def _nonlinear(nonlinear: object, nl: object) -> tuple[str, ...]:
     if not isinstance(nl, bool):
         raise FormulaError(f"`nl` is True or False, not {nl!r}; `nonlinear` takes names.")
-    listed = [nonlinear] if isinstance(nonlinear, (bool, str)) else list(nonlinear) if _is_list(nonlinear) else None
-    if listed is None or not all(isinstance(name, (bool, str)) for name in listed):
+    several = isinstance(nonlinear, (list, tuple, set, frozenset))
+    listed = list(nonlinear) if isinstance(nonlinear, (list, tuple, set, frozenset)) else [nonlinear]
+    if not all(isinstance(name, str if several else (bool, str)) for name in listed):
         raise FormulaError(f'`nonlinear` is True, or names of parameters, ["mu", "sigma"]; got {nonlinear!r}.')
     names = [*(["mu"] if nl else []), *("mu" if name is True else name for name in listed if name is not False)]
     return tuple(dict.fromkeys(str(name) for name in names))
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset))
 
 
 def _split(text: object) -> list[tuple[str, str]]:

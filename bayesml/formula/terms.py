@@ -269,7 +269,7 @@ class TermReader:
     def _special(self, start: int, closing: int) -> Terms:
         self.position = closing + 1
         call = read_special(self.tokens[start : closing + 1], self.source)
-        self._specials[call.spelling] = call
+        self._specials.setdefault(call.spelling, call)
         return self._term(call.spelling)
 
     def _refuse_group_inside(self, closing: int) -> None:

@@ -229,6 +229,26 @@ def _merge(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, funct
     return Group(predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
 
 
+def _refuse_more(part: GroupCall) -> None:
+    said = {
+        "an identifier, `(x | id | group)`,": part.id,
+        "`gr(..., by=)`": part.by,
+        "`gr(..., cov=)`": part.cov,
+        "`gr(..., pw=)`": part.prior_weights,
+        "`gr(..., dist=)`": part.dist != "gaussian",
+        "`mm(...)`": part.membership is not None,
+        "a call of `" + "".join(call.name for call in part.specials[:1]) + "(...)`": part.specials,
+    }
+    for what, given in said.items():
+        if given:
+            raise FormulaError.at(
+                f"In a group term {what} is not available in this version of bayesml.",
+                part.columns.expression.source,
+                part.start,
+                part.start + len(part.text),
+            )
+
+
 def _check_levels(part: GroupCall, levels: Levels) -> None:
     if len(levels) < 2:
         raise DataError(
@@ -239,7 +259,13 @@ def _check_levels(part: GroupCall, levels: Levels) -> None:
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
-    """Claim every ``( | )`` term; terms on one factor are merged in the order written."""
+    """Claim every ``( | )`` term; terms on one factor are merged in the order written.
+
+    Raises:
+        FormulaError: a term says more than columns and factors.
+    """
+    for part in predictor.groups:
+        _refuse_more(part)
     by_factor: dict[tuple[str, ...], list[GroupCall]] = {}
     for part in predictor.groups:
         by_factor.setdefault(part.factors, []).append(part)

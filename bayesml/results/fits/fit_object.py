@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 from bayesml.engines import AbstractEngine
 from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_words
+from bayesml.formula import ModelFormula
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws
 from bayesml.priors import Prior
@@ -47,7 +48,8 @@ class Fit(AbstractDrawsVerbs):
     """
 
     def update(
-        self, formula: str | ModelFormula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
+        self, formula: str | ModelFormula | None = None, data: Any = None, *,
+        prior: Prior | Sequence[Prior] | None = None,
         family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
         draws: int | None = None, warmup: int | None = None, chains: int | None = None, seed: int | None = None,
         progress: bool | None = None, data_name: str | None = None,
@@ -77,7 +79,8 @@ class PointFit(AbstractEstimateVerbs):
     """
 
     def update(
-        self, formula: str | ModelFormula | None = None, data: Any = None, *, prior: Prior | Sequence[Prior] | None = None,
+        self, formula: str | ModelFormula | None = None, data: Any = None, *,
+        prior: Prior | Sequence[Prior] | None = None,
         family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
         data_name: str | None = None,
     ) -> PointFit | Fit:  # fmt: skip

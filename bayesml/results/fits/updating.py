@@ -18,7 +18,7 @@ from bayesml.language import language_with
 from bayesml.priors import Prior, as_priors
 from bayesml.results.fits.fitting import described_model, encode_data, run_model
 from bayesml.results.record.fit import AbstractFit
-from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
+from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe, family_of
 
 __all__ = ["changed_engine", "updated"]
 
@@ -66,9 +66,9 @@ def updated(
         'Reaction ~ Days + (1 | Subject)'
     """
     began = time.perf_counter()
-    chosen = fit.family if family is None else get_family(family)
     language = language_with(fit.recipe.functions)
     changed = formula_of(fit.parsed) if formula is None else update_formula(fit.parsed, formula, language)
+    chosen = get_family(family) if family is not None else family_of(changed, fit.family)
     runner = fit.engine.anew() if engine is None else get_engine(engine)
     name = fit.data_name if data is None else data_name or "data"
     recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name)

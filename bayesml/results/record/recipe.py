@@ -6,16 +6,22 @@ from dataclasses import dataclass, field
 from typing import Literal, final
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
-from bayesml.families import AbstractFamily
-from bayesml.formula import ModelFormula
+from bayesml.families import AbstractFamily, get_family
+from bayesml.formula import Formula, ModelFormula
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.priors import Prior, Style
 from bayesml.terms import Functions
 
-__all__ = ["FittedModel", "Missing", "PreparedModel", "Recipe"]
+__all__ = ["FittedModel", "Missing", "PreparedModel", "Recipe", "family_of"]
 
 Missing = Literal["drop", "error"]
+
+
+def family_of(formula: ModelFormula, family: str | AbstractFamily) -> AbstractFamily:
+    """Return the family of a model; what ``bf(..., family=)`` says stands before what ``fit`` is given, as in brms."""
+    given = formula.family if isinstance(formula, Formula) else None
+    return get_family(family if given is None else given)
 
 
 @final

@@ -8,24 +8,22 @@ from typing import final
 
 import numpy as np
 
-from bayesml.design import Design, PredictorDesign
+from bayesml.design import Design
 from bayesml.distributions import Distribution
 from bayesml.errors import PriorError
 from bayesml.families import AbstractFamily, DistributionalParameter
 from bayesml.keys import PredictorKey
-from bayesml.names import slopes_variable
 from bayesml.priors import (
     DefaultPriors,
     Prior,
     PriorRow,
     PriorTable,
     Style,
-    check_identified,
     predictor_scale,
     resolve,
 )
 from bayesml.spec import ModelSpec, ParameterSpec, PredictorSpec
-from bayesml.terms import Population
+from bayesml.terms import known_addend
 
 __all__ = ["Description", "check_slopes", "default_priors_of", "describe", "single_parameters"]
 
@@ -63,18 +61,16 @@ def describe(
         ),
         parameters=tuple(_started(p) for p in resolution.parameters),
         n_rows=design.n_rows,
-        levels=tuple(dict.fromkeys((g.name, len(g.levels)) for p in design.schema.predictors for g in p.groups())),
+        levels=tuple(dict.fromkeys(c for p in design.schema.predictors for t in p.terms for c in t.level_counts())),
     )
     return Description(spec, resolution.table)
 
 
 def check_slopes(design: Design, description: Description) -> None:
-    """Look for population-level columns that are linear combinations of others, see ``check_identified``."""
+    """Look for population-level columns that are linear combinations of others, see ``terms/identified.py``."""
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            if isinstance(term, Population) and term.slopes:
-                priors = description.spec.parameter(slopes_variable(term.predictor)).priors
-                check_identified(term, design.arrays[term.predictor][term.key]["X"], priors)
+            term.check_identified(description.spec, design.arrays[predictor.key][term.key])
 
 
 def default_priors_of(design: Design, family: AbstractFamily, style: Style) -> PriorTable:
@@ -102,8 +98,9 @@ def _measured_response(design: Design, style: Style) -> np.ndarray:
 
 
 def _offset_mean(design: Design, key: PredictorKey) -> float:
-    offset = design.arrays[key].get("offset")
-    return float(np.mean(offset["offset"])) if offset else 0.0
+    predictor = design.schema.predictor(key)
+    offset = None if predictor is None else known_addend(predictor.terms, design.arrays[key])
+    return 0.0 if offset is None else float(np.mean(offset))
 
 
 def single_parameters(design: Design, family: AbstractFamily) -> tuple[DistributionalParameter, ...]:
@@ -127,49 +124,9 @@ def _parameters(design: Design, family: AbstractFamily, defaults: DefaultPriors)
 def _rows(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> Iterator[PriorRow]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            if isinstance(term, Population):
-                yield from _population_rows(term, defaults)
-        yield from _sd_rows(predictor, defaults)
-    yield from _correlation_rows(design.schema.predictors, defaults)
+            yield from term.prior_rows(defaults)
     for own in single_parameters(design, family):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
-
-
-def _population_rows(term: Population, defaults: DefaultPriors) -> Iterator[PriorRow]:
-    of = term.predictor.target
-    if term.has_intercept:
-        yield PriorRow(defaults.intercept(term.predictor), "Intercept", predictor=of)
-    if not term.slopes:
-        return
-    slopes = defaults.slopes(term)
-    if defaults.style == "brms":
-        yield PriorRow(slopes[0], "b", predictor=of)
-        yield from (PriorRow(None, "b", coef, predictor=of, source="(vectorized)") for coef in term.slopes)
-    else:
-        yield PriorRow(None, "b", predictor=of, source="(per coefficient)")
-        yield from (PriorRow(d, "b", coef, predictor=of) for coef, d in zip(term.slopes, slopes, strict=True))
-
-
-def _sd_rows(predictor: PredictorDesign, defaults: DefaultPriors) -> Iterator[PriorRow]:
-    groups, of = predictor.groups(), predictor.key.target
-    if not groups:
-        return
-    positive = (0.0, float("inf"))
-    inherited = "(vectorized)"
-    yield PriorRow(defaults.group_sd(predictor.key), "sd", predictor=of, bounds=positive)
-    for group in groups:
-        yield PriorRow(None, "sd", "", group.name, of, positive, inherited)
-        yield from (PriorRow(None, "sd", coef, group.name, of, positive, inherited) for coef in group.coefs)
-
-
-def _correlation_rows(predictors: Sequence[PredictorDesign], defaults: DefaultPriors) -> Iterator[PriorRow]:
-    """Yield one row for each grouping factor with a correlation, in whichever predictors: as in brms, they share it."""
-    groups = [g for p in predictors for g in p.groups() if any(size > 1 for size in g.blocks)]
-    if groups:
-        yield PriorRow(defaults.correlation(), "cor")
-    yield from (
-        PriorRow(None, "cor", "", name, source="(vectorized)") for name in dict.fromkeys(g.name for g in groups)
-    )
 
 
 def _started(parameter: ParameterSpec) -> ParameterSpec:

@@ -8,15 +8,14 @@ from typing import final
 
 import numpy as np
 
-from bayesml import names
 from bayesml.columns import bare_name, evaluate
 from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, RawResponse, ResponseData
-from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name, quote_name
+from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
-from bayesml.terms import TERMS, AbstractTerm, Functions, Group, Offset, Population
+from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
 __all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
 
@@ -32,13 +31,13 @@ class PredictorDesign:
     key: PredictorKey
     terms: tuple[AbstractTerm, ...]
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[AbstractGroupTerm, ...]:
         """Return the group-level terms."""
-        return tuple(term for term in self.terms if isinstance(term, Group))
+        return group_terms(self.terms)
 
     def without_groups(self) -> PredictorDesign:
         """Return the population-level part."""
-        return replace(self, terms=tuple(term for term in self.terms if not isinstance(term, Group)))
+        return replace(self, terms=tuple(term for term in self.terms if term not in self.groups()))
 
 
 @final
@@ -126,7 +125,7 @@ def redesign(schema: Schema, frame: Frame) -> Arrays:
 
 def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) -> PredictorDesign:
     terms = tuple(term for collect in TERMS for term in collect(predictor, frame, functions))
-    if not any(not isinstance(term, Offset) for term in terms):
+    if not any(term.is_estimated for term in terms):
         raise FormulaError(
             f"The formula of `{predictor.key.parameter}` (`{predictor.text}`) has no term to estimate. "
             "Write for example `~ 1`."
@@ -150,26 +149,13 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
     """Refuse columns whose parameters would share a name, such as `g__sigma` beside a group `g` in sigma."""
     owners: dict[str, str] = {}
     for predictor in predictors:
-        for spelled, column in _spellings(predictor):
+        for spelled, column in (pair for term in predictor.terms for pair in term.spellings()):
             other = owners.setdefault(spelled, column)
             if other != column:
                 raise FormulaError(
                     f"Two parts of the model, `{other}` and `{column}`, would both be called `{spelled}`; rename a "
                     "column of the data."
                 )
-
-
-def _spellings(predictor: PredictorDesign) -> Iterator[tuple[str, str]]:
-    """Yield parameter names, each with a text that is another one for every other part of the model."""
-    for term in predictor.terms:
-        of = "" if predictor.key.is_mu else f" of {names.predictor_name(predictor.key)}"
-        if isinstance(term, Population):
-            yield from ((names.coefficient(coef, predictor.key), f"{coef}{of}") for coef in term.coefs)
-        elif isinstance(term, Group):
-            owner = f"{':'.join(map(quote_name, term.factors))}{of}"
-            yield names.group_sd_variable(term.name, predictor.key), owner
-            correlated = [i for i, size in enumerate(term.blocks) if size > 1]
-            yield from ((names.cholesky_variable(term.name, predictor.key, i), owner) for i in correlated)
 
 
 def _refuse_what_is_not_there(parsed: ParsedFormula) -> None:

@@ -15,6 +15,8 @@ from bayesml.names import predictor_name
 __all__ = ["Bounds", "ParameterSpec", "unbounded"]
 
 Bounds = tuple[float, float]
+TERM_CLASSES = frozenset({"", "b", "Intercept", "sd", "cor"})
+"""Classes of parameters that terms bring along."""
 unbounded: Bounds = (-float("inf"), float("inf"))
 
 
@@ -48,6 +50,11 @@ class ParameterSpec:
     priors: tuple[Distribution, ...] = ()
     centers: tuple[float, ...] = (0.0,)
     scales: tuple[float, ...] = (1.0,)
+
+    @property
+    def is_family_parameter(self) -> bool:
+        """Whether it belongs to the response distribution rather than to a term."""
+        return self.prior_class not in TERM_CLASSES
 
     @property
     def is_cholesky(self) -> bool:

@@ -29,7 +29,7 @@ from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.keys import MU, PredictorKey
 from bayesml.spec import ParameterSpec
-from bayesml.terms import Group, Population
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
 from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
 
@@ -121,14 +121,14 @@ def suffixes(predictor: PredictorKey) -> tuple[str, ...]:
 
 def columns_of(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
     """Return the design columns of population-level coefficients, ``(rows, coefs)``."""
-    term = next(t for t in _terms(problem, parameter) if isinstance(t, Population))
+    term = next(t for t in _terms(problem, parameter) if isinstance(t, AbstractPopulationTerm))
     columns = problem.design.arrays[parameter.predictor][term.key]["X"]
     return columns[:, [term.coefs.index(coef) for coef in parameter.coefs]]
 
 
-def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[Group, np.ndarray, np.ndarray]:
+def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[AbstractGroupTerm, np.ndarray, np.ndarray]:
     """Return the group term of a parameter, its columns ``(rows, coefs)`` and its levels ``(rows,)``."""
-    term = next(t for t in _terms(problem, parameter) if isinstance(t, Group) and t.name == parameter.group)
+    term = next(t for t in _terms(problem, parameter) if isinstance(t, AbstractGroupTerm) and t.name == parameter.group)
     arrays = problem.design.arrays[parameter.predictor][term.key]
     return term, arrays["Z"], arrays["index"]
 
@@ -219,7 +219,7 @@ class Translation:
         raise AssertionError("brms has no group-level term with this column and these levels")
 
 
-def _block_of(term: Group, parameter: ParameterSpec) -> int:
+def _block_of(term: AbstractGroupTerm, parameter: ParameterSpec) -> int:
     """Return the number of the correlated block; names number those after the first, ``L_g_2``."""
     blocks = [i for i, size in enumerate(term.blocks) if size > 1]
     number = re.search(r"_(\d+)$", parameter.name)

@@ -15,9 +15,10 @@ from bayesml.formula import Formula, formula_of, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior
-from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.reported import reported_variables
 from bayesml.results.fits.fit_object import Fit
 from bayesml.results.record.recipe import Recipe
+from bayesml.variables import ReportedVariable
 
 CHAINS, DRAWS = 3, 60
 ENGINE = NUTS(draws=DRAWS, warmup=40, chains=CHAINS, max_treedepth=5, seed=1)

@@ -41,11 +41,12 @@ FLOW = (
     "columns",
     "smooths",
     "spec",
+    "variables",
     "linalg",
     "families",
+    "priors",
     "terms",
     "language",
-    "priors",
     "design",
     "describe",
     "compile",
@@ -154,6 +155,16 @@ def test_no_stage_knows_an_engine(module: str) -> None:
 def test_only_compile_samples(module: str) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)}
     assert "numpyro.sample" not in calls or module == "bayesml.compile"
+
+
+KINDS_OF_TERMS = ("bayesml.terms.group", "bayesml.terms.offset", "bayesml.terms.population")
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_kinds_of_terms_stay_in_their_stage(module: str) -> None:
+    """Outside ``terms`` no kind of term is known by name: a stage asks terms, which answer for themselves."""
+    if layer(module) != "terms":
+        assert not own_imports(module, with_types=True) & set(KINDS_OF_TERMS)
 
 
 @pytest.mark.parametrize("module", FILES)

@@ -33,6 +33,11 @@ class Problem:
     family: AbstractFamily
     description: Description
 
+    @property
+    def rows_commute(self) -> bool:
+        """Whether the rows may stand in any order: no term lets a row depend on those before it."""
+        return all(term.rows_commute for predictor in self.design.schema.predictors for term in predictor.terms)
+
 
 @final
 @dataclass(frozen=True)

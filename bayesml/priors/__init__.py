@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bayesml.priors.defaults import DefaultPriors, Style, predictor_scale
-from bayesml.priors.identified import check_identified
+from bayesml.priors.defaults import DefaultPriors, Scale, Style, predictor_scale
 from bayesml.priors.language import Prior, as_priors, prior
 from bayesml.priors.resolve import resolve
 from bayesml.priors.table import PriorRow, PriorTable
@@ -13,9 +12,9 @@ __all__ = [
     "Prior",
     "PriorRow",
     "PriorTable",
+    "Scale",
     "Style",
     "as_priors",
-    "check_identified",
     "predictor_scale",
     "prior",
     "resolve",

@@ -7,6 +7,7 @@ scale = max(2.5, round(mad(y), 1)), mad = 1.4826 median|y - median(y)|, on the l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Literal, final
@@ -17,9 +18,8 @@ from bayesml.distributions import Distribution, flat, lkj, normal, student_t
 from bayesml.families import AbstractFamily
 from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
-from bayesml.terms import Population, Scale
 
-__all__ = ["DefaultPriors", "Style", "predictor_scale"]
+__all__ = ["DefaultPriors", "Scale", "Style", "predictor_scale"]
 
 Style = Literal["bayesml", "brms"]
 SCALED_LINKS = frozenset({"identity", "log", "inverse", "sqrt", "1/mu^2"})
@@ -70,6 +70,22 @@ def _transformed(family: AbstractFamily, dpar: str, y: np.ndarray, predicted: bo
     else:
         link = family.link(dpar)
     return _link_scale_response(y, link.name, link.forward)
+
+
+@final
+@dataclass(frozen=True)
+class Scale:
+    """How large effects are on the link scale of one predictor: what default priors and starts are measured by.
+
+    Attributes:
+        location: centre of the response on the link scale (Intercept).
+        spread: brms's ``max(2.5, mad)`` on the link scale.
+        group_spread: the same for group sds, which for other parameters than mu brms takes from the response.
+    """
+
+    location: float
+    spread: float
+    group_spread: float
 
 
 def predictor_scale(family: AbstractFamily, dpar: str, y: np.ndarray, offset_mean: float, style: Style) -> Scale:
@@ -123,12 +139,17 @@ class DefaultPriors:
         scale = self.scales[predictor]
         return student_t(3, round(scale.location, 10), scale.spread)
 
-    def slopes(self, term: Population) -> tuple[Distribution, ...]:
-        """Return the prior of each population-level coefficient, ``normal(0, 2.5 s / sd(x))``, four digits kept."""
+    def slopes(self, predictor: PredictorKey, spreads: Sequence[float]) -> tuple[Distribution, ...]:
+        """Return the prior of each population-level coefficient, ``normal(0, 2.5 s / sd(x))``, four digits kept.
+
+        Args:
+            predictor: whose coefficients they are.
+            spreads: typical size sd(x) of the column of each.
+        """
         if self.style == "brms":
-            return (flat(),) * len(term.slopes)
-        s = self.scales[term.predictor].spread
-        return tuple(normal(0, float(f"{2.5 * s / spread:.4g}")) for spread in term.spreads)
+            return (flat(),) * len(spreads)
+        s = self.scales[predictor].spread
+        return tuple(normal(0, float(f"{2.5 * s / spread:.4g}")) for spread in spreads)
 
     def group_sd(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of group-level sds, a half student_t by its bound."""

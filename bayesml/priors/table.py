@@ -69,8 +69,10 @@ class PriorTable:
 
     @classmethod
     def ordered(cls, rows: Iterable[PriorRow]) -> PriorTable:
-        """Order the rows as brms does."""
-        return cls(tuple(sorted(rows, key=lambda r: tuple((part.lower(), part) for part in flat_target(r.target)))))
+        """Order the rows as brms does; of several rows with the same target the first is kept."""
+        return cls(
+            tuple(sorted(_distinct(rows), key=lambda r: tuple((part.lower(), part) for part in flat_target(r.target))))
+        )
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table with brms's columns; an empty ``prior`` is flat, or inherited where source says so."""
@@ -86,3 +88,10 @@ def flat_target(target: Target) -> tuple[str, ...]:
     """Return class, response, dpar, nlpar, group and coefficient in one row."""
     prior_class, predictor, group, coef = target
     return (prior_class, *predictor, group, coef)
+
+
+def _distinct(rows: Iterable[PriorRow]) -> Iterable[PriorRow]:
+    first: dict[Target, PriorRow] = {}
+    for row in rows:
+        first.setdefault(row.target, row)
+    return first.values()

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-from bayesml.terms import group, offset, population
-from bayesml.terms.base import AbstractTerm, Collect, Functions, Scale
-from bayesml.terms.group import Group
-from bayesml.terms.offset import Offset
-from bayesml.terms.population import Population
+from collections.abc import Iterable, Mapping
 
-__all__ = ["CLAIMS", "TERMS", "AbstractTerm", "Collect", "Functions", "Group", "Offset", "Population", "Scale"]
+import numpy as np
+
+from bayesml.terms import group, offset, population
+from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
+from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.population_level import AbstractPopulationTerm
+
+__all__ = [
+    "CLAIMS",
+    "TERMS",
+    "AbstractGroupTerm",
+    "AbstractPopulationTerm",
+    "AbstractTerm",
+    "Collect",
+    "Functions",
+    "group_terms",
+    "known_addend",
+    "population_term",
+    "population_terms",
+    "rows_of",
+]
 
 TERMS: tuple[Collect, ...] = (population.collect, group.collect, offset.collect)
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
 CLAIMS: dict[str, str] = {}
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
+
+
+def group_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractGroupTerm, ...]:
+    """Return the group-level terms."""
+    return tuple(term for term in terms if isinstance(term, AbstractGroupTerm))
+
+
+def population_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractPopulationTerm, ...]:
+    """Return the population-level coefficients of a predictor: one term, or none."""
+    return tuple(term for term in terms if isinstance(term, AbstractPopulationTerm))
+
+
+def population_term(terms: Iterable[AbstractTerm]) -> AbstractPopulationTerm | None:
+    """Return the population-level coefficients of a predictor, None where it has none."""
+    return next(iter(population_terms(terms)), None)
+
+
+def known_addend(terms: Iterable[AbstractTerm], arrays: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray | None:
+    """Return what the terms of a predictor add to it without any parameter, ``(rows,)``; None where that is nothing.
+
+    Args:
+        terms: the terms of one predictor.
+        arrays: their arrays by key.
+    """
+    known = [addend for term in terms if (addend := term.known_addend(arrays[term.key])) is not None]
+    return np.sum(known, axis=0) if known else None

@@ -13,25 +13,12 @@ from bayesml.columns import Computation
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
-from bayesml.spec import ParameterSpec
+from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.spec import ModelSpec, ParameterSpec
+from bayesml.variables import ReportedVariable
 
 Array = Any  # a NumPy or JAX array
 Functions = Mapping[str, Callable[..., Any]]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How large effects are on the link scale of one predictor: what default priors and starts are measured by.
-
-    Attributes:
-        location: centre of the response on the link scale (Intercept).
-        spread: brms's ``max(2.5, mad)`` on the link scale.
-        group_spread: the same for group sds, which for other parameters than mu brms takes from the response.
-    """
-
-    location: float
-    spread: float
-    group_spread: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +50,31 @@ class AbstractTerm(ABC):
     def computations(self) -> tuple[Computation, ...]:
         """Return the expressions that the term computes from its covariates."""
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of those of its arrays that are not indexed by row, such as knots."""
+        return frozenset()
+
+    @property
+    def rows_commute(self) -> bool:
+        """Whether the rows may stand in any order; not so where a row depends on the rows before it."""
+        return True
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """Data columns that only say which group a row belongs to."""
+        return ()
+
+    @property
+    def is_linear_gaussian(self) -> bool:
+        """Whether it is known, or linear in coefficients that engines know: ``population_term`` or ``group_terms``."""
+        return False
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether there is something to estimate; a known addend to the predictor is not estimated."""
+        return True
+
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Encode the rows of ``frame`` with the frozen schema."""
@@ -70,6 +82,43 @@ class AbstractTerm(ABC):
     @abstractmethod
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the sampled parameters, without priors."""
+
+    @abstractmethod
+    def prior_rows(self, defaults: DefaultPriors) -> Iterable[PriorRow]:
+        """Return a row for everything a prior can be set on, with its default.
+
+        Terms of one predictor share the row of a class; it may be returned by each of them.
+        """
+
+    @abstractmethod
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """Return the variables that a posterior reports about the term."""
+
+    def spellings(self) -> Iterable[tuple[str, str]]:
+        """Return names of its parameters, each with a text that differs for every other part of the model.
+
+        Two parts of a model that would share a name are refused.
+        """
+        return ()
+
+    def level_counts(self) -> tuple[tuple[str, int], ...]:
+        """Return each grouping factor with its number of levels, for the summary."""
+        return ()
+
+    def check_identified(self, spec: ModelSpec, arrays: Mapping[str, np.ndarray]) -> None:
+        """Look for parameters that the data cannot tell apart.
+
+        Raises:
+            PriorError: neither data nor priors determine them.
+
+        Warns:
+            FitWarning: the prior alone determines them.
+        """
+        return
+
+    def known_addend(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return what the term adds to the predictor without any parameter, ``(rows,)``; None where that is nothing."""
+        return None
 
     @abstractmethod
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
@@ -106,6 +155,12 @@ class AbstractTerm(ABC):
 
         ``values`` holds the reported variables, which may have leading axes for draws.
         """
+
+
+def rows_of(term: AbstractTerm, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of a term at some rows; its tables stay whole."""
+    tables = term.tables
+    return {name: array if name in tables else array[rows] for name, array in arrays.items()}
 
 
 Collect = Callable[[Predictor, Frame, Functions], tuple[AbstractTerm, ...]]

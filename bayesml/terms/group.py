@@ -9,55 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, combinations
 from typing import Any, final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation, Encoding, computations, encode, replay
+from bayesml.columns import Computation, computations, encode, replay
 from bayesml.errors import DataError, FormulaError
-from bayesml.formula import GroupCall, Predictor
+from bayesml.formula import GroupCall, Predictor, quote_name
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
+from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec, unbounded
-from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
+from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.variables import ReportedVariable, Texts
 
 __all__ = ["Group", "collect"]
 
 
 @final
 @dataclass(frozen=True)
-class Group(AbstractTerm):
+class Group(AbstractGroupTerm):
     """All group-level effects of one predictor on one grouping factor.
 
     Attributes:
-        factors: the columns whose observed combinations are the levels.
-        levels: the levels, tuples of values; ``levels.labels`` says how they are printed.
-        coefs: label of each varying column.
-        blocks: sizes of the correlated blocks of columns, in order; all ones for ``||``.
-        encodings: how the columns of each term come from data.
         spreads: typical size of each column, as for population-level columns.
     """
 
-    factors: tuple[str, ...]
-    levels: Levels
-    coefs: tuple[str, ...]
-    blocks: tuple[int, ...]
-    encodings: tuple[Encoding, ...]
     spreads: tuple[float, ...]
-
-    @property
-    def name(self) -> str:
-        """The grouping factor as brms prints it, ``school:class``."""
-        return ":".join(self.factors)
-
-    @property
-    def key(self) -> str:
-        """One group term for each factor."""
-        return self.name
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -72,27 +54,6 @@ class Group(AbstractTerm):
     def computations(self) -> tuple[Computation, ...]:
         """Return the factors of what varies."""
         return tuple(part for encoding in self.encodings for part in computations(encoding))
-
-    def block_slices(self) -> tuple[slice, ...]:
-        """Return the columns of each correlated block."""
-        ends = tuple(accumulate(self.blocks))
-        return tuple(slice(end - size, end) for end, size in zip(ends, self.blocks, strict=True))
-
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Return the pairs of columns whose correlation is estimated, block by block."""
-        return tuple(pair for b in self.block_slices() for pair in combinations(range(b.start, b.stop), 2))
-
-    def correlation_matrix(self, correlations: np.ndarray) -> np.ndarray:
-        """Return ``(..., coefs, coefs)`` matrices from the correlations of ``pairs()``, ``(..., pairs)``."""
-        matrix = np.zeros((*np.shape(correlations)[:-1], len(self.coefs), len(self.coefs))) + np.eye(len(self.coefs))
-        for k, (i, j) in enumerate(self.pairs()):
-            matrix[..., i, j] = matrix[..., j, i] = correlations[..., k]
-        return matrix
-
-    def pairwise(self, matrix: np.ndarray) -> np.ndarray:
-        """Return the correlations of ``pairs()``, ``(..., pairs)``, out of ``(..., coefs, coefs)`` matrices."""
-        first, second = np.asarray(self.pairs(), dtype=int).reshape(-1, 2).T
-        return matrix[..., first, second]
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``Z`` ``(rows, coefs)`` and ``index`` ``(rows,)`` of the level; -1 for a level not seen in the fit."""
@@ -133,6 +94,60 @@ class Group(AbstractTerm):
 
     def _cholesky(self, block: int) -> str:
         return names.cholesky_variable(self.name, self.predictor, block)
+
+    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
+        """Yield the class ``sd``, the group, each coefficient, and where there are any, the correlations."""
+        of, positive, inherited = self.predictor.target, (0.0, float("inf")), "(vectorized)"
+        yield PriorRow(defaults.group_sd(self.predictor), "sd", predictor=of, bounds=positive)
+        yield PriorRow(None, "sd", "", self.name, of, positive, inherited)
+        yield from (PriorRow(None, "sd", coef, self.name, of, positive, inherited) for coef in self.coefs)
+        if self.pairs():
+            yield PriorRow(defaults.correlation(), "cor")
+            yield PriorRow(None, "cor", "", self.name, source=inherited)
+
+    def spellings(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of its standard deviations and Cholesky factors."""
+        of = "" if self.predictor.is_mu else f" of {names.predictor_name(self.predictor)}"
+        owner = f"{':'.join(map(quote_name, self.factors))}{of}"
+        yield names.group_sd_variable(self.name, self.predictor), owner
+        yield from ((self._cholesky(i), owner) for i, size in enumerate(self.blocks) if size > 1)
+
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """Return standard deviations, correlations and effects.
+
+        Standard deviations and effects have a dimension each, though both run over the varying columns: ArviZ 1.x
+        stacks the dimensions of a whole data set in one order and labels each variable in its own, which give the same
+        labels only where a dimension that variables share, such as the levels, comes first in all of them.
+        """
+        sds = tuple(((i,), names.group_sd(self.name, coef, self.predictor)) for i, coef in enumerate(self.coefs))
+        sd = self._variable(names.group_sd_variable(self.name, self.predictor), "sd", ("sd",), (self.coefs,), sds)
+        return (sd, *self._correlation_variable(), self._effect_variable())
+
+    def _correlation_variable(self) -> Iterator[ReportedVariable]:
+        pairs = tuple((self.coefs[i], self.coefs[j]) for i, j in self.pairs())
+        if pairs:
+            labels = tuple(names.correlation_label(*pair) for pair in pairs)
+            texts = tuple(((k,), names.correlation(self.name, *p, self.predictor)) for k, p in enumerate(pairs))
+            name = names.correlation_variable(self.name, self.predictor)
+            yield replace(self._variable(name, "cor", ("cor",), (labels,), texts), pairs=pairs)
+
+    def _effect_variable(self) -> ReportedVariable:
+        texts = tuple(
+            ((i, j), names.group_effect(self.name, level, coef, self.predictor))
+            for i, level in enumerate(self.levels.labels)
+            for j, coef in enumerate(self.coefs)
+        )
+        name = names.group_effect_variable(self.name, self.predictor)
+        return self._variable(name, "r", ("", "coef"), (self.levels.labels, self.coefs), texts)
+
+    def _variable(
+        self, name: str, kind: str, over: tuple[str, ...], coords: tuple[tuple[str, ...], ...], texts: Texts
+    ) -> ReportedVariable:
+        dims = tuple(
+            names.group_dimension(self.name, self.predictor, each) if each else names.dimension(self.name)
+            for each in over
+        )
+        return ReportedVariable(name, kind, dims, coords, texts, self.predictor, self.name)
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlations ``(pairs,)``."""

@@ -11,8 +11,10 @@ import numpy as np
 from bayesml.columns import Computation, evaluate, offset_computation, variables_of
 from bayesml.formula import Expression, Predictor
 from bayesml.frame import Frame
+from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.variables import ReportedVariable
 
 __all__ = ["Offset", "collect"]
 
@@ -47,6 +49,28 @@ class Offset(AbstractTerm):
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``offset``, ``(rows,)``."""
         return {"offset": np.sum([evaluate(e, frame, self.functions) for e in self.expressions], axis=0)}
+
+    @property
+    def is_linear_gaussian(self) -> bool:
+        """It is known."""
+        return True
+
+    @property
+    def is_estimated(self) -> bool:
+        """An offset is known."""
+        return False
+
+    def known_addend(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the offset."""
+        return arrays["offset"]
+
+    def prior_rows(self, defaults: DefaultPriors) -> tuple[PriorRow, ...]:
+        """An offset has no priors."""
+        return ()
+
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """An offset reports nothing."""
+        return ()
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """An offset has none."""

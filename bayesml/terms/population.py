@@ -6,62 +6,42 @@ eta = Intercept + (X - m) slopes, so the reported intercept is Intercept - m' sl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation, Encoding, computations, encode, replay
+from bayesml.columns import Computation, computations, encode, replay
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
-from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions, Scale
+from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.spec import ModelSpec, ParameterSpec
+from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.identified import Columns, check_identified
+from bayesml.terms.population_level import AbstractPopulationTerm
+from bayesml.variables import ReportedVariable
 
 __all__ = ["Population", "collect"]
 
 
 @final
 @dataclass(frozen=True)
-class Population(AbstractTerm):
+class Population(AbstractPopulationTerm):
     """All population-level coefficients of one predictor.
 
     Attributes:
-        encoding: how columns come from data.
-        means: mean of each column without the Intercept, over the rows of the fit; zeros without an Intercept.
         spreads: typical size of each such column: its standard deviation (n - 1), its root mean square where that is 0.
     """
 
-    encoding: Encoding
-    means: tuple[float, ...]
     spreads: tuple[float, ...]
-
-    @property
-    def key(self) -> str:
-        """One population term for each predictor."""
-        return "population"
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns inside the terms."""
         return self.encoding.variables
-
-    @property
-    def coefs(self) -> tuple[str, ...]:
-        """Labels of all coefficients, ``Intercept`` first where there is one."""
-        return self.encoding.labels
-
-    @property
-    def has_intercept(self) -> bool:
-        """Whether the model itself has an Intercept (not the reserved variable of ``0 + Intercept``)."""
-        return self.encoding.has_intercept
-
-    @property
-    def slopes(self) -> tuple[str, ...]:
-        """Labels without the Intercept."""
-        return self.coefs[1:] if self.has_intercept else self.coefs
 
     def computations(self) -> tuple[Computation, ...]:
         """Return the factors of the terms."""
@@ -90,6 +70,42 @@ class Population(AbstractTerm):
             scales=tuple(scale.spread / s for s in self.spreads),
         )
         return ((intercept,) if self.has_intercept else ()) + ((slopes,) if self.slopes else ())
+
+    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
+        """Yield the Intercept, the class ``b`` and each coefficient."""
+        of = self.predictor.target
+        if self.has_intercept:
+            yield PriorRow(defaults.intercept(self.predictor), "Intercept", predictor=of)
+        if not self.slopes:
+            return
+        slopes = defaults.slopes(self.predictor, self.spreads)
+        if defaults.style == "brms":
+            yield PriorRow(slopes[0], "b", predictor=of)
+            yield from (PriorRow(None, "b", coef, predictor=of, source="(vectorized)") for coef in self.slopes)
+        else:
+            yield PriorRow(None, "b", predictor=of, source="(per coefficient)")
+            yield from (PriorRow(d, "b", c, predictor=of) for c, d in zip(self.slopes, slopes, strict=True))
+
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """Return ``b``."""
+        dim = names.coefficient_dimension(self.predictor)
+        texts = tuple(((i,), names.coefficient(coef, self.predictor)) for i, coef in enumerate(self.coefs))
+        name = names.population_variable(self.predictor)
+        return (ReportedVariable(name, "b", (dim,), (self.coefs,), texts, self.predictor),)
+
+    def spellings(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each coefficient."""
+        of = "" if self.predictor.is_mu else f" of {names.predictor_name(self.predictor)}"
+        yield from ((names.coefficient(coef, self.predictor), f"{coef}{of}") for coef in self.coefs)
+
+    def check_identified(self, spec: ModelSpec, arrays: Mapping[str, np.ndarray]) -> None:
+        """Look for columns that are linear combinations of others."""
+        if self.slopes:
+            columns = arrays["X"]
+            centred = columns[:, 1:] - np.asarray(self.means) if self.has_intercept else columns
+            shift = columns[:, 1:] if self.has_intercept else columns
+            priors = spec.parameter(names.slopes_variable(self.predictor)).priors
+            check_identified(Columns(self.slopes, centred, shift, self.predictor), priors)
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return ``b``, all coefficients on the user's scale."""

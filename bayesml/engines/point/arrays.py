@@ -11,7 +11,7 @@ from bayesml.engines.base import Problem
 from bayesml.errors import ModelError
 from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
-from bayesml.terms import Group, Offset, Population
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms, known_addend, population_term
 
 __all__ = ["PointArrays", "point_arrays", "refuse_priors"]
 
@@ -30,8 +30,8 @@ class PointArrays:
         weights: ``(rows,)``, or None.
     """
 
-    population: Population | None
-    terms: tuple[Group, ...]
+    population: AbstractPopulationTerm | None
+    terms: tuple[AbstractGroupTerm, ...]
     X: np.ndarray
     blocks: tuple[GroupBlock, ...]
     offset: np.ndarray | None
@@ -56,8 +56,7 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
             f'method="{method}" estimates one linear predictor, but {", ".join(f"`{o}`" for o in others)} has a '
             'formula too. Use method="nuts".'
         )
-    known = (Population, Group, Offset)
-    foreign = [type(t).__name__.lower() for t in predictors[0].terms if not isinstance(t, known)]
+    foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear_gaussian]
     if foreign:
         raise ModelError(f'method="{method}" has no form for {", ".join(foreign)} terms; use method="nuts".')
     return _collected(problem)
@@ -66,20 +65,19 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
 def _collected(problem: Problem) -> PointArrays:
     design = problem.design
     arrays, terms = design.arrays[MU], design.schema.predictors[0].terms
-    population = next((t for t in terms if isinstance(t, Population)), None)
-    offset = next((t for t in terms if isinstance(t, Offset)), None)
-    groups = tuple(t for t in terms if isinstance(t, Group))
+    population = population_term(terms)
+    groups = group_terms(terms)
     return PointArrays(
         population,
         groups,
         arrays[population.key]["X"] if population else np.zeros((design.n_rows, 0)),
         tuple(_block(group, arrays[group.key]["index"], arrays[group.key]["Z"]) for group in groups),
-        arrays[offset.key]["offset"] if offset else None,
+        known_addend(terms, arrays),
         design.weights,
     )
 
 
-def _block(group: Group, index: np.ndarray, columns: np.ndarray) -> GroupBlock:
+def _block(group: AbstractGroupTerm, index: np.ndarray, columns: np.ndarray) -> GroupBlock:
     return GroupBlock(group.name, index, len(group.levels), columns, group.blocks, group.coefs)
 
 

@@ -21,7 +21,7 @@ from bayesml.posterior import Draws
 
 if TYPE_CHECKING:
     from bayesml.engines.point.estimate import AbstractEstimate
-    from bayesml.terms import Group
+    from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["normal_draws"]
 
@@ -91,7 +91,7 @@ def _unconstrained(estimate: AbstractEstimate, hyper: HyperCovariance) -> tuple[
     return center, jacobian
 
 
-def _stretched(term: Group, factor: np.ndarray) -> np.ndarray:
+def _stretched(term: AbstractGroupTerm, factor: np.ndarray) -> np.ndarray:
     """Return log sds, then atanh of the partial correlations of each block, row by row."""
     sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
     pieces = [np.log(np.maximum(sd, np.exp(-LARGEST_EXPONENT)))]

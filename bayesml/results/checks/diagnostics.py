@@ -11,9 +11,9 @@ import numpy as np
 from bayesml.convergence import convergence
 from bayesml.engines.base import Sampling
 from bayesml.errors import warn_user
-from bayesml.reported import ReportedVariable
 from bayesml.results.record.diagnostics import LARGEST_RHAT, Diagnostics, Worst
 from bayesml.results.record.select import Elements, elements
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractSampledFit

@@ -20,7 +20,7 @@ from bayesml.results.frequentist.residuals import residuals
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
-    from bayesml.terms import Group
+    from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["PointSummary", "point_summary"]
 
@@ -160,7 +160,7 @@ def _random(fit: AbstractPointFit) -> Section | None:
     return Section("Random effects:", (), tuple(rows), (True,) * (4 + widest), after, " ")
 
 
-def ordered_terms(fit: AbstractPointFit) -> list[Group]:
+def ordered_terms(fit: AbstractPointFit) -> list[AbstractGroupTerm]:
     """Return the group-level terms in lme4's order: by decreasing number of levels."""
     terms = list(fit.estimate.arrays.terms)
     sizes = [len(t.levels) for t in terms]

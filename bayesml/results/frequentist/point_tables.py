@@ -12,7 +12,7 @@ from bayesml.engines.point.estimate import deviations
 from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import find_coefficient
-from bayesml.reported import find_text
+from bayesml.variables import find_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesml.results.record.fit import AbstractPointFit
-    from bayesml.terms import Group
+    from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["ranova"]
 
@@ -86,7 +86,7 @@ def _reductions(fit: AbstractPointFit) -> Iterator[_Reduction]:
                 yield _Reduction(f"{name} in {text}" if name else text, blocks)
 
 
-def _parts(fit: AbstractPointFit, term: Group) -> list[GroupCall]:
+def _parts(fit: AbstractPointFit, term: AbstractGroupTerm) -> list[GroupCall]:
     """The terms as written that were merged into one factor."""
     return [g for g in fit.parsed.predictors[0].groups if g.factors == term.factors]
 
@@ -128,7 +128,7 @@ def _reduced(
             yield encoding.terms[i], without_columns(blocks, place, columns)
 
 
-def _reduces_to_intercept(term: Group, Z: np.ndarray) -> bool:
+def _reduces_to_intercept(term: AbstractGroupTerm, Z: np.ndarray) -> bool:
     """Whether the columns of a term of its own add up to a constant that no other term on the factor has."""
     ones = np.ones(len(Z))
     constant = np.abs(Z @ np.linalg.lstsq(Z, ones, rcond=None)[0] - ones).max() < TOLERANCE

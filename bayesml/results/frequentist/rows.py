@@ -18,6 +18,7 @@ from bayesml.keys import MU
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
+from bayesml.terms import known_addend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,8 @@ def _assembled(
     own = arrays[MU]
     population = estimate.arrays.population
     X = own[population.key]["X"] if population else np.zeros((len(labels), 0))
-    eta = X @ estimate.full_beta + (own["offset"]["offset"] if "offset" in own else 0.0)
+    offset = known_addend(selection.predictors[0].terms, own)
+    eta = X @ estimate.full_beta + (0.0 if offset is None else offset)
     chosen = {group.key for group in selection.groups()}
     groups: list[tuple[np.ndarray, np.ndarray] | None] = []
     for term in estimate.arrays.terms:

@@ -8,9 +8,9 @@ import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prefixed
-from bayesml.reported import ReportedVariable
 from bayesml.results.plots.style import DARK, MAIN, MUTED, clean, new_figure
 from bayesml.results.record.reduced import require_effects
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesml.results.record.fit import AbstractPointFit
-    from bayesml.terms import Group
+    from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["ranef_plot"]
 
@@ -70,7 +70,7 @@ def _height(levels: int) -> float:
     return 0.9 + 0.19 * max(levels, 8) if levels <= LABELLED else 8.0
 
 
-def _caterpillar(axes: Axes, middle: np.ndarray, error: np.ndarray, term: Group) -> None:
+def _caterpillar(axes: Axes, middle: np.ndarray, error: np.ndarray, term: AbstractGroupTerm) -> None:
     order = np.argsort(middle, kind="stable")
     rows, labelled = np.arange(len(order)), len(order) <= LABELLED
     lower, upper = (middle - NORMAL_95 * error)[order], (middle + NORMAL_95 * error)[order]

@@ -13,7 +13,7 @@ from bayesml.design import Arrays
 from bayesml.errors import DataError, ModelError
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["LevelSampler", "NewLevels", "UnseenLevels", "check_policy", "index_unseen"]
 
@@ -32,7 +32,7 @@ class UnseenLevels:
 
     labels: Mapping[str, tuple[str, ...]]
 
-    def count(self, group: Group) -> int:
+    def count(self, group: AbstractGroupTerm) -> int:
         """Return how many there are of a grouping factor."""
         return len(self.labels.get(group.name, ()))
 
@@ -45,7 +45,7 @@ def check_policy(policy: str) -> None:
 
 
 def index_unseen(
-    groups: Sequence[Group], arrays: Arrays, frame: Frame, policy: NewLevels
+    groups: Sequence[AbstractGroupTerm], arrays: Arrays, frame: Frame, policy: NewLevels
 ) -> tuple[Arrays, UnseenLevels]:
     """Number the levels that the fit has not seen, each combination of the grouping columns on its own.
 
@@ -71,7 +71,7 @@ def index_unseen(
     return indexed, UnseenLevels(labels)
 
 
-def _refusal(group: Group, labels: Sequence[str]) -> DataError:
+def _refusal(group: AbstractGroupTerm, labels: Sequence[str]) -> DataError:
     shown = ", ".join(f"`{label}`" for label in labels[:LISTED])
     more = f" and {len(labels) - LISTED} more" if len(labels) > LISTED else ""
     return DataError(
@@ -97,7 +97,7 @@ class LevelSampler:
         fixed: the known level behind each unseen one, by grouping factor, where ``policy`` is ``"old"``.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[AbstractGroupTerm, ...]
     unseen: UnseenLevels
     policy: NewLevels
     rng: np.random.Generator
@@ -105,7 +105,7 @@ class LevelSampler:
 
     @classmethod
     def of(
-        cls, groups: Sequence[Group], unseen: UnseenLevels, policy: NewLevels, rng: np.random.Generator
+        cls, groups: Sequence[AbstractGroupTerm], unseen: UnseenLevels, policy: NewLevels, rng: np.random.Generator
     ) -> LevelSampler:
         """Build the sampler; with ``"old"`` the known levels are chosen here."""
         affected = tuple(group for group in groups if unseen.count(group))
@@ -134,13 +134,13 @@ class LevelSampler:
             extended[name] = np.concatenate([known, new], axis=1)
         return extended
 
-    def _donors(self, group: Group, n_draws: int) -> np.ndarray:
+    def _donors(self, group: AbstractGroupTerm, n_draws: int) -> np.ndarray:
         shape = (n_draws, self.unseen.count(group))
         if self.policy == "old":
             return np.broadcast_to(self.fixed[group.name], shape)
         return self.rng.integers(len(group.levels), size=shape)
 
-    def _simulate(self, group: Group, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _simulate(self, group: AbstractGroupTerm, values: Mapping[str, np.ndarray]) -> np.ndarray:
         sd = values[names.group_sd_variable(group.name, group.predictor)]
         z = self.rng.standard_normal((len(sd), self.unseen.count(group), len(group.coefs)))
         if any(size > 1 for size in group.blocks):
@@ -150,7 +150,7 @@ class LevelSampler:
         return sd[:, None, :] * z
 
 
-def _one_each(groups: Sequence[Group]) -> tuple[Group, ...]:
+def _one_each(groups: Sequence[AbstractGroupTerm]) -> tuple[AbstractGroupTerm, ...]:
     """Return one term for each grouping factor; the levels of a factor are the same in every predictor."""
     return tuple({g.name: g for g in groups}.values())
 

@@ -15,7 +15,7 @@ from bayesml.formula import GroupCall, Predictor, parse
 from bayesml.keys import PredictorKey
 from bayesml.language import language_with
 from bayesml.names import find_coefficient
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
@@ -42,7 +42,7 @@ class Selection:
         """Return the selection with the predictors of ``keys`` alone."""
         return replace(self, predictors=tuple(p for p in self.predictors if p.key in keys))
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[AbstractGroupTerm, ...]:
         """Return the group-level terms of all predictors."""
         return tuple(group for p in self.predictors for group in p.groups())
 
@@ -146,19 +146,18 @@ def _subset(predictors: tuple[PredictorDesign, ...], wanted: Mapping[frozenset[s
     dropped: dict[tuple[PredictorKey, str], tuple[int, ...]] = {}
     kept = []
     for predictor in predictors:
-        terms = []
-        for term in predictor.terms:
-            out = _dropped_columns(term, wanted) if isinstance(term, Group) else ()
-            if isinstance(term, Group) and len(out) == len(term.coefs):
-                continue
-            terms.append(term)
-            if out:
-                dropped[predictor.key, term.key] = out
-        kept.append(replace(predictor, terms=tuple(terms)))
+        left_out = set()
+        for group in predictor.groups():
+            out = _dropped_columns(group, wanted)
+            if len(out) == len(group.coefs):
+                left_out.add(group.key)
+            elif out:
+                dropped[predictor.key, group.key] = out
+        kept.append(replace(predictor, terms=tuple(t for t in predictor.terms if t.key not in left_out)))
     return Selection(tuple(kept), dropped)
 
 
-def _dropped_columns(group: Group, wanted: Mapping[frozenset[str], set[str]]) -> tuple[int, ...]:
+def _dropped_columns(group: AbstractGroupTerm, wanted: Mapping[frozenset[str], set[str]]) -> tuple[int, ...]:
     labels = tuple(wanted.get(frozenset(group.factors), ()))
     return tuple(i for i, coef in enumerate(group.coefs) if find_coefficient(coef, labels) is None)
 

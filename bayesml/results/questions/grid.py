@@ -15,7 +15,7 @@ from bayesml.frame.types import frozen_array
 from bayesml.frame.values import number_labels
 from bayesml.results.frequentist.nesting import Nesting, existing, nesting_of
 from bayesml.results.predict.reference import Reference, reference
-from bayesml.terms import Offset
+from bayesml.terms import AbstractTerm, known_addend
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -163,8 +163,13 @@ def _offsets(fit: AbstractPointFit, frame: Frame, named: Sequence[str]) -> np.nd
     for row in rows:
         if row not in means:
             fixed = [_column(frame.columns[n], [v] * fit.frame.n_rows) for n, v in zip(named, row, strict=True)]
-            means[row] = float(term.arrays(fit.frame.replace_columns(fixed))["offset"].mean())
+            means[row] = _mean_offset(term, fit.frame.replace_columns(fixed))
     return np.array([means[row] for row in rows])
+
+
+def _mean_offset(term: AbstractTerm, frame: Frame) -> float:
+    offset = known_addend([term], {term.key: term.arrays(frame)})
+    return 0.0 if offset is None else float(offset.mean())
 
 
 def _offset_value(offset: object) -> float:
@@ -173,9 +178,9 @@ def _offset_value(offset: object) -> float:
     return float(offset)
 
 
-def _offset(fit: AbstractPointFit) -> Offset | None:
+def _offset(fit: AbstractPointFit) -> AbstractTerm | None:
     terms = fit.problem.design.schema.predictors[0].terms
-    return next((t for t in terms if isinstance(t, Offset)), None)
+    return next((t for t in terms if not t.is_estimated), None)
 
 
 def _offset_variables(fit: AbstractPointFit) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from bayesml import names
 from bayesml.engines.point.estimate import deviations
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.keys import MU
-from bayesml.reported import find_text
+from bayesml.variables import find_text
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit

@@ -19,8 +19,9 @@ from bayesml.frame import Frame
 from bayesml.frozen import fields_alone
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior, Style
-from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.reported import reported_variables
 from bayesml.results.record.recipe import Recipe
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from bayesml.engines.point.estimate import AbstractEstimate

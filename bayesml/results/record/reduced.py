@@ -9,7 +9,8 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.posterior import ReducedEffects
-from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.reported import reported_variables
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     import pandas as pd

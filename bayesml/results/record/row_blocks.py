@@ -9,6 +9,7 @@ import numpy as np
 from bayesml.design import PredictorDesign
 from bayesml.results.predict.prepare import Rows
 from bayesml.results.predict.re_formula import Selection
+from bayesml.terms import rows_of
 
 __all__ = ["narrowed"]
 
@@ -28,7 +29,7 @@ def narrowed(rows: Rows, values: Arrays, part: np.ndarray) -> tuple[Rows, dict[s
     for predictor in rows.selection.predictors:
         terms, own = [], {}
         for term in predictor.terms:
-            some = {name: array[part] for name, array in rows.arrays[predictor.key][term.key].items()}
+            some = rows_of(term, rows.arrays[predictor.key][term.key], part)
             narrow, own[term.key], smaller = term.narrowed(some, kept)
             kept |= smaller
             terms.append(narrow)

@@ -11,8 +11,8 @@ import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prior_name
-from bayesml.reported import ReportedVariable, find_text
 from bayesml.results.record.reduced import require_effects
+from bayesml.variables import ReportedVariable, find_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from bayesml.engines.base import Continuation
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays
 from bayesml.posterior import Draws, ReducedEffects
-from bayesml.reported import ReportedVariable, reported_variables
+from bayesml.reported import reported_variables
 from bayesml.results.fits.fit_object import Fit, PointFit, fit_of
 from bayesml.results.record import encoded
 from bayesml.results.record.recipe import FittedModel
@@ -27,6 +27,7 @@ from bayesml.results.storage.document import MALFORMED, model_from_json
 from bayesml.results.storage.saving import CONTINUATION, DOCUMENT, FORMAT, FORMAT_VERSION, REDUCED, digest, save
 from bayesml.results.storage.to_arviz import package_version
 from bayesml.terms import Functions
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     import xarray as xr

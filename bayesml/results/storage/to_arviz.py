@@ -10,9 +10,9 @@ import numpy as np
 
 from bayesml.frame import Column
 from bayesml.names import variable as legal_name
-from bayesml.reported import ReportedVariable
 from bayesml.results.record.row_labels import ROWS, plain_coordinates
 from bayesml.results.record.select import dimensions, is_prior_only, labelled
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     import xarray as xr

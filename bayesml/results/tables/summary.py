@@ -14,9 +14,9 @@ from bayesml.convergence import convergence
 from bayesml.errors import ModelError
 from bayesml.names import predictor_name, prefixed
 from bayesml.posterior import Draws
-from bayesml.reported import ReportedVariable
 from bayesml.results.record.select import elements, is_prior_only
 from bayesml.results.tables.statistics import center_and_error
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     import pandas as pd

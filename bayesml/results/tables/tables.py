@@ -10,10 +10,10 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.names import find_coefficient, prefixed
-from bayesml.reported import ReportedVariable
 from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.record.select import draws, elements, get
 from bayesml.results.tables.statistics import summarise
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     import pandas as pd

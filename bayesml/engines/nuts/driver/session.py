@@ -21,7 +21,7 @@ from bayesml.engines.nuts.sampler.chain_state import Statistics
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.posterior import Draws, ReducedEffects
-from bayesml.reported import ReportedVariable
+from bayesml.variables import ReportedVariable
 
 __all__ = ["Attempt", "Session"]
 

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from bayesml.posterior import Draws, ReducedEffects
-from bayesml.reported import ReportedVariable
+from bayesml.variables import ReportedVariable
 
 __all__ = ["DrawStore", "KeepEffects", "reported_kept"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.engines.nuts.driver.session import Attempt, Session
-from bayesml.reported import ReportedVariable
+from bayesml.variables import ReportedVariable
 
 __all__ = ["LARGEST_RHAT", "sample_to_target"]
 

@@ -29,7 +29,7 @@ def with_level_tables(problem: Problem) -> Problem:
     The factor with the most levels orders the rows, the others those within its levels.
     """
     groups = [(p.key, g) for p in problem.design.schema.predictors for g in p.groups()]
-    if not groups:
+    if not groups or not problem.rows_commute:
         return problem
     by_levels = sorted(groups, key=lambda own: len(own[1].levels))
     order = np.lexsort([problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels])

@@ -18,7 +18,7 @@ from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
 from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.errors import ModelError
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["BUILDERS", "FactorShape", "ModelShape", "Plan", "build_form", "choose_plan", "model_shape", "plan_for"]
 
@@ -246,7 +246,7 @@ def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
     return (f"{rest} dimensions beside the {largest} effects of nested factors are too many to whiten",)
 
 
-def _factor(group: Group) -> FactorShape:
+def _factor(group: AbstractGroupTerm) -> FactorShape:
     return FactorShape(group.name, len(group.levels), len(group.coefs))
 
 

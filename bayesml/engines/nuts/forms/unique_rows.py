@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayesml.engines.base import Problem
+from bayesml.terms import rows_of
 
 __all__ = ["with_rows", "with_unique_rows"]
 
@@ -24,7 +25,7 @@ def with_unique_rows(problem: Problem) -> Problem:
 
     Only for bernoulli, binomial and poisson responses, the ones that repeat.
     """
-    if problem.family.name not in FAMILIES:
+    if problem.family.name not in FAMILIES or not problem.rows_commute:
         return problem
     design = problem.design
     columns = _columns(problem)
@@ -42,8 +43,8 @@ def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) ->
     design = problem.design
     response = replace(design.response, arrays={name: v[rows] for name, v in design.response.arrays.items()})
     arrays = {
-        predictor: {key: {name: array[rows] for name, array in own.items()} for key, own in terms.items()}
-        for predictor, terms in design.arrays.items()
+        predictor.key: {t.key: rows_of(t, design.arrays[predictor.key][t.key], rows) for t in predictor.terms}
+        for predictor in design.schema.predictors
     }
     return replace(problem, design=replace(design, arrays=arrays, response=response, weights=weights))
 
@@ -51,7 +52,13 @@ def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) ->
 def _columns(problem: Problem) -> list[np.ndarray]:
     """Return everything that a row's log-likelihood depends on, as columns of numbers."""
     design = problem.design
-    tables = [array for terms in design.arrays.values() for arrays in terms.values() for array in arrays.values()]
+    tables = [
+        array
+        for predictor in design.schema.predictors
+        for term in predictor.terms
+        for name, array in design.arrays[predictor.key][term.key].items()
+        if name not in term.tables
+    ]
     tables += list(design.response.arrays.values())
     tables += [] if design.weights is None else [design.weights]
     return [np.asarray(column, float) for table in tables for column in np.reshape(table, (design.n_rows, -1)).T]

@@ -26,7 +26,7 @@ from bayesml.engines.precision import double_precision, no_persistent_cache, per
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.garbage import collection_paused
-from bayesml.reported import ReportedVariable
+from bayesml.variables import ReportedVariable
 
 __all__ = ["Compiled", "compile_form", "compiled_with", "reads_few_numbers", "starting_point"]
 

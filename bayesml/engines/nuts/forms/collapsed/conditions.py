@@ -9,7 +9,7 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
 from bayesml.names import predictor_name
-from bayesml.terms import Group, Offset, Population
+from bayesml.terms import group_terms
 
 __all__ = ["collapse_conditions"]
 
@@ -37,10 +37,11 @@ def _reasons(problem: Problem) -> Iterator[str]:
         elif not predictor.key.is_mu:
             yield f"{predictor_name(predictor.key)} has a formula"
     for term in schema.predictors[0].terms:
-        if type(term) not in (Group, Offset, Population):
+        if not term.is_linear_gaussian:
             yield f"the term {term.key} is not linear and Gaussian"
-        elif isinstance(term, Group) and len(term.coefs) > MOST_COLUMNS:
-            yield f"{len(term.coefs)} effects vary over {term.name}, more than the {MOST_COLUMNS} eliminated together"
+    for group in group_terms(schema.predictors[0].terms):
+        if len(group.coefs) > MOST_COLUMNS:
+            yield f"{len(group.coefs)} effects vary over {group.name}, more than the {MOST_COLUMNS} eliminated together"
     response = problem.design.response.arrays
     others = sorted(set(response) - {"y", "se"})
     if others:

@@ -37,7 +37,7 @@ from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statist
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
 from bayesml.keys import MU
 from bayesml.reported import reported_names
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["collapsed_form"]
 
@@ -105,7 +105,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     )
 
 
-def _coordinates(problem: Problem, layout: Layout, sampled: tuple[Group, ...], scaled: bool) -> Coordinates:
+def _coordinates(problem: Problem, layout: Layout, sampled: tuple[AbstractGroupTerm, ...], scaled: bool) -> Coordinates:
     if not scaled:
         return plain_coordinates(layout)
     if sampled:

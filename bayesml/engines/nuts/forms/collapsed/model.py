@@ -16,7 +16,7 @@ from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
 from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
 from bayesml.spec import ModelSpec, ParameterSpec
-from bayesml.terms import Group, Population
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms, known_addend, population_term
 
 __all__ = ["Split", "covariance_factor", "gaussian_rows", "split_of"]
 
@@ -37,8 +37,8 @@ class Split:
         parameters: the sampled parameters, where the slopes are those of ``kept``.
     """
 
-    population: Population | None
-    groups: tuple[Group, ...]
+    population: AbstractPopulationTerm | None
+    groups: tuple[AbstractGroupTerm, ...]
     integrated: tuple[int, ...]
     kept: tuple[int, ...]
     priors: tuple[Any, ...]
@@ -53,8 +53,8 @@ class Split:
 def split_of(problem: Problem, sampled: frozenset[str] = frozenset()) -> Split:
     """Tell what is integrated out; the effects of the groups named in ``sampled`` are not."""
     predictor = problem.design.schema.predictors[0]
-    population = next((t for t in predictor.terms if isinstance(t, Population)), None)
-    groups = tuple(t for t in predictor.terms if isinstance(t, Group))
+    population = population_term(predictor.terms)
+    groups = group_terms(predictor.terms)
     spec = problem.description.spec
     slopes = _slopes(spec)
     priors = slopes.priors * (len(slopes.coefs) // len(slopes.priors)) if slopes else ()
@@ -100,8 +100,9 @@ def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
     if "se" in response:
         se = np.asarray(response["se"], float)
         precision, count, constant = weights / se**2, 0.0, constant - weights @ np.log(se)
-    if "offset" in arrays:
-        normal = normal - arrays["offset"]["offset"]
+    offset = known_addend(problem.design.schema.predictors[0].terms, arrays)
+    if offset is not None:
+        normal = normal - offset
     columns = _centred(problem, split)
     ones = np.ones((len(y), int(split.has_intercept)))
     integrated = [split.priors[i] for i in split.integrated]
@@ -122,12 +123,12 @@ def _centred(problem: Problem, split: Split) -> np.ndarray:
     return (X[:, 1:] if split.has_intercept else X) - np.asarray(split.population.means, float)
 
 
-def _block(group: Group, arrays: Mapping[str, np.ndarray]) -> GroupBlock:
+def _block(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray]) -> GroupBlock:
     Z = np.asarray(arrays["Z"], float)
     return GroupBlock(group.name, np.asarray(arrays["index"]), len(group.levels), Z, group.blocks, group.coefs)
 
 
-def covariance_factor(group: Group, values: Mapping[str, Array]) -> Matrix:
+def covariance_factor(group: AbstractGroupTerm, values: Mapping[str, Array]) -> Matrix:
     """Return the lower triangle of diag(sd) L, block-diagonal in the correlated blocks of the term."""
     sd = values[names.group_sd_variable(group.name, MU)]
     rows: Matrix = []

@@ -15,14 +15,14 @@ from bayesml.engines.layout import Layout, flatten
 from bayesml.engines.nuts.forms.collapsed.coordinates import Coordinates, whitened_coordinates
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["scaled_tail"]
 
 Array = Any
 
 
-def scaled_tail(problem: Problem, layout: Layout, groups: tuple[Group, ...]) -> Coordinates:
+def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTerm, ...]) -> Coordinates:
     """Build the coordinates from a pilot; tuned, they are whitened at the mode of the collapsed density.
 
     Once the chain is integrated out, the levels of a factor that crosses it interact: the Hessian is dense.

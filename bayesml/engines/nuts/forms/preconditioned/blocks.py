@@ -17,7 +17,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
 from bayesml.linalg.nesting import elimination_chain, parents
 from bayesml.names import standardised_variable
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["Blocks", "block_chain", "in_layout", "nested_factors"]
 
@@ -83,7 +83,7 @@ def in_layout(chain: Sequence[Blocks], effects: Sequence[Array], rest: Array) ->
 class _Factor:
     """One grouping factor with its terms in all predictors, and the level of each row."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[AbstractGroupTerm, ...]
     codes: np.ndarray
 
     @property
@@ -107,7 +107,7 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
 
 
 def _factors(problem: Problem) -> list[_Factor]:
-    found: dict[str, list[tuple[Group, np.ndarray]]] = {}
+    found: dict[str, list[tuple[AbstractGroupTerm, np.ndarray]]] = {}
     for predictor in problem.design.schema.predictors:
         for group in predictor.groups():
             codes = problem.design.arrays[predictor.key][group.key]["index"]

@@ -26,7 +26,7 @@ from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 from bayesml.spec import ModelSpec
-from bayesml.terms import Group, Population
+from bayesml.terms import AbstractGroupTerm, population_terms
 
 __all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
 
@@ -96,16 +96,15 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
     return data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
 
 
-def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: Group) -> ScaledGroup:
+def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: AbstractGroupTerm) -> ScaledGroup:
     """Let the levels follow the population-level coefficients, unless these are many or sites of several kinds."""
     sites: list[str] = []
-    for term in predictor.terms:
-        if isinstance(term, Population):
-            wanted = [names.intercept_variable(term.predictor)] if term.has_intercept else []
-            wanted += [names.slopes_variable(term.predictor)] if term.slopes else []
-            if len(term.coefs) > MOST_COEFFICIENTS or not all(_is_sampled_whole(spec, name) for name in wanted):
-                return ScaledGroup(group)
-            sites += wanted
+    for term in population_terms(predictor.terms):
+        wanted = [names.intercept_variable(term.predictor)] if term.has_intercept else []
+        wanted += [names.slopes_variable(term.predictor)] if term.slopes else []
+        if len(term.coefs) > MOST_COEFFICIENTS or not all(_is_sampled_whole(spec, name) for name in wanted):
+            return ScaledGroup(group)
+        sites += wanted
     return ScaledGroup(group, tuple(sites))
 
 

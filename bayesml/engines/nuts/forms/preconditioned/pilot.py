@@ -28,7 +28,7 @@ from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivati
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.spec import ParameterSpec
-from bayesml.terms import Group, Population
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, population_terms
 
 if TYPE_CHECKING:
     from scipy import sparse as matrices
@@ -88,7 +88,7 @@ class _Columns:
     prior_precision: np.ndarray
     n_population: int
 
-    def group_slices(self) -> list[tuple[Group, slice]]:
+    def group_slices(self) -> list[tuple[AbstractGroupTerm, slice]]:
         found, start = [], self.n_population
         for group in self.predictor.groups():
             stop = start + len(group.levels) * len(group.coefs)
@@ -129,15 +129,14 @@ def _settled(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) 
 def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
     arrays = problem.design.arrays[predictor.key]
     blocks, means, precisions = [], [np.zeros(0)], [np.zeros(0)]
-    for term in predictor.terms:
-        if isinstance(term, Population):
-            X = arrays[term.key]["X"].astype(float)
-            if term.has_intercept:
-                X = np.concatenate([X[:, :1], X[:, 1:] - np.asarray(term.means)], axis=1)
-            blocks.append(sparse.csr_matrix(X))
-            mean, precision = _population_prior(problem, term)
-            means.append(mean)
-            precisions.append(precision)
+    for term in population_terms(predictor.terms):
+        X = arrays[term.key]["X"].astype(float)
+        if term.has_intercept:
+            X = np.concatenate([X[:, :1], X[:, 1:] - np.asarray(term.means)], axis=1)
+        blocks.append(sparse.csr_matrix(X))
+        mean, precision = _population_prior(problem, term)
+        means.append(mean)
+        precisions.append(precision)
     n_population = sum(b.shape[1] for b in blocks)
     for group in predictor.groups():
         blocks.append(_group_columns(group, arrays[group.key]))
@@ -145,7 +144,7 @@ def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
     return _Columns(predictor, arrays, matrix, np.concatenate(means), np.concatenate(precisions), n_population)
 
 
-def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> matrices.csr_matrix:
+def _group_columns(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray]) -> matrices.csr_matrix:
     Z, index = arrays["Z"], arrays["index"]
     n, q = Z.shape
     columns = index[:, None] * q + np.arange(q)
@@ -154,7 +153,7 @@ def _group_columns(group: Group, arrays: Mapping[str, np.ndarray]) -> matrices.c
     )
 
 
-def _population_prior(problem: Problem, term: Population) -> tuple[np.ndarray, np.ndarray]:
+def _population_prior(problem: Problem, term: AbstractPopulationTerm) -> tuple[np.ndarray, np.ndarray]:
     spec = problem.description.spec
     found: list[ParameterSpec] = (
         [spec.parameter(names.intercept_variable(term.predictor))] if term.has_intercept else []
@@ -183,12 +182,11 @@ def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: 
 
 def _centers(problem: Problem, c: _Columns) -> np.ndarray:
     spec, found = problem.description.spec, []
-    for term in c.predictor.terms:
-        if isinstance(term, Population):
-            if term.has_intercept:
-                found += list(spec.parameter(names.intercept_variable(term.predictor)).centers)
-            if term.slopes:
-                found += list(spec.parameter(names.slopes_variable(term.predictor)).centers)
+    for term in population_terms(c.predictor.terms):
+        if term.has_intercept:
+            found += list(spec.parameter(names.intercept_variable(term.predictor)).centers)
+        if term.slopes:
+            found += list(spec.parameter(names.slopes_variable(term.predictor)).centers)
     return np.asarray(found)
 
 
@@ -196,16 +194,15 @@ def _reported(columns: Mapping[PredictorKey, _Columns], state: _State) -> dict[s
     values: dict[str, Any] = {name: np.asarray(v) for name, v in state.singles.items()}
     for predictor, c in columns.items():
         theta = state.coefficients[predictor]
-        for term in c.predictor.terms:
-            if isinstance(term, Population):
-                values |= term.derive(_population_values(term, theta[: c.n_population]))
+        for term in population_terms(c.predictor.terms):
+            values |= term.derive(_population_values(term, theta[: c.n_population]))
         for group, place in c.group_slices():
             effects = theta[place].reshape(len(group.levels), len(group.coefs))
             values[names.group_effect_variable(group.name, predictor)] = effects
     return values
 
 
-def _population_values(term: Population, theta: np.ndarray) -> dict[str, np.ndarray]:
+def _population_values(term: AbstractPopulationTerm, theta: np.ndarray) -> dict[str, np.ndarray]:
     values = {names.slopes_variable(term.predictor): theta[1:] if term.has_intercept else theta}
     if term.has_intercept:
         values[names.intercept_variable(term.predictor)] = theta[0]
@@ -280,7 +277,7 @@ def _step_singles(problem: Problem, state: _State, singles: tuple[str, ...], row
         state.singles[name] = float(np.clip(state.singles[name] * np.exp(change), lower, 1e10))
 
 
-def level_information(group: Group, arrays: Mapping[str, np.ndarray], weight: np.ndarray) -> np.ndarray:
+def level_information(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray], weight: np.ndarray) -> np.ndarray:
     """Return sum_i w_i x_i x_i' of each level, ``(levels, q, q)``."""
     Z, index, q = arrays["Z"], arrays["index"], len(group.coefs)
     information = np.empty((len(group.levels), q, q))
@@ -303,7 +300,7 @@ def _update_covariances(columns: Mapping[PredictorKey, _Columns], state: _State,
             state.covariances[key] = _restricted(moment / (len(group.levels) + 1), group)
 
 
-def _restricted(covariance: np.ndarray, group: Group) -> np.ndarray:
+def _restricted(covariance: np.ndarray, group: AbstractGroupTerm) -> np.ndarray:
     """Keep the correlated blocks only, and correlations within 0.95 so that the factor is well conditioned."""
     kept = np.zeros_like(covariance)
     for block in group.block_slices():
@@ -319,9 +316,8 @@ def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDer
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
     weights, scores, crosses = {}, {}, {}
     for predictor, c in columns.items():
-        for term in c.predictor.terms:
-            if isinstance(term, Population):
-                values |= _population_values(term, state.coefficients[predictor][: c.n_population])
+        for term in population_terms(c.predictor.terms):
+            values |= _population_values(term, state.coefficients[predictor][: c.n_population])
         for group, place in c.group_slices():
             key = pilot_key(predictor, group.key)
             arrays = c.arrays[group.key]
@@ -344,7 +340,7 @@ def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDer
 
 
 def _level_crosses(
-    group: Group, arrays: Mapping[str, np.ndarray], weight: np.ndarray, population: np.ndarray
+    group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray], weight: np.ndarray, population: np.ndarray
 ) -> np.ndarray:
     """Return sum_i w_i x_i p_i' of each level, ``(levels, q, p)``."""
     Z, index = arrays["Z"], arrays["index"]
@@ -355,7 +351,7 @@ def _level_crosses(
     return crosses
 
 
-def _group_values(group: Group, predictor: PredictorKey, covariance: np.ndarray) -> dict[str, np.ndarray]:
+def _group_values(group: AbstractGroupTerm, predictor: PredictorKey, covariance: np.ndarray) -> dict[str, np.ndarray]:
     """Return sd, Cholesky factors, and zeta = 0 in the place of z."""
     sd = np.sqrt(np.diag(covariance))
     values = {

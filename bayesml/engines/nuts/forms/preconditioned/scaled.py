@@ -34,7 +34,7 @@ from bayesml.engines.nuts.forms.preconditioned.small import (
     solve_lower,
     solve_upper,
 )
-from bayesml.terms import Group
+from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["ScaledGroup"]
 
@@ -52,7 +52,7 @@ class ScaledGroup:
             the pilot's ``cross``; empty where their effect on the levels is left out.
     """
 
-    term: Group
+    term: AbstractGroupTerm
     coefficients: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,78 @@
+"""What every group-level term has: levels, columns that vary over them, and which of these are correlated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate, combinations
+
+import numpy as np
+
+from bayesml.columns import Encoding
+from bayesml.frame import Levels
+from bayesml.terms.base import AbstractTerm
+
+__all__ = ["AbstractGroupTerm"]
+
+
+@dataclass(frozen=True)
+class AbstractGroupTerm(AbstractTerm):
+    """Effects that vary over the levels of a grouping factor.
+
+    Attributes:
+        factors: the columns whose observed combinations are the levels.
+        levels: the levels, tuples of values; ``levels.labels`` says how they are printed.
+        coefs: label of each varying column.
+        blocks: sizes of the correlated blocks of columns, in order; all ones for ``||``.
+        encodings: how the columns of each written term come from data.
+    """
+
+    factors: tuple[str, ...]
+    levels: Levels
+    coefs: tuple[str, ...]
+    blocks: tuple[int, ...]
+    encodings: tuple[Encoding, ...]
+
+    @property
+    def name(self) -> str:
+        """The grouping factor as brms prints it, ``school:class``."""
+        return ":".join(self.factors)
+
+    @property
+    def key(self) -> str:
+        """One group term for each factor."""
+        return self.name
+
+    @property
+    def is_linear_gaussian(self) -> bool:
+        """Effects are normally distributed."""
+        return True
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The columns whose combinations are the levels."""
+        return self.factors
+
+    def level_counts(self) -> tuple[tuple[str, int], ...]:
+        """Return the grouping factor with its number of levels."""
+        return ((self.name, len(self.levels)),)
+
+    def block_slices(self) -> tuple[slice, ...]:
+        """Return the columns of each correlated block."""
+        ends = tuple(accumulate(self.blocks))
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.blocks, strict=True))
+
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Return the pairs of columns whose correlation is estimated, block by block."""
+        return tuple(pair for b in self.block_slices() for pair in combinations(range(b.start, b.stop), 2))
+
+    def correlation_matrix(self, correlations: np.ndarray) -> np.ndarray:
+        """Return ``(..., coefs, coefs)`` matrices from the correlations of ``pairs()``, ``(..., pairs)``."""
+        matrix = np.zeros((*np.shape(correlations)[:-1], len(self.coefs), len(self.coefs))) + np.eye(len(self.coefs))
+        for k, (i, j) in enumerate(self.pairs()):
+            matrix[..., i, j] = matrix[..., j, i] = correlations[..., k]
+        return matrix
+
+    def pairwise(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the correlations of ``pairs()``, ``(..., pairs)``, out of ``(..., coefs, coefs)`` matrices."""
+        first, second = np.asarray(self.pairs(), dtype=int).reshape(-1, 2).T
+        return matrix[..., first, second]

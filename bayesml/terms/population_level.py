@@ -1,0 +1,48 @@
+"""What population-level coefficients answer to the engines: columns, labels, and whether there is an Intercept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayesml.columns import Encoding
+from bayesml.terms.base import AbstractTerm
+
+__all__ = ["AbstractPopulationTerm"]
+
+
+@dataclass(frozen=True)
+class AbstractPopulationTerm(AbstractTerm):
+    """All population-level coefficients of one predictor; its array ``X`` ``(rows, coefs)`` is not centred.
+
+    Attributes:
+        encoding: how columns come from data.
+        means: mean of each column without the Intercept, over the rows of the fit; zeros without an Intercept.
+    """
+
+    encoding: Encoding
+    means: tuple[float, ...]
+
+    @property
+    def key(self) -> str:
+        """One population term for each predictor."""
+        return "population"
+
+    @property
+    def is_linear_gaussian(self) -> bool:
+        """It is linear."""
+        return True
+
+    @property
+    def coefs(self) -> tuple[str, ...]:
+        """Labels of all coefficients, ``Intercept`` first where there is one."""
+        return self.encoding.labels
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the model itself has an Intercept (not the reserved variable of ``0 + Intercept``)."""
+        return self.encoding.has_intercept
+
+    @property
+    def slopes(self) -> tuple[str, ...]:
+        """Labels without the Intercept."""
+        return self.coefs[1:] if self.has_intercept else self.coefs

@@ -25,6 +25,7 @@ from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.smooths.base import AbstractSpline, Request
 from bayesml.smooths.checks import covariate_matrix, distinct_rows, listed
 from bayesml.smooths.cubic import build_cyclic, build_regression
+from bayesml.smooths.directions import turned_ties
 from bayesml.smooths.thin_plate import build_shrunk, build_thin_plate
 
 __all__ = ["SMOOTHS", "SmoothBasis", "fit_basis"]
@@ -36,7 +37,6 @@ SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "cc": build_cyclic,
 }
 _TIE = 1e-6  # singular values this close to each other, relative to their size, count as equal
-_LARGE = 0.4  # of the largest value; not 1/2, which cosines take exactly
 _ELSEWHERE = {
     "re": " For an effect of each level of a factor write (1 | g).",
     "fs": " For a curve for each level of a factor write s(x, by=g).",
@@ -251,33 +251,11 @@ def _places(values: np.ndarray) -> np.ndarray:
 
 
 def _rotation(penalised: np.ndarray, free: np.ndarray, at_places: np.ndarray) -> np.ndarray:
-    """Return the rotation after which the columns, beside the constant and the free ones, are orthogonal.
-
-    Singular vectors have no sign of their own, and those of equal singular values, such as the sine and the cosine of a
-    cyclic smooth of months, no direction either: rounding errors would decide. `_turned` does.
-    """
+    """Return the rotation after which the columns, beside the constant and the free ones, are orthogonal."""
     fixed = np.column_stack([np.ones(len(free)), free])
     beside = penalised - fixed @ np.linalg.lstsq(fixed, penalised, rcond=None)[0]
     _, sizes, transposed = np.linalg.svd(np.linalg.qr(beside, mode="r"))
-    starts = np.flatnonzero(np.append(True, sizes[1:] < (1.0 - _TIE) * sizes[:-1]))
-    ties = np.split(transposed, starts[1:])
-    return np.column_stack([_turned(tie.T, at_places) for tie in ties])
-
-
-def _turned(vectors: np.ndarray, at_places: np.ndarray) -> np.ndarray:
-    """Turn vectors so that neither the order of the rows nor the machine decides their directions and signs.
-
-    The first is the only one that is not 0, and it is positive, at the first place where they are large; likewise the
-    second among the others, and so on.
-    """
-    values, directions = at_places @ vectors, []
-    for _ in range(vectors.shape[1]):
-        sizes = np.linalg.norm(values, axis=1)
-        place = np.argmax(sizes >= _LARGE * sizes.max())
-        directions.append(values[place] / sizes[place])
-        values = values - np.outer(values @ directions[-1], directions[-1])
-    turned: np.ndarray = vectors @ np.column_stack(directions)
-    return turned
+    return turned_ties(np.log(sizes), transposed.T, at_places @ transposed.T, _TIE)[1]
 
 
 def _sizes(free: np.ndarray, penalised: np.ndarray) -> np.ndarray:

@@ -22,11 +22,14 @@ from bayesml.lazy import lazy_module
 from bayesml.smooths.base import AbstractSpline, Request
 from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
 from bayesml.smooths.cubic import CubicSpline
+from bayesml.smooths.directions import turned_ties
 
 __all__ = ["MOST_SITES", "ThinPlate", "build_shrunk", "build_thin_plate"]
 
 MOST_SITES = 2000
 DIRECT_SITES = 500  # up to here all eigenvectors cost less than importing what finds a few
+MORE = 10  # eigenvectors beyond k, among which are those of the same eigenvalue
+TIE = 1e-11  # eigenvalues this close to each other, relative to the largest, count as equal
 BLOCK = 4_000_000  # elements of the matrix of distances held at a time
 SHRINKAGE = 0.1  # mgcv's "ts": penalty of the polynomials by the smallest positive eigenvalue of the penalty
 
@@ -223,11 +226,17 @@ def _truncated(
 
 
 def _leading(E: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k eigenvalues of largest absolute value, in increasing order, and their eigenvectors."""
+    """Return the k eigenvalues of largest absolute value, in increasing order, and their eigenvectors.
+
+    Sites on a grid have equal eigenvalues, of which k may take some and leave others.
+    """
     if len(E) <= DIRECT_SITES or 2 * k > len(E):
         values, vectors = np.linalg.eigh(E)
     else:
-        values, vectors = sparse_linalg.eigsh(E, k=k, which="LM", v0=np.linspace(1.0, 2.0, len(E)))
-    largest = np.argsort(-np.abs(values), kind="stable")[:k]
-    kept = largest[np.argsort(values[largest])]
+        values, vectors = sparse_linalg.eigsh(E, k=k + MORE, which="LM", v0=np.linspace(1.0, 2.0, len(E)))
+    near = np.argsort(-np.abs(values))[: k + MORE]
+    near = near[np.argsort(values[near])]
+    vectors = vectors[:, near]
+    values, vectors = turned_ties(values[near], vectors, vectors[::-1], TIE * np.abs(values).max())
+    kept = np.sort(np.argsort(-np.abs(values), kind="stable")[:k])
     return values[kept], vectors[:, kept]

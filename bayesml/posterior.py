@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
-__all__ = ["AbstractPosterior", "Draws", "ReducedEffects", "Timing"]
+__all__ = ["AbstractPosterior", "Draws", "ReducedEffects", "StoredEstimate", "Timing"]
 
 
 @final
@@ -97,3 +97,90 @@ class Draws(AbstractPosterior):
         """Return each variable as ``(draws, *shape)``, chains one after the other; only ``indices`` where given."""
         flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in self.values.items()}
         return flat if indices is None else {name: v[indices] for name, v in flat.items()}
+
+
+@final
+@dataclass(frozen=True)
+class StoredEstimate:
+    """An estimate as plain data, for a file; what comes from a file is checked when it is asked for.
+
+    Attributes:
+        arrays: arrays by name; those without any number may be absent.
+        facts: numbers, texts, truth values and lists of them by name, as JSON has them.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+
+    def array(self, name: str, shape: tuple[int, ...], kind: str = "f") -> np.ndarray:
+        """Return an array.
+
+        Args:
+            name: its name.
+            shape: the shape that it must have.
+            kind: ``"f"`` for numbers, ``"i"`` for whole numbers, ``"b"`` for truth values.
+
+        Raises:
+            ValueError: there is none of this shape and kind.
+        """
+        absent = np.zeros(shape, dtype=kind) if 0 in shape else None
+        found = self.arrays.get(name, absent)
+        if found is None or found.shape != shape or found.dtype.kind != kind:
+            what = "missing" if found is None else f"of the shape {found.shape} and type {found.dtype}"
+            raise ValueError(f"`{name}` is {what}, not of the shape {shape}")
+        return found
+
+    def number(self, name: str) -> float:
+        """Return a number.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return float(self._fact(name, (int, float)))
+
+    def whole(self, name: str) -> int:
+        """Return a whole number.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return int(self._fact(name, (int,)))
+
+    def flag(self, name: str) -> bool:
+        """Return a truth value.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = self.facts.get(name)
+        if not isinstance(found, bool):
+            raise ValueError(f"`{name}` is {found!r:.50}, no truth value")
+        return found
+
+    def text(self, name: str) -> str:
+        """Return a text.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = self.facts.get(name)
+        if not isinstance(found, str):
+            raise ValueError(f"`{name}` is {found!r:.50}, no text")
+        return found
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = self.facts.get(name)
+        if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
+            raise ValueError(f"`{name}` is {found!r:.50}, no list of texts")
+        return tuple(found)
+
+    def _fact(self, name: str, kinds: tuple[type, ...]) -> Any:
+        found = self.facts.get(name)
+        if isinstance(found, bool) or not isinstance(found, kinds):
+            raise ValueError(f"`{name}` is {found!r:.50}, no number")
+        return found

@@ -302,7 +302,7 @@ def test_options_are_checked() -> None:
         bayesml.Laplace(curvature="other")
 
 
-@pytest.mark.parametrize("verb", ["draws", "log_lik", "loo", "plot", "pairs", "forest", "pp_check", "save"])
+@pytest.mark.parametrize("verb", ["draws", "log_lik", "loo", "plot", "pairs", "forest", "pp_check"])
 def test_what_needs_draws_is_not_there_and_names_the_way_to_them(sleep: PointFit, verb: str) -> None:
     assert not hasattr(sleep, verb)
     with pytest.raises(UnknownNameError, match=rf"to_normal_draws\(\)\.{verb}"):

@@ -13,11 +13,19 @@ from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
 from bayesml.engines.nuts import NUTS
 from bayesml.engines.nuts.entry import extend_nuts, run_nuts
 from bayesml.engines.point import MAP, ML, REML, Laplace
-from bayesml.engines.point.entry import run_laplace_engine, run_map_engine, run_ml_engine, run_reml_engine
+from bayesml.engines.point.entry import (
+    restore_laplace_engine,
+    restore_linear_engine,
+    restore_map_engine,
+    run_laplace_engine,
+    run_map_engine,
+    run_ml_engine,
+    run_reml_engine,
+)
 from bayesml.errors import ModelError
-from bayesml.posterior import Draws
+from bayesml.posterior import AbstractPosterior, Draws, StoredEstimate
 
-__all__ = ["ENGINES", "EngineEntry", "can_extend", "extend", "run"]
+__all__ = ["ENGINES", "EngineEntry", "can_extend", "extend", "restore", "run"]
 
 
 @final
@@ -30,21 +38,24 @@ class EngineEntry:
         run: ``(engine, problem) -> outcome``.
         extend: ``(engine, problem, draws, continuation, more) -> outcome``, which goes on with a run: ``more`` further
             draws of each chain behind ``draws``. None where there are no chains to go on with.
+        restore: ``(engine, problem, stored) -> estimate``, which takes an estimate from a file. None where there are
+            draws instead.
     """
 
     default: AbstractEngine
     run: Callable[[Any, Problem], Outcome]
     extend: Callable[[Any, Problem, Draws, Continuation, int], Outcome] | None = None
+    restore: Callable[[Any, Problem, StoredEstimate], AbstractPosterior] | None = None
 
 
 ENGINES: dict[str, EngineEntry] = {
     entry.default.method: entry
     for entry in (
         EngineEntry(NUTS(), run_nuts, extend_nuts),
-        EngineEntry(REML(), run_reml_engine),
-        EngineEntry(ML(), run_ml_engine),
-        EngineEntry(Laplace(), run_laplace_engine),
-        EngineEntry(MAP(), run_map_engine),
+        EngineEntry(REML(), run_reml_engine, restore=restore_linear_engine),
+        EngineEntry(ML(), run_ml_engine, restore=restore_linear_engine),
+        EngineEntry(Laplace(), run_laplace_engine, restore=restore_laplace_engine),
+        EngineEntry(MAP(), run_map_engine, restore=restore_map_engine),
     )
 }
 
@@ -80,6 +91,18 @@ def extend(engine: AbstractEngine, problem: Problem, draws: Draws, continuation:
     if continued is None:
         raise ModelError(f'method="{engine.method}" has no chains to extend.')
     return continued(engine, problem, draws, continuation, more)
+
+
+def restore(engine: AbstractEngine, problem: Problem, stored: StoredEstimate) -> AbstractPosterior:
+    """Return the estimate of an engine from a file, with its problem.
+
+    Raises:
+        ValueError: the estimate does not belong to the model, or the engine has none.
+    """
+    known = _entry(engine).restore
+    if known is None:
+        raise ValueError(f'method="{engine.method}" has draws, no estimate')
+    return known(engine, problem, stored)
 
 
 def _entry(engine: AbstractEngine) -> EngineEntry:

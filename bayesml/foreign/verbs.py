@@ -53,6 +53,9 @@ _BOTH = (
     Word("make_standata", "brms", "There is no Stan here; `fit.problem.design.arrays` holds the data of the model."),
     Word("conditional_smooths", "brms", "Smooth terms are not there yet."),
     Word("predict_proba", "scikit-learn", "Write `fit.epred(newdata)`, the probability for `bernoulli`."),
+    Word("to_netcdf", "ArviZ", alias="save"),
+    Word("saveRDS", "R", alias="save"),
+    Word("load", "R", 'Write `bayesml.load("fit.nc")`.'),
 )
 
 OWN_SAMPLED = (
@@ -172,14 +175,11 @@ OWN_SAMPLED = (
     Word("inference_data", "ArviZ", alias="idata"),
     Word("traces", "HSSM", alias="idata"),
     Word("trace", "PyMC", alias="idata"),
-    Word("to_netcdf", "ArviZ", alias="save"),
-    Word("saveRDS", "R", alias="save"),
-    Word("load", "R", 'Write `bayesml.load("fit.nc")`.'),
     Word("combine_models", "brms", "It is not there; `fit.extend(draws=1000)` adds draws."),
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 
-_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "save()")
+_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()")
 """What only draws answer; a point estimate says where to find them."""
 
 OWN_POINT = (

@@ -1,7 +1,7 @@
 """Linear mixed models by REML, maximum likelihood or penalised likelihood: arrays in, frozen results out."""
 
 from bayesml.engines.linear_mixed.contrasts import FTest, TTest
-from bayesml.engines.linear_mixed.fitting import fit_linear_mixed, refit
+from bayesml.engines.linear_mixed.fitting import fit_at, fit_linear_mixed, refit
 from bayesml.engines.linear_mixed.kenward_roger import KenwardRoger, kenward_roger
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem, prepare
 from bayesml.engines.linear_mixed.profile import Parameter, Profiler, ProfileTrace, parameters, profiler
@@ -21,6 +21,7 @@ __all__ = [
     "Profiler",
     "Satterthwaite",
     "TTest",
+    "fit_at",
     "fit_linear_mixed",
     "kenward_roger",
     "parameters",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from bayesml.engines.linear_mixed.solution import Convergence, LinearMixedFit
 from bayesml.engines.linear_mixed.start import expected_inverse_hessian, starting_point
 from bayesml.errors import ModelError
 
-__all__ = ["finite_difference_hessian", "fit_linear_mixed", "off_boundary", "refit"]
+__all__ = ["finite_difference_hessian", "fit_at", "fit_linear_mixed", "off_boundary", "refit"]
 
 TOLERANCE = 1e-4
 CONVERGED = 1e-3
@@ -84,7 +84,7 @@ def fit_linear_mixed(
             break
         search = search.again(criterion, moved, tolerance)
         restarts, settled = restarts + 1, snap(criterion, search.minimum.point)
-    return _fit(problem, reml, sigma, None, settled, search, restarts)
+    return _fit(problem, reml, sigma, None, settled, search.ended(restarts))
 
 
 def refit(fit: LinearMixedFit, y: np.ndarray) -> LinearMixedFit:
@@ -128,6 +128,10 @@ class _Search:
         other = _Search.begin(objective, first, tolerance)
         best = other.minimum if other.minimum.point.value <= self.minimum.point.value else self.minimum
         return _Search(best, self.evaluations + other.evaluations, self.gradients + other.gradients)
+
+    def ended(self, restarts: int) -> Convergence:
+        decrement = self.minimum.decrement
+        return Convergence(self.evaluations, self.gradients, decrement, decrement < CONVERGED, restarts, ())
 
 
 def _minimise(objective: AbstractObjective, first: Point, H: np.ndarray, tolerance: float) -> Minimum:
@@ -182,7 +186,28 @@ def _fit_penalised(
     size = problem.layout.size
     rectified = np.append(canonical(problem, search.minimum.point.x[:size]), search.minimum.point.x[size:])
     settled = objective.evaluate(rectified) or search.minimum.point
-    return _fit(problem, reml, sigma, penalty, settled, search, 0)
+    return _fit(problem, reml, sigma, penalty, settled, search.ended(0))
+
+
+def fit_at(
+    problem: LinearMixedProblem, reml: bool, sigma: float | None, x: np.ndarray, convergence: Convergence
+) -> LinearMixedFit:
+    """Return the fit whose search ended at ``x``, coordinates of the criterion; its factorisation is computed again.
+
+    Args:
+        problem: the model, from `prepare`.
+        reml: whether the REML criterion was minimised.
+        sigma: the residual standard deviation where it is known.
+        x: ``point.x`` of the fit.
+        convergence: how the search ended; the directions without variance are found again.
+
+    Raises:
+        ValueError: the criterion cannot be computed there.
+    """
+    point = ProfiledCriterion(problem, reml, sigma).evaluate(x)
+    if point is None:
+        raise ValueError("the criterion cannot be computed at the estimate")
+    return _fit(problem, reml, sigma, None, point, convergence)
 
 
 def _fit(
@@ -191,8 +216,7 @@ def _fit(
     sigma: float | None,
     penalty: Penalty | None,
     point: Point,
-    search: _Search,
-    restarts: int,
+    search: Convergence,
 ) -> LinearMixedFit:
     theta = point.x[: problem.layout.size]
     if np.abs(theta).max(initial=0.0) > LARGEST_RATIO:
@@ -200,10 +224,7 @@ def _fit(
             "the residual variance is estimated as zero: the group effects reproduce the response exactly (is it "
             "constant within the levels of a factor?). Give sigma or priors, or leave out a group term"
         )
-    decrement = search.minimum.decrement
-    singular = singular_directions(problem, theta)
-    work = search.evaluations, search.gradients
-    convergence = Convergence(*work, decrement, decrement < CONVERGED, restarts, singular)
+    convergence = replace(search, singular=singular_directions(problem, theta))
     criterion = deviance(point.factorisation, point.sigma, reml)
     user_theta = np.where(_is_zero(problem, theta), 0.0, problem.from_internal @ theta)
     return LinearMixedFit(

@@ -16,7 +16,7 @@ from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.engines.point.joint import JointEffects
 from bayesml.engines.point.unbounded import combination_errors
 from bayesml.keys import MU
-from bayesml.posterior import AbstractPosterior
+from bayesml.posterior import AbstractPosterior, StoredEstimate
 
 __all__ = ["AbstractEstimate"]
 
@@ -122,6 +122,10 @@ class AbstractEstimate(AbstractPosterior):
     @abstractmethod
     def with_response(self, problem: Problem) -> AbstractEstimate:
         """Return the estimate for the same model with another response."""
+
+    @abstractmethod
+    def stored(self) -> StoredEstimate:
+        """Return what a file needs to hold so that the estimate can be restored with its problem."""
 
     @property
     def standard_errors(self) -> np.ndarray:

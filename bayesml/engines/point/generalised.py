@@ -13,14 +13,16 @@ from bayesml.engines.base import Problem
 from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, Support, fit_generalised_mixed
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.problem import Curvature
+from bayesml.engines.generalised_mixed.stored import fit_from_stored, stored_fit
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.engines.point.linear import layout_free
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
 from bayesml.linalg import ThetaLayout
+from bayesml.posterior import StoredEstimate
 
-__all__ = ["GeneralisedEstimate", "estimate_generalised"]
+__all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
 
 
 def estimate_generalised(
@@ -38,11 +40,39 @@ def estimate_generalised(
         ModelError: the family has no closed form, or quadrature cannot be had for this model.
     """
     arrays = point_arrays(problem, method)
-    held = dict(fixed or {})
-    if not problem.design.schema.estimates_sigma:
-        held["sigma"] = 0.0
     options = _Options(quadrature_points, curvature, penalty, support)
-    return _estimate(problem, arrays, method, options, held)
+    return _estimate(problem, arrays, method, options, _held(problem, fixed))
+
+
+def restore_generalised(
+    problem: Problem,
+    method: str,
+    stored: StoredEstimate,
+    quadrature_points: int = 1,
+    curvature: Curvature = "observed",
+    penalty: Penalty | None = None,
+    support: Support | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> GeneralisedEstimate:
+    """Return a stored estimate; arguments as in ``estimate_generalised``. Nothing is computed again.
+
+    Raises:
+        ModelError: the model is not one of this method.
+        ValueError: the estimate does not belong to the model.
+    """
+    arrays = point_arrays(problem, method)
+    response = _response(problem, arrays, method, _held(problem, fixed))
+    fit = fit_from_stored(stored, response, arrays.blocks, *arrays.X.shape)
+    if fit.quadrature_points != quadrature_points:
+        raise ValueError(f"the estimate is of {fit.quadrature_points} quadrature points, not {quadrature_points}")
+    options = _Options(quadrature_points, curvature, penalty, support)
+    return GeneralisedEstimate(problem, arrays, method, fit, response, options)
+
+
+def _held(problem: Problem, fixed: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the family parameters that are not estimated, with their values."""
+    known = {} if problem.design.schema.estimates_sigma else {"sigma": 0.0}
+    return {**(fixed or {}), **known}
 
 
 @final
@@ -207,6 +237,10 @@ class GeneralisedEstimate(AbstractEstimate):
         return HyperCovariance(
             center, np.nan_to_num(covariance), np.nan_to_num(with_beta), free, natural, self.response.auxiliary
         )
+
+    def stored(self) -> StoredEstimate:
+        """Return everything that was found."""
+        return stored_fit(self.fit)
 
     def with_response(self, problem: Problem) -> GeneralisedEstimate:
         """Fit the same model to another response."""

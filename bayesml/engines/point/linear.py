@@ -11,9 +11,11 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.linear_mixed import (
+    Convergence,
     KenwardRoger,
     LinearMixedFit,
     Satterthwaite,
+    fit_at,
     fit_linear_mixed,
     kenward_roger,
     prepare,
@@ -29,8 +31,11 @@ from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
 from bayesml.keys import PredictorKey
 from bayesml.linalg import ThetaLayout
+from bayesml.posterior import StoredEstimate
 
-__all__ = ["LinearEstimate", "estimate_linear", "is_linear", "transformed_response"]
+__all__ = ["LinearEstimate", "estimate_linear", "is_linear", "restore_linear", "transformed_response"]
+
+SAME = 1e-6  # relative difference of log-likelihoods that rounding on another machine may make
 
 
 def is_linear(problem: Problem) -> bool:
@@ -63,6 +68,35 @@ def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate
         arrays.blocks, arrays.X, transformed_response(problem), weights, arrays.offset, sigma is not None
     )
     return LinearEstimate(problem, arrays, method, fit_linear_mixed(prepared, reml, sigma))
+
+
+def restore_linear(problem: Problem, method: str, stored: StoredEstimate) -> LinearEstimate:
+    """Return a stored estimate; the factorisation at the estimate is computed again, nothing is minimised.
+
+    Raises:
+        ModelError: the model is not one of this method.
+        ValueError: the estimate does not belong to the model.
+    """
+    _check_family(problem, method)
+    arrays = point_arrays(problem, method)
+    weights, sigma = _weights(problem, arrays)
+    prepared = prepare(
+        arrays.blocks, arrays.X, transformed_response(problem), weights, arrays.offset, sigma is not None
+    )
+    search = Convergence(
+        stored.whole("evaluations"),
+        stored.whole("gradients"),
+        stored.number("decrement"),
+        stored.flag("converged"),
+        stored.whole("restarts"),
+        (),
+    )
+    at = stored.array("coordinates", (prepared.layout.size,))
+    estimate = LinearEstimate(problem, arrays, method, fit_at(prepared, stored.flag("reml"), sigma, at, search))
+    known = stored.number("log_likelihood")
+    if not abs(estimate.log_likelihood - known) <= SAME * max(abs(known), 1.0):
+        raise ValueError(f"the log-likelihood is {estimate.log_likelihood:.10g} here, not {known:.10g}")
+    return estimate
 
 
 def _check_family(problem: Problem, method: str) -> None:
@@ -228,6 +262,20 @@ class LinearEstimate(AbstractEstimate):
         across = np.zeros((len(center), len(self.beta)))
         names = () if known else ("sigma",)
         return HyperCovariance(center, 2.0 * pseudo_inverse(hessian, free), across, free, natural, names)
+
+    def stored(self) -> StoredEstimate:
+        """Return where the search ended; all else follows from the data."""
+        fit, search = self.fit, self.fit.convergence
+        facts = {
+            "reml": bool(fit.reml),
+            "log_likelihood": float(self.log_likelihood),
+            "evaluations": int(search.evaluations),
+            "gradients": int(search.gradients),
+            "decrement": float(search.decrement),
+            "converged": bool(search.converged),
+            "restarts": int(search.restarts),
+        }
+        return StoredEstimate({"coordinates": fit.point.x}, facts)
 
     def with_response(self, problem: Problem) -> LinearEstimate:
         """Refit; only the column of y is formed anew."""

@@ -8,12 +8,12 @@ from typing import Literal
 from bayesml.engines.base import Outcome, Problem
 from bayesml.engines.point.arrays import refuse_priors
 from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.generalised import estimate_generalised
-from bayesml.engines.point.linear import estimate_linear, is_linear
+from bayesml.engines.point.generalised import estimate_generalised, restore_generalised
+from bayesml.engines.point.linear import estimate_linear, is_linear, restore_linear
 from bayesml.engines.point.penalty import held_parameters, log_prior_penalty
-from bayesml.posterior import Timing
+from bayesml.posterior import StoredEstimate, Timing
 
-__all__ = ["run_laplace", "run_linear", "run_map"]
+__all__ = ["restore_laplace", "restore_map", "run_laplace", "run_linear", "run_map"]
 
 
 def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
@@ -29,8 +29,7 @@ def run_laplace(
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
     refuse_priors(problem, method)
     began = time.perf_counter()
-    has_groups = any(p.groups() for p in problem.design.schema.predictors)
-    if is_linear(problem) and has_groups and quadrature_points == 1:
+    if _is_ml(problem, quadrature_points):
         return _outcome(estimate_linear(problem, method, reml=False), began)
     return _outcome(estimate_generalised(problem, method, quadrature_points, curvature), began)
 
@@ -43,6 +42,32 @@ def run_map(problem: Problem, method: str) -> Outcome:
     return _outcome(
         estimate_generalised(problem, method, penalty=penalty, support=penalty.support(), fixed=fixed), began
     )
+
+
+def restore_laplace(
+    problem: Problem,
+    method: str,
+    quadrature_points: int,
+    curvature: Literal["observed", "fisher"],
+    stored: StoredEstimate,
+) -> AbstractEstimate:
+    """Return a stored estimate of ``run_laplace``."""
+    if _is_ml(problem, quadrature_points):
+        return restore_linear(problem, method, stored)
+    return restore_generalised(problem, method, stored, quadrature_points, curvature)
+
+
+def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> AbstractEstimate:
+    """Return a stored estimate of ``run_map``."""
+    fixed = held_parameters(problem)
+    penalty = log_prior_penalty(problem, frozenset(fixed))
+    return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)
+
+
+def _is_ml(problem: Problem, quadrature_points: int) -> bool:
+    """Whether Laplace's approximation is exact, so that it is maximum likelihood of a linear mixed model."""
+    has_groups = any(p.groups() for p in problem.design.schema.predictors)
+    return is_linear(problem) and has_groups and quadrature_points == 1
 
 
 def _outcome(estimate: AbstractEstimate, began: float) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesml.errors import ModelError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bayesml.results.frequentist.rows import UnseenPolicy
     from bayesml.results.plots import ranef as plots
     from bayesml.results.questions import contrast, emmeans, marginal_means
+    from bayesml.results.storage import saving
     from bayesml.results.tables import tables
     from bayesml.results.tables.effects import ConditionalEffects
 else:  # fits with draws should not wait for what they do not have
@@ -50,6 +52,7 @@ else:  # fits with draws should not wait for what they do not have
     point_tables = lazy_module("bayesml.results.frequentist.point_tables")
     ranova = lazy_module("bayesml.results.frequentist.ranova")
     residuals = lazy_module("bayesml.results.frequentist.residuals")
+    saving = lazy_module("bayesml.results.storage.saving")
     simulate = lazy_module("bayesml.results.frequentist.simulate")
     tables = lazy_module("bayesml.results.tables.tables")
     variance_explained = lazy_module("bayesml.results.frequentist.variance_explained")
@@ -263,3 +266,7 @@ class AbstractEstimateVerbs(AbstractPointFit):
             self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
             method=method, resolution=resolution,
         )  # fmt: skip
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to one netCDF file that ``bayesml.load`` reads back, estimates and all."""
+        saving.save(self, path)

@@ -18,7 +18,7 @@ from bayesml.terms import Functions
 
 __all__ = ["begin_checkpoint", "read_checkpoint"]
 
-FORMAT = "bayesml checkpoint 2"
+FORMAT = "bayesml checkpoint 3"
 MODEL, DATA = "model.json", "data.npz"
 BEFORE_MODEL = {DATA, "data.part", f"{MODEL}.part"}
 """What there can be in the folder before the model is in its place."""

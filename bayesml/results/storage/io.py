@@ -14,17 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.engines import Outcome
+from bayesml.engines import Outcome, dispatch
 from bayesml.engines.base import Continuation
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame, frame_from_arrays
-from bayesml.posterior import Draws, ReducedEffects
+from bayesml.posterior import AbstractPosterior, Draws, ReducedEffects, StoredEstimate
 from bayesml.reported import reported_variables
 from bayesml.results.fits.fit_object import Fit, PointFit, fit_of
 from bayesml.results.record import encoded
-from bayesml.results.record.recipe import FittedModel
+from bayesml.results.record.recipe import FittedModel, PreparedModel
 from bayesml.results.storage.document import MALFORMED, model_from_json
-from bayesml.results.storage.saving import CONTINUATION, DOCUMENT, FORMAT, FORMAT_VERSION, REDUCED, digest, save
+from bayesml.results.storage.saving import (
+    CONTINUATION,
+    DOCUMENT,
+    ESTIMATE,
+    FORMAT,
+    FORMAT_VERSION,
+    REDUCED,
+    digest,
+    save,
+)
 from bayesml.results.storage.to_arviz import package_version
 from bayesml.terms import Functions
 from bayesml.variables import ReportedVariable
@@ -109,10 +118,8 @@ def _rebuild(
     source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None
 ) -> Fit | PointFit:
     model = model_from_json(source, document, _frame(source, document["data"]), functions)
-    spec, schema = model.problem.description.spec, model.problem.design.schema
-    draws = _draws(source, groups, reported_variables(spec, schema))
     outcome = Outcome(
-        draws,
+        _estimate(source, document, model) if ESTIMATE in groups else _draws(source, groups, model),
         encoded.timing_from_json(document["timing"]),
         document["seed"],
         document["incomplete"],
@@ -120,6 +127,11 @@ def _rebuild(
         continuation=_continuation(source) if CONTINUATION in groups else None,
     )
     return fit_of(FittedModel(model.problem, model.frame, outcome, model.recipe))
+
+
+def _estimate(source: Path, document: Mapping[str, Any], model: PreparedModel) -> AbstractPosterior:
+    arrays = {str(name): array.to_numpy() for name, array in _read(source, ESTIMATE).data_vars.items()}
+    return dispatch.restore(model.recipe.engine, model.problem, StoredEstimate(arrays, document[ESTIMATE]))
 
 
 def _frame(source: Path, metadata: Mapping[str, Any]) -> Frame:
@@ -133,7 +145,8 @@ def _continuation(source: Path) -> Continuation:
     return Continuation(int(stored.attrs["iterations"]), int(stored.attrs["attempt"]), states)
 
 
-def _draws(source: Path, groups: frozenset[str], variables: tuple[ReportedVariable, ...]) -> Draws:
+def _draws(source: Path, groups: frozenset[str], model: PreparedModel) -> Draws:
+    variables = reported_variables(model.problem.description.spec, model.problem.design.schema)
     posterior = _read(source, "posterior")
     reduced = _reduced(source, groups, [v.name for v in variables if v.kind == "r" and v.name not in posterior])
     kept = tuple(v for v in variables if v.name not in reduced)

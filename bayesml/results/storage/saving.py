@@ -2,7 +2,7 @@
 
 The groups ``posterior``, ``sample_stats`` and ``prior`` are laid out as in ``fit.idata``, so that other tools can read
 them; ``data`` holds the columns of the fit, ``continuation`` where its chains stand, ``group_effects`` what was kept of
-effects that were not kept draw by draw.
+effects that were not kept draw by draw. A point estimate has the group ``estimate`` instead of draws.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesml.design import response_values
 from bayesml.errors import ModelError
 from bayesml.frame import frame_to_arrays
 from bayesml.posterior import ReducedEffects
 from bayesml.results.record import encoded
+from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
 from bayesml.results.storage.document import model_to_json
 from bayesml.results.storage.to_arviz import draws_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesml.results.record.fit import AbstractSampledFit
-
-__all__ = ["CONTINUATION", "DOCUMENT", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
+__all__ = ["CONTINUATION", "DOCUMENT", "ESTIMATE", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
 
 FORMAT = "bayesml fit"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DOCUMENT = "document"
 REDUCED = "group_effects"
 CONTINUATION = "continuation"
+ESTIMATE = "estimate"
 
 
-def save(fit: AbstractSampledFit, path: str | os.PathLike[str]) -> None:
+def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
     """Write a fit to one netCDF file.
 
     The file is written beside its destination and then renamed: a file of that name is replaced whole or not at all.
@@ -50,13 +51,14 @@ def save(fit: AbstractSampledFit, path: str | os.PathLike[str]) -> None:
         path: the file, such as ``sleep.nc``; an existing one is replaced.
 
     Raises:
-        ModelError: the folder does not exist or cannot be written to.
+        ModelError: the folder does not exist or cannot be written to, or the response of a refit is not a column.
 
     Example:
         >>> fit.save("sleep.nc")
         >>> fit = bayesml.load("sleep.nc")
     """
     target = _target(path)
+    _check_response(fit)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
         os.close(handle)
@@ -70,6 +72,18 @@ def save(fit: AbstractSampledFit, path: str | os.PathLike[str]) -> None:
         raise ModelError(f"The fit cannot be saved as `{target}`: {error.strerror or error}.") from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _check_response(fit: AbstractFit) -> None:
+    """Refuse a refit whose response is not that of its columns: ``fit.refit(y)`` of ``log(y) ~ x``."""
+    design = fit.problem.design
+    own = fit.family.encode_response(response_values(fit.parsed, fit.frame, fit.recipe.functions)).arrays["y"]
+    if not np.array_equal(own, design.response.arrays["y"]):
+        raise ModelError(
+            f"The fit has another response than the columns that are saved with it: `{fit.parsed.response.name}` is "
+            "computed from them, or has categories. Fit the model to data with the new response instead, "
+            "fit.update(data=data), and save that."
+        )
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
@@ -90,7 +104,7 @@ def _make_readable(name: str) -> None:
     os.chmod(name, 0o666 & ~mask)
 
 
-def _write(fit: AbstractSampledFit, name: str) -> None:
+def _write(fit: AbstractFit, name: str) -> None:
     import xarray as xr
 
     arrays, columns = frame_to_arrays(fit.frame)
@@ -99,6 +113,21 @@ def _write(fit: AbstractSampledFit, name: str) -> None:
     xr.Dataset({DOCUMENT: ((), np.array(document, dtype=object))}, attrs=attributes).to_netcdf(
         name, mode="w", engine="h5netcdf"
     )
+    groups = _estimate_groups(fit) if isinstance(fit, AbstractPointFit) else _draws_groups(fit)
+    groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
+    for group, dataset in groups.items():
+        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+
+
+def _estimate_groups(fit: AbstractPointFit) -> dict[str, xr.Dataset]:
+    arrays = fit.estimate.stored().arrays
+    return {ESTIMATE: _dataset({name: array for name, array in arrays.items() if array.size})}
+
+
+def _draws_groups(fit: AbstractFit) -> dict[str, xr.Dataset]:
+    import xarray as xr
+
+    assert isinstance(fit, AbstractSampledFit)
     record = fit.draws_record
     groups = {"posterior": draws_dataset(record.values, fit.variables, {})}
     if record.statistics:
@@ -111,9 +140,7 @@ def _write(fit: AbstractSampledFit, name: str) -> None:
         chains = fit.outcome.continuation
         attributes = {"iterations": chains.iterations, "attempt": chains.attempt}
         groups[CONTINUATION] = _dataset(chains.states).assign_attrs(attributes)
-    groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
-    for group, dataset in groups.items():
-        dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+    return groups
 
 
 def _reduced_arrays(reduced: Mapping[str, ReducedEffects]) -> dict[str, np.ndarray]:
@@ -144,9 +171,11 @@ def digest(document: str) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _document(fit: AbstractSampledFit, columns: Mapping[str, Any]) -> dict[str, Any]:
+def _document(fit: AbstractFit, columns: Mapping[str, Any]) -> dict[str, Any]:
     outcome = fit.outcome
+    estimate = {ESTIMATE: fit.estimate.stored().facts} if isinstance(fit, AbstractPointFit) else {}
     return {
+        **estimate,
         **model_to_json(fit.problem, columns, fit.recipe),
         "seed": int(outcome.seed),
         "incomplete": bool(outcome.incomplete),

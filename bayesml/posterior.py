@@ -112,6 +112,11 @@ class StoredEstimate:
     arrays: Mapping[str, np.ndarray]
     facts: Mapping[str, Any]
 
+    def check_method(self, method: str) -> None:
+        """Raise a ValueError unless the estimate was found by a method."""
+        if self.text("method") != method:
+            raise ValueError(f"the estimate was found by {self.text('method')!r:.50}, not {method}")
+
     def array(self, name: str, shape: tuple[int, ...], kind: str = "f") -> np.ndarray:
         """Return an array.
 

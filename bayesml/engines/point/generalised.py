@@ -24,6 +24,8 @@ from bayesml.posterior import StoredEstimate
 
 __all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
 
+SAME = 1e-6  # relative differences that rounding on another machine may make
+
 
 def estimate_generalised(
     problem: Problem,
@@ -60,13 +62,23 @@ def restore_generalised(
         ModelError: the model is not one of this method.
         ValueError: the estimate does not belong to the model.
     """
+    stored.check_method(method)
     arrays = point_arrays(problem, method)
     response = _response(problem, arrays, method, _held(problem, fixed))
     fit = fit_from_stored(stored, response, arrays.blocks, *arrays.X.shape)
     if fit.quadrature_points != quadrature_points:
         raise ValueError(f"the estimate is of {fit.quadrature_points} quadrature points, not {quadrature_points}")
     options = _Options(quadrature_points, curvature, penalty, support)
-    return GeneralisedEstimate(problem, arrays, method, fit, response, options)
+    estimate = GeneralisedEstimate(problem, arrays, method, fit, response, options)
+    if not np.allclose(estimate.eta, fit.eta, rtol=SAME, atol=SAME * _largest_addend(estimate)):
+        raise ValueError("the coefficients and group effects are not those of the linear predictor")
+    return estimate
+
+
+def _largest_addend(estimate: GeneralisedEstimate) -> float:
+    """Return the size of what is added up to the linear predictor, whose rounding errors are in the sum."""
+    X = estimate.arrays.X[:, estimate.kept]
+    return float(np.max(np.abs(X) @ np.abs(estimate.beta), initial=1.0))
 
 
 def _held(problem: Problem, fixed: Mapping[str, float] | None) -> dict[str, float]:
@@ -240,7 +252,8 @@ class GeneralisedEstimate(AbstractEstimate):
 
     def stored(self) -> StoredEstimate:
         """Return everything that was found."""
-        return stored_fit(self.fit)
+        found = stored_fit(self.fit)
+        return StoredEstimate(found.arrays, {**found.facts, "method": self.method})
 
     def with_response(self, problem: Problem) -> GeneralisedEstimate:
         """Fit the same model to another response."""

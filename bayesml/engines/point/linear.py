@@ -14,6 +14,7 @@ from bayesml.engines.linear_mixed import (
     Convergence,
     KenwardRoger,
     LinearMixedFit,
+    LinearMixedProblem,
     Satterthwaite,
     fit_at,
     fit_linear_mixed,
@@ -60,14 +61,18 @@ def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate
     Raises:
         ModelError: the model is not one, or its variances cannot be told apart.
     """
+    arrays, prepared, sigma = _prepared(problem, method)
+    return LinearEstimate(problem, arrays, method, fit_linear_mixed(prepared, reml, sigma))
+
+
+def _prepared(problem: Problem, method: str) -> tuple[PointArrays, LinearMixedProblem, float | None]:
+    """Return the arrays of the model, as they are and as the numerics take them, and the known residual sd."""
     _check_family(problem, method)
     arrays = point_arrays(problem, method)
     weights, sigma = _weights(problem, arrays)
     _check_groups(arrays, method, sigma)
-    prepared = prepare(
-        arrays.blocks, arrays.X, transformed_response(problem), weights, arrays.offset, sigma is not None
-    )
-    return LinearEstimate(problem, arrays, method, fit_linear_mixed(prepared, reml, sigma))
+    y = transformed_response(problem)
+    return arrays, prepare(arrays.blocks, arrays.X, y, weights, arrays.offset, sigma is not None), sigma
 
 
 def restore_linear(problem: Problem, method: str, stored: StoredEstimate) -> LinearEstimate:
@@ -77,12 +82,8 @@ def restore_linear(problem: Problem, method: str, stored: StoredEstimate) -> Lin
         ModelError: the model is not one of this method.
         ValueError: the estimate does not belong to the model.
     """
-    _check_family(problem, method)
-    arrays = point_arrays(problem, method)
-    weights, sigma = _weights(problem, arrays)
-    prepared = prepare(
-        arrays.blocks, arrays.X, transformed_response(problem), weights, arrays.offset, sigma is not None
-    )
+    stored.check_method(method)
+    arrays, prepared, sigma = _prepared(problem, method)
     search = Convergence(
         stored.whole("evaluations"),
         stored.whole("gradients"),
@@ -267,6 +268,7 @@ class LinearEstimate(AbstractEstimate):
         """Return where the search ended; all else follows from the data."""
         fit, search = self.fit, self.fit.convergence
         facts = {
+            "method": self.method,
             "reml": bool(fit.reml),
             "log_likelihood": float(self.log_likelihood),
             "evaluations": int(search.evaluations),

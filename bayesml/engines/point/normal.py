@@ -60,6 +60,8 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
         full = np.tile(estimate.full_beta, (ndraws, 1))
         full[:, estimate.kept] += beta_moves
         values[names.population_variable(MU)] = full
+    held = {name: value for name, value in estimate.auxiliary.items() if name not in values}
+    values |= {name: np.full(ndraws, value) for name, value in held.items()}
     effects = estimate.joint.draw_effects(rng, beta_moves)
     for term, mode, moved in zip(estimate.arrays.terms, estimate.effects, effects, strict=True):
         values[names.group_effect_variable(term.name, MU)] = mode + moved

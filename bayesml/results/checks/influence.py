@@ -59,4 +59,5 @@ def _leverages(fit: AbstractPointFit) -> np.ndarray:
     if isinstance(estimate, LinearEstimate):
         return estimate.fit.leverages
     rows = NewRows(estimate.arrays.X, tuple((block.Z, block.codes) for block in estimate.arrays.blocks))
-    return np.clip(estimate.row_information * estimate.joint.standard_errors(rows) ** 2, 0.0, 1.0)
+    with np.errstate(invalid="ignore"):  # NaN where separation leaves a row neither information nor a finite error
+        return np.clip(estimate.row_information * estimate.joint.standard_errors(rows) ** 2, 0.0, 1.0)

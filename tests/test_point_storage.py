@@ -137,7 +137,7 @@ def test_questions_to_a_loaded_linear_model(loaded: tuple[PointFit, PointFit]) -
         lambda fit: fit.refit(fit.simulate(1, seed=3)[0]).fixef(),
         lambda fit: fit.update(". ~ . - x:f", method="ml").fixef(),
         lambda fit: fit.to_normal_draws(200, seed=1).draws(),
-        lambda fit: bayesml.compare_models(fit, fit.update(". ~ . - x:f")),
+        lambda fit: bayesml.anova(fit, fit.update(". ~ . - x:f")),
     ]
     for question in questions:
         same(question(loaded[0]), question(loaded[1]))

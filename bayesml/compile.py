@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from jax import numpy as jnp
 
 from bayesml.design import Schema
-from bayesml.distributions import LKJ, Constant, Distribution, stack
+from bayesml.distributions import Constant, Distribution, WholeDistribution, stack
 from bayesml.families import AbstractFamily
 from bayesml.keys import MU, PredictorKey
 from bayesml.lazy import lazy_module
+from bayesml.numpyro_supports import dependent_elements
 from bayesml.spec import ModelSpec, ParameterSpec
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def compile_model(spec: ModelSpec, schema: Schema, family: AbstractFamily) -> Ca
 
     def model(data: Data, y: Array | None) -> None:
         values = {p.name: sample_parameter(p) for p in spec.parameters}
+        values |= spec.computed(values)
         for predictor in schema.predictors:
             for term in predictor.terms:
                 for name, value in term.derive(values).items():
@@ -93,8 +95,10 @@ def sample_parameter(parameter: ParameterSpec) -> Array:
             parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape))
         )
     first = parameter.priors[0]
-    if isinstance(first, LKJ):
-        return numpyro.sample(parameter.name, first.cholesky(parameter.shape[0]))
+    if isinstance(first, WholeDistribution):
+        return numpyro.sample(parameter.name, first.numpyro_whole(parameter.shape))
+    if parameter.support.is_whole:
+        return numpyro.sample(parameter.name, dependent_elements(parameter.priors, parameter.support))
     if not parameter.coefs:
         return _sample_scalar(parameter.name, first)
     together = stack(parameter.priors) if parameter.is_single_site else None

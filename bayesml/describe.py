@@ -18,11 +18,13 @@ from bayesml.priors import (
     Prior,
     PriorRow,
     PriorTable,
+    Resolution,
     Style,
     predictor_scale,
     resolve,
 )
-from bayesml.spec import ModelSpec, ParameterSpec, PredictorSpec
+from bayesml.spec import JointTarget, ModelSpec, ParameterSpec, PredictorSpec
+from bayesml.supports import Interval
 from bayesml.terms import known_addend
 
 __all__ = ["Description", "check_slopes", "default_priors_of", "describe", "single_parameters"]
@@ -53,15 +55,17 @@ def describe(
     defaults = _defaults(design, family, style)
     parameters = tuple(_parameters(design, family, defaults))
     resolution = resolve(parameters, PriorTable.ordered(_rows(design, family, defaults)), priors)
+    sampled, joint = _expanded(resolution, design.n_rows)
     spec = ModelSpec(
         formula=design.schema.parsed.text,
         family=family.name,
         predictors=tuple(
             PredictorSpec(p.key, family.link(p.key.dpar).name, p.text) for p in design.schema.parsed.predictors
         ),
-        parameters=tuple(_started(p) for p in resolution.parameters),
+        parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,
         levels=tuple(dict.fromkeys(c for p in design.schema.predictors for t in p.terms for c in t.level_counts())),
+        joint=joint,
     )
     return Description(spec, resolution.table)
 
@@ -116,7 +120,7 @@ def _parameters(design: Design, family: AbstractFamily, defaults: DefaultPriors)
         for term in predictor.terms:
             yield from term.parameters(defaults.scales[predictor.key])
     for own in single_parameters(design, family):
-        parameter = ParameterSpec(own.name, own.name, bounds=own.bounds)
+        parameter = ParameterSpec(own.name, own.name, support=Interval(*own.bounds))
         center = defaults.center(parameter)
         yield replace(parameter, centers=(center,), scales=(center,))
 
@@ -129,9 +133,23 @@ def _rows(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> It
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
 
 
+def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:
+    """Put the parameters of joint priors in the place of the coefficients that are computed from them."""
+    sampled: list[ParameterSpec] = []
+    joint: list[JointTarget] = []
+    for parameter in resolution.parameters:
+        prior = resolution.joint.get(parameter.name)
+        if prior is not None:
+            joint.append(JointTarget(prior.in_model(n_rows), parameter))
+            sampled += joint[-1].prior.parameters(joint[-1].target)
+        else:
+            sampled.append(parameter)
+    return tuple(sampled), tuple(joint)
+
+
 def _started(parameter: ParameterSpec) -> ParameterSpec:
     """Let a proper prior of the user narrow the starting region; flat and wide ones leave it to the data."""
-    if not parameter.priors or parameter.is_cholesky:
+    if not parameter.priors or parameter.is_whole:
         return parameter
     n = len(parameter.labels)
     centers = parameter.centers if len(parameter.centers) == n else parameter.centers * n

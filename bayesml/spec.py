@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Protocol, final
 
 from bayesml.distributions import Constant, Distribution
 from bayesml.keys import MU, PredictorKey
 from bayesml.names import predictor_name
+from bayesml.supports import UNBOUNDED, AbstractSupport
 
-__all__ = ["Bounds", "ParameterSpec", "unbounded"]
+__all__ = ["Bounds", "JointTarget", "ModelSpec", "ParameterSpec", "PredictorSpec", "unbounded"]
 
 Bounds = tuple[float, float]
-TERM_CLASSES = frozenset({"", "b", "Intercept", "sd", "cor"})
-"""Classes of parameters that terms bring along."""
 unbounded: Bounds = (-float("inf"), float("inf"))
 
 
@@ -32,8 +32,9 @@ class ParameterSpec:
         shape: shape of the array; ``(q, q)`` for the Cholesky factor of a correlation matrix.
         predictor: the predictor it belongs to.
         group: the grouping factor, or an empty string.
-        coefs: labels along the first axis; empty for a scalar or a Cholesky factor.
-        bounds: bounds of the values as the model needs them.
+        coefs: labels along the first axis; empty for a scalar and for an array that has one prior as a whole.
+        label: the coefficient whose parameter this is, where it has one prior as a whole (a simplex of ``mo(x)``).
+        support: where the values lie, as the model needs them.
         priors: one distribution for each label, or a single one for all; empty before resolution.
         centers: typical values, one for each label or a single one, where sampling starts.
         scales: typical distances from ``centers``, in the same form. They steer the sampler's start and its
@@ -46,35 +47,64 @@ class ParameterSpec:
     predictor: PredictorKey = MU
     group: str = ""
     coefs: tuple[str, ...] = ()
-    bounds: Bounds = unbounded
+    support: AbstractSupport = UNBOUNDED
     priors: tuple[Distribution, ...] = ()
     centers: tuple[float, ...] = (0.0,)
     scales: tuple[float, ...] = (1.0,)
+    label: str = ""
 
     @property
     def is_family_parameter(self) -> bool:
         """Whether it belongs to the response distribution rather than to a term."""
-        return self.prior_class not in TERM_CLASSES
+        return self.prior_class == self.name != "Intercept"
 
     @property
-    def is_cholesky(self) -> bool:
-        """Whether this is the Cholesky factor of a correlation matrix."""
-        return self.prior_class == "cor"
+    def bounds(self) -> Bounds:
+        """Bounds of each element, as the model needs them."""
+        return self.support.bounds
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has one prior as a whole, a matrix or a simplex, rather than one for each element."""
+        return self.support.is_whole and not self.coefs
 
     @property
     def is_single_site(self) -> bool:
         """Whether one NumPyro site holds the whole array: priors alike in kind and support, none of them constant."""
         first = self.priors[0] if self.priors else None
-        return first is None or (
-            not isinstance(first, Constant)
-            and all(type(d) is type(first) and d.support == first.support for d in self.priors)
-            and first.can_batch(self.priors)
+        return (
+            first is None
+            or self.support.is_whole
+            or (
+                not isinstance(first, Constant)
+                and all(type(d) is type(first) and d.support == first.support for d in self.priors)
+                and first.can_batch(self.priors)
+            )
         )
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels that can carry a prior of their own; one empty label for a scalar or a Cholesky factor."""
-        return self.coefs or ("",)
+        """Labels that can carry a prior of their own; a single one for a scalar and for an array as a whole."""
+        return self.coefs or (self.label,)
+
+
+class JointPrior(Protocol):
+    """What a prior of several coefficients answers about its own parameters; see ``priors/joint.py``."""
+
+    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
+        """Return the sampled parameters in the place of ``target``."""
+
+    def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
+        """Return the coefficients from the sampled values."""
+
+
+@final
+@dataclass(frozen=True)
+class JointTarget:
+    """Coefficients that are computed from the parameters of a joint prior rather than sampled."""
+
+    prior: JointPrior
+    target: ParameterSpec
 
 
 @final
@@ -99,6 +129,7 @@ class ModelSpec:
         parameters: every sampled array with its priors, in the order of the flat vector the engines work on.
         n_rows: number of observations.
         levels: number of levels of each grouping factor.
+        joint: coefficients with a joint prior, which are computed from parameters of that prior.
     """
 
     formula: str
@@ -107,10 +138,19 @@ class ModelSpec:
     parameters: tuple[ParameterSpec, ...]
     n_rows: int
     levels: tuple[tuple[str, int], ...]
+    joint: tuple[JointTarget, ...] = ()
 
     def parameter(self, name: str) -> ParameterSpec:
         """Return the parameter of that name."""
         return next(p for p in self.parameters if p.name == name)
+
+    def priors_of(self, name: str) -> tuple[Distribution, ...]:
+        """Return the priors of the parameter of that name; none where there is a joint prior, which is proper."""
+        return next((p.priors for p in self.parameters if p.name == name), ())
+
+    def computed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the coefficients with a joint prior, by name, from all sampled values."""
+        return {each.target.name: each.prior.value(each.target, values) for each in self.joint}
 
     def improper(self) -> tuple[ParameterSpec, ...]:
         """Return the parameters that have a prior without a finite integral."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bayesml.distributions.base import Distribution, format_number, stack
 from bayesml.distributions.degenerate import Constant, Flat
+from bayesml.distributions.dirichlet import Dirichlet, dirichlet
 from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
 from bayesml.distributions.interval import Beta, Uniform
 from bayesml.distributions.lkj import LKJ, is_lkj
@@ -15,6 +16,7 @@ from bayesml.distributions.parse import DISTRIBUTIONS, parse_distribution
 from bayesml.distributions.positive import Exponential, Gamma, InvGamma, LogNormal, Weibull
 from bayesml.distributions.real import Cauchy, DoubleExponential, Logistic, Normal, StudentT
 from bayesml.distributions.truncated import Truncated, bounded
+from bayesml.distributions.whole import WholeDistribution
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -22,6 +24,7 @@ __all__ = [
     "Beta",
     "Cauchy",
     "Constant",
+    "Dirichlet",
     "Distribution",
     "DoubleExponential",
     "Exponential",
@@ -38,10 +41,12 @@ __all__ = [
     "Truncated",
     "Uniform",
     "Weibull",
+    "WholeDistribution",
     "beta",
     "bounded",
     "cauchy",
     "constant",
+    "dirichlet",
     "double_exponential",
     "exponential",
     "flat",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 
 from bayesml.distributions.base import Distribution
+from bayesml.distributions.whole import WholeDistribution
 from bayesml.errors import PriorError
 from bayesml.namespace import array_namespace
 
@@ -29,7 +30,7 @@ Array = Any
 
 @final
 @dataclass(frozen=True, repr=False)
-class LKJ(Distribution):
+class LKJ(WholeDistribution):
     """``lkj(eta)``: correlation matrices with density proportional to det(R)^(eta - 1); 1 is uniform.
 
     The functions of one number (``cdf``, ``quantile``, ``numpyro``, ...) are those of a correlation when there are
@@ -70,6 +71,18 @@ class LKJ(Distribution):
             factor[..., m, :m] = np.sqrt(squared)[..., None] * direction
             factor[..., m, m] = np.sqrt(1 - squared)
         return factor
+
+    def whole_log_density(self, value: Array) -> Array:
+        """Return ``cholesky_log_density``."""
+        return self.cholesky_log_density(value)
+
+    def draw_whole(self, rng: np.random.Generator, shape: tuple[int, ...], size: int) -> np.ndarray:
+        """Return independent factors, ``(size, K, K)``."""
+        return self.draw_cholesky(rng, shape[0], size)
+
+    def numpyro_whole(self, shape: tuple[int, ...]) -> dist.Distribution:
+        """Return ``cholesky(K)``."""
+        return self.cholesky(shape[0])
 
     @property
     def support(self) -> tuple[float, float]:

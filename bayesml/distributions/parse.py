@@ -9,6 +9,7 @@ from math import isfinite
 from bayesml.arithmetic import value_of
 from bayesml.distributions.base import Distribution
 from bayesml.distributions.degenerate import Constant, Flat
+from bayesml.distributions.dirichlet import Dirichlet
 from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
 from bayesml.distributions.interval import Beta, Uniform
 from bayesml.distributions.lkj import LKJ
@@ -37,6 +38,7 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
         HalfStudentT,
         HalfCauchy,
         LKJ,
+        Dirichlet,
         Flat,
         Constant,
     )
@@ -97,6 +99,8 @@ def parse_distribution(text: str) -> Distribution:
             f"The prior `{text}`: there is no distribution `{name}`{did_you_mean(name, known)}. "
             f"There are {', '.join(known)}."
         )
+    if kind is Dirichlet:
+        return _dirichlet(text, positional, named)
     arguments = _in_order(text, name, tuple(f.name for f in fields(kind)), positional, named)
     numbers = [_number(text, argument) for argument in arguments]
     try:
@@ -138,6 +142,21 @@ def _in_order(
     if len(given) != len(expected) or found != len(expected):
         raise PriorError(f"The prior `{text}`: write `{signature}`; {found} argument(s) were given.")
     return [given[argument] for argument in expected]
+
+
+def _dirichlet(text: str, positional: list[ast.expr], named: dict[str, ast.expr]) -> Dirichlet:
+    """Read ``dirichlet(2, 1, 1)``, ``dirichlet(c(2, 1, 1))`` or ``dirichlet([2, 1, 1])``."""
+    given = [*positional, *(value for word, value in named.items() if word == "alpha")]
+    if len(given) != len(positional) + len(named):
+        raise PriorError(f"The prior `{text}`: write `dirichlet(1)`, or one number for each element.")
+    if len(given) == 1 and isinstance(given[0], (ast.List, ast.Tuple)):
+        given = given[0].elts
+    elif len(given) == 1 and isinstance(given[0], ast.Call) and ast.unparse(given[0].func) == "c":
+        given = given[0].args
+    try:
+        return Dirichlet(tuple(_number(text, each) for each in given))
+    except PriorError as error:
+        raise PriorError(str(error) if str(error).startswith("The prior") else f"The prior `{text}`: {error}") from None
 
 
 def _number(text: str, node: ast.expr) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.distributions import LKJ, Constant
+from bayesml.distributions import Constant, WholeDistribution
 from bayesml.spec import ParameterSpec
 
 __all__ = ["log_prior", "parameter_values"]
@@ -63,8 +63,8 @@ def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
     if not parameter.prior_class:
         return -0.5 * jnp.sum(value**2) - 0.5 * log(2 * pi) * value.size
     first = parameter.priors[0]
-    if isinstance(first, LKJ):
-        return first.cholesky_log_density(value)
+    if isinstance(first, WholeDistribution):
+        return first.whole_log_density(value)
     if not parameter.coefs:
         return jnp.zeros(()) if isinstance(first, Constant) else first.log_density_inside(value)
     terms = []

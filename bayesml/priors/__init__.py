@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from bayesml.priors.defaults import DefaultPriors, Scale, Style, predictor_scale
+from bayesml.priors.horseshoe import Horseshoe, horseshoe
+from bayesml.priors.joint import AbstractJointPrior
 from bayesml.priors.language import Prior, as_priors, prior
-from bayesml.priors.resolve import resolve
+from bayesml.priors.parse import JOINT_PRIORS, parse_prior
+from bayesml.priors.resolve import Resolution, resolve
 from bayesml.priors.table import PriorRow, PriorTable
 
 __all__ = [
+    "JOINT_PRIORS",
+    "AbstractJointPrior",
+    "Horseshoe",
+    "horseshoe",
+    "parse_prior",
     "DefaultPriors",
     "Prior",
     "PriorRow",
     "PriorTable",
+    "Resolution",
     "Scale",
     "Style",
     "as_priors",

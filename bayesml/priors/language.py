@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from bayesml.distributions import DISTRIBUTIONS, Distribution, parse_distribution
+from bayesml.distributions import DISTRIBUTIONS, Distribution
 from bayesml.errors import PriorError
 from bayesml.families import FAMILIES, AbstractFamily
 from bayesml.foreign import answers_foreign_arguments
+from bayesml.priors.joint import AbstractJointPrior
+from bayesml.priors.parse import parse_prior
 from bayesml.priors.table import Target
 
 __all__ = ["Prior", "as_priors", "prior"]
@@ -32,7 +34,7 @@ class Prior:
         upper: upper bound, or None.
     """
 
-    distribution: Distribution
+    distribution: Distribution | AbstractJointPrior
     prior_class: str = "b"
     coef: str = ""
     group: str = ""
@@ -60,7 +62,7 @@ def _addresses(given: Prior) -> tuple[tuple[str, str], ...]:
 
 @answers_foreign_arguments("PRIOR_ARGUMENTS")
 def prior(
-    distribution: str | float | Distribution,
+    distribution: str | float | Distribution | AbstractJointPrior,
     class_: str = "b",
     *,
     coef: str = "",
@@ -149,10 +151,10 @@ def _refuse_family(value: object) -> None:
         raise PriorError(f"A prior got the family {name}, which is for `family=`{own}.")
 
 
-def _as_distribution(value: str | float | Distribution) -> Distribution:
-    if isinstance(value, Distribution):
+def _as_distribution(value: str | float | Distribution | AbstractJointPrior) -> Distribution | AbstractJointPrior:
+    if isinstance(value, (Distribution, AbstractJointPrior)):
         return value
     _refuse_family(value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise PriorError(f'A prior is text such as "normal(0, 10)" or an object such as normal(0, 10); got {value!r}.')
-    return parse_distribution(value if isinstance(value, str) else f"constant({value!r})")
+    return parse_prior(value if isinstance(value, str) else f"constant({value!r})")

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
-from bayesml.distributions import Constant, Distribution, Uniform, bounded, is_lkj
+from bayesml.distributions import LKJ, Constant, Dirichlet, Distribution, Uniform, WholeDistribution, bounded
 from bayesml.errors import PriorError, did_you_mean, warn_user
 from bayesml.names import find_coefficient, same_interaction
+from bayesml.priors.joint import AbstractJointPrior
 from bayesml.priors.language import Prior
 from bayesml.priors.table import PriorRow, PriorTable, Target, flat_target
 from bayesml.spec import Bounds, ParameterSpec
 
 __all__ = ["Resolution", "resolve"]
+
+
+SHARED_CLASSES = frozenset({"cor"})
+"""Classes whose priors hold in every predictor alike."""
+WHOLES: dict[type[Distribution], tuple[str, str]] = {
+    LKJ: ("a correlation matrix", 'an LKJ prior, for example "lkj(2)"'),
+    Dirichlet: ("a simplex", 'a Dirichlet prior, for example "dirichlet(2, 1, 1)"'),
+}
 
 
 @final
@@ -24,10 +33,12 @@ class Resolution:
     Attributes:
         parameters: the parameters with a bounded prior for each label.
         table: all targets with what was set on them.
+        joint: the joint prior of parameters that have one, by name; they have no other.
     """
 
     parameters: tuple[ParameterSpec, ...]
     table: PriorTable
+    joint: Mapping[str, AbstractJointPrior]
 
 
 def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: Sequence[Prior]) -> Resolution:
@@ -48,7 +59,15 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
     table = PriorTable(rows)
     given = {row.target: row for row in rows}
     resolved = tuple(_with_priors(p, given, user) if p.prior_class else p for p in parameters)
-    return Resolution(resolved, table)
+    joint = {p.name: prior for p in parameters if p.prior_class and (prior := _joint_prior(p, given, user))}
+    return Resolution(resolved, table, joint)
+
+
+def _joint_prior(
+    parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]
+) -> AbstractJointPrior | None:
+    chosen, _ = _choose(parameter, parameter.labels[0], rows, user)
+    return chosen if isinstance(chosen, AbstractJointPrior) else None
 
 
 def _matched(defaults: PriorTable, priors: Sequence[Prior]) -> dict[Target, Prior]:
@@ -63,7 +82,16 @@ def _matched(defaults: PriorTable, priors: Sequence[Prior]) -> dict[Target, Prio
             raise PriorError(f"Two priors for the same parameters: {matched[row.target]} and {each}. Keep one of them.")
         _check_kind(each, row)
         matched[row.target] = each
+    _refuse_beside_joint(matched)
     return matched
+
+
+def _refuse_beside_joint(matched: dict[Target, Prior]) -> None:
+    """Refuse priors of single coefficients where a joint prior holds for all of them."""
+    for (prior_class, predictor, _, coef), each in matched.items():
+        joint = matched.get((prior_class, predictor, "", ""))
+        if coef and joint is not None and isinstance(joint.distribution, AbstractJointPrior):
+            raise PriorError(f"{each}: {joint} is the prior of all coefficients; leave one of the two out.")
 
 
 def _find(defaults: PriorTable, given: Prior) -> PriorRow | None:
@@ -113,13 +141,27 @@ def _spell(row: PriorRow) -> str:
 
 
 def _check_kind(given: Prior, row: PriorRow) -> None:
-    if row.prior_class == "cor":
-        if not is_lkj(given.distribution):
-            raise PriorError(f'{given}: a correlation matrix takes an LKJ prior, for example "lkj(2)".')
+    distribution = given.distribution
+    if row.whole is not None:
+        what, example = WHOLES[row.whole]
+        if not isinstance(distribution, row.whole):
+            raise PriorError(f"{given}: {what} takes {example}.")
         if given.lower is not None or given.upper is not None:
-            raise PriorError(f"{given}: a correlation matrix takes no bounds.")
-    elif is_lkj(given.distribution):
+            raise PriorError(f"{given}: {what} takes no bounds.")
+    elif isinstance(distribution, LKJ):
         raise PriorError(f'{given}: "lkj" is for correlation matrices only (class_="cor").')
+    elif isinstance(distribution, WholeDistribution):
+        raise PriorError(f'{given}: "{distribution.name}" is for simplexes only, such as class_="simo".')
+    elif isinstance(distribution, AbstractJointPrior):
+        _check_joint(given, row)
+
+
+def _check_joint(given: Prior, row: PriorRow) -> None:
+    name = given.distribution.name
+    if row.prior_class != "b" or row.coef:
+        raise PriorError(f'{given}: "{name}" is a prior of all coefficients of a predictor; write class_="b" alone.')
+    if given.lower is not None or given.upper is not None:
+        raise PriorError(f'{given}: "{name}" takes no bounds.')
 
 
 def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
@@ -136,9 +178,11 @@ def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
 
 def _warn_of_truncation(given: Prior, row: PriorRow) -> None:
     """Warn of an ``exponential(1)`` on a coefficient, which is then positive, unless bounds say that this is meant."""
-    lower, upper = given.distribution.support
-    says_bounds = isinstance(given.distribution, (Uniform, Constant)) or row.prior_class == "cor"
-    if says_bounds or (lower <= row.bounds[0] and upper >= row.bounds[1]):
+    distribution = given.distribution
+    if isinstance(distribution, (Uniform, Constant, WholeDistribution, AbstractJointPrior)):
+        return
+    lower, upper = distribution.support
+    if lower <= row.bounds[0] and upper >= row.bounds[1]:
         return
     allowed = " and ".join(
         f"{side} {limit:g}" for side, limit in (("above", lower), ("below", upper)) if abs(limit) < float("inf")
@@ -172,13 +216,18 @@ def _levels_of(target: Target) -> tuple[Target, ...]:
 
 def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
     """Return the targets that reach one label, the most specific first."""
-    predictor = ("", "", "") if parameter.is_cholesky else parameter.predictor.target
+    predictor = ("", "", "") if parameter.prior_class in SHARED_CLASSES else parameter.predictor.target
     return _levels_of((parameter.prior_class, predictor, parameter.group, coef))
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:
     chosen = [_choose(parameter, coef, rows, user) for coef in parameter.labels]
-    if parameter.is_cholesky:
+    first = chosen[0][0]
+    if isinstance(first, WholeDistribution):
+        first.check_shape(parameter.shape)
+    if isinstance(first, AbstractJointPrior):
+        return parameter
+    if parameter.is_whole:
         return replace(parameter, priors=tuple(d for d, _ in chosen))
     return replace(
         parameter,
@@ -188,11 +237,16 @@ def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: d
 
 def _choose(
     parameter: ParameterSpec, coef: str, rows: dict[Target, PriorRow], user: dict[Target, Prior]
-) -> tuple[Distribution, Bounds]:
+) -> tuple[Any, Bounds]:
     candidates = [t for t in _candidates(parameter, coef) if t in rows]
     target = next((t for t in candidates if t in user), None)
     if target is None:
-        target = next(t for t in candidates if rows[t].distribution is not None)
+        target = next((t for t in candidates if rows[t].distribution is not None), None)
+    if target is None:
+        raise PriorError(
+            f'The parameter `{parameter.name}` of class "{parameter.prior_class}" has no default prior: the term or '
+            "family that it belongs to gives none among its rows of the prior table."
+        )
     distribution = rows[target].distribution
     assert distribution is not None
     return distribution, rows[target].bounds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from bayesml.distributions import Distribution
+from bayesml.priors.joint import AbstractJointPrior
 from bayesml.spec import Bounds, unbounded
 
 if TYPE_CHECKING:
@@ -31,16 +32,18 @@ class PriorRow:
         group: grouping factor, or empty for all.
         predictor: response, distributional parameter (empty for ``mu``) and nonlinear parameter, each may be empty.
         bounds: bounds of the values.
+        whole: the kind of distribution it takes, where that is of a whole matrix or simplex; None for one of numbers.
         source: ``default``, ``user`` or ``(vectorized)`` for a row that inherits.
     """
 
-    distribution: Distribution | None
+    distribution: Distribution | AbstractJointPrior | None
     prior_class: str
     coef: str = ""
     group: str = ""
     predictor: tuple[str, str, str] = ("", "", "")
     bounds: Bounds = unbounded
     source: str = "default"
+    whole: type[Distribution] | None = None
 
     @property
     def target(self) -> Target:

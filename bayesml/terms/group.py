@@ -15,12 +15,14 @@ import numpy as np
 
 from bayesml import names
 from bayesml.columns import Computation, computations, encode, replay
+from bayesml.distributions import LKJ
 from bayesml.errors import DataError, FormulaError
 from bayesml.formula import GroupCall, Predictor, quote_name
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
-from bayesml.spec import ParameterSpec, unbounded
+from bayesml.spec import ParameterSpec
+from bayesml.supports import POSITIVE, CorrCholesky
 from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
@@ -73,12 +75,12 @@ class Group(AbstractGroupTerm):
             self.predictor,
             self.name,
             self.coefs,
-            (0.0, np.inf),
+            POSITIVE,
             centers=tuple(0.5 * t for t in typical),
             scales=typical,
         )
         factors = tuple(
-            ParameterSpec(self._cholesky(i), "cor", (size, size), self.predictor, self.name)
+            ParameterSpec(self._cholesky(i), "cor", (size, size), self.predictor, self.name, support=CorrCholesky())
             for i, size in enumerate(self.blocks)
             if size > 1
         )
@@ -88,7 +90,6 @@ class Group(AbstractGroupTerm):
             (len(self.coefs), len(self.levels)),
             self.predictor,
             self.name,
-            bounds=unbounded,
         )
         return (sd, *factors, z)
 
@@ -102,8 +103,8 @@ class Group(AbstractGroupTerm):
         yield PriorRow(None, "sd", "", self.name, of, positive, inherited)
         yield from (PriorRow(None, "sd", coef, self.name, of, positive, inherited) for coef in self.coefs)
         if self.pairs():
-            yield PriorRow(defaults.correlation(), "cor")
-            yield PriorRow(None, "cor", "", self.name, source=inherited)
+            yield PriorRow(defaults.correlation(), "cor", whole=LKJ)
+            yield PriorRow(None, "cor", "", self.name, source=inherited, whole=LKJ)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the names of its standard deviations and Cholesky factors."""

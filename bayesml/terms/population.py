@@ -104,8 +104,9 @@ class Population(AbstractPopulationTerm):
             columns = arrays["X"]
             centred = columns[:, 1:] - np.asarray(self.means) if self.has_intercept else columns
             shift = columns[:, 1:] if self.has_intercept else columns
-            priors = spec.parameter(names.slopes_variable(self.predictor)).priors
-            check_identified(Columns(self.slopes, centred, shift, self.predictor), priors)
+            priors = spec.priors_of(names.slopes_variable(self.predictor))
+            if priors:
+                check_identified(Columns(self.slopes, centred, shift, self.predictor), priors)
 
     def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Return ``b``, all coefficients on the user's scale."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.distributions import LKJ, Constant
+from bayesml.distributions import Constant, WholeDistribution
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     """Return the summed log prior densities of each class of parameters, ``(chains, draws)``.
 
     The classes are those of the prior table: ``b``, ``Intercept`` (of centred predictors), ``sd``, ``cor`` (of Cholesky
-    factors, as in Stan), ``sigma``. Group-level effects given their standard deviations are no part of it, flat priors
+    factors, as in Stan), ``sigma``. A joint prior such as the horseshoe has none.
+    Group-level effects given their standard deviations are no part of it, flat priors
     add 0, and what ``constant()`` fixes adds nothing.
     """
     values = _sampled_values(fit)
     found: dict[str, np.ndarray] = {}
     for parameter in fit.problem.description.spec.parameters:
-        if parameter.prior_class and not all(isinstance(prior, Constant) for prior in parameter.priors):
+        known = parameter.prior_class and parameter.name in values
+        if known and not all(isinstance(prior, Constant) for prior in parameter.priors):
             with np.errstate(all="ignore"):
                 density = _log_density(parameter, values[parameter.name])
             found[parameter.prior_class] = found.get(parameter.prior_class, 0.0) + density
@@ -34,8 +36,8 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
 
 def _log_density(parameter: ParameterSpec, value: np.ndarray) -> np.ndarray:
     first = parameter.priors[0]
-    if isinstance(first, LKJ):
-        return np.asarray(first.cholesky_log_density(value))
+    if isinstance(first, WholeDistribution):
+        return np.asarray(first.whole_log_density(value))
     if not parameter.coefs:
         return np.asarray(first.log_density(value))
     columns = [

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from bayesml.distributions import parse_distribution
 from bayesml.engines import AbstractEngine, get_engine
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import (
@@ -26,7 +25,7 @@ from bayesml.formula import (
 from bayesml.keys import PredictorKey
 from bayesml.links import get_link
 from bayesml.posterior import Timing
-from bayesml.priors import Prior
+from bayesml.priors import Prior, parse_prior
 
 __all__ = [
     "engine_from_json",
@@ -88,7 +87,7 @@ def prior_to_json(prior: Prior) -> dict[str, Any]:
 
 def prior_from_json(content: Mapping[str, Any]) -> Prior:
     """Return the prior."""
-    return Prior(**{**content, "distribution": parse_distribution(content["distribution"])})
+    return Prior(**{**content, "distribution": parse_prior(content["distribution"])})
 
 
 def engine_to_json(engine: AbstractEngine) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from bayesml.distributions import LKJ
+from bayesml.distributions import WholeDistribution
 from bayesml.engines.base import Problem
 from bayesml.errors import PriorError
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
+from bayesml.supports import Ordered
 
 __all__ = ["prior_draws"]
+
+MOST_ATTEMPTS = 10_000
 
 
 def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[str, np.ndarray]:
@@ -43,13 +46,39 @@ def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndar
     if not parameter.prior_class:
         return rng.standard_normal((n, *parameter.shape))
     first = parameter.priors[0]
-    if isinstance(first, LKJ):
-        return first.draw_cholesky(rng, parameter.shape[0], n)
+    if isinstance(first, WholeDistribution):
+        return first.draw_whole(rng, parameter.shape, n)
+    if isinstance(parameter.support, Ordered):
+        return _increasing(parameter, rng, n)
     columns = [prior.draw(rng, n) for prior in parameter.priors]
     return np.stack(columns, axis=1) if parameter.coefs else columns[0]
 
 
+def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return vectors with independent elements given that they increase, ``(n, k)``.
+
+    Elements with the same prior are exchangeable, so that those in order are the draws sorted. Others are drawn until
+    they are in order.
+
+    Raises:
+        PriorError: that hardly ever happens.
+    """
+    columns = np.stack([prior.draw(rng, n) for prior in parameter.priors], axis=1)
+    if len(set(parameter.priors)) == 1:
+        return np.sort(columns, axis=1)
+    for _ in range(MOST_ATTEMPTS):
+        wrong = np.flatnonzero((np.diff(columns, axis=1) <= 0).any(axis=1))
+        if not wrong.size:
+            return columns
+        columns[wrong] = np.stack([prior.draw(rng, wrong.size) for prior in parameter.priors], axis=1)
+    raise PriorError(
+        f'The priors of class "{parameter.prior_class}" are hardly ever in increasing order, as the parameters '
+        "are; set priors whose centres increase."
+    )
+
+
 def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]) -> dict[str, np.ndarray]:
+    values |= problem.description.spec.computed(values)
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.derive(values)

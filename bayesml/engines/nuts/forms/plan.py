@@ -10,6 +10,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
+from bayesml.engines.nuts.forms.collapsed.conditions import joint_priors
 from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
@@ -222,7 +223,7 @@ def model_shape(problem: Problem) -> ModelShape:
     """Return what the choice of a form looks at."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    bare = ModelShape(spec.n_rows, size, without_mode=_too_large(problem, size))
+    bare = ModelShape(spec.n_rows, size, without_mode=(*joint_priors(problem), *_too_large(problem, size)))
     obstacles = collapse_conditions(problem)
     if obstacles:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())

@@ -42,6 +42,7 @@ def _reasons(problem: Problem) -> Iterator[str]:
     for group in group_terms(schema.predictors[0].terms):
         if len(group.coefs) > MOST_COLUMNS:
             yield f"{len(group.coefs)} effects vary over {group.name}, more than the {MOST_COLUMNS} eliminated together"
+    yield from joint_priors(problem)
     response = problem.design.response.arrays
     others = sorted(set(response) - {"y", "se"})
     if others:
@@ -50,3 +51,9 @@ def _reasons(problem: Problem) -> Iterator[str]:
         yield "se() comes together with an estimated sigma"
     elif "se" in response and not np.all(np.asarray(response["se"]) > 0):
         yield "a standard error in se() is 0"
+
+
+def joint_priors(problem: Problem) -> Iterator[str]:
+    """Yield a reason for each joint prior of coefficients, whose scales are sampled."""
+    for each in problem.description.spec.joint:
+        yield f"the prior of {each.target.name} is {each.prior}, whose scales are sampled"

@@ -1,0 +1,52 @@
+"""Priors of several coefficients together, with parameters of their own: shrinkage priors such as the horseshoe."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bayesml.spec import ParameterSpec
+
+__all__ = ["AbstractJointPrior"]
+
+Array = Any
+
+
+@dataclass(frozen=True, repr=False)
+class AbstractJointPrior(ABC):
+    """A prior of all coefficients of a class, which are computed from parameters that the prior brings along.
+
+    The coefficients themselves are not sampled: a non-centred form, in which the posterior has no funnel at the
+    coefficients.
+    """
+
+    name: ClassVar[str]
+    is_proper: ClassVar[bool] = True
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the model fills in and a user does not give."""
+
+    def in_model(self, n_rows: int) -> AbstractJointPrior:
+        """Return the prior with what it takes from the data."""
+        return self
+
+    @abstractmethod
+    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
+        """Return the sampled parameters in the place of ``target``, each with its priors."""
+
+    @abstractmethod
+    def value(self, target: ParameterSpec, values: Mapping[str, Array]) -> Array:
+        """Return the coefficients ``(k,)`` from the sampled values; NumPy or JAX arrays.
+
+        Args:
+            target: the coefficients.
+            values: all sampled parameters of the model, ``sigma`` among them where it is sampled.
+        """
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return it as it is written."""
+
+    def __repr__(self) -> str:
+        return str(self)

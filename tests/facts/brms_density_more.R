@@ -43,6 +43,7 @@ draw <- function() {
   d$oi <- sample(1:4, n, TRUE)
   d$oj <- sample(0:2, n, TRUE)
   d$xc <- rnorm(n) + d$x
+  d$n <- d$k + 5L
   # On other scales, for default priors.
   d$yb <- 300 + 60 * d$y
   d$pb <- 40 * d$p
@@ -54,6 +55,49 @@ draw <- function() {
 
 # name, formula, family, prior
 MODELS <- list(
+  c("terms", "yb ~ f * x + I(z^2) + log(p)", "gaussian"),
+  c("poly", "y ~ poly(x, 2) + f:z", "gaussian"),
+  c("no_intercept", "y ~ 0 + f + x", "gaussian"),
+  c("no_slopes", "y ~ 1 + (1 | g)", "gaussian"),
+  c("offsets", "k ~ x + offset(z) + offset(log(e))", "poisson"),
+  c("gaussian_log", "p ~ x", "gaussian(\"log\")"),
+  c("gaussian_inverse", "p ~ 1", "gaussian(\"inverse\")"),
+  c("sigma_re", "bf(yb ~ x + (1 | g), sigma ~ z + (1 | g))", "gaussian"),
+  c("sigma_no_intercept", "bf(y ~ x, sigma ~ 0 + f)", "gaussian"),
+  c("sigma_identity_offset", "bf(y ~ x, sigma ~ z + offset(0.1 * x))", "gaussian"),
+  c("student_all", "bf(y ~ x, sigma ~ z, nu ~ x)", "student"),
+  c("student_re", "y ~ x + (x | g)", "student"),
+  c("lognormal_sigma", "bf(p ~ x + (1 | g), sigma ~ z)", "lognormal"),
+  c("gamma_shape", "bf(p ~ x + (1 | g), shape ~ z)", "Gamma(\"log\")"),
+  c("gamma_inverse", "p ~ 1", "Gamma(\"inverse\")"),
+  c("gamma_identity", "p ~ 1", "Gamma(\"identity\")"),
+  c("beta_phi", "bf(d1 ~ x + (1 | g), phi ~ z)", "Beta()"),
+  c("beta_probit", "d1 ~ x", "Beta(\"probit\")"),
+  c("binomial_slopes", "k | trials(20) ~ x + (x | g)", "binomial"),
+  c("binomial_probit", "k | trials(n) ~ x", "binomial(\"probit\")"),
+  c("bernoulli_cloglog_re", "b ~ x + (1 | g)", "bernoulli(\"cloglog\")"),
+  c("poisson_sqrt", "kb ~ 1", "poisson(\"sqrt\")"),
+  c("poisson_identity", "kb ~ 1", "poisson(\"identity\")"),
+  c("negbinomial_shape", "bf(k ~ x + (1 | g), shape ~ z)", "negbinomial"),
+  c("factor_slopes", "y ~ f + (f | g)", "gaussian"),
+  c("factor_independent", "y ~ f + (f || g)", "gaussian"),
+  c("factor_cells", "y ~ f + (0 + f | g)", "gaussian"),
+  c("three_slopes", "y ~ x + z + (x + z | g)", "gaussian"),
+  c("two_terms", "y ~ x + (1 | g) + (0 + x | g)", "gaussian"),
+  c("two_blocks", "y ~ x + z + f + (x | g) + (0 + z + p | g)", "gaussian"),
+  c("crossed_slopes", "b ~ x + (x | g) + (z || f)", "bernoulli"),
+  c("interaction_group", "k ~ x + (1 | f:g) + (x | f)", "poisson"),
+  c("se_re", "y | se(w) ~ x + (1 | g)", "gaussian"),
+  c("se_sigma_weights", "y | se(w, sigma = TRUE) + weights(e) ~ x + (1 | g)", "gaussian"),
+  c("se_student", "y | se(w) ~ x", "student"),
+  c("weights_re", "b | weights(w) ~ x + (1 | g)", "bernoulli"),
+  c("weights_binomial", "k | trials(20) + weights(w) ~ x", "binomial"),
+  c("weights_student", "bf(y | weights(w) ~ x, sigma ~ z)", "student"),
+  c("own_priors", "y ~ x + z + (x | g)", "gaussian",
+    paste0("prior(normal(0,1),class='b')+prior(student_t(4,1,2),class='b',coef='z')+prior(lkj(2.5),class='cor')+",
+           "prior(exponential(2),class='sd',group='g',coef='x')+prior(gamma(2,1),class='sigma')")),
+  c("bounded_priors", "y ~ x + z", "gaussian",
+    "prior(normal(0,1),class='b',lb=-1)+prior(cauchy(1,2),class='Intercept')+prior(normal(1,2),class='sigma')"),
   c("cum_terms", "o ~ x + z + f", "cumulative"),
   c("cum_cloglog", "o ~ x", "cumulative(\"cloglog\")"),
   c("cum_cs", "o ~ x + cs(z)", "cumulative"),

@@ -19,6 +19,7 @@ import numpy as np
 import stanli
 
 POINTS = 3
+TRIES = 100
 SPREAD = 0.4
 LEAST = -1000.0  # below, rounding in distribution functions of one side or the other would be compared
 NOTE = (
@@ -79,17 +80,24 @@ def points(name: str, record: dict) -> list[dict]:
     whole = stanli.Model(stan_code=joined(parts), data=record["data"])
     empty = {k: v for k, v in parts.items() if k != "transformed parameters"} | {"model": ""}
     jacobian = stanli.Model(stan_code=joined(empty), data=record["data"])
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    found = []
-    while len(found) < POINTS:
-        q = rng.normal(scale=SPREAD, size=whole.n_unconstrained)
+
+    def at(q: np.ndarray) -> float:
         try:
-            lp = whole.log_prob_grad(q)[0] - jacobian.log_prob_grad(q)[0]
+            return whole.log_prob_grad(q)[0] - jacobian.log_prob_grad(q)[0]
         except RuntimeError:
-            continue
-        if np.isfinite(lp) and lp > LEAST:
-            found.append({"par": values(jacobian, q, set(parameters)), "lp": lp})
-    return found
+            return -np.inf
+
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    center = np.zeros(whole.n_unconstrained)
+    tried = [(at(q), q) for q in center + rng.normal(scale=SPREAD, size=(TRIES, len(center)))]
+    found = [(lp, q) for lp, q in tried if LEAST < lp < np.inf]
+    if len(found) < POINTS:  # parameters of another size, or a link that allows few values: near the mode
+        center = whole.optimize(seed=1, init_radius=0.1).unconstrained
+        tried = [(at(q), q) for q in center + rng.normal(scale=0.1 * SPREAD, size=(TRIES, len(center)))]
+        found = [(lp, q) for lp, q in tried if LEAST < lp < np.inf]
+    if len(found) < POINTS:
+        raise RuntimeError(f"no points for {name}: {sorted(lp for lp, _ in tried)[-3:]}")
+    return [{"par": values(jacobian, q, set(parameters)), "lp": lp} for lp, q in found[:POINTS]]
 
 
 def main(programs: str, path: str) -> None:

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jax import numpy as jnp
 
 from bayesml.design import Schema
 from bayesml.distributions import Constant, Distribution, WholeDistribution, stack
-from bayesml.families import AbstractFamily
-from bayesml.keys import MU, PredictorKey
+from bayesml.families import AbstractLikelihood
+from bayesml.families.drawing import further_values
+from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.numpyro_supports import dependent_elements
 from bayesml.spec import ModelSpec, ParameterSpec
 
-if TYPE_CHECKING:
-    from numpyro.distributions import Distribution as NumpyroDistribution
+__all__ = ["Data", "compile_model", "linear_predictors", "log_likelihood"]
 
-__all__ = ["Data", "compile_model", "linear_predictors"]
-
-numpyro, dist, handlers = map(lazy_module, ("numpyro", "numpyro.distributions", "numpyro.handlers"))
+numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
 
 Array = Any
 Data = Mapping[str, Any]
 """``{"arrays": arrays of the terms, "response": arrays of the response, "weights": (rows,) or None}``."""
 
 
-def compile_model(spec: ModelSpec, schema: Schema, family: AbstractFamily) -> Callable[[Data, Array | None], None]:
+def compile_model(
+    spec: ModelSpec, schema: Schema, likelihood: AbstractLikelihood
+) -> Callable[[Data, Array | None], None]:
     """Compile a model.
 
     Returns:
@@ -43,7 +43,7 @@ def compile_model(spec: ModelSpec, schema: Schema, family: AbstractFamily) -> Ca
             for term in predictor.terms:
                 for name, value in term.derive(values).items():
                     values[name] = numpyro.deterministic(name, value)
-        observe(family, linear_predictors(schema, values, data["arrays"]), values, data, y)
+        observe(likelihood, linear_predictors(schema, values, data["arrays"]), values, data, y)
 
     return model
 
@@ -58,34 +58,42 @@ def linear_predictors(
 
 
 def observe(
-    family: AbstractFamily,
+    likelihood: AbstractLikelihood,
     predictors: Mapping[PredictorKey, Array],
     values: Mapping[str, Array],
     data: Data,
     y: Array | None,
 ) -> None:
     """Add the likelihood; a weight multiplies the log-likelihood of its row."""
-    response = likelihood(family, predictors, values, data)
-    weights = data.get("weights")
-    if weights is None:
-        numpyro.sample("y", response, obs=y)
-        return
-    # NumPyro's scale refuses a zero; a row of weight zero is masked instead.
-    counted = weights > 0
-    with handlers.mask(mask=counted), handlers.scale(scale=jnp.where(counted, weights, 1.0)):
-        numpyro.sample("y", response, obs=y)
+    from bayesml.families.numpyro_response import ResponseDistribution
+
+    parameters = likelihood_values(likelihood, predictors, values)
+    numpyro.sample("y", ResponseDistribution(likelihood, parameters, data["response"], data.get("weights")), obs=y)
 
 
-def likelihood(
-    family: AbstractFamily, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array], data: Data
-) -> NumpyroDistribution:
-    """Return the distribution of the response, one per row."""
-    parameters = {
-        p.name: family.link(p.name).inverse(predictors[key]) if key in predictors else values.get(p.name, 0.0)
-        for p in family.dpars
-        if p.name != "mu" and (key := PredictorKey(dpar=p.name))
-    }
-    return family.linear_distribution(predictors[MU], parameters, data["response"])
+def log_likelihood(
+    likelihood: AbstractLikelihood,
+    predictors: Mapping[PredictorKey, Array],
+    values: Mapping[str, Array],
+    response: Mapping[str, Array],
+) -> Array:
+    """Return the log density of each row, without weights.
+
+    Args:
+        likelihood: the distribution of the response.
+        predictors: the linear predictors.
+        values: the reported variables and single parameters of the model.
+        response: arrays of the response.
+    """
+    return likelihood.log_prob(response["y"], likelihood_values(likelihood, predictors, values), response)
+
+
+def likelihood_values(
+    likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return the parameters as the density wants them, from linear predictors and the single parameters."""
+    by_name = {key.dpar: eta for key, eta in predictors.items()}
+    return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 
 
 def sample_parameter(parameter: ParameterSpec) -> Array:

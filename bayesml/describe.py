@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.design import Design
 from bayesml.distributions import Distribution
 from bayesml.errors import PriorError
-from bayesml.families import AbstractFamily, DistributionalParameter
+from bayesml.families import DistributionalParameter
 from bayesml.keys import PredictorKey
 from bayesml.priors import (
     DefaultPriors,
@@ -44,23 +44,22 @@ class Description:
     priors: PriorTable
 
 
-def describe(
-    design: Design, family: AbstractFamily, priors: Sequence[Prior] = (), style: Style = "bayesml"
-) -> Description:
+def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayesml") -> Description:
     """Give every parameter of the model its prior.
 
     Raises:
         PriorError: a prior matches nothing, matches twice or is impossible; ``style`` is unknown.
     """
-    defaults = _defaults(design, family, style)
-    parameters = tuple(_parameters(design, family, defaults))
-    resolution = resolve(parameters, PriorTable.ordered(_rows(design, family, defaults)), priors)
+    defaults = _defaults(design, style)
+    parameters = tuple(_parameters(design, defaults))
+    resolution = resolve(parameters, PriorTable.ordered(_rows(design, defaults)), priors)
     sampled, joint = _expanded(resolution, design.n_rows)
     spec = ModelSpec(
         formula=design.schema.parsed.text,
-        family=family.name,
+        family=design.likelihood.family.name,
         predictors=tuple(
-            PredictorSpec(p.key, family.link(p.key.dpar).name, p.text) for p in design.schema.parsed.predictors
+            PredictorSpec(p.key, design.likelihood.link(p.key.dpar).name, p.text)
+            for p in design.schema.parsed.predictors
         ),
         parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,
@@ -77,20 +76,20 @@ def check_slopes(design: Design, description: Description) -> None:
             term.check_identified(description.spec, design.arrays[predictor.key][term.key])
 
 
-def default_priors_of(design: Design, family: AbstractFamily, style: Style) -> PriorTable:
+def default_priors_of(design: Design, style: Style) -> PriorTable:
     """Return the table of all prior targets with their defaults."""
-    return PriorTable.ordered(_rows(design, family, _defaults(design, family, style)))
+    return PriorTable.ordered(_rows(design, _defaults(design, style)))
 
 
-def _defaults(design: Design, family: AbstractFamily, style: Style) -> DefaultPriors:
+def _defaults(design: Design, style: Style) -> DefaultPriors:
     if style not in ("bayesml", "brms"):
         raise PriorError(f'`default_priors` is "bayesml" or "brms"; got {style!r}.')
     y = _measured_response(design, style)
     scales = {
-        p.key: predictor_scale(family, p.key.dpar, y, _offset_mean(design, p.key), style)
+        p.key: predictor_scale(design.likelihood, p.key.dpar, y, _offset_mean(design, p.key), style)
         for p in design.schema.predictors
     }
-    return DefaultPriors.of(family, y, scales, style)
+    return DefaultPriors.of(design.likelihood, y, scales, style)
 
 
 def _measured_response(design: Design, style: Style) -> np.ndarray:
@@ -107,29 +106,31 @@ def _offset_mean(design: Design, key: PredictorKey) -> float:
     return 0.0 if offset is None else float(np.mean(offset))
 
 
-def single_parameters(design: Design, family: AbstractFamily) -> tuple[DistributionalParameter, ...]:
+def single_parameters(design: Design) -> tuple[DistributionalParameter, ...]:
     """Return the distributional parameters that are one number each."""
     predicted = {p.key.dpar for p in design.schema.predictors}
     return tuple(
-        p for p in family.dpars if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
+        p
+        for p in design.likelihood.dpars
+        if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
     )
 
 
-def _parameters(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> Iterator[ParameterSpec]:
+def _parameters(design: Design, defaults: DefaultPriors) -> Iterator[ParameterSpec]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
             yield from term.parameters(defaults.scales[predictor.key])
-    for own in single_parameters(design, family):
+    for own in single_parameters(design):
         parameter = ParameterSpec(own.name, own.name, support=Interval(*own.bounds))
         center = defaults.center(parameter)
         yield replace(parameter, centers=(center,), scales=(center,))
 
 
-def _rows(design: Design, family: AbstractFamily, defaults: DefaultPriors) -> Iterator[PriorRow]:
+def _rows(design: Design, defaults: DefaultPriors) -> Iterator[PriorRow]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
             yield from term.prior_rows(defaults)
-    for own in single_parameters(design, family):
+    for own in single_parameters(design):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
 
 

@@ -10,14 +10,23 @@ import numpy as np
 
 from bayesml.columns import bare_name, evaluate
 from bayesml.errors import DataError, FormulaError, did_you_mean
-from bayesml.families import AbstractFamily, RawResponse, ResponseData
+from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
 from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
 from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
-__all__ = ["Arrays", "Design", "PredictorDesign", "Schema", "build_design", "redesign", "response_values"]
+__all__ = [
+    "Arrays",
+    "Design",
+    "PredictorDesign",
+    "ResponseDesign",
+    "Schema",
+    "build_design",
+    "redesign",
+    "response_values",
+]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
 """Arrays of every term, addressed by predictor, then term."""
@@ -64,25 +73,66 @@ class Schema:
 
 @final
 @dataclass(frozen=True)
+class ResponseDesign:
+    """One response of a model.
+
+    Attributes:
+        name: its name among several responses; empty where it is the only one.
+        likelihood: its distribution.
+        data: the encoded response.
+        weights: ``(rows,)`` likelihood weights, or None.
+    """
+
+    name: str
+    likelihood: AbstractLikelihood
+    data: ResponseData
+    weights: np.ndarray | None
+
+
+@final
+@dataclass(frozen=True)
 class Design:
     """The model's data.
 
     Attributes:
         schema: how they were encoded.
         arrays: arrays of every term.
-        response: the encoded response.
-        weights: ``(rows,)`` likelihood weights, or None.
+        responses: the encoded responses with their likelihoods.
     """
 
     schema: Schema
     arrays: Arrays
-    response: ResponseData
-    weights: np.ndarray | None
+    responses: tuple[ResponseDesign, ...]
+
+    @property
+    def response(self) -> ResponseData:
+        """The data of the response, for code that handles one."""
+        return self._single.data
+
+    @property
+    def likelihood(self) -> AbstractLikelihood:
+        """The likelihood of the response, for code that handles one."""
+        return self._single.likelihood
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """The weights of the response, for code that handles one."""
+        return self._single.weights
+
+    @property
+    def _single(self) -> ResponseDesign:
+        (single,) = self.responses
+        return single
+
+    def with_response(self, arrays: Mapping[str, np.ndarray], weights: np.ndarray | None) -> Design:
+        """Return the design of a model of one response with other arrays of the response and other weights."""
+        data = replace(self.response, arrays=arrays)
+        return replace(self, responses=(replace(self._single, data=data, weights=weights),))
 
     @property
     def n_rows(self) -> int:
         """Number of observations."""
-        return len(self.response.arrays["y"])
+        return len(self.responses[0].data.arrays["y"])
 
     def prior_warnings(self) -> Iterator[str]:
         """Yield a sentence for each prior that means something else for these data than a user would expect."""
@@ -108,14 +158,15 @@ def build_design(
     """
     functions = _checked_functions(functions)
     _refuse_what_is_not_there(parsed)
-    _check_dpars(parsed, family)
-    _check_additions(parsed, family)
     raw = response_values(parsed, frame, functions)
-    response = family.encode_response(raw)
+    likelihood = family.bind(raw)
+    _check_dpars(parsed, likelihood)
+    _check_additions(parsed, likelihood)
+    response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
     predictors = tuple(_encode_predictor(p, frame, functions) for p in parsed.predictors)
     _check_spelling(predictors)
     schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
-    return Design(schema, redesign(schema, frame), response, raw.additions.get("weights"))
+    return Design(schema, redesign(schema, frame), (response,))
 
 
 def redesign(schema: Schema, frame: Frame) -> Arrays:
@@ -173,14 +224,14 @@ def _refuse_what_is_not_there(parsed: ParsedFormula) -> None:
         raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
-def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:
-    known = [p.name for p in family.dpars]
+def _check_dpars(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
+    known = [p.name for p in likelihood.dpars]
     for predictor in parsed.predictors:
         dpar = predictor.key.dpar
         if dpar not in known:
             hint = did_you_mean(dpar, known)
             raise FormulaError(
-                f"`{dpar}` is not a parameter of the family {family.name}{hint}; "
+                f"`{dpar}` is not a parameter of the family {likelihood.family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."
             )
     if not _estimates_sigma(parsed) and parsed.predictor(PredictorKey(dpar="sigma")) is not None:
@@ -189,16 +240,23 @@ def _check_dpars(parsed: ParsedFormula, family: AbstractFamily) -> None:
         )
 
 
-def _check_additions(parsed: ParsedFormula, family: AbstractFamily) -> None:
+def _check_additions(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
     for addition in parsed.response.additions:
-        if addition.name not in family.additions:
-            possible = ", ".join(f"`{name}()`" for name in sorted(family.additions))
+        taken = _response_terms(likelihood)
+        if addition.name not in taken:
+            possible = ", ".join(f"`{name}()`" for name in taken)
             raise FormulaError.at(
-                f"The family {family.name} has no response term `{addition.name}()`; it takes {possible}.",
+                f"The family {likelihood.family.name} has no response term `{addition.name}()`; it takes {possible}.",
                 parsed.text,
                 addition.start,
                 addition.start + len(addition.name),
             )
+
+
+def _response_terms(likelihood: AbstractLikelihood) -> tuple[str, ...]:
+    """Return the response terms that a likelihood takes, in alphabetic order."""
+    traits = likelihood.traits
+    return (*(["se"] if traits.known_errors else []), *(["trials"] if traits.trials else []), "weights")
 
 
 def _estimates_sigma(parsed: ParsedFormula) -> bool:

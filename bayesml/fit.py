@@ -162,7 +162,7 @@ def default_prior(
     chosen = family_of(written, family)
     recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=functions or {})
     _, design = encode_data(recipe, data)
-    return default_priors_of(design, chosen, default_priors).to_pandas()
+    return default_priors_of(design, default_priors).to_pandas()
 
 
 def describe_problem(

@@ -21,7 +21,7 @@ def bound_model(problem: Problem) -> Callable[..., None]:
         >>> MCMC(NUTS(fit.model), num_warmup=500, num_samples=500).run(key)
     """
     own = data_of(problem)
-    model = compile_model(problem.description.spec, problem.design.schema, problem.family)
+    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
 
     def with_data(data: Data = own, y: Any = own["response"]["y"]) -> None:
         model(data, y)

@@ -245,7 +245,7 @@ def same_partition(first: np.ndarray, second: np.ndarray) -> bool:
 def joint_log_densities(model: BrmsModel, problem: Problem) -> list[float]:
     """Return our log prior + log likelihood at each point, on the constrained scale and without Jacobians."""
     spec = problem.description.spec
-    program = compile_model(spec, problem.design.schema, problem.family)
+    program = compile_model(spec, problem.design.schema, problem.likelihood)
     arguments = (data_of(problem), problem.design.response.arrays["y"])
 
     @jax.jit

@@ -42,7 +42,7 @@ def handmade_fit(
     frame = read_frame(data, formula_variables(parsed))
     chosen = get_family(family)
     design = build_design(parsed, frame, chosen, functions)
-    problem = Problem(design, chosen, describe(design, chosen, priors))
+    problem = Problem(design, describe(design, priors))
     rng = np.random.default_rng(4)
     variables = reported_variables(problem.description.spec, design.schema)
     values = {v.name: random_values(v, rng, (engine.chains, engine.draws)) for v in variables}

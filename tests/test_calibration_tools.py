@@ -119,7 +119,7 @@ def test_priors_do_not_look_at_the_response(model):
     problem = problem_of(model)
     assert not problem.description.spec.improper()
     other = np.where(np.arange(problem.design.n_rows) % 3 == 0, 0.0, 1.0) * (40.0 if model.family != "bernoulli" else 1)
-    again = describe(with_response(problem, other).design, problem.family, model.priors)
+    again = describe(with_response(problem, other).design, model.priors)
     for one, two in zip(problem.description.spec.parameters, again.spec.parameters, strict=True):
         assert one.priors == two.priors
 

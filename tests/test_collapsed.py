@@ -77,7 +77,7 @@ class Case:
         frame = data()
         parsed = parse(self.formula, column_names(frame))
         design = build_design(parsed, read_frame(frame, formula_variables(parsed)), family)
-        return Problem(design, family, describe(design, family, self.priors, self.style))
+        return Problem(design, describe(design, self.priors, self.style))
 
 
 CASES = {

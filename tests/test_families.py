@@ -20,6 +20,7 @@ from bayesml.distributions import gamma as gamma_prior
 from bayesml.distributions import inv_gamma, normal, student_t
 from bayesml.errors import DataError, ModelError
 from bayesml.families import FAMILIES, RawResponse, get_family
+from bayesml.families.numpyro_response import ResponseDistribution
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.links import LINKS
 
@@ -57,7 +58,7 @@ def responses(family):
     """Values the family allows, three rows."""
     if family.name in ("bernoulli", "binomial"):
         y = np.array([0.0, 1.0, 1.0]) if family.name == "bernoulli" else np.array([0.0, 7.0, 3.0])
-    elif family.is_discrete:
+    elif family.traits.discrete:
         y = np.array([0.0, 4.0, 11.0])
     else:
         y = np.array([0.12, 0.43, 0.9])
@@ -65,7 +66,7 @@ def responses(family):
 
 
 def data_of(family, y):
-    return {"y": y, "trials": np.full(np.shape(y), TRIALS)} if "trials" in family.additions else {"y": y}
+    return {"y": y, "trials": np.full(np.shape(y), TRIALS)} if family.traits.trials else {"y": y}
 
 
 def setting(name, link):
@@ -76,19 +77,30 @@ def setting(name, link):
 
 def log_density(family, y, mu, auxiliary):
     data = data_of(family, np.asarray(y, float))
-    return np.asarray(family.distribution({"mu": jnp.asarray(mu), **auxiliary}, data).log_prob(jnp.asarray(y, float)))
+    return np.asarray(
+        family.log_prob(jnp.asarray(y, float), family.values({}, {"mu": jnp.asarray(mu), **auxiliary}), data)
+    )
+
+
+def rows_of(family, eta, auxiliary, data):
+    """Log density of each row at a linear predictor."""
+    return family.log_prob(jnp.asarray(data["y"]), family.values({"mu": eta}, auxiliary), data)
+
+
+def in_numpyro(family, eta, auxiliary, data):
+    return ResponseDistribution(family, family.values({"mu": eta}, auxiliary), data)
 
 
 def moments(family, mu, auxiliary):
     """Mass, mean and variance of the density by summation or quadrature."""
     powers = []
     for k in range(3):
-        if family.is_discrete:
+        if family.traits.discrete:
             y = np.arange(2.0 if family.name == "bernoulli" else 8.0 if family.name == "binomial" else 600.0)
             powers.append(float(np.sum(y**k * np.exp(log_density(family, y, np.full(y.shape, mu), auxiliary)))))
         else:
             lower, upper = {"beta": (0, 1), "gamma": (0, inf), "lognormal": (0, inf)}.get(family.name, (-inf, inf))
-            density = jax.jit(lambda v: jnp.exp(family.distribution({"mu": mu, **auxiliary}, {}).log_prob(v)))
+            density = jax.jit(lambda v: jnp.exp(family.log_prob(v, family.values({}, {"mu": mu, **auxiliary}), {})))
             cuts = [lower, *(c for c in (-40.0, -4.0, 0.3, 0.8, 4.0, 40.0) if lower < c < upper), upper]
             moment = lambda v, k=k, f=density: v**k * float(f(v))  # noqa: E731
             powers.append(sum(quad(moment, a, b, limit=200)[0] for a, b in zip(cuts, cuts[1:], strict=False)))
@@ -127,9 +139,9 @@ def test_densities_agree_with_scipy(name, link):
     family, eta, data, auxiliary = setting(name, link)
     mu = family.link("mu").inverse(eta)
     expected = SCIPY[name](data["y"], mu)
-    ours = family.distribution({"mu": jnp.asarray(mu), **auxiliary}, data).log_prob(jnp.asarray(data["y"]))
+    ours = log_density(family, data["y"], mu, auxiliary)
     np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10)
-    linear = family.linear_distribution(jnp.asarray(eta), auxiliary, data).log_prob(jnp.asarray(data["y"]))
+    linear = rows_of(family, jnp.asarray(eta), auxiliary, data)
     np.testing.assert_allclose(linear, expected, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(family.curvature(eta, data, auxiliary).log_density, expected, rtol=1e-10, atol=1e-10)
 
@@ -139,7 +151,7 @@ def test_curvature_is_the_derivative(name, link):
     family, eta, data, auxiliary = setting(name, link)
 
     def rows(e):
-        return family.linear_distribution(e, auxiliary, data).log_prob(data["y"])
+        return rows_of(family, e, auxiliary, data)
 
     curvature, function = family.curvature(eta, data, auxiliary), rows
     for part in ("log_density", "d1", "d2", "d3"):
@@ -160,7 +172,7 @@ def test_fisher_is_the_expected_information(name, link):
             c = family.curvature(np.full(y.shape, e), data_of(family, y), auxiliary)
             return -c.d2 * np.exp(c.log_density), c.fisher
 
-        if family.is_discrete:
+        if family.traits.discrete:
             y = np.arange(2.0 if name == "bernoulli" else 8.0 if name == "binomial" else 400.0)
             terms, fisher = weighted(y)
             expected = terms.sum()
@@ -203,7 +215,7 @@ def test_known_standard_errors(make, sigma):
     reference = stats.norm(eta, scale) if make is families.gaussian else stats.t(5.0, eta, scale)
     expected = reference.logpdf(data["y"])
     np.testing.assert_allclose(family.curvature(eta, data, auxiliary).log_density, expected)
-    found = family.linear_distribution(jnp.asarray(eta), auxiliary, data).log_prob(data["y"])
+    found = rows_of(family, jnp.asarray(eta), auxiliary, data)
     np.testing.assert_allclose(found, expected)
     np.testing.assert_allclose(family.variance({"mu": eta, **auxiliary}, data), reference.var())
     if sigma:
@@ -246,9 +258,9 @@ def test_draws_follow_the_distribution_function(name):
         "beta": stats.beta(1.7, 1.7),
     }[name]
     parameters, data = {"mu": np.full(n, 0.5), **auxiliary_of(family)}, data_of(family, np.zeros(n))
-    numpyro_draws = family.distribution({k: jnp.asarray(v) for k, v in parameters.items()}, data)
+    numpyro_draws = ResponseDistribution(family, family.values({}, parameters), data)
     for draws in (family.draw(np.random.default_rng(5), parameters, data), numpyro_draws.sample(jax.random.PRNGKey(1))):
-        points = np.unique(np.asarray(draws)) if family.is_discrete else np.sort(np.asarray(draws))
+        points = np.unique(np.asarray(draws)) if family.traits.discrete else np.sort(np.asarray(draws))
         empirical = np.searchsorted(np.sort(np.asarray(draws)), points, side="right") / n
         # Kolmogorov: exceeded with probability 1e-4 for a fixed seed (less for discrete draws)
         assert np.max(np.abs(empirical - reference.cdf(points))) * np.sqrt(n) < 2.23
@@ -259,7 +271,7 @@ def test_draws_follow_the_distribution_function(name):
 )
 def test_numpyro_draws_from_the_linear_predictor(name, link):
     family, eta, data, auxiliary = setting(name, link)
-    draws = family.linear_distribution(jnp.asarray(eta), auxiliary, data).sample(jax.random.PRNGKey(0), (4,))
+    draws = in_numpyro(family, jnp.asarray(eta), auxiliary, data).sample(jax.random.PRNGKey(0), (4,))
     assert draws.shape == (4, 3)
     assert np.all(np.isfinite(draws))
 
@@ -276,7 +288,7 @@ EXTREME = [
 @pytest.mark.parametrize("e", [-40.0, 40.0])
 def test_extreme_predictors_have_finite_density_and_gradient(name, link, e):
     family, _, data, auxiliary = setting(name, link)
-    density = lambda x: family.linear_distribution(x, auxiliary, data).log_prob(data["y"]).sum()  # noqa: E731
+    density = lambda x: rows_of(family, x, auxiliary, data).sum()  # noqa: E731
     value, slope = jax.jit(jax.value_and_grad(density))(jnp.full(3, e))
     assert np.isfinite(value) and np.all(np.isfinite(slope))
 
@@ -285,8 +297,8 @@ def test_extreme_predictors_have_finite_density_and_gradient(name, link, e):
 def test_logit_tails_are_exact(name):
     # log P(y = 0) at eta = 40 is -40 per trial up to e^-40; through a probability rounded to 1 it would be -inf
     family, n = get_family(name), 1.0 if name == "bernoulli" else TRIALS
-    distribution = family.linear_distribution(jnp.array([40.0]), {}, data_of(family, np.zeros(1)))
-    assert np.isclose(distribution.log_prob(jnp.zeros(1))[0], -40 * n, rtol=1e-14)
+    rows = rows_of(family, jnp.array([40.0]), {}, data_of(family, np.zeros(1)))
+    assert np.isclose(rows[0], -40 * n, rtol=1e-14)
     assert np.isclose(family.curvature(np.array([40.0]), data_of(family, np.zeros(1)), {}).log_density[0], -40 * n)
 
 
@@ -294,13 +306,12 @@ def test_logit_tails_are_exact(name):
 def test_gradient_at_zero_is_exact(name):
     """Absolute values and maxima have arbitrary slopes at 0, where every sampler starts."""
     family, _, data, auxiliary = setting(name, "log" if name == "gamma" else get_family(name).links[0].name)
-    y = jnp.asarray(data["y"])
-    slope = jax.grad(lambda e: family.linear_distribution(e, auxiliary, data).log_prob(y).sum())(jnp.zeros(3))
+    slope = jax.grad(lambda e: rows_of(family, e, auxiliary, data).sum())(jnp.zeros(3))
     np.testing.assert_allclose(slope, family.curvature(np.zeros(3), data, auxiliary).d1, rtol=1e-12)
 
 
 def test_log_gamma():
-    from bayesml.families.numpyro_forms import log_gamma
+    from bayesml.families.densities import log_gamma
 
     x = np.concatenate([10 ** np.linspace(-300, 15, 400), np.linspace(0.5, 3, 50)])
     value, slope = log_gamma(jnp.asarray(x)), jax.vmap(jax.grad(log_gamma))(jnp.asarray(x))
@@ -353,12 +364,12 @@ def test_families_in_numpyro_models(name):
     def model(y=None):
         b = numpyro.sample("b", numpyro.distributions.Normal(0.0, 0.5))
         with numpyro.handlers.scale(scale=jnp.array([1.0, 2.0, 0.5])):
-            numpyro.sample("y", family.linear_distribution(b + jnp.zeros(3), auxiliary, data), obs=y)
+            numpyro.sample("y", in_numpyro(family, b + jnp.zeros(3), auxiliary, data), obs=y)
 
     drawn = Predictive(model, num_samples=2)(jax.random.PRNGKey(0))
     assert drawn["y"].shape == (2, 3)
     value, _ = numpyro.infer.util.log_density(model, (jnp.asarray(data["y"]),), {}, {"b": 0.2})
-    rows = family.linear_distribution(0.2 + jnp.zeros(3), auxiliary, data).log_prob(jnp.asarray(data["y"]))
+    rows = rows_of(family, 0.2 + jnp.zeros(3), auxiliary, data)
     assert np.isclose(value, stats.norm(0, 0.5).logpdf(0.2) + rows @ np.array([1, 2, 0.5]))
 
 
@@ -388,8 +399,8 @@ def test_parameters_and_default_priors_are_those_of_brms():
         ("beta", "mu"): ("logit", (0.0, 1.0), None, None),
         ("beta", "phi"): ("log", positive, gamma_prior(0.01, 0.01), student_t(3, 0, 2.5)),
     }
-    assert [f for f, make in FAMILIES.items() if make().response_on_log_scale] == ["lognormal"]
-    assert [f for f, make in FAMILIES.items() if "se" in make().additions] == ["gaussian", "student"]
+    assert [f for f, make in FAMILIES.items() if make().traits.response_on_log_scale] == ["lognormal"]
+    assert [f for f, make in FAMILIES.items() if make().traits.known_errors] == ["gaussian", "student"]
 
 
 def test_names_and_links():
@@ -461,7 +472,7 @@ def trials(values, n):
 )
 def test_hostile_responses(name, response, message):
     with pytest.raises(DataError, match=message):
-        get_family(name).encode_response(response)
+        get_family(name).encode(response)
 
 
 @pytest.mark.parametrize(
@@ -475,21 +486,19 @@ def test_hostile_responses(name, response, message):
     ],
 )
 def test_binary_responses(response, y, note, levels):
-    encoded = get_family("bernoulli").encode_response(response)
+    encoded = get_family("bernoulli").encode(response)
     assert encoded.arrays["y"].tolist() == y
     assert (encoded.note, encoded.levels) == (note, levels)
 
 
 def test_accepted_responses():
-    assert get_family("poisson").encode_response(raw([3, 3, 3])).arrays["y"].tolist() == [3, 3, 3]
-    encoded = get_family("binomial").encode_response(trials([0, 2], 5)).arrays
+    assert get_family("poisson").encode(raw([3, 3, 3])).arrays["y"].tolist() == [3, 3, 3]
+    encoded = get_family("binomial").encode(trials([0, 2], 5)).arrays
     assert encoded["trials"].tolist() == [5, 5]
-    se = get_family("gaussian").encode_response(raw([1.0, 1.0], additions={"se": np.array([0.1, 0.2])}))
+    se = get_family("gaussian").encode(raw([1.0, 1.0], additions={"se": np.array([0.1, 0.2])}))
     assert se.arrays["se"].tolist() == [0.1, 0.2]
     assert (
         "weights"
-        not in get_family("gaussian")
-        .encode_response(raw([1.0, 2.0], additions={"weights": np.array([1.0, 2.0])}))
-        .arrays
+        not in get_family("gaussian").encode(raw([1.0, 2.0], additions={"weights": np.array([1.0, 2.0])})).arrays
     )
-    assert get_family("gaussian").encode_response(raw([1.0]), for_fit=False).arrays["y"].tolist() == [1.0]
+    assert get_family("gaussian").encode(raw([1.0]), for_fit=False).arrays["y"].tolist() == [1.0]

@@ -445,7 +445,7 @@ def test_no_density_where_the_mean_leaves_its_range(name: str, link: str) -> Non
     others = {p.name: np.full(121, 2.0) for p in family.dpars[1:]}
     for y in EDGES[name]:
         data = {"y": np.full(121, y), "trials": np.full(121, 10.0)}
-        density = jax.jit(lambda e, d=data: family.linear_distribution(e, others, d).log_prob(d["y"]))(eta)
+        density = jax.jit(lambda e, d=data: family.log_prob(d["y"], family.values({"mu": e}, others), d))(eta)
         assert not np.any(np.asarray(density)[outside] > -np.inf)
         assert np.isfinite(np.asarray(density)[~outside & (mean > 0.05) & (mean < 0.95)]).all()
         with np.errstate(all="ignore"):

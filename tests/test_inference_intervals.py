@@ -137,7 +137,7 @@ def test_profile_of_a_correlation_and_a_family_parameter() -> None:
     estimate = fit.estimate
     assert isinstance(estimate, GeneralisedEstimate)
     for end in ("lower", "upper"):
-        held = FamilyResponse(fit.family, estimate.response.data, {"shape": table.loc["shape", end]})
+        held = FamilyResponse(fit.likelihood, estimate.response.data, {"shape": table.loc["shape", end]})
         found = fit_generalised_mixed(held, estimate.arrays.X, estimate.arrays.blocks)
         # qchisq(.95, 1) = 3.841459; zeta is right to 2e-4, the rise to 4 times that.
         np.testing.assert_allclose(found.deviance - fit.deviance, 3.841459, atol=2e-3)

@@ -14,7 +14,7 @@ from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.engines.precision import double_precision
-from bayesml.families.numpyro_forms import LogNegativeBinomial
+from bayesml.families.densities import negative_binomial
 from bayesml.fit import describe_problem
 from bayesml.keys import MU
 from bayesml.terms.gather import at_rows, level_rows
@@ -197,7 +197,7 @@ def test_negative_binomial_with_known_counts(rng):
     eta, cotangent = rng.normal(size=(2, 60))
 
     def rows(s, known):
-        return LogNegativeBinomial(eta, s, *known).log_prob(y)
+        return negative_binomial(y, eta, s, *known)
 
     def derivatives(s, known):
         gradient = jax.grad(lambda s: cotangent @ rows(s, known))

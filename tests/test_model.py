@@ -80,7 +80,7 @@ INFORMED = [bayesml.prior("normal(0, 2)", class_="b"), bayesml.prior("normal(1, 
 def test_density_is_the_one_written_by_hand(family, frame, rng):
     problem = describe_problem(f"{RESPONSES[family]} ~ x + (x | g)", frame, family, prior=INFORMED)
     spec = problem.description.spec
-    model = compile_model(spec, problem.design.schema, problem.family)
+    model = compile_model(spec, problem.design.schema, problem.likelihood)
     z, sd, rho = rng.normal(size=(2, GROUPS)), np.array([0.7, 0.3]), 0.4
     cholesky = np.array([[1.0, 0.0], [rho, np.sqrt(1 - rho**2)]])
     values = {"Intercept": 0.3, "slopes": np.array([-0.4]), "sd_g": sd, "L_g": cholesky, "z_g": z}
@@ -125,7 +125,7 @@ def test_a_row_of_weight_zero_does_not_count(frame):
 
 
 def density_at(problem: Problem, values: dict) -> float:
-    model = compile_model(problem.description.spec, problem.design.schema, problem.family)
+    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
     with jax.enable_x64(True):
         data = jax.tree.map(jnp.asarray, data_of(problem))
         return float(numpyro_log_density(model, (data, data["response"]["y"]), {}, values)[0])
@@ -154,7 +154,7 @@ FORMULAS = {
 def test_flat_vector_and_its_jacobian(name, frame, rng):
     formula, priors = FORMULAS[name]
     problem = describe_problem(formula, frame, "beta" if name == "bounded" else "gaussian", prior=priors)
-    model = compile_model(problem.description.spec, problem.design.schema, problem.family)
+    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
     layout = layout_of(problem.description.spec)
     with jax.enable_x64(True):
         u = rng.normal(size=layout.size) * 0.5
@@ -214,7 +214,7 @@ def test_numpyro_runs_the_model(frame):
 
 def test_density_does_not_depend_on_where_coordinates_are_centred(frame, rng):
     problem = describe_problem("real ~ x + (x | g)", frame, "gaussian")
-    model = compile_model(problem.description.spec, problem.design.schema, problem.family)
+    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
     layout = layout_of(problem.description.spec)
     with jax.enable_x64(True):
         density = log_density(model, layout)

@@ -94,7 +94,7 @@ def problem(formula: str, family: str = "gaussian") -> Problem:
     frame["y"] = rng.poisson(3.0, 60)
     chosen, parsed = get_family(family), parse(formula, column_names(frame))
     design = build_design(parsed, read_frame(frame, formula_variables(parsed)), chosen)
-    return Problem(design, chosen, describe(design, chosen))
+    return Problem(design, describe(design))
 
 
 @pytest.mark.parametrize(

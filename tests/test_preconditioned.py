@@ -69,7 +69,7 @@ def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, 
         monkeypatch.setattr(module, "find_pilot", lambda problem: distorted(find_pilot(problem), distortion))
     problem = describe_problem(formula, frame, family, prior=priors)
     layout = layout_of(problem.description.spec)
-    model = compile_model(problem.description.spec, problem.design.schema, problem.family)
+    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
     with double_precision():
         form = preconditioned_form(problem)
         data = tuned_data(form)
@@ -237,7 +237,7 @@ def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
     }
     terms = "trials(trials) + weights(w)" if family == "binomial" else "weights(w)"
     problem = describe_problem(f"y | {terms} ~ x", columns, family)
-    singles = tuple(p.name for p in single_parameters(problem.design, problem.family))
+    singles = tuple(p.name for p in single_parameters(problem.design))
     values = {"b": np.array([0.4, -0.3]), **{name: np.float64(1.7) for name in singles}}
     with double_precision():
         closed, compiled = (make(problem, singles)(values, data_of(problem)) for make in (_closed, _compiled))

@@ -161,7 +161,7 @@ def data(family: str = "gaussian", seed: int = 1) -> dict[str, np.ndarray]:
 
 
 def key_of(problem: Problem) -> str | None:
-    return structure_key(problem.description.spec, problem.design.schema, problem.family)
+    return structure_key(problem.description.spec, problem.design.schema, problem.likelihood)
 
 
 MODELS = [

@@ -12,7 +12,7 @@ import numpy as np
 from bayesml.describe import Description
 from bayesml.design import Design
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractFamily, AbstractLikelihood
 from bayesml.posterior import AbstractPosterior, Timing
 
 __all__ = ["AbstractEngine", "Continuation", "Outcome", "Problem", "Sampling"]
@@ -24,14 +24,22 @@ class Problem:
     """A described model with its data: all an engine needs.
 
     Attributes:
-        design: the data, encoded.
-        family: the response family.
+        design: the data, encoded, with the likelihood of the response.
         description: parameters and priors.
     """
 
     design: Design
-    family: AbstractFamily
     description: Description
+
+    @property
+    def likelihood(self) -> AbstractLikelihood:
+        """The likelihood of the response."""
+        return self.design.likelihood
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The family as the user chose it."""
+        return self.likelihood.family
 
     @property
     def rows_commute(self) -> bool:

@@ -11,16 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from bayesml.errors import DataError, ModelError
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractLikelihood
 
 __all__ = ["check_precisions", "log_density_of_precision", "sigma_of_rows", "weights_are_precisions"]
 
 METHODS = ("reml", "ml", "laplace")
 
 
-def weights_are_precisions(method: str, family: AbstractFamily) -> bool:
+def weights_are_precisions(method: str, likelihood: AbstractLikelihood) -> bool:
     """Whether the weights of a fit divide the residual variance; else they are powers of the densities."""
-    return method in METHODS and family.is_normal
+    return method in METHODS and likelihood.traits.normal
 
 
 def sigma_of_rows(sigma: np.ndarray, precision: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.families.base import AbstractFamily, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
 from bayesml.families.binomial import binomial
@@ -20,17 +20,20 @@ from bayesml.families.gaussian import gaussian
 from bayesml.families.lognormal import lognormal
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.poisson import poisson
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.student import student
 from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
     "FAMILIES",
     "AbstractFamily",
+    "AbstractLikelihood",
     "AuxiliaryDerivatives",
     "Curvature",
     "DistributionalParameter",
     "RawResponse",
     "ResponseData",
+    "Traits",
     "bernoulli",
     "beta",
     "binomial",

@@ -1,108 +1,45 @@
-"""What a response family answers; every family is one file and one line in ``families/__init__.py``."""
+"""What a response family answers; every family is one file and one line in ``families/__init__.py``.
+
+A family is what a user chooses before there are data. Bound to a response it is a likelihood, which is what every later
+stage sees: only then are categories, components or thresholds known.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.links import Link, get_link
+from bayesml.spec import ParameterSpec
 
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
+__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "Array", "natural_values"]
 
 Array = Any  # a NumPy or JAX array: the arithmetic below is written with what both share
 
 
 @dataclass(frozen=True)
-class DistributionalParameter:
-    """One parameter of a family, ``mu`` or an auxiliary one.
-
-    Attributes:
-        name: brms's name, ``mu``, ``sigma``, ``shape``, ...
-        links: names of the links it may have when it is predicted, the default first.
-        bounds: the open interval of its values.
-        prior: default prior when it is a single number; None where the prior is scaled by the data (``sigma``).
-        intercept_prior: default prior of its Intercept when it is predicted (link scale); None where it is
-            scaled by the data (``mu``, ``sigma``).
-    """
-
-    name: str
-    links: tuple[str, ...]
-    bounds: tuple[float, float]
-    prior: Distribution | None = None
-    intercept_prior: Distribution | None = None
-
-
-@dataclass(frozen=True)
-class RawResponse:
-    """The evaluated left-hand side, before the family has looked at it.
-
-    Attributes:
-        name: label of the response.
-        values: ``(rows,)`` floats, or integer codes where ``levels`` is given.
-        levels: level names of a factor response, else None.
-        additions: evaluated response terms, ``{"trials": (rows,), "se": ..., "weights": ...}``.
-        is_boolean: the column held truth values.
-        rows: row of each value in the user's data, counting from 0, for messages; None where none were dropped.
-        is_share: whether the values are shares of the trials; None where the family has to look.
-    """
-
-    name: str
-    values: np.ndarray
-    levels: tuple[str, ...] | None = None
-    additions: Mapping[str, np.ndarray] = field(default_factory=dict)
-    is_boolean: bool = False
-    rows: np.ndarray | None = None
-    is_share: bool | None = None
-
-
-@dataclass(frozen=True)
-class ResponseData:
-    """The response as the density wants it.
-
-    Attributes:
-        arrays: ``{"y": (rows,)}`` plus what the family needs (``trials``, ``se``); ``weights`` is not in here.
-        note: one sentence for the user where encoding chose something (``models the probability that y == 'yes'``).
-        levels: for a two-level response, the labels of 0 and 1.
-        is_share: whether the response was given as shares of the trials; ``y`` holds counts all the same.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    note: str = ""
-    levels: tuple[str, str] | None = None
-    is_share: bool = False
-
-
-@dataclass(frozen=True)
 class AbstractFamily(ABC):
-    """A response distribution with its distributional parameters and their links.
+    """A response distribution as a user chooses it, with links and options.
 
-    A subclass is final, sets the class variables and implements the abstract methods. ``parameters`` in the methods
-    maps each distributional parameter to an array on its natural scale that broadcasts against the rows in the
-    last axis; ``data`` is ``ResponseData.arrays``.
+    A subclass is a final frozen dataclass whose fields are its options; it sets the class variables.
 
     Attributes:
-        links: link of each distributional parameter, in the order of ``dpars``. The link of a parameter that is
-            not predicted is kept but has no effect.
+        links: link of each of ``dpars``, in their order. The link of a parameter that is not predicted is kept but has
+            no effect.
     """
 
     links: tuple[Link, ...]
 
     name: ClassVar[str]
     dpars: ClassVar[tuple[DistributionalParameter, ...]]
-    additions: ClassVar[frozenset[str]] = frozenset({"weights"})
-    is_discrete: ClassVar[bool] = False
-    response_on_log_scale: ClassVar[bool] = False
-    """Default priors look at log(y) (lognormal)."""
-    is_normal: ClassVar[bool] = False
-    """The response, or log(y) where ``response_on_log_scale``, is normal with mean mu and standard deviation sigma."""
+    """The parameters for which a link can be chosen; those of a likelihood are one of these each, see ``role``."""
     limit_of: ClassVar[str] = ""
     """Name of the family that has this one as its limit (poisson: negbinomial at an infinite shape)."""
 
@@ -121,8 +58,62 @@ class AbstractFamily(ABC):
         return cls(tuple(_link_of(cls.name, dpar, name) for dpar, name in zip(cls.dpars, given, strict=True)))
 
     @abstractmethod
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Check the response against the support of the family and encode it.
+    def bind(self, response: RawResponse) -> AbstractLikelihood:
+        """Return the likelihood of a response; it holds what depends on the response, but no rows.
+
+        Raises:
+            DataError: the response is not one for this family at all.
+        """
+
+
+@dataclass(frozen=True)
+class AbstractLikelihood(ABC):
+    """The distribution of one response given its parameters: a family bound to data.
+
+    Frozen, hashable and without rows: it is part of the name under which compiled programs are kept.
+
+    The methods get parameters by name. A distributional parameter is an array that broadcasts against the rows in its
+    last axis, ``(..., rows)`` or ``(..., 1)`` or a number; one of ``parameters`` has its own axes behind that of the
+    rows, ``(..., 1, *shape)``. ``data`` is ``ResponseData.arrays``. In ``log_prob``, ``log_cdf`` and ``log_survival``
+    the parameters in ``linear`` are linear predictors, which keep the tails; all others, and all in the other methods,
+    are on their natural scale. ``values`` makes the one from the other.
+    """
+
+    parameters: ClassVar[tuple[ParameterSpec, ...]] = ()
+    """Further parameters of any shape and support, with their default priors; they cannot have a predictor."""
+    linear: ClassVar[frozenset[str]] = frozenset()
+    """Names of the parameters that the densities take as linear predictors."""
+    event_shape: ClassVar[tuple[int, ...]] = ()
+    """Shape of the expected response of one row: ``(categories,)`` of a categorical response, ``()`` of a number."""
+    event_labels: ClassVar[tuple[str, ...]] = ()
+    """Labels along the event dimension."""
+
+    @property
+    @abstractmethod
+    def family(self) -> AbstractFamily:
+        """The family as the user chose it."""
+
+    @property
+    @abstractmethod
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """The parameters that may have a predictor; the first has the main formula."""
+
+    @property
+    @abstractmethod
+    def traits(self) -> Traits:
+        """What stages must know of it."""
+
+    def link(self, dpar: str) -> Link:
+        """Return the link of ``dpar``."""
+        return self.family.link(self.dpar(dpar).kind)
+
+    def dpar(self, name: str) -> DistributionalParameter:
+        """Return the distributional parameter of that name."""
+        return next(p for p in self.dpars if p.name == name)
+
+    @abstractmethod
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Check the response against the support and encode it.
 
         Args:
             response: the evaluated left-hand side.
@@ -134,66 +125,119 @@ class AbstractFamily(ABC):
         """
 
     @abstractmethod
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return the NumPyro distribution of the response, one per row."""
-
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the NumPyro distribution from the linear predictor of mu.
-
-        The same distribution as ``distribution`` with mu = inverse link of ``eta``, and the form that models use: a
-        family overrides it where going through mu would lose the tails (a probability rounded to 0 or 1).
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density of each row, ``(..., rows)``, on JAX arrays and with all constants.
 
         Args:
-            eta: linear predictor of mu, ``(..., rows)``.
-            parameters: the other parameters on their natural scale.
+            y: ``(rows,)``, or ``(rows, k)`` of a response of k columns.
+            values: the parameters.
             data: ``ResponseData.arrays``.
         """
-        return self.distribution({"mu": self.link("mu").inverse(eta), **parameters}, data)
 
-    def curvature(
-        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float], *, order: int = 3
-    ) -> Curvature:
-        """Return the log density of each row and its derivatives in the linear predictor of mu, on NumPy arrays.
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y) on JAX arrays, exact in both tails."""
+        raise ModelError(f"The family {self.family.name} has no distribution function here.")
 
-        Args:
-            eta: linear predictor of mu, ``(rows,)``.
-            data: ``ResponseData.arrays``.
-            auxiliary: the other parameters on their natural scale.
-            order: highest derivative that is needed, 0 to 3; what lies beyond may be missing (None).
-
-        Raises:
-            ModelError: the family has no closed form.
-        """
-        raise ModelError(f'The family {self.name} has no closed form for point estimates; use method="nuts".')
-
-    def auxiliary_derivatives(
-        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, float]
-    ) -> dict[str, AuxiliaryDerivatives]:
-        """Return how ``curvature`` changes with each auxiliary parameter on the scale of its first link.
-
-        That scale is log for ``sigma``, ``shape`` and ``phi``, log(nu - 1) for ``nu``, whatever link was chosen.
-        """
-        raise ModelError(f'The family {self.name} has no closed form for point estimates; use method="nuts".')
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y) on JAX arrays, exact in both tails."""
+        raise ModelError(f"The family {self.family.name} has no distribution function here.")
 
     @abstractmethod
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
-        """Return the expected response (for binomial the expected count)."""
+        """Return the expected response, ``(..., rows, *event_shape)`` (for binomial the expected count)."""
+
+    @abstractmethod
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the variance of the response, for Pearson residuals; infinite where it does not exist."""
 
     @abstractmethod
     def draw(
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """Return one random response for each element of the broadcast parameters."""
+        """Return one random response for each element of the broadcast parameters, shaped like those of ``y``."""
 
     def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
         """Return the square root of what R calls the dispersion; 1 where the variance follows from the mean."""
         return 1.0
 
-    @abstractmethod
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
-        """Return the variance of the response, for Pearson residuals; infinite where it does not exist."""
+    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the parameters as the densities want them.
+
+        Args:
+            predictors: linear predictor of each parameter that has one.
+            single: the other parameters on their natural scale; one that the model does not have (``sigma`` where
+                ``se()`` stands for it) may be missing and is 0.
+        """
+        found = {parameter.name: single[parameter.name] for parameter in self.parameters}
+        for name in (p.name for p in self.dpars):
+            if name in predictors:
+                eta = predictors[name]
+                found[name] = eta if name in self.linear else self.link(name).inverse(eta)
+            else:
+                value = single.get(name, 0.0)
+                found[name] = self.link(name).forward(value) if name in self.linear else value
+        return found
+
+    @property
+    def has_expected_information(self) -> bool:
+        """Whether ``curvature`` knows the expected information, rather than the observed one only."""
+        return type(self).curvature is not AbstractLikelihood.curvature
+
+    def curvature(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any], *, order: int = 3
+    ) -> Curvature:
+        """Return the log density of each row and its derivatives in the main linear predictor, on NumPy arrays.
+
+        By automatic differentiation of ``log_prob``; a family that has closed forms overrides it, for speed.
+
+        Args:
+            eta: linear predictor of the first of ``dpars``, ``(..., rows)``.
+            data: ``ResponseData.arrays``.
+            auxiliary: the other parameters on their natural scale.
+            order: highest derivative that is needed, 0 to 3; what lies beyond may be missing (None).
+        """
+        from bayesml.families.automatic import automatic_curvature
+
+        return automatic_curvature(self, eta, data, auxiliary, order)
+
+    def auxiliary_derivatives(
+        self, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
+    ) -> dict[str, AuxiliaryDerivatives]:
+        """Return how ``curvature`` changes with each single distributional parameter on the scale of its first link.
+
+        That scale is log for ``sigma``, ``shape`` and ``phi``, log(nu - 1) for ``nu``, whatever link was chosen.
+        """
+        from bayesml.families.automatic import automatic_auxiliary
+
+        return automatic_auxiliary(self, eta, data, auxiliary)
+
+
+@dataclass(frozen=True)
+class AbstractSimpleFamily(AbstractFamily, AbstractLikelihood):
+    """A family whose parameters do not depend on the response, so that it is its own likelihood."""
+
+    traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
+
+    @property
+    def family(self) -> AbstractFamily:
+        """Itself."""
+        return self
+
+    def link(self, dpar: str) -> Link:
+        """Return the link of ``dpar``."""
+        return AbstractFamily.link(self, dpar)
+
+    def bind(self, response: RawResponse) -> AbstractLikelihood:
+        """Return itself."""
+        return self
+
+
+def natural_values(likelihood: AbstractLikelihood, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` want them."""
+    return {
+        name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
+        for name, value in values.items()
+    }
 
 
 def _link_of(family: str, dpar: DistributionalParameter, name: str) -> Link:

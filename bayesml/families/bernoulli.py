@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import format_number
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.binomial import binomial_curvature
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers
 from bayesml.families.scales import PROBABILITY_LINKS, mu
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
+from bayesml.namespace import array_namespace
 
 __all__ = ["Bernoulli", "bernoulli"]
 
 
 @final
 @dataclass(frozen=True)
-class Bernoulli(AbstractFamily):
+class Bernoulli(AbstractSimpleFamily):
     """y is 1 with probability mu, else 0."""
 
     name: ClassVar[str] = "bernoulli"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
-    is_discrete: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, two_levels=True, latent_threshold=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take 0 and 1, truth values, a factor with two levels (the second is 1) or two numbers (the larger is 1)."""
         if response.levels is not None:
             return _encode_factor(response, response.levels)
@@ -52,22 +52,15 @@ class Bernoulli(AbstractFamily):
             f'`{response.name} | trials(n) ~ ...` with family="binomial"; for counts use family="poisson".'
         )
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Bernoulli``."""
-        import numpyro.distributions as dist
-
-        return dist.BernoulliProbs(parameters["mu"])
-
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the distribution from log(mu) and log(1 - mu), each exact in its tail."""
-        from bayesml.families.numpyro_forms import LogBernoulli, LogitBernoulli
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(y) from log(mu) and log(1 - mu), each exact in its tail."""
+        from bayesml.families.densities import logit_binomial, possible
 
         link = self.link("mu")
         if link.name == "logit":
-            return LogitBernoulli(eta)
-        return LogBernoulli(link.log_inverse(eta), link.log_complement(eta))
+            return logit_binomial(y, values["mu"], 1.0)
+        success, failure = link.log_inverse(values["mu"]), link.log_complement(values["mu"])
+        return possible(success, failure, array_namespace(success).where(y > 0, success, failure))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return the probability mu."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Beta", "beta"]
 
@@ -33,13 +31,15 @@ SMALLEST = 1e-290  # keeps digamma(a) a' finite where mu underflows
 
 @final
 @dataclass(frozen=True)
-class Beta(AbstractFamily):
+class Beta(AbstractSimpleFamily):
     """y in (0, 1) with mean mu and variance mu (1 - mu) / (1 + phi): shapes mu phi and (1 - mu) phi."""
 
     name: ClassVar[str] = "beta"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0), PHI)
+    traits: ClassVar[Traits] = Traits()
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take numbers strictly between 0 and 1 that are not all equal."""
         y = numbers(response, self.name)
         cure = "For percentages divide by 100; exact zeros and ones need another family (or a small shift inwards)."
@@ -48,22 +48,18 @@ class Beta(AbstractFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return the beta distribution with shapes mu phi and (1 - mu) phi."""
-        from bayesml.families.numpyro_forms import BetaShapes
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density, with both shapes exact in their tails."""
+        from bayesml.families import densities
 
-        return BetaShapes(parameters["mu"] * parameters["phi"], (1 - parameters["mu"]) * parameters["phi"])
+        return densities.beta(y, *self._shapes(values))
 
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the distribution with both shapes exact in their tails."""
-        from bayesml.families.numpyro_forms import BetaShapes
-
-        xp, link, phi = array_namespace(eta), self.link("mu"), parameters["phi"]
-        shapes = (m * phi for m in (link.inverse(eta), link.complement(eta)))
+    def _shapes(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+        xp, link, eta, phi = array_namespace(*values.values()), self.link("mu"), values["mu"], values["phi"]
+        a, b = (m * phi for m in (link.inverse(eta), link.complement(eta)))
         # A negative shape, which the links log and identity allow, has no density; a vanishing one is rounding.
-        return BetaShapes(*(xp.where(a < 0, np.nan, xp.maximum(a, 1e6 * np.finfo(a.dtype).tiny)) for a in shapes))
+        smallest = 1e6 * np.finfo(a.dtype).tiny
+        return xp.where(a < 0, np.nan, xp.maximum(a, smallest)), xp.where(b < 0, np.nan, xp.maximum(b, smallest))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

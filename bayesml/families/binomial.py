@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, numbers, require
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.links import Link
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Binomial", "binomial", "binomial_curvature"]
 
@@ -48,15 +46,15 @@ def _logit_curvature(eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature
 
 @final
 @dataclass(frozen=True)
-class Binomial(AbstractFamily):
+class Binomial(AbstractSimpleFamily):
     """y successes in n ``trials`` of probability mu; the expected response is n mu."""
 
     name: ClassVar[str] = "binomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
-    additions: ClassVar[frozenset[str]] = frozenset({"weights", "trials"})
-    is_discrete: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, latent_threshold=True, trials=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take whole numbers from 0 to the number of trials, or shares of the trials from 0 to 1."""
         if "trials" not in response.additions:
             raise _without_trials(response)
@@ -80,24 +78,15 @@ class Binomial(AbstractFamily):
         )
         return ResponseData({"y": y, "trials": trials})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return the binomial distribution of probability mu."""
-        from jax import numpy as jnp
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(y) from log(mu) and log(1 - mu), each exact in its tail."""
+        from bayesml.families import densities
 
-        from bayesml.families.numpyro_forms import LogBinomial
-
-        return LogBinomial(jnp.log(parameters["mu"]), jnp.log1p(-parameters["mu"]), data["trials"])
-
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the distribution from log(mu) and log(1 - mu), each exact in its tail."""
-        from bayesml.families.numpyro_forms import LogBinomial, LogitBinomial
-
-        link = self.link("mu")
+        link, n = self.link("mu"), data["trials"]
+        choose = densities.log_choose(n, y)
         if link.name == "logit":
-            return LogitBinomial(eta, data["trials"])
-        return LogBinomial(link.log_inverse(eta), link.log_complement(eta), data["trials"])
+            return choose + densities.logit_binomial(y, values["mu"], n)
+        return choose + densities.binomial(y, link.log_inverse(values["mu"]), link.log_complement(values["mu"]), n)
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return the expected count, n mu."""

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Gamma", "draw_gamma", "gamma"]
 
@@ -39,13 +37,14 @@ def draw_gamma(rng: np.random.Generator, mean: np.ndarray, shape: np.ndarray) ->
 
 @final
 @dataclass(frozen=True)
-class Gamma(AbstractFamily):
+class Gamma(AbstractSimpleFamily):
     """Positive y with mean mu and variance mu^2 / shape (rate shape / mu)."""
 
     name: ClassVar[str] = "gamma"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
+    traits: ClassVar[Traits] = Traits(lognormal_variance=True)
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
         y = numbers(response, self.name)
         require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
@@ -53,11 +52,11 @@ class Gamma(AbstractFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Gamma`` with rate shape / mu."""
-        import numpyro.distributions as dist
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density with rate shape / mu."""
+        from bayesml.families import densities
 
-        return dist.Gamma(parameters["shape"], parameters["shape"] / parameters["mu"])
+        return densities.gamma(y, values["shape"], values["shape"] / values["mu"])
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import pi
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require_variation
 from bayesml.families.scales import REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Gaussian", "encode_real", "gaussian", "gaussian_auxiliary", "gaussian_curvature", "total_scale"]
 
@@ -61,23 +59,22 @@ def gaussian_auxiliary(
 
 @final
 @dataclass(frozen=True)
-class Gaussian(AbstractFamily):
+class Gaussian(AbstractSimpleFamily):
     """y ~ normal(mu, sigma); with ``se(s)`` the standard deviation is sqrt(sigma^2 + s^2), or s alone."""
 
     name: ClassVar[str] = "gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA)
-    additions: ClassVar[frozenset[str]] = frozenset({"weights", "se"})
-    is_normal: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(normal=True, known_errors=True)
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""
         return encode_real(response, self.name, for_fit)
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Normal``."""
-        import numpyro.distributions as dist
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log N(y; mu, sigma^2 (+ se^2))."""
+        from bayesml.families.densities import normal
 
-        return dist.Normal(parameters["mu"], total_scale(parameters, data))
+        return normal(y, values["mu"], total_scale(values, data))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

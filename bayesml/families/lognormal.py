@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.gaussian import gaussian_auxiliary, gaussian_curvature
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import SIGMA, mu
 from bayesml.namespace import array_namespace
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["LogNormal", "lognormal"]
 
 
 @final
 @dataclass(frozen=True)
-class LogNormal(AbstractFamily):
+class LogNormal(AbstractSimpleFamily):
     """log y ~ normal(mu, sigma): mu and sigma are on the log scale, the mean of y is exp(mu + sigma^2 / 2)."""
 
     name: ClassVar[str] = "lognormal"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(("identity", "inverse")), SIGMA)
-    response_on_log_scale: ClassVar[bool] = True
-    is_normal: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(normal=True, response_on_log_scale=True)
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
         y = numbers(response, self.name)
         require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
@@ -39,11 +36,12 @@ class LogNormal(AbstractFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``LogNormal``."""
-        import numpyro.distributions as dist
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log N(log y; mu, sigma^2) - log y."""
+        from bayesml.families.densities import normal
 
-        return dist.LogNormal(parameters["mu"], parameters["sigma"])
+        log_y = array_namespace(y).log(y)
+        return normal(log_y, values["mu"], values["sigma"]) - log_y
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return exp(mu + sigma^2 / 2)."""

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import inv_gamma, student_t
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.gamma import draw_gamma
 from bayesml.families.poisson import draw_poisson
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["NegativeBinomial", "negbinomial"]
 
@@ -33,33 +31,24 @@ SHAPE = DistributionalParameter("shape", SCALE_LINKS, (0.0, inf), inv_gamma(0.4,
 
 @final
 @dataclass(frozen=True)
-class NegativeBinomial(AbstractFamily):
+class NegativeBinomial(AbstractSimpleFamily):
     """Counts with mean mu and variance mu + mu^2 / shape."""
 
     name: ClassVar[str] = "negbinomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0), SHAPE)
-    is_discrete: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(discrete=True, lognormal_variance=True, count_table="shape", rate=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take whole numbers >= 0."""
         return ResponseData({"y": counts(response, self.name)})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return the negative binomial distribution of mean mu."""
-        from jax import numpy as jnp
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density from log(mu); see ``curvature`` for its form."""
+        from bayesml.families.densities import negative_binomial
 
-        from bayesml.families.numpyro_forms import LogNegativeBinomial
-
-        return LogNegativeBinomial(jnp.log(parameters["mu"]), parameters["shape"])
-
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the distribution from log(mu)."""
-        from bayesml.families.numpyro_forms import LogNegativeBinomial
-
-        log_mean = self.link("mu").log_inverse(eta)
-        return LogNegativeBinomial(log_mean, parameters["shape"], data.get("distinct"), data.get("place"))
+        log_mean = self.link("mu").log_inverse(values["mu"])
+        return negative_binomial(y, log_mean, values["shape"], data.get("distinct"), data.get("place"))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, mu
-from bayesml.namespace import array_namespace
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Poisson", "draw_poisson", "poisson"]
 
@@ -34,35 +31,27 @@ def draw_poisson(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
 
 @final
 @dataclass(frozen=True)
-class Poisson(AbstractFamily):
+class Poisson(AbstractSimpleFamily):
     """Counts with mean and variance mu."""
 
     name: ClassVar[str] = "poisson"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
-    is_discrete: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, lognormal_variance=True, rate=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
     limit_of: ClassVar[str] = "negbinomial"
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take whole numbers >= 0."""
         return ResponseData({"y": counts(response, self.name)})
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``Poisson``; its density is NaN at a negative mean, which the link identity allows."""
-        import numpyro.distributions as dist
-
-        mean = parameters["mu"]
-        return dist.Poisson(array_namespace(mean).where(mean < 0, np.nan, mean))
-
-    def linear_distribution(
-        self, eta: Array, parameters: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> dist.Distribution:
-        """Return the distribution from log(mu) where that is the linear predictor."""
-        from bayesml.families.numpyro_forms import LogPoisson
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return y log(mu) - mu - log(y!), from log(mu) where that is the linear predictor."""
+        from bayesml.families import densities
 
         link = self.link("mu")
         if link.name == "log":
-            return LogPoisson(eta)
-        return self.distribution({"mu": link.inverse(eta)}, data)
+            return densities.poisson_of_log(y, values["mu"])
+        return densities.poisson(y, link.inverse(values["mu"]))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

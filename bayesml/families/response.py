@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import RawResponse
+from bayesml.families.records import RawResponse
 
 __all__ = ["counts", "numbers", "require", "require_variation"]
 

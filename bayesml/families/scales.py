@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from bayesml.distributions import gamma, normal
-from bayesml.families.base import DistributionalParameter
+from bayesml.families.records import DistributionalParameter
 
 __all__ = ["COUNT_LINKS", "NU", "POSITIVE_LINKS", "PROBABILITY_LINKS", "REAL_LINKS", "SCALE_LINKS", "SIGMA", "mu"]
 

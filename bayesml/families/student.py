@@ -5,42 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import pi
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, Array, DistributionalParameter, RawResponse, ResponseData
+from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.gaussian import encode_real, total_scale
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import NU, REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
-
-if TYPE_CHECKING:
-    import numpyro.distributions as dist
 
 __all__ = ["Student", "student"]
 
 
 @final
 @dataclass(frozen=True)
-class Student(AbstractFamily):
+class Student(AbstractSimpleFamily):
     """y = mu + sigma t with t of nu > 1 degrees of freedom: sigma is the scale, not the standard deviation."""
 
     name: ClassVar[str] = "student"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA, NU)
-    additions: ClassVar[frozenset[str]] = frozenset({"weights", "se"})
+    traits: ClassVar[Traits] = Traits(known_errors=True)
 
-    def encode_response(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""
         return encode_real(response, self.name, for_fit)
 
-    def distribution(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> dist.Distribution:
-        """Return ``StudentT``."""
-        import numpyro.distributions as dist
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density of mu + scale t."""
+        from bayesml.families.densities import student_t
 
-        return dist.StudentT(parameters["nu"], parameters["mu"], total_scale(parameters, data))
+        return student_t(y, values["nu"], values["mu"], total_scale(values, data))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu, which is the mean because nu > 1."""

@@ -15,7 +15,7 @@ from typing import Literal, final
 import numpy as np
 
 from bayesml.distributions import Distribution, flat, lkj, normal, student_t
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractLikelihood
 from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 
@@ -60,15 +60,15 @@ def _location(y: np.ndarray | None) -> float:
     return round_like_r(median) if np.isfinite(median) else 0.0
 
 
-def _transformed(family: AbstractFamily, dpar: str, y: np.ndarray, predicted: bool = True) -> np.ndarray | None:
+def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predicted: bool = True) -> np.ndarray | None:
     from bayesml.links import get_link
 
-    if family.response_on_log_scale and dpar in ("mu", "sigma"):
+    if likelihood.traits.response_on_log_scale and dpar in ("mu", "sigma"):
         link = get_link("log")
     elif dpar == "sigma" and not predicted:
         link = get_link("identity")
     else:
-        link = family.link(dpar)
+        link = likelihood.link(dpar)
     return _link_scale_response(y, link.name, link.forward)
 
 
@@ -88,22 +88,24 @@ class Scale:
     group_spread: float
 
 
-def predictor_scale(family: AbstractFamily, dpar: str, y: np.ndarray, offset_mean: float, style: Style) -> Scale:
+def predictor_scale(
+    likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, offset_mean: float, style: Style
+) -> Scale:
     """Return how large effects are in the predictor of ``dpar``.
 
     Args:
-        family: the response family with its links.
+        likelihood: the distribution of the response, with its links.
         dpar: the distributional parameter.
         y: the encoded response.
         offset_mean: mean of the offsets of this predictor.
         style: ``brms`` takes the scale of every group sd from the response on the link of mu, as brms does;
             ``bayesml`` takes it from the parameter's own link.
     """
-    mean_spread = _spread(_transformed(family, "mu", y))
+    mean_spread = _spread(_transformed(likelihood, "mu", y))
     if dpar == "mu":
-        location = _location(_transformed(family, "mu", y)) - offset_mean
+        location = _location(_transformed(likelihood, "mu", y)) - offset_mean
         return Scale(location, mean_spread, mean_spread)
-    spread = _spread(_transformed(family, "sigma", y)) if dpar == "sigma" else MINIMUM_SCALE
+    spread = _spread(_transformed(likelihood, "sigma", y)) if dpar == "sigma" else MINIMUM_SCALE
     return Scale(0.0, spread, mean_spread if style == "brms" else MINIMUM_SCALE)
 
 
@@ -113,29 +115,29 @@ class DefaultPriors:
     """Default prior of every class of parameter of one model.
 
     Attributes:
-        family: the response family.
+        likelihood: the distribution of the response.
         style: ``bayesml`` (all proper) or ``brms`` (flat population-level coefficients).
         scales: scale of each predictor.
         residual_spread: scale of an unpredicted ``sigma``.
     """
 
-    family: AbstractFamily
+    likelihood: AbstractLikelihood
     style: Style
     scales: dict[PredictorKey, Scale]
     residual_spread: float
 
     @classmethod
     def of(
-        cls, family: AbstractFamily, y: np.ndarray, scales: dict[PredictorKey, Scale], style: Style
+        cls, likelihood: AbstractLikelihood, y: np.ndarray, scales: dict[PredictorKey, Scale], style: Style
     ) -> DefaultPriors:
         """Measure the response."""
-        return cls(family, style, scales, _spread(_transformed(family, "sigma", y, predicted=False)))
+        return cls(likelihood, style, scales, _spread(_transformed(likelihood, "sigma", y, predicted=False)))
 
     def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
-        own = next(p for p in self.family.dpars if p.name == predictor.dpar).intercept_prior
-        if own is not None:
-            return own
+        prior = self.likelihood.dpar(predictor.dpar).intercept_prior
+        if prior is not None:
+            return prior
         scale = self.scales[predictor]
         return student_t(3, round(scale.location, 10), scale.spread)
 
@@ -161,11 +163,11 @@ class DefaultPriors:
 
     def family_parameter(self, name: str) -> Distribution:
         """Return the prior of a family parameter that is not predicted."""
-        own = next(p for p in self.family.dpars if p.name == name).prior
-        return own if own is not None else student_t(3, 0, self.residual_spread)
+        prior = self.likelihood.dpar(name).prior
+        return prior if prior is not None else student_t(3, 0, self.residual_spread)
 
     def center(self, parameter: ParameterSpec) -> float:
         """Return a typical value of a family parameter, where sampling starts."""
         if parameter.prior_class == "sigma":
             return 0.5 * self.residual_spread
-        return 1.0
+        return self.likelihood.dpar(parameter.name).typical

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
-from bayesml.compile import likelihood, linear_predictors
+from bayesml.compile import linear_predictors
+from bayesml.compile import log_likelihood as row_log_likelihood
 from bayesml.engines.base import Problem
 from bayesml.engines.precision import double_precision
 from bayesml.reported import reported_variables
@@ -41,15 +42,15 @@ def quantities_of(problem: Problem) -> Quantities:
 
 
 def _expected(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    return problem.family.mean(natural_parameters(problem, values), problem.design.response.arrays)
+    return problem.likelihood.mean(natural_parameters(problem, values), problem.design.response.arrays)
 
 
 def _log_likelihood(problem: Problem) -> Callable[[Problem, Mapping[str, np.ndarray]], np.ndarray]:
-    schema, family = problem.design.schema, problem.family
+    schema, bound = problem.design.schema, problem.likelihood
 
     def joint(values: Mapping[str, np.ndarray], arrays: object, response: Mapping[str, np.ndarray]) -> object:
         predictors = linear_predictors(schema, values, arrays)
-        return likelihood(family, predictors, values, {"response": response}).log_prob(response["y"]).sum()
+        return row_log_likelihood(bound, predictors, values, response).sum()
 
     compiled = jax.jit(jax.vmap(joint, (0, None, None)))
 

@@ -43,13 +43,13 @@ def problem_of(model: Model) -> Problem:
 
 def with_response(problem: Problem, y: np.ndarray) -> Problem:
     """Return the problem with another response."""
-    response = replace(problem.design.response, arrays={**problem.design.response.arrays, "y": np.asarray(y, float)})
-    return replace(problem, design=replace(problem.design, response=response))
+    arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}
+    return replace(problem, design=problem.design.with_response(arrays, problem.design.weights))
 
 
 def natural_parameters(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's parameters on their natural scale, ``(draws, rows)`` or ``(draws, 1)``."""
-    schema, family = problem.design.schema, problem.family
+    schema, family = problem.design.schema, problem.likelihood
     predictors = linear_predictors(schema, values, problem.design.arrays)
     found = {key.dpar: family.link(key.dpar).inverse(eta) for key, eta in predictors.items()}
     return {p.name: found[p.name] if p.name in found else values[p.name][:, None] for p in family.dpars}
@@ -60,7 +60,7 @@ def simulations(problem: Problem, count: int, seed: int) -> list[Simulation]:
     drawn = prior_draws(problem, seed, 1, count)
     values = {name: value[0] for name, value in drawn.items()}
     parameters = natural_parameters(problem, values)
-    responses = problem.family.draw(np.random.default_rng([seed, 3]), parameters, problem.design.response.arrays)
+    responses = problem.likelihood.draw(np.random.default_rng([seed, 3]), parameters, problem.design.response.arrays)
     return [
         Simulation(i, {name: v[i : i + 1] for name, v in values.items()}, with_response(problem, y))
         for i, y in enumerate(responses)

@@ -119,10 +119,10 @@ def _estimate(
 
 def _response(problem: Problem, arrays: PointArrays, method: str, fixed: Mapping[str, float]) -> FamilyResponse:
     data, weights = problem.design.response.arrays, arrays.weights
-    if weights is None or not weights_are_precisions(method, problem.family):
-        return FamilyResponse(problem.family, data, fixed)
+    if weights is None or not weights_are_precisions(method, problem.likelihood):
+        return FamilyResponse(problem.likelihood, data, fixed)
     check_precisions(weights, "se" in data)
-    return FamilyResponse(problem.family, data, fixed, weights)
+    return FamilyResponse(problem.likelihood, data, fixed, weights)
 
 
 @final
@@ -227,7 +227,7 @@ class GeneralisedEstimate(AbstractEstimate):
     def row_information(self) -> np.ndarray:
         """Minus the second derivatives, times the weights."""
         natural = self.response.natural(self.fit.psi)
-        curve = self.problem.family.curvature(self.fit.eta, self.problem.design.response.arrays, natural, order=2)
+        curve = self.problem.likelihood.curvature(self.fit.eta, self.problem.design.response.arrays, natural, order=2)
         assert curve.d2 is not None
         return -curve.d2 if self.arrays.weights is None else -curve.d2 * self.arrays.weights
 

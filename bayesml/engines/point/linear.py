@@ -41,8 +41,8 @@ SAME = 1e-6  # relative difference of log-likelihoods that rounding on another m
 
 def is_linear(problem: Problem) -> bool:
     """Whether the response, or its logarithm, is normal around the linear predictor with sd sigma or known ones."""
-    is_identity = problem.family.link("mu").name == "identity"
-    return problem.family.is_normal and is_identity and not _adds_sigma(problem)
+    is_identity = problem.likelihood.link("mu").name == "identity"
+    return problem.likelihood.traits.normal and is_identity and not _adds_sigma(problem)
 
 
 def _adds_sigma(problem: Problem) -> bool:
@@ -52,7 +52,7 @@ def _adds_sigma(problem: Problem) -> bool:
 def transformed_response(problem: Problem) -> np.ndarray:
     """Return y, or log y for a lognormal response."""
     y = np.asarray(problem.design.response.arrays["y"], dtype=float)
-    return np.log(y) if problem.family.response_on_log_scale else y
+    return np.log(y) if problem.likelihood.traits.response_on_log_scale else y
 
 
 def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate:
@@ -101,10 +101,10 @@ def restore_linear(problem: Problem, method: str, stored: StoredEstimate) -> Lin
 
 
 def _check_family(problem: Problem, method: str) -> None:
-    family, link = problem.family.name, problem.family.link("mu").name
+    family, link = problem.family.name, problem.likelihood.link("mu").name
     if problem.design.schema.predictor(PredictorKey(dpar="sigma")) is not None:
         raise ModelError(f'method="{method}" takes one residual sd, but `sigma` has a formula. Use method="nuts".')
-    if problem.family.is_normal and link == "identity":
+    if problem.likelihood.traits.normal and link == "identity":
         if _adds_sigma(problem):
             raise ModelError(
                 f'method="{method}" cannot estimate `sigma` beside known standard errors (`se(..., sigma=True)`). Use '
@@ -206,7 +206,7 @@ class LinearEstimate(AbstractEstimate):
     @cached_property
     def log_likelihood(self) -> float:
         """Log-likelihood of y: for a lognormal response that of log y minus the sum of log y."""
-        jacobian = float(self.fit.problem.y.sum()) if self.problem.family.response_on_log_scale else 0.0
+        jacobian = float(self.fit.problem.y.sum()) if self.problem.likelihood.traits.response_on_log_scale else 0.0
         return self.fit.log_likelihood - jacobian
 
     @property

@@ -125,7 +125,7 @@ def _variances(estimate: AbstractEstimate, drawn: np.ndarray, auxiliary: tuple[s
         values[names.group_sd_variable(term.name, MU)] = sd
         if term.pairs():
             values[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
-    links = {p.name: get_link(p.links[0]) for p in estimate.problem.family.dpars}
+    links = {p.name: get_link(p.links[0]) for p in estimate.problem.likelihood.dpars}
     for k, name in enumerate(auxiliary):
         values[name] = links[name].inverse(drawn[:, place + k])
     return values

@@ -31,7 +31,7 @@ def held_parameters(problem: Problem) -> dict[str, float]:
         ModelError: a constant prior on something else.
     """
     held = {}
-    own = {p.name for p in problem.family.dpars}
+    own = {p.name for p in problem.likelihood.dpars}
     for parameter in problem.description.spec.parameters:
         for label, prior in zip(parameter.labels, parameter.priors, strict=False):
             if not isinstance(prior, Constant):
@@ -63,7 +63,7 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
         )
         for term in arrays.terms
     )
-    free = [p for p in problem.family.dpars[1:] if p.name in by_name and p.name not in held]
+    free = [p for p in problem.likelihood.dpars[1:] if p.name in by_name and p.name not in held]
     families = tuple(_FamilyPrior(p.name, by_name[p.name].priors[0], get_link(p.links[0]), p.bounds[0]) for p in free)
     kept = orthogonalise(arrays.X)[1].kept
     coefficients = _coefficient_priors(problem, kept)

@@ -48,7 +48,7 @@ def check_model(fit: AbstractPointFit) -> Figure:
     panels = figure.subplots(2, 3).ravel()
     _residuals(panels[0], table)
     _scale(panels[1], table)
-    _quantiles(panels[2], table["studentised"].to_numpy(), fit.family.is_discrete)
+    _quantiles(panels[2], table["studentised"].to_numpy(), fit.likelihood.traits.discrete)
     _influence(panels[3], table, max(len(fit.estimate.kept), 1))
     if has_groups:
         _effects(panels[4], fit)

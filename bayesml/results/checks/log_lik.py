@@ -101,10 +101,10 @@ def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.
 def _compiled_density(fit: AbstractSampledFit) -> LogDensity:
     import jax
 
-    from bayesml.compile import likelihood
+    from bayesml.compile import log_likelihood
 
     def density(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return likelihood(fit.family, predictors, values, {"response": data}).log_prob(data["y"])
+        return log_likelihood(fit.likelihood, predictors, values, data)
 
     return jax.jit(density)
 
@@ -113,7 +113,7 @@ def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, row
     """Evaluate the density block by block, every block of the same shape so that it is compiled once."""
     from bayesml.engines.precision import double_precision
 
-    single = {p.name: batch.values[p.name] for p in fit.family.dpars if _is_single(p.name, batch)}
+    single = {p.name: batch.values[p.name] for p in fit.likelihood.dpars if _is_single(p.name, batch)}
     draws = batch.where.stop - batch.where.start
     result = np.empty((draws, rows.count))
     with double_precision():
@@ -125,9 +125,9 @@ def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, row
                 result[np.ix_(part, columns)] = density(predictors, values, data)
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
     result[np.isnan(result)] = -np.inf
-    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
-        sigma = natural_parameters(fit.family, batch)["sigma"]
-        log_y = np.log(rows.data["y"]) if fit.family.response_on_log_scale else 0.0
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):
+        sigma = natural_parameters(fit.likelihood, batch)["sigma"]
+        log_y = np.log(rows.data["y"]) if fit.likelihood.traits.response_on_log_scale else 0.0
         return log_density_of_precision(result, rows.weights, sigma, log_y)
     if rows.weights is not None:
         with np.errstate(invalid="ignore"):

@@ -147,7 +147,7 @@ def _check_same_observations(who: str, one: AbstractSampledFit, other: AbstractS
             f"The fits {who} have different likelihood weights, which multiply the log densities, so that their sums "
             "cannot be compared. Fit them with the same `weights()`."
         )
-    meanings = {weights_are_precisions(fit.engine.method, fit.family) for fit in (one, other)}
+    meanings = {weights_are_precisions(fit.engine.method, fit.likelihood) for fit in (one, other)}
     if first.weights is not None and len(meanings) > 1:
         raise ModelError(
             f"The weights of {who} mean different things: of draws around an estimate by likelihood they divide the "
@@ -210,7 +210,7 @@ def _agree(one: AbstractSampledFit, other: AbstractSampledFit, name: str) -> boo
 
 
 def _warn_about_measures(fits: Mapping[str, AbstractSampledFit]) -> None:
-    discrete = [name for name, fit in fits.items() if fit.family.is_discrete]
+    discrete = [name for name, fit in fits.items() if fit.likelihood.traits.discrete]
     continuous = [name for name in fits if name not in discrete]
     if discrete and continuous:
         warn_user(

@@ -59,9 +59,9 @@ def prepared_model(recipe: Recipe, data: Any) -> PreparedModel:
 
 def described_model(recipe: Recipe, frame: Frame, design: Design) -> PreparedModel:
     """Return the model of data that are encoded already; its recipe has the formula and functions as they were read."""
-    description = describe(design, recipe.family, recipe.priors, recipe.default_priors)
+    description = describe(design, recipe.priors, recipe.default_priors)
     read = replace(recipe, formula=formula_of(design.schema.parsed), functions=design.schema.functions)
-    return PreparedModel(Problem(design, recipe.family, description), frame, read)
+    return PreparedModel(Problem(design, description), frame, read)
 
 
 def encode_data(recipe: Recipe, data: Any) -> tuple[Frame, Design]:

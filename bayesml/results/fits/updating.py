@@ -145,7 +145,7 @@ def _still_meant(recipe: Recipe, design: Design) -> tuple[Prior, ...]:
 
 def _have_target(priors: tuple[Prior, ...], recipe: Recipe, design: Design) -> bool:
     try:
-        describe(design, recipe.family, priors, recipe.default_priors)
+        describe(design, priors, recipe.default_priors)
     except PriorError:
         return False
     return True

@@ -112,7 +112,7 @@ def _by_delta_method(fit: AbstractPointFit, wanted: Sequence[Element], reach: fl
     """Intervals of variance and family parameters, symmetric on their unbounded scales."""
     hyper = fit.estimate.hyper_covariance()
     scales = [_scale(fit, e) for e in wanted]
-    links = {p.name: get_link(p.links[0]) for p in fit.family.dpars[1:]}
+    links = {p.name: get_link(p.links[0]) for p in fit.likelihood.dpars[1:]}
 
     def stretched(x: np.ndarray) -> np.ndarray:
         factors, unbounded = hyper.natural(x)
@@ -144,7 +144,7 @@ def _scale(fit: AbstractPointFit, element: Element) -> tuple[Callable[[float], f
         return np.log, np.exp
     if element.kind == "cor":
         return np.arctanh, np.tanh
-    link = get_link(next(p.links[0] for p in fit.family.dpars if p.name == element.text))
+    link = get_link(next(p.links[0] for p in fit.likelihood.dpars if p.name == element.text))
     return link.forward, link.inverse
 
 

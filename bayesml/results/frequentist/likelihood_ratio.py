@@ -118,7 +118,7 @@ def _check_families(smallest_first: Sequence[AbstractPointFit]) -> None:
     """Raise a ModelError unless each family is that of the next larger fit or a limit of it."""
     for small, large in pairwise(smallest_first):
         name, larger = small.family.name, large.family.name
-        same_link = small.family.link("mu").name == large.family.link("mu").name
+        same_link = small.likelihood.link("mu").name == large.likelihood.link("mu").name
         if name != larger and not (small.family.limit_of == larger and same_link):
             raise ModelError(
                 f"A {name} and a {larger} model are not nested in one another with these predictors and links; "

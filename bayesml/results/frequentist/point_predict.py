@@ -68,7 +68,7 @@ def linpred(
     """
     _check(interval, prob, ("confidence",))
     rows = point_rows(fit, newdata, re_formula, new_levels, additions=False)
-    inverse = fit.family.link("mu").inverse
+    inverse = fit.likelihood.link("mu").inverse
 
     def shown(eta: np.ndarray) -> np.ndarray:
         return np.asarray(inverse(eta), dtype=float) if transform else eta
@@ -133,7 +133,7 @@ def predict(
             fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob
         )
     _check(interval, prob, ("confidence", "prediction"))
-    shares = type == "response" and "trials" in fit.family.additions
+    shares = type == "response" and fit.likelihood.traits.trials
     rows = point_rows(fit, newdata, re_formula, new_levels, trials=not shares or interval == "prediction")
     found = mean_prediction(fit, rows, se, interval, prob, seed)
     return found.div(rows.data["trials"], axis=0) if shares else found
@@ -174,16 +174,16 @@ def _limits(
     if interval == "confidence":
         ends = np.sort([mean(rows.eta - z * error), mean(rows.eta + z * error)], axis=0)
         return ends[0], ends[1]
-    if fit.family.is_normal and fit.family.link("mu").name == "identity":
+    if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
         spread = z * np.sqrt(error**2 + _residual_variance(fit, rows))
         ends = np.array([rows.eta - spread, rows.eta + spread])
-        ends = np.exp(ends) if fit.family.response_on_log_scale else ends
+        ends = np.exp(ends) if fit.likelihood.traits.response_on_log_scale else ends
         return ends[0], ends[1]
     rng = np.random.default_rng(seed)
     known = np.isfinite(error)
     eta = rows.eta + np.where(known, error, 0.0) * rng.standard_normal((SIMULATED, len(rows.eta)))
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, rows.weights).items()}
-    drawn = fit.family.draw(rng, natural, rows.data)
+    drawn = fit.likelihood.draw(rng, natural, rows.data)
     ends = np.where(known, np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0), np.nan)
     return ends[0], ends[1]
 

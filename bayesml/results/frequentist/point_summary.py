@@ -98,8 +98,9 @@ def point_summary(fit: AbstractPointFit, correlation: bool | None = None) -> Poi
 
 def _header(fit: AbstractPointFit) -> Section:
     lines = []
-    if fit.family.name != "gaussian" or fit.family.link("mu").name != "identity":
-        lines.append(f" Family: {fit.family.name}  ( {fit.family.link('mu').name} )")
+    traits, link = fit.likelihood.traits, fit.likelihood.link("mu").name
+    if not traits.normal or traits.response_on_log_scale or link != "identity":
+        lines.append(f" Family: {fit.family.name}  ( {link} )")
     lines += [f"Formula: {fit.formula}", f"   Data: {fit.data_name}"]
     note = fit.problem.design.response.note
     return Section(_title(fit), (*lines, *((f"         {note}",) if note else ())))
@@ -117,7 +118,7 @@ def _title(fit: AbstractPointFit) -> str:
     points = estimate.fit.quadrature_points
     how = f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
     found = "posterior mode" if estimate.method == "map" else "maximum likelihood"
-    if fit.family.is_normal and fit.family.link("mu").name == "identity":
+    if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
         return f"Linear{mixed} model fit by {found}"
     return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
 

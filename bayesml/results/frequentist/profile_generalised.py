@@ -101,13 +101,13 @@ class GeneralisedProfile:
     def _link(self, element: Element) -> Link | None:
         if element.kind != "family":
             return None
-        return get_link(next(p.links[0] for p in self.fit.family.dpars if p.name == element.text))
+        return get_link(next(p.links[0] for p in self.fit.likelihood.dpars if p.name == element.text))
 
     def _natural(
         self, element: Element, link: Link, lower: tuple[float, float], upper: tuple[float, float]
     ) -> tuple[float, float]:
         """Return limits of a family parameter on its own scale; its bound where the walk came to its end."""
-        bounds = next(p.bounds for p in self.fit.family.dpars if p.name == element.text)
+        bounds = next(p.bounds for p in self.fit.likelihood.dpars if p.name == element.text)
         ends = zip((lower, upper), bounds, strict=True)
         low, high = (bound if at == end else float(link.inverse(at)) for (at, end), bound in ends)
         return low, high

@@ -29,17 +29,17 @@ def natural_parameters(
 
     With weights that are precisions ``sigma`` is that of each row, sigma / sqrt(weight).
     """
-    auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.family.dpars[1:]}
-    if weights is not None and weights_are_precisions(fit.method, fit.family):
+    auxiliary = {p.name: np.asarray(fit.estimate.auxiliary.get(p.name, 0.0)) for p in fit.likelihood.dpars[1:]}
+    if weights is not None and weights_are_precisions(fit.method, fit.likelihood):
         auxiliary["sigma"] = sigma_of_rows(auxiliary["sigma"], weights)
-    return {"mu": fit.family.link("mu").inverse(eta), **auxiliary}
+    return {"mu": fit.likelihood.link("mu").inverse(eta), **auxiliary}
 
 
 def expected(
     fit: AbstractPointFit, eta: np.ndarray, data: dict[str, np.ndarray], weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the expected response at a linear predictor; of a lognormal response it depends on precision weights."""
-    mean = np.asarray(fit.family.mean(natural_parameters(fit, eta, weights), data), dtype=float)
+    mean = np.asarray(fit.likelihood.mean(natural_parameters(fit, eta, weights), data), dtype=float)
     return np.zeros(np.shape(eta)) + mean
 
 
@@ -71,7 +71,7 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndar
     """
     if type not in get_args(ResidualType):
         raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
-    if isinstance(fit.estimate, LinearEstimate) and fit.family.name == "gaussian":
+    if isinstance(fit.estimate, LinearEstimate) and not fit.likelihood.traits.response_on_log_scale:
         return _linear(fit.estimate, type)
     y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
     if type == "response":
@@ -79,9 +79,9 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndar
     if type in ("pearson", "scaled"):
         data = fit.problem.design.response.arrays
         weights = fit.problem.design.weights
-        variance = fit.family.variance(natural_parameters(fit, fit.estimate.eta, weights), data)
-        root = 1.0 if weights_are_precisions(fit.method, fit.family) else _root_weights(fit)
-        root = root * (fit.family.root_dispersion(fit.estimate.auxiliary) if type == "pearson" else 1.0)
+        variance = fit.likelihood.variance(natural_parameters(fit, fit.estimate.eta, weights), data)
+        root = 1.0 if weights_are_precisions(fit.method, fit.likelihood) else _root_weights(fit)
+        root = root * (fit.likelihood.root_dispersion(fit.estimate.auxiliary) if type == "pearson" else 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             plain = y - fitted(fit)
             return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
@@ -104,7 +104,7 @@ def _root_weights(fit: AbstractPointFit) -> np.ndarray | float:
 
 def _curve(fit: AbstractPointFit, eta: np.ndarray, order: int) -> Curvature:
     auxiliary = {name: float(v) for name, v in natural_parameters(fit, np.zeros(1)).items() if name != "mu"}
-    return fit.family.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
+    return fit.likelihood.curvature(eta, fit.problem.design.response.arrays, auxiliary, order=order)
 
 
 def _working(fit: AbstractPointFit) -> np.ndarray:

@@ -35,7 +35,7 @@ def check_same_data(first: AbstractPointFit, other: AbstractPointFit) -> None:
             f"The fits are of different rows, although their responses agree: {different}. Models are compared on the "
             "same rows only: leave out the rows with a missing value in any of the predictors before fitting."
         )
-    meanings = {weights_are_precisions(f.method, f.family) for f in (first, other)}
+    meanings = {weights_are_precisions(f.method, f.likelihood) for f in (first, other)}
     if weights is not None and len(meanings) > 1:
         raise ModelError(
             "The weights of the fits mean different things: of a gaussian or lognormal response they divide the "

@@ -90,7 +90,7 @@ def _responses(
     data: Mapping[str, np.ndarray],
 ) -> np.ndarray:
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, weights).items()}
-    return np.asarray(fit.family.draw(rng, natural, data), dtype=float)
+    return np.asarray(fit.likelihood.draw(rng, natural, data), dtype=float)
 
 
 def _new_linear_predictors(
@@ -183,11 +183,10 @@ def refit(fit: F, y: Any) -> F:
     values, levels = _coded(fit, raw)
     design = fit.problem.design
     known = {name: v for name, v in design.response.arrays.items() if name != "y"}
-    encoded = fit.family.encode_response(
+    encoded = fit.likelihood.encode(
         RawResponse(fit.parsed.response.name, values, levels, known, raw.is_boolean, fit.frame.rows)
     )
-    response = replace(design.response, arrays={**encoded.arrays, **known})
-    problem = replace(fit.problem, design=replace(design, response=response))
+    problem = replace(fit.problem, design=design.with_response({**encoded.arrays, **known}, design.weights))
     estimate = fit.estimate.with_response(problem)
     outcome = replace(fit.outcome, posterior=estimate, timing=Timing(sampling=time.perf_counter() - began))
     return replace(fit, problem=problem, frame=_with_response(fit, values), outcome=outcome)

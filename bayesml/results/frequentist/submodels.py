@@ -137,7 +137,7 @@ def _without_groups(estimate: LinearEstimate, X: np.ndarray) -> Submodel:
     criterion = nu * np.log(2.0 * np.pi * sigma2) + rss / sigma2 - float(np.log(weights).sum())
     if own.reml:
         criterion += 2.0 * float(np.log(np.abs(np.diagonal(triangle))).sum())
-    jacobian = float(own.problem.y.sum()) if estimate.problem.family.response_on_log_scale else 0.0
+    jacobian = float(own.problem.y.sum()) if estimate.problem.likelihood.traits.response_on_log_scale else 0.0
     auxiliary = {} if own.fixed_sigma is not None else {"sigma": float(np.sqrt(sigma2))}
     count = len(kept) + (own.fixed_sigma is None)
     beta = np.linalg.solve(triangle, projected)

@@ -76,22 +76,21 @@ def variance_parts(fit: AbstractPointFit) -> VarianceParts:
 
 
 def _distribution(fit: AbstractPointFit, eta: np.ndarray, spread: np.ndarray) -> float:
-    family, link, auxiliary = fit.family.name, fit.family.link("mu").name, fit.estimate.auxiliary
+    traits, link, auxiliary = fit.likelihood.traits, fit.likelihood.link("mu").name, fit.estimate.auxiliary
     if isinstance(fit.estimate, LinearEstimate):
         weights = fit.estimate.fit.problem.weights
         return float(fit.estimate.fit.sigma**2 * (1.0 if weights is None else np.mean(1.0 / weights)))
-    if fit.family.is_normal and "se" not in fit.problem.design.response.arrays:
+    if traits.normal and "se" not in fit.problem.design.response.arrays:
         weights = fit.problem.design.weights
         variance = float(auxiliary["sigma"]) ** 2
-        if weights is None or not weights_are_precisions(fit.method, fit.family):
+        if weights is None or not weights_are_precisions(fit.method, fit.likelihood):
             return variance
         return variance * float(np.mean(1.0 / weights))
-    if family in ("binomial", "bernoulli") and link in LATENT:
+    if traits.latent_threshold and link in LATENT:
         return LATENT[link]
-    if link == "log" and family in ("poisson", "negbinomial", "gamma", "Gamma"):
-        mean = float(np.exp(eta + spread / 2.0).mean())
-        shape = 1.0 / float(auxiliary["shape"]) if "shape" in auxiliary else 0.0
-        return float(np.log1p(shape if family.lower() == "gamma" else 1.0 / mean + shape))
+    if link == "log" and traits.lognormal_variance:
+        mean = np.exp(eta + spread / 2.0).mean()
+        return float(np.log1p(fit.likelihood.variance({**auxiliary, "mu": mean}, {}) / mean**2))
     return _by_delta_method(fit, eta)
 
 
@@ -99,9 +98,9 @@ def _by_delta_method(fit: AbstractPointFit, eta: np.ndarray) -> float:
     from bayesml.results.frequentist.residuals import natural_parameters
 
     data = dict(fit.problem.design.response.arrays)
-    variance = np.asarray(fit.family.variance(natural_parameters(fit, eta), data), dtype=float) + 0.0 * eta
-    slope = np.asarray(fit.family.link("mu").inverse_derivative(eta), dtype=float) * data.get("trials", 1.0)
-    if fit.family.response_on_log_scale:
+    variance = np.asarray(fit.likelihood.variance(natural_parameters(fit, eta), data), dtype=float) + 0.0 * eta
+    slope = np.asarray(fit.likelihood.link("mu").inverse_derivative(eta), dtype=float) * data.get("trials", 1.0)
+    if fit.likelihood.traits.response_on_log_scale:
         slope = np.ones_like(eta)
     return float(np.mean(variance / slope**2))
 

@@ -44,7 +44,7 @@ def pp_check(
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
     """
-    kind = kind or ("bars" if fit.family.is_discrete else "dens_overlay")
+    kind = kind or ("bars" if fit.likelihood.traits.discrete else "dens_overlay")
     if kind not in KINDS:
         listed = ", ".join(f'"{k}"' for k in KINDS)
         raise ModelError(f"`kind` is one of {listed}; got {kind!r}{did_you_mean(str(kind), KINDS)}.")

@@ -136,7 +136,7 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
     values = {a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions}
     if not response:
         return values
-    return {**values, **fit.family.encode_response(_raw_response(fit, frame, values), for_fit=False).arrays}
+    return {**values, **fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays}
 
 
 def _raw_response(fit: AbstractFit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:

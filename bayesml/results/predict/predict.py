@@ -86,7 +86,7 @@ def linpred(
     wanted = PredictorKey(dpar=_predicted_parameter(fit, dpar))
     rows = prepare_rows(fit, request, predictors=(wanted,), additions=())
     choice = choose_draws(fit, request)
-    link = fit.family.link(wanted.dpar)
+    link = fit.likelihood.link(wanted.dpar)
     result = _empty(choice, rows)
     for batch in batches(fit, rows, choice, request):
         eta = batch.predictors[wanted]
@@ -144,7 +144,7 @@ def epred(
     for batch in batches(fit, rows, choice, request):
         natural = _natural(fit, batch, rows)
         with np.errstate(all="ignore"):
-            result[batch.where] = fit.family.mean(natural, rows.data) if known is None else natural[known]
+            result[batch.where] = fit.likelihood.mean(natural, rows.data) if known is None else natural[known]
     return _finish(result, choice, rows, "epred" if known is None else known, summary)
 
 
@@ -237,16 +237,18 @@ def residuals(
     for batch in batches(fit, rows, choice, request):
         natural = _natural(fit, batch, rows)
         with np.errstate(all="ignore"):
-            expected = fit.family.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
+            expected = (
+                fit.likelihood.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
+            )
             result[batch.where] = rows.data["y"] - expected
             if type == "pearson":
-                result[batch.where] /= np.sqrt(fit.family.variance(natural, rows.data))
+                result[batch.where] /= np.sqrt(fit.likelihood.variance(natural, rows.data))
     return _finish(result, choice, rows, "residuals", summary)
 
 
 def _has_precisions(fit: AbstractSampledFit, newdata: Any) -> bool:
     """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
-    if not weights_are_precisions(fit.engine.method, fit.family):
+    if not weights_are_precisions(fit.engine.method, fit.likelihood):
         return False
     given = [a for a in fit.parsed.response.additions if a.name == "weights"]
     available = () if newdata is None else column_names(newdata)
@@ -255,20 +257,20 @@ def _has_precisions(fit: AbstractSampledFit, newdata: Any) -> bool:
 
 def _natural(fit: AbstractSampledFit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
     """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
-    natural = natural_parameters(fit.family, batch)
-    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.family):
+    natural = natural_parameters(fit.likelihood, batch)
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):
         natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
     return natural
 
 
 def _responses(fit: AbstractSampledFit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
-    return random_responses(fit.family, rng, _natural(fit, batch, rows), rows)
+    return random_responses(fit.likelihood, rng, _natural(fit, batch, rows), rows)
 
 
 def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
     count = int(np.isnan(drawn).sum())
     if count:
-        links = ", ".join(f"{p.name} = {fit.family.link(p.name).name}" for p in fit.family.dpars)
+        links = ", ".join(f"{p.name} = {fit.likelihood.link(p.name).name}" for p in fit.likelihood.dpars)
         warn_user(
             f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
             f"{fit.family.name} leaves its range there, which these links do not prevent: {links}."
@@ -288,7 +290,7 @@ def _finish(
 
 
 def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:
-    known = [p.name for p in fit.family.dpars]
+    known = [p.name for p in fit.likelihood.dpars]
     if dpar not in known:
         listed = ", ".join(f"`{k}`" for k in known)
         raise ModelError(

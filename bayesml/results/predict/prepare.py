@@ -13,7 +13,8 @@ import numpy as np
 
 from bayesml.design import Arrays
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractLikelihood
+from bayesml.families.drawing import draw_where_possible, further_values
 from bayesml.keys import PredictorKey
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
@@ -42,7 +43,6 @@ __all__ = [
 
 NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
 BATCH_OF_DRAWS = 500
-ROUNDING = 1e-9  # a parameter this far outside its range is rounding error
 
 
 @final
@@ -281,38 +281,28 @@ def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, key: P
     return total
 
 
-def natural_parameters(family: AbstractFamily, batch: Batch) -> dict[str, np.ndarray]:
+def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str, np.ndarray]:
     """Return every distributional parameter on its own scale, ``(draws, rows)`` or ``(draws, 1)``.
 
     A parameter that the model does not have (``sigma`` where ``se()`` stands for it) is 0.
     """
     draws = batch.where.stop - batch.where.start
     natural = {}
-    for parameter in family.dpars:
+    for parameter in likelihood.dpars:
         key = PredictorKey(dpar=parameter.name)
         if key in batch.predictors:
             with np.errstate(all="ignore"):
-                natural[parameter.name] = family.link(parameter.name).inverse(batch.predictors[key])
+                natural[parameter.name] = likelihood.link(parameter.name).inverse(batch.predictors[key])
         elif parameter.name in batch.values:
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:
             natural[parameter.name] = np.zeros((draws, 1))
-    return natural
+    return natural | further_values(likelihood, batch.values)
 
 
 def random_responses(
-    family: AbstractFamily, rng: np.random.Generator, natural: Mapping[str, np.ndarray], rows: Rows
+    likelihood: AbstractLikelihood, rng: np.random.Generator, natural: Mapping[str, np.ndarray], rows: Rows
 ) -> np.ndarray:
-    """Draw one response for each draw and row, ``(draws, rows)``.
-
-    It is NaN where a parameter lies outside its range, as some links let it: there is no response to draw.
-    """
-    shape = (len(natural["mu"]), rows.count)
-    legal, outside = {}, np.zeros(shape, dtype=bool)
-    with np.errstate(all="ignore"):
-        for parameter in family.dpars:
-            value = np.broadcast_to(natural[parameter.name], shape)
-            lower, upper = parameter.bounds
-            legal[parameter.name] = inside = np.clip(np.where(np.isnan(value), lower, value), lower, upper)
-            outside |= np.isnan(value) | (np.abs(value - inside) > ROUNDING)
-        return np.where(outside, np.nan, family.draw(rng, legal, rows.data))
+    """Draw one response for each draw and row, ``(draws, rows)``; NaN where there is none, see there."""
+    draws = len(natural[likelihood.dpars[0].name])
+    return draw_where_possible(likelihood, rng, natural, rows.data, (draws, rows.count))

@@ -82,14 +82,14 @@ def response_scale(fit: AbstractPointFit) -> ResponseScale:
 
     For a lognormal model, as for ``log(y)``, that is the median of the response, exp(mu).
     """
-    link = fit.family.link("mu")
+    link = fit.likelihood.link("mu")
     steps = [] if link.name == "identity" else [_Step(link.inverse, link.inverse_derivative)]
     ratio, base = RATIOS.get(link.name, ""), np.e
-    if fit.family.response_on_log_scale:
+    if fit.likelihood.traits.response_on_log_scale:
         steps.append(_Step(np.exp, np.exp))
         ratio = "ratio" if link.name == "identity" else ""
     response = fit.parsed.response.expression
-    if fit.family.is_discrete:  # counts and truth values, ``I(y > 0)``, are what they are
+    if fit.likelihood.traits.discrete:  # counts and truth values, ``I(y > 0)``, are what they are
         return ResponseScale(tuple(steps), ratio, base, "")
     undone, column, outermost = _undo(expression_tree(response, fit.problem.design.schema.functions))
     if column is None or not _gives_back(undone, fit, column):

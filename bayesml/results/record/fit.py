@@ -13,7 +13,7 @@ from math import log
 from typing import TYPE_CHECKING, Self, cast
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractFamily, AbstractLikelihood
 from bayesml.formula import ParsedFormula
 from bayesml.frame import Frame
 from bayesml.frozen import fields_alone
@@ -71,6 +71,11 @@ class AbstractFit(ABC):
     def family(self) -> AbstractFamily:
         """The response family with its links."""
         return self.problem.family
+
+    @property
+    def likelihood(self) -> AbstractLikelihood:
+        """The family bound to the response."""
+        return self.problem.likelihood
 
     @property
     def parsed(self) -> ParsedFormula:
@@ -193,7 +198,7 @@ class AbstractPointFit(AbstractFit):
         Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
         """
         auxiliary = self.estimate.auxiliary
-        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.family.root_dispersion(auxiliary)
+        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.likelihood.root_dispersion(auxiliary)
 
     @property
     def is_singular(self) -> bool:

@@ -81,9 +81,9 @@ def model_from_json(
     )
     design = build_design(parsed, frame, recipe.family, recipe.functions)
     _check_design(source, document, design)
-    description = describe(design, recipe.family, recipe.priors, recipe.default_priors)
+    description = describe(design, recipe.priors, recipe.default_priors)
     recipe = replace(recipe, functions=design.schema.functions)
-    return PreparedModel(Problem(design, recipe.family, description), frame, recipe)
+    return PreparedModel(Problem(design, description), frame, recipe)
 
 
 def _one_of(value: Any, known: tuple[str, ...]) -> Any:

@@ -126,7 +126,7 @@ def _log_likelihood_values(fit: AbstractSampledFit) -> np.ndarray:
 
 def _responses(fit: AbstractSampledFit, seed: int) -> np.ndarray:
     drawn = predict(fit, seed=seed).to_numpy()
-    if fit.family.is_discrete and not np.isfinite(drawn).all():
+    if fit.likelihood.traits.discrete and not np.isfinite(drawn).all():
         raise ModelError(
             "Some responses could not be drawn, since a parameter leaves its range, and whole numbers have no NaN. "
             "fit.to_arviz(posterior_predictive=True) gives what there is."

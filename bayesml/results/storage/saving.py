@@ -77,7 +77,7 @@ def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
 def _check_response(fit: AbstractFit) -> None:
     """Refuse a refit whose response is not that of its columns: ``fit.refit(y)`` of ``log(y) ~ x``."""
     design = fit.problem.design
-    own = fit.family.encode_response(response_values(fit.parsed, fit.frame, fit.recipe.functions)).arrays["y"]
+    own = fit.likelihood.encode(response_values(fit.parsed, fit.frame, fit.recipe.functions)).arrays["y"]
     if not np.array_equal(own, design.response.arrays["y"]):
         raise ModelError(
             f"The fit has another response than the columns that are saved with it: `{fit.parsed.response.name}` is "

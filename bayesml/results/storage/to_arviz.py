@@ -63,7 +63,7 @@ def response_variable(fit: AbstractSampledFit) -> str:
 
 def response_dtype(fit: AbstractSampledFit) -> np.dtype[Any]:
     """Return the type of observed and random responses: whole numbers where the family counts."""
-    return np.dtype(np.int64 if fit.family.is_discrete else np.float64)
+    return np.dtype(np.int64 if fit.likelihood.traits.discrete else np.float64)
 
 
 def draws_dataset(

@@ -190,13 +190,13 @@ def _predicted(
 ) -> np.ndarray:
     if method == "linpred":
         return batch.predictors[PredictorKey(dpar=dpar or "mu")]
-    natural = natural_parameters(fit.family, batch)
+    natural = natural_parameters(fit.likelihood, batch)
     if dpar is not None:
         return natural[dpar]
     if method == "predict":
-        return random_responses(fit.family, rng, natural, rows)
+        return random_responses(fit.likelihood, rng, natural, rows)
     with np.errstate(all="ignore"):
-        return np.broadcast_to(fit.family.mean(natural, rows.data), batch.predictors[MU].shape)
+        return np.broadcast_to(fit.likelihood.mean(natural, rows.data), batch.predictors[MU].shape)
 
 
 def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataFrame:
@@ -214,10 +214,10 @@ def _observed(fit: AbstractSampledFit, ones: bool) -> pd.DataFrame:
 
 def _label(fit: AbstractSampledFit, method: Method, dpar: str | None, ones: bool) -> str:
     if method == "linpred":
-        link = fit.family.link(dpar or "mu").name
+        link = fit.likelihood.link(dpar or "mu").name
         return dpar or "mu" if link == "identity" else f"{link}({dpar or 'mu'})"
     name = fit.parsed.response.name
     levels = fit.problem.design.response.levels
-    if dpar is None and fit.family.name == "bernoulli" and levels is not None and levels != ("0", "1"):
+    if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
     return dpar or (f"P({name})" if ones else name)

@@ -46,12 +46,13 @@ def with_level_tables(problem: Problem) -> Problem:
 
 
 def with_distinct_counts(problem: Problem) -> Problem:
-    """Return a negbinomial problem with ``distinct`` counts, and each row's ``place`` in them, in its response arrays.
+    """Return a problem with the ``distinct`` counts, and each row's ``place`` in them, in its response arrays.
 
-    Another problem, one with a formula for the shape, and one whose counts hardly repeat, is returned as it is.
+    One whose density has no use for them (``Traits.count_table``), and one whose counts hardly repeat, stays as it is.
     """
     design = problem.design
-    if problem.family.name != "negbinomial" or design.schema.predictor(PredictorKey(dpar="shape")) is not None:
+    parameter = problem.likelihood.traits.count_table
+    if not parameter or design.schema.predictor(PredictorKey(dpar=parameter)) is not None:
         return problem
     distinct, place = np.unique(design.response.arrays["y"], return_inverse=True)
     # A power of two, so that other responses of the same design mostly find the program compiled.
@@ -60,4 +61,4 @@ def with_distinct_counts(problem: Problem) -> Problem:
         return problem
     filled = np.pad(distinct, (0, length - len(distinct)), mode="edge")
     arrays = {**design.response.arrays, "distinct": filled, "place": place.reshape(-1).astype(np.int32)}
-    return replace(problem, design=replace(design, response=replace(design.response, arrays=arrays)))
+    return replace(problem, design=design.with_response(arrays, design.weights))

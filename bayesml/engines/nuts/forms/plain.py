@@ -15,7 +15,7 @@ __all__ = ["plain_form"]
 def plain_form(problem: Problem) -> Form:
     """Return the plain form of a problem."""
     spec, schema = problem.description.spec, problem.design.schema
-    model = compile_model(spec, schema, problem.family)
+    model = compile_model(spec, schema, problem.likelihood)
     layout = layout_of(spec)
     report = reported_values(model, layout, frozenset(reported_names(spec, schema)))
     return Form(
@@ -27,7 +27,7 @@ def plain_form(problem: Problem) -> Form:
         parameter_of=layout.parameter_of,
         first_step=first_step(layout),
         rows=problem.design.n_rows,
-        structure=("plain", spec, schema, problem.family),
+        structure=("plain", spec, schema, problem.likelihood),
     )
 
 

@@ -16,16 +16,15 @@ from bayesml.terms import rows_of
 
 __all__ = ["with_rows", "with_unique_rows"]
 
-FAMILIES = frozenset({"bernoulli", "binomial", "poisson"})
 LEAST_SAVED = 0.5
 
 
 def with_unique_rows(problem: Problem) -> Problem:
     """Return the problem on its distinct rows with weights, or the problem itself where that saves less than half.
 
-    Only for bernoulli, binomial and poisson responses, the ones that repeat.
+    Only for responses that take few values (``Traits.rows_repeat``).
     """
-    if problem.family.name not in FAMILIES or not problem.rows_commute:
+    if not problem.likelihood.traits.rows_repeat or not problem.rows_commute:
         return problem
     design = problem.design
     columns = _columns(problem)
@@ -41,12 +40,12 @@ def with_unique_rows(problem: Problem) -> Problem:
 def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) -> Problem:
     """Return the problem on some of its rows, in the order given, with other weights, one for each of them."""
     design = problem.design
-    response = replace(design.response, arrays={name: v[rows] for name, v in design.response.arrays.items()})
+    response = {name: v[rows] for name, v in design.response.arrays.items()}
     arrays = {
         predictor.key: {t.key: rows_of(t, design.arrays[predictor.key][t.key], rows) for t in predictor.terms}
         for predictor in design.schema.predictors
     }
-    return replace(problem, design=replace(design, arrays=arrays, response=response, weights=weights))
+    return replace(problem, design=replace(design, arrays=arrays).with_response(response, weights))
 
 
 def _columns(problem: Problem) -> list[np.ndarray]:

@@ -102,4 +102,4 @@ def sigma_of_cells(problem: Problem, values: Mapping[str, Array], arrays: Mappin
     for term in predictor.terms:
         derived |= term.derive(derived)
     eta = sum(term.contribution(derived, arrays[term.key]) for term in predictor.terms)
-    return problem.family.link("sigma").inverse(jnp.asarray(eta))
+    return problem.likelihood.link("sigma").inverse(jnp.asarray(eta))

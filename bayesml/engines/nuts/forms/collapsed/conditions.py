@@ -23,12 +23,12 @@ def collapse_conditions(problem: Problem) -> tuple[str, ...]:
 
 
 def _reasons(problem: Problem) -> Iterator[str]:
-    schema, family = problem.design.schema, problem.family
-    if not family.is_normal:
-        yield f"the family {family.name} is not gaussian or lognormal"
+    schema, likelihood = problem.design.schema, problem.likelihood
+    if not likelihood.traits.normal:
+        yield f"the family {problem.family.name} is not gaussian or lognormal"
         return
-    if family.link("mu").name != "identity":
-        yield f"the link of mu is {family.link('mu').name}, not identity"
+    if likelihood.link("mu").name != "identity":
+        yield f"the link of mu is {likelihood.link('mu').name}, not identity"
     for predictor in schema.predictors:
         if predictor.key.dpar == "sigma" and len(problem.design.schema.predictors) == 2:
             cells = sigma_cells(problem)

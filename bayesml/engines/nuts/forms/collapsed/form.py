@@ -101,7 +101,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         first_step=coordinates.first_step,
         tune=coordinates.tune,
         noise_sizes=noise_sizes(arrangement, len(split.integrated)),
-        structure=("collapsed", spec, problem.design.schema, problem.family, arrangement, scaled, cells is None),
+        structure=("collapsed", spec, problem.design.schema, problem.likelihood, arrangement, scaled, cells is None),
     )
 
 

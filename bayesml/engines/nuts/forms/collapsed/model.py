@@ -93,7 +93,7 @@ def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
     arrays = design.arrays[MU]
     y = np.asarray(response["y"], float)
     weights = np.ones(len(y)) if design.weights is None else np.asarray(design.weights, float)
-    on_log_scale = problem.family.response_on_log_scale
+    on_log_scale = problem.likelihood.traits.response_on_log_scale
     normal = np.log(y) if on_log_scale else y
     constant = -0.5 * np.log(2.0 * np.pi) * weights.sum() - (weights @ normal if on_log_scale else 0.0)
     precision, count = weights, float(weights.sum())

@@ -45,7 +45,7 @@ def preconditioned_form(problem: Problem) -> Form:
         ArithmeticError: the pilot ran away.
     """
     spec, schema = problem.description.spec, problem.design.schema
-    model, layout = compile_model(spec, schema, problem.family), layout_of(spec)
+    model, layout = compile_model(spec, schema, problem.likelihood), layout_of(spec)
     pilot = find_pilot(problem)
     groups = tuple(_scaled(spec, p, g) for p in schema.predictors for g in p.groups())
     data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
@@ -73,7 +73,7 @@ def preconditioned_form(problem: Problem) -> Form:
         first_step=whitened_step(layout.size),
         tune=whitened,
         rows=problem.design.n_rows,
-        structure=("preconditioned", spec, schema, problem.family, groups, chain),
+        structure=("preconditioned", spec, schema, problem.likelihood, groups, chain),
     )
 
 

@@ -104,7 +104,7 @@ def find_pilot(problem: Problem) -> Pilot:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
     columns = {p.key: _columns(problem, p) for p in problem.design.schema.predictors}
-    singles = tuple(p.name for p in single_parameters(problem.design, problem.family))
+    singles = tuple(p.name for p in single_parameters(problem.design))
     evaluate = row_derivatives(problem, singles)
     data = data_of(problem)
     state = _start(problem, columns, singles)

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.compile import Data, likelihood, linear_predictors
+from bayesml.compile import Data, linear_predictors, log_likelihood
 from bayesml.engines.base import Problem
 from bayesml.keys import MU, PredictorKey
 
@@ -58,7 +58,7 @@ def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
 
 
 def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
-    schema, family = problem.design.schema, problem.family
+    schema, likelihood = problem.design.schema, problem.likelihood
 
     # A step may lead out of the range that a link has; what is then not finite is refused by whoever took the step.
     @np.errstate(all="ignore")
@@ -70,9 +70,9 @@ def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
 
         def total(logs: np.ndarray) -> float:
             auxiliary = dict(zip(singles, np.exp(logs), strict=True))
-            return float(weights @ family.curvature(eta, response, auxiliary, order=0).log_density)
+            return float(weights @ likelihood.curvature(eta, response, auxiliary, order=0).log_density)
 
-        curve = family.curvature(eta, response, dict(zip(singles, np.exp(logs), strict=True)), order=2)
+        curve = likelihood.curvature(eta, response, dict(zip(singles, np.exp(logs), strict=True)), order=2)
         assert curve.d1 is not None and curve.d2 is not None
         gradient, curvature = _differences(total, logs)
         score, weight = weights * curve.d1, _clipped(-weights * curve.d2)
@@ -91,11 +91,11 @@ def _differences(total: Callable[[np.ndarray], float], at: np.ndarray) -> tuple[
 
 
 def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
-    schema, family = problem.design.schema, problem.family
+    schema, likelihood = problem.design.schema, problem.likelihood
 
     def total(predictors: Mapping[PredictorKey, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:
         at = {**values, **{name: jnp.exp(logs[i]) for i, name in enumerate(singles)}}
-        rows = likelihood(family, predictors, at, data).log_prob(data["response"]["y"])
+        rows = log_likelihood(likelihood, predictors, at, data["response"])
         weights = data.get("weights")
         return jnp.sum(rows if weights is None else rows * weights)
 

@@ -1,0 +1,127 @@
+"""Derivatives of a log density in the main linear predictor by automatic differentiation. JAX is loaded only here.
+
+Rows do not share an entry of the linear predictor, so the derivative of all rows along a vector of ones holds each
+row's own derivative; three of them nested give the third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.records import DistributionalParameter
+from bayesml.links import get_link
+
+__all__ = ["automatic_auxiliary", "automatic_curvature"]
+
+Array = Any
+Rows = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], Array]
+
+
+class Density(Hashable, Protocol):
+    """What is needed of a likelihood; it is hashable, and equal ones share what was compiled."""
+
+    @property
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """The parameters that may have a predictor; the first has the main formula."""
+
+    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the parameters as ``log_prob`` wants them."""
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density of each row on JAX arrays."""
+
+
+def automatic_curvature(
+    likelihood: Density,
+    eta: np.ndarray,
+    data: Mapping[str, np.ndarray],
+    auxiliary: Mapping[str, Any],
+    order: int,
+) -> Curvature:
+    """Return what ``AbstractLikelihood.curvature`` promises; ``fisher`` is the size of the observed information.
+
+    The expected information needs the sum over all responses; where it only steers a search, the observed one does.
+    """
+    found = _called(_derivatives(likelihood, order), eta, auxiliary, data)
+    density = np.where(np.isnan(found[0]), -np.inf, found[0])
+    d1, d2, d3 = (found[k] if k <= order else None for k in (1, 2, 3))
+    return Curvature(density, d1, d2, d3, None if d2 is None else np.abs(d2))
+
+
+def automatic_auxiliary(
+    likelihood: Density, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
+) -> dict[str, AuxiliaryDerivatives]:
+    """Return what ``AbstractLikelihood.auxiliary_derivatives`` promises."""
+    found = _called(_auxiliary(likelihood), eta, auxiliary, data)
+    return {
+        name: AuxiliaryDerivatives(value, d1, d2, -np.sign(curve) * d2)
+        for name, (value, d1, d2, curve) in found.items()
+    }
+
+
+def _called(function: Callable[..., Any], eta: Any, auxiliary: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+    import jax
+
+    with jax.enable_x64(True):
+        numbers = {name: np.asarray(value, dtype=float) for name, value in auxiliary.items()}
+        return jax.tree.map(np.asarray, function(np.asarray(eta, dtype=float), numbers, dict(data)))
+
+
+def _log_density(likelihood: Density) -> Rows:
+    main = likelihood.dpars[0].name
+
+    def rows(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        return likelihood.log_prob(data["y"], likelihood.values({main: eta}, auxiliary), data)
+
+    return rows
+
+
+@lru_cache(maxsize=64)
+def _derivatives(likelihood: Density, order: int) -> Callable[..., tuple[Array, ...]]:
+    import jax
+
+    def derivatives(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+        return _tower(lambda e: _log_density(likelihood)(e, auxiliary, data), order)(eta)
+
+    return jax.jit(derivatives)
+
+
+def _tower(function: Callable[[Array], Array], order: int) -> Callable[[Array], tuple[Array, ...]]:
+    """Return the function that gives row by row the value and the derivatives up to ``order``."""
+    import jax
+    from jax import numpy as jnp
+
+    def with_one_more(eta: Array) -> tuple[Array, ...]:
+        lower, slopes = jax.jvp(_tower(function, order - 1), (eta,), (jnp.ones_like(eta),))
+        return (*lower, slopes[-1])
+
+    return with_one_more if order else lambda eta: (function(eta),)
+
+
+@lru_cache(maxsize=64)
+def _auxiliary(likelihood: Density) -> Callable[..., dict[str, tuple[Array, ...]]]:
+    """Return the derivatives along the unbounded scale of each single parameter, by its first link."""
+    import jax
+    from jax import numpy as jnp
+
+    def derivatives(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> dict[str, Any]:
+        found = {}
+        for dpar in likelihood.dpars[1:]:
+            if dpar.name in auxiliary:
+                link = get_link(dpar.links[0])
+
+                def along(psi: Array, name: str = dpar.name, link: Any = link) -> tuple[Array, ...]:
+                    at = {**auxiliary, name: link.inverse(psi)}
+                    return _tower(lambda e: _log_density(likelihood)(e, at, data), 2)(eta)
+
+                psi = jnp.asarray(link.forward(auxiliary[dpar.name]))
+                values, slopes = jax.jvp(along, (psi,), (jnp.ones_like(psi),))
+                found[dpar.name] = (*slopes, values[2])
+        return found
+
+    return jax.jit(derivatives)

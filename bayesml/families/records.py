@@ -1,0 +1,125 @@
+"""The records that families and the stages after them exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from bayesml.distributions import Distribution
+
+__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits"]
+
+
+@final
+@dataclass(frozen=True)
+class DistributionalParameter:
+    """One parameter of a response distribution that may have a predictor of its own.
+
+    Attributes:
+        name: brms's name, ``mu``, ``sigma``, ``shape``, ``muB``, ``sigma1``, ...
+        links: names of the links it may have when it is predicted, the default first.
+        bounds: the open interval of its values.
+        prior: default prior when it is a single number; None where the prior is scaled by the data (``sigma``).
+        intercept_prior: default prior of its Intercept when it is predicted (link scale); None where it is
+            scaled by the data (``mu``, ``sigma``).
+        role: what it is one of, ``mu`` of ``muB`` or ``sigma`` of ``sigma1``; links and default priors go by it. Left
+            empty it is the name.
+        typical: a value inside its bounds, where single numbers start.
+    """
+
+    name: str
+    links: tuple[str, ...]
+    bounds: tuple[float, float]
+    prior: Distribution | None = None
+    intercept_prior: Distribution | None = None
+    role: str = ""
+    typical: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """What it is one of: ``mu`` of ``muB``, and of ``mu`` itself."""
+        return self.role or self.name
+
+
+@final
+@dataclass(frozen=True)
+class RawResponse:
+    """The evaluated left-hand side, before a family has looked at it.
+
+    Attributes:
+        name: label of the response.
+        values: ``(rows,)`` floats, or integer codes where ``levels`` is given; ``(rows, k)`` of several columns.
+        levels: level names of a factor response, else None.
+        additions: evaluated response terms, ``{"trials": (rows,), "se": ..., "weights": ...}``.
+        is_boolean: the column held truth values.
+        rows: row of each value in the user's data, counting from 0, for messages; None where none were dropped.
+        is_share: whether the values are shares of the trials; None where the family has to look.
+    """
+
+    name: str
+    values: np.ndarray
+    levels: tuple[str, ...] | None = None
+    additions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    is_boolean: bool = False
+    rows: np.ndarray | None = None
+    is_share: bool | None = None
+
+
+@final
+@dataclass(frozen=True)
+class ResponseData:
+    """The response as the density wants it.
+
+    Attributes:
+        arrays: ``{"y": (rows,)}``, or ``(rows, k)`` of a response of k columns, and what the density needs beside it
+            (``trials``, ``se``), row by row; ``weights`` is not in here.
+        note: one sentence for the user where encoding chose something (``models the probability that y == 'yes'``).
+        levels: of a response of categories the label of each code, of a two-level response those of 0 and 1.
+        is_share: whether the response was given as shares of the trials; ``y`` holds counts all the same.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    note: str = ""
+    levels: tuple[str, ...] | None = None
+    is_share: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Traits:
+    """What stages must know of a likelihood, in place of its name.
+
+    Attributes:
+        discrete: the response takes countably many values.
+        normal: the response, or log(y) where ``response_on_log_scale``, is normal with mean mu and standard deviation
+            sigma, so that Gaussian effects in mu can be integrated out.
+        response_on_log_scale: mu and sigma are those of log(y); default priors look at log(y).
+        rows_repeat: responses take few values, so that identical rows are worth counting once with a weight.
+        count_table: a parameter for which, as long as it is a single number, ``log_prob`` can use a table of the
+            distinct responses (``distinct`` and ``place`` in its data); empty for none.
+        has_cdf: there are ``log_cdf`` and ``log_survival``.
+        two_levels: the response is one of two categories, and its mean is the probability of the second.
+        latent_threshold: the response says whether a latent variable, whose distribution the link names, exceeds 0; its
+            variance is that on the scale of the linear predictor.
+        lognormal_variance: with a log link the variance on the scale of the linear predictor is
+            log(1 + variance / mean^2) (Nakagawa, Johnson and Schielzeth 2017).
+        trials: counts are out of ``trials(n)``, which the response needs.
+        known_errors: takes ``se()``, the known standard errors of the responses.
+        rate: the mean is proportional to an exposure that ``rate()`` gives.
+    """
+
+    discrete: bool = False
+    normal: bool = False
+    response_on_log_scale: bool = False
+    rows_repeat: bool = False
+    count_table: str = ""
+    has_cdf: bool = False
+    two_levels: bool = False
+    latent_threshold: bool = False
+    lognormal_variance: bool = False
+    trials: bool = False
+    known_errors: bool = False
+    rate: bool = False

@@ -15,7 +15,7 @@ from bayesml.engines.nuts.programs import compiled as module
 from bayesml.engines.nuts.programs.compiled import MOST_NUMBERS, compile_form, reads_few_numbers
 from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, one_kernel
 from bayesml.engines.nuts.sampler.chain_state import state_like
-from bayesml.engines.nuts.sampler.noise import noise
+from bayesml.engines.nuts.sampler.random_numbers import random_numbers
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables
@@ -124,7 +124,7 @@ def test_both_programs_of_a_model_are_kernels_and_draw_what_many_kernels_draw(na
     found = compiled_form(name)
     assert is_one_kernel(found.advance) and is_one_kernel(found.report)
     state = module.starting_point(found, np.random.default_rng(1))
-    stages, chance = np.ones(found.block, np.int32), noise((5,), 0, found.block, found.form.size)
+    stages, chance = np.ones(found.block, np.int32), random_numbers((5,), 0, found.block, found.form.size)
     plain = jax.jit(found.program.advance)(state, chance, stages, 3, 0.8, found.data)
     kernel = found.advance(state, chance, stages, 3, 0.8, found.data)
     # after three transitions the two ways of rounding are not far apart
@@ -148,5 +148,5 @@ def test_what_no_kernel_can_hold_is_compiled_as_it_is(monkeypatch):
     assert not is_one_kernel(found.advance) and is_one_kernel(found.report)
     state = module.starting_point(found, np.random.default_rng(1))
     assert jax.tree.structure(state) == jax.tree.structure(state_like(np.zeros(found.form.size)))
-    chance = noise((5,), 0, found.block, found.form.size)
+    chance = random_numbers((5,), 0, found.block, found.form.size)
     assert np.all(np.isfinite(found.advance(state, chance, np.ones(found.block, np.int32), 3, 0.8, found.data)[1]))

@@ -13,9 +13,9 @@ from blackjax.mcmc import hmc, nuts
 from jax import numpy as jnp
 from scipy import stats
 
-from bayesml.engines.nuts.sampler import adaptation, transition
+from bayesml.engines.nuts.sampler import adaptation, splitmix, transition, u_turn
 from bayesml.engines.nuts.sampler.chain_state import Position, Stage
-from bayesml.engines.nuts.sampler.noise import noise
+from bayesml.engines.nuts.sampler.random_numbers import random_numbers
 from bayesml.engines.precision import double_precision
 
 CHAINS = 12_000
@@ -64,7 +64,7 @@ def moved(name, starts, step, depth, inverse_mass, seed):
         start = Position(q, *jax.value_and_grad(density)(q))
         return transition.transition(momentum, bits, start, density, step, inverse_mass, depth)
 
-    chance = noise((seed,), 0, len(starts), starts.shape[1])
+    chance = random_numbers((seed,), 0, len(starts), starts.shape[1])
     return jax.jit(jax.vmap(one))(starts, *chance)
 
 
@@ -120,10 +120,10 @@ def test_trajectories_are_those_of_blackjax(name, rng):
 def test_a_leaf_is_compared_with_the_first_leaves_of_the_subtrees_that_it_ends(rng):
     """Against all balanced subtrees, found by their definition: 2^k leaves that begin at a multiple of 2^k."""
     depth, d = 5, 3
-    checked = jax.jit(transition._checked)
+    checked = jax.jit(u_turn.check_subtrees)
     for _ in range(30):
         momenta = rng.normal(size=(1 << (depth - 1), d)) + rng.normal(size=d)
-        checkpoints = transition._Checkpoints(jnp.zeros((depth, d)), jnp.zeros((depth, d)))
+        checkpoints = u_turn.Checkpoints(jnp.zeros((depth, d)), jnp.zeros((depth, d)))
         for n in range(len(momenta)):
             total = momenta[: n + 1].sum(axis=0)
             found, checkpoints = checked(checkpoints, jnp.asarray(n), momenta[n], total)
@@ -140,24 +140,24 @@ def test_random_numbers_are_those_of_splitmix64():
     """The first numbers of the generator seeded with 1234567, from its reference implementation."""
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
     seed = jnp.uint64(1234567)
-    found = [float(transition._uniform(seed, jnp.asarray(n))) for n in range(4)]
+    found = [float(splitmix.uniform(seed, jnp.asarray(n))) for n in range(4)]
     np.testing.assert_allclose(found, [(x >> 11) * 2.0**-53 + 2.0**-54 for x in expected], rtol=1e-15)
 
 
 # Random numbers from the host --------------------------------------------------------------------------------------
 
 
-def test_noise_does_not_depend_on_where_it_is_cut():
-    whole = noise((1, 2), 0, 64, 3)
+def test_random_numbers_do_not_depend_on_where_it_is_cut():
+    whole = random_numbers((1, 2), 0, 64, 3)
     for first in (1, 17, 63):
-        part = noise((1, 2), first, 64, 3)
+        part = random_numbers((1, 2), first, 64, 3)
         np.testing.assert_array_equal(part.momenta[: 64 - first], whole.momenta[first:])
         np.testing.assert_array_equal(part.seeds[: 64 - first], whole.seeds[first:])
 
 
 def test_streams_have_nothing_in_common():
     streams = [(0,), (1,), (0, 1), (1, 0), (0, 2, 0, 1), (0, 2, 1, 0)]
-    drawn = [noise(stream, first, 64, 2) for stream in streams for first in (0, 64)]
+    drawn = [random_numbers(stream, first, 64, 2) for stream in streams for first in (0, 64)]
     for one, other in pairwise(drawn):
         assert not set(one.seeds) & set(other.seeds)
         assert not set(one.momenta.ravel()) & set(other.momenta.ravel())
@@ -188,7 +188,7 @@ def test_each_stage_adapts_what_it_is_for():
     """SAMPLE nothing, FAST the step size, SLOW also moments, CLOSE the metric, FREEZE the averaged step size."""
     step = jax.jit(adaptation.make_step(0.8, 5), static_argnums=3)
     state = adaptation.initial_state(jnp.array([0.3, 1.0, -0.2]), normal, 0.4)
-    chance = jax.tree.map(lambda numbers: numbers[0], noise((3,), 0, 4, 3))
+    chance = jax.tree.map(lambda numbers: numbers[0], random_numbers((3,), 0, 4, 3))
     after = {stage: step(chance, state, int(stage), normal)[0] for stage in Stage}
     assert after[Stage.SAMPLE].step_size == state.step_size
     for stage in (Stage.FAST, Stage.SLOW):

@@ -23,7 +23,7 @@ from bayesml.engines.nuts.programs.compiled import reads_few_numbers
 from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
 from bayesml.engines.nuts.programs.program import chain_program, report_program
 from bayesml.engines.nuts.sampler.chain_state import Stage, stages
-from bayesml.engines.nuts.sampler.noise import Noise, noise
+from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.reported import reported_names
 from tests.calibration.models import Form
@@ -99,7 +99,7 @@ class NutsSampler:
     def _compile(self, problem: Problem, form: SampledForm) -> None:
         program = chain_program(form.density, MAX_TREEDEPTH, form.first_step)
 
-        def chain(position: Any, chance: Noise, schedule: Any, target: Any, data: Any) -> tuple[Any, Any, Any]:
+        def chain(position: Any, chance: RandomNumbers, schedule: Any, target: Any, data: Any) -> tuple[Any, Any, Any]:
             state = program.start(position, data)
             _, positions, statistics = program.advance(state, chance, schedule, len(schedule), target, data)
             return state.position.logdensity, positions, statistics.diverging
@@ -114,7 +114,7 @@ class NutsSampler:
         length = self.draws * self.thin
         schedule = stages(self.warmup, length)
         assert (schedule[self.warmup :] == Stage.SAMPLE).all()
-        chance = noise((seed, 2), 0, len(schedule), form.size)
+        chance = random_numbers((seed, 2), 0, len(schedule), form.size)
         positions, diverging = self._advance(form, chance, schedule, target, np.random.default_rng([seed, 1]))
         kept = positions[self.warmup :][self.thin - 1 :: self.thin]
         own = np.random.default_rng([seed, 3]).standard_normal((self.draws, sum(form.noise_sizes)))
@@ -122,7 +122,7 @@ class NutsSampler:
         return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[self.warmup :].sum()))
 
     def _advance(
-        self, form: SampledForm, chance: Noise, schedule: np.ndarray, target: float, rng: np.random.Generator
+        self, form: SampledForm, chance: RandomNumbers, schedule: np.ndarray, target: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         assert self._chain is not None
         for attempt in range(START_ATTEMPTS):

@@ -15,7 +15,7 @@ from bayesml.engines.nuts.driver.states import arrays_of
 from bayesml.engines.nuts.driver.store import DrawStore
 from bayesml.engines.nuts.programs.compiled import Compiled
 from bayesml.engines.nuts.sampler.chain_state import Stage, Statistics, stages
-from bayesml.engines.nuts.sampler.noise import Noise, noise, report_noise
+from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers, report_noise
 from bayesml.engines.progress import Progress
 
 __all__ = ["Chain", "Recorder"]
@@ -31,7 +31,7 @@ class Chain:
 
     Attributes:
         index: its number.
-        stream: names its random numbers, see `noise`.
+        stream: names its random numbers, see `random_numbers`.
         state: the sampler's state.
         done: iterations done, warm-up included.
         statistics: of the draws kept, block by block.
@@ -91,9 +91,9 @@ class Recorder:
             padded[:count] = stages(self.warmup, 0)[chain.done : chain.done + count]
         return padded
 
-    def noise(self, chain: Chain) -> Noise:
+    def random_numbers(self, chain: Chain) -> RandomNumbers:
         """Return the random numbers of the next block."""
-        return noise(chain.stream, chain.done, self.compiled.block, self.compiled.form.size)
+        return random_numbers(chain.stream, chain.done, self.compiled.block, self.compiled.form.size)
 
     def take(self, chain: Chain, result: tuple[Any, Any, Any], count: int, began: float) -> None:
         """Take what the program returned for the next ``count`` iterations of a chain, called at ``began``."""
@@ -147,8 +147,8 @@ class Recorder:
         block, count = self.compiled.block, len(positions)
         offset = first % block
         padded = np.pad(positions, ((offset, block - offset - count), (0, 0)), mode="edge")
-        chance = report_noise((*self.stream, chain), first // block, block, self.compiled.noise_sizes)
-        values = self.compiled.report(padded, chance, self.compiled.data)
+        noise = report_noise((*self.stream, chain), first // block, block, self.compiled.noise_sizes)
+        values = self.compiled.report(padded, noise, self.compiled.data)
         return {name: np.asarray(value)[offset : offset + count] for name, value in values.items()}
 
 

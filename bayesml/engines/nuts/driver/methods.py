@@ -108,8 +108,8 @@ class _Team:
         while (chain := self._next()) is not None:
             began, count = time.perf_counter(), recorder.count(chain, self.total)
             stages = recorder.stages(chain, count)
-            chance = recorder.noise(chain)
-            result = compiled.advance(chain.state, chance, stages, count, self.target, compiled.data)
+            numbers = recorder.random_numbers(chain)
+            result = compiled.advance(chain.state, numbers, stages, count, self.target, compiled.data)
             recorder.take(chain, result, count, began)
             with self.lock:
                 self.busy.discard(chain.index)
@@ -132,9 +132,9 @@ class _Team:
             began, count = time.perf_counter(), recorder.count(team[0], self._goal(first))
             stages = recorder.stages(team[0], count)
             states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(c.state for c in team))
-            chance = jax.tree.map(lambda *parts: np.stack(parts), *(recorder.noise(c) for c in team))
+            numbers = jax.tree.map(lambda *parts: np.stack(parts), *(recorder.random_numbers(c) for c in team))
             with nullcontext() if len(team) in sizes else persistent_cache():
-                results = compiled.advance_together(states, chance, stages, count, self.target, compiled.data)
+                results = compiled.advance_together(states, numbers, stages, count, self.target, compiled.data)
             sizes.add(len(team))
             jax.block_until_ready(results)
             for place, chain in enumerate(team):

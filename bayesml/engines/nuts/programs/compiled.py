@@ -21,7 +21,7 @@ from bayesml.engines.nuts.programs.program import LONGEST_BLOCK, ChainProgram, c
 from bayesml.engines.nuts.programs.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.nuts.sampler.chain_state import state_like
-from bayesml.engines.nuts.sampler.noise import noise
+from bayesml.engines.nuts.sampler.random_numbers import random_numbers
 from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
@@ -110,7 +110,7 @@ def compile_form(
     block, noise_sizes = _block_length(form, variables), _noise_sizes(form, variables)
     position = np.zeros(form.size)
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
-    of_block = template, noise((0,), 0, block, form.size), np.zeros(block, np.int32), 0, 0.8, data
+    of_block = template, random_numbers((0,), 0, block, form.size), np.zeros(block, np.int32), 0, 0.8, data
     of_draws = np.zeros((block, form.size)), np.zeros((block, sum(noise_sizes))), data
     is_small = reads_few_numbers(data)
     recipes = (

@@ -19,7 +19,7 @@ from bayesml import BayesmlError, ModelError, PointFit, prior
 from bayesml.engines import dispatch
 from bayesml.posterior import StoredEstimate
 
-FEW = {"nsim": 10, "seed": 1}
+FEW = {"nsim": 3, "seed": 1}
 
 
 def made() -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_questions_to_a_loaded_linear_model(loaded: tuple[PointFit, PointFit]) -
         lambda fit: fit.contrast("b_x - b_Intercept", ddf="satterthwaite"),
         lambda fit: fit.emmeans("f").contrasts(),
         lambda fit: fit.slopes("x", by="f").to_pandas(),
-        lambda fit: fit.confint("profile", parameters=["b_x", "sigma"]),
+        lambda fit: fit.confint("profile", parameters=["sigma"]),
         lambda fit: fit.conditional_effects("x:f")["x:f"],
         lambda fit: fit.confint("boot", **FEW),
         lambda fit: fit.refit(fit.simulate(1, seed=3)[0]).fixef(),

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from bayesml.columns import bare_name, evaluate
+from bayesml.columns import bare_name, evaluate, nonlinear_function
 from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
 from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name
@@ -157,7 +157,7 @@ def build_design(
         DataError: the data do not fit the formula or the family.
     """
     functions = _checked_functions(functions)
-    _refuse_what_is_not_there(parsed)
+    _refuse_what_is_not_there(parsed, functions)
     raw = response_values(parsed, frame, functions)
     likelihood = family.bind(raw)
     _check_dpars(parsed, likelihood)
@@ -209,7 +209,7 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
                 )
 
 
-def _refuse_what_is_not_there(parsed: ParsedFormula) -> None:
+def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> None:
     """Refuse what the formula language has and this version cannot fit."""
     not_there = "is not available in this version of bayesml"
     if len(parsed.responses) > 1:
@@ -219,6 +219,7 @@ def _refuse_what_is_not_there(parsed: ParsedFormula) -> None:
         raise FormulaError(f"A response of several columns, `{formula.response.name}`, {not_there}.")
     for predictor in formula.predictors:
         if predictor.nonlinear is not None:
+            nonlinear_function(predictor.nonlinear, functions)
             raise FormulaError(f"A nonlinear formula, `{predictor.text}` for `{predictor.key.parameter}`, {not_there}.")
     for fixed in formula.fixed:
         raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")

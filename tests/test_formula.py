@@ -325,7 +325,7 @@ REFUSED = {
     },
     "y ~ (1 | gr())": ("gr()", "one grouping factor first"),
     "y ~ (1 | gr(g/h))": ("g/h", "a term for each"),
-    "y ~ (1 | gr(g, coh=f))": ("coh=f", "did you mean `cor`"),
+    "y ~ (1 | gr(g, dis=f))": ("dis=f", "did you mean `dist`"),
     "y ~ (1 | gr(g, by=f > 1))": ("by=f > 1", "given by name"),
     "y ~ (1 | gr(g, f, by=f))": ("by=f", "twice"),
     "y ~ (1 | gr(g, cor=1))": ("cor=1", "TRUE or FALSE"),

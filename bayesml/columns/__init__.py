@@ -14,21 +14,25 @@ from bayesml.columns.computable import (
     offset_computation,
 )
 from bayesml.columns.encode import Encoding, encode, evaluate, replay, treatment_columns
+from bayesml.columns.nonlinear import NonlinearFunction, evaluate_nonlinear, nonlinear_function
 from bayesml.columns.syntax import FUNCTION_NAMES, bare_name
 from bayesml.formula.names import formula_variables
 from bayesml.formula.names import names_in as variables_of
 
 __all__ = [
     "FUNCTION_NAMES",
+    "NonlinearFunction",
     "Computation",
     "Encoding",
     "bare_name",
     "computations",
     "encode",
     "evaluate",
+    "evaluate_nonlinear",
     "expression_tree",
     "formula_variables",
     "made_factors",
+    "nonlinear_function",
     "offset_computation",
     "replay",
     "treatment_columns",

@@ -15,7 +15,7 @@ from bayesml.columns.coding import Product, choose_codings
 from bayesml.columns.contrasts import Contrast, full_coding, reduced_coding
 from bayesml.columns.factors import FactorValue, truth_factor
 from bayesml.columns.interpret import interpret
-from bayesml.columns.syntax import bare_name, read_syntax
+from bayesml.columns.syntax import Syntax, bare_name, read_syntax
 from bayesml.columns.transforms import Basis
 from bayesml.errors import DataError, FormulaError
 from bayesml.formula.names import names_in
@@ -157,8 +157,13 @@ def evaluate(expression: Expression, frame: Frame, functions: Functions | None =
         FormulaError: the expression is not allowed, or is no single column of numbers.
         DataError: it cannot be computed or is not finite; names row and value.
     """
-    syntax = read_syntax(expression, functions or {})
-    value = _columns(interpret(syntax, frame, functions or {}, None), expression, frame)
+    return evaluate_syntax(read_syntax(expression, functions or {}), frame, functions or {})
+
+
+def evaluate_syntax(syntax: Syntax, frame: Frame, functions: Functions) -> np.ndarray:
+    """Return the values of an expression that was read; as ``evaluate``."""
+    expression = syntax.expression
+    value = _columns(interpret(syntax, frame, functions, None), expression, frame)
     if isinstance(value, FactorValue):
         levels = ", ".join(repr(level) for level in value.levels[:5])
         raise FormulaError(f"`{expression.text}` holds categories ({levels}), where numbers are needed.")

@@ -20,7 +20,7 @@ from bayesml.formula.planned import PLANNED_TERMS, not_available
 from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, match_brackets, scan
 from bayesml.formula.types import Expression
 
-__all__ = ["FUNCTION_NAMES", "Syntax", "bare_name", "read_syntax"]
+__all__ = ["FUNCTION_NAMES", "Syntax", "bare_name", "expression_fault", "read_syntax"]
 
 MAX_TOKENS = 300
 VECTOR_NAME = "c"
@@ -119,7 +119,7 @@ def _word(
         return repr(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL))
     if token.kind is Kind.OPERATOR:
         if token.has_text("||", ":", "."):
-            raise _fault(f"`{token.text}` cannot be computed with.", expression, token.start, token.stop)
+            raise expression_fault(f"`{token.text}` cannot be computed with.", expression, token.start, token.stop)
         opens_vector = token.has_text("(") and index > 0 and _is_vector(tokens, index - 1, functions)
         if opens_vector or (token.has_text(")") and callers[-1] == VECTOR):
             return "[" if opens_vector else "]"
@@ -135,7 +135,7 @@ def _word(
             return _placeholder(_function(token, expression, functions), calls, "f")
     elif tokens[index + 1].has_text("("):
         message = f"{token.text} is a column name; it cannot be called."
-        raise _fault(message, expression, token.start, token.stop)
+        raise expression_fault(message, expression, token.start, token.stop)
     return _placeholder(token.name, columns, "c")
 
 
@@ -157,13 +157,13 @@ def _number(token: Token, expression: Expression) -> str:
         return str(int(token.text))
     value = float(token.text)
     if not math.isfinite(value):
-        raise _fault("The number is too large.", expression, token.start, token.stop)
+        raise expression_fault("The number is too large.", expression, token.start, token.stop)
     return repr(value)
 
 
 def _argument_name(token: Token, expression: Expression) -> str:
     if not token.text.isidentifier() or keyword.iskeyword(token.text) or "__" in token.text or not token.text.isascii():
-        raise _fault(f"`{token.text}` is not the name of an argument.", expression, token.start, token.stop)
+        raise expression_fault(f"`{token.text}` is not the name of an argument.", expression, token.start, token.stop)
     return token.text
 
 
@@ -172,7 +172,7 @@ def _contrast(token: Token, expression: Expression) -> str:
         return token.text
     possible = ", ".join(f"`{name}`" for name in CONTRASTS if name.startswith("contr"))
     message = f"`{token.text}` is no coding of a factor{did_you_mean(token.text, CONTRASTS)}; there are {possible}."
-    raise _fault(message, expression, token.start, token.stop)
+    raise expression_fault(message, expression, token.start, token.stop)
 
 
 def _function(token: Token, expression: Expression, functions: Collection[str]) -> str:
@@ -186,7 +186,7 @@ def _function(token: Token, expression: Expression, functions: Collection[str]) 
         return token.text
     if token.text in PLANNED_TERMS:
         raise _planned(token, expression)
-    raise _fault(unknown_function(token.text, known), expression, token.start, token.stop)
+    raise expression_fault(unknown_function(token.text, {*known, *functions}), expression, token.start, token.stop)
 
 
 def _parse(code: str, expression: Expression) -> ast.expr:
@@ -197,7 +197,7 @@ def _parse(code: str, expression: Expression) -> ast.expr:
             f"`{expression.text}` cannot be read as an expression. Arithmetic, comparisons and `& | !` on them, and "
             "calls of functions are possible."
         )
-        raise _fault(message, expression, 0, len(expression.text)) from None
+        raise expression_fault(message, expression, 0, len(expression.text)) from None
 
 
 def _check(tree: ast.expr, calls: dict[str, str], expression: Expression) -> None:
@@ -226,7 +226,8 @@ def _planned(token: Token, expression: Expression) -> FormulaError:
     return not_available(replace(token, start=token.start + offset, stop=token.stop + offset), expression.source)
 
 
-def _fault(message: str, expression: Expression, start: int, stop: int) -> FormulaError:
+def expression_fault(message: str, expression: Expression, start: int, stop: int) -> FormulaError:
+    """Build an error that points at a part of an expression, in the formula where it was written."""
     offset = _offset(expression)
     if offset is None:
         return fault(message, expression.text, start, stop)
@@ -241,4 +242,4 @@ def _offset(expression: Expression) -> int | None:
 
 def _forbidden(what: str, expression: Expression) -> FormulaError:
     message = f"`{expression.text}`: {what} is not possible in a formula. Compute the column in the data first."
-    return _fault(message, expression, 0, len(expression.text))
+    return expression_fault(message, expression, 0, len(expression.text))

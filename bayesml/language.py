@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from bayesml.columns import FUNCTION_NAMES
 from bayesml.formula import Language
@@ -11,11 +11,13 @@ from bayesml.terms import CLAIMS
 __all__ = ["language_with"]
 
 
-def language_with(functions: Collection[str] | None = None) -> Language:
+def language_with(functions: object = None) -> Language:
     """Return the language of formulas.
 
     Args:
-        functions: names of the caller's own functions, which stand before term kinds of the same name.
+        functions: the caller's own functions by name, which stand before term kinds of the same name. Anything else is
+            left for the design stage to refuse.
     """
-    own = frozenset(functions or ())
+    names = functions if isinstance(functions, Mapping) else ()
+    own = frozenset(name for name in names if isinstance(name, str))
     return Language(frozenset(CLAIMS) - own, functions=FUNCTION_NAMES | own)

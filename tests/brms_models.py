@@ -143,12 +143,16 @@ STEMS = {"rescor": "Lrescor"}
 
 @dataclass
 class Translation:
-    """Parameters of brms at one point as the parameters of ``ModelSpec``; remembers which it has used."""
+    """Parameters of brms at one point as the parameters of ``ModelSpec``; remembers which it has used.
+
+    Where one of ours is another function of brms's, ``log_jacobian`` adds log |d ours / d brms's|.
+    """
 
     model: BrmsModel
     problem: Problem
     point: Point
     used: set[str] = field(default_factory=set)
+    log_jacobian: float = 0.0
 
     def values(self) -> dict[str, np.ndarray]:
         """Return the value of every parameter."""
@@ -162,9 +166,23 @@ class Translation:
             return self._group(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
+        if parameter.prior_class == "horseshoe" or parameter.name.endswith("zb"):
+            return self._shrinkage(parameter)
         if parameter.prior_class == "Intercept" and "ordered_Intercept" in self.point.par:
             return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
         return self._par(STEMS.get(parameter.prior_class, parameter.prior_class), parameter.predictor)
+
+    def _shrinkage(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return a parameter of the horseshoe; brms's global scale tau is ours, u = tau / c, times a constant."""
+        stem = next(s for s in ("zb", "hs_local", "hs_global", "hs_slab") if s in parameter.name)
+        theirs = self._par(stem, parameter.predictor)
+        if stem != "hs_global":
+            return theirs
+        c = float(self._data("hs_scale_global", parameter.predictor))
+        if "sigma" in self.point.par and "autoscale = FALSE" not in self.model.user_prior:
+            c *= float(self._par("sigma", MU))
+        self.log_jacobian += -np.log(c)
+        return theirs / c
 
     def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""
@@ -182,9 +200,8 @@ class Translation:
     def _slopes(self, parameter: ParameterSpec) -> np.ndarray:
         """Return the coefficients in our order: brms's column of the same values."""
         theirs = self._par("b", parameter.predictor)
-        columns = self._data("X", parameter.predictor)[
-            :, -len(theirs) :
-        ]  # without that of the Intercept, where it is not in b
+        # Without the column of the Intercept, where that is not in b.
+        columns = self._data("X", parameter.predictor)[:, -len(theirs) :]
         ours = columns_of(self.problem, parameter)
         return theirs[[same_column(columns, column) for column in ours.T]]
 
@@ -255,4 +272,5 @@ def joint_log_densities(model: BrmsModel, problem: Problem) -> list[float]:
         return log_density(program, arguments, {}, values | each)[0]
 
     with double_precision():
-        return [float(density(Translation(model, problem, point).values())) for point in model.points]
+        translations = [Translation(model, problem, point) for point in model.points]
+        return [float(density(t.values())) + t.log_jacobian for t in translations]

@@ -45,14 +45,13 @@ NOT_YET = {
     "rescor|several responses": "mv mv_rescor_re mv_no_rescor mv_three mv_own_terms mv_sigma mv_families mv_weights "
     "mv_slopes",
     "second bar|identifier": "id_sigma id_sigma_slopes id_and_plain",
-    r"`gr\(": "gr_plain gr_by gr_by_slopes gr_by_independent gr_by_two",
+    r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",
     r"`s\(": "spline spline_tp spline_cr spline_cr_ten spline_by spline_by_number spline_re spline_poisson spline_two "
     "spline_sigma",
     r"`mo\(|dirichlet": "mo mo_int mo_terms mo_z mo_f mo_in_f mo_two mo_by_mo mo_id mo_prior mo_sigma",
     "nonlinear|nlpar": "nl nl_re nl_terms nl_nested nl_poisson nl_sigma nl_bounds",
-    "horseshoe": "horseshoe hs hs_ratio hs_options hs_no_autoscale hs_poisson hs_sigma",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}
 

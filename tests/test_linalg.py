@@ -14,10 +14,11 @@ from bayesml.linalg import (
     adjoint,
     coupling,
     cross_products,
-    crossproducts,
     dense_cross_products,
     factorise,
+    mixed_model_inverse,
     orthogonalise,
+    row_blocks,
     substitute,
     variance_scores,
 )
@@ -78,8 +79,8 @@ STORAGES = ("dense", "pair table", "sparse product")
 def storage(request, monkeypatch):
     """Force one storage of the block between the largest factor and the others, whatever is quicker."""
     if request.param != "dense":
-        monkeypatch.setattr(crossproducts, "DENSE_ELEMENTS", 0)
-        monkeypatch.setattr(crossproducts, "DENSE_SHARE", 2.0)
+        monkeypatch.setattr(row_blocks, "DENSE_ELEMENTS", (0, 0))
+        monkeypatch.setattr(row_blocks, "DENSE_SHARE", (2.0, 2.0))
         monkeypatch.setattr(coupling, "CHUNK_ELEMENTS", 60)  # several chunks of levels
     if request.param == "sparse product":
         monkeypatch.setattr(coupling, "LARGEST_PAIR_TABLE", 0)
@@ -95,8 +96,8 @@ def model(request, rng, storage):
     products, rows = cross_products(groups, X, y, weights)
     layout = ThetaLayout.of([group.blocks for group in groups])
     theta = 0.5 * rng.normal(size=layout.size) + layout.is_diagonal
-    if products.tail:
-        assert (products.coupling is not None) == (storage != "dense")
+    if products.matrix.arrow.tail:
+        assert (products.matrix.coupling is not None) == (storage != "dense")
     return groups, X, y, weights, products, rows, layout, theta
 
 
@@ -223,11 +224,11 @@ def test_faces_of_the_adjoint_are_blocks_of_the_inverse(model):
         lam[place[:, None, :], place[None, :, :]] = block[:, :, None]
     inverse = lam @ np.linalg.inv(lam.T @ matrix[:size, :size] @ lam + np.eye(size)) @ lam.T
     fact = factorise(products, lambdas)
-    blocks = adjoint(fact, np.zeros_like(fact.reduced), want_faces=True)
-    for lead, face in zip(products.leads, blocks.faces, strict=True):
-        place = places[lead.group]
-        np.testing.assert_allclose(face[:, : lead.q], inverse[place[:, None, :], place[None, :, :]], atol=1e-11)
-    m = products.tail_size
+    blocks = mixed_model_inverse(fact, np.zeros_like(fact.reduced))
+    for stage, face in zip(products.matrix.arrow.stages, blocks.faces, strict=True):
+        place = places[stage.block]
+        np.testing.assert_allclose(face[:, : stage.q], inverse[place[:, None, :], place[None, :, :]], atol=1e-11)
+    m = products.matrix.arrow.width
     np.testing.assert_allclose(blocks.corner[:m, :m], inverse[size - m :, size - m :], atol=1e-11)
 
 
@@ -289,6 +290,6 @@ def test_groups_that_do_not_fit_their_rows_are_refused(rng):
 
 
 def test_a_tail_that_cannot_be_held_is_refused_with_its_size(rng, monkeypatch):
-    monkeypatch.setattr(crossproducts, "LARGEST_DENSE", 10)
+    monkeypatch.setattr(row_blocks, "LARGEST_DENSE", 10)
     with pytest.raises(ModelError, match="`other`.* GiB"):
         cross_products(_designs(rng)["crossed"], np.ones((ROWS, 1)), rng.normal(size=ROWS))

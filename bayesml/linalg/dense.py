@@ -29,16 +29,16 @@ class Component:
 
 def components(products: CrossProducts) -> Iterator[Component]:
     """Yield the independent components: all levels of a single factor at once, else one per root of the chain."""
-    if products.tail:
-        yield _split(products, *_assemble(products, [np.array([0, lead.faces.shape[2]]) for lead in products.leads]))
+    stages = products.matrix.arrow.stages
+    if products.matrix.arrow.tail:
+        yield _split(products, *dense_cross_products(products))
         return
-    if len(products.leads) == 1:
-        face = products.leads[0].faces.transpose(2, 0, 1)
-        q = products.leads[0].q
+    if len(stages) == 1:
+        face, q = products.matrix.faces[0].transpose(2, 0, 1), stages[0].q
         yield Component(face[:, :, :q], face[:, :, q:], (np.arange(q)[:, None],))
         return
-    roots = products.leads[-1].faces.shape[2]
-    bounds = [np.append(lead.starts[-1], lead.faces.shape[2]) for lead in products.leads[:-1]]
+    roots = stages[-1].levels
+    bounds = [np.searchsorted(stage.above[-1].index, np.arange(roots + 1)) for stage in stages[:-1]]
     bounds.append(np.arange(roots + 1))
     for root in range(roots):
         yield _split(products, *_assemble(products, [bound[root : root + 2] for bound in bounds]))
@@ -51,28 +51,28 @@ def _split(products: CrossProducts, matrix: np.ndarray, positions: tuple[np.ndar
 
 def dense_cross_products(products: CrossProducts) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Return ``[Z Q y]'W[Z Q y]`` as one symmetric matrix, and for each factor ``(q, J)`` its coefficients' places."""
-    return _assemble(products, [np.array([0, lead.faces.shape[2]]) for lead in products.leads])
+    return _assemble(products, [np.array([0, stage.levels]) for stage in products.matrix.arrow.stages])
 
 
 def _assemble(products: CrossProducts, ranges: list[np.ndarray]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """The matrix of the levels of each lead in the given ranges, with the whole tail."""
+    """The matrix of the levels of each stage in the given ranges, with the whole tail."""
+    matrix, stages = products.matrix, products.matrix.arrow.stages
     places = _places(products, ranges)
-    leads_size = sum(places[lead.group].size for lead in products.leads)
-    out = np.zeros((leads_size + len(products.corner),) * 2)
-    out[leads_size:, leads_size:] = products.corner
-    for place, lead in enumerate(products.leads):
-        own, levels = places[lead.group], slice(*ranges[place])
-        _put(out, own, own, lead.faces[:, : lead.q, levels])
-        column = lead.q
-        for i, ancestors in enumerate(lead.ancestors, start=place + 1):
-            later = products.leads[i]
-            above = places[later.group][:, ancestors[levels] - ranges[i][0]]
-            _put(out, own, above, lead.faces[:, column : column + later.q, levels])
-            column += later.q
-        rest = lead.faces[:, column:, levels]
-        if place == 0 and products.coupling is not None:
-            rest = np.concatenate([products.coupling.dense(), rest], axis=1)
-        _put(out, own, np.tile(leads_size + np.arange(rest.shape[1])[:, None], own.shape[1]), rest)
+    size = sum(places[stage.block].size for stage in stages)
+    out = np.zeros((size + len(matrix.corner),) * 2)
+    out[size:, size:] = matrix.corner
+    for place, (stage, face) in enumerate(zip(stages, matrix.faces, strict=True)):
+        own, levels = places[stage.block], slice(*ranges[place])
+        _put(out, own, own, face[:, : stage.q, levels])
+        column = stage.q
+        for i, ancestors in enumerate(stage.above, start=place + 1):
+            above = places[stages[i].block][:, ancestors.index[levels] - ranges[i][0]]
+            _put(out, own, above, face[:, column : column + stages[i].q, levels])
+            column += stages[i].q
+        rest, sparse = face[:, column:, levels], matrix.coupling_of(place)
+        if sparse is not None:
+            rest = np.concatenate([sparse.dense(), rest], axis=1)
+        _put(out, own, np.tile(size + np.arange(rest.shape[1])[:, None], own.shape[1]), rest)
     return out, places
 
 
@@ -82,13 +82,14 @@ def _put(out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndar
 
 
 def _places(products: CrossProducts, ranges: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    out: list[np.ndarray] = [np.empty(0)] * len(products.bases)
+    arrow = products.matrix.arrow
+    out: list[np.ndarray] = [np.empty(0)] * arrow.count
     offset = 0
-    for lead, (first, last) in zip(products.leads, ranges, strict=True):
+    for stage, (first, last) in zip(arrow.stages, ranges, strict=True):
         size = int(last - first)
-        out[lead.group] = offset + np.arange(lead.q)[:, None] + lead.q * np.arange(size)[None, :]
-        offset += lead.q * size
-    for part in products.tail:
-        size = len(part.levels)
-        out[part.group] = offset + part.offset + np.arange(part.q)[:, None] + part.q * np.arange(size)[None, :]
+        out[stage.block] = offset + np.arange(stage.q)[:, None] + stage.q * np.arange(size)[None, :]
+        offset += stage.q * size
+    for part in arrow.tail:
+        rows = offset + part.offset + np.arange(part.q * part.levels)
+        out[part.block] = rows.reshape(len(products.bases[part.block]), -1)
     return tuple(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["apply", "contract", "crossed", "gram", "inverse_cholesky", "spread", "sum_children", "transposed"]
+__all__ = ["apply", "contract", "crossed", "gram", "inverse_cholesky", "log_determinant", "transposed"]
 
 
 def inverse_cholesky(matrices: np.ndarray) -> np.ndarray:
@@ -40,6 +40,11 @@ def _inverse_cholesky_2(matrices: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def log_determinant(inverse: np.ndarray) -> float:
+    """Return ``sum_j log |A_j|`` for lower-triangular ``C`` with ``C'C = A^-1``, ``(q, q, J)``."""
+    return -2.0 * sum(float(np.log(inverse[k, k]).sum()) for k in range(len(inverse)))
+
+
 def apply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the product ``(r, c, J)`` of ``left`` ``(r, k, J)`` or ``(r, k)`` with ``right`` ``(k, c, J)``."""
     if left.ndim == 2:
@@ -71,13 +76,3 @@ def contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if right.shape[1] == 0:
         return np.zeros((len(left), len(right), left.shape[2]))
     return np.einsum("acj,bcj->abj", left, right)
-
-
-def sum_children(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Sum ``(..., J)`` over the children of each parent; the children of a parent are contiguous."""
-    return np.add.reduceat(values, starts, axis=-1)
-
-
-def spread(values: np.ndarray, ancestors: np.ndarray) -> np.ndarray:
-    """Give every child the value ``(..., J_parent)`` of its ancestor."""
-    return np.take(values, ancestors, axis=-1)

@@ -65,7 +65,7 @@ def elimination_chain(groups: Sequence[Factor]) -> tuple[int, ...]:
             if better and parents(groups[i].codes, groups[j].codes, groups[i].n_levels) is not None:
                 weight, chain = best[j]
         best[i] = weight + groups[i].q * groups[i].n_levels, (i, *chain)
-    return max((best[i] for i in order), key=lambda entry: entry[0])[1]
+    return max((best[i] for i in order), key=lambda entry: entry[0], default=(0, ()))[1]
 
 
 def level_orders(groups: Sequence[GroupBlock], chain: Sequence[int]) -> tuple[LevelOrder, ...]:

@@ -68,16 +68,15 @@ def hold_fixed_effect(problem: LinearMixedProblem, place: int, value: float) -> 
 
 
 def _change_border(products: CrossProducts, change: np.ndarray, shift: np.ndarray) -> CrossProducts:
-    ends = products.p + 1
-    leads = []
-    for lead in products.leads:
-        end = np.einsum("qcj,cd->qdj", lead.faces[:, -ends:], change)
-        leads.append(replace(lead, faces=np.concatenate([lead.faces[:, :-ends], end], axis=1)))
-    m = products.tail_size
+    matrix, ends, m = products.matrix, products.p + 1, products.matrix.arrow.width
+    faces = []
+    for face in matrix.faces:
+        end = np.einsum("qcj,cd->qdj", face[:, -ends:], change)
+        faces.append(np.concatenate([face[:, :-ends], end], axis=1))
     full = np.zeros((m + ends, m + change.shape[1]))
     full[:m, :m] = np.eye(m)
     full[m:, m:] = change
-    corner = full.T @ products.corner @ full
     size = len(shift)
     fixed = FixedEffects(np.eye(size), np.arange(size), np.arange(0))
-    return replace(products, leads=tuple(leads), corner=corner, shift=shift, fixed=fixed)
+    changed = replace(matrix, faces=tuple(faces), corner=full.T @ matrix.corner @ full)
+    return replace(products, matrix=changed, shift=shift, fixed=fixed)

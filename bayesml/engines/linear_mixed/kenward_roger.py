@@ -203,7 +203,7 @@ def _parameters(fit: LinearMixedFit) -> list[tuple[int, int, int]]:
 def _sums(fit: LinearMixedFit, parameters: list[tuple[int, int, int]]) -> _Sums:
     products, p, m = fit.problem.products, fit.rank, len(parameters) + 1
     variance = fit.sigma**2
-    XX = products.corner[-p - 1 : -1, -p - 1 : -1]
+    XX = products.matrix.corner[-p - 1 : -1, -p - 1 : -1]
     sums = _Sums(
         XX / variance, XX / variance**2, XX / variance**3, np.zeros((m, p, p)), np.zeros((m, m, p, p)), np.zeros((m, m))
     )

@@ -143,16 +143,17 @@ def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock
 
 def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -> None:
     """Refuse a column of Z that the fixed effects contain level by level, or that is zero."""
-    p, m = products.p, products.tail_size
+    p, matrix = products.p, products.matrix
+    m = matrix.arrow.width
     left: dict[int, np.ndarray] = {}
-    for lead in products.leads:
-        ends = lead.faces[:, -p - 1 : -1]
-        left[lead.group] = lead.faces[:, : lead.q].sum(axis=2) - np.einsum("apj,bpj->ab", ends, ends)
-    for part in products.tail:
-        size = len(part.levels)
-        own = products.corner[part.rows, part.rows].reshape(size, part.q, size, part.q)
-        ends = products.corner[part.rows, m : m + p].reshape(size, part.q, p)
-        left[part.group] = np.einsum("jajb->ab", own) - np.einsum("jap,jbp->ab", ends, ends)
+    for stage, face in zip(matrix.arrow.stages, matrix.faces, strict=True):
+        ends = face[:, -p - 1 : -1]
+        left[stage.block] = face[:, : stage.q].sum(axis=2) - np.einsum("apj,bpj->ab", ends, ends)
+    for part in matrix.arrow.tail:
+        shape = (len(products.bases[part.block]), products.counts[part.block])
+        own = matrix.corner[part.rows, part.rows].reshape(*shape, *shape)
+        ends = matrix.corner[part.rows, m : m + p].reshape(*shape, p)
+        left[part.block] = np.einsum("ajbj->ab", own) - np.einsum("ajp,bjp->ab", ends, ends)
     for place, group in enumerate(groups):
         T = products.bases[place]
         share = np.diagonal(T.T @ left[place] @ T) / (products.n * np.diagonal(T.T @ T))
@@ -164,7 +165,7 @@ def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -
 
 
 def _check_variation(products: CrossProducts, rows: Rows, y: np.ndarray) -> None:
-    residual = float(np.sqrt(products.corner[-1, -1]))
+    residual = float(np.sqrt(products.matrix.corner[-1, -1]))
     weight = 1.0 if rows.root_weights is None else float(rows.root_weights.max())
     if residual <= EXACT_FIT * float(np.sqrt(y @ y)) * weight:
         raise DataError("the fixed effects reproduce the response exactly (a constant response?): no variance is left")

@@ -11,7 +11,7 @@ from bayesml.engines.linear_mixed.boundary import SingularDirection
 from bayesml.engines.linear_mixed.criterion import Penalty, Point, weights_matrix
 from bayesml.engines.linear_mixed.leverage import leverages
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
-from bayesml.linalg import Substitution, adjoint, inverse_triangle, substitute
+from bayesml.linalg import Substitution, inverse_triangle, mixed_model_inverse, substitute
 
 __all__ = ["Convergence", "GroupEstimate", "LinearMixedFit"]
 
@@ -187,13 +187,14 @@ class LinearMixedFit:
         """``(levels, q, q)`` for each factor: variances of the group effects given the data, beta and theta."""
         fact = self.point.factorisation
         zero = np.zeros_like(fact.reduced)
-        inverse = adjoint(fact, zero, want_faces=True)
+        inverse, arrow = mixed_model_inverse(fact, zero), fact.products.matrix.arrow
         blocks: dict[int, np.ndarray] = {}
-        for lead, face in zip(fact.products.leads, inverse.faces, strict=True):
-            blocks[lead.group] = face[:, : lead.q].transpose(2, 0, 1)
-        for part in fact.products.tail:
-            rows = inverse.corner[part.rows, part.rows].reshape(len(part.levels), part.q, len(part.levels), part.q)
-            blocks[part.group] = np.einsum("jajb->jab", rows)
+        for stage, face in zip(arrow.stages, inverse.faces, strict=True):
+            blocks[stage.block] = face[:, : stage.q].transpose(2, 0, 1)
+        for part in arrow.tail:
+            shape = (len(fact.lambdas[part.block]), fact.products.counts[part.block])
+            rows = inverse.corner[part.rows, part.rows].reshape(*shape, *shape)
+            blocks[part.block] = np.einsum("ajbj->jab", rows)
         return tuple(self._expand(place, blocks[place]) for place in range(len(self.problem.groups)))
 
     def _expand(self, place: int, blocks: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def _expectation_maximisation(criterion: ProfiledCriterion, point: Point) -> np.
     ``Lambda'G = 2 (J I - sum_j E[u_j u_j'])``.
     """
     problem = criterion.problem
-    levels = _level_counts(problem.products)
+    levels = problem.products.counts
     slopes = criterion.adjoint(point).slopes
     updated = []
     for group, lam in enumerate(problem.layout.matrices(point.x)):
@@ -43,11 +43,6 @@ def _expectation_maximisation(criterion: ProfiledCriterion, point: Point) -> np.
     return problem.layout.gather(updated)
 
 
-def _level_counts(products: CrossProducts) -> dict[int, int]:
-    leads = {lead.group: len(lead.levels) for lead in products.leads}
-    return leads | {part.group: len(part.levels) for part in products.tail}
-
-
 def _within(blocks: tuple[int, ...]) -> np.ndarray:
     """1 where two columns belong to the same correlated block, else 0."""
     block = np.repeat(np.arange(len(blocks)), blocks)
@@ -56,9 +51,11 @@ def _within(blocks: tuple[int, ...]) -> np.ndarray:
 
 def _own_diagonals(products: CrossProducts) -> dict[int, np.ndarray]:
     """Return for each factor ``(q, J)`` the sums of squares of its columns within each level."""
-    out = {lead.group: np.stack([lead.faces[a, a] for a in range(lead.q)]) for lead in products.leads}
-    corner = np.diagonal(products.corner)
-    return out | {part.group: corner[part.rows].reshape(-1, part.q).T for part in products.tail}
+    matrix, arrow = products.matrix, products.matrix.arrow
+    pairs = zip(arrow.stages, matrix.faces, strict=True)
+    out = {stage.block: np.stack([face[a, a] for a in range(stage.q)]) for stage, face in pairs}
+    corner = np.diagonal(matrix.corner)
+    return out | {part.block: corner[part.rows].reshape(len(products.bases[part.block]), -1) for part in arrow.tail}
 
 
 def expected_inverse_hessian(problem: LinearMixedProblem, theta: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ from bayesml.engines.generalised_mixed import (
     GeneralisedMixedFit,
     PenaltyValue,
     RowDerivatives,
-    coupling,
     fit_generalised_mixed,
 )
 from bayesml.engines.generalised_mixed.criterion import Value, laplace
@@ -28,10 +27,9 @@ from bayesml.engines.generalised_mixed.mode import find_mode
 from bayesml.engines.generalised_mixed.problem import Problem, build_problem
 from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
-from bayesml.engines.generalised_mixed.tail import Tail
 from bayesml.errors import DataError, ModelError
 from bayesml.families import get_family
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import GroupBlock, coupling, row_blocks
 from tests.conftest import shared_path
 
 SHIPPED = Path(__file__).resolve().parents[1] / "bayesml" / "datasets" / "data"
@@ -467,6 +465,11 @@ def designs(rng: np.random.Generator, n: int) -> dict[str, list[GroupBlock]]:
             GroupBlock("h", h, 7, Z, (2,)),
             GroupBlock("pair", pair, (n + 1) // 2, one, (1,)),
         ],
+        "nested and crossed": [
+            GroupBlock("h", h, 7, Z, (2,)),
+            GroupBlock("g", g, 12, one, (1,)),
+            GroupBlock("part of g", g * 3 + np.arange(n) % 3, 36, Z, (2,)),
+        ],
     }
 
 
@@ -578,25 +581,25 @@ def test_every_structure_gives_the_dense_value(design: str, rng: np.random.Gener
     assert value == pytest.approx(dense_criterion(problem, flat), rel=1e-12)
 
 
-@pytest.mark.parametrize("design", ["crossed", "crossed three"])
+@pytest.mark.parametrize("design", ["crossed", "crossed three", "nested and crossed"])
 def test_sparse_coupling_gives_the_dense_value(
     design: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     response, groups = simulated("poisson", rng, 90), designs(rng, 90)[design]
     values, blocks = [], []
-    for elements in (coupling.DENSE_ELEMENTS, 0):
-        monkeypatch.setattr(coupling, "DENSE_ELEMENTS", elements)
-        monkeypatch.setattr(coupling, "DENSE_SHARE", 2.0)
-        monkeypatch.setattr(coupling, "CHUNK", 100)
+    for elements in (row_blocks.DENSE_ELEMENTS, (0, 0)):
+        monkeypatch.setattr(row_blocks, "DENSE_ELEMENTS", elements)
+        monkeypatch.setattr(row_blocks, "DENSE_SHARE", (2.0, 2.0))
+        monkeypatch.setattr(coupling, "CHUNK_ELEMENTS", 100)
         X = np.column_stack([np.ones(90), np.linspace(-1, 1, 90)])
         problem = build_problem(response, X, groups, None, None, "observed")
         flat = np.concatenate([0.1 + 0.5 * problem.layout.is_diagonal, [0.2, 0.3]])
         mode = find_mode(problem, problem.parameters(flat))
-        assert isinstance(problem.blocks, Tail) and mode.factor is not None
+        assert problem.blocks.arrow.tail and mode.factor is not None
         blocks.append(mode.factor.level_blocks())
-        values.append((type(problem.blocks.pattern), laplace(problem, mode)))
+        values.append((problem.blocks.pattern, laplace(problem, mode)))
     (dense, one), (sparse, other) = values
-    assert (dense, sparse) == (coupling.DensePattern, coupling.SparsePattern)
+    assert dense is None and sparse is not None
     assert one.value == pytest.approx(other.value, rel=1e-13)
     np.testing.assert_allclose(one.gradient, other.gradient, rtol=1e-10, atol=1e-10)
     for first, second in zip(*blocks, strict=True):

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from bayesml.engines.generalised_mixed.blocks import AbstractFactor, split
+from bayesml.engines.generalised_mixed.blocks import split
 from bayesml.engines.generalised_mixed.fisher import fisher_slopes
 from bayesml.engines.generalised_mixed.mode import Mode, gather, level_sums
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
@@ -72,15 +72,15 @@ def laplace(problem: Problem, mode: Mode) -> Value:
     """
     assert mode.factor is not None
     if problem.curvature == "observed":
-        factor: AbstractFactor = mode.factor
+        factor = mode.factor
         auxiliary = tuple(-part.d2 for part in mode.density.auxiliary)
-        weighting = Weighting(-mode.density.d2, -mode.density.d3, auxiliary, factor.row_solutions())
+        value, slope = -mode.density.d2, -mode.density.d3
     else:
-        factor = problem.blocks.factorise(mode.density.fisher, mode.rows)
+        factor = problem.factorise(mode.density.fisher, mode.rows)
         slope, auxiliary = fisher_slopes(problem, mode.eta, mode.parameters.psi)
-        weighting = Weighting(mode.density.fisher, slope, auxiliary, factor.row_solutions())
-    value = mode.objective + factor.log_determinant
-    return Value(value, assemble(problem, mode, weighting, _direct(problem, mode)))
+        value = mode.density.fisher
+    weighting = Weighting(value, slope, auxiliary, problem.blocks.products(factor.inverse, mode.rows))
+    return Value(mode.objective + factor.log_determinant, assemble(problem, mode, weighting, _direct(problem, mode)))
 
 
 def _direct(problem: Problem, mode: Mode) -> Direct:

@@ -8,9 +8,10 @@ from typing import final
 
 import numpy as np
 
-from bayesml.engines.generalised_mixed.blocks import AbstractFactor, Columns, NotPositiveDefinite, split, total_size
+from bayesml.engines.generalised_mixed.blocks import Columns, split, total_size
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
 from bayesml.engines.generalised_mixed.response import RowDerivatives
+from bayesml.linalg import ArrowFactor, NotPositiveDefinite
 
 __all__ = ["Mode", "find_mode", "gather", "level_sums"]
 
@@ -45,7 +46,7 @@ class Mode:
     eta: np.ndarray
     density: RowDerivatives
     deviance: float
-    factor: AbstractFactor | None = None
+    factor: ArrowFactor | None = None
     decrement: float = np.inf
     steps: int = 0
 
@@ -144,11 +145,11 @@ class _Search:
         gradient = level_sums(self.problem.columns, self.rows, mode.density.d1) - mode.u
         curvature = -mode.density.d2
         try:
-            factor = self.problem.blocks.factorise(curvature, self.rows)
+            factor = self.problem.factorise(curvature, self.rows)
         except NotPositiveDefinite:
             if not np.isfinite(curvature).all() or curvature.min(initial=0.0) >= 0:
                 raise FloatingPointError("the curvature of the log density is not finite") from None
-            factor = self.problem.blocks.factorise(np.maximum(curvature, 0.0), self.rows)
+            factor = self.problem.factorise(np.maximum(curvature, 0.0), self.rows)
             step = factor.solve(gradient)
             return replace(mode, decrement=float(gradient @ step)), step
         step = factor.solve(gradient)

@@ -8,12 +8,12 @@ from typing import final
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesml.engines.generalised_mixed.blocks import NotPositiveDefinite
 from bayesml.engines.generalised_mixed.criterion import Value, laplace
 from bayesml.engines.generalised_mixed.mode import Mode, find_mode
 from bayesml.engines.generalised_mixed.problem import Parameters, Penalty, Problem
 from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
 from bayesml.engines.generalised_mixed.support import Support
+from bayesml.linalg import NotPositiveDefinite
 
 __all__ = ["FARTHEST_PSI", "Criterion", "Evaluation"]
 

@@ -9,11 +9,22 @@ from typing import Literal, final
 
 import numpy as np
 
-from bayesml.engines.generalised_mixed.blocks import AbstractBlocks, Columns
+from bayesml.engines.generalised_mixed.blocks import Columns
 from bayesml.engines.generalised_mixed.response import ResponseModel
-from bayesml.engines.generalised_mixed.structure import build_blocks
 from bayesml.errors import DataError
-from bayesml.linalg import FixedEffects, GroupBlock, ThetaLayout, inverse_triangle, level_columns, orthogonalise
+from bayesml.linalg import (
+    ArrowFactor,
+    FixedEffects,
+    GroupBlock,
+    RowBlocks,
+    ThetaLayout,
+    arranged,
+    factorise_identity_plus,
+    inverse_triangle,
+    level_columns,
+    orthogonalise,
+)
+from bayesml.linalg.nesting import elimination_chain
 
 __all__ = ["Curvature", "Parameters", "Penalty", "PenaltyValue", "Problem", "build_problem"]
 
@@ -80,7 +91,7 @@ class Problem:
         response: the response distribution with its data.
         groups: the grouping factors as given.
         columns: the same with orthogonal columns Q in place of Z = Q T, of unit root mean square where they are not 0.
-        blocks: the structure of ``K = Lambda'Z'WZ Lambda + I``.
+        blocks: the shape of ``K = Lambda'Z'WZ Lambda + I``.
         layout: the places of theta.
         bases: lower-triangular T of each factor.
         basis: ``(p, n)`` orthogonal basis of the columns of X, each of mean square one.
@@ -94,7 +105,7 @@ class Problem:
     response: ResponseModel
     groups: tuple[GroupBlock, ...]
     columns: tuple[Columns, ...]
-    blocks: AbstractBlocks
+    blocks: RowBlocks
     layout: ThetaLayout
     bases: tuple[np.ndarray, ...]
     basis: np.ndarray
@@ -123,6 +134,18 @@ class Problem:
         """Split a vector into its parts."""
         k, p, _ = self.sizes
         return Parameters(flat[:k], flat[k : k + p], flat[k + p :])
+
+    def factorise(self, weights: np.ndarray, rows: Sequence[np.ndarray]) -> ArrowFactor:
+        """Factorise K.
+
+        Args:
+            weights: ``(n,)`` curvature of each row.
+            rows: ``(q, n)`` columns ``Lambda'Z'`` of each factor.
+
+        Raises:
+            NotPositiveDefinite: K is not positive definite.
+        """
+        return factorise_identity_plus(self.blocks.form(rows, weights=weights))
 
     def fixed_part(self, gamma: np.ndarray) -> np.ndarray:
         """Return the linear predictor without group effects."""
@@ -172,7 +195,9 @@ def build_problem(
     basis, fixed = _basis(X, weights)
     columns, bases = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
     layout = ThetaLayout.of([group.blocks for group in groups])
-    blocks = build_blocks(columns)
+    shapes = [(group.q, group.n_levels) for group in groups]
+    codes = [part.codes for part in columns]
+    blocks = arranged([group.name for group in groups], shapes, codes, elimination_chain(groups), reused=False)
     psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
         response,

@@ -10,7 +10,6 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.generalised_mixed.blocks import Columns, split
-from bayesml.engines.generalised_mixed.chain import ChainFactor, solutions_of_rows
 from bayesml.engines.generalised_mixed.criterion import Direct, Value, Weighting, assemble
 from bayesml.engines.generalised_mixed.mode import Mode
 from bayesml.engines.generalised_mixed.problem import Problem
@@ -61,13 +60,13 @@ def adaptive_quadrature(problem: Problem, mode: Mode, points: int) -> Value:
     point is the Laplace approximation. The gradient follows the nodes as they move with the parameters.
     """
     factor = mode.factor
-    assert isinstance(factor, ChainFactor) and len(problem.columns) == 1
-    part, root = problem.columns[0], factor.stages[0].root
+    assert factor is not None and len(problem.columns) == 1
+    part, root = problem.columns[0], factor.elimination.pivots[0].root
     sums = _over_nodes(problem, mode, points)
     value = mode.objective + factor.log_determinant - 2.0 * float(np.log(sums.total).sum())
     spread_bar = sums.spread / sums.total
-    through_k = _inverse_root_adjoint(root, spread_bar)
-    solutions = (solutions_of_rows(factor.stages[0].inverse - 2.0 * through_k, part.codes, mode.rows[0]),)
+    in_k = crossed(root, root) - 2.0 * _inverse_root_adjoint(root, spread_bar)
+    solutions = (np.einsum("abn,bn->an", in_k[:, :, part.codes], mode.rows[0]),)
     auxiliary = tuple(-slopes.d2 for slopes in mode.density.auxiliary)
     weighting = Weighting(-mode.density.d2, -mode.density.d3, auxiliary, solutions)
     direct = Direct(
@@ -112,9 +111,9 @@ def _added(one: _Sums, other: _Sums) -> _Sums:
 def _batch(problem: Problem, mode: Mode, nodes: np.ndarray, log_weights: np.ndarray) -> _Sums:
     """Evaluate some nodes; arrays are ``(q, N, J)`` and ``(N, n)``."""
     part, factor = problem.columns[0], mode.factor
-    assert isinstance(factor, ChainFactor)
+    assert factor is not None
     (centre,) = split(problem.columns, mode.u)
-    shift = np.einsum("baj,bk->akj", factor.stages[0].root, nodes)
+    shift = np.einsum("baj,bk->akj", factor.elimination.pivots[0].root, nodes)
     u = centre[:, None] + shift
     eta = mode.eta + np.einsum("qn,qkn->kn", mode.rows[0], shift[:, :, part.codes])
     density = problem.response.derivatives(eta, mode.parameters.psi).weighted(problem.weights)

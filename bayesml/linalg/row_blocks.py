@@ -126,7 +126,8 @@ class RowBlocks:
                     block = table.reshape(one.levels, other.levels)
                     corner[top : top + one.levels, aside : aside + other.levels] = block
                     corner[aside : aside + other.levels, top : top + one.levels] = block.T
-        corner[m:, m:] = (ends if weights is None else weights * ends) @ ends.T
+        if len(ends):
+            corner[m:, m:] = (ends if weights is None else weights * ends) @ ends.T
         return corner
 
     def _fill_own(self, corner: np.ndarray, part: TailPart, left: np.ndarray, columns: np.ndarray) -> None:

@@ -29,7 +29,7 @@ from bayesml.engines.generalised_mixed.quadrature import adaptive_quadrature
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
 from bayesml.errors import DataError, ModelError
 from bayesml.families import get_family
-from bayesml.linalg import GroupBlock, coupling, row_blocks
+from bayesml.linalg import DenseBlock, GroupBlock, coupling, row_blocks
 from tests.conftest import shared_path
 
 SHIPPED = Path(__file__).resolve().parents[1] / "bayesml" / "datasets" / "data"
@@ -470,6 +470,12 @@ def designs(rng: np.random.Generator, n: int) -> dict[str, list[GroupBlock]]:
             GroupBlock("g", g, 12, one, (1,)),
             GroupBlock("part of g", g * 3 + np.arange(n) % 3, 36, Z, (2,)),
         ],
+        "dense": [DenseBlock.of("s", three @ rng.normal(size=(3, 5)))],
+        "dense beside factors": [
+            GroupBlock("h", h, 7, one, (1,)),
+            DenseBlock.of("s", three),
+            GroupBlock("g", g, 12, Z, (2,)),
+        ],
     }
 
 
@@ -562,7 +568,7 @@ def dense_criterion(problem: Problem, flat: np.ndarray) -> float:
     parts = []
     for lam, part in zip(problem.layout.matrices(parameters.theta), problem.columns, strict=True):
         indicator = np.eye(part.n_levels)[part.codes]
-        parts += [indicator * row[:, None] for row in lam.T @ part.Z]
+        parts += [indicator * row[:, None] for row in part.times(lam)]
     M = np.concatenate(parts, axis=1)
     u = np.zeros(M.shape[1])
     for _ in range(60):
@@ -581,7 +587,7 @@ def test_every_structure_gives_the_dense_value(design: str, rng: np.random.Gener
     assert value == pytest.approx(dense_criterion(problem, flat), rel=1e-12)
 
 
-@pytest.mark.parametrize("design", ["crossed", "crossed three", "nested and crossed"])
+@pytest.mark.parametrize("design", ["crossed", "crossed three", "nested and crossed", "dense beside factors"])
 def test_sparse_coupling_gives_the_dense_value(
     design: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

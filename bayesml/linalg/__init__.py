@@ -3,7 +3,7 @@
 from bayesml.linalg.adjoint import Adjoint, adjoint, mixed_model_inverse, variance_scores
 from bayesml.linalg.arrow import NotPositiveDefinite
 from bayesml.linalg.arrow_factor import ArrowFactor, factorise_identity_plus
-from bayesml.linalg.blocks import GroupBlock, ThetaLayout
+from bayesml.linalg.blocks import AbstractBlock, DenseBlock, GroupBlock, ThetaLayout
 from bayesml.linalg.cholesky import Factorisation, factorise
 from bayesml.linalg.crossproducts import CrossProducts, cross_products
 from bayesml.linalg.dense import dense_cross_products
@@ -14,10 +14,12 @@ from bayesml.linalg.selected_inverse import SelectedInverse
 from bayesml.linalg.substitution import Substitution, substitute
 
 __all__ = [
+    "AbstractBlock",
     "Adjoint",
     "ArrowFactor",
     "CrossProducts",
     "Factorisation",
+    "DenseBlock",
     "FixedEffects",
     "GroupBlock",
     "HeldTheta",

@@ -1,19 +1,74 @@
-"""The grouping factors of a mixed model as arrays, and the parameters of their covariance matrices."""
+"""The random effects of a mixed model as arrays, and the parameters of their covariance matrices."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
 from bayesml.errors import DataError
+from bayesml.linalg.fixed_effects import level_columns
 
-__all__ = ["GroupBlock", "ThetaLayout"]
+__all__ = ["AbstractBlock", "DenseBlock", "GroupBlock", "ThetaLayout"]
 
 
 @dataclass(frozen=True)
-class GroupBlock:
+class AbstractBlock(ABC):
+    """Coefficients that are Gaussian given their covariance: ``n_levels`` independent vectors of ``q``, all alike.
+
+    Each correlated set of coefficients has a lower triangle of its own in theta. So one set is an unstructured
+    covariance matrix, sets of one coefficient each a diagonal one, one coefficient for many columns a scaled identity,
+    and a block for each stratum a matrix for each stratum.
+
+    Attributes:
+        name: label used in messages.
+        codes: ``(n,)`` integers from 0, the set of columns that each row belongs to.
+        n_levels: number of vectors.
+        Z: ``(n, columns)``.
+        blocks: sizes of the correlated sets of coefficients, in order, summing to ``q``.
+        columns: labels of the coefficients, used in messages.
+    """
+
+    name: str
+    codes: np.ndarray
+    n_levels: int
+    Z: np.ndarray
+    blocks: tuple[int, ...]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def q(self) -> int:
+        """Size of the vectors."""
+        return sum(self.blocks)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the coefficients, ``z1, z2, ...`` where none were given."""
+        return self.columns or tuple(f"z{i + 1}" for i in range(self.q))
+
+    @property
+    @abstractmethod
+    def is_factor(self) -> bool:
+        """Whether the vectors belong to the levels of a factor, of which each row has one."""
+
+    @abstractmethod
+    def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns ``(columns, n)`` of size 1 in the place of Z, and T ``(q, q)``: their effects are ``T b``."""
+
+    @abstractmethod
+    def contribution(self, effects: np.ndarray) -> np.ndarray:
+        """Return what ``(..., n_levels, q)`` effects add to the linear predictor, ``(..., n)``."""
+
+    @abstractmethod
+    def check(self, n: int) -> None:
+        """Raise `DataError` unless the arrays fit together and ``n`` rows."""
+
+
+@final
+@dataclass(frozen=True)
+class GroupBlock(AbstractBlock):
     """One grouping factor with the columns that vary over its levels.
 
     Attributes:
@@ -26,21 +81,18 @@ class GroupBlock:
         columns: labels of the columns of ``Z``, used in messages.
     """
 
-    name: str
-    codes: np.ndarray
-    n_levels: int
-    Z: np.ndarray
-    blocks: tuple[int, ...]
-    columns: tuple[str, ...] = ()
-
     @property
-    def q(self) -> int:
-        """Number of coefficients per level."""
-        return int(self.Z.shape[1])
+    def is_factor(self) -> bool:
+        """True."""
+        return True
 
-    def labels(self) -> tuple[str, ...]:
-        """Return the labels of the columns, ``z1, z2, ...`` where none were given."""
-        return self.columns or tuple(f"z{i + 1}" for i in range(self.q))
+    def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns orthogonal within each correlated set."""
+        return level_columns(Z, self.blocks)
+
+    def contribution(self, effects: np.ndarray) -> np.ndarray:
+        """Return the row's columns times the effects of its level."""
+        return np.einsum("nq,...nq->...n", self.Z, effects[..., self.codes, :])
 
     def check(self, n: int) -> None:
         """Raise `DataError` unless the arrays fit together and ``n`` rows."""
@@ -48,10 +100,46 @@ class GroupBlock:
             raise DataError(
                 f"group `{self.name}`: codes {self.codes.shape} and Z {self.Z.shape} do not match the {n} rows of y"
             )
-        if sum(self.blocks) != self.q or min(self.blocks, default=0) < 1:
-            raise DataError(f"group `{self.name}`: blocks {self.blocks} do not add up to the {self.q} columns of Z")
+        if self.q != self.Z.shape[1] or min(self.blocks, default=0) < 1:
+            raise DataError(
+                f"group `{self.name}`: blocks {self.blocks} do not add up to the {self.Z.shape[1]} columns of Z"
+            )
         if n and (self.codes.min() < 0 or self.codes.max() >= self.n_levels):
             raise DataError(f"group `{self.name}`: codes must lie in 0 .. {self.n_levels - 1}")
+
+
+@final
+@dataclass(frozen=True)
+class DenseBlock(AbstractBlock):
+    """Independent coefficients with one standard deviation that every row may touch: those of a penalised spline.
+
+    Each of them is a vector of one. Write ``DenseBlock.of(name, Z)``.
+    """
+
+    @classmethod
+    def of(cls, name: str, Z: np.ndarray, label: str = "sd") -> DenseBlock:
+        """Return the block of the coefficients of ``Z`` ``(n, columns)``; the label is that of the sd in messages."""
+        Z = np.asarray(Z, dtype=float)
+        return cls(name, np.zeros(len(Z), dtype=np.intp), Z.shape[-1], Z, (1,), (label,))
+
+    @property
+    def is_factor(self) -> bool:
+        """False: rows share coefficients."""
+        return False
+
+    def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Divide all columns by one number, so that coefficients of sd 1 give the rows a mean square of 1."""
+        size = float(np.sqrt(np.einsum("ij,ij->", Z, Z) / max(len(Z), 1))) or 1.0
+        return np.ascontiguousarray(Z.T) / size, np.array([[size]])
+
+    def contribution(self, effects: np.ndarray) -> np.ndarray:
+        """Return the rows times the coefficients."""
+        return effects[..., 0] @ self.Z.T
+
+    def check(self, n: int) -> None:
+        """Raise `DataError` unless there are columns of ``n`` rows."""
+        if self.Z.ndim != 2 or self.Z.shape[0] != n or not self.Z.shape[1]:
+            raise DataError(f"block `{self.name}`: Z has shape {self.Z.shape}; it needs {n} rows and at least a column")
 
 
 @dataclass(frozen=True)

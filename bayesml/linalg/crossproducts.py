@@ -9,9 +9,9 @@ from typing import final
 import numpy as np
 
 from bayesml.linalg.arrow import ArrowMatrix
-from bayesml.linalg.blocks import GroupBlock
-from bayesml.linalg.fixed_effects import FixedEffects, level_columns, orthogonalise
-from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders
+from bayesml.linalg.blocks import AbstractBlock
+from bayesml.linalg.fixed_effects import FixedEffects, orthogonalise
+from bayesml.linalg.nesting import LevelOrder, chain_of_factors, level_orders
 from bayesml.linalg.row_blocks import RowBlocks, arranged
 
 __all__ = ["CrossProducts", "Rows", "cross_products", "with_response"]
@@ -49,7 +49,7 @@ class CrossProducts:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Number of vectors of random effects with one covariance matrix, of each factor: mostly its levels."""
+        """Number of vectors of effects of each block that have one covariance matrix: of a factor its levels."""
         shapes = self.matrix.arrow.shapes
         return tuple(shapes[i][0] * shapes[i][1] // len(T) for i, T in enumerate(self.bases))
 
@@ -75,12 +75,12 @@ class Rows:
 
 
 def cross_products(
-    groups: Sequence[GroupBlock], X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+    groups: Sequence[AbstractBlock], X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[CrossProducts, Rows]:
     """Form the cross-products of a mixed model, and the row-wise arrays they came from.
 
     Args:
-        groups: the grouping factors.
+        groups: grouping factors and other blocks of random effects.
         X: ``(n, p)`` fixed-effects columns, of any rank.
         y: ``(n,)`` response, offset already subtracted.
         weights: ``(n,)`` positive precision weights.
@@ -93,12 +93,13 @@ def cross_products(
     weighted_y = y if root is None else y * root
     shift = np.linalg.solve(basis.T @ basis, basis.T @ weighted_y)
     W = np.concatenate([basis.T, (weighted_y - basis @ shift)[None]])
-    chain = elimination_chain(groups)
+    chain = chain_of_factors(groups)
     orders = level_orders(groups, chain)
     weighted = [group.Z if root is None else group.Z * root[:, None] for group in groups]
-    pairs = [level_columns(Z, group.blocks) for Z, group in zip(weighted, groups, strict=True)]
+    pairs = [group.standardised(Z) for Z, group in zip(weighted, groups, strict=True)]
     columns, bases = tuple(Q for Q, _ in pairs), tuple(T for _, T in pairs)
-    shapes = [(len(Q), len(order.levels)) for Q, order in zip(columns, orders, strict=True)]
+    sizes = (group.q * len(order.levels) for group, order in zip(groups, orders, strict=True))
+    shapes = [(len(Q), size // len(Q)) for Q, size in zip(columns, sizes, strict=True)]
     names, codes = [group.name for group in groups], [order.codes for order in orders]
     blocks = arranged(names, shapes, codes, chain, reused=True)
     log_weights = 0.0 if weights is None else float(np.log(weights).sum())

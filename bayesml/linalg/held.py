@@ -14,18 +14,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesml.linalg.blocks import GroupBlock, ThetaLayout
+from bayesml.linalg.blocks import AbstractBlock, ThetaLayout
 
 __all__ = ["HeldTheta", "hold_correlation", "hold_deviation", "in_front", "reordered_factor"]
 
 
-def in_front(group: GroupBlock, first: Sequence[int]) -> tuple[GroupBlock, np.ndarray]:
+def in_front(group: AbstractBlock, first: Sequence[int]) -> tuple[AbstractBlock, np.ndarray]:
     """Return a factor with some coefficients of one correlated block moved to its front, and ``(q,)`` the new order."""
     ends = np.cumsum(group.blocks)
     end = int(ends[np.searchsorted(ends, first[0], side="right")])
     start = end - group.blocks[int(np.searchsorted(ends, first[0], side="right"))]
     order = np.arange(group.q)
     order[start:end] = [*first, *(i for i in range(start, end) if i not in first)]
+    if not group.is_factor:
+        return group, order
     labels = tuple(group.labels()[i] for i in order)
     return replace(group, Z=np.ascontiguousarray(group.Z[:, order]), columns=labels), order
 

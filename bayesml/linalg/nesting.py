@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bayesml.linalg.blocks import GroupBlock
+from bayesml.linalg.blocks import AbstractBlock
 
-__all__ = ["Factor", "LevelOrder", "elimination_chain", "level_orders", "parents"]
+__all__ = ["Factor", "LevelOrder", "chain_of_factors", "elimination_chain", "level_orders", "parents"]
 
 
 class Factor(Protocol):
@@ -31,11 +31,11 @@ class Factor(Protocol):
 
 @dataclass(frozen=True)
 class LevelOrder:
-    """The levels of a factor that have rows, in the order in which they are stored.
+    """The levels of a factor that have rows, in the order in which they are stored; all vectors of any other block.
 
     Attributes:
-        levels: ``(J,)`` the factor's own level number at each stored place.
-        codes: ``(n,)`` stored place of each row.
+        levels: ``(J,)`` the block's own number of the vector at each stored place.
+        codes: ``(n,)`` stored place of each row; of a block that is no factor as it was.
     """
 
     levels: np.ndarray
@@ -68,7 +68,13 @@ def elimination_chain(groups: Sequence[Factor]) -> tuple[int, ...]:
     return max((best[i] for i in order), key=lambda entry: entry[0], default=(0, ()))[1]
 
 
-def level_orders(groups: Sequence[GroupBlock], chain: Sequence[int]) -> tuple[LevelOrder, ...]:
+def chain_of_factors(blocks: Sequence[AbstractBlock]) -> tuple[int, ...]:
+    """Return the `elimination_chain` of the blocks that belong to factors; all others go to the tail."""
+    factors = [i for i, block in enumerate(blocks) if block.is_factor]
+    return tuple(factors[i] for i in elimination_chain([blocks[i] for i in factors]))
+
+
+def level_orders(groups: Sequence[AbstractBlock], chain: Sequence[int]) -> tuple[LevelOrder, ...]:
     """Order the levels of every factor so that the children of a level of the chain are contiguous."""
     orders: dict[int, LevelOrder] = {}
     above: LevelOrder | None = None
@@ -77,7 +83,9 @@ def level_orders(groups: Sequence[GroupBlock], chain: Sequence[int]) -> tuple[Le
     return tuple(orders[i] if i in orders else _order(group, None) for i, group in enumerate(groups))
 
 
-def _order(group: GroupBlock, above: LevelOrder | None) -> LevelOrder:
+def _order(group: AbstractBlock, above: LevelOrder | None) -> LevelOrder:
+    if not group.is_factor:
+        return LevelOrder(np.arange(group.n_levels), group.codes)
     levels = np.flatnonzero(np.bincount(group.codes, minlength=group.n_levels))
     if above is not None:
         parent = np.zeros(group.n_levels, dtype=np.intp)

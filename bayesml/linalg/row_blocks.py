@@ -146,11 +146,6 @@ class RowBlocks:
         codes, levels = self.codes[block], self.arrow.shapes[block][1]
         return np.stack([np.bincount(codes, column * values, levels) for column in columns])
 
-    def leverages(self, inverse: SelectedInverse, columns: Sequence[np.ndarray]) -> np.ndarray:
-        """Return ``z_i' P z_i`` ``(n,)`` of every row."""
-        pairs = zip(columns, self.products(inverse, columns), strict=True)
-        return sum((np.einsum("qn,qn->n", rows, product) for rows, product in pairs), np.zeros(()))
-
     def products(self, inverse: SelectedInverse, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return ``P z_i`` of every row i at the coefficients of that row, ``(q, n)`` for each block.
 

@@ -1,4 +1,4 @@
-"""The grouping factors of a generalised linear mixed model over the rows, and vectors of their effects."""
+"""The random effects of a generalised linear mixed model over the rows, and vectors of them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ __all__ = ["Columns", "split", "total_size"]
 @final
 @dataclass(frozen=True)
 class Columns:
-    """One grouping factor, coefficients first.
+    """One block of random effects, coefficients first.
 
     Attributes:
         codes: ``(n,)`` level of each row.
         n_levels: number of levels.
-        Z: ``(q, n)``.
+        Z: ``(columns, n)``; the effects of a level are one for each.
+        q: size of the vectors with one covariance matrix: the columns of a factor, 1 where these are alike.
     """
 
     codes: np.ndarray
     n_levels: int
     Z: np.ndarray
+    q: int
 
     @property
     def size(self) -> int:
-        """Number of coefficients."""
+        """Number of effects."""
         return len(self.Z) * self.n_levels
 
     def sums(self, rows: np.ndarray) -> np.ndarray:
@@ -36,6 +38,22 @@ class Columns:
         if rows.ndim == 1:
             return np.bincount(self.codes, rows, self.n_levels)
         return np.stack([self.sums(part) for part in rows])
+
+    def times(self, factor: np.ndarray) -> np.ndarray:
+        """Return ``Lambda'Z'`` ``(columns, n)`` for a covariance factor ``(q, q)``."""
+        return factor.T @ self.Z if self.q == len(self.Z) else factor[0, 0] * self.Z
+
+    def slope(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return what the derivative ``left right'`` with respect to ``(columns, n)`` columns is in Lambda."""
+        return left @ right.T if self.q == len(self.Z) else np.full((1, 1), np.vdot(left, right))
+
+    def vectors(self, effects: np.ndarray) -> np.ndarray:
+        """Return effects ``(columns, levels)`` as ``(q, vectors)``."""
+        return effects.reshape(self.q, -1)
+
+    def vector_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Return ``(q, q, vectors)`` of the diagonal blocks ``(columns, columns, levels)`` of a matrix."""
+        return blocks if self.q == len(self.Z) else np.einsum("aaj->aj", blocks).reshape(1, 1, -1)
 
 
 def total_size(columns: Sequence[Columns]) -> int:

@@ -92,7 +92,7 @@ def _direct(problem: Problem, mode: Mode) -> Direct:
 def products(problem: Problem, rows: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return ``sum_i rows_i z_i effects_(level of i)'``, ``(q, q)`` for each factor."""
     pairs = zip(problem.columns, split(problem.columns, effects), strict=True)
-    return tuple((part.Z * rows) @ values[:, part.codes].T for part, values in pairs)
+    return tuple(part.slope(part.Z * rows, values[:, part.codes]) for part, values in pairs)
 
 
 def assemble(problem: Problem, mode: Mode, weighting: Weighting, direct: Direct) -> np.ndarray:
@@ -130,6 +130,6 @@ def _lambda_slopes(
     by_mode, by_shift = products(problem, indirect, mode.u), products(problem, mode.density.d1, shift)
     parts = zip(problem.columns, weighting.solutions, direct, by_mode, by_shift, strict=True)
     return [
-        given + first + second + 2.0 * (part.Z * weighting.value) @ solved.T
+        given + first + second + 2.0 * part.slope(part.Z * weighting.value, solved)
         for part, solved, given, first, second in parts
     ]

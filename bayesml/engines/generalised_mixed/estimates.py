@@ -130,14 +130,21 @@ def _groups(problem: Problem, mode: Mode) -> tuple[GroupEstimate, ...]:
     lambdas = problem.layout.matrices(problem.theta(mode.parameters.theta))
     scaled, blocks = mode.lambdas, mode.factor.level_blocks()
     out = []
-    for i, (group, effects) in enumerate(zip(problem.groups, split(problem.columns, mode.u), strict=True)):
+    parts = zip(problem.groups, problem.columns, split(problem.columns, mode.u), strict=True)
+    for i, (group, part, effects) in enumerate(parts):
         # Lambda in the user's units, its columns still with the signs that u was found with
         raw = lambdas[i] * _column_signs(scaled[i])
         sd = np.sqrt(np.einsum("rc,rc->r", raw, raw))
-        variances = np.einsum("ra,abj,sb->jrs", raw, blocks[i], raw)
+        variances = np.einsum("ra,abj,sb->jrs", raw, part.vector_blocks(blocks[i]), raw)
         out.append(
             GroupEstimate(
-                group.name, group.labels(), lambdas[i], sd, _correlation(lambdas[i], sd), (raw @ effects).T, variances
+                group.name,
+                group.labels(),
+                lambdas[i],
+                sd,
+                _correlation(lambdas[i], sd),
+                (raw @ part.vectors(effects)).T,
+                variances,
             )
         )
     return tuple(out)

@@ -14,7 +14,7 @@ from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.result import GeneralisedMixedFit
 from bayesml.engines.generalised_mixed.support import Support
 from bayesml.errors import ModelError
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 
 __all__ = ["fit_generalised_mixed"]
 
@@ -25,7 +25,7 @@ MOST_QUADRATURE_COEFFICIENTS = 3
 def fit_generalised_mixed(
     response: ResponseModel,
     X: np.ndarray,
-    groups: Sequence[GroupBlock] = (),
+    groups: Sequence[AbstractBlock] = (),
     *,
     offset: np.ndarray | None = None,
     weights: np.ndarray | None = None,
@@ -45,7 +45,7 @@ def fit_generalised_mixed(
     Args:
         response: the response distribution with its data.
         X: ``(n, p)`` columns of the population coefficients; linearly dependent ones are dropped.
-        groups: the grouping factors; crossed, nested, or none.
+        groups: blocks of random effects: grouping factors, crossed or nested, and dense blocks; or none.
         offset: ``(n,)`` added to eta.
         weights: ``(n,)`` nonnegative powers of the densities.
         quadrature_points: points per coefficient, 1 is Laplace; more need a single grouping factor with at most
@@ -79,7 +79,7 @@ def fit_generalised_mixed(
         return build_result(criterion, optimum, X, labels)
 
 
-def _check_quadrature(groups: Sequence[GroupBlock], points: int, curvature: Curvature) -> None:
+def _check_quadrature(groups: Sequence[AbstractBlock], points: int, curvature: Curvature) -> None:
     if curvature not in ("observed", "fisher"):
         raise ModelError(f'`curvature` is "observed" or "fisher", got {curvature!r}')
     if points < 1 or points != int(points):
@@ -88,7 +88,7 @@ def _check_quadrature(groups: Sequence[GroupBlock], points: int, curvature: Curv
         return
     if curvature != "observed":
         raise ModelError('quadrature is centred with the observed curvature: leave out `curvature="fisher"`')
-    if len(groups) != 1:
+    if len(groups) != 1 or not groups[0].is_factor:
         names = ", ".join(f"`{group.name}`" for group in groups) or "none"
         raise ModelError(
             f"quadrature with {points} points needs exactly one grouping factor, the model has {names}; "

@@ -14,7 +14,7 @@ from bayesml.engines.generalised_mixed.quasi_newton import minimise
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.result import GeneralisedMixedFit
 from bayesml.engines.generalised_mixed.start import starting_metric, working_scale
-from bayesml.linalg import GroupBlock, HeldTheta, hold_correlation, hold_deviation, in_front, reordered_factor
+from bayesml.linalg import AbstractBlock, HeldTheta, hold_correlation, hold_deviation, in_front, reordered_factor
 
 __all__ = ["HeldFit", "HeldParameter", "hold"]
 
@@ -186,7 +186,7 @@ def hold(
     fit: GeneralisedMixedFit,
     response: ResponseModel,
     X: np.ndarray,
-    groups: Sequence[GroupBlock],
+    groups: Sequence[AbstractBlock],
     *,
     offset: np.ndarray | None,
     weights: np.ndarray | None,

@@ -84,7 +84,7 @@ def find_mode(problem: Problem, parameters: Parameters, previous: Mode | None = 
         FloatingPointError: the log density is not finite at the start, or the search does not converge.
     """
     lambdas = problem.layout.matrices(parameters.theta)
-    rows = tuple(lam.T @ part.Z for lam, part in zip(lambdas, problem.columns, strict=True))
+    rows = tuple(part.times(lam) for lam, part in zip(lambdas, problem.columns, strict=True))
     base = problem.fixed_part(parameters.gamma)
     template = _Search(problem, parameters, lambdas, rows, base)
     mode = template.start(previous)

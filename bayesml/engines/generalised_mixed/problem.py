@@ -13,18 +13,17 @@ from bayesml.engines.generalised_mixed.blocks import Columns
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.errors import DataError
 from bayesml.linalg import (
+    AbstractBlock,
     ArrowFactor,
     FixedEffects,
-    GroupBlock,
     RowBlocks,
     ThetaLayout,
     arranged,
     factorise_identity_plus,
     inverse_triangle,
-    level_columns,
     orthogonalise,
 )
-from bayesml.linalg.nesting import elimination_chain
+from bayesml.linalg.nesting import chain_of_factors
 
 __all__ = ["Curvature", "Parameters", "Penalty", "PenaltyValue", "Problem", "build_problem"]
 
@@ -89,7 +88,7 @@ class Problem:
 
     Attributes:
         response: the response distribution with its data.
-        groups: the grouping factors as given.
+        groups: the blocks of random effects as given.
         columns: the same with orthogonal columns Q in place of Z = Q T, of unit root mean square where they are not 0.
         blocks: the shape of ``K = Lambda'Z'WZ Lambda + I``.
         layout: the places of theta.
@@ -103,7 +102,7 @@ class Problem:
     """
 
     response: ResponseModel
-    groups: tuple[GroupBlock, ...]
+    groups: tuple[AbstractBlock, ...]
     columns: tuple[Columns, ...]
     blocks: RowBlocks
     layout: ThetaLayout
@@ -181,7 +180,7 @@ class Problem:
 def build_problem(
     response: ResponseModel,
     X: np.ndarray,
-    groups: Sequence[GroupBlock],
+    groups: Sequence[AbstractBlock],
     offset: np.ndarray | None,
     weights: np.ndarray | None,
     curvature: Curvature,
@@ -195,9 +194,9 @@ def build_problem(
     basis, fixed = _basis(X, weights)
     columns, bases = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
     layout = ThetaLayout.of([group.blocks for group in groups])
-    shapes = [(group.q, group.n_levels) for group in groups]
+    shapes = [(len(part.Z), part.n_levels) for part in columns]
     codes = [part.codes for part in columns]
-    blocks = arranged([group.name for group in groups], shapes, codes, elimination_chain(groups), reused=False)
+    blocks = arranged([group.name for group in groups], shapes, codes, chain_of_factors(groups), reused=False)
     psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
         response,
@@ -215,7 +214,9 @@ def build_problem(
     )
 
 
-def _check(X: np.ndarray, groups: Sequence[GroupBlock], offset: np.ndarray | None, weights: np.ndarray | None) -> None:
+def _check(
+    X: np.ndarray, groups: Sequence[AbstractBlock], offset: np.ndarray | None, weights: np.ndarray | None
+) -> None:
     n = len(X)
     for name, values in (("X", X), ("offset", offset), ("weights", weights)):
         if values is None:
@@ -248,10 +249,12 @@ def _basis(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, Fixed
     return np.ascontiguousarray(basis.T * root), FixedEffects(fixed.R / root, fixed.kept, fixed.dropped)
 
 
-def _columns(group: GroupBlock) -> tuple[Columns, np.ndarray]:
-    Q, T = level_columns(np.asarray(group.Z, dtype=float), group.blocks)
+def _columns(group: AbstractBlock) -> tuple[Columns, np.ndarray]:
+    Q, T = group.standardised(np.asarray(group.Z, dtype=float))
+    codes = np.ascontiguousarray(group.codes, dtype=np.intp)
+    if not group.is_factor:
+        return Columns(codes, 1, Q, group.q), T
     used = np.count_nonzero(Q, axis=1)
     scale = np.sqrt(np.einsum("qn,qn->q", Q, Q) / np.maximum(used, 1))
     scale = np.where(scale > 0, scale, 1.0)
-    codes = np.ascontiguousarray(group.codes, dtype=np.intp)
-    return Columns(codes, group.n_levels, Q / scale[:, None]), T * scale[:, None]
+    return Columns(codes, group.n_levels, Q / scale[:, None], group.q), T * scale[:, None]

@@ -75,8 +75,8 @@ def _moments(problem: Problem, density: RowDerivatives) -> np.ndarray:
     floor = (SMALLEST * working_scale(density)) ** 2
     weights, diagonals = _positive_curvature(density), []
     for part in problem.columns:
-        scores = np.array([part.sums(z * density.d1) for z in part.Z])
-        information = np.array([part.sums(z * z * weights) for z in part.Z])
+        scores = part.vectors(np.array([part.sums(z * density.d1) for z in part.Z]))
+        information = part.vectors(np.array([part.sums(z * z * weights) for z in part.Z]))
         squares = np.maximum((information**2).sum(axis=1), np.finfo(float).tiny)
         variance = (scores**2 - information).sum(axis=1) / squares
         variance = np.where(np.isfinite(variance), variance, 0.0)
@@ -117,7 +117,8 @@ def starting_metric(problem: Problem, criterion: Criterion, here: Evaluation) ->
 def _theta_information(problem: Problem, mode: Mode) -> np.ndarray:
     """Expected second derivatives in the entries of Lambda, from the share of each effect that the data determine."""
     assert mode.factor is not None
-    blocks, layout = mode.factor.level_blocks(), problem.layout
+    layout, pairs = problem.layout, zip(problem.columns, mode.factor.level_blocks(), strict=True)
+    blocks = [part.vector_blocks(own) for part, own in pairs]
     out = np.empty(layout.size)
     floor = 0.01 / working_scale(mode.density) ** 2
     for i, (g, r, c) in enumerate(zip(layout.group, layout.row, layout.column, strict=True)):

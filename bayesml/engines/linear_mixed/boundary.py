@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesml.engines.linear_mixed.criterion import Point, ProfiledCriterion
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
-from bayesml.linalg import GroupBlock, inverse_triangle, variance_scores
+from bayesml.linalg import AbstractBlock, inverse_triangle, variance_scores
 
 __all__ = ["SingularDirection", "canonical", "downhill", "singular_directions", "snap"]
 
@@ -34,7 +34,7 @@ class SingularDirection:
     description: str
 
 
-def blocks_of(group: GroupBlock) -> list[slice]:
+def blocks_of(group: AbstractBlock) -> list[slice]:
     """Return the places of the correlated blocks of a factor."""
     ends = np.cumsum(group.blocks)
     return [slice(int(end - size), int(end)) for end, size in zip(ends, group.blocks, strict=True)]

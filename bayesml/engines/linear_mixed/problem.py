@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.linalg import CrossProducts, GroupBlock, ThetaLayout, cross_products, inverse_triangle
+from bayesml.linalg import AbstractBlock, CrossProducts, ThetaLayout, cross_products, inverse_triangle
 from bayesml.linalg.crossproducts import Rows, with_response
 
 __all__ = ["LinearMixedProblem", "prepare"]
@@ -34,7 +34,7 @@ class LinearMixedProblem:
         rows: the row-wise arrays behind them.
     """
 
-    groups: tuple[GroupBlock, ...]
+    groups: tuple[AbstractBlock, ...]
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None
@@ -62,7 +62,7 @@ class LinearMixedProblem:
 
 
 def prepare(
-    groups: Sequence[GroupBlock],
+    groups: Sequence[AbstractBlock],
     X: np.ndarray,
     y: np.ndarray,
     weights: np.ndarray | None = None,
@@ -72,7 +72,7 @@ def prepare(
     """Check the arrays and form the cross-products.
 
     Args:
-        groups: at least one grouping factor.
+        groups: at least one grouping factor or other block of random effects.
         X: ``(n, p)`` fixed-effects columns.
         y: ``(n,)`` response.
         weights: ``(n,)`` positive; the residual variance of row i is ``sigma^2 / weights[i]``.
@@ -124,10 +124,12 @@ def _check_finite(name: str, values: np.ndarray) -> None:
         raise DataError(f"{name} holds values as large as {largest:.3g}; use other units")
 
 
-def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock:
+def _check_group(group: AbstractBlock, n: int, allow_saturated: bool) -> AbstractBlock:
     group = replace(group, codes=np.asarray(group.codes, dtype=np.intp), Z=np.asarray(group.Z, dtype=float))
     group.check(n)
     _check_finite(f"the columns of group `{group.name}`", group.Z)
+    if not group.is_factor:
+        return group
     observed = int((np.bincount(group.codes, minlength=1) > 0).sum())
     if observed < 2:
         raise DataError(f"group `{group.name}` has {observed} level: a variance between levels needs two or more")
@@ -141,7 +143,7 @@ def _check_group(group: GroupBlock, n: int, allow_saturated: bool) -> GroupBlock
     return group
 
 
-def _check_identified(products: CrossProducts, groups: tuple[GroupBlock, ...]) -> None:
+def _check_identified(products: CrossProducts, groups: tuple[AbstractBlock, ...]) -> None:
     """Refuse a column of Z that the fixed effects contain level by level, or that is zero."""
     p, matrix = products.p, products.matrix
     m = matrix.arrow.width

@@ -27,9 +27,7 @@ def simulate(fit: LinearMixedFit, draws: int, generator: np.random.Generator, ne
     if new_effects:
         for group, estimate in zip(fit.problem.groups, fit.groups, strict=True):
             half = fit.sigma * estimate.relative_factor
-            effects = generator.standard_normal((draws, group.n_levels, group.q)) @ half.T
-            for column in range(group.q):
-                out += effects[:, group.codes, column] * group.Z[:, column]
+            out += group.contribution(generator.standard_normal((draws, group.n_levels, group.q)) @ half.T)
     noise = generator.standard_normal((draws, n)) * fit.sigma
     return out + (noise if fit.problem.weights is None else noise / np.sqrt(fit.problem.weights))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.engines.linear_mixed.boundary import SingularDirection
 from bayesml.engines.linear_mixed.criterion import Penalty, Point, weights_matrix
-from bayesml.engines.linear_mixed.leverage import leverages
+from bayesml.engines.linear_mixed.leverage import row_shares
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem
 from bayesml.linalg import Substitution, inverse_triangle, mixed_model_inverse, substitute
 
@@ -214,7 +214,7 @@ class LinearMixedFit:
         """``(n,)`` conditional mean of each row, with the offset and the group effects."""
         out = self.population_fitted.copy()
         for group, modes in zip(self.problem.groups, self.conditional_modes, strict=True):
-            out += np.einsum("nq,nq->n", group.Z, modes[group.codes])
+            out += group.contribution(modes)
         return out
 
     @property
@@ -223,9 +223,21 @@ class LinearMixedFit:
         return self.problem.y - self.fitted
 
     @cached_property
+    def _row_shares(self) -> tuple[np.ndarray, ...]:
+        return row_shares(self.problem, self.point.factorisation, weights_matrix(self.point.factorisation, 1.0, 0.0))
+
+    @cached_property
     def leverages(self) -> np.ndarray:
         """``(n,)`` diagonal of the matrix that maps the response to the fitted values."""
-        return leverages(self.problem, self.point.factorisation, weights_matrix(self.point.factorisation, 1.0, 0.0))
+        return np.sum(self._row_shares, axis=0)
+
+    @cached_property
+    def effective_degrees(self) -> np.ndarray:
+        """``(blocks,)`` effective degrees of freedom of each block of random effects, 0 to its number of coefficients.
+
+        Each fixed effect has one; their sum with these is that of the leverages.
+        """
+        return np.array([share.sum() for share in self._row_shares[1:]])
 
 
 def _estimate(name: str, lam: np.ndarray, sigma: float) -> GroupEstimate:

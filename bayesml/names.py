@@ -37,6 +37,8 @@ __all__ = [
     "reorderings",
     "same_interaction",
     "slopes_variable",
+    "special_coefficient",
+    "special_variable",
     "standardised_variable",
     "variable",
 ]
@@ -130,6 +132,21 @@ def prefixed(coef: str, predictor: PredictorKey) -> str:
     """Return ``Days`` or ``sigma_Days``, a coefficient with its predictor."""
     text = prefix(predictor)
     return f"{text}_{coef}" if text else coef
+
+
+def special_variable(kind: str, predictor: PredictorKey) -> str:
+    """Return the variable of the coefficients of a special term: ``bsp``, ``bsp_sigma``."""
+    return prefix_joined(kind, predictor)
+
+
+def special_coefficient(kind: str, label: str, predictor: PredictorKey) -> str:
+    """Return the text name of one of its coefficients: ``bsp_mo(x)``, ``simo_sigma_mo(x)1``."""
+    return f"{prefix_joined(kind, predictor)}_{label}"
+
+
+def prefix_joined(kind: str, predictor: PredictorKey) -> str:
+    """Return a kind of parameter with its predictor behind it: ``bsp_sigma``."""
+    return kind + _suffix(predictor, "_")
 
 
 def group_sd(group: str, coef: str, predictor: PredictorKey) -> str:

@@ -9,7 +9,8 @@ from bayesml.variables import ReportedVariable
 
 __all__ = ["reported_names", "reported_variables"]
 
-ORDER = ("b", "sd", "family", "r")
+SECTION = "Further Distributional Parameters"
+ORDER = ("b", "bsp", "sds", "sd", "simo", "family", "s", "r")
 """Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations."""
 
 
@@ -17,7 +18,9 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
     of_terms += [
-        ReportedVariable(p.name, "family", (), (), (((), p.name),), PredictorKey(dpar=p.name))
+        ReportedVariable(
+            p.name, "family", (), (), (((), p.name),), PredictorKey(dpar=p.name), section=SECTION, printed=(p.name,)
+        )
         for p in spec.parameters
         if p.is_family_parameter
     ]

@@ -29,6 +29,8 @@ class ReportedVariable:
         predictor: the predictor it belongs to.
         group: its grouping factor, or empty.
         pairs: of ``cor`` the two coefficients of each element; what is zero by the model is not among them.
+        section: the table of the summary that it stands in; empty for what the summary leaves out.
+        printed: how each element is printed there.
     """
 
     name: str
@@ -39,6 +41,8 @@ class ReportedVariable:
     predictor: PredictorKey
     group: str = ""
     pairs: tuple[tuple[str, str], ...] = ()
+    section: str = ""
+    printed: tuple[str, ...] = ()
 
 
 def find_text(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesml.formula.calls import bind_arguments, special_fault
 from bayesml.formula.language import LANGUAGE, Language, ResponseTerm
-from bayesml.formula.names import check_names, formula_variables, grouping_variables
+from bayesml.formula.names import check_names, effect_factors, formula_variables, grouping_variables
 from bayesml.formula.parser import parse
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
@@ -49,6 +49,7 @@ __all__ = [
     "bf",
     "bind_arguments",
     "check_names",
+    "effect_factors",
     "formula_of",
     "formula_variables",
     "grouping_variables",

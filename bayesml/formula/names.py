@@ -152,6 +152,20 @@ def _predictor_expressions(predictor: Predictor) -> list[str]:
     return texts + [weight.text for membership in members for weight in membership.weights]
 
 
+def effect_factors(predictor: Predictor) -> tuple[tuple[str, ...], ...]:
+    """Return the column expressions of each population-level term: ``("x", "z")`` of ``x:z`` and of ``mo(x):z``.
+
+    Covariates of a nonlinear function stand for a term each.
+    """
+    if predictor.nonlinear is not None:
+        return tuple((quote_name(name),) for name in predictor.nonlinear.covariates)
+    of_calls = tuple(
+        (*(text for call in (special, *special.others) for text in _argument_texts(call)), *special.factors)
+        for special in predictor.specials
+    )
+    return (*predictor.population.terms, *of_calls)
+
+
 def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
     """Refuse a formula that names what is not a column of the data.
 

@@ -8,7 +8,7 @@ from bayesml.formula.tokens import Token, fault
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
 PLANNED_TERMS = frozenset(
-    ("s", "t2", "te", "ti", "gp", "mo", "me", "mi", "cs", "cse", "mm", "mmc", "gr", "ar", "ma", "arma", "cosy")
+    ("s", "t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mm", "mmc", "gr", "ar", "ma", "arma", "cosy")
     + ("unstr", "sar", "car", "fcor", "mvbind", "nlf", "lf")
 )
 PLANNED_ADDITIONS = frozenset(
@@ -19,7 +19,6 @@ PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "un
 _TIPS = {
     "cs": " For a natural cubic spline write cr(x, df=4).",
     "s": " For a spline write bs(x, df=5).",
-    "mo": " For categories in order write C(x, contr.poly).",
 }
 
 

@@ -31,6 +31,9 @@ from bayesml.variables import ReportedVariable, Texts
 
 __all__ = ["Group", "collect"]
 
+SECTION = "Multilevel Hyperparameters"
+"""The table of the summary."""
+
 
 @final
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ class Group(AbstractGroupTerm):
         """
         sds = tuple(((i,), names.group_sd(self.name, coef, self.predictor)) for i, coef in enumerate(self.coefs))
         sd = self._variable(names.group_sd_variable(self.name, self.predictor), "sd", ("sd",), (self.coefs,), sds)
-        return (sd, *self._correlation_variable(), self._effect_variable())
+        printed = tuple(f"sd({names.prefixed(coef, self.predictor)})" for coef in self.coefs)
+        return (replace(sd, section=SECTION, printed=printed), *self._correlation_variable(), self._effect_variable())
 
     def _correlation_variable(self) -> Iterator[ReportedVariable]:
         pairs = tuple((self.coefs[i], self.coefs[j]) for i, j in self.pairs())
@@ -130,7 +134,10 @@ class Group(AbstractGroupTerm):
             labels = tuple(names.correlation_label(*pair) for pair in pairs)
             texts = tuple(((k,), names.correlation(self.name, *p, self.predictor)) for k, p in enumerate(pairs))
             name = names.correlation_variable(self.name, self.predictor)
-            yield replace(self._variable(name, "cor", ("cor",), (labels,), texts), pairs=pairs)
+            shown = [tuple(names.prefixed(coef, self.predictor) for coef in pair) for pair in pairs]
+            printed = tuple(f"cor({first},{second})" for first, second in shown)
+            variable = self._variable(name, "cor", ("cor",), (labels,), texts)
+            yield replace(variable, pairs=pairs, section=SECTION, printed=printed)
 
     def _effect_variable(self) -> ReportedVariable:
         texts = tuple(

@@ -20,6 +20,7 @@ from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.identified import Columns, check_identified
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.variables import ReportedVariable
@@ -76,22 +77,16 @@ class Population(AbstractPopulationTerm):
         of = self.predictor.target
         if self.has_intercept:
             yield PriorRow(defaults.intercept(self.predictor), "Intercept", predictor=of)
-        if not self.slopes:
-            return
-        slopes = defaults.slopes(self.predictor, self.spreads)
-        if defaults.style == "brms":
-            yield PriorRow(slopes[0], "b", predictor=of)
-            yield from (PriorRow(None, "b", coef, predictor=of, source="(vectorized)") for coef in self.slopes)
-        else:
-            yield PriorRow(None, "b", predictor=of, source="(per coefficient)")
-            yield from (PriorRow(d, "b", c, predictor=of) for c, d in zip(self.slopes, slopes, strict=True))
+        yield from coefficient_rows(self.predictor, self.slopes, self.spreads, defaults)
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return ``b``."""
         dim = names.coefficient_dimension(self.predictor)
         texts = tuple(((i,), names.coefficient(coef, self.predictor)) for i, coef in enumerate(self.coefs))
         name = names.population_variable(self.predictor)
-        return (ReportedVariable(name, "b", (dim,), (self.coefs,), texts, self.predictor),)
+        printed, section = tuple(names.prefixed(coef, self.predictor) for coef in self.coefs), "Regression Coefficients"
+        of = self.predictor
+        return (ReportedVariable(name, "b", (dim,), (self.coefs,), texts, of, section=section, printed=printed),)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each coefficient."""

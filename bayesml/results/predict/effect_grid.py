@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import DataError, ModelError, did_you_mean
+from bayesml.formula import effect_factors
 from bayesml.frame import column_names
 from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.reference import Reference, reference
@@ -122,8 +123,8 @@ def chosen_effects(
 
 def _model_effects(fit: AbstractFit, dpar: str | None) -> Iterator[tuple[str, ...]]:
     """Yield single predictors, then pairs that stand in one term."""
-    predictors = [p for p in fit.parsed.predictors if dpar is None or p.key == dpar]
-    terms = [_columns_of(term, fit) for p in predictors for term in p.population.terms]
+    predictors = [p for p in fit.parsed.predictors if dpar is None or p.key.parameter == dpar]
+    terms = [_columns_of(factors, fit) for p in predictors for factors in effect_factors(p)]
     yield from ((name,) for names in terms for name in names)
     yield from (pair for names in terms if len(names) > 1 for pair in combinations(names, 2))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.errors import ModelError
-from bayesml.names import predictor_name, prefixed
+from bayesml.names import predictor_name
 from bayesml.posterior import Draws
 from bayesml.results.record.select import elements, is_prior_only
 from bayesml.results.tables.statistics import center_and_error
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Row", "Summary", "summary"]
 
+SECTIONS = (
+    "Smoothing Spline Hyperparameters",
+    "Multilevel Hyperparameters",
+    "Regression Coefficients",
+    "Monotonic Simplex Parameters",
+    "Further Distributional Parameters",
+)
+"""The tables in brms's order; what terms report beside them comes last."""
 INDENT = " " * 9
 WIDTH = 78
 SAMPLED = """\
@@ -194,7 +202,7 @@ def summary(fit: AbstractSampledFit, prob: float = 0.95, robust: bool = False) -
 def _measured(
     record: Draws, variables: Iterable[ReportedVariable], prob: float, robust: bool
 ) -> Iterable[tuple[str, tuple[float, ...]]]:
-    chosen = elements(record.values, [v for v in variables if v.kind != "r"])
+    chosen = elements(record.values, [v for v in variables if v.section])
     flat = chosen.values.reshape(-1, len(chosen.names))
     limits = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
     columns = [*center_and_error(flat, robust), *limits]
@@ -231,42 +239,38 @@ def _draws_lines(fit: AbstractSampledFit) -> tuple[str, ...]:
 
 
 def _blocks(fit: AbstractSampledFit, table: dict[str, tuple[float, ...]]) -> Iterable[Block]:
+    shown = [variable for variable in fit.variables if variable.section]
     levels = dict(fit.problem.description.spec.levels)
-    for group, count in levels.items():
-        of_group = [v for v in fit.variables if v.group == group]
-        rows = [*_sd_rows(of_group, table), *_cor_rows(of_group, table)]
-        yield Block("Multilevel Hyperparameters", f"~{group} (Number of levels: {count})", tuple(rows))
-    regression = [
-        Row(text.removeprefix("b_"), text, table[text]) for v in fit.variables if v.kind == "b" for _, text in v.texts
+    for title in sorted(dict.fromkeys(v.section for v in shown), key=_place):
+        variables = [v for v in shown if v.section == title]
+        groups = [*(g for g in levels if any(v.group == g for v in variables)), ""]
+        for group in groups:
+            rows = _rows([v for v in variables if v.group == group], table)
+            if rows:
+                subtitle = f"~{group} (Number of levels: {levels[group]})" if group else ""
+                yield Block(title, subtitle, rows)
+
+
+def _place(section: str) -> int:
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
+
+
+def _rows(variables: Sequence[ReportedVariable], table: dict[str, tuple[float, ...]]) -> tuple[Row, ...]:
+    """Return the rows of one table: correlations stand behind the rest, intercepts before it."""
+    rows = [
+        (variable, Row(label, text, table[text]))
+        for variable in variables
+        for label, (_, text) in zip(variable.printed, variable.texts, strict=True)
     ]
-    intercepts = _intercepts(fit.variables)
-    ordered = sorted(regression, key=lambda row: row.name not in intercepts)
-    if ordered:
-        yield Block("Regression Coefficients", "", tuple(ordered))
-    family = [Row(text, text, table[text]) for v in fit.variables if v.kind == "family" for _, text in v.texts]
-    if family:
-        yield Block("Further Distributional Parameters", "", tuple(family))
+    intercepts = _intercepts(variables)
+    rows.sort(key=lambda pair: (pair[0].kind == "cor", pair[1].name not in intercepts, pair[0].kind == "bsp"))
+    return tuple(row for _, row in rows)
 
 
 def _intercepts(variables: Iterable[ReportedVariable]) -> frozenset[str]:
     return frozenset(
         text for v in variables if v.kind == "b" for ((place,), text) in v.texts if v.coords[0][place] == "Intercept"
     )
-
-
-def _sd_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
-    for variable in variables:
-        if variable.kind == "sd":
-            for (place,), text in variable.texts:
-                yield Row(f"sd({prefixed(variable.coords[0][place], variable.predictor)})", text, table[text])
-
-
-def _cor_rows(variables: Iterable[ReportedVariable], table: dict[str, tuple[float, ...]]) -> Iterable[Row]:
-    for variable in variables:
-        if variable.kind == "cor":
-            for pair, (_, text) in zip(variable.pairs, variable.texts, strict=True):
-                first, second = (prefixed(coef, variable.predictor) for coef in pair)
-                yield Row(f"cor({first},{second})", text, table[text])
 
 
 def _closing(fit: AbstractSampledFit) -> tuple[str, ...]:

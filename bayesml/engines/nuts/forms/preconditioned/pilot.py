@@ -24,6 +24,7 @@ from bayesml.describe import single_parameters
 from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of
+from bayesml.engines.nuts.forms.preconditioned.held import derived_of_others, held_values
 from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
@@ -74,6 +75,8 @@ class _State:
     coefficients: dict[PredictorKey, np.ndarray]
     covariances: dict[str, np.ndarray]
     singles: dict[str, float]
+    held: dict[str, np.ndarray]
+    derived: dict[str, np.ndarray]
 
 
 @final
@@ -177,7 +180,8 @@ def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: 
                 np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2
             )
     values = {name: float(problem.description.spec.parameter(name).centers[0]) for name in singles}
-    return _State(coefficients, covariances, values)
+    held = held_values(problem, singles)
+    return _State(coefficients, covariances, values, held, derived_of_others(problem, held))
 
 
 def _centers(problem: Problem, c: _Columns) -> np.ndarray:
@@ -192,6 +196,7 @@ def _centers(problem: Problem, c: _Columns) -> np.ndarray:
 
 def _reported(columns: Mapping[PredictorKey, _Columns], state: _State) -> dict[str, np.ndarray]:
     values: dict[str, Any] = {name: np.asarray(v) for name, v in state.singles.items()}
+    values |= state.held | state.derived
     for predictor, c in columns.items():
         theta = state.coefficients[predictor]
         for term in population_terms(c.predictor.terms):
@@ -314,6 +319,7 @@ def _restricted(covariance: np.ndarray, group: AbstractGroupTerm) -> np.ndarray:
 
 def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
+    values |= state.held
     weights, scores, crosses = {}, {}, {}
     for predictor, c in columns.items():
         for term in population_terms(c.predictor.terms):

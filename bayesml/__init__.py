@@ -10,6 +10,7 @@ from bayesml.distributions import (
     beta,
     cauchy,
     constant,
+    dirichlet,
     double_exponential,
     exponential,
     flat,
@@ -33,7 +34,7 @@ from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_rescor
-from bayesml.priors import prior
+from bayesml.priors import horseshoe, prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "compare_models",
     "constant",
     "default_prior",
+    "dirichlet",
     "double_exponential",
     "exponential",
     "fit",
@@ -82,6 +84,7 @@ __all__ = [
     "half_cauchy",
     "half_normal",
     "half_student_t",
+    "horseshoe",
     "inv_gamma",
     "list_datasets",
     "lkj",

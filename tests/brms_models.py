@@ -8,6 +8,7 @@ by their values, everything else by its class and by the predictor it belongs to
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -152,7 +153,6 @@ class Translation:
     problem: Problem
     point: Point
     used: set[str] = field(default_factory=set)
-    log_jacobian: float = 0.0
 
     def values(self) -> dict[str, np.ndarray]:
         """Return the value of every parameter."""
@@ -164,25 +164,49 @@ class Translation:
     def _value(self, parameter: ParameterSpec) -> np.ndarray:
         if parameter.group:
             return self._group(parameter)
+        if parameter.name.startswith("bsp"):
+            return self._par("bsp", parameter.predictor)
+        if parameter.prior_class == "simo":
+            return self._simplex(parameter)
+        if parameter.prior_class == "horseshoe" or parameter.name.startswith("zb"):
+            return self._horseshoe(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
-        if parameter.prior_class == "horseshoe" or parameter.name.endswith("zb"):
-            return self._shrinkage(parameter)
         if parameter.prior_class == "Intercept" and "ordered_Intercept" in self.point.par:
             return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
         return self._par(STEMS.get(parameter.prior_class, parameter.prior_class), parameter.predictor)
 
-    def _shrinkage(self, parameter: ParameterSpec) -> np.ndarray:
-        """Return a parameter of the horseshoe; brms's global scale tau is ours, u = tau / c, times a constant."""
-        stem = next(s for s in ("zb", "hs_local", "hs_global", "hs_slab") if s in parameter.name)
-        theirs = self._par(stem, parameter.predictor)
-        if stem != "hs_global":
-            return theirs
-        c = float(self._data("hs_scale_global", parameter.predictor))
-        if "sigma" in self.point.par and "autoscale = FALSE" not in self.model.user_prior:
-            c *= float(self._par("sigma", MU))
-        self.log_jacobian += -np.log(c)
-        return theirs / c
+    def _simplex(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return a simplex; brms numbers those of a predictor in the order of the coefficients."""
+        parameters = self.problem.description.spec.parameters
+        alike = [p for p in parameters if p.prior_class == "simo" and p.predictor == parameter.predictor]
+        numbered = [f"simo{suffix}_{alike.index(parameter) + 1}" for suffix in suffixes(parameter.predictor)]
+        name = next(n for n in numbered if n in self.point.par)
+        self.used.add(name)
+        return np.asarray(self.point.par[name], float)
+
+    def _horseshoe(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return a parameter of the horseshoe; our global scale is brms's without its scale and sigma."""
+        stem = parameter.name.split("_sigma")[0]
+        value = self._par(stem, parameter.predictor)
+        if parameter.name.startswith("hs_global"):
+            return value / self.global_scale(parameter.predictor)
+        if not value.ndim:
+            return value
+        (joint,) = (j for j in self.problem.description.spec.joint if j.target.predictor == parameter.predictor)
+        columns = self._data("X", parameter.predictor)[:, -len(value) :]
+        ours = columns_of(self.problem, joint.target)
+        return value[[same_column(columns, column) for column in ours.T]]
+
+    def global_scale(self, predictor: PredictorKey) -> float:
+        """Return what multiplies the global scale of a horseshoe."""
+        (joint,) = (j for j in self.problem.description.spec.joint if j.target.predictor == predictor)
+        sigma = float(self.point.par["sigma"]) if joint.prior.autoscale and "sigma" in self.point.par else 1.0
+        return sigma * float(self._data("hs_scale_global", predictor))
+
+    def log_jacobian(self) -> float:
+        """Return the log density of brms's parameters over that of ours at the same point."""
+        return -sum(math.log(self.global_scale(j.target.predictor)) for j in self.problem.description.spec.joint)
 
     def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""
@@ -272,5 +296,5 @@ def joint_log_densities(model: BrmsModel, problem: Problem) -> list[float]:
         return log_density(program, arguments, {}, values | each)[0]
 
     with double_precision():
-        translations = [Translation(model, problem, point) for point in model.points]
-        return [float(density(t.values())) + t.log_jacobian for t in translations]
+        points = [Translation(model, problem, point) for point in model.points]
+        return [float(density(each.values())) + each.log_jacobian() for each in points]

@@ -50,7 +50,6 @@ NOT_YET = {
     r"`gp\(": "gp",
     r"`s\(": "spline spline_tp spline_cr spline_cr_ten spline_by spline_by_number spline_re spline_poisson spline_two "
     "spline_sigma",
-    r"`mo\(|dirichlet": "mo mo_int mo_terms mo_z mo_f mo_in_f mo_two mo_by_mo mo_id mo_prior mo_sigma",
     "nonlinear|nlpar": "nl nl_re nl_terms nl_nested nl_poisson nl_sigma nl_bounds",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, final
 
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
 from bayesml.errors import PriorError
-from bayesml.names import prefixed, slopes_variable
+from bayesml.names import slopes_variable, special_variable
 from bayesml.namespace import array_namespace
 from bayesml.priors.joint import AbstractJointPrior
 from bayesml.spec import ParameterSpec
@@ -119,7 +119,7 @@ class Horseshoe(AbstractJointPrior):
     def _names(self, target: ParameterSpec) -> tuple[str, str, str, str]:
         of = "" if target.name == slopes_variable(target.predictor) else f"_{target.name}"
         z, local, whole, slab = (
-            prefixed(f"{name}{of}", target.predictor) for name in ("zb", "hs_local", "hs_global", "hs_slab")
+            special_variable(f"{name}{of}", target.predictor) for name in ("zb", "hs_local", "hs_global", "hs_slab")
         )
         return z, local, whole, slab
 

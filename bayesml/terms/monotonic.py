@@ -173,13 +173,13 @@ class Monotonic(AbstractTerm):
         return (b, *simplexes)
 
     def _simplexes(self) -> Iterator[tuple[str, str, int]]:
-        """Yield variable, label (``mo(x)1``) and call of each simplex."""
+        """Yield variable, label (``mo(x)1``, or the shared id) and call of each simplex."""
         seen: set[str] = set()
         for coefficient in self.coefficients:
             for place, (call, name) in enumerate(zip(coefficient.calls, coefficient.simplexes, strict=True), start=1):
                 if name not in seen:
                     seen.add(name)
-                    yield name, f"{coefficient.label}{place}", call
+                    yield name, self.calls[call].id or f"{coefficient.label}{place}", call
 
     def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
         """Yield the coefficients and the simplexes."""
@@ -305,7 +305,6 @@ def _coefficients(
     encoding: Encoding, specials: tuple[SpecialCall, ...], calls: tuple[MonotonicCall, ...], of: Predictor
 ) -> tuple[Coefficient, ...]:
     places = {call.spelling: i for i, call in enumerate(calls)}
-    shared: dict[str, str] = {}
     found = []
     for column, (label, term) in enumerate(zip(encoding.labels, encoding.assign, strict=True)):
         own = (specials[term], *specials[term].others)
@@ -316,7 +315,9 @@ def _coefficients(
         simplexes = []
         for place, number in enumerate(numbers, start=1):
             name = names.variable(names.special_coefficient("simo", f"{spelled}{place}", of.key))
-            simplexes.append(shared.setdefault(calls[number].id, name) if calls[number].id else name)
+            identity = calls[number].id
+            shared_name = names.variable(names.special_coefficient("simo", identity, of.key))
+            simplexes.append(shared_name if identity else name)
         found.append(Coefficient(spelled, column, numbers, tuple(simplexes)))
     return tuple(found)
 

@@ -77,13 +77,19 @@ class BrmsModel:
 
     def problem(self) -> Problem:
         """Describe the model with brms's default priors, those of brms 2.18 where it has others than brms 2.23."""
-        shapes = [bayesml.prior(old, class_="shape") for old, _ in self.changed_priors()]
-        return describe_problem(*self.call, prior=[*our_priors(self.user_prior), *shapes], default_priors="brms")
+        old = [bayesml.prior(before, class_=class_) for class_, before, _ in self.changed_priors()]
+        return describe_problem(*self.call, prior=[*our_priors(self.user_prior), *old], default_priors="brms")
 
-    def changed_priors(self) -> list[tuple[str, str]]:
-        """Return the priors of the shape of negbinomial and its relatives in brms 2.18 and 2.23; none of others."""
-        rows = (row for row in self.default_prior if row["class"] == "shape" and "negbinomial" in self.family)
-        return [(row["prior"], "inv_gamma(0.4, 0.3)") for row in rows if row["prior"] == "gamma(0.01, 0.01)"]
+    def changed_priors(self) -> list[tuple[str, str, str]]:
+        """Return class and default of brms 2.18, which made the numbers, and of brms 2.23, whose defaults are ours."""
+        rows = {(row["class"], row["prior"]) for row in self.default_prior if not row["dpar"]}
+        return [change for family, *change in CHANGES if family in self.family and tuple(change[:2]) in rows]
+
+
+CHANGES = (
+    ("negbinomial", "shape", "gamma(0.01, 0.01)", "inv_gamma(0.4, 0.3)"),  # hurdle and zero-inflated too
+    ("von_mises", "Intercept", "student_t(3, 0, 2.5)", "student_t(1, 0, 1)"),
+)
 
 
 @cache

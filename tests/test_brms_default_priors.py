@@ -106,7 +106,8 @@ def spelled_as_brms(row: tuple[str, ...]) -> tuple[str, ...]:
 
 def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     """Return a row of brms 2.18 as brms 2.23 has it."""
-    prior = dict(model.changed_priors()).get(row[0], row[0]) if row[1] == "shape" else row[0]
+    changes = {(class_, before): now for class_, before, now in model.changed_priors()}
+    prior = row[0] if row[5] else changes.get((row[1], row[0]), row[0])
     return nine_digits(prior), *row[1:]
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from bayesml.describe import default_priors_of
-from bayesml.engines import SAMPLER, AbstractEngine, Problem, get_engine, with_options
+from bayesml.engines import SAMPLER, AbstractEngine, Problem, SamplerOptions, get_engine, with_options
 from bayesml.families import AbstractFamily
-from bayesml.foreign import answers_foreign_arguments
+from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
@@ -25,6 +24,7 @@ __all__ = ["default_prior", "describe_problem", "fit"]
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
+@takes_options(SamplerOptions)
 def fit(
     formula: str | ModelFormula,
     data: Any,
@@ -33,23 +33,10 @@ def fit(
     prior: Prior | Sequence[Prior] = (),
     default_priors: Style = "bayesml",
     method: str | AbstractEngine = "nuts",
-    draws: int | None = None,
-    warmup: int | None = None,
-    chains: int | None = None,
-    seed: int | None = None,
-    target_accept: float | None = None,
-    max_treedepth: int | None = None,
-    sample_prior: Literal["no", "yes", "only"] | None = None,
-    progress: bool | None = None,
-    marginalize: bool | None = None,
-    precondition: bool | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    target_ess: float | None = None,
-    max_seconds: float | None = None,
-    keep_group_effects: bool | int | str | None = None,
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
     data_name: str | None = None,
+    **options: Unpack[SamplerOptions],
 ) -> Fit | PointFit:
     """Fit a multilevel model.
 
@@ -63,6 +50,14 @@ def fit(
         method: ``"nuts"`` draws from the posterior; ``"reml"``, ``"ml"``, ``"laplace"`` (maximum likelihood) and
             ``"map"`` (posterior mode) give point estimates at once. Or an engine with its options,
             ``NUTS(draws=2000)``.
+        missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"``
+            refuses.
+        functions: functions of your own that the formula may call, ``{"name": function}``.
+        data_name: how the summary names the data.
+        **options: options of the sampler, each by its own name: ``fit(..., draws=2000, chains=2)``. They are those of
+            `NUTS`; other methods refuse them, and have options of their own, ``Laplace(quadrature_points=9)``.
+
+    Keyword Args:
         draws: draws kept in each chain (1000).
         warmup: warm-up iterations of each chain (300 in coordinates whitened at the mode, else 1000).
         chains: number of chains (4).
@@ -81,10 +76,6 @@ def fit(
         max_seconds: stop sampling after that time; the draws so far are kept.
         keep_group_effects: what is kept of the draws of group-level effects: True everything, ``"float32"`` single
             precision, a whole number k every k-th draw, ``"summary"`` means and standard deviations, False nothing.
-        missing: ``"drop"`` leaves out rows with a missing value in a used column and says how many; ``"error"``
-            refuses.
-        functions: functions of your own that the formula may call, ``{"name": function}``.
-        data_name: how the summary names the data.
 
     Returns:
         The fit: ``print(fit)`` is its summary, ``fit.idata`` its draws for ArviZ. A point estimate is a ``PointFit``,
@@ -102,25 +93,7 @@ def fit(
         >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, seed=1)
         >>> print(fit)
     """
-    engine = with_options(
-        get_engine(method),
-        {
-            "draws": draws,
-            "warmup": warmup,
-            "chains": chains,
-            "seed": seed,
-            "target_accept": target_accept,
-            "max_treedepth": max_treedepth,
-            "sample_prior": sample_prior,
-            "progress": progress,
-            "marginalize": marginalize,
-            "precondition": precondition,
-            "checkpoint": checkpoint,
-            "target_ess": target_ess,
-            "max_seconds": max_seconds,
-            "keep_group_effects": keep_group_effects,
-        },
-    )
+    engine = with_options(get_engine(method), options)
     began = time.perf_counter()
     priors = as_priors(prior)
     written = as_formula(formula)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, Literal, final, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
 
 import bayesml
-from bayesml.engines import ENGINES, AbstractEngine, Outcome, Problem, dispatch, get_engine
+from bayesml.engines import ENGINES, AbstractEngine, Outcome, Problem, SamplerOptions, dispatch, get_engine
 from bayesml.engines.dispatch import EngineEntry
-from bayesml.errors import ModelError
+from bayesml.errors import ArgumentError, ModelError
 from bayesml.posterior import Draws, Timing
 from bayesml.reported import reported_variables
 
@@ -107,6 +110,47 @@ def test_what_nuts_says_of_itself() -> None:
     assert prior_only.samples_prior_only
     assert not prior_only.needs_identified_slopes
     assert prior_only.attributes() == {"sample_prior": "only"}
+
+
+# Options of the sampler by name ---------------------------------------------------------------------------------------
+
+
+def test_options_by_name_are_those_of_the_sampler() -> None:
+    """The same names and types as the fields of `NUTS`; None, which leaves an option as it is, beside each."""
+    named, fields = get_type_hints(SamplerOptions), get_type_hints(bayesml.NUTS)
+    assert list(named) == list(SamplerOptions.__annotations__)
+    assert set(named) == {field.name for field in dataclasses.fields(bayesml.NUTS)}
+    for name, kind in named.items():
+        allowed = set(get_args(kind)) or {kind}
+        assert type(None) in allowed, name
+        expected = set(get_args(fields[name]) if get_origin(fields[name]) is not Literal else ()) or {fields[name]}
+        assert expected <= allowed, name
+
+
+@pytest.mark.parametrize("function", [bayesml.fit, bayesml.Fit.update, bayesml.PointFit.update])
+def test_notebooks_show_the_options(function: Callable[..., Any]) -> None:
+    shown = inspect.signature(function).parameters
+    assert set(SamplerOptions.__annotations__) <= set(shown)
+    assert not [p for p in shown.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
+    assert all(shown[name].default is None for name in SamplerOptions.__annotations__)
+
+
+def test_options_are_documented_where_they_are_typed() -> None:
+    described = (inspect.getdoc(bayesml.fit) or "").partition("Keyword Args:")[2].partition("Returns:")[0]
+    assert re.findall(r"^    (\w+): ", described, flags=re.M) == list(SamplerOptions.__annotations__)
+
+
+def test_point_estimates_are_sampled_by_an_update() -> None:
+    point = bayesml.fit("y ~ x + (1 | g)", DATA, method="ml")
+    drawn = point.update(method="nuts", sample_prior="only", draws=10, chains=2, seed=1)
+    assert len(drawn.draws()) == 20
+    assert drawn.engine.sampling.draws == 10
+    with pytest.raises(ModelError, match='method="ml" has no option `draws`'):
+        point.update(draws=10)
+    with pytest.raises(ArgumentError, match="did you mean `draws`"):
+        point.update(drows=10)
+    with pytest.raises(ArgumentError, match="Write `warmup=1000, draws=1000`"):
+        bayesml.fit("y ~ x", DATA, iter=2000)
 
 
 def test_point_estimates_are_not_resumed() -> None:

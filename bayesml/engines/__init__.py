@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 from bayesml.engines.base import AbstractEngine, Outcome, Problem
 from bayesml.engines.dispatch import ENGINES
-from bayesml.engines.nuts import NUTS
+from bayesml.engines.nuts import NUTS, SamplerOptions
 from bayesml.engines.point import MAP, ML, REML, Laplace
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families import FAMILIES
@@ -23,6 +23,7 @@ __all__ = [
     "Laplace",
     "Outcome",
     "Problem",
+    "SamplerOptions",
     "get_engine",
     "with_options",
 ]

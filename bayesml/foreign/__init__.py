@@ -12,6 +12,7 @@ from bayesml.foreign.answers import (
     answers_foreign_options,
     answers_foreign_words,
     module_attribute,
+    takes_options,
 )
 from bayesml.foreign.families import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
@@ -23,4 +24,5 @@ __all__ = [
     "answers_foreign_options",
     "answers_foreign_words",
     "module_attribute",
+    "takes_options",
 ]

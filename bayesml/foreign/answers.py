@@ -19,11 +19,14 @@ __all__ = [
     "answers_foreign_options",
     "answers_foreign_words",
     "module_attribute",
+    "takes_options",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
+OPTIONS = "__options__"
+"""Attribute of a function under which `takes_options` keeps the names."""
 TYPING_ERROR = 0.7  # how close a name must be to be taken for a misspelling: among so many words, 0.6 is chance
 
 
@@ -47,6 +50,29 @@ def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable
             return function(*args, **_translated(function, given, _table("arguments", table)))
 
         return call
+
+    return decorate
+
+
+def takes_options(options: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator for a function with ``**options: Unpack[TypedDict]``: each option is a parameter by name.
+
+    Type checkers read the names from the annotation. Notebooks and the answers to foreign words ask the function: it
+    gets the signature in which each option is a keyword argument whose default is None.
+
+    Args:
+        options: the ``TypedDict``.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        written = inspect.signature(function)
+        named = [p for p in written.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        for name, annotation in options.__annotations__.items():
+            text = getattr(annotation, "__forward_arg__", annotation)
+            named.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=text))
+        setattr(function, "__signature__", written.replace(parameters=named))  # noqa: B010
+        setattr(function, OPTIONS, tuple(options.__annotations__))
+        return function
 
     return decorate
 
@@ -151,7 +177,8 @@ def _name(function: Callable[..., Any]) -> str:
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the positional parameters, and all of them; ``inspect.signature`` would slow the import down."""
     code: CodeType = function.__code__  # type: ignore[attr-defined]
-    return code.co_varnames[: code.co_argcount], code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    written = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return code.co_varnames[: code.co_argcount], (*written, *getattr(function, OPTIONS, ()))
 
 
 def _too_many(by_place: tuple[str, ...], given: int) -> str:
@@ -196,5 +223,6 @@ def _table(module: str, name: str) -> tuple[Word, ...]:
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:
+    """Whether a function takes arguments of any name or number."""
     flags: int = function.__code__.co_flags  # type: ignore[attr-defined]
-    return bool(flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS))
+    return bool(flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)) and not getattr(function, OPTIONS, ())

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bayesml.engines.nuts.options import NUTS
+from bayesml.engines.nuts.options import NUTS, SamplerOptions
 
-__all__ = ["NUTS"]
+__all__ = ["NUTS", "SamplerOptions"]

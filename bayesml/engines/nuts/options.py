@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, TypedDict, final
 
 import numpy as np
 
@@ -15,7 +15,26 @@ from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, W
 from bayesml.errors import ModelError
 from bayesml.foreign import answers_foreign_options
 
-__all__ = ["NUTS"]
+__all__ = ["NUTS", "SamplerOptions"]
+
+
+class SamplerOptions(TypedDict, total=False):
+    """The options of `NUTS` that ``fit``, ``update`` and their relatives take by name; None leaves one as it is."""
+
+    draws: int | None
+    warmup: int | None
+    chains: int | None
+    seed: int | None
+    target_accept: float | None
+    max_treedepth: int | None
+    sample_prior: Literal["no", "yes", "only"] | None
+    progress: bool | None
+    marginalize: bool | None
+    precondition: bool | None
+    checkpoint: str | os.PathLike[str] | None
+    target_ess: float | None
+    max_seconds: float | None
+    keep_group_effects: bool | int | str | None
 
 
 @answers_foreign_options

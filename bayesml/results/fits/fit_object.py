@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Unpack, final
 
-from bayesml.engines import AbstractEngine
+from bayesml.engines import AbstractEngine, SamplerOptions
 from bayesml.families import AbstractFamily
-from bayesml.foreign import answers_foreign_words
+from bayesml.foreign import answers_foreign_words, takes_options
 from bayesml.formula import ModelFormula
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws
@@ -47,16 +47,15 @@ class Fit(AbstractDrawsVerbs):
         recipe: formula, family, priors, engine and the other settings.
     """
 
+    @takes_options(SamplerOptions)
     def update(
         self, formula: str | ModelFormula | None = None, data: Any = None, *,
         prior: Prior | Sequence[Prior] | None = None,
         family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        draws: int | None = None, warmup: int | None = None, chains: int | None = None, seed: int | None = None,
-        progress: bool | None = None, data_name: str | None = None,
+        data_name: str | None = None, **options: Unpack[SamplerOptions],
     ) -> Fit | PointFit:  # fmt: skip
         """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.fits.updating``."""
-        engine = updating.changed_engine(self, method, draws, warmup, chains, seed, progress)
-        return finished(updating.updated(self, formula, data, prior, family, engine, data_name))
+        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
 
     def extend(self, draws: int = 1000) -> Fit:
         """Return the fit with further draws of each chain, as if they had been asked for at first."""
@@ -78,14 +77,15 @@ class PointFit(AbstractEstimateVerbs):
         recipe: formula, family, priors, engine and the other settings.
     """
 
+    @takes_options(SamplerOptions)
     def update(
         self, formula: str | ModelFormula | None = None, data: Any = None, *,
         prior: Prior | Sequence[Prior] | None = None,
         family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        data_name: str | None = None,
+        data_name: str | None = None, **options: Unpack[SamplerOptions],
     ) -> PointFit | Fit:  # fmt: skip
         """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.fits.updating``."""
-        return finished(updating.updated(self, formula, data, prior, family, method, data_name))
+        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
 
     def refit(self, y: Any) -> PointFit:
         """Fit the same model to another response."""

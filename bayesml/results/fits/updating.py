@@ -9,7 +9,7 @@ from typing import Any
 
 from bayesml.describe import describe
 from bayesml.design import Design
-from bayesml.engines import AbstractEngine, get_engine, with_options
+from bayesml.engines import AbstractEngine, SamplerOptions, get_engine, with_options
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import ModelFormula, formula_of, formula_variables, parse, update_formula
@@ -20,7 +20,9 @@ from bayesml.results.fits.fitting import described_model, encode_data, run_model
 from bayesml.results.record.fit import AbstractFit
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe, family_of
 
-__all__ = ["changed_engine", "updated"]
+__all__ = ["updated"]
+
+NO_OPTIONS: SamplerOptions = {}
 
 
 def updated(
@@ -29,8 +31,9 @@ def updated(
     data: Any = None,
     prior: Prior | Sequence[Prior] | None = None,
     family: str | AbstractFamily | None = None,
-    engine: AbstractEngine | str | None = None,
+    method: str | AbstractEngine | None = None,
     data_name: str | None = None,
+    options: SamplerOptions = NO_OPTIONS,
 ) -> FittedModel:
     """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
 
@@ -42,8 +45,9 @@ def updated(
         data: other data; None takes the rows and columns that the fit used.
         prior: all priors of the new model; None keeps those of the fit, without those that have no target any more.
         family: another family; None keeps it.
-        engine: another engine with its options; None keeps those of the fit.
+        method: another method, or an engine with its options; None keeps those of the fit.
         data_name: how the summary names other data.
+        options: options of the engine that change.
 
     Returns:
         The fitted model, for ``fit_object.finished`` to make a fit of.
@@ -53,7 +57,7 @@ def updated(
             with ``data``.
         DataError: the data do not fit the formula or the family.
         PriorError: a prior matches nothing.
-        ModelError: the method cannot fit the model.
+        ModelError: the method cannot fit the model; it has no such option, or a value is out of range.
 
     Warns:
         FitWarning: a prior of the fit has no target any more.
@@ -69,7 +73,7 @@ def updated(
     language = language_with(fit.recipe.functions)
     changed = formula_of(fit.parsed) if formula is None else update_formula(fit.parsed, formula, language)
     chosen = get_family(family) if family is not None else family_of(changed, fit.family)
-    runner = fit.engine.anew() if engine is None else get_engine(engine)
+    runner = with_options(fit.engine.anew() if method is None else get_engine(method), options)
     name = fit.data_name if data is None else data_name or "data"
     recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name)
     if formula is None and family is None and data is None:
@@ -98,25 +102,6 @@ def _described(
     if prior is not None:
         return described_model(replace(recipe, priors=as_priors(prior)), frame, design)
     return described_model(replace(recipe, priors=_still_meant(recipe, design)), frame, design)
-
-
-def changed_engine(
-    fit: AbstractFit,
-    method: str | AbstractEngine | None,
-    draws: int | None,
-    warmup: int | None,
-    chains: int | None,
-    seed: int | None,
-    progress: bool | None,
-) -> AbstractEngine:
-    """Return the engine of a fit, or another one, with other options where they are given.
-
-    Raises:
-        ModelError: the engine has no such option, or a value is out of range.
-    """
-    engine = fit.engine.anew() if method is None else get_engine(method)
-    options = {"draws": draws, "warmup": warmup, "chains": chains, "seed": seed, "progress": progress}
-    return with_options(engine, options)
 
 
 def _refuse_unused_columns(recipe: Recipe, source: Any, is_own: bool) -> None:

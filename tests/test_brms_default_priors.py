@@ -49,7 +49,6 @@ NOT_YET = {
     "mi(": r"several responses|rescor|`mi\(",
     "mixture": "family 'mixture'|theta1",
     "mm(": r"`mm\(",
-    "mo(": r"`mo\(",
     "mvbind(yb, pb) ~ x, student": "mvbind|several responses",
     "nl = TRUE": "nonlinear",
     "q | g": "second bar|identifier",

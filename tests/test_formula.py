@@ -319,10 +319,7 @@ REFUSED = {
     "y ~ (x | a | b | g)": ("|", "third bar"),
     "y ~ (x | a || g)": ("||", "both bars alike"),
     "y ~ (x | a + b | g)": ("| a + b |", "one name"),
-    **{
-        f"y ~ {name}(x)": (name, "not available")
-        for name in ("s", "t2", "gp", "mo", "me", "mi", "cs", "mm", "ar", "arma")
-    },
+    **{f"y ~ {name}(x)": (name, "not available") for name in ("s", "t2", "gp", "me", "mi", "cs", "mm", "ar", "arma")},
     "y ~ (1 | gr())": ("gr()", "one grouping factor first"),
     "y ~ (1 | gr(g/h))": ("g/h", "a term for each"),
     "y ~ (1 | gr(g, dis=f))": ("dis=f", "did you mean `dist`"),

@@ -200,7 +200,6 @@ NOT_YET = {
     "me1": r"`me\(",
     "mix2": "family 'mixture'",
     "mm2": r"`mm\(",
-    "mo_int": r"`mo\(",
     "orange_nl": "nonlinear",
     "s_by": r"`s\(",
     "sal_zip": "family 'zero_inflated_poisson'",

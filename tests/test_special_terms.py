@@ -71,7 +71,7 @@ def test_a_saved_fit_predicts_alike(fit, frame, tmp_path):
     [
         ("y ~ mo(size) * x", ["mo(size)", "mo(size):x"]),
         ("y ~ mo(size) * shop", ["mo(size)", "mo(size):shop[b]", "mo(size):shop[c]"]),
-        ("y ~ shop + mo(size):shop", ["mo(size):shop[a]", "mo(size):shop[b]", "mo(size):shop[c]"]),
+        ("y ~ shop + mo(size):shop", ["shop[a]:mo(size)", "shop[b]:mo(size)", "shop[c]:mo(size)"]),
         ("y ~ mo(size) + mo(grade)", ["mo(size)", "mo(grade)"]),
     ],
 )

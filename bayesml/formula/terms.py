@@ -93,7 +93,7 @@ class TermReader:
     def _special_term(self, term: tuple[str, ...]) -> SpecialCall:
         first, *others = (self._specials[factor] for factor in term if factor in self._specials)
         factors = tuple(factor for factor in term if factor not in self._specials)
-        return replace(first, factors=factors, others=tuple(others))
+        return replace(first, factors=factors, others=tuple(others), written=term)
 
     # grammar, loosest operator first -----------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class SpecialCall:
         spelling: the call with uniform spaces, the same for ``mo(x)`` and ``mo( x )``.
         factors: the column expressions that it is multiplied by: ``("z",)`` of ``mo(x):z``.
         others: the special calls that it is multiplied by.
+        written: the parts of the product in the order in which they appear in the formula, as R orders them.
     """
 
     name: str
@@ -69,16 +70,22 @@ class SpecialCall:
     spelling: str
     factors: tuple[str, ...] = ()
     others: tuple[SpecialCall, ...] = ()
+    written: tuple[str, ...] = ()
 
     @property
     def term(self) -> str:
-        """The whole term with uniform spaces: ``mo(x):z``."""
-        return ":".join((self.spelling, *(call.spelling for call in self.others), *self.factors))
+        """The whole term with uniform spaces: ``mo(x):z``, and ``z:mo(x)`` in ``z + mo(x):z``."""
+        return ":".join(self.ordered)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """What the term is a product of, in the order of the formula."""
+        return self.written or (self.spelling, *(call.spelling for call in self.others), *self.factors)
 
     @property
     def parts(self) -> frozenset[str]:
         """What the term is a product of, in no order."""
-        return frozenset((self.spelling, *(call.spelling for call in self.others), *self.factors))
+        return frozenset(self.ordered)
 
 
 @final

@@ -295,7 +295,7 @@ def _check_ids(calls: tuple[MonotonicCall, ...]) -> None:
 def _linear_part(specials: tuple[SpecialCall, ...], places: Mapping[str, int]) -> LinearPart:
     """Return the terms as columns alone: calls are numbers."""
     terms = tuple(
-        (*(_placeholder(places[c.spelling]) for c in (call, *call.others)), *call.factors) for call in specials
+        tuple(_placeholder(places[part]) if part in places else part for part in call.ordered) for call in specials
     )
     first = specials[0].expression
     return LinearPart(False, terms, Expression(" + ".join(":".join(term) for term in terms), first.source, 0))

@@ -124,6 +124,8 @@ def _parameters(design: Design, defaults: DefaultPriors) -> Iterator[ParameterSp
         parameter = ParameterSpec(own.name, own.name, support=Interval(*own.bounds))
         center = defaults.center(parameter)
         yield replace(parameter, centers=(center,), scales=(center,))
+    for further in design.likelihood.parameters:
+        yield replace(further, priors=())
 
 
 def _rows(design: Design, defaults: DefaultPriors) -> Iterator[PriorRow]:
@@ -132,6 +134,9 @@ def _rows(design: Design, defaults: DefaultPriors) -> Iterator[PriorRow]:
             yield from term.prior_rows(defaults)
     for own in single_parameters(design):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
+    for further in design.likelihood.parameters:
+        yield PriorRow(further.priors[0], further.prior_class, bounds=further.bounds)
+        yield from (PriorRow(None, further.prior_class, coef, source="(vectorized)") for coef in further.coefs)
 
 
 def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:

@@ -24,6 +24,7 @@ from bayesml.engines.nuts.forms.preconditioned.small import cholesky, log_determ
 from bayesml.engines.nuts.forms.preconditioned.whitening import hessian_products
 from bayesml.engines.precision import double_precision
 from bayesml.families import FAMILIES
+from bayesml.families.coordinates import SingleCoordinates
 from bayesml.fit import describe_problem
 from bayesml.keys import MU
 from tests.tuning import hessian_at, tuned_data, value_and_gradient
@@ -237,8 +238,8 @@ def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
     }
     terms = "trials(trials) + weights(w)" if family == "binomial" else "weights(w)"
     problem = describe_problem(f"y | {terms} ~ x", columns, family)
-    singles = tuple(p.name for p in single_parameters(problem.design))
-    values = {"b": np.array([0.4, -0.3]), **{name: np.float64(1.7) for name in singles}}
+    singles = SingleCoordinates(single_parameters(problem.design))
+    values = {"b": np.array([0.4, -0.3]), **{name: np.float64(1.7) for name in singles.names}}
     with double_precision():
         closed, compiled = (make(problem, singles)(values, data_of(problem)) for make in (_closed, _compiled))
     assert closed.log_likelihood == pytest.approx(compiled.log_likelihood, rel=1e-12)

@@ -36,7 +36,7 @@ class Beta(AbstractSimpleFamily):
 
     name: ClassVar[str] = "beta"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0), PHI)
-    traits: ClassVar[Traits] = Traits()
+    traits: ClassVar[Traits] = Traits(has_cdf=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
@@ -60,6 +60,19 @@ class Beta(AbstractSimpleFamily):
         # A negative shape, which the links log and identity allow, has no density; a vanishing one is rounding.
         smallest = 1e6 * np.finfo(a.dtype).tiny
         return xp.where(a < 0, np.nan, xp.maximum(a, smallest)), xp.where(b < 0, np.nan, xp.maximum(b, smallest))
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.incomplete import beta_tails
+
+        return beta_tails(*self._shapes(values), y, 1.0 - y)
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

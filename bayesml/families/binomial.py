@@ -51,7 +51,7 @@ class Binomial(AbstractSimpleFamily):
 
     name: ClassVar[str] = "binomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
-    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, latent_threshold=True, trials=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, discrete=True, rows_repeat=True, latent_threshold=True, trials=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
@@ -87,6 +87,20 @@ class Binomial(AbstractSimpleFamily):
         if link.name == "logit":
             return choose + densities.logit_binomial(y, values["mu"], n)
         return choose + densities.binomial(y, link.log_inverse(values["mu"]), link.log_complement(values["mu"]), n)
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import binomial_tails
+
+        link, eta = self.link("mu"), values["mu"]
+        return binomial_tails(y, data["trials"], link.inverse(eta), link.complement(eta))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return the expected count, n mu."""

@@ -42,7 +42,7 @@ class Gamma(AbstractSimpleFamily):
 
     name: ClassVar[str] = "gamma"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
-    traits: ClassVar[Traits] = Traits(lognormal_variance=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
@@ -57,6 +57,19 @@ class Gamma(AbstractSimpleFamily):
         from bayesml.families import densities
 
         return densities.gamma(y, values["shape"], values["shape"] / values["mu"])
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.incomplete import gamma_tails
+
+        return gamma_tails(values["shape"], y * (values["shape"] / values["mu"]))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

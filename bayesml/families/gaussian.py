@@ -64,7 +64,7 @@ class Gaussian(AbstractSimpleFamily):
 
     name: ClassVar[str] = "gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA)
-    traits: ClassVar[Traits] = Traits(normal=True, known_errors=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, normal=True, known_errors=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""
@@ -75,6 +75,19 @@ class Gaussian(AbstractSimpleFamily):
         from bayesml.families.densities import normal
 
         return normal(y, values["mu"], total_scale(values, data))
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import normal_tails
+
+        return normal_tails((y - values["mu"]) / total_scale(values, data))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

@@ -26,7 +26,7 @@ class LogNormal(AbstractSimpleFamily):
 
     name: ClassVar[str] = "lognormal"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(("identity", "inverse")), SIGMA)
-    traits: ClassVar[Traits] = Traits(normal=True, response_on_log_scale=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, normal=True, response_on_log_scale=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
@@ -42,6 +42,19 @@ class LogNormal(AbstractSimpleFamily):
 
         log_y = array_namespace(y).log(y)
         return normal(log_y, values["mu"], values["sigma"]) - log_y
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import normal_tails, of_positive
+
+        return of_positive(y, lambda x: normal_tails((array_namespace(x).log(x) - values["mu"]) / values["sigma"]))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return exp(mu + sigma^2 / 2)."""

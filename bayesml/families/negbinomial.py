@@ -36,7 +36,9 @@ class NegativeBinomial(AbstractSimpleFamily):
 
     name: ClassVar[str] = "negbinomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0), SHAPE)
-    traits: ClassVar[Traits] = Traits(discrete=True, lognormal_variance=True, count_table="shape", rate=True)
+    traits: ClassVar[Traits] = Traits(
+        has_cdf=True, discrete=True, lognormal_variance=True, count_table="shape", rate=True
+    )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
@@ -49,6 +51,19 @@ class NegativeBinomial(AbstractSimpleFamily):
 
         log_mean = self.link("mu").log_inverse(values["mu"])
         return negative_binomial(y, log_mean, values["shape"], data.get("distinct"), data.get("place"))
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import negative_binomial_tails
+
+        return negative_binomial_tails(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

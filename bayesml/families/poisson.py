@@ -36,7 +36,7 @@ class Poisson(AbstractSimpleFamily):
 
     name: ClassVar[str] = "poisson"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
-    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, lognormal_variance=True, rate=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, discrete=True, rows_repeat=True, lognormal_variance=True, rate=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
     limit_of: ClassVar[str] = "negbinomial"
 
@@ -52,6 +52,19 @@ class Poisson(AbstractSimpleFamily):
         if link.name == "log":
             return densities.poisson_of_log(y, values["mu"])
         return densities.poisson(y, link.inverse(values["mu"]))
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import poisson_tails
+
+        return poisson_tails(y, self.link("mu").inverse(values["mu"]))
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu."""

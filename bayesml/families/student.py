@@ -28,7 +28,7 @@ class Student(AbstractSimpleFamily):
 
     name: ClassVar[str] = "student"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA, NU)
-    traits: ClassVar[Traits] = Traits(known_errors=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, known_errors=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""
@@ -39,6 +39,19 @@ class Student(AbstractSimpleFamily):
         from bayesml.families.densities import student_t
 
         return student_t(y, values["nu"], values["mu"], total_scale(values, data))
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self._tails(y, values, data)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self._tails(y, values, data)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+        from bayesml.families.tails import student_tails
+
+        return student_tails((y - values["mu"]) / total_scale(values, data), values["nu"])
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return mu, which is the mean because nu > 1."""

@@ -63,9 +63,10 @@ def _location(y: np.ndarray | None) -> float:
 def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predicted: bool = True) -> np.ndarray | None:
     from bayesml.links import get_link
 
-    if likelihood.traits.response_on_log_scale and dpar in ("mu", "sigma"):
+    kind = "sigma" if not predicted else likelihood.dpar(dpar).kind
+    if likelihood.traits.response_on_log_scale and kind in ("mu", "sigma"):
         link = get_link("log")
-    elif dpar == "sigma" and not predicted:
+    elif not predicted:
         link = get_link("identity")
     else:
         link = likelihood.link(dpar)
@@ -101,11 +102,12 @@ def predictor_scale(
         style: ``brms`` takes the scale of every group sd from the response on the link of mu, as brms does;
             ``bayesml`` takes it from the parameter's own link.
     """
-    mean_spread = _spread(_transformed(likelihood, "mu", y))
-    if dpar == "mu":
-        location = _location(_transformed(likelihood, "mu", y)) - offset_mean
+    main, kind = likelihood.dpars[0].name, likelihood.dpar(dpar).kind
+    mean_spread = _spread(_transformed(likelihood, main, y))
+    if kind == "mu":
+        location = _location(_transformed(likelihood, dpar, y)) - offset_mean
         return Scale(location, mean_spread, mean_spread)
-    spread = _spread(_transformed(likelihood, "sigma", y)) if dpar == "sigma" else MINIMUM_SCALE
+    spread = _spread(_transformed(likelihood, dpar, y)) if kind == "sigma" else MINIMUM_SCALE
     return Scale(0.0, spread, mean_spread if style == "brms" else MINIMUM_SCALE)
 
 
@@ -131,7 +133,7 @@ class DefaultPriors:
         cls, likelihood: AbstractLikelihood, y: np.ndarray, scales: dict[PredictorKey, Scale], style: Style
     ) -> DefaultPriors:
         """Measure the response."""
-        return cls(likelihood, style, scales, _spread(_transformed(likelihood, "sigma", y, predicted=False)))
+        return cls(likelihood, style, scales, _spread(_transformed(likelihood, "", y, predicted=False)))
 
     def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
@@ -168,6 +170,5 @@ class DefaultPriors:
 
     def center(self, parameter: ParameterSpec) -> float:
         """Return a typical value of a family parameter, where sampling starts."""
-        if parameter.prior_class == "sigma":
-            return 0.5 * self.residual_spread
-        return self.likelihood.dpar(parameter.name).typical
+        dpar = self.likelihood.dpar(parameter.name)
+        return 0.5 * self.residual_spread if dpar.kind == "sigma" else dpar.typical

@@ -4,7 +4,7 @@ Alternates, in NumPy and SciPy on the derivatives of the rows,
 
 1. a Newton step for all coefficients of each linear predictor (population and group effects) given the group
    covariances, on the sparse normal equations A' W A + prior precision,
-2. a Newton step for the family's single parameters on the log scale,
+2. a Newton step for the single parameters of the likelihood, each on a scale without bounds,
 3. an EM step for each group covariance: the mean over levels of u_j u_j' + Var(u_j | y), with a prior weight of one
    level that keeps it off zero.
 
@@ -26,6 +26,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of
 from bayesml.engines.nuts.forms.preconditioned.held import derived_of_others, held_values
 from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
+from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.spec import ParameterSpec
@@ -74,7 +75,7 @@ class _State:
 
     coefficients: dict[PredictorKey, np.ndarray]
     covariances: dict[str, np.ndarray]
-    singles: dict[str, float]
+    singles: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
     derived: dict[str, np.ndarray]
 
@@ -107,7 +108,7 @@ def find_pilot(problem: Problem) -> Pilot:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
     columns = {p.key: _columns(problem, p) for p in problem.design.schema.predictors}
-    singles = tuple(p.name for p in single_parameters(problem.design))
+    singles = _singles(problem)
     evaluate = row_derivatives(problem, singles)
     data = data_of(problem)
     state = _start(problem, columns, singles)
@@ -115,7 +116,7 @@ def find_pilot(problem: Problem) -> Pilot:
     for _ in range(ITERATIONS):
         before = {name: c.copy() for name, c in state.covariances.items()}
         rows = _newton(columns, state, rows, evaluate, data)
-        _step_singles(problem, state, singles, rows)
+        _step_singles(state, singles, rows)
         _update_covariances(columns, state, rows)
         rows = evaluate(_reported(columns, state), data)
         if not np.isfinite(rows.log_likelihood):
@@ -168,7 +169,7 @@ def _population_prior(problem: Problem, term: AbstractPopulationTerm) -> tuple[n
     return mean, scale**-2.0
 
 
-def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: tuple[str, ...]) -> _State:
+def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: SingleCoordinates) -> _State:
     coefficients, covariances = {}, {}
     for predictor, c in columns.items():
         start = np.zeros(c.matrix.shape[1])
@@ -179,9 +180,8 @@ def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: 
             covariances[pilot_key(predictor, group.key)] = np.diag(
                 np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2
             )
-    values = {name: float(problem.description.spec.parameter(name).centers[0]) for name in singles}
-    held = held_values(problem, singles)
-    return _State(coefficients, covariances, values, held, derived_of_others(problem, held))
+    held = held_values(problem, singles.names)
+    return _State(coefficients, covariances, _typical(problem, singles), held, derived_of_others(problem, held))
 
 
 def _centers(problem: Problem, c: _Columns) -> np.ndarray:
@@ -271,15 +271,29 @@ def _precision(c: _Columns, state: _State, predictor: PredictorKey) -> matrices.
     return sparse.block_diag(blocks, format="csc")
 
 
-def _step_singles(problem: Problem, state: _State, singles: tuple[str, ...], rows: RowDerivatives) -> None:
-    if not singles:
+def _singles(problem: Problem) -> SingleCoordinates:
+    spec = problem.description.spec
+    further = tuple(spec.parameter(p.name) for p in problem.likelihood.parameters)
+    return SingleCoordinates(single_parameters(problem.design), further)
+
+
+def _typical(problem: Problem, singles: SingleCoordinates) -> dict[str, np.ndarray]:
+    spec, values = problem.description.spec, {}
+    for name in (p.name for p in singles.dpars):
+        values[name] = np.asarray(spec.parameter(name).centers[0])
+    for p in singles.further:
+        start = p.support.start(p.shape, np.asarray(p.centers), np.asarray(p.scales))[0]
+        values[p.name] = np.asarray(p.support.constrain(start, p.shape)[0])
+    return singles.inside(values)
+
+
+def _step_singles(state: _State, singles: SingleCoordinates, rows: RowDerivatives) -> None:
+    if not singles.size:
         return
-    curvature = rows.single_curvature + 1e-3 * np.eye(len(singles))
+    curvature = rows.single_curvature + 1e-3 * np.eye(singles.size)
     values, vectors = np.linalg.eigh(curvature)
     step = vectors @ ((vectors.T @ rows.single_gradient) / np.maximum(np.abs(values), 1e-3))
-    for name, change in zip(singles, np.clip(step, -1.0, 1.0), strict=True):
-        lower = max(1.1 * problem.description.spec.parameter(name).bounds[0], 1e-10)
-        state.singles[name] = float(np.clip(state.singles[name] * np.exp(change), lower, 1e10))
+    state.singles = singles.moved(state.singles, np.clip(step, -1.0, 1.0))
 
 
 def level_information(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray], weight: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """First and second derivatives of each row's log-likelihood in each linear predictor.
 
-Where only mu has a formula, by the family's closed forms in NumPy, without a compiler; else by automatic
+Where there is one predictor, and the likelihood has closed forms in it, in NumPy without a compiler; else by automatic
 differentiation.
 """
 
@@ -16,6 +16,7 @@ from jax import numpy as jnp
 
 from bayesml.compile import Data, linear_predictors, log_likelihood
 from bayesml.engines.base import Problem
+from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import MU, PredictorKey
 
 __all__ = ["RowDerivatives", "row_derivatives"]
@@ -32,7 +33,7 @@ class RowDerivatives:
         log_likelihood: summed over rows, weights included.
         score: first derivative in the linear predictor of each parameter, ``{key: (rows,)}``.
         weight: minus the second derivative, clipped below at a small positive fraction of its mean.
-        single_gradient: derivatives in the log of each family parameter that is a single number.
+        single_gradient: derivatives in the single parameters, on the scale of ``SingleCoordinates``.
         single_curvature: minus the second derivatives of those, ``(k, k)``.
     """
 
@@ -45,19 +46,21 @@ class RowDerivatives:
 
 SMALLEST_SHARE = 0.05
 DIFFERENCE = 1e-4
-"""Distance in the logarithms of single parameters over which the log-likelihood is differenced."""
+"""Distance in the coordinates of single parameters over which the log-likelihood is differenced."""
 Evaluate = Callable[[Mapping[str, Array], Data], RowDerivatives]
 
 
-def row_derivatives(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
+def row_derivatives(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     """Return ``(values, data) -> RowDerivatives``.
 
-    ``values`` are the reported variables of the terms and the family's parameters on their natural scale.
+    ``values`` are the reported variables of the terms and the single parameters on their natural scale.
     """
-    return _closed(problem, singles) if len(problem.design.schema.predictors) == 1 else _compiled(problem, singles)
+    one = len(problem.design.schema.predictors) == 1
+    closed = one and problem.likelihood.has_expected_information
+    return _closed(problem, singles) if closed else _compiled(problem, singles)
 
 
-def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
+def _closed(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     schema, likelihood = problem.design.schema, problem.likelihood
 
     # A step may lead out of the range that a link has; what is then not finite is refused by whoever took the step.
@@ -66,15 +69,14 @@ def _closed(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
         response, weights = data["response"], data.get("weights")
         eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])[MU], response["y"].shape)
         weights = np.ones(len(eta)) if weights is None else weights
-        logs = np.log([values[name] for name in singles])
+        at = singles.unbounded(values)
 
-        def total(logs: np.ndarray) -> float:
-            auxiliary = dict(zip(singles, np.exp(logs), strict=True))
-            return float(weights @ likelihood.curvature(eta, response, auxiliary, order=0).log_density)
+        def total(u: np.ndarray) -> float:
+            return float(weights @ likelihood.curvature(eta, response, singles.natural(u), order=0).log_density)
 
-        curve = likelihood.curvature(eta, response, dict(zip(singles, np.exp(logs), strict=True)), order=2)
+        curve = likelihood.curvature(eta, response, singles.natural(at), order=2)
         assert curve.d1 is not None and curve.d2 is not None
-        gradient, curvature = _differences(total, logs)
+        gradient, curvature = _differences(total, at)
         score, weight = weights * curve.d1, _clipped(-weights * curve.d2)
         return RowDerivatives(float(weights @ curve.log_density), {MU: score}, {MU: weight}, gradient, curvature)
 
@@ -90,30 +92,29 @@ def _differences(total: Callable[[np.ndarray], float], at: np.ndarray) -> tuple[
     return (ahead - behind) / (2 * DIFFERENCE), -corners / (4 * DIFFERENCE**2)
 
 
-def _compiled(problem: Problem, singles: tuple[str, ...]) -> Evaluate:
+def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     schema, likelihood = problem.design.schema, problem.likelihood
 
-    def total(predictors: Mapping[PredictorKey, Array], logs: Array, values: Mapping[str, Array], data: Data) -> Array:
-        at = {**values, **{name: jnp.exp(logs[i]) for i, name in enumerate(singles)}}
+    def total(predictors: Mapping[PredictorKey, Array], u: Array, values: Mapping[str, Array], data: Data) -> Array:
+        at = {**values, **singles.natural(u)}
         rows = log_likelihood(likelihood, predictors, at, data["response"])
         weights = data.get("weights")
         return jnp.sum(rows if weights is None else rows * weights)
 
-    def derivatives(values: Mapping[str, Array], data: Data) -> tuple[Array, ...]:
+    def derivatives(values: Mapping[str, Array], u: Array, data: Data) -> tuple[Array, ...]:
         predictors = {
-            key: jnp.broadcast_to(eta, data["response"]["y"].shape)
+            key: jnp.broadcast_to(eta, data["response"]["y"].shape[:1])
             for key, eta in linear_predictors(schema, values, data["arrays"]).items()
         }
-        logs = jnp.stack([jnp.log(values[name]) for name in singles]) if singles else jnp.zeros(0)
-        value, score = jax.value_and_grad(total)(predictors, logs, values, data)
-        curvature = {key: _diagonal(total, key, predictors, logs, values, data) for key in predictors}
-        gradient = jax.grad(total, 1)(predictors, logs, values, data)
-        return value, score, curvature, gradient, -jax.hessian(total, 1)(predictors, logs, values, data)
+        value, score = jax.value_and_grad(total)(predictors, u, values, data)
+        curvature = {key: _diagonal(total, key, predictors, u, values, data) for key in predictors}
+        gradient = jax.grad(total, 1)(predictors, u, values, data)
+        return value, score, curvature, gradient, -jax.hessian(total, 1)(predictors, u, values, data)
 
     compiled = jax.jit(derivatives)
 
     def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
-        value, score, curvature, gradient, second = compiled(values, data)
+        value, score, curvature, gradient, second = compiled(values, singles.unbounded(values), data)
         return RowDerivatives(
             float(value),
             {k: np.asarray(v) for k, v in score.items()},

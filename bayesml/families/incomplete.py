@@ -1,0 +1,204 @@
+"""Logarithms of the regularised incomplete gamma and beta functions, both tails, on JAX arrays with all gradients.
+
+The smaller tail is computed in log space by a series or a continued fraction, so that it neither underflows nor loses
+digits; the other is log(1 - exp(smaller)). JAX has neither the logarithms nor the derivatives of the beta function in
+its shapes. Iterations stop when no row changes any more; their number grows with the root of the largest shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+
+from bayesml.families.densities import log_gamma
+
+__all__ = ["beta_tails", "gamma_tails", "log1mexp", "log_difference"]
+
+Array = Any
+Tails = tuple[Array, Array]
+LEAST_ITERATIONS = 40  # a fraction that ends early, at a whole shape, has not ended for its derivative
+MOST_ITERATIONS = 20_000
+TINY = 1e-200
+
+
+def log1mexp(x: Array) -> Array:
+    """Return log(1 - exp(x)) for x <= 0 without cancellation (Maechler 2012)."""
+    near = x > -0.6931471805599453
+    left, right = jnp.where(near, x, -1.0), jnp.where(near, -1.0, x)
+    left = jnp.where(left == 0, -TINY, left)  # 1 - exp(-1e-200) is 1e-200: finite, with a finite slope
+    return jnp.where(near, jnp.log(-jnp.expm1(left)), jnp.log1p(-jnp.exp(right)))
+
+
+def log_difference(larger: Array, smaller: Array) -> Array:
+    """Return log(exp(larger) - exp(smaller))."""
+    empty = jnp.isneginf(smaller)
+    return larger + jnp.where(empty, 0.0, log1mexp(jnp.minimum(jnp.where(empty, -1.0, smaller - larger), 0.0)))
+
+
+def _with_gradients(tails: Callable[..., Tails]) -> Callable[..., Tails]:
+    """Let reverse mode use derivatives that forward mode computes: loops of unknown length have no reverse mode."""
+    wrapped = jax.custom_jvp(tails)
+
+    @wrapped.defjvp
+    def along(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Tails, Tails]:
+        values = wrapped(*primals)
+        low, high = jnp.zeros_like(values[0]), jnp.zeros_like(values[1])
+        for i, tangent in enumerate(tangents):
+
+            def of_one(x: Array, place: int = i) -> Tails:
+                return tails(*primals[:place], x, *primals[place + 1 :])
+
+            _, slopes = jax.jvp(of_one, (primals[i],), (jnp.ones_like(primals[i]),))
+            low, high = low + slopes[0] * tangent, high + slopes[1] * tangent
+        return values, (low, high)
+
+    return wrapped
+
+
+def gamma_tails(a: Array, x: Array) -> Tails:
+    """Return log P(a, x) and log Q(a, x) = log(1 - P), the tails of a gamma variable of shape a at x.
+
+    P by its power series where x < a + 1, else Q by Legendre's continued fraction (DLMF 8.11.4 and 8.9.2).
+
+    Args:
+        a: shapes, larger than 0.
+        x: points, 0 or larger.
+    """
+    a, x = jnp.broadcast_arrays(jnp.asarray(a, dtype=float), jnp.asarray(x, dtype=float))
+    zero = x <= 0
+    low, high = _gamma_tails(a, jnp.where(zero, a, x))
+    return jnp.where(zero, -jnp.inf, low), jnp.where(zero, 0.0, high)
+
+
+def _gamma_tails_forward(a: Array, x: Array) -> Tails:
+    below = x < a + 1.0
+    front = a * jnp.log(x) - x - log_gamma(a)
+    # each branch is computed at a point where it converges, also for rows that take the other one
+    lower = front + jnp.log(_gamma_series(a, jnp.where(below, x, lax.stop_gradient(0.5 * a))))
+    upper = front + jnp.log(_gamma_fraction(a, jnp.where(below, lax.stop_gradient(2.0 * a + 2.0), x)))
+    smaller = jnp.minimum(jnp.where(below, lower, upper), 0.0)
+    other = log1mexp(smaller)
+    return jnp.where(below, smaller, other), jnp.where(below, other, smaller)
+
+
+_gamma_tails = _with_gradients(_gamma_tails_forward)
+
+
+def _unfinished(n: Array, moving: Array) -> Array:
+    return (n < LEAST_ITERATIONS) | ((n < MOST_ITERATIONS) & jnp.any(moving))
+
+
+def _gamma_series(a: Array, x: Array) -> Array:
+    """Return sum_n x^n / (a (a + 1) ... (a + n))."""
+
+    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        n, term, total = state
+        term = term * x / (a + n)
+        return n + 1.0, term, total + term
+
+    def goes_on(state: tuple[Array, Array, Array]) -> Array:
+        n, term, total = state
+        return _unfinished(n, term > 1e-18 * total)
+
+    first = 1.0 / a
+    return lax.while_loop(goes_on, step, (jnp.asarray(1.0), first, first))[2]
+
+
+def _gamma_fraction(a: Array, x: Array) -> Array:
+    """Return Q(a, x) Gamma(a) x^-a e^x by the modified method of Lentz (Press et al. 2007, 6.2)."""
+
+    def step(n: Array, b: Array) -> tuple[Array, Array]:
+        return -n * (n - a), b + 2.0
+
+    b = x + 1.0 - a
+    return _lentz(step, b, 1.0 / b)
+
+
+def _lentz(step: Callable[[Array, Array], tuple[Array, Array]], b: Array, first: Array) -> Array:
+    def kept(value: Array) -> Array:
+        return jnp.where(jnp.abs(value) < TINY, TINY, value)
+
+    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        n, b, c, d, h, _ = state
+        numerator, b = step(n, b)
+        d = 1.0 / kept(numerator * d + b)
+        c = kept(b + numerator / c)
+        change = c * d
+        return n + 1.0, b, c, d, h * change, change
+
+    def goes_on(state: tuple[Array, ...]) -> Array:
+        return _unfinished(state[0], jnp.abs(state[5] - 1.0) > 1e-16)
+
+    start = (jnp.asarray(1.0), b, jnp.full_like(b, 1.0 / TINY), first, first, jnp.full_like(b, 2.0))
+    return lax.while_loop(goes_on, advance, start)[4]
+
+
+def beta_tails(a: Array, b: Array, x: Array, rest: Array) -> Tails:
+    """Return log I_x(a, b) and log(1 - I_x(a, b)), the tails of a beta variable of shapes a and b at x.
+
+    By the continued fraction of DLMF 8.17.22, at x or at 1 - x, whichever is below the mean.
+
+    Args:
+        a: first shapes, larger than 0.
+        b: second shapes, larger than 0.
+        x: points from 0 to 1.
+        rest: 1 - x, without cancellation.
+    """
+    a, b, x, rest = jnp.broadcast_arrays(*(jnp.asarray(v, dtype=float) for v in (a, b, x, rest)))
+    inside = (x > 0) & (rest > 0)
+    low, high = _beta_tails(a, b, jnp.where(inside, x, 0.5), jnp.where(inside, rest, 0.5))
+    return (
+        jnp.where(inside, low, jnp.where(x <= 0, -jnp.inf, 0.0)),
+        jnp.where(inside, high, jnp.where(x <= 0, 0.0, -jnp.inf)),
+    )
+
+
+def _beta_tails_forward(a: Array, b: Array, x: Array, rest: Array) -> Tails:
+    below = x * (a + b + 2.0) < a + 1.0
+    p, q = jnp.where(below, a, b), jnp.where(below, b, a)
+    point = jnp.where(below, x, rest)
+    front = a * jnp.log(x) + b * jnp.log(rest) + log_gamma(a + b) - log_gamma(a) - log_gamma(b) - jnp.log(p)
+    smaller = jnp.minimum(front + jnp.log(_beta_fraction(p, q, point)), 0.0)
+    other = log1mexp(smaller)
+    return jnp.where(below, smaller, other), jnp.where(below, other, smaller)
+
+
+_beta_tails = _with_gradients(_beta_tails_forward)
+
+
+def _beta_fraction(a: Array, b: Array, x: Array) -> Array:
+    """Return the continued fraction with numerators d_n, 1 / (1 + d_1 / (1 + d_2 / ...))."""
+
+    def step(n: Array, denominator: Array) -> tuple[Array, Array]:
+        m = jnp.floor(n / 2.0)
+        even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))
+        return jnp.where(n == 2.0 * m, even, odd), denominator
+
+    one = jnp.ones_like(x)
+    # The fraction starts at 1 with d_1 below it; Lentz's method from the leading 1: h = 1 / (1 + K), K from d_1 on.
+    return 1.0 / _lentz_from_one(step, one)
+
+
+def _lentz_from_one(step: Callable[[Array, Array], tuple[Array, Array]], one: Array) -> Array:
+    """Return 1 + d_1 / (1 + d_2 / (1 + ...))."""
+
+    def kept(value: Array) -> Array:
+        return jnp.where(jnp.abs(value) < TINY, TINY, value)
+
+    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        n, c, d, f, _ = state
+        numerator, _ = step(n, one)
+        d = 1.0 / kept(1.0 + numerator * d)
+        c = kept(1.0 + numerator / c)
+        return n + 1.0, c, d, f * c * d, c * d
+
+    def goes_on(state: tuple[Array, ...]) -> Array:
+        return _unfinished(state[0], jnp.abs(state[4] - 1.0) > 1e-16)
+
+    start = (jnp.asarray(1.0), one, jnp.zeros_like(one), one, jnp.full_like(one, 2.0))
+    return lax.while_loop(goes_on, advance, start)[3]

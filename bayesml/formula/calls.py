@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -20,6 +22,8 @@ __all__ = [
     "special_fault",
     "value_of",
 ]
+
+MAX_ARGUMENTS = 200
 
 
 @final
@@ -61,8 +65,12 @@ def read_arguments(tokens: Sequence[Token], source: str) -> tuple[Argument, ...]
     inside = tokens[2:-1]
     if not inside:
         return ()
+    pieces = split_top_level(inside, ",")
+    if len(pieces) > MAX_ARGUMENTS:
+        message = f"`{tokens[0].text}(...)` has more than {MAX_ARGUMENTS} arguments."
+        raise fault(message, source, tokens[0].start, tokens[0].stop)
     arguments: list[Argument] = []
-    for piece in split_top_level(inside, ","):
+    for piece in pieces:
         named = len(piece) > 1 and piece[0].kind is Kind.NAME and piece[1].has_text("=")
         value = piece[2:] if named else piece
         if not value:
@@ -132,9 +140,11 @@ def _literal(tokens: Sequence[Token]) -> Value | _NoLiteral:
 def _single(token: Token) -> Value | _NoLiteral:
     if token.kind is Kind.NUMBER:
         value = float(token.text)
+        if not math.isfinite(value):
+            return _NoLiteral()
         return int(value) if token.text.isdecimal() and len(token.text) <= 15 else value
     if token.kind is Kind.STRING:
-        return token.text[1:-1]
+        return re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL)
     if token.kind is Kind.NAME and token.text in CONSTANTS:
         return CONSTANTS[token.text]
     return _NoLiteral()

@@ -25,6 +25,8 @@ def read_responses(tokens: Sequence[Token], source: str, language: Language) -> 
             raise fault(
                 "A response takes its terms behind one bar: `y | trials(n) ~ ...`.", source, token.start, token.stop
             )
+        if token.has_text("~"):
+            raise fault("There is a second `~`; a formula has one.", source, token.start, token.stop)
     left, *right = split_top_level(tokens, "|")
     if len(right) > 1:
         culprit = next(t for t in reversed(tokens) if t.has_text("|"))

@@ -123,6 +123,10 @@ class TermReader:
             if joins and not (inside[i].has_text("+", "-") and (i == 0 or inside[i - 1].has_text(*LOGIC))):
                 message = "A comparison beside other terms stands in brackets of its own: `z + (x > 5)`."
                 raise fault(message, self.source, inside[i].start, inside[i].stop)
+        for token in (inside[-1], *(() if inside[0].has_text("!") else inside[:1])):
+            if token.has_text(*LOGIC):
+                message = f"Nothing stands beside `{token.text}`, which compares two things: `(x > 5)`."
+                raise fault(message, self.source, token.start, token.stop)
         self.position = stop
         return self._term(canonical(inside))
 

@@ -191,10 +191,15 @@ def canonical(tokens: Sequence[Token]) -> str:
         elif token.has_text(*_SPACED) and _ends_operand(previous):
             parts.append(f" {token.text} ")
         else:
-            glued = previous is not None and previous.kind is not Kind.OPERATOR and token.kind is not Kind.OPERATOR
+            glued = previous is not None and _is_word(previous) and _is_word(token)
             parts.append(f" {token.text}" if glued else token.text)
         previous = token
     return "".join(parts)
+
+
+def _is_word(token: Token) -> bool:
+    """Return whether a token next to another such one would be read as one with it."""
+    return token.kind is not Kind.OPERATOR or token.has_text(".")
 
 
 def _ends_operand(token: Token | None) -> bool:

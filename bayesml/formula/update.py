@@ -113,11 +113,11 @@ def _has_dot(text: str) -> bool:
 
 
 def _sides(text: str) -> tuple[str, str]:
-    tokens = scan(text)
-    tildes = [t for t in tokens if t.has_text("~")]
-    if len(tildes) != 1:
+    sides = split_top_level(scan(text), "~")
+    if len(sides) != 2:
         raise FormulaError(f'A change of formula is written ". ~ . - x", with one `~`; got {text[:80]!r}.')
-    return text[: tildes[0].start].strip(), text[tildes[0].stop :].strip()
+    left, right = (text_between(side, text) for side in sides)
+    return left, right
 
 
 def _left(old: ResponseFormula, new: str) -> str:

@@ -72,10 +72,12 @@ def _membership(part: GroupCall) -> list[str]:
 
 def left_side(formula: ResponseFormula) -> str:
     """Return the left-hand side of a formula as written; of ``mvbind(y1, y2)`` the response that is meant."""
-    tokens = scan(formula.text)
-    written = tokens[: next(i for i, token in enumerate(tokens) if token.has_text("~"))]
-    response, *additions = (text_between(piece, formula.text) for piece in split_top_level(written, "|"))
-    if written[0].text == "mvbind" and is_bracketed(split_top_level(written, "|")[0], 1):
-        columns = ", ".join(column.text for column in formula.response.columns)
-        response = f"cbind({columns})" if columns else formula.response.expression.text
+    pieces = split_top_level(split_top_level(scan(formula.text), "~")[0], "|")
+    response, *additions = (text_between(piece, formula.text) for piece in pieces)
+    if pieces[0][0].text == "mvbind" and is_bracketed(pieces[0], 1):
+        response = formula.response.expression.text
+        if formula.response.columns:
+            response = f"cbind({', '.join(column.text for column in formula.response.columns)})"
+        elif len(split_top_level(scan(response), "|")) > 1:
+            response = f"({response})"
     return " | ".join([response, *additions])

@@ -168,8 +168,13 @@ class Translation:
         return found
 
     def _value(self, parameter: ParameterSpec) -> np.ndarray:
+        if parameter.prior_class == "Intercept":
+            return self._intercept(parameter)
         if parameter.group:
             return self._group(parameter)
+        if parameter.name.startswith("bcs"):
+            theirs = self._par("bcs", parameter.predictor)  # a row for each coefficient
+            return np.reshape(theirs if theirs.shape == parameter.shape else theirs.T, parameter.shape)
         if parameter.name.startswith("bsp"):
             return self._par("bsp", parameter.predictor)
         if parameter.prior_class == "simo":
@@ -178,9 +183,22 @@ class Translation:
             return self._horseshoe(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
-        if parameter.prior_class == "Intercept" and "ordered_Intercept" in self.point.par:
-            return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
         return self._par(STEMS.get(parameter.prior_class, parameter.prior_class), parameter.predictor)
+
+    def _intercept(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return an Intercept or thresholds.
+
+        Those of the components of a mixture are one ordered vector; thresholds of each group are numbered; equidistant
+        ones are the first of them beside their distance.
+        """
+        if "ordered_Intercept" in self.point.par:
+            return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
+        if parameter.group:
+            parameters = self.problem.description.spec.parameters
+            groups = sorted({p.group for p in parameters if p.prior_class == "Intercept"})
+            return self._par(f"Intercept_{groups.index(parameter.group) + 1}", parameter.predictor)
+        stem = "first_Intercept" if "first_Intercept" in self.point.par and parameter.predictor == MU else "Intercept"
+        return self._par(stem, parameter.predictor)
 
     def _simplex(self, parameter: ParameterSpec) -> np.ndarray:
         """Return a simplex; brms numbers those of a predictor in the order of the coefficients."""
@@ -248,12 +266,16 @@ class Translation:
         levels = len(np.unique(index))
         z = np.empty((len(cells), levels))
         for row, (group, k) in zip(z, cells, strict=True):
-            row[index] = self._of_group("z", group)[k][np.asarray(self.model.standata[f"J_{group}"]) - 1]
+            row[index] = self._of_group("z", group)[k][self._levels(group, parameter.predictor) - 1]
         return z
 
     def _of_group(self, stem: str, group: int) -> np.ndarray:
         self.used.add(f"{stem}_{group}")
         return np.asarray(self.point.par[f"{stem}_{group}"], float)
+
+    def _levels(self, group: int, predictor: PredictorKey) -> np.ndarray:
+        """Return the level of each row, from 1."""
+        return self._data(f"J_{group}", PredictorKey(resp=predictor.resp))
 
     def _cell(self, column: np.ndarray, index: np.ndarray, predictor: PredictorKey) -> tuple[int, int]:
         """Return the number of brms's group and the column in it: the same levels and the same values."""
@@ -261,7 +283,7 @@ class Translation:
             match = re.fullmatch(r"Z_(\d+)(\w*)_(\d+)", name)
             if match is None or match[2] not in suffixes(predictor) or not np.allclose(values, column, rtol=1e-9):
                 continue
-            if same_partition(np.asarray(self.model.standata[f"J_{match[1]}"]), index):
+            if same_partition(self._levels(int(match[1]), predictor), index):
                 return int(match[1]), int(match[3]) - 1
         raise AssertionError("brms has no group-level term with this column and these levels")
 

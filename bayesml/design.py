@@ -231,6 +231,8 @@ def _check_dpars(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
         dpar = predictor.key.dpar
         if dpar not in known:
             hint = did_you_mean(dpar, known)
+            if any(p.nonlinear is not None for p in parsed.predictors):
+                hint += " and no nonlinear formula names it"
             raise FormulaError(
                 f"`{dpar}` is not a parameter of the family {likelihood.family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."

@@ -8,6 +8,7 @@ import pytest
 from bayesml.errors import FormulaError
 from bayesml.formula import Formula, GroupCall, LinearPart, ParsedFormula, bf, check_names, formula_variables, parse
 from bayesml.formula.names import names_in
+from bayesml.formula.planned import PLANNED_ADDITIONS, PLANNED_TERMS
 from bayesml.formula.tokens import canonical, quote_name, scan
 from bayesml.keys import PredictorKey
 
@@ -319,7 +320,7 @@ REFUSED = {
     "y ~ (x | a | b | g)": ("|", "third bar"),
     "y ~ (x | a || g)": ("||", "both bars alike"),
     "y ~ (x | a + b | g)": ("| a + b |", "one name"),
-    **{f"y ~ {name}(x)": (name, "not available") for name in ("s", "t2", "gp", "me", "mi", "cs", "mm", "ar", "arma")},
+    **{f"y ~ {name}(x)": (name, "not available") for name in sorted(PLANNED_TERMS)},
     "y ~ (1 | gr())": ("gr()", "one grouping factor first"),
     "y ~ (1 | gr(g/h))": ("g/h", "a term for each"),
     "y ~ (1 | gr(g, dis=f))": ("dis=f", "did you mean `dist`"),
@@ -331,10 +332,7 @@ REFUSED = {
     "y ~ (1 | mm(g))": ("mm(g)", "two or more columns"),
     "y ~ (1 | mm(g, h, weights=w))": ("weights=w", "`weights=cbind(w1, w2)`"),
     "y ~ (1 | p | gr(g, id=q))": ("(1 | p | gr(g, id=q))", "two identifiers"),
-    **{
-        f"y | {name}(x) ~ 1": (name, "not available")
-        for name in ("cens", "trunc", "rate", "mi", "subset", "thres", "dec", "vreal", "vint")
-    },
+    **{f"y | {name}(x) ~ 1": (name, "not available") for name in sorted(PLANNED_ADDITIONS)},
     "mvbind(y) ~ x": ("mvbind(y)", "two or more responses"),
     "mvbind(y, mvbind(z, w)) ~ x": ("mvbind", "not available"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesml.formula.calls import bind_arguments, special_fault
 from bayesml.formula.language import LANGUAGE, Language, ResponseTerm
-from bayesml.formula.names import check_names, effect_factors, formula_variables, grouping_variables
+from bayesml.formula.names import argument_texts, check_names, effect_factors, formula_variables, grouping_variables
 from bayesml.formula.parser import parse
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
@@ -45,6 +45,7 @@ __all__ = [
     "ResponseTerm",
     "SpecialCall",
     "Value",
+    "argument_texts",
     "as_formula",
     "bf",
     "bind_arguments",

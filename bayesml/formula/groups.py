@@ -11,7 +11,7 @@ from bayesml.formula.terms import TermReader
 from bayesml.formula.tokens import Kind, Token, fault, quote_name, text_between
 from bayesml.formula.types import Expression, GroupCall, LinearPart
 
-__all__ = ["read_group", "refuse_duplicates"]
+__all__ = ["read_group", "refuse_duplicates", "refuse_unequal_ids"]
 
 _DOT_HELP = "`.` has no meaning inside a group term; name the columns."
 
@@ -116,6 +116,30 @@ def refuse_duplicates(groups: Sequence[GroupCall], source: str) -> None:
             if key in seen:
                 raise _duplicate(group, effect, source)
             seen.add(key)
+
+
+def refuse_unequal_ids(groups: Sequence[GroupCall]) -> None:
+    """Refuse terms that share an identifier and say different things about their levels.
+
+    Args:
+        groups: the group terms of all predictors.
+
+    Raises:
+        FormulaError: ``(1 | p | g)`` beside ``(1 | p | h)``; points at the second.
+    """
+    first: dict[str, GroupCall] = {}
+    for group in groups:
+        other = first.setdefault(group.id, group)
+        if group.id and _levels_of(group) != _levels_of(other):
+            message = (
+                f"Terms with the identifier `{group.id}` share one correlation matrix over the levels of one factor, "
+                f"but `{other.text}` and `{group.text}` differ right of the bar."
+            )
+            raise fault(message, group.columns.expression.source, group.start, group.start + len(group.text))
+
+
+def _levels_of(group: GroupCall) -> tuple[object, ...]:
+    return group.factors, group.correlated, group.by, group.cov, group.dist, group.prior_weights, group.membership
 
 
 def _duplicate(group: GroupCall, effect: frozenset[str], source: str) -> FormulaError:

@@ -19,6 +19,7 @@ from bayesml.formula.types import (
 )
 
 __all__ = [
+    "argument_texts",
     "CONTRAST_NAMES",
     "FACTOR_FUNCTIONS",
     "check_names",
@@ -126,13 +127,13 @@ def _expressions(parsed: ParsedFormula) -> list[str]:
     texts: list[str] = []
     for formula in parsed.responses:
         texts.append(formula.response.expression.text)
-        texts += [text for addition in formula.response.additions for text in _argument_texts(addition)]
+        texts += [text for addition in formula.response.additions for text in argument_texts(addition)]
         texts += [text for predictor in formula.predictors for text in _predictor_expressions(predictor)]
     return texts
 
 
-def _argument_texts(call: Addition | SpecialCall) -> list[str]:
-    """Return the expressions that a call is given."""
+def argument_texts(call: Addition | SpecialCall) -> list[str]:
+    """Return the expressions that a call is given, keyword arguments too."""
     return [
         *(argument.text for argument in call.arguments),
         *(value.text for _, value in call.options if isinstance(value, Expression)),
@@ -146,7 +147,7 @@ def _predictor_expressions(predictor: Predictor) -> list[str]:
     texts = [factor for part in parts for term in part.terms for factor in term]
     texts += [offset.text for offset in predictor.offsets]
     for special in (*predictor.specials, *(special for group in predictor.groups for special in group.specials)):
-        texts += [text for call in (special, *special.others) for text in _argument_texts(call)]
+        texts += [text for call in (special, *special.others) for text in argument_texts(call)]
         texts += special.factors
     members = [group.membership for group in predictor.groups if group.membership is not None]
     return texts + [weight.text for membership in members for weight in membership.weights]
@@ -160,7 +161,7 @@ def effect_factors(predictor: Predictor) -> tuple[tuple[str, ...], ...]:
     if predictor.nonlinear is not None:
         return tuple((quote_name(name),) for name in predictor.nonlinear.covariates)
     of_calls = tuple(
-        (*(text for call in (special, *special.others) for text in _argument_texts(call)), *special.factors)
+        (*(text for call in (special, *special.others) for text in argument_texts(call)), *special.factors)
         for special in predictor.specials
     )
     return (*predictor.population.terms, *of_calls)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bayesml.errors import FormulaError
+from bayesml.formula.groups import refuse_unequal_ids
 from bayesml.formula.language import LANGUAGE, Language
 from bayesml.formula.names import check_names, names_in
 from bayesml.formula.predictors import Sides, cut, nonlinear_of, read_additive, read_nonlinear
@@ -51,6 +52,7 @@ def parse(
             read.append(_read_response(names[len(read)], part, sides, response, dot, language))
     text = "\n".join(sides.source for _, sides in cuts)
     parsed = ParsedFormula(text, tuple(read), _rescor(formula, responses))
+    refuse_unequal_ids([group for predictor in parsed.predictors for group in predictor.groups])
     if columns is not None:
         check_names(parsed, columns)
     return parsed

@@ -24,11 +24,8 @@ def is_bracketed(tokens: Sequence[Token], start: int) -> bool:
 
 def term_texts(predictor: Predictor) -> list[str]:
     """Return the terms of a predictor that are no group terms or offsets, one text for each."""
-    terms = [":".join(_factor_text(factor) for factor in term) for term in predictor.population.terms]
-    for special in predictor.specials:
-        spellings = [special.spelling, *(call.spelling for call in special.others)]
-        terms.append(":".join([*spellings, *(_factor_text(factor) for factor in special.factors)]))
-    return terms
+    terms = [*predictor.population.terms, *(special.ordered for special in predictor.specials)]
+    return [":".join(_factor_text(factor) for factor in term) for term in terms]
 
 
 def _factor_text(text: str) -> str:

@@ -115,7 +115,7 @@ def _read(fit: AbstractFit, text: str) -> Predictor:
     if not stripped.startswith("~"):
         raise _error(fit, f'`re_formula` is a formula without a response, such as "~ (1 | g)"; got {text!r}.')
     language = language_with(fit.problem.design.schema.functions)
-    predictor = parse(f"{fit.parsed.response.expression.text} {stripped}", language=language).predictors[0]
+    predictor = parse(f"{fit.parsed.responses[0].response.expression.text} {stripped}", language=language).predictors[0]
     if predictor.population.terms or predictor.offsets:
         raise _error(fit, f"`re_formula` holds group-level terms only; got {text!r}.")
     return predictor

@@ -27,6 +27,9 @@ from jax import numpy as jnp
 
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, in_layout
 from bayesml.engines.nuts.forms.preconditioned.whitening import Evaluate, climb, clipped_roots, hessian_products
+from bayesml.linalg.arrow import Ancestors, ArrowMatrix, BlockArrow, Stage, TailPart
+from bayesml.linalg.elimination import Elimination, Pivot, backward, eliminate, forward
+from bayesml.linalg.levels import apply
 from bayesml.terms.gather import at_rows, level_rows
 
 __all__ = ["apply_arrow", "arrow_whitening", "unit_arrow"]
@@ -37,47 +40,44 @@ Parents = tuple[tuple[np.ndarray, ...], ...]
 
 @final
 @dataclass(frozen=True)
-class _Stage:
-    """One factor of the chain with J levels of b effects, as the elimination leaves it.
+class _Curvature:
+    """The factored curvature.
 
     Attributes:
-        roots: ``(J, b, b)`` D_j^(-1/2).
-        upper: for each later factor ``(J, b, b')``, D_j^-1 times the coupling with the parent there.
-        coupling: ``(J, b, R)``, D_j^-1 times the coupling with the rest.
-        parents: for each later factor ``(J,)``.
+        shapes: levels and effects of each, of every factor of the chain.
+        elimination: of the chain.
+        root: ``(R, R)`` S^(-1/2) of the rest.
     """
 
-    roots: np.ndarray
-    upper: tuple[np.ndarray, ...]
-    coupling: np.ndarray
-    parents: tuple[np.ndarray, ...]
-
-
-@final
-@dataclass(frozen=True)
-class _Arrow:
-    """The factored curvature; ``root`` ``(R, R)`` is S^(-1/2) of the rest."""
-
-    stages: tuple[_Stage, ...]
+    shapes: tuple[tuple[int, int], ...]
+    elimination: Elimination
     root: np.ndarray
 
     def solve(self, gradient: np.ndarray) -> np.ndarray:
         """Return H^-1 g."""
-        *own, rest = self._split(gradient)
-        for s, stage in enumerate(self.stages):
-            for t, upper, parent in zip(range(s + 1, len(own)), stage.upper, stage.parents, strict=True):
-                own[t] = own[t] - _summed(np.einsum("jbc,jb->jc", upper, own[s]), parent, len(own[t]))
-            rest = rest - np.einsum("jbr,jb->r", stage.coupling, own[s])
-        rest = self.root @ (self.root.T @ rest)
-        for s in reversed(range(len(own))):
-            stage = self.stages[s]
-            own[s] = np.einsum("jbk,jck,jc->jb", stage.roots, stage.roots, own[s]) - stage.coupling @ rest
-            for upper, parent, later in zip(stage.upper, stage.parents, own[s + 1 :], strict=True):
-                own[s] -= np.einsum("jbc,jc->jb", upper, later[parent])
-        return np.concatenate([*(part.reshape(-1) for part in own), rest])
+        *own, rest = split(self.shapes, gradient)
+        rests, tail = forward(self.elimination, [part.T[:, None] for part in own], rest[:, None])
+        tail = self.root @ (self.root.T @ tail)
+        solved, _ = backward(self.elimination, rests, tail)
+        return np.concatenate([*(part[:, 0].T.reshape(-1) for part in solved), tail[:, 0]])
 
-    def _split(self, flat: np.ndarray) -> list[np.ndarray]:
-        return split([stage.roots.shape[:2] for stage in self.stages], flat)
+    def arrays(self, scale: np.ndarray) -> tuple[dict[str, Any], ...]:
+        """Return for each factor ``roots`` ``(J, b, b)``, ``upper`` for each later one, and ``coupling`` ``(J, b, R)``.
+
+        Args:
+            scale: ``(R,)`` of the rest, in which the curvature was measured.
+        """
+        found, ends = [], np.cumsum([width for _, width in self.shapes])
+        for place, (pivot, face) in enumerate(zip(self.elimination.pivots, self.elimination.faces, strict=True)):
+            explained = apply(pivot.explained, face[:, self.shapes[place][1] :]).transpose(2, 0, 1)
+            *upper, coupling = np.split(explained, ends[place + 1 :] - ends[place], axis=2)
+            roots = pivot.root.transpose(2, 1, 0)
+            found.append({"roots": roots, "upper": tuple(upper), "coupling": coupling / scale})
+        return tuple({name: _contiguous(part) for name, part in stage.items()} for stage in found)
+
+
+def _contiguous(arrays: Any) -> Any:
+    return tuple(_contiguous(a) for a in arrays) if isinstance(arrays, tuple) else np.ascontiguousarray(arrays)
 
 
 def split(shapes: Sequence[tuple[int, int]], flat: np.ndarray) -> list[np.ndarray]:
@@ -85,12 +85,6 @@ def split(shapes: Sequence[tuple[int, int]], flat: np.ndarray) -> list[np.ndarra
     ends = np.cumsum([levels * width for levels, width in shapes]).tolist()
     *own, rest = np.split(flat, ends)
     return [*(part.reshape(shape) for part, shape in zip(own, shapes, strict=True)), rest]
-
-
-def _summed(values: np.ndarray, parent: np.ndarray, count: int) -> np.ndarray:
-    total = np.zeros((count, *values.shape[1:]))
-    np.add.at(total, parent, values)
-    return total
 
 
 def unit_arrow(start: np.ndarray, scale: np.ndarray, chain: tuple[Blocks, ...], parents: Parents) -> dict[str, Any]:
@@ -108,30 +102,20 @@ def unit_arrow(start: np.ndarray, scale: np.ndarray, chain: tuple[Blocks, ...], 
     rest = np.flatnonzero(~inside)
     widths = [blocks.width for blocks in chain]
     stages = tuple(
-        _Stage(
-            np.tile(np.eye(blocks.width), (blocks.levels, 1, 1)),
-            tuple(np.zeros((blocks.levels, blocks.width, width)) for width in widths[s + 1 :]),
-            np.zeros((blocks.levels, blocks.width, len(rest))),
-            parents[s],
-        )
+        {
+            "mode": blocks.taken(start),
+            "roots": np.tile(np.eye(blocks.width), (blocks.levels, 1, 1)),
+            "upper": tuple(np.zeros((blocks.levels, blocks.width, width)) for width in widths[s + 1 :]),
+            "coupling": np.zeros((blocks.levels, blocks.width, len(rest))),
+        }
         for s, blocks in enumerate(chain)
     )
-    found = _arrays(_Arrow(stages, np.diag(scale[rest])), [blocks.taken(start) for blocks in chain], start[rest])
     sizes = [blocks.levels for blocks in chain]
     tables = (
         tuple({"index": p.astype(np.int32), **level_rows(p, n)} for p, n in zip(own, sizes[s + 1 :], strict=True))
         for s, own in enumerate(parents)
     )
-    return found | {"parents": tuple(tables)}
-
-
-def _arrays(arrow: _Arrow, effects: Sequence[np.ndarray], rest: np.ndarray) -> dict[str, Any]:
-    """Return the map that whitens around a point."""
-    stages = tuple(
-        {"mode": mode, "roots": stage.roots, "upper": stage.upper, "coupling": stage.coupling}
-        for stage, mode in zip(arrow.stages, effects, strict=True)
-    )
-    return {"stages": stages, "rest": rest, "root": arrow.root}
+    return {"stages": stages, "rest": start[rest], "root": np.diag(scale[rest]), "parents": tuple(tables)}
 
 
 def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,48 +131,44 @@ def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, Any]) -> dict[str, An
     modes = [np.asarray(stage["mode"]) for stage in unit["stages"]]
     rest, scale = np.asarray(unit["rest"]), np.asarray(unit["root"])
     parents = tuple(tuple(np.asarray(p["index"]) for p in own) for own in unit["parents"])
-    shapes = [mode.shape for mode in modes]
+    shapes = tuple(mode.shape for mode in modes)
+    arrow = _arrow(shapes, parents, len(rest))
     size = sum(mode.size for mode in modes) + len(rest)
-    found, arrow = climb(evaluate, lambda x: _factor(evaluate, x, shapes, parents), np.zeros(size))
+    found, curvature = climb(evaluate, lambda x: _factor(evaluate, x, shapes, arrow), np.zeros(size))
     *moved, ahead = split(shapes, found)
     stages = tuple(
-        _Stage(stage.roots, stage.upper, stage.coupling / np.diag(scale), stage.parents) for stage in arrow.stages
+        {"mode": mode + step, **arrays}
+        for mode, step, arrays in zip(modes, moved, curvature.arrays(np.diag(scale)), strict=True)
     )
-    arrow = _Arrow(stages, scale @ arrow.root)
-    effects = [mode + step for mode, step in zip(modes, moved, strict=True)]
-    return _arrays(arrow, effects, rest + scale @ ahead) | {"parents": unit["parents"]}
+    root = scale @ curvature.root
+    return {"stages": stages, "rest": rest + scale @ ahead, "root": root, "parents": unit["parents"]}
 
 
-def _factor(evaluate: Evaluate, x: np.ndarray, shapes: Sequence[tuple[int, int]], parents: Parents) -> _Arrow:
+def _arrow(shapes: Sequence[tuple[int, int]], parents: Parents, rest: int) -> BlockArrow:
+    levels = [count for count, _ in shapes]
+    stages = (
+        Stage(s, width, count, tuple(Ancestors(*pair) for pair in zip(parents[s], levels[s + 1 :], strict=True)))
+        for s, (count, width) in enumerate(shapes)
+    )
+    return BlockArrow(tuple(stages), (TailPart(len(shapes), rest, 1, 0),))
+
+
+def _factor(evaluate: Evaluate, x: np.ndarray, shapes: tuple[tuple[int, int], ...], arrow: BlockArrow) -> _Curvature:
     """Measure the blocks of the Hessian and eliminate one factor after the other."""
-    columns = hessian_products(evaluate, x, _probes(len(x), shapes))
-    at = np.cumsum([0, *(width for _, width in shapes)])
-    parts = [split(shapes, column) for column in columns]
-    own: list[list[np.ndarray]] = [
-        [np.stack([parts[k][s] for k in range(at[t], at[t + 1])], axis=-1) for t in range(s, len(shapes))]
-        for s in range(len(shapes))
-    ]
-    beside = [_stacked([part[s] for part in parts[at[-1] :]], shape) for s, shape in enumerate(shapes)]
-    corner = _stacked([part[-1] for part in parts[at[-1] :]], (len(x) - sum(a * b for a, b in shapes),))
-    stages = []
-    for s in range(len(shapes)):
-        roots, _ = clipped_roots(own[s][0])
-        inverse = np.einsum("jbk,jck->jbc", roots, roots)
-        upper = [inverse @ block for block in own[s][1:]]
-        coupling = inverse @ beside[s]
-        for i, (block, parent) in enumerate(zip(own[s][1:], parents[s], strict=True)):
-            t, turned = s + 1 + i, np.swapaxes(block, 1, 2)
-            own[t] = [
-                old - _summed(turned @ other, parent, len(old)) for old, other in zip(own[t], upper[i:], strict=True)
-            ]
-            beside[t] = beside[t] - _summed(turned @ coupling, parent, len(beside[t]))
-        corner = corner - np.einsum("jbr,jbs->rs", beside[s], coupling, optimize=True)
-        stages.append(_Stage(roots, tuple(upper), coupling, parents[s]))
-    return _Arrow(tuple(stages), clipped_roots(corner)[0])
+    columns = [split(shapes, column) for column in hessian_products(evaluate, x, _probes(len(x), shapes))]
+    firsts = np.cumsum([0, *(width for _, width in shapes)])
+    faces = tuple(
+        np.stack([column[s].T for column in columns[first:]], axis=1)
+        for s, first in zip(range(len(shapes)), firsts, strict=False)
+    )
+    corner = np.array([column[-1] for column in columns[firsts[-1] :]]).reshape(2 * (arrow.width,))
+    elimination = eliminate(ArrowMatrix(arrow, faces, None, corner), _clipped_pivot)
+    return _Curvature(shapes, elimination, clipped_roots(elimination.corner)[0])
 
 
-def _stacked(columns: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
+def _clipped_pivot(place: int, own: np.ndarray) -> Pivot:
+    root = clipped_roots(own.transpose(2, 0, 1))[0].transpose(2, 1, 0)
+    return Pivot(root, root, 0.0)
 
 
 def _probes(size: int, shapes: Sequence[tuple[int, int]]) -> np.ndarray:

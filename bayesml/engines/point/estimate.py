@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +11,15 @@ import numpy as np
 
 from bayesml import names
 from bayesml.engines.base import Problem
+from bayesml.engines.point.answers import Approximation, LinearTests, NormalRows, Profile
 from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.elements import deviations
 from bayesml.engines.point.hyper import HyperCovariance
-from bayesml.engines.point.joint import JointEffects
+from bayesml.engines.point.joint import JointEffects, NewRows
+from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.point.unbounded import combination_errors
 from bayesml.keys import MU
+from bayesml.linalg import GroupBlock
 from bayesml.posterior import AbstractPosterior, StoredEstimate
 
 __all__ = ["AbstractEstimate"]
@@ -127,6 +131,60 @@ class AbstractEstimate(AbstractPosterior):
     def stored(self) -> StoredEstimate:
         """Return what a file needs to hold so that the estimate can be restored with its problem."""
 
+    @abstractmethod
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+        """Fit the response to other columns by the same method.
+
+        Args:
+            X: ``(rows, coefs)`` population-level columns.
+            blocks: group-level terms, possibly none.
+        """
+
+    @abstractmethod
+    def profile(self) -> Profile:
+        """Return what profiles the likelihood; of a REML estimate that of maximum likelihood."""
+
+    def by_maximum_likelihood(self) -> AbstractEstimate:
+        """Return the estimate by maximum likelihood; itself but for REML."""
+        return self
+
+    @property
+    def is_reml(self) -> bool:
+        """Whether the REML criterion was minimised."""
+        return False
+
+    @property
+    def t_tests(self) -> LinearTests | None:
+        """Tests with finite degrees of freedom; None where statistics are normal."""
+        return None
+
+    @property
+    def normal_rows(self) -> NormalRows | None:
+        """The rows of a response that is normal around the linear predictor; None for all other models."""
+        return None
+
+    @property
+    def approximation(self) -> Approximation | None:
+        """How the likelihood is approximated; None where it is exact."""
+        return None
+
+    @property
+    def log_prior(self) -> float | None:
+        """Log density of the prior at the estimate; None for a maximum of the likelihood."""
+        return None
+
+    @property
+    def runaway(self) -> np.ndarray:
+        """``(2, kept)`` whether each coefficient may go to minus and to plus infinity without loss of likelihood."""
+        return np.zeros((2, len(self.kept)), dtype=bool)
+
+    @property
+    def leverages(self) -> np.ndarray:
+        """``(rows,)`` derivative of each fitted value in its own working response, group effects included."""
+        rows = NewRows(self.arrays.X, tuple((block.Z, block.codes) for block in self.arrays.blocks))
+        with np.errstate(invalid="ignore"):  # NaN where separation leaves neither information nor a finite error
+            return np.clip(self.row_information * self.joint.standard_errors(rows) ** 2, 0.0, 1.0)
+
     @property
     def standard_errors(self) -> np.ndarray:
         """``(kept,)`` of the coefficients."""
@@ -184,13 +242,3 @@ class AbstractEstimate(AbstractPosterior):
                 found[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
             found[names.group_effect_variable(term.name, MU)] = effects
         return found | {name: np.asarray(value) for name, value in self.auxiliary.items()}
-
-
-def deviations(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return standard deviations and correlations of Lambda Lambda'; NaN correlations where a deviation is zero."""
-    sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        unit = factor / np.where(sd > 0, sd, np.nan)[:, None]
-    correlation = unit @ unit.T
-    np.fill_diagonal(correlation, 1.0)
-    return sd, correlation

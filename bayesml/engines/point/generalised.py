@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -14,12 +14,15 @@ from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, Supp
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.problem import Curvature
 from bayesml.engines.generalised_mixed.stored import fit_from_stored, stored_fit
+from bayesml.engines.point.answers import Approximation
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.hyper import HyperCovariance
-from bayesml.engines.point.linear import layout_free
+from bayesml.engines.point.linear import is_linear, layout_free
+from bayesml.engines.point.profile_generalised import GeneralisedProfile
+from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
-from bayesml.linalg import ThetaLayout
+from bayesml.linalg import GroupBlock, ThetaLayout
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
@@ -202,6 +205,43 @@ class GeneralisedEstimate(AbstractEstimate):
     def powers(self) -> np.ndarray | None:
         """``(rows,)`` powers of the densities, or None; precisions are with the response."""
         return None if self.response.precisions is not None else self.arrays.weights
+
+    @property
+    def approximation(self) -> Approximation | None:
+        """How; None without group effects, and of a linear mixed model, where Laplace's approximation is exact."""
+        if not self.arrays.blocks or is_linear(self.problem):
+            return None
+        return Approximation(self.options.quadrature_points, self.options.curvature)
+
+    @property
+    def log_prior(self) -> float | None:
+        """Log density of the prior at the mode."""
+        return None if self.options.penalty is None else -0.5 * self.fit.penalty
+
+    @property
+    def runaway(self) -> np.ndarray:
+        """Whether each coefficient may go to minus and to plus infinity without loss of likelihood."""
+        return self.fit.runaway
+
+    def profile(self) -> GeneralisedProfile:
+        """Return what profiles the likelihood."""
+        return GeneralisedProfile(
+            self.fit, self.response, self.arrays, self.powers, self.options.quadrature_points, self.options.curvature
+        )
+
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+        """Fit the response to other columns by maximum likelihood."""
+        found = fit_generalised_mixed(
+            self.response,
+            X,
+            blocks,
+            offset=self.arrays.offset,
+            weights=self.powers,
+            quadrature_points=self.options.quadrature_points if blocks else 1,
+            curvature=self.options.curvature,
+        )
+        factors = tuple(group.factor for group in found.groups)
+        return Submodel(found.log_likelihood, found.df, factors, self.response.natural(found.psi), found.beta)
 
     @property
     def log_likelihood(self) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -12,26 +12,25 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.engines.linear_mixed import (
     Convergence,
-    KenwardRoger,
     LinearMixedFit,
     LinearMixedProblem,
-    Satterthwaite,
     fit_at,
     fit_linear_mixed,
-    kenward_roger,
     prepare,
     refit,
-    satterthwaite,
 )
 from bayesml.engines.linear_mixed.criterion import JointCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
+from bayesml.engines.point.answers import LinearProfile, LinearTests, NormalRows
 from bayesml.engines.point.arrays import PointArrays, point_arrays
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.hyper import HyperCovariance, pseudo_inverse
+from bayesml.engines.point.linear_submodel import least_squares, refit_columns
+from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
 from bayesml.keys import PredictorKey
-from bayesml.linalg import ThetaLayout
+from bayesml.linalg import GroupBlock, ThetaLayout
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["LinearEstimate", "estimate_linear", "is_linear", "restore_linear", "transformed_response"]
@@ -206,8 +205,12 @@ class LinearEstimate(AbstractEstimate):
     @cached_property
     def log_likelihood(self) -> float:
         """Log-likelihood of y: for a lognormal response that of log y minus the sum of log y."""
-        jacobian = float(self.fit.problem.y.sum()) if self.problem.likelihood.traits.response_on_log_scale else 0.0
-        return self.fit.log_likelihood - jacobian
+        return self.fit.log_likelihood - self._jacobian
+
+    @property
+    def _jacobian(self) -> float:
+        """Sum of log y where log y was fitted, else 0."""
+        return float(self.fit.problem.y.sum()) if self.problem.likelihood.traits.response_on_log_scale else 0.0
 
     @property
     def n_parameters(self) -> int:
@@ -236,15 +239,42 @@ class LinearEstimate(AbstractEstimate):
         weights = self.fit.problem.weights
         return np.broadcast_to(1.0 if weights is None else weights, len(self.arrays.X)) / self.fit.sigma**2
 
-    @cached_property
-    def satterthwaite(self) -> Satterthwaite:
-        """What Satterthwaite's degrees of freedom need."""
-        return satterthwaite(self.fit)
+    @property
+    def is_reml(self) -> bool:
+        """Whether the REML criterion was minimised."""
+        return self.fit.reml
 
     @cached_property
-    def kenward_roger(self) -> KenwardRoger:
-        """What Kenward and Roger's tests need; a ModelError where the fit has none."""
-        return kenward_roger(self.fit)
+    def t_tests(self) -> LinearTests | None:
+        """Satterthwaite's tests, and Kenward and Roger's, where sigma was estimated."""
+        return LinearTests(self.fit) if self.fit.fixed_sigma is None else None
+
+    @property
+    def normal_rows(self) -> NormalRows:
+        """Residuals of the response, or of its logarithm."""
+        return NormalRows(self.fit.residuals, self.fit.problem.weights, self.fit.sigma)
+
+    @property
+    def leverages(self) -> np.ndarray:
+        """Diagonal of the matrix that maps responses to fitted values."""
+        return self.fit.leverages
+
+    def profile(self) -> LinearProfile:
+        """Return what profiles the likelihood."""
+        return LinearProfile.of(self.fit)
+
+    def by_maximum_likelihood(self) -> LinearEstimate:
+        """Return a REML estimate refitted by maximum likelihood."""
+        if not self.fit.reml:
+            return self
+        return replace(self, fit=fit_linear_mixed(self.fit.problem, False, self.fit.fixed_sigma), method="ml")
+
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+        """Fit the response to other columns by the same criterion."""
+        if not blocks:
+            return least_squares(self.fit, X, self._jacobian)
+        found = replace(self, fit=refit_columns(self.fit, X, blocks))
+        return Submodel(found.log_likelihood, found.n_parameters, found.factors, dict(found.auxiliary), found.beta)
 
     def hyper_covariance(self) -> HyperCovariance:
         """Return the covariance of (theta, log sigma), 2 H^-1, uncorrelated with the coefficients."""

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.engines.point.joint import NewRows
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.results.frequentist.residuals import fitted, residuals
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ def influence(fit: AbstractPointFit) -> pd.DataFrame:
     import pandas as pd
 
     scaled = residuals(fit, "scaled")
-    leverage = _leverages(fit)
+    leverage = fit.estimate.leverages
     left = np.maximum(1.0 - leverage, np.finfo(float).tiny)
     p = max(len(fit.estimate.kept), 1)
     return pd.DataFrame(
@@ -52,12 +50,3 @@ def influence(fit: AbstractPointFit) -> pd.DataFrame:
         },
         index=fit.frame.labels(),
     )
-
-
-def _leverages(fit: AbstractPointFit) -> np.ndarray:
-    estimate = fit.estimate
-    if isinstance(estimate, LinearEstimate):
-        return estimate.fit.leverages
-    rows = NewRows(estimate.arrays.X, tuple((block.Z, block.codes) for block in estimate.arrays.blocks))
-    with np.errstate(invalid="ignore"):  # NaN where separation leaves a row neither information nor a finite error
-        return np.clip(estimate.row_information * estimate.joint.standard_errors(rows) ** 2, 0.0, 1.0)

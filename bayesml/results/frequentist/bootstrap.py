@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import ndtri
 
+from bayesml.engines.point.elements import Element, values_of
 from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.generalised import GeneralisedEstimate
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import BayesmlError, ModelError, warn_user
 from bayesml.results.frequentist.simulate import refit, simulate
-from bayesml.results.questions.parameters import Element, values_of
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -47,9 +45,7 @@ def bootstrap(fit: AbstractPointFit, wanted: Sequence[Element], nsim: int, seed:
 
 def _coefficients(estimate: AbstractEstimate) -> np.ndarray:
     """Return the coefficients, infinite where the likelihood of the drawn responses rises without end (separation)."""
-    if not isinstance(estimate, GeneralisedEstimate):
-        return estimate.beta
-    falls, rises = estimate.fit.runaway
+    falls, rises = estimate.runaway
     return np.where(falls & rises, np.nan, np.where(falls, -np.inf, np.where(rises, np.inf, estimate.beta)))
 
 
@@ -61,7 +57,7 @@ def _refits(fit: AbstractPointFit, nsim: int, seed: int | None) -> Iterator[Abst
             estimate = refit(fit, y).estimate
         except BayesmlError:
             continue
-        if isinstance(estimate, LinearEstimate) or len(estimate.kept) == len(fit.estimate.kept):
+        if len(estimate.kept) == len(fit.estimate.kept):
             yield estimate
 
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import ndtri
 
-from bayesml.engines.linear_mixed import Parameter, profiler
-from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.answers import Profile
+from bayesml.engines.point.elements import Element, values_of
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.links import get_link
 from bayesml.results.frequentist.bootstrap import BootKind, bootstrap_intervals
 from bayesml.results.frequentist.degrees_of_freedom import Ddf, check_level, quantile, tests_of
-from bayesml.results.frequentist.profile_generalised import GeneralisedProfile
 from bayesml.results.frequentist.submodels import require_likelihood
-from bayesml.results.questions.parameters import Element, chosen, values_of
+from bayesml.results.questions.parameters import chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,25 +149,14 @@ def _scale(fit: AbstractPointFit, element: Element) -> tuple[Callable[[float], f
 
 def _profile(fit: AbstractPointFit, wanted: Sequence[Element], level: float) -> np.ndarray:
     require_likelihood(fit, 'method="profile"')
-    if isinstance(fit.estimate, LinearEstimate):
-        walker = profiler(fit.estimate.fit)
-        return np.array([_interval(walker.estimate, walker.interval, _parameter(e), e, level) for e in wanted])
-    profile = GeneralisedProfile.of(fit)
-    return np.array([_interval(profile.estimate, profile.interval, e, e, level) for e in wanted])
+    profile = fit.estimate.profile()
+    return np.array([_interval(profile, element, level) for element in wanted])
 
 
-def _interval(estimate: Callable, interval: Callable, what: object, element: Element, level: float) -> tuple:  # type: ignore[type-arg]
+def _interval(profile: Profile, element: Element, level: float) -> tuple[float, float, float]:
     try:
-        return (estimate(what), *interval(what, level))
+        return (profile.estimate(element), *profile.interval(element, level))
     except BayesmlError as error:
         raise ModelError(
             f'`{element.text}` has no profile: {error} Leave it out of `parameters`, or use method="boot".'
         ) from None
-
-
-def _parameter(element: Element) -> Parameter:
-    if element.kind == "family":
-        return Parameter("sigma")
-    if element.kind == "b":
-        return Parameter("beta", row=element.row)
-    return Parameter(element.kind, element.term, element.row, element.column if element.kind == "cor" else 0)

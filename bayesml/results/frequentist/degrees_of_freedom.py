@@ -10,7 +10,6 @@ from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 
 from bayesml.engines.linear_mixed import FTest, TTest
 from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.engines.point.unbounded import combination_errors, is_held, without_unbounded
 from bayesml.errors import ModelError, did_you_mean
 
@@ -114,7 +113,7 @@ class NormalTests:
 
 def has_t_tests(fit: AbstractPointFit) -> bool:
     """Whether the fit is a linear mixed model with estimated residual sd, which has finite degrees of freedom."""
-    return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.fixed_sigma is None
+    return fit.estimate.t_tests is not None
 
 
 def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
@@ -135,13 +134,13 @@ def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
         chosen = "satterthwaite" if has_t_tests(fit) else None
     if chosen is None:
         return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma, fit.estimate.unbounded, fit.estimate.held)
-    if not has_t_tests(fit):
+    tests = fit.estimate.t_tests
+    if tests is None:
         raise ModelError(
             f"`ddf={ddf!r}` is for linear mixed models fitted by REML or ML with an estimated residual sd; the tests "
             f'of this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
         )
-    assert isinstance(fit.estimate, LinearEstimate)
-    return fit.estimate.satterthwaite if chosen == "satterthwaite" else fit.estimate.kenward_roger
+    return tests.satterthwaite if chosen == "satterthwaite" else tests.kenward_roger
 
 
 def _chosen(ddf: object) -> str | None:

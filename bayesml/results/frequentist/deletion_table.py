@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesml.engines.point.submodel import Submodel
 from bayesml.results.frequentist.likelihood_ratio import chi_square_p
-from bayesml.results.frequentist.submodels import Submodel
 
 if TYPE_CHECKING:
     import pandas as pd

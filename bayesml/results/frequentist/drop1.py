@@ -14,7 +14,7 @@ from bayesml.formula import LinearPart
 from bayesml.results.frequentist.anova import anova
 from bayesml.results.frequentist.degrees_of_freedom import Ddf, NormalTests, tests_of
 from bayesml.results.frequentist.deletion_table import deletion_table
-from bayesml.results.frequentist.submodels import by_maximum_likelihood, refit_arrays, require_likelihood
+from bayesml.results.frequentist.submodels import require_likelihood
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,9 @@ def _chosen(fit: AbstractPointFit, scope: str | Sequence[str] | None) -> dict[st
 
 def _deletions(fit: AbstractPointFit, chosen: dict[str, int], tested: bool) -> pd.DataFrame:
     require_likelihood(fit, "drop1()")
-    full, blocks = by_maximum_likelihood(fit), fit.estimate.arrays.blocks
-    smaller = [(name, refit_arrays(full, _without(fit, place), blocks)) for name, place in chosen.items()]
+    full = fit.with_estimate(fit.estimate.by_maximum_likelihood())
+    blocks = full.estimate.arrays.blocks
+    smaller = [(name, full.estimate.refit_columns(_without(fit, place), blocks)) for name, place in chosen.items()]
     table = deletion_table(full, smaller, f"Single term deletions of {fit.formula} (maximum likelihood)")
     return table if tested else table.drop(columns="Pr(>Chisq)")
 

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaincc
 
-from bayesml.engines.point.generalised import GeneralisedEstimate
-from bayesml.engines.point.linear import LinearEstimate, is_linear
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.frequentist.same_data import check_same_data
-from bayesml.results.frequentist.submodels import by_maximum_likelihood, require_likelihood
+from bayesml.results.frequentist.submodels import require_likelihood
 from bayesml.results.frequentist.variance_explained import r2
+from bayesml.results.record.fit import AbstractPointFit
 from bayesml.results.record.same_values import same_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["anova_fits", "chi_square_p", "compare_models"]
 
@@ -61,7 +59,7 @@ def anova_fits(*fits: AbstractPointFit, refit: bool = True, names: Sequence[str]
 
     _check_comparable(fits, refit)
     labels = _labels(fits, names)
-    compared = [by_maximum_likelihood(f) for f in fits] if refit else list(fits)
+    compared = [_by_maximum_likelihood(f) for f in fits] if refit else list(fits)
     if changed := [label for label, old, new in zip(labels, fits, compared, strict=True) if old is not new]:
         warn_user(
             f"Refitted by maximum likelihood (instead of REML) for the comparison: {', '.join(changed)}. Fit with "
@@ -101,16 +99,16 @@ def _check_comparable(fits: Sequence[AbstractPointFit], refit: bool = True) -> N
         raise ModelError("A comparison needs at least two fits; fit.anova() tests the terms of one.")
     first = fits[0]
     for fit in fits:
-        if not isinstance(getattr(fit, "estimate", None), (LinearEstimate, GeneralisedEstimate)):
+        if not isinstance(fit, AbstractPointFit):
             raise ModelError(
                 "anova() and compare_models() are for point estimates (reml, ml, laplace); draws of a posterior are "
                 "compared by loo_compare()."
             )
         require_likelihood(fit, "anova()")
         check_same_data(first, fit)
-    if len({how for fit in fits if (how := _approximation(fit)) is not None}) > 1:
+    if len({how for fit in fits if (how := fit.estimate.approximation) is not None}) > 1:
         raise ModelError("The fits approximate the likelihood in different ways; use the same quadrature points.")
-    if not refit and len({_is_reml(f) for f in fits}) > 1:
+    if not refit and len({f.estimate.is_reml for f in fits}) > 1:
         raise ModelError("REML and ML likelihoods cannot be compared; leave out refit=False.")
 
 
@@ -126,16 +124,9 @@ def _check_families(smallest_first: Sequence[AbstractPointFit]) -> None:
             )
 
 
-def _approximation(fit: AbstractPointFit) -> tuple[int, str] | None:
-    """How the likelihood is approximated; None where it is exact: without group effects, or of a linear mixed model."""
-    estimate = fit.estimate
-    if isinstance(estimate, GeneralisedEstimate) and estimate.arrays.blocks and not is_linear(fit.problem):
-        return estimate.options.quadrature_points, estimate.options.curvature
-    return None
-
-
-def _is_reml(fit: AbstractPointFit) -> bool:
-    return isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.reml
+def _by_maximum_likelihood(fit: AbstractPointFit) -> AbstractPointFit:
+    """Return a REML fit refitted by maximum likelihood, any other fit as it is."""
+    return fit.with_estimate(fit.estimate.by_maximum_likelihood()) if fit.estimate.is_reml else fit
 
 
 def compare_models(*fits: AbstractPointFit, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -183,11 +174,11 @@ def _check_criteria(fits: Sequence[AbstractPointFit]) -> None:
     if len(fits) < 2:
         raise ModelError("A comparison needs at least two fits.")
     for fit in fits:
-        if not isinstance(getattr(fit, "estimate", None), (LinearEstimate, GeneralisedEstimate)):
+        if not isinstance(fit, AbstractPointFit):
             raise ModelError("compare_models() is for point estimates; draws are compared by loo_compare().")
         require_likelihood(fit, "compare_models()")
         check_same_data(fits[0], fit)
-    reml = {_is_reml(f) for f in fits}
+    reml = {f.estimate.is_reml for f in fits}
     if len(reml) > 1:
         raise ModelError('REML and ML criteria cannot be compared; fit all of them with method="ml".')
     if True in reml and not all(_same_columns(fits[0], f) for f in fits):

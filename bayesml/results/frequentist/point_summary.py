@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.engines.point.estimate import deviations
-from bayesml.engines.point.generalised import GeneralisedEstimate
-from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.answers import Approximation
+from bayesml.engines.point.elements import deviations
 from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
@@ -108,19 +107,19 @@ def _header(fit: AbstractPointFit) -> Section:
 
 def _title(fit: AbstractPointFit) -> str:
     estimate = fit.estimate
-    if isinstance(estimate, LinearEstimate):
-        how = "REML" if estimate.fit.reml else "maximum likelihood"
-        has_tests = estimate.fit.fixed_sigma is None and bool(estimate.coefs)
-        tests = ". t-tests use Satterthwaite's method" if has_tests else ""
-        return f"Linear mixed model fit by {how}{tests}"
-    assert isinstance(estimate, GeneralisedEstimate)
     mixed = " mixed" if estimate.arrays.terms else ""
-    points = estimate.fit.quadrature_points
-    how = f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
-    found = "posterior mode" if estimate.method == "map" else "maximum likelihood"
+    tests = ". t-tests use Satterthwaite's method" if estimate.t_tests is not None and estimate.coefs else ""
+    found = "REML" if estimate.is_reml else "maximum likelihood" if estimate.log_prior is None else "posterior mode"
     if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
-        return f"Linear{mixed} model fit by {found}"
-    return f"Generalized linear{mixed} model fit by {found}{how if mixed else ''}"
+        return f"Linear{mixed} model fit by {found}{tests}"
+    return f"Generalized linear{mixed} model fit by {found}{_how(estimate.approximation)}"
+
+
+def _how(approximation: Approximation | None) -> str:
+    if approximation is None:
+        return ""
+    points = approximation.quadrature_points
+    return f" (Adaptive Gauss-Hermite Quadrature, {points} points)" if points > 1 else " (Laplace Approximation)"
 
 
 def _criterion(fit: AbstractPointFit) -> Section:
@@ -129,8 +128,8 @@ def _criterion(fit: AbstractPointFit) -> Section:
     names = ("AIC", "BIC", "logLik", "-2*log(L)", "df.resid")
     texts = [f"{v:.1f}" for v in (fit.aic, fit.bic, fit.logLik, fit.deviance)] + [str(fit.df_residual)]
     prior: tuple[str, ...] = ()
-    if isinstance(fit.estimate, GeneralisedEstimate) and fit.method == "map":
-        prior = (f"log prior at the mode: {-0.5 * fit.estimate.fit.penalty:.1f}",)
+    if fit.estimate.log_prior is not None:
+        prior = (f"log prior at the mode: {fit.estimate.log_prior:.1f}",)
     width = max(map(len, (*names, *texts)))
     padded = tuple(tuple(text.rjust(width) for text in row) for row in (names, texts))
     return Section("", (), padded, (False,) * 5, prior)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from bayesml.engines.point.estimate import deviations
-from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.elements import deviations
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import find_coefficient
 from bayesml.variables import find_text
@@ -51,8 +50,8 @@ def coefficient_table(fit: AbstractPointFit) -> CoefficientTable:
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(np.isinf(error), np.nan, estimate.beta / error)
     df = None
-    if isinstance(estimate, LinearEstimate) and estimate.fit.fixed_sigma is None and len(error):
-        df = estimate.satterthwaite.df(np.eye(len(error)))
+    if estimate.t_tests is not None and len(error):
+        df = estimate.t_tests.satterthwaite.df(np.eye(len(error)))
     p = 2.0 * (ndtr(-np.abs(statistic)) if df is None else stdtr(np.minimum(df, 1e15), -np.abs(statistic)))
     return CoefficientTable(estimate.coefs, estimate.beta, error, df, statistic, p)
 

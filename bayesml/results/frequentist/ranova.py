@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.columns import Encoding, encode
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.errors import ModelError
 from bayesml.formula import GroupCall
 from bayesml.linalg import GroupBlock
 from bayesml.results.frequentist.deletion_table import deletion_table
 from bayesml.results.frequentist.drop1 import droppable
-from bayesml.results.frequentist.submodels import refit_arrays, require_likelihood, with_columns, without_columns
+from bayesml.results.frequentist.submodels import require_likelihood, with_columns, without_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +55,8 @@ def ranova(fit: AbstractPointFit) -> pd.DataFrame:
     X, blocks = fit.estimate.arrays.X, fit.estimate.arrays.blocks
     if not blocks:
         raise ModelError("The model has no group-level terms to test.")
-    smaller = [(reduction.label, refit_arrays(fit, X, reduction.blocks)) for reduction in _reductions(fit)]
-    method = "REML" if isinstance(fit.estimate, LinearEstimate) and fit.estimate.fit.reml else "ML"
+    smaller = [(reduction.label, fit.estimate.refit_columns(X, reduction.blocks)) for reduction in _reductions(fit)]
+    method = "REML" if fit.estimate.is_reml else "ML"
     return deletion_table(fit, smaller, f"Single term deletions of group-level effects ({method} likelihood)")
 
 

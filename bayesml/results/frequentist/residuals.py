@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from bayesml.engines.point.linear import LinearEstimate
+from bayesml.engines.point.answers import NormalRows
 from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
@@ -71,8 +71,9 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndar
     """
     if type not in get_args(ResidualType):
         raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
-    if isinstance(fit.estimate, LinearEstimate) and not fit.likelihood.traits.response_on_log_scale:
-        return _linear(fit.estimate, type)
+    rows = fit.estimate.normal_rows
+    if rows is not None and not fit.likelihood.traits.response_on_log_scale:
+        return _normal(rows, type)
     y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
     if type == "response":
         return y - fitted(fit)
@@ -88,13 +89,10 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndar
     return _working(fit) if type == "working" else _deviance(fit)
 
 
-def _linear(estimate: LinearEstimate, type: ResidualType) -> np.ndarray:
-    plain = estimate.fit.residuals
-    weights = estimate.fit.problem.weights
+def _normal(rows: NormalRows, type: ResidualType) -> np.ndarray:
     if type in ("response", "working"):
-        return plain
-    weighted = plain if weights is None else plain * np.sqrt(weights)
-    return weighted / estimate.fit.sigma if type == "scaled" else weighted
+        return rows.residuals
+    return rows.weighted / rows.sigma if type == "scaled" else rows.weighted
 
 
 def _root_weights(fit: AbstractPointFit) -> np.ndarray | float:

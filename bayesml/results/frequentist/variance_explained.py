@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.engines.point.linear import LinearEstimate
 from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
-from bayesml.results.frequentist.submodels import refit_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +75,8 @@ def variance_parts(fit: AbstractPointFit) -> VarianceParts:
 
 def _distribution(fit: AbstractPointFit, eta: np.ndarray, spread: np.ndarray) -> float:
     traits, link, auxiliary = fit.likelihood.traits, fit.likelihood.link("mu").name, fit.estimate.auxiliary
-    if isinstance(fit.estimate, LinearEstimate):
-        weights = fit.estimate.fit.problem.weights
-        return float(fit.estimate.fit.sigma**2 * (1.0 if weights is None else np.mean(1.0 / weights)))
+    if fit.estimate.normal_rows is not None:
+        return fit.estimate.normal_rows.variance
     if traits.normal and "se" not in fit.problem.design.response.arrays:
         weights = fit.problem.design.weights
         variance = float(auxiliary["sigma"]) ** 2
@@ -170,7 +167,7 @@ def level_r2(fit: AbstractPointFit) -> pd.Series:
     import pandas as pd
 
     arrays = fit.estimate.arrays
-    null = refit_arrays(fit, np.ones((fit.nobs, 1)), arrays.blocks)
+    null = fit.estimate.refit_columns(np.ones((fit.nobs, 1)), arrays.blocks)
     own = _between(fit, fit.estimate.factors)
     before = _between(fit, null.factors)
     found = {name: 1.0 - own[name] / before[name] if before[name] > 0 else np.nan for name in own}

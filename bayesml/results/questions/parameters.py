@@ -1,16 +1,13 @@
-"""The parameters of a point estimate one by one: standard deviations, correlations, family parameters, coefficients."""
+"""The parameters of a point estimate by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, final
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bayesml import names
-from bayesml.engines.point.estimate import deviations
+from bayesml.engines.point.elements import Element
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.keys import MU
 from bayesml.variables import find_text
@@ -18,29 +15,7 @@ from bayesml.variables import find_text
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["Element", "chosen", "elements", "values_of"]
-
-Kind = Literal["sd", "cor", "family", "b"]
-
-
-@final
-@dataclass(frozen=True)
-class Element:
-    """One estimated number.
-
-    Attributes:
-        text: its name, ``sd_Subject__Days``.
-        kind: what it is.
-        term: place of the group-level term (sd, cor), else 0.
-        row: its coefficient; of a correlation the later one; of ``b`` the place among the kept columns.
-        column: the earlier coefficient of a correlation, else 0.
-    """
-
-    text: str
-    kind: Kind
-    term: int = 0
-    row: int = 0
-    column: int = 0
+__all__ = ["chosen", "elements"]
 
 
 def elements(fit: AbstractPointFit) -> tuple[Element, ...]:
@@ -63,22 +38,6 @@ def _variances(fit: AbstractPointFit) -> Iterator[Element]:
 def _estimated_family_parameters(fit: AbstractPointFit) -> tuple[str, ...]:
     """Family parameters that were estimated, not held at a value."""
     return tuple(name for name in fit.estimate.auxiliary if name in fit.estimate.hyper_covariance().auxiliary)
-
-
-def values_of(
-    wanted: Sequence[Element], factors: Sequence[np.ndarray], auxiliary: dict[str, float], beta: np.ndarray
-) -> np.ndarray:
-    """Return the values of the parameters from the parts of an estimate; NaN for a correlation without variance."""
-    derived = [deviations(factor) for factor in factors]
-    out = []
-    for e in wanted:
-        if e.kind == "sd":
-            out.append(derived[e.term][0][e.row])
-        elif e.kind == "cor":
-            out.append(derived[e.term][1][e.row, e.column])
-        else:
-            out.append(auxiliary[e.text] if e.kind == "family" else beta[e.row])
-    return np.array(out, dtype=float)
 
 
 def chosen(fit: AbstractPointFit, parameters: str | Sequence[str] | None) -> tuple[Element, ...]:

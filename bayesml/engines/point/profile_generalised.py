@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 from scipy.special import ndtri
 
 from bayesml.engines.crossing import crossing
-from bayesml.engines.generalised_mixed import HeldFit, HeldParameter, hold
-from bayesml.engines.point.generalised import GeneralisedEstimate
+from bayesml.engines.generalised_mixed import FamilyResponse, GeneralisedMixedFit, HeldFit, HeldParameter, hold
+from bayesml.engines.generalised_mixed.problem import Curvature
+from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.elements import Element, values_of
 from bayesml.links import Link, get_link
-from bayesml.results.questions.parameters import Element, values_of
-
-if TYPE_CHECKING:
-    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["GeneralisedProfile"]
 
@@ -31,22 +29,26 @@ class GeneralisedProfile:
     until twice the log-likelihood has fallen by the square of the normal quantile.
 
     Attributes:
-        fit: the fit.
-        found: its estimate.
+        found: the estimates.
+        response: the response distribution with its data.
+        arrays: the arrays of the model.
+        powers: powers of the densities, or None.
+        quadrature_points: how the likelihood is approximated.
+        curvature: the same.
     """
 
-    fit: AbstractPointFit
-    found: GeneralisedEstimate
-
-    @classmethod
-    def of(cls, fit: AbstractPointFit) -> GeneralisedProfile:
-        """Prepare the profiles of a fit."""
-        assert isinstance(fit.estimate, GeneralisedEstimate)
-        return cls(fit, fit.estimate)
+    found: GeneralisedMixedFit
+    response: FamilyResponse
+    arrays: PointArrays
+    powers: np.ndarray | None
+    quadrature_points: int
+    curvature: Curvature
 
     def estimate(self, element: Element) -> float:
         """Return the maximum-likelihood estimate."""
-        return float(values_of([element], self.found.factors, dict(self.found.auxiliary), self.found.beta)[0])
+        factors = tuple(group.factor for group in self.found.groups)
+        auxiliary = self.response.natural(self.found.psi)
+        return float(values_of([element], factors, auxiliary, self.found.beta)[0])
 
     def interval(self, element: Element, level: float) -> tuple[float, float]:
         """Return where the signed root of the rise of the deviance crosses the normal quantiles.
@@ -60,7 +62,7 @@ class GeneralisedProfile:
             return -1.0, 1.0
         link = self._link(element)
         held = self._held(element)
-        walk = _Walk(held, self.found.fit.deviance)
+        walk = _Walk(held, self.found.deviance)
         middle = center if link is None else float(link.forward(center))
         low, high = held.psi_range if link is not None else _bounds(element)
         step = self._first_step(element, center)
@@ -73,51 +75,50 @@ class GeneralisedProfile:
         """Whether a coefficient may go to minus and to plus infinity at no cost (separation)."""
         if element.kind != "b":
             return False, False
-        falls, rises = self.found.fit.runaway[:, element.row]
+        falls, rises = self.found.runaway[:, element.row]
         return bool(falls), bool(rises)
 
     def _is_free(self, element: Element, center: float, cut: float) -> bool:
         if not np.isfinite(center):
             return True
         sds = [Element("", "sd", element.term, place) for place in (element.row, element.column)]
-        return any(_Walk(self._held(sd), self.found.fit.deviance).height(0.0) < cut for sd in sds)
+        return any(_Walk(self._held(sd), self.found.deviance).height(0.0) < cut for sd in sds)
 
     def _held(self, element: Element) -> HeldFit:
-        arrays, options = self.found.arrays, self.found.options
-        place = self.found.response.auxiliary.index(element.text) if element.kind == "family" else element.row
+        place = self.response.auxiliary.index(element.text) if element.kind == "family" else element.row
         kind = "psi" if element.kind == "family" else element.kind
         return hold(
             HeldParameter(kind, element.term, place, element.column),
-            self.found.fit,
-            self.found.response,
-            arrays.X,
-            arrays.blocks,
-            offset=arrays.offset,
-            weights=self.found.powers,
-            quadrature_points=options.quadrature_points,
-            curvature=options.curvature,
+            self.found,
+            self.response,
+            self.arrays.X,
+            self.arrays.blocks,
+            offset=self.arrays.offset,
+            weights=self.powers,
+            quadrature_points=self.quadrature_points,
+            curvature=self.curvature,
         )
 
     def _link(self, element: Element) -> Link | None:
         if element.kind != "family":
             return None
-        return get_link(next(p.links[0] for p in self.fit.likelihood.dpars if p.name == element.text))
+        return get_link(next(p.links[0] for p in self.response.likelihood.dpars if p.name == element.text))
 
     def _natural(
         self, element: Element, link: Link, lower: tuple[float, float], upper: tuple[float, float]
     ) -> tuple[float, float]:
         """Return limits of a family parameter on its own scale; its bound where the walk came to its end."""
-        bounds = next(p.bounds for p in self.fit.likelihood.dpars if p.name == element.text)
+        bounds = next(p.bounds for p in self.response.likelihood.dpars if p.name == element.text)
         ends = zip((lower, upper), bounds, strict=True)
         low, high = (bound if at == end else float(link.inverse(at)) for (at, end), bound in ends)
         return low, high
 
     def _first_step(self, element: Element, center: float) -> float:
         if element.kind == "b":
-            error = float(np.sqrt(max(self.found.fit.vcov[element.row, element.row], 0.0)))
+            error = float(np.sqrt(max(self.found.vcov[element.row, element.row], 0.0)))
             return error if np.isfinite(error) and error > 0 else 1.0
         if element.kind == "sd":
-            column = self.found.arrays.blocks[element.term].Z[:, element.row]
+            column = self.arrays.blocks[element.term].Z[:, element.row]
             return max(0.25 * center, 0.1 / float(np.sqrt(np.mean(column**2)) or 1.0))
         return 0.2 if element.kind == "cor" else 0.3
 

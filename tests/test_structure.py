@@ -154,6 +154,21 @@ def test_no_stage_knows_an_engine(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", FILES)
+def test_no_stage_knows_the_kinds_of_estimates(module: str) -> None:
+    """What must be known of an estimate is asked of it (`AbstractEstimate`)."""
+    if not module.startswith("bayesml.engines.point"):
+        assert not {"LinearEstimate", "GeneralisedEstimate"} & names_used(parsed(module))
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_verb_imports_the_classes_that_name_it(module: str) -> None:
+    """Functions of fits are written against the records of `bayesml.results.record.fit`."""
+    makers = ("bayesml.results.fits", "bayesml.results.storage.io", "bayesml.results.checks.check_laplace")
+    if module.startswith("bayesml.results") and not module.startswith(makers):
+        assert "bayesml.results.fits.fit_object" not in own_imports(module, with_types=True)
+
+
+@pytest.mark.parametrize("module", FILES)
 def test_only_compile_samples(module: str) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)}
     assert "numpyro.sample" not in calls or module == "bayesml.compile"

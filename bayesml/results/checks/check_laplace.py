@@ -10,17 +10,15 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.engines import SAMPLER, dispatch, get_engine, with_options
-from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import ModelError
 from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fits.fit_object import Fit
 from bayesml.results.questions.parameters import elements
-from bayesml.results.record.fit import AbstractSampledFit
+from bayesml.results.record.fit import AbstractPointFit, AbstractSampledFit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["check_laplace"]
 
@@ -69,7 +67,7 @@ def check_laplace(
     """
     import pandas as pd
 
-    if not isinstance(getattr(fit, "estimate", None), AbstractEstimate):
+    if not isinstance(fit, AbstractPointFit):
         raise ModelError("check_laplace() is for point estimates; a NUTS fit is the posterior itself.")
     options = {"draws": draws, "chains": chains, "seed": seed, "progress": progress}
     engine = with_options(get_engine(SAMPLER), options)

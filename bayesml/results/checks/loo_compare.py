@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.columns import variables_of
-from bayesml.engines import Outcome
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.checks.loo import left_out
 from bayesml.results.checks.psis import LeaveOneOut
+from bayesml.results.record.fit import AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.same_values import same_column, same_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["loo_compare", "stacking_weights"]
 
@@ -119,7 +118,7 @@ def _named(fits: Sequence[Any]) -> dict[str, AbstractSampledFit]:
         listed = single if isinstance(single, (list, tuple)) else fits
         named = {f"fit{i + 1}": fit for i, fit in enumerate(listed)}
     for name, fit in named.items():
-        if not isinstance(getattr(fit, "outcome", None), Outcome):
+        if not isinstance(fit, AbstractSampledFit):
             raise ModelError(f"{FEW}; {_stranger(name, fit)}.")
     if len(named) < 2:
         raise ModelError(f"{FEW}.")
@@ -127,7 +126,7 @@ def _named(fits: Sequence[Any]) -> dict[str, AbstractSampledFit]:
 
 
 def _stranger(name: str, fit: Any) -> str:
-    if getattr(fit, "estimate", None) is not None:
+    if isinstance(fit, AbstractPointFit):
         return f"`{name}` is a point estimate without draws. compare_models() compares point estimates"
     return f"got {fit!r:.200}"
 

@@ -334,7 +334,11 @@ REFUSED = {
     "y ~ (1 | p | gr(g, id=q))": ("(1 | p | gr(g, id=q))", "two identifiers"),
     **{f"y | {name}(x) ~ 1": (name, "not available") for name in sorted(PLANNED_ADDITIONS)},
     "mvbind(y) ~ x": ("mvbind(y)", "two or more responses"),
-    "mvbind(y, mvbind(z, w)) ~ x": ("mvbind", "not available"),
+    "mvbind(y, mvbind(z, w)) ~ x": ("mvbind", "around the responses"),
+    "y ~ mvbind(x, z)": ("mvbind", "left of `~`"),
+    "y ~ gr(g) + x": ("gr", "right of the bar"),
+    "y ~ x:mm(g, h)": ("mm", "right of the bar"),
+    "offset(y) ~ x": ("offset", "right of `~`"),
 }
 
 

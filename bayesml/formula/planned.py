@@ -8,8 +8,8 @@ from bayesml.formula.tokens import Token, fault
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
 PLANNED_TERMS = frozenset(
-    ("s", "t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mm", "mmc", "gr", "ar", "ma", "arma", "cosy")
-    + ("unstr", "sar", "car", "fcor", "mvbind", "nlf", "lf")
+    ("s", "t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mmc", "ar", "ma", "arma", "cosy")
+    + ("unstr", "sar", "car", "fcor", "nlf", "lf")
 )
 PLANNED_ADDITIONS = frozenset(
     ("cens", "trunc", "rate", "mi", "subset", "thres", "cat", "dec", "vreal", "vint", "index", "bhaz")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bayesml.errors import did_you_mean
 from bayesml.formula.calls import Argument, expression_of, is_one_call, read_arguments, value_of
+from bayesml.formula.complaints import misplaced
 from bayesml.formula.language import Language, ResponseTerm
 from bayesml.formula.planned import PLANNED_ADDITIONS, PLANNED_TERMS, not_available
 from bayesml.formula.tokens import CONSTANTS, Token, canonical, fault, split_top_level, text_between
@@ -55,8 +56,11 @@ def _response(tokens: Sequence[Token], additions: tuple[Addition, ...], source: 
     if len(tokens) == 1:
         name = tokens[0].name
     head = tokens[0]
-    if is_one_call(tokens) and (head.text in PLANNED_TERMS or head.text == "mvbind"):
+    if is_one_call(tokens) and head.text in PLANNED_TERMS:
         raise not_available(head, source)
+    error = misplaced(head, source) if is_one_call(tokens) else None
+    if error is not None:
+        raise error
     if not (is_one_call(tokens) and head.text == "cbind"):
         return Response(expression_of(tokens, source), additions, name)
     arguments = split_top_level(tokens[2:-1], ",")

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, NoReturn, TypeAlias, final
 
 from bayesml.errors import FormulaError
@@ -243,7 +244,7 @@ def _class(name: str) -> str:
 def _fixed_value(name: str, value: object) -> float | str:
     if name in PLANNED_BF_OPTIONS:
         raise FormulaError(f"The option `{name}` of bf() is not available in this version of bayesml.")
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     if isinstance(value, str) and _NAME.fullmatch(value) and value != name and _class(value) == _class(name):
         return value

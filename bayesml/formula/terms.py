@@ -12,6 +12,7 @@ from typing import final
 
 from bayesml.errors import FormulaError
 from bayesml.formula.calls import read_special
+from bayesml.formula.complaints import complaint, misplaced
 from bayesml.formula.language import Language
 from bayesml.formula.planned import PLANNED_TERMS, not_available
 from bayesml.formula.tokens import LOGIC, Kind, Token, canonical, fault, quote_name, split_top_level, text_between
@@ -263,6 +264,9 @@ class TermReader:
                 self.offsets.append(list(self.tokens[self.position + 1 : closing]))
                 self.position = closing + 1
                 return {}
+            error = misplaced(token, self.source)
+            if error is not None:
+                raise error
             self.language.check_function(token, self.source)
             self._refuse_group_inside(closing)
             self.position = closing + 1
@@ -355,28 +359,7 @@ class TermReader:
         return fault(message, self.source, token.start, token.stop)
 
     def _unexpected(self, token: Token) -> FormulaError:
-        return fault(_complaint(token), self.source, token.start, token.stop)
-
-
-def _complaint(token: Token) -> str:
-    if token.kind is Kind.END or token.has_text(")"):
-        return "A term is missing here."
-    if token.has_text("|", "||"):
-        return (
-            f"`{token.text}` cannot stand here; a group term is written in brackets of its own: `x + (1 | group)`, "
-            "`(1 + x | group)`."
-        )
-    if token.has_text("["):
-        return "Brackets [ ] cannot stand here; make the column in the data first."
-    if token.has_text(*LOGIC):
-        return f"`{token.text}` cannot stand here; a comparison stands in brackets of its own: `z + (x > 5)`."
-    if token.has_text("//", "%", "%%", "%/%"):
-        return f"`{token.text}` cannot stand here; write arithmetic inside I(...)."
-    if token.kind is Kind.STRING:
-        return "A quoted string cannot stand here; column names with odd characters are written in backticks."
-    if token.has_text("~"):
-        return "A second `~` cannot stand here; write `!x` for the opposite of a truth value."
-    return f"`{token.text}` is not expected here; an operator or a term is missing."
+        return fault(complaint(token), self.source, token.start, token.stop)
 
 
 def _outside_brackets(tokens: Sequence[Token]) -> list[int]:

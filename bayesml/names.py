@@ -37,6 +37,7 @@ __all__ = [
     "reorderings",
     "same_interaction",
     "slopes_variable",
+    "smooth_label",
     "special_coefficient",
     "special_variable",
     "standardised_variable",
@@ -111,6 +112,11 @@ def dimension(group: str) -> str:
     """Return the dimension over the levels of a grouping factor, kept apart from the reserved dimensions."""
     name = variable(group)
     return f"{name}_level" if name in RESERVED_DIMENSIONS else name
+
+
+def smooth_label(covariates: Sequence[str], by: str, joint: str = ":") -> str:
+    """Return ``sx``, ``sxz`` or ``sx:f[a]``: brms's label of a smooth; of a standard deviation without the colon."""
+    return "s" + "".join(covariates) + (joint + by if by else "")
 
 
 def coefficient_dimension(predictor: PredictorKey) -> str:

@@ -29,8 +29,10 @@ from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.keys import MU, PredictorKey
+from bayesml.priors import Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
+from bayesml.terms.smooth import Smooth
 from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
 
@@ -175,6 +177,10 @@ class Translation:
         if parameter.name.startswith("bcs"):
             theirs = self._par("bcs", parameter.predictor)  # a row for each coefficient
             return np.reshape(theirs if theirs.shape == parameter.shape else theirs.T, parameter.shape)
+
+        smooth = smooth_of(self.problem, parameter)
+        if smooth is not None:
+            return self._smooth(parameter, smooth)
         if parameter.name.startswith("bsp"):
             return self._par("bsp", parameter.predictor)
         if parameter.prior_class == "simo":
@@ -199,6 +205,26 @@ class Translation:
             return self._par(f"Intercept_{groups.index(parameter.group) + 1}", parameter.predictor)
         stem = "first_Intercept" if "first_Intercept" in self.point.par and parameter.predictor == MU else "Intercept"
         return self._par(stem, parameter.predictor)
+
+    def _smooth(self, parameter: ParameterSpec, term: Smooth) -> np.ndarray:
+        """Return coefficients that give brms's curve: its columns are a rotation or another mixture of ours."""
+        arrays = self.problem.design.arrays[parameter.predictor][term.key]
+        place = term.curve_of(parameter.name)
+        if place is None:
+            theirs, columns = self._par("bs", parameter.predictor), self._data("Xs", parameter.predictor)
+            found = [(b, mixture(arrays["Xs"], column[:, None])) for b, column in zip(theirs, columns.T, strict=True)]
+            return sum(b * weights[:, 0] for b, weights in found if weights is not None)
+        ours = arrays["Zs"][:, place * term.basis.rank : (place + 1) * term.basis.rank]
+        for name, columns in self.model.standata.items():
+            match = re.fullmatch(r"Zs(\w*)_(\d+)_1", name)
+            if match and match[1] in suffixes(parameter.predictor):
+                weights = mixture(ours, np.asarray(columns))
+                if weights is not None:
+                    stem = "sds" if parameter.prior_class == "sds" else "zs"
+                    self.used.add(of_brms := f"{stem}{match[1]}_{match[2]}_1")
+                    value = np.asarray(self.point.par[of_brms], float)
+                    return value if parameter.prior_class == "sds" else weights @ value
+        raise AssertionError("brms has no smooth with these functions")
 
     def _simplex(self, parameter: ParameterSpec) -> np.ndarray:
         """Return a simplex; brms numbers those of a predictor in the order of the coefficients."""
@@ -293,6 +319,21 @@ def _block_of(term: AbstractGroupTerm, parameter: ParameterSpec) -> int:
     blocks = [i for i, size in enumerate(term.blocks) if size > 1]
     number = re.search(r"_(\d+)$", parameter.name)
     return int(number[1]) - 1 if number and int(number[1]) - 1 in blocks else blocks[0]
+
+
+def smooth_of(problem: Problem, parameter: ParameterSpec) -> Smooth | None:
+    """Return the smooth that a parameter belongs to."""
+    terms = (t for p in problem.design.schema.predictors if p.key == parameter.predictor for t in p.terms)
+    smooths = (t for t in terms if isinstance(t, Smooth))
+    return next((t for t in smooths if any(parameter.name == p.name for p in t.parameters(Scale(0, 1, 1)))), None)
+
+
+def mixture(columns: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+    """Return the matrix that turns some columns into others; None where there is none."""
+    if not columns.shape[1]:
+        return None
+    weights = np.linalg.lstsq(columns, wanted, rcond=None)[0]
+    return weights if np.allclose(columns @ weights, wanted, rtol=1e-7, atol=1e-7) else None
 
 
 def same_column(columns: np.ndarray, column: np.ndarray) -> int:

@@ -53,8 +53,6 @@ NOT_YET = {
     "nl = TRUE": "nonlinear",
     "q | g": "second bar|identifier",
     "rate(": "rate",
-    "s(x": r"`s\(",
-    "s(z": r"`s\(",
     "shifted_lognormal": "family 'shifted_lognormal'",
     "skew_normal": "family 'skew_normal'",
     "sratio": "family 'sratio'",
@@ -107,7 +105,9 @@ def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     """Return a row of brms 2.18 as brms 2.23 has it."""
     changes = {(class_, before): now for class_, before, now in model.changed_priors()}
     prior = row[0] if row[5] else changes.get((row[1], row[0]), row[0])
-    return nine_digits(prior), *row[1:]
+    # The call of a smooth is the only coefficient that brms leaves as it was written.
+    coef = brms_alias(row[2]) if row[1] == "sds" else row[2]
+    return nine_digits(prior), row[1], coef, *row[3:]
 
 
 def nine_digits(text: str) -> str:

@@ -48,8 +48,6 @@ NOT_YET = {
     r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",
-    r"`s\(": "spline spline_tp spline_cr spline_cr_ten spline_by spline_by_number spline_re spline_poisson spline_two "
-    "spline_sigma",
     "nonlinear|nlpar": "nl nl_re nl_terms nl_nested nl_poisson nl_sigma nl_bounds",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}

@@ -152,7 +152,7 @@ MODELS = [
     Gold(
         "s_by",
         "y ~ f + s(x, by = f, k = 8)",
-        names={"sds_1_1": "sds_sx:fa_1", "sds_2_1": "sds_sx:fb_1", "bs[1]": "bs_sx:fa_1", "bs[2]": "bs_sx:fb_1"},
+        names={"sds_1_1": "sds_sxfa_1", "sds_2_1": "sds_sxfb_1", "bs[1]": "bs_sx:fa_1", "bs[2]": "bs_sx:fb_1"},
     ),
     Gold(
         "sal_zip",
@@ -201,7 +201,6 @@ NOT_YET = {
     "mix2": "family 'mixture'",
     "mm2": r"`mm\(",
     "orange_nl": "nonlinear",
-    "s_by": r"`s\(",
     "sal_zip": "family 'zero_inflated_poisson'",
     "skewn": "family 'skew_normal'",
     "sleep_arma": r"`arma\(",

@@ -8,7 +8,7 @@ from bayesml.formula.tokens import Token, fault
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
 PLANNED_TERMS = frozenset(
-    ("s", "t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mmc", "ar", "ma", "arma", "cosy")
+    ("t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mmc", "ar", "ma", "arma", "cosy")
     + ("unstr", "sar", "car", "fcor", "nlf", "lf")
 )
 PLANNED_ADDITIONS = frozenset(
@@ -18,7 +18,6 @@ PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "un
 
 _TIPS = {
     "cs": " For a natural cubic spline write cr(x, df=4).",
-    "s": " For a spline write bs(x, df=5).",
 }
 
 

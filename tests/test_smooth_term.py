@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesml
-from bayesml.errors import BayesmlError, FitWarning
+from bayesml.errors import BayesmlError
 from tests.smooths import facts
 
 MCYCLE = pd.DataFrame(facts()["data"]["mcycle"])
@@ -20,10 +19,7 @@ BYFAC = pd.DataFrame(facts()["data"]["byfac"])
 
 @pytest.fixture(scope="module")
 def fit() -> bayesml.Fit:
-    with warnings.catch_warnings():
-        # The model as written, has a few divergences; better coordinates do not know smooths yet.
-        warnings.simplefilter("ignore", FitWarning)
-        return bayesml.fit("accel ~ s(times)", MCYCLE, chains=2, warmup=500, draws=1500, seed=3)
+    return bayesml.fit("accel ~ s(times)", MCYCLE, chains=2, draws=1000, seed=3)
 
 
 def test_names_are_those_of_brms(fit: bayesml.Fit) -> None:

@@ -177,7 +177,6 @@ class Translation:
         if parameter.name.startswith("bcs"):
             theirs = self._par("bcs", parameter.predictor)  # a row for each coefficient
             return np.reshape(theirs if theirs.shape == parameter.shape else theirs.T, parameter.shape)
-
         smooth = smooth_of(self.problem, parameter)
         if smooth is not None:
             return self._smooth(parameter, smooth)

@@ -11,6 +11,7 @@ from bayesml.engines.base import Problem
 from bayesml.errors import ModelError
 from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
+from bayesml.names import predictor_name
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms, known_addend, population_term
 
 __all__ = ["PointArrays", "point_arrays", "refuse_priors"]
@@ -50,11 +51,11 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
         ModelError: a parameter other than ``mu`` has a formula, or a term has no normally distributed effects.
     """
     predictors = problem.design.schema.predictors
-    others = [p.key for p in predictors if not p.key.is_mu]
+    others = [predictor_name(p.key) for p in predictors if not p.key.is_mu]
     if others:
+        listed, verb = " and ".join(f"`{other}`" for other in others), "has" if len(others) == 1 else "have"
         raise ModelError(
-            f'method="{method}" estimates one linear predictor, but {", ".join(f"`{o}`" for o in others)} has a '
-            'formula too. Use method="nuts".'
+            f'method="{method}" estimates one linear predictor, but {listed} {verb} a formula too. Use method="nuts".'
         )
     foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear_gaussian]
     if foreign:

@@ -49,9 +49,17 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
     Args:
         problem: the described model.
         held: family parameters that are not estimated.
+
+    Raises:
+        ModelError: coefficients have a joint prior, in which they depend on scales that are estimated too.
     """
     arrays = point_arrays(problem, "map")
     spec = problem.description.spec
+    if spec.joint:
+        raise ModelError(
+            f'method="map" has no form for {spec.joint[0].prior}, in which coefficients depend on scales of its own; '
+            'use method="nuts".'
+        )
     by_name = {p.name: p for p in spec.parameters}
     layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
     groups = tuple(

@@ -1,4 +1,4 @@
-"""Blocks of coefficients that every row touches, with one standard deviation: against dense algebra, and mgcv."""
+"""Blocks with every kind of covariance matrix, also those that every row touches: against dense algebra, and mgcv."""
 
 from __future__ import annotations
 
@@ -76,10 +76,15 @@ def models() -> dict[str, DenseModel]:
     y = 3.0 + np.sin(6.0 * x) + rng.normal(0, 0.4, 12)[leaf] + rng.normal(0, 0.3, 12)[leaf] * w
     y += rng.normal(0, 0.4, 5)[other] + anything.Z @ rng.normal(0, 0.3, 4) + rng.normal(0, 0.3, ROWS)
     weights = rng.uniform(0.5, 2.0, ROWS)
+    strata = tuple(
+        GroupBlock(f"leaf of {k}", leaf, 12, slopes.Z * (leaf % 2 == k)[:, None], sizes)
+        for k, sizes in enumerate([(2,), (1, 1)])
+    )
     return {
         "alone": DenseModel((spline,), X, y, np.ones(ROWS)),
         "two": DenseModel((spline, anything), X, y, weights),
         "beside a factor": DenseModel((spline, slopes), X, y, weights),
+        "a matrix for each stratum of levels": DenseModel((*strata, spline), X, y, weights),
         "beside nested and crossed factors": DenseModel((groups[0], spline, *groups[1:], anything), X, y, weights),
     }
 

@@ -54,8 +54,16 @@ class AbstractBlock(ABC):
         """Whether the vectors belong to the levels of a factor, of which each row has one."""
 
     @abstractmethod
+    def row_shape(self, count: int) -> tuple[int, int]:
+        """Return how ``count`` vectors look from the rows: coefficients that a row touches, and levels it may have."""
+
+    @abstractmethod
     def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return columns ``(columns, n)`` of size 1 in the place of Z, and T ``(q, q)``: their effects are ``T b``."""
+
+    @abstractmethod
+    def scaled(self, Z: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return ``Lambda'Z'`` ``(columns, n)`` for a covariance factor Lambda ``(q, q)``."""
 
     @abstractmethod
     def contribution(self, effects: np.ndarray) -> np.ndarray:
@@ -86,9 +94,17 @@ class GroupBlock(AbstractBlock):
         """True."""
         return True
 
+    def row_shape(self, count: int) -> tuple[int, int]:
+        """Return that a row touches the effects of its level."""
+        return self.q, count
+
     def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return columns orthogonal within each correlated set."""
         return level_columns(Z, self.blocks)
+
+    def scaled(self, Z: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return the columns whose coefficients are standardised effects."""
+        return factor.T @ Z.T
 
     def contribution(self, effects: np.ndarray) -> np.ndarray:
         """Return the row's columns times the effects of its level."""
@@ -127,10 +143,18 @@ class DenseBlock(AbstractBlock):
         """False: rows share coefficients."""
         return False
 
+    def row_shape(self, count: int) -> tuple[int, int]:
+        """Return that a row touches all coefficients."""
+        return count, 1
+
     def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Divide all columns by one number, so that coefficients of sd 1 give the rows a mean square of 1."""
         size = float(np.sqrt(np.einsum("ij,ij->", Z, Z) / max(len(Z), 1))) or 1.0
         return np.ascontiguousarray(Z.T) / size, np.array([[size]])
+
+    def scaled(self, Z: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return the columns whose coefficients are standardised effects."""
+        return factor[0, 0] * np.ascontiguousarray(Z.T)
 
     def contribution(self, effects: np.ndarray) -> np.ndarray:
         """Return the rows times the coefficients."""

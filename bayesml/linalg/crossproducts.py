@@ -98,10 +98,8 @@ def cross_products(
     weighted = [group.Z if root is None else group.Z * root[:, None] for group in groups]
     pairs = [group.standardised(Z) for Z, group in zip(weighted, groups, strict=True)]
     columns, bases = tuple(Q for Q, _ in pairs), tuple(T for _, T in pairs)
-    sizes = (group.q * len(order.levels) for group, order in zip(groups, orders, strict=True))
-    shapes = [(len(Q), size // len(Q)) for Q, size in zip(columns, sizes, strict=True)]
-    names, codes = [group.name for group in groups], [order.codes for order in orders]
-    blocks = arranged(names, shapes, codes, chain, reused=True)
+    counts, codes = [len(order.levels) for order in orders], [order.codes for order in orders]
+    blocks = arranged(groups, counts, codes, chain, reused=True)
     log_weights = 0.0 if weights is None else float(np.log(weights).sum())
     products = CrossProducts(len(y), blocks.form(columns, W), bases, fixed, shift, log_weights)
     return products, Rows(blocks, orders, columns, W, root)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.linalg.arrow import ArrowMatrix, BlockArrow, Stage, TailPart
+from bayesml.linalg.blocks import AbstractBlock
 from bayesml.linalg.coupling import CouplingPattern, PatternPart
 
 if TYPE_CHECKING:
@@ -218,8 +219,8 @@ def _add_pair(
 
 
 def arranged(
-    names: Sequence[str],
-    shapes: Sequence[tuple[int, int]],
+    blocks: Sequence[AbstractBlock],
+    counts: Sequence[int],
     codes: Sequence[np.ndarray],
     chain: Sequence[int],
     reused: bool,
@@ -227,8 +228,8 @@ def arranged(
     """Arrange blocks and choose how the block between the first stage and the tail is stored.
 
     Args:
-        names: of the blocks, for messages.
-        shapes: number of coefficients of a level, and of levels, of each block.
+        blocks: the blocks.
+        counts: number of vectors of effects of each that are wanted.
         codes: ``(n,)`` level of each row, for each block.
         chain: blocks that are nested, each in the next.
         reused: whether a matrix is factorised many times.
@@ -236,9 +237,10 @@ def arranged(
     Raises:
         ModelError: the tail is too large for memory.
     """
+    shapes = [block.row_shape(count) for block, count in zip(blocks, counts, strict=True)]
     arrow = BlockArrow.of(shapes, codes, chain)
     if arrow.width**2 > LARGEST_DENSE:
-        crossed = ", ".join(f"`{names[part.block]}`" for part in arrow.tail)
+        crossed = ", ".join(f"`{blocks[part.block].name}`" for part in arrow.tail)
         raise ModelError(
             f"the crossed factors {crossed} have {arrow.width} coefficients besides those of the largest factor: this "
             f"needs {arrow.width**2 * 8 / 2**30:.1f} GiB per matrix. Write fewer crossed factors, or merge rare levels "

@@ -194,9 +194,8 @@ def build_problem(
     basis, fixed = _basis(X, weights)
     columns, bases = zip(*(_columns(group) for group in groups), strict=True) if groups else ((), ())
     layout = ThetaLayout.of([group.blocks for group in groups])
-    shapes = [(len(part.Z), part.n_levels) for part in columns]
-    codes = [part.codes for part in columns]
-    blocks = arranged([group.name for group in groups], shapes, codes, chain_of_factors(groups), reused=False)
+    counts, codes = [group.n_levels for group in groups], [part.codes for part in columns]
+    blocks = arranged(groups, counts, codes, chain_of_factors(groups), reused=False)
     psi = np.asarray(response.start_psi(), dtype=float)
     return Problem(
         response,
@@ -252,9 +251,10 @@ def _basis(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, Fixed
 def _columns(group: AbstractBlock) -> tuple[Columns, np.ndarray]:
     Q, T = group.standardised(np.asarray(group.Z, dtype=float))
     codes = np.ascontiguousarray(group.codes, dtype=np.intp)
+    levels = group.row_shape(group.n_levels)[1]
     if not group.is_factor:
-        return Columns(codes, 1, Q, group.q), T
+        return Columns(codes, levels, Q, group.q), T
     used = np.count_nonzero(Q, axis=1)
     scale = np.sqrt(np.einsum("qn,qn->q", Q, Q) / np.maximum(used, 1))
     scale = np.where(scale > 0, scale, 1.0)
-    return Columns(codes, group.n_levels, Q / scale[:, None], group.q), T * scale[:, None]
+    return Columns(codes, levels, Q / scale[:, None], group.q), T * scale[:, None]

@@ -8,20 +8,19 @@ uncertainty of the variance parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import final
 
 import numpy as np
 
 from bayesml.engines.point.arrays import PointArrays
-from bayesml.engines.point.quadratic import quadratic_forms
 from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.frozen import fields_alone
-
-if TYPE_CHECKING:
-    from scipy.sparse import csc_matrix, csr_matrix
+from bayesml.linalg import ArrowFactor, RowBlocks, arranged, factorise_identity_plus
+from bayesml.linalg.nesting import chain_of_factors
+from bayesml.linalg.quadratic_forms import SparseRows, quadratic_forms
 
 __all__ = ["JointEffects", "NewRows"]
 
@@ -65,7 +64,7 @@ class JointEffects:
     vcov: np.ndarray
     vcov_root: np.ndarray
     unbounded: np.ndarray
-    __getstate__ = fields_alone  # the factorisation that SuperLU makes cannot be pickled
+    __getstate__ = fields_alone  # what is computed on demand is not saved
 
     @classmethod
     def of(
@@ -81,68 +80,71 @@ class JointEffects:
         """Build it from the parts of an estimate."""
         return cls(arrays, tuple(factors), information, kept, vcov, vcov_root, unbounded)
 
-    @property
-    def offsets(self) -> np.ndarray:
-        """Place of the first effect of each term, and the number of effects at the end."""
-        return np.cumsum([0, *(block.n_levels * block.q for block in self.arrays.blocks)])
-
     @cached_property
-    def own_columns(self) -> csc_matrix:
+    def _own(self) -> SparseRows:
         """M of the rows of the fit."""
-        return self._columns(tuple((block.Z, block.codes) for block in self.arrays.blocks), len(self.arrays.X))
+        return self._rows(tuple((block.Z, block.codes) for block in self.arrays.blocks), len(self.arrays.X))
 
-    def _columns(self, groups: Sequence[tuple[np.ndarray, np.ndarray] | None], count: int) -> csc_matrix:
-        from scipy.sparse import coo_matrix
-
-        values, rows, places = [np.zeros(0)], [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
-        for term, pair in enumerate(groups):
-            if pair is None:
-                continue
-            Z, index = pair
-            block = self.arrays.blocks[term]
-            known = np.flatnonzero(index < block.n_levels)
-            scaled = Z[known] @ self.factors[term]
-            for k in range(block.q):
-                values.append(scaled[:, k])
-                rows.append(known)
-                places.append(self.offsets[term] + index[known] * block.q + k)
-        entries = (np.concatenate(rows), np.concatenate(places))
-        return coo_matrix((np.concatenate(values), entries), (count, self.offsets[-1])).tocsc()
+    def _rows(self, groups: Sequence[tuple[np.ndarray, np.ndarray] | None], count: int) -> SparseRows:
+        """Return the rows of M; levels without data and terms that are left out have entries of 0."""
+        levels, columns = [], []
+        for block, factor, pair in zip(self.arrays.blocks, self.factors, groups, strict=True):
+            Z, index = pair if pair is not None else (np.zeros((count, block.Z.shape[1])), np.zeros(count, np.intp))
+            known = index < block.n_levels
+            levels.append(np.where(known, index, 0))
+            columns.append(block.scaled(Z, factor) * known)
+        return SparseRows(tuple(levels), tuple(columns))
 
     @cached_property
-    def precision(self) -> csc_matrix:
-        """K."""
-        from scipy.sparse import identity
-
-        M = self.own_columns
-        return (M.T @ M.multiply(self.information[:, None]) + identity(M.shape[1])).tocsc()
+    def _blocks(self) -> RowBlocks:
+        blocks = self.arrays.blocks
+        counts = [block.n_levels for block in blocks]
+        return arranged(blocks, counts, self._own.levels, chain_of_factors(blocks), reused=False)
 
     @cached_property
-    def solver(self) -> Any:
-        """The factorisation of K."""
-        from scipy.sparse.linalg import splu
+    def _factor(self) -> ArrowFactor:
+        """K factorised."""
+        return factorise_identity_plus(self._blocks.form(self._own.columns, weights=self.information))
 
-        return splu(self.precision, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        """Return ``M' values`` ``(effects, c)`` for ``(c, rows)``."""
+        pairs = list(enumerate(self._own.columns))
+        sums = [np.concatenate([self._blocks.sums(i, columns, row).ravel() for i, columns in pairs]) for row in values]
+        return np.ascontiguousarray(np.transpose(sums))
 
     @cached_property
     def shift(self) -> np.ndarray:
         """T, ``(effects, kept)``: how the standardised effects answer to the coefficients."""
-        if not self.offsets[-1] or not len(self.kept):
-            return np.zeros((self.offsets[-1], len(self.kept)))
-        weighted = self.information[:, None] * self.arrays.X[:, self.kept]
-        return self.solver.solve(np.ascontiguousarray(self.own_columns.T @ weighted))
+        if not self.arrays.blocks or not len(self.kept):
+            return np.zeros((self._size, len(self.kept)))
+        return self._factor.solve(self._sums(self.information * self.arrays.X[:, self.kept].T))
+
+    @property
+    def _size(self) -> int:
+        """Number of effects."""
+        return sum(block.n_levels * block.q for block in self.arrays.blocks)
+
+    def _scaled(self, standard: np.ndarray) -> list[np.ndarray]:
+        """Return effects b for standardised ones ``(effects, c)``: for each term ``(c, levels, q)``."""
+        out, start = [], 0
+        for block, factor in zip(self.arrays.blocks, self.factors, strict=True):
+            stop = start + block.n_levels * block.q
+            own = standard[start:stop].reshape(block.q, block.n_levels, -1)
+            out.append(np.einsum("ab,bjc->cja", factor, own, optimize=True))
+            start = stop
+        return out
+
+    def _stacked(self, standard: np.ndarray) -> np.ndarray:
+        """Return effects b ``(effects, c)``, term after term, level after level."""
+        parts = [part.reshape(len(part), -1).T for part in self._scaled(standard)]
+        return np.concatenate(parts) if parts else standard
 
     def covariance(self) -> np.ndarray:
         """Return the dense covariance matrix of (coefficients, group effects b), term after term, level after level."""
-        size = int(self.offsets[-1])
-        standard = self.solver.solve(np.eye(size)) if size else np.zeros((0, 0))
-        Lambda = np.zeros((size, size))
-        for term, block in enumerate(self.arrays.blocks):
-            own = slice(self.offsets[term], self.offsets[term + 1])
-            Lambda[own, own] = np.kron(np.eye(block.n_levels), self.factors[term])
-        moved = Lambda @ self.shift
+        standard = self._factor.solve(np.eye(self._size)) if self._size else np.zeros((0, 0))
+        moved = self._stacked(self.shift)
         across = -moved @ self.vcov
-        effects = Lambda @ standard @ Lambda.T + moved @ self.vcov @ moved.T
+        effects = self._stacked(self._stacked(standard).T) + moved @ self.vcov @ moved.T
         return np.block([[self.vcov, across.T], [across, effects]])
 
     def standard_errors(self, rows: NewRows) -> np.ndarray:
@@ -150,29 +152,17 @@ class JointEffects:
 
         They are infinite where the linear predictor has no finite estimate.
         """
-        columns = self._columns(rows.groups, len(rows.X)).tocsr()
-        slopes = rows.X[:, self.kept] - columns @ self.shift
+        own, slopes = self._rows(rows.groups, len(rows.X)), rows.X[:, self.kept]
+        if self.arrays.blocks:
+            places = zip(self._blocks.arrow.slices, own.levels, own.columns, strict=True)
+            for place, levels, columns in places:
+                shift = self.shift[place].reshape(len(columns), -1, len(self.kept))
+                for column, by_level in zip(columns, shift, strict=True):
+                    slopes = slopes - column[:, None] * by_level[levels]
         variance = ((slopes @ self.vcov_root) ** 2).sum(axis=1) + self._unseen(rows)
-        if columns.nnz:
-            forms = quadratic_forms(self.precision, columns, self._largest_term())
-            variance += self._solved_forms(columns) if forms is None else forms
+        if self.arrays.blocks:
+            variance += quadratic_forms(self._factor, own)
         return np.where(is_unbounded(rows.X[:, self.kept], self.unbounded), np.inf, np.sqrt(np.maximum(variance, 0.0)))
-
-    def _largest_term(self) -> slice:
-        largest = int(np.argmax(np.diff(self.offsets)))
-        return slice(int(self.offsets[largest]), int(self.offsets[largest + 1]))
-
-    def _solved_forms(self, columns: csr_matrix) -> np.ndarray:
-        """Return ``m' K^-1 m`` for every row m by a solve for each."""
-        forms = np.empty(columns.shape[0])
-        for part in self._chunks(len(forms)):
-            chosen = columns[part]
-            forms[part] = _row_products(chosen, self.solver.solve(np.ascontiguousarray(chosen.toarray().T)))
-        return forms
-
-    def _chunks(self, count: int) -> Iterator[slice]:
-        size = max(NUMBERS_AT_ONCE // max(int(self.offsets[-1]), 1), 1)
-        yield from (slice(start, min(start + size, count)) for start in range(0, count, size))
 
     def _unseen(self, rows: NewRows) -> np.ndarray:
         """Return ``(rows,)`` variances z' Lambda Lambda' z of levels without data."""
@@ -194,31 +184,24 @@ class JointEffects:
         Returns:
             For each term ``(draws, levels, q)``.
         """
-        standard = self._noise(rng, len(moves)) - moves @ self.shift.T
-        out = []
-        for term, block in enumerate(self.arrays.blocks):
-            own = standard[:, self.offsets[term] : self.offsets[term + 1]].reshape(len(moves), block.n_levels, block.q)
-            out.append(own @ self.factors[term].T)
-        return out
+        return self._scaled(self._noise(rng, len(moves)) - self.shift @ moves.T)
 
     def _noise(self, rng: np.random.Generator, draws: int) -> np.ndarray:
-        """Draw from N(0, K^-1): with e and f standard normal, K^-1 (M' W^1/2 e + f) has that covariance."""
-        size = int(self.offsets[-1])
-        if not size:
-            return np.zeros((draws, 0))
-        if np.any(self.information < 0):  # no square root: the exact one of K instead
-            factor = np.linalg.cholesky(self.precision.toarray())
-            return np.linalg.solve(factor.T, rng.standard_normal((size, draws))).T
-        root, out = np.sqrt(self.information), np.empty((draws, size))
-        step = max(NUMBERS_AT_ONCE // (len(root) + size), 1)
+        """Draw ``(effects, draws)`` from N(0, K^-1).
+
+        With e and f standard normal, K^-1 (M' W^1/2 e + f) has that covariance. Where a row has negative information
+        there is no square root of it: the exact one of K instead.
+        """
+        if not self._size:
+            return np.zeros((0, draws))
+        if np.any(self.information < 0):
+            factor = np.linalg.cholesky(self._factor.solve(np.eye(self._size)))
+            return factor @ rng.standard_normal((self._size, draws))
+        root, out = np.sqrt(self.information), np.empty((self._size, draws))
+        step = max(NUMBERS_AT_ONCE // (len(root) + self._size), 1)
         for start in range(0, draws, step):
             count = min(step, draws - start)
-            perturbed = self.own_columns.T @ (root[:, None] * rng.standard_normal((len(root), count)))
-            perturbed += rng.standard_normal((size, count))
-            out[start : start + count] = self.solver.solve(np.ascontiguousarray(perturbed)).T
+            perturbed = self._sums(root * rng.standard_normal((count, len(root))))
+            perturbed += rng.standard_normal((self._size, count))
+            out[:, start : start + count] = self._factor.solve(perturbed)
         return out
-
-
-def _row_products(rows: Any, solved: np.ndarray) -> np.ndarray:
-    """Return the sums over columns of ``rows * solved'``."""
-    return np.asarray(rows.multiply(solved.T).sum(axis=1)).reshape(-1)

@@ -9,9 +9,9 @@ from typing import final
 import numpy as np
 
 from bayesml.design import Design
-from bayesml.distributions import Distribution
+from bayesml.distributions import Distribution, WholeDistribution, flat
 from bayesml.errors import PriorError
-from bayesml.families import DistributionalParameter
+from bayesml.families import AbstractLikelihood, DistributionalParameter
 from bayesml.keys import PredictorKey
 from bayesml.priors import (
     DefaultPriors,
@@ -58,15 +58,19 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
         formula=design.schema.parsed.text,
         family=design.likelihood.family.name,
         predictors=tuple(
-            PredictorSpec(p.key, design.likelihood.link(p.key.dpar).name, p.text)
-            for p in design.schema.parsed.predictors
+            PredictorSpec(p.key, _link_name(design.likelihood, p.key), p.text) for p in design.schema.parsed.predictors
         ),
         parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,
         levels=tuple(dict.fromkeys(c for p in design.schema.predictors for t in p.terms for c in t.level_counts())),
-        joint=joint,
+        joint=(*joint, *design.likelihood.computed),
     )
     return Description(spec, resolution.table)
+
+
+def _link_name(likelihood: AbstractLikelihood, key: PredictorKey) -> str:
+    """Return the link as the user chose it."""
+    return "identity" if key.nlpar else likelihood.family.link(likelihood.dpar(key.dpar).kind).name
 
 
 def check_slopes(design: Design, description: Description) -> None:
@@ -86,8 +90,8 @@ def _defaults(design: Design, style: Style) -> DefaultPriors:
         raise PriorError(f'`default_priors` is "bayesml" or "brms"; got {style!r}.')
     y = _measured_response(design, style)
     scales = {
-        p.key: predictor_scale(design.likelihood, p.key.dpar, y, _offset_mean(design, p.key), style)
-        for p in design.schema.predictors
+        key: predictor_scale(design.likelihood, key.dpar, y, _offset_mean(design, key), style)
+        for key in dict.fromkeys(t.predictor for p in design.schema.predictors for t in p.terms)
     }
     return DefaultPriors.of(design.likelihood, y, scales, style)
 
@@ -112,14 +116,14 @@ def single_parameters(design: Design) -> tuple[DistributionalParameter, ...]:
     return tuple(
         p
         for p in design.likelihood.dpars
-        if p.name not in predicted and (p.name != "sigma" or design.schema.estimates_sigma)
+        if p.name not in predicted and p.unpredicted is None and (p.name != "sigma" or design.schema.estimates_sigma)
     )
 
 
 def _parameters(design: Design, defaults: DefaultPriors) -> Iterator[ParameterSpec]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            yield from term.parameters(defaults.scales[predictor.key])
+            yield from term.parameters(defaults.scales[term.predictor])
     for own in single_parameters(design):
         parameter = ParameterSpec(own.name, own.name, support=Interval(*own.bounds))
         center = defaults.center(parameter)
@@ -134,9 +138,18 @@ def _rows(design: Design, defaults: DefaultPriors) -> Iterator[PriorRow]:
             yield from term.prior_rows(defaults)
     for own in single_parameters(design):
         yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
-    for further in design.likelihood.parameters:
-        yield PriorRow(further.priors[0], further.prior_class, bounds=further.bounds)
-        yield from (PriorRow(None, further.prior_class, coef, source="(vectorized)") for coef in further.coefs)
+    for parameter in design.likelihood.parameters:
+        is_flat = defaults.style == "brms" and parameter.prior_class in design.likelihood.flat_in_brms
+        yield from _family_rows(parameter, flat() if is_flat else parameter.priors[0])
+
+
+def _family_rows(parameter: ParameterSpec, prior: Distribution) -> Iterator[PriorRow]:
+    """Yield the class of a further parameter of the family with its default, and the labels that inherit it."""
+    of = parameter.predictor.target
+    whole = type(prior) if isinstance(prior, WholeDistribution) else None
+    yield PriorRow(prior, parameter.prior_class, parameter.label, "", of, parameter.bounds, whole=whole)
+    inherited = "(vectorized)"
+    yield from (PriorRow(None, parameter.prior_class, c, "", of, parameter.bounds, inherited) for c in parameter.coefs)
 
 
 def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:

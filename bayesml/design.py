@@ -163,7 +163,7 @@ def build_design(
     _check_dpars(parsed, likelihood)
     _check_additions(parsed, likelihood)
     response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
-    predictors = tuple(_encode_predictor(p, frame, functions) for p in parsed.predictors)
+    predictors = tuple(d for p in parsed.predictors for d in _encode_predictor(p, frame, functions, likelihood))
     _check_spelling(predictors)
     schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
     return Design(schema, redesign(schema, frame), (response,))
@@ -174,14 +174,19 @@ def redesign(schema: Schema, frame: Frame) -> Arrays:
     return {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in schema.predictors}
 
 
-def _encode_predictor(predictor: Predictor, frame: Frame, functions: Functions) -> PredictorDesign:
-    terms = tuple(term for collect in TERMS for term in collect(predictor, frame, functions))
+def _encode_predictor(
+    predictor: Predictor, frame: Frame, functions: Functions, likelihood: AbstractLikelihood
+) -> Iterator[PredictorDesign]:
+    """Yield the predictor, and one more for terms that contribute to another parameter, such as ``cs()``."""
+    collected = [term for collect in TERMS for term in collect(predictor, frame, functions)]
+    terms = tuple(term.bound(likelihood) for term in collected)
     if not any(term.is_estimated for term in terms):
         raise FormulaError(
             f"The formula of `{predictor.key.parameter}` (`{predictor.text}`) has no term to estimate. "
             "Write for example `~ 1`."
         )
-    return PredictorDesign(predictor.key, terms)
+    for place in dict.fromkeys([predictor.key, *(term.place for term in terms)]):
+        yield PredictorDesign(place, tuple(term for term in terms if term.place == place))
 
 
 def _checked_functions(functions: Functions | None) -> Functions:

@@ -41,6 +41,7 @@ __all__ = [
     "special_coefficient",
     "special_variable",
     "standardised_variable",
+    "thresholds_variable",
     "variable",
 ]
 
@@ -117,6 +118,11 @@ def dimension(group: str) -> str:
 def smooth_label(covariates: Sequence[str], by: str, joint: str = ":") -> str:
     """Return ``sx``, ``sxz`` or ``sx:f[a]``: brms's label of a smooth; of a standard deviation without the colon."""
     return "s" + "".join(covariates) + (joint + by if by else "")
+
+
+def thresholds_variable(predictor: PredictorKey) -> str:
+    """Return the thresholds of an ordinal response, of predictors that are not centred: ``b_Intercept``."""
+    return coefficient("Intercept", predictor)
 
 
 def coefficient_dimension(predictor: PredictorKey) -> str:

@@ -10,7 +10,7 @@ from bayesml.variables import ReportedVariable
 __all__ = ["reported_names", "reported_variables"]
 
 SECTION = "Further Distributional Parameters"
-ORDER = ("b", "bsp", "bs", "sds", "sd", "simo", "family", "s", "r")
+ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "s", "r")
 """Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations."""
 
 

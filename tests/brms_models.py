@@ -29,7 +29,7 @@ from bayesml.engines.nuts.forms.plain import data_of
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 from bayesml.keys import MU, PredictorKey
-from bayesml.priors import Scale
+from bayesml.priors import AbstractJointPrior, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
 from bayesml.terms.smooth import Smooth
@@ -174,14 +174,13 @@ class Translation:
             return self._intercept(parameter)
         if parameter.group:
             return self._group(parameter)
-        if parameter.name.startswith("bcs"):
-            theirs = self._par("bcs", parameter.predictor)  # a row for each coefficient
-            return np.reshape(theirs if theirs.shape == parameter.shape else theirs.T, parameter.shape)
         smooth = smooth_of(self.problem, parameter)
         if smooth is not None:
             return self._smooth(parameter, smooth)
         if parameter.name.startswith("bsp"):
             return self._par("bsp", parameter.predictor)
+        if parameter.name.startswith("bcs"):
+            return self._category_specific(parameter)
         if parameter.prior_class == "simo":
             return self._simplex(parameter)
         if parameter.prior_class == "horseshoe" or parameter.name.startswith("zb"):
@@ -225,6 +224,15 @@ class Translation:
                     return value if parameter.prior_class == "sds" else weights @ value
         raise AssertionError("brms has no smooth with these functions")
 
+    def _category_specific(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return the coefficients of one column, one for each threshold: that of brms's column with the same values."""
+        (place,) = (p for p in self.problem.design.schema.predictors if p.key.dpar == "cs")
+        (term,) = place.terms
+        columns = self.problem.design.arrays[place.key][term.key]["X"]
+        column = columns[:, term.labels.index(parameter.coefs[0])]
+        theirs = self._data("Xcs", parameter.predictor).reshape(len(columns), -1)
+        return self._par("bcs", parameter.predictor)[same_column(theirs, column)]
+
     def _simplex(self, parameter: ParameterSpec) -> np.ndarray:
         """Return a simplex; brms numbers those of a predictor in the order of the coefficients."""
         parameters = self.problem.description.spec.parameters
@@ -255,7 +263,10 @@ class Translation:
 
     def log_jacobian(self) -> float:
         """Return the log density of brms's parameters over that of ours at the same point."""
-        return -sum(math.log(self.global_scale(j.target.predictor)) for j in self.problem.description.spec.joint)
+        return -sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
+
+    def _horseshoes(self) -> list[Any]:
+        return [j for j in self.problem.description.spec.joint if isinstance(j.prior, AbstractJointPrior)]
 
     def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:
         """Return ``b_sigma`` for the stem ``b`` and the predictor of sigma."""

@@ -16,10 +16,8 @@ NOT_YET = {
     "family 'asym_laplace'": "asym_laplace",
     "family 'categorical'": "categorical cat_re cat_refcat cat_dpars",
     "family 'categorical'|second bar|identifier": "cat_id",
-    "family 'cumulative'": "cumulative cumulative_probit cum_terms cum_cloglog cum_equidistant cum_equidistant_re "
-    "cum_sum_to_zero cum_disc cum_disc_probit cum_re cum_no_terms cum_weights",
-    "family 'cumulative'|cs": "cum_cs cum_cs_two",
-    "family 'cumulative'|thres": "cum_thres_gr cum_thres_four",
+    "threshold": "cum_sum_to_zero",
+    "thres": "cum_thres_gr cum_thres_four",
     "family 'dirichlet'": "dirichlet dirichlet_phi dirichlet_refcat",
     "family 'exgaussian'": "exgaussian",
     "family 'exponential'": "exponential",

@@ -19,6 +19,7 @@ from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.lognormal import lognormal
 from bayesml.families.negbinomial import negbinomial
+from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.student import student
@@ -37,6 +38,7 @@ __all__ = [
     "bernoulli",
     "beta",
     "binomial",
+    "cumulative",
     "gamma",
     "gaussian",
     "get_family",
@@ -56,6 +58,7 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "gamma": gamma,
     "lognormal": lognormal,
     "beta": beta,
+    "cumulative": cumulative,
 }
 
 

@@ -17,7 +17,7 @@ from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.links import Link, get_link
-from bayesml.spec import ParameterSpec
+from bayesml.spec import JointTarget, ParameterSpec
 
 __all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "Array", "natural_values"]
 
@@ -87,6 +87,24 @@ class AbstractLikelihood(ABC):
     """Shape of the expected response of one row: ``(categories,)`` of a categorical response, ``()`` of a number."""
     event_labels: ClassVar[tuple[str, ...]] = ()
     """Labels along the event dimension."""
+
+    flat_in_brms: ClassVar[frozenset[str]] = frozenset()
+    """Classes of ``parameters`` that have a flat prior in brms."""
+
+    @property
+    def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Name and shape of what the densities take beside ``dpars``; reported variables."""
+        return tuple((parameter.name, parameter.shape) for parameter in self.parameters)
+
+    @property
+    def computed(self) -> tuple[JointTarget, ...]:
+        """Parameters that are computed from ``parameters`` rather than sampled."""
+        return ()
+
+    @property
+    def thresholds(self) -> int:
+        """Number of thresholds, which stand for the Intercept of the main predictor; 0 where it has an Intercept."""
+        return 0
 
     @property
     @abstractmethod
@@ -168,13 +186,14 @@ class AbstractLikelihood(ABC):
             single: the other parameters on their natural scale; one that the model does not have (``sigma`` where
                 ``se()`` stands for it) may be missing and is 0.
         """
-        found = {parameter.name: single[parameter.name] for parameter in self.parameters}
+        found = {name: single[name] for name, _ in self.further}
         for name in (p.name for p in self.dpars):
             if name in predictors:
                 eta = predictors[name]
                 found[name] = eta if name in self.linear else self.link(name).inverse(eta)
             else:
-                value = single.get(name, 0.0)
+                unpredicted = self.dpar(name).unpredicted
+                value = single.get(name, 0.0) if unpredicted is None else unpredicted
                 found[name] = self.link(name).forward(value) if name in self.linear else value
         return found
 

@@ -45,8 +45,8 @@ def draw_where_possible(
 def further_values(likelihood: AbstractLikelihood, values: Mapping[str, Array]) -> dict[str, Array]:
     """Return the further parameters of a likelihood with an axis for the rows before their own axes."""
     found = {}
-    for parameter in likelihood.parameters:
-        value = values[parameter.name]
-        place = len(value.shape) - len(parameter.shape)
-        found[parameter.name] = value.reshape(*value.shape[:place], 1, *value.shape[place:])
+    for name, shape in likelihood.further:
+        value = values[name]
+        place = len(value.shape) - len(shape)
+        found[name] = value.reshape(*value.shape[:place], 1, *value.shape[place:])
     return found

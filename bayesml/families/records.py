@@ -27,6 +27,7 @@ class DistributionalParameter:
             scaled by the data (``mu``, ``sigma``).
         role: what it is one of, ``mu`` of ``muB`` or ``sigma`` of ``sigma1``; links and default priors go by it. Left
             empty it is the name.
+        unpredicted: its value where it has no formula, ``disc`` of ordinal families; None where it is estimated then.
         typical: a value inside its bounds, where single numbers start.
     """
 
@@ -37,6 +38,7 @@ class DistributionalParameter:
     intercept_prior: Distribution | None = None
     role: str = ""
     typical: float = 1.0
+    unpredicted: float | None = None
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ from bayesml.formula.tokens import Token, fault
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
 PLANNED_TERMS = frozenset(
-    ("t2", "te", "ti", "gp", "me", "mi", "cs", "cse", "mmc", "ar", "ma", "arma", "cosy")
+    ("t2", "te", "ti", "gp", "me", "mi", "mmc", "ar", "ma", "arma", "cosy")
     + ("unstr", "sar", "car", "fcor", "nlf", "lf")
 )
 PLANNED_ADDITIONS = frozenset(
@@ -16,9 +16,7 @@ PLANNED_ADDITIONS = frozenset(
 )
 PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
-_TIPS = {
-    "cs": " For a natural cubic spline write cr(x, df=4).",
-}
+_TIPS: dict[str, str] = {}
 
 
 def not_available(token: Token, source: str) -> FormulaError:

@@ -69,7 +69,7 @@ def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predi
     elif not predicted:
         link = get_link("identity")
     else:
-        link = likelihood.link(dpar)
+        link = likelihood.family.link(likelihood.dpar(dpar).kind)
     return _link_scale_response(y, link.name, link.forward)
 
 

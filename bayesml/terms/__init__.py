@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from bayesml.terms import group, monotonic, offset, population, smooth
+from bayesml.terms import category_specific, group, monotonic, offset, population, smooth
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.population_level import AbstractPopulationTerm
@@ -26,10 +26,17 @@ __all__ = [
     "rows_of",
 ]
 
-TERMS: tuple[Collect, ...] = (population.collect, monotonic.collect, group.collect, smooth.collect, offset.collect)
+TERMS: tuple[Collect, ...] = (
+    population.collect,
+    monotonic.collect,
+    category_specific.collect,
+    group.collect,
+    smooth.collect,
+    offset.collect,
+)
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
-CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **smooth.CLAIMS}
+CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **category_specific.CLAIMS, **smooth.CLAIMS}
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesml.columns import Computation
+from bayesml.families import AbstractLikelihood
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
@@ -82,6 +83,19 @@ class AbstractTerm(ABC):
     @abstractmethod
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the sampled parameters, without priors."""
+
+    @property
+    def place(self) -> PredictorKey:
+        """The predictor to which it contributes; names go by ``predictor``."""
+        return self.predictor
+
+    def bound(self, likelihood: AbstractLikelihood) -> AbstractTerm:
+        """Return the term for a response whose likelihood is known: how many thresholds it has.
+
+        Raises:
+            FormulaError: the term has no meaning for such a response.
+        """
+        return self
 
     @abstractmethod
     def prior_rows(self, defaults: DefaultPriors) -> Iterable[PriorRow]:

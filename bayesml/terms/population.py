@@ -7,13 +7,15 @@ eta = Intercept + (X - m) slopes, so the reported intercept is Intercept - m' sl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
 from bayesml import names
 from bayesml.columns import Computation, computations, encode, replay
+from bayesml.errors import FormulaError
+from bayesml.families import AbstractLikelihood
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
@@ -50,7 +52,23 @@ class Population(AbstractPopulationTerm):
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``X``, ``(rows, coefs)``, not centred."""
-        return {"X": replay(self.encoding, frame)}
+        columns = replay(self.encoding, frame)
+        return {"X": columns[:, 1:] if self.thresholds else columns}
+
+    def bound(self, likelihood: AbstractLikelihood) -> Population:
+        """Leave the Intercept of the main predictor to the thresholds, where the response has such.
+
+        Raises:
+            FormulaError: there are thresholds, and the formula has no intercept.
+        """
+        if not (self.predictor.is_mu and likelihood.thresholds):
+            return self
+        if not self.encoding.has_intercept:
+            raise FormulaError(
+                f"The thresholds of the family {likelihood.family.name} stand for the intercept, which cannot be left "
+                "out: write the formula without `0 +` and `- 1`."
+            )
+        return replace(self, thresholds=likelihood.thresholds)
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the Intercept of centred predictors and the slopes."""
@@ -81,12 +99,26 @@ class Population(AbstractPopulationTerm):
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return ``b``."""
+        if not self.coefs:
+            return self._threshold_variables()
         dim = names.coefficient_dimension(self.predictor)
         texts = tuple(((i,), names.coefficient(coef, self.predictor)) for i, coef in enumerate(self.coefs))
         name = names.population_variable(self.predictor)
         printed, section = tuple(names.prefixed(coef, self.predictor) for coef in self.coefs), "Regression Coefficients"
         of = self.predictor
-        return (ReportedVariable(name, "b", (dim,), (self.coefs,), texts, of, section=section, printed=printed),)
+        b = ReportedVariable(name, "b", (dim,), (self.coefs,), texts, of, section=section, printed=printed)
+        return (*self._threshold_variables(), b)
+
+    def _threshold_variables(self) -> tuple[ReportedVariable, ...]:
+        if not self.thresholds:
+            return ()
+        of, numbers = self.predictor, tuple(str(k + 1) for k in range(self.thresholds))
+        name = names.thresholds_variable(of)
+        texts = tuple(((k,), f"{name}[{number}]") for k, number in enumerate(numbers))
+        printed = tuple(f"{names.prefixed('Intercept', of)}[{number}]" for number in numbers)
+        dims = (names.prefixed("threshold", of),)
+        section = "Regression Coefficients"
+        return (ReportedVariable(name, "thresholds", dims, (numbers,), texts, of, section=section, printed=printed),)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each coefficient."""
@@ -107,6 +139,8 @@ class Population(AbstractPopulationTerm):
         """Return ``b``, all coefficients on the user's scale."""
         name = names.population_variable(self.predictor)
         slopes = values[names.slopes_variable(self.predictor)] if self.slopes else None
+        if self.thresholds:
+            return self._thresholds(values, slopes)
         if not self.has_intercept:
             return {name: slopes}
         intercept = values[names.intercept_variable(self.predictor)]
@@ -116,8 +150,22 @@ class Population(AbstractPopulationTerm):
         uncentred = intercept - xp.asarray(self.means) @ slopes
         return {name: xp.concatenate([xp.reshape(uncentred, (1,)), slopes])}
 
+    def _thresholds(self, values: Mapping[str, Array], slopes: Array | None) -> dict[str, Array]:
+        """Return the slopes and the thresholds of predictors that are not centred.
+
+        With column means m, tau_k - (x - m)' b = (tau_k + m' b) - x' b.
+        """
+        tau = values[names.intercept_variable(self.predictor)]
+        variable = names.thresholds_variable(self.predictor)
+        if slopes is None:
+            return {variable: tau + 0.0}
+        xp = array_namespace(tau)
+        return {names.population_variable(self.predictor): slopes, variable: tau + xp.asarray(self.means) @ slopes}
+
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the slopes and the Intercept of centred predictors."""
+        if self.thresholds:
+            return self._sampled_thresholds(values)
         b = values[names.population_variable(self.predictor)]
         slopes = b[..., 1:] if self.has_intercept else b
         found = {names.slopes_variable(self.predictor): slopes}
@@ -125,8 +173,18 @@ class Population(AbstractPopulationTerm):
             found[names.intercept_variable(self.predictor)] = b[..., 0] + slopes @ np.asarray(self.means)
         return found
 
+    def _sampled_thresholds(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        intercept, tau = names.intercept_variable(self.predictor), values[names.thresholds_variable(self.predictor)]
+        if not self.slopes:
+            return {intercept: tau}
+        slopes = values[names.population_variable(self.predictor)]
+        centred = tau - (slopes @ np.asarray(self.means))[..., None]
+        return {names.slopes_variable(self.predictor): slopes, intercept: centred}
+
     def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
         """Return ``X b``."""
+        if not self.coefs:
+            return np.zeros(len(arrays["X"]))
         return values[names.population_variable(self.predictor)] @ arrays["X"].T
 
 

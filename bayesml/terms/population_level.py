@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bayesml.columns import Encoding
 from bayesml.terms.base import AbstractTerm
@@ -17,10 +17,12 @@ class AbstractPopulationTerm(AbstractTerm):
     Attributes:
         encoding: how columns come from data.
         means: mean of each column without the Intercept, over the rows of the fit; zeros without an Intercept.
+        thresholds: number of thresholds of the response, which stand for the Intercept; 0 where there are none.
     """
 
     encoding: Encoding
     means: tuple[float, ...]
+    thresholds: int = field(default=0, kw_only=True)
 
     @property
     def key(self) -> str:
@@ -35,12 +37,12 @@ class AbstractPopulationTerm(AbstractTerm):
     @property
     def coefs(self) -> tuple[str, ...]:
         """Labels of all coefficients, ``Intercept`` first where there is one."""
-        return self.encoding.labels
+        return self.encoding.labels[1:] if self.thresholds else self.encoding.labels
 
     @property
     def has_intercept(self) -> bool:
         """Whether the model itself has an Intercept (not the reserved variable of ``0 + Intercept``)."""
-        return self.encoding.has_intercept
+        return self.encoding.has_intercept and not self.thresholds
 
     @property
     def slopes(self) -> tuple[str, ...]:

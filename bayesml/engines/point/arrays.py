@@ -57,6 +57,13 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
         raise ModelError(
             f'method="{method}" estimates one linear predictor, but {listed} {verb} a formula too. Use method="nuts".'
         )
+    taken = dict(problem.likelihood.further)
+    computed = [p.name for p in problem.likelihood.parameters if p.name not in taken]
+    if computed:
+        raise ModelError(
+            f'method="{method}" has no form for {", ".join(f"`{name}`" for name in computed)} of the family '
+            f'{problem.likelihood.family.name}; use method="nuts".'
+        )
     foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear_gaussian]
     if foreign:
         raise ModelError(f'method="{method}" has no form for {", ".join(foreign)} terms; use method="nuts".')

@@ -114,11 +114,13 @@ def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, row
     from bayesml.engines.precision import double_precision
 
     single = {p.name: batch.values[p.name] for p in fit.likelihood.dpars if _is_single(p.name, batch)}
+    further = {name: batch.values[name] for name, _ in fit.likelihood.further}
     draws = batch.where.stop - batch.where.start
     result = np.empty((draws, rows.count))
     with double_precision():
         for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // min(rows.count, ROWS_AT_ONCE))):
             values = {name: value[part][:, None] for name, value in single.items()}
+            values |= {name: value[part] for name, value in further.items()}
             for columns in _blocks(rows.count, ROWS_AT_ONCE):
                 predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
                 data = {name: value[columns] for name, value in rows.data.items()}

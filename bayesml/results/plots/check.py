@@ -56,7 +56,8 @@ def pp_check(
         figure = draw(y, replicated.astype(float), fit.parsed.response.name)
     levels = fit.problem.design.response.levels
     if kind == "bars" and levels is not None:
-        figure.axes[0].set_xticks([0, 1], levels)
+        first = 0 if fit.likelihood.traits.two_levels else 1
+        figure.axes[0].set_xticks(range(first, first + len(levels)), levels)
     return figure
 
 

@@ -120,7 +120,8 @@ def epred(
         summary: whether to summarise each row, see ``linpred``.
 
     Returns:
-        As ``linpred``. For a binomial response the expected count; its probability is ``linpred(transform=True)``.
+        As ``linpred``. For a binomial response the expected count; its probability is ``linpred(transform=True)``. For
+        a response of categories the probability of each, with the dimension ``category``.
 
     Raises:
         DataError: see ``linpred``.
@@ -140,12 +141,13 @@ def epred(
         weights=known is None and _has_precisions(fit, newdata),
     )
     choice = choose_draws(fit, request)
-    result = _empty(choice, rows)
+    categories = fit.likelihood.event_labels if known is None else ()
+    result = _empty(choice, rows, categories)
     for batch in batches(fit, rows, choice, request):
         natural = _natural(fit, batch, rows)
         with np.errstate(all="ignore"):
             result[batch.where] = fit.likelihood.mean(natural, rows.data) if known is None else natural[known]
-    return _finish(result, choice, rows, "epred" if known is None else known, summary)
+    return _finish(result, choice, rows, "epred" if known is None else known, summary, categories)
 
 
 def predict(
@@ -277,16 +279,27 @@ def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
         )
 
 
-def _empty(choice: DrawChoice, rows: Rows) -> np.ndarray:
-    return np.empty((choice.count, rows.count))
+def _empty(choice: DrawChoice, rows: Rows, categories: tuple[str, ...] = ()) -> np.ndarray:
+    shape = (choice.count, rows.count)
+    return np.empty((*shape, len(categories)) if categories else shape)
 
 
 def _finish(
-    values: np.ndarray, choice: DrawChoice, rows: Rows, name: str, summary: bool
+    values: np.ndarray,
+    choice: DrawChoice,
+    rows: Rows,
+    name: str,
+    summary: bool,
+    categories: tuple[str, ...] = (),
 ) -> xr.DataArray | pd.DataFrame:
     if not summary:
-        return choice.label(values, rows.labels, name)
-    return summarise(values, rows.labels)
+        return choice.label(values, rows.labels, name, categories)
+    if not categories:
+        return summarise(values, rows.labels)
+    import pandas as pd
+
+    index = pd.MultiIndex.from_product([rows.labels, categories], names=["obs", "category"])
+    return summarise(values.reshape(len(values), -1), index)
 
 
 def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:

@@ -159,18 +159,24 @@ class DrawChoice:
         """Return the positions of the draws used among all draws."""
         return np.arange(self.chains * self.draws) if self.indices is None else self.indices
 
-    def label(self, values: np.ndarray, labels: pd.Index, name: str) -> xr.DataArray:
-        """Return ``(draws, rows)`` values with dimensions (chain, draw, obs), or (sample, obs) for chosen draws."""
+    def label(self, values: np.ndarray, labels: pd.Index, name: str, categories: tuple[str, ...] = ()) -> xr.DataArray:
+        """Return ``(draws, rows)`` values with dimensions (chain, draw, obs), or (sample, obs) for chosen draws.
+
+        Values ``(draws, rows, categories)`` have the dimension ``category`` behind them.
+        """
         import xarray as xr
 
-        rows = row_coordinates(labels)
+        further: dict[str, Any] = dict(row_coordinates(labels))
+        dims: tuple[str, ...] = ("obs",)
+        if values.ndim > 2:
+            further["category"], dims = list(categories), ("obs", "category")
         if self.indices is None:
-            coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), **rows}
-            shaped = values.reshape(self.chains, self.draws, -1)
-            return xr.DataArray(shaped, coords, ("chain", "draw", "obs"), name=name)
+            coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), **further}
+            shaped = values.reshape(self.chains, self.draws, *values.shape[1:])
+            return xr.DataArray(shaped, coords, ("chain", "draw", *dims), name=name)
         chain, draw = np.divmod(self.indices, self.draws)
-        coords = {"chain": ("sample", chain), "draw": ("sample", draw), **rows}
-        return xr.DataArray(values, coords, ("sample", "obs"), name=name)
+        coords = {"chain": ("sample", chain), "draw": ("sample", draw), **further}
+        return xr.DataArray(values, coords, ("sample", *dims), name=name)
 
 
 def choose_draws(fit: AbstractSampledFit, request: Request) -> DrawChoice:
@@ -275,10 +281,12 @@ def _batch_size(rows: Rows) -> int:
 
 
 def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, key: PredictorKey) -> np.ndarray:
-    total = np.zeros((len(values.positions), rows.count))
-    for term in terms:
-        total += term.contribution(values, rows.arrays[key][term.key])
-    return total
+    total: np.ndarray | float = np.zeros((len(values.positions), rows.count))
+    for place, term in enumerate(terms):
+        addend = term.contribution(values, rows.arrays[key][term.key])
+        # effects of each threshold have an axis more than the rows
+        total = addend if not place and np.ndim(addend) > 2 else total + addend
+    return np.asarray(total)
 
 
 def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str, np.ndarray]:
@@ -296,8 +304,9 @@ def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str
         elif parameter.name in batch.values:
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:
-            natural[parameter.name] = np.zeros((draws, 1))
-    return natural | further_values(likelihood, batch.values)
+            natural[parameter.name] = np.full((draws, 1), parameter.unpredicted or 0.0)
+    others = {key.dpar: eta for key, eta in batch.predictors.items() if key.dpar not in natural}
+    return natural | others | further_values(likelihood, batch.values)
 
 
 def random_responses(

@@ -116,6 +116,7 @@ def reference(frame: Frame, schema: Schema, predictors: Sequence[PredictorDesign
     made = {
         name
         for predictor in predictors
+        if predictor.key in parsed  # not that of category specific effects, whose terms are among those of mu
         for text in _texts(parsed[predictor.key], predictor)
         for name in made_factors(text, schema.functions)
     }

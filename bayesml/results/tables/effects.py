@@ -13,6 +13,7 @@ from bayesml.errors import ModelError
 from bayesml.keys import MU, PredictorKey
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.effect_grid import (
+    Effect,
     Grid,
     chosen_effects,
     condition_rows,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
 Method = Literal["epred", "predict", "linpred"]
+CATEGORIES = "cats__"
+"""The column of the categories of the response, as in brms."""
 
 
 @final
@@ -127,17 +130,20 @@ def conditional_effects(
     _check_options(fit, method, dpar, prob, resolution)
     known = model_reference(fit, re_formula)
     chosen = chosen_effects(fit, known, effects, dpar)
+    categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
+    chosen = _along_categories(chosen, effects) if categories else chosen
     rows = condition_rows(fit, conditions)
     request = Request(None, re_formula, new_levels, ndraws, seed)
     ones = _single_trials(fit, rows[0].values)
     tables, left_out = {}, 0
     for effect in chosen:
-        grid = effect_grid(fit, known, effect, rows, {} if int_conditions is None else int_conditions, resolution)
+        of_columns = replace(effect, moderator="") if categories else effect
+        grid = effect_grid(fit, known, of_columns, rows, {} if int_conditions is None else int_conditions, resolution)
         draws = _draws(fit, grid, request, method, dpar, ones)
         left_out += grid.left_out
-        tables[effect.name] = _table(grid, draws, prob, robust)
+        tables[effect.name] = _table(grid, draws, prob, robust, categories)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
-    observed = _observed(fit, ones) if dpar is None and method != "linpred" else None
+    observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
     return ConditionalEffects(
         tables, {e.name: e for e in chosen}, _label(fit, method, dpar, ones), observed, prob, note
     )
@@ -147,7 +153,7 @@ def _check_options(fit: AbstractSampledFit, method: str, dpar: str | None, prob:
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
-        known = [p.key for p in fit.parsed.predictors]
+        known = [p.key.parameter for p in fit.parsed.predictors]
         if dpar not in known:
             raise ModelError(
                 f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."
@@ -196,14 +202,42 @@ def _predicted(
     if method == "predict":
         return random_responses(fit.likelihood, rng, natural, rows)
     with np.errstate(all="ignore"):
-        return np.broadcast_to(fit.likelihood.mean(natural, rows.data), batch.predictors[MU].shape)
+        expected = fit.likelihood.mean(natural, rows.data)
+        return np.broadcast_to(expected, (*batch.predictors[MU].shape, *fit.likelihood.event_shape))
 
 
-def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool) -> pd.DataFrame:
+def _along_categories(chosen: tuple[Effect, ...], effects: str | Sequence[str] | None) -> tuple[Effect, ...]:
+    """Return the effects of one predictor each, with a colour for each category of the response.
+
+    Raises:
+        ModelError: an effect of two predictors was asked for.
+    """
+    pairs = [effect.name for effect in chosen if effect.moderator]
+    if pairs and effects is not None:
+        raise ModelError(
+            f"`{pairs[0]}`: the colours show the categories of the response. Ask for one predictor and hold the other "
+            "at values with `conditions`."
+        )
+    return tuple(replace(effect, moderator=CATEGORIES) for effect in chosen if not effect.moderator)
+
+
+def _by_category(grid: Grid, categories: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    table = grid.to_pandas()
+    repeated = table.loc[np.repeat(np.arange(len(table)), len(categories))].reset_index(drop=True)
+    shown = pd.Categorical(list(categories) * len(table), categories)
+    return repeated.assign(**{CATEGORIES: shown, "effect2__": shown})
+
+
+def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool, categories: tuple[str, ...]) -> pd.DataFrame:
+    if categories:
+        draws = draws.reshape(len(draws), -1)
     with np.errstate(all="ignore"):
         center, error = center_and_error(draws, robust)
         lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
-    return grid.to_pandas().assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
+    rows = _by_category(grid, categories) if categories else grid.to_pandas()
+    return rows.assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
 
 
 def _observed(fit: AbstractSampledFit, ones: bool) -> pd.DataFrame:
@@ -220,4 +254,6 @@ def _label(fit: AbstractSampledFit, method: Method, dpar: str | None, ones: bool
     levels = fit.problem.design.response.levels
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
+    if dpar is None and method == "epred" and fit.likelihood.event_labels:
+        return f"P({name})"
     return dpar or (f"P({name})" if ones else name)

@@ -263,7 +263,7 @@ def _rows(variables: Sequence[ReportedVariable], table: dict[str, tuple[float, .
         for label, (_, text) in zip(variable.printed, variable.texts, strict=True)
     ]
     intercepts = _intercepts(variables)
-    rows.sort(key=lambda pair: (pair[0].kind == "cor", pair[1].name not in intercepts, pair[0].kind == "bsp"))
+    rows.sort(key=lambda pair: (pair[0].kind == "cor", pair[1].name not in intercepts, pair[0].kind in ("bcs", "bsp")))
     return tuple(row for _, row in rows)
 
 

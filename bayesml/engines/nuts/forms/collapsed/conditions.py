@@ -9,6 +9,7 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
 from bayesml.names import predictor_name
+from bayesml.priors import AbstractJointPrior
 from bayesml.terms import group_terms
 
 __all__ = ["collapse_conditions"]
@@ -56,4 +57,6 @@ def _reasons(problem: Problem) -> Iterator[str]:
 def joint_priors(problem: Problem) -> Iterator[str]:
     """Yield a reason for each joint prior of coefficients, whose scales are sampled."""
     for each in problem.description.spec.joint:
+        if not isinstance(each.prior, AbstractJointPrior):
+            continue
         yield f"the prior of {each.target.name} is {each.prior}, whose scales are sampled"

@@ -17,6 +17,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import layout_of
 from bayesml.engines.log_prior import parameter_values
 from bayesml.spec import ParameterSpec
+from bayesml.terms import population_terms
 
 __all__ = ["derived_of_others", "held_values"]
 
@@ -36,6 +37,7 @@ def held_values(problem: Problem, singles: tuple[str, ...]) -> dict[str, np.ndar
     layout = layout_of(replace(spec, parameters=others))
     sites, _ = layout.constrain(jnp.asarray(layout.center))
     values = sites | parameter_values([p for p in others if p.prior_class], sites)
+    values |= spec.computed(values)
     return {name: np.asarray(value, dtype=float) for name, value in values.items()}
 
 
@@ -49,7 +51,8 @@ def _estimated(problem: Problem) -> set[str]:
 
 
 def _parameters_of(problem: Problem, predictor: Any, term: Any) -> tuple[ParameterSpec, ...]:
-    own = {names.intercept_variable(predictor), names.slopes_variable(predictor)} if not term.grouping else set()
+    own = {names.slopes_variable(predictor)} if not term.grouping else set()
+    own |= {names.intercept_variable(predictor)} if any(t.has_intercept for t in population_terms([term])) else set()
     of_group = term.grouping and ":".join(term.grouping)
     return tuple(
         p

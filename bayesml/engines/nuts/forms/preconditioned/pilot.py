@@ -107,7 +107,8 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    columns = {p.key: _columns(problem, p) for p in problem.design.schema.predictors}
+    predictors = problem.design.schema.predictors
+    columns = {p.key: _columns(problem, p) for p in predictors if any(t.is_linear_gaussian for t in p.terms)}
     singles = _singles(problem)
     evaluate = row_derivatives(problem, singles)
     data = data_of(problem)
@@ -144,7 +145,8 @@ def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
     n_population = sum(b.shape[1] for b in blocks)
     for group in predictor.groups():
         blocks.append(_group_columns(group, arrays[group.key]))
-    matrix = sparse.hstack(blocks, format="csc")
+    empty = sparse.csr_matrix((problem.design.n_rows, 0))
+    matrix = sparse.hstack([empty, *blocks], format="csc")
     return _Columns(predictor, arrays, matrix, np.concatenate(means), np.concatenate(precisions), n_population)
 
 
@@ -200,7 +202,7 @@ def _reported(columns: Mapping[PredictorKey, _Columns], state: _State) -> dict[s
     for predictor, c in columns.items():
         theta = state.coefficients[predictor]
         for term in population_terms(c.predictor.terms):
-            values |= term.derive(_population_values(term, theta[: c.n_population]))
+            values |= term.derive(state.held | _population_values(term, theta[: c.n_population]))
         for group, place in c.group_slices():
             effects = theta[place].reshape(len(group.levels), len(group.coefs))
             values[names.group_effect_variable(group.name, predictor)] = effects

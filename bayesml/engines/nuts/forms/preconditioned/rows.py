@@ -17,6 +17,7 @@ from jax import numpy as jnp
 from bayesml.compile import Data, linear_predictors, log_likelihood
 from bayesml.engines.base import Problem
 from bayesml.families.coordinates import SingleCoordinates
+from bayesml.families.drawing import further_values
 from bayesml.keys import MU, PredictorKey
 
 __all__ = ["RowDerivatives", "row_derivatives"]
@@ -67,14 +68,15 @@ def _closed(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     @np.errstate(all="ignore")
     def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
         response, weights = data["response"], data.get("weights")
-        eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])[MU], response["y"].shape)
+        eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])[MU], response["y"].shape[:1])
         weights = np.ones(len(eta)) if weights is None else weights
-        at = singles.unbounded(values)
+        at, further = singles.unbounded(values), further_values(likelihood, values)
 
         def total(u: np.ndarray) -> float:
-            return float(weights @ likelihood.curvature(eta, response, singles.natural(u), order=0).log_density)
+            auxiliary = singles.natural(u) | further
+            return float(weights @ likelihood.curvature(eta, response, auxiliary, order=0).log_density)
 
-        curve = likelihood.curvature(eta, response, singles.natural(at), order=2)
+        curve = likelihood.curvature(eta, response, singles.natural(at) | further, order=2)
         assert curve.d1 is not None and curve.d2 is not None
         gradient, curvature = _differences(total, at)
         score, weight = weights * curve.d1, _clipped(-weights * curve.d2)
@@ -103,7 +105,7 @@ def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
 
     def derivatives(values: Mapping[str, Array], u: Array, data: Data) -> tuple[Array, ...]:
         predictors = {
-            key: jnp.broadcast_to(eta, data["response"]["y"].shape[:1])
+            key: eta if jnp.ndim(eta) > 1 else jnp.broadcast_to(eta, data["response"]["y"].shape[:1])
             for key, eta in linear_predictors(schema, values, data["arrays"]).items()
         }
         value, score = jax.value_and_grad(total)(predictors, u, values, data)

@@ -1,0 +1,305 @@
+"""Ordinal responses: categories in order, separated by thresholds on the scale of the linear predictor.
+
+P(Y <= k) = F(disc (tau_k - eta)) of the cumulative family, with thresholds tau_1 < ... < tau_{K-1}. A category
+specific effect ``cs(x)`` has a coefficient for each threshold and makes tau_k to tau_k - x b_k.
+
+Source: Bürkner and Vuorre (2019), Ordinal regression models in psychology: a tutorial, Advances in Methods and
+Practices in Psychological Science 2, 77-101.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from bayesml.distributions import normal, student_t
+from bayesml.errors import DataError, ModelError
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.response import numbers, require
+from bayesml.families.scales import SCALE_LINKS
+from bayesml.keys import MU
+from bayesml.links import Link, get_link
+from bayesml.names import intercept_variable, thresholds_variable
+from bayesml.namespace import array_namespace
+from bayesml.spec import JointTarget, ParameterSpec
+from bayesml.supports import POSITIVE, Ordered
+
+__all__ = ["Cumulative", "CumulativeLikelihood", "cumulative"]
+
+ORDINAL_LINKS = ("logit", "probit", "cloglog", "cauchit")
+SPACINGS = ("flexible", "equidistant")
+MOST_CATEGORIES = 200
+MU_PARAMETER = DistributionalParameter("mu", ORDINAL_LINKS, (-inf, inf))
+DISC = DistributionalParameter(
+    "disc", SCALE_LINKS, (0.0, inf), intercept_prior=normal(0, 1), unpredicted=1.0, typical=1.0
+)
+SPECIFIC = "cs"
+"""The predictor of category specific effects, ``(rows, thresholds)``."""
+
+
+@final
+@dataclass(frozen=True)
+class Cumulative(AbstractFamily):
+    """Ordered categories by a latent variable between thresholds: P(Y <= k) = F(disc (tau_k - eta)).
+
+    Attributes:
+        threshold: ``flexible`` thresholds or ``equidistant`` ones.
+    """
+
+    threshold: str = "flexible"
+
+    name: ClassVar[str] = "cumulative"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU_PARAMETER, DISC)
+
+    def bind(self, response: RawResponse) -> CumulativeLikelihood:
+        """Count the categories."""
+        codes, levels = _categories(response, self.name)
+        highest = len(levels) if levels else int(codes.max())
+        wanted = response.additions.get("thres")
+        if wanted is not None:
+            highest = max(int(np.asarray(wanted).reshape(-1)[0]) + 1, 2)
+        if highest < 2:
+            raise DataError(
+                f"The response `{response.name}` has one category only; an ordinal model needs two or more."
+            )
+        return CumulativeLikelihood(self, highest - 1, levels)
+
+
+@final
+@dataclass(frozen=True)
+class EquidistantThresholds:
+    """tau_k = tau_1 + (k - 1) delta."""
+
+    count: int
+
+    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
+        """The likelihood has them already."""
+        return ()
+
+    def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
+        """Return the thresholds of centred predictors."""
+        return values["first_Intercept"] + values["delta"] * np.arange(float(self.count))
+
+    def __str__(self) -> str:
+        return "equidistant thresholds"
+
+
+@final
+@dataclass(frozen=True)
+class CumulativeLikelihood(AbstractLikelihood):
+    """A cumulative family with a known number of categories.
+
+    Attributes:
+        chosen: the family.
+        count: number of thresholds, one less than categories.
+        levels: labels of the categories; empty for whole numbers.
+    """
+
+    chosen: Cumulative
+    count: int
+    levels: tuple[str, ...]
+
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
+    flat_in_brms: ClassVar[frozenset[str]] = frozenset({"delta"})
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The family."""
+        return self.chosen
+
+    @property
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """The location mu and the discrimination."""
+        return (MU_PARAMETER, DISC)
+
+    def link(self, dpar: str) -> Link:
+        """Return the identity for mu, whose distribution function is no transformation of mu; else the link chosen."""
+        return get_link("identity") if dpar == "mu" else self.chosen.link(dpar)
+
+    @property
+    def traits(self) -> Traits:
+        """A few values, which repeat."""
+        return Traits(discrete=True, rows_repeat=True)
+
+    @property
+    def thresholds(self) -> int:
+        """Number of thresholds."""
+        return self.count
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """One probability for each category."""
+        return (self.count + 1,)
+
+    @property
+    def event_labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The categories."""
+        return self.levels or tuple(str(k) for k in range(1, self.count + 2))
+
+    @property
+    def parameters(self) -> tuple[ParameterSpec, ...]:  # type: ignore[override]
+        """Return the thresholds of centred predictors, or what they are computed from."""
+        prior, labels = student_t(3, 0, 2.5), tuple(str(k) for k in range(1, self.count + 1))
+        starts = tuple(float(v) for v in 3.0 * (np.arange(1, self.count + 1) / (self.count + 1) - 0.5))
+        if self.chosen.threshold == "equidistant":
+            first = ParameterSpec("first_Intercept", "Intercept", priors=(prior,), centers=starts[:1], scales=(2.5,))
+            step = ParameterSpec("delta", "delta", support=POSITIVE, priors=(prior,), centers=(1.0,))
+            return (first, step)
+        return (
+            ParameterSpec(
+                intercept_variable(MU),
+                "Intercept",
+                (self.count,),
+                coefs=labels,
+                support=Ordered(),
+                priors=(prior,) * self.count,
+                centers=starts,
+                scales=(2.5,) * self.count,
+            ),
+        )
+
+    @property
+    def computed(self) -> tuple[JointTarget, ...]:
+        """Return the thresholds where they are not sampled themselves."""
+        if self.chosen.threshold != "equidistant":
+            return ()
+        target = ParameterSpec(intercept_variable(MU), "Intercept", (self.count,))
+        return (JointTarget(EquidistantThresholds(self.count), target),)
+
+    @property
+    def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The densities take the thresholds of predictors that are not centred."""
+        return ((thresholds_variable(MU), (self.count,)),)
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take categories, or whole numbers from 1."""
+        codes, levels = _categories(response, self.chosen.name)
+        if self.levels and levels != self.levels:
+            codes = _matched(response, codes, levels, self.levels)
+        y = codes.astype(float)
+        cure = "Use thres(n) for more categories than occur."
+        require(response, y, y <= self.count + 1, f"has categories up to {self.count + 1}", cure)
+        chosen = np.arange(1.0, self.count + 1)
+        return ResponseData(
+            {"y": y, "upper": (y[:, None] == chosen).astype(float), "lower": (y[:, None] - 1 == chosen).astype(float)},
+            levels=self.levels or None,
+        )
+
+    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+        """Return mu, disc, the thresholds, and category specific effects where there are any."""
+        found = AbstractLikelihood.values(self, predictors, single)
+        return {**found, SPECIFIC: predictors[SPECIFIC]} if SPECIFIC in predictors else found
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log(F(upper) - F(lower)), exact in both tails."""
+        tau = self._tau(values)
+        upper = values["disc"] * ((tau * data["upper"]).sum(-1) - values["mu"])
+        lower = values["disc"] * ((tau * data["lower"]).sum(-1) - values["mu"])
+        return self._log_between(lower, upper, y <= 1, y > self.count)
+
+    def _tau(self, values: Mapping[str, Array]) -> Array:
+        tau = values[thresholds_variable(MU)]
+        return tau - values[SPECIFIC] if SPECIFIC in values else tau
+
+    def _log_between(self, lower: Array, upper: Array, lowest: Array, highest: Array) -> Array:
+        """Return log(F(upper) - F(lower)); no lower limit where ``lowest`` and no upper limit where ``highest``."""
+        xp = array_namespace(upper)
+        link, middle = self.chosen.link("mu"), ~(lowest | highest)
+        # Both limits are moved where one is missing, so that no branch that is not taken has an infinite gradient.
+        safe_lower = xp.where(middle, lower, -1.0)
+        safe_upper = xp.where(middle, upper, 1.0)
+        gap = safe_upper - safe_lower
+        rising = gap > 0
+        if link.name == "logit":
+            # F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) of the logistic distribution
+            between = link.log_inverse(safe_upper) + link.log_complement(safe_lower)
+            between = between + xp.log(-xp.expm1(-xp.where(rising, gap, 1.0)))
+        else:
+            between = _log_difference(link, safe_lower, safe_upper, rising, xp)
+        between = xp.where(rising, between, -inf)
+        return xp.where(lowest, link.log_inverse(upper), xp.where(highest, link.log_complement(lower), between))
+
+    def probabilities(self, parameters: Mapping[str, Array]) -> Array:
+        """Return the probability of each category, ``(..., rows, K)``, from parameters on their natural scale."""
+        tau, eta, disc = self._tau(parameters), np.asarray(parameters["mu"]), np.asarray(parameters["disc"])
+        below = self.chosen.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
+        edges = (np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1)))
+        return np.maximum(np.diff(np.concatenate(edges, axis=-1), axis=-1), 0.0)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the probability of each category."""
+        return self.probabilities(parameters)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the variance of the number of the category."""
+        p, k = self.probabilities(parameters), np.arange(1.0, self.count + 2)
+        return p @ k**2 - (p @ k) ** 2
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw numbers of categories, from 1."""
+        cumulated = np.cumsum(self.probabilities(parameters), axis=-1)
+        return 1.0 + (rng.random((*cumulated.shape[:-1], 1)) > cumulated[..., :-1]).sum(axis=-1)
+
+
+def _log_difference(link: Any, lower: Array, upper: Array, rising: Array, xp: Any) -> Array:
+    """Return log(F(upper) - F(lower)) in the tail in which both are small."""
+    left = upper + lower < 0
+    larger = xp.where(left, link.log_inverse(upper), link.log_complement(lower))
+    smaller = xp.where(left, link.log_inverse(lower), link.log_complement(upper))
+    ratio = xp.where(rising, xp.minimum(smaller - larger, -1e-300), -1.0)
+    return larger + xp.log(-xp.expm1(ratio))
+
+
+def _categories(response: RawResponse, family: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return numbers of categories from 1, and their labels where they have any."""
+    if response.levels is not None:
+        if len(response.levels) > MOST_CATEGORIES:
+            raise DataError(
+                f"The response `{response.name}` has {len(response.levels)} categories; the family {family} is for "
+                "a few."
+            )
+        return np.asarray(response.values).astype(int) + 1, tuple(response.levels)
+    values = numbers(response, family)
+    cure = "Number the categories from 1, or make the column an ordered categorical."
+    require(response, values, values == np.round(values), "must be a whole number or an ordered factor", cure)
+    require(response, values, values >= 1, "must be at least 1", cure)
+    require(response, values, values <= MOST_CATEGORIES, f"has more than {MOST_CATEGORIES} categories", cure)
+    return values.astype(int), ()
+
+
+def _matched(response: RawResponse, codes: np.ndarray, levels: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
+    unknown = [level for level in levels if level not in known]
+    if unknown or not levels:
+        raise DataError(
+            f"The response `{response.name}` has the category `{(unknown or ['a number'])[0]}` in the new data; the "
+            f"fit has {', '.join(f'`{k}`' for k in known)}."
+        )
+    return np.array([known.index(level) + 1 for level in levels])[codes - 1]
+
+
+def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = "flexible") -> Cumulative:
+    """Return the cumulative family, for ordered categories: P(Y <= k) = F(disc (tau_k - eta)).
+
+    Args:
+        link: the distribution function F: ``logit``, ``probit``, ``cloglog`` or ``cauchit``.
+        link_disc: link of the discrimination ``disc``, which is 1 unless it has a formula.
+        threshold: ``flexible``, or ``equidistant``: tau_k = tau_1 + (k - 1) delta.
+
+    Raises:
+        ModelError: a link or ``threshold`` is none of those.
+
+    Example:
+        >>> cumulative("probit").link("mu").name
+        'probit'
+    """
+    if threshold not in SPACINGS:
+        raise ModelError(f"`threshold` is one of {', '.join(repr(s) for s in SPACINGS)}; got {threshold!r}.")
+    made = Cumulative.with_links(link, link_disc)
+    return Cumulative(made.links, threshold)

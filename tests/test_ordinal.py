@@ -33,7 +33,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def fit(frame):
-    return bayesml.fit("grade ~ x + cs(z) + (1 | g)", frame, "cumulative", seed=2, chains=2, draws=400, progress=False)
+    return bayesml.fit("grade ~ x + cs(z) + (1 | g)", frame, "cumulative", seed=2, progress=False)
 
 
 def log_prob(link, y, eta, tau, disc=1.0, specific=None):
@@ -143,7 +143,7 @@ def test_a_saved_fit_predicts_alike(fit, frame, tmp_path):
 
 def test_equidistant_thresholds_have_one_distance(frame):
     family = cumulative(threshold="equidistant")
-    fit = bayesml.fit("k ~ x", frame, family, seed=2, chains=2, draws=300, progress=False)
+    fit = bayesml.fit("k ~ x", frame, family, seed=2, progress=False)
     steps = np.diff(np.stack([fit[f"b_Intercept[{k}]"].values.ravel() for k in (1, 2, 3)], axis=1), axis=1)
     np.testing.assert_allclose(steps, fit["delta"].values.ravel()[:, None] * np.ones(2), rtol=1e-8)
 

@@ -27,7 +27,7 @@ FAMILY_ALIASES = MappingProxyType(
 _PLANNED = """
 acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 categorical
 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox cratio cumulative custom custom_family dirichlet dirichlet2 dirichlet_multinomial
+truncated_poisson cox cratio custom custom_family dirichlet dirichlet2 dirichlet_multinomial
 discrete_weibull exgaussian exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma
 hurdle_lognormal hurdle_negbinomial hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal
 mixture multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio

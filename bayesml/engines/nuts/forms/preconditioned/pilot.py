@@ -274,8 +274,9 @@ def _precision(c: _Columns, state: _State, predictor: PredictorKey) -> matrices.
 
 
 def _singles(problem: Problem) -> SingleCoordinates:
-    spec = problem.description.spec
-    further = tuple(spec.parameter(p.name) for p in problem.likelihood.parameters)
+    spec, taken = problem.description.spec, dict(problem.likelihood.further)
+    # What densities take after it has been computed, such as thresholds of centred predictors, is held at its start.
+    further = tuple(spec.parameter(p.name) for p in problem.likelihood.parameters if p.name in taken)
     return SingleCoordinates(single_parameters(problem.design), further)
 
 

@@ -16,10 +16,8 @@ PLANNED_ADDITIONS = frozenset(
 )
 PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
-_TIPS: dict[str, str] = {}
-
 
 def not_available(token: Token, source: str) -> FormulaError:
     """Build the error for a call to a planned term."""
-    message = f"`{token.text}(...)` is not available in this version of bayesml.{_TIPS.get(token.text, '')}"
+    message = f"`{token.text}(...)` is not available in this version of bayesml."
     return fault(message, source, token.start, token.stop)

@@ -25,7 +25,7 @@ FILES = {
 FLOW = (
     "errors",
     "foreign",
-    "garbage",
+    "garbage_collection",
     "datasets",
     "lazy",
     "arithmetic",

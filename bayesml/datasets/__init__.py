@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayesml.datasets.registry import DATASETS, Column, DataSet
 from bayesml.errors import DataError, did_you_mean
-from bayesml.garbage import collection_paused
+from bayesml.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def load_dataset(name: str) -> pd.DataFrame:
         >>> bayesml.load_dataset("sleepstudy").shape
         (180, 3)
     """
-    with collection_paused():
+    with garbage_collection_paused():
         import pandas as pd
 
     dataset = _find(name)

@@ -1,7 +1,7 @@
-"""Arrays in npz files that are there whole or not at all; nothing is pickled.
+"""Arrays in npz files. A file is either complete or not there, and nothing in it is pickled.
 
-Each file holds a digest of its arrays. The checksums of the zip format are not enough: NumPy does not reach them where
-a damaged header says that an array is shorter than it is.
+Each file holds a hash of its arrays. The checksums of the zip format are not enough: if a damaged header says that an
+array is shorter than it is, NumPy stops reading before the checksum.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGEST = "digest"
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to an npz file that is there whole or not at all.
+    """Write arrays to an npz file; an interrupted call leaves the old file or none.
 
     Raises:
         ModelError: the folder cannot be written to.
@@ -42,12 +42,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         ModelError: it is missing or damaged.
     """
     try:
-        # Opened here: where NumPy opens a damaged file itself, it leaves it open.
+        # NumPy would leave a damaged file open if it opened it itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         if not np.array_equal(arrays.pop(DIGEST), _digest(arrays)):
             raise ValueError("the arrays are not those that were written")
-    except Exception as error:  # zip files and headers of arrays can be damaged in many ways
+    except Exception as error:  # a damaged zip file or header of an array raises one of many errors
         raise ModelError(
             f"The checkpoint file `{path}` is missing or damaged ({type(error).__name__}). Without it the run cannot "
             "be resumed; remove the folder and fit the model again."

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from bayesml.engines.base import Continuation, Outcome, Problem
 from bayesml.engines.nuts.options import NUTS
-from bayesml.garbage import collection_paused
+from bayesml.garbage_collection import garbage_collection_paused
 from bayesml.notebook import without_tqdm_warning
 from bayesml.posterior import Draws
 
@@ -34,7 +34,7 @@ def _imported_driver() -> ModuleType:
     """Return the module that runs the sampler, which imports JAX."""
     from bayesml.engines.nuts.driver.background import imported_whole
 
-    with collection_paused():
+    with garbage_collection_paused():
         without_tqdm_warning()
         return imported_whole(_driver)
 

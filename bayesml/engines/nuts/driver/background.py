@@ -1,8 +1,8 @@
-"""Tasks in threads of their own that an interrupt does not wait for.
+"""Tasks in threads that nobody waits for after an interrupt.
 
-A compilation cannot be cancelled. After an interrupt its threads go on in the background and their results are thrown
-away; neither the next fit nor a process that the interrupt ends waits for them, as both would for the threads of a
-``ThreadPoolExecutor``.
+A compilation cannot be cancelled. After an interrupt its thread goes on in the background and its result is thrown
+away. The next fit does not wait for it, nor does a process that the interrupt ends. Both would wait for the threads of
+a ``ThreadPoolExecutor``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 def imported_whole(load: Callable[[], T]) -> T:
-    """Return what a function imports. An interrupt ends the wait for it, and not the import.
+    """Return the module that a function imports. An interrupt ends the waiting, while the import is completed.
 
-    JAX cannot be imported again after an import that was broken off: its modules that are done are kept, and stumble
-    over those that are not.
+    An interrupted import of JAX could not be repeated: the modules that were imported already would be kept, and fail
+    because others are missing.
     """
     try:
         with Background(1, lambda: None) as background:
@@ -39,11 +39,13 @@ def imported_whole(load: Callable[[], T]) -> T:
 
 @final
 class Background:
-    """At most ``count`` tasks at a time; the end of the ``with`` block waits for them, but not after an interrupt.
+    """Runs tasks in threads, at most ``count`` at a time.
+
+    The end of the ``with`` block waits for all tasks, except after an interrupt.
 
     Args:
-        count: tasks at a time.
-        meanwhile: called a few times each second by the thread that waits.
+        count: largest number of tasks at a time.
+        meanwhile: called a few times a second while this thread waits.
     """
 
     def __init__(self, count: int, meanwhile: Callable[[], None]) -> None:
@@ -75,7 +77,7 @@ class Background:
         return self._abandoned.is_set()
 
     def submit(self, task: Callable[[], Any]) -> Future[Any]:
-        """Do a task in a thread of its own."""
+        """Run a task in a new thread."""
         self._interrupts.raise_lost()
         future: Future[Any] = Future()
         thread = Thread(target=self._work, args=(task, future), name="bayesml-compiler", daemon=True)
@@ -93,7 +95,7 @@ class Background:
             self._interrupts.raise_lost()
 
     def result(self, future: Future[Any]) -> Any:
-        """Wait for one of them; return what the task returned, or raise what it raised."""
+        """Wait for a task; return what it returned, or raise what it raised."""
         self.wait([future])
         return future.result()
 
@@ -103,27 +105,27 @@ class Background:
                 return
             try:
                 future.set_result(task())
-            except BaseException as error:  # it is raised where the result is asked for
+            except BaseException as error:  # raised again by `result`
                 future.set_exception(error)
 
 
 @final
 class _Interrupts:
-    """Remembers interrupts: one that comes while C++ code calls a Python function is printed and not raised."""
+    """Remembers interrupts, since some are lost: one that comes while C++ code calls Python is printed, not raised."""
 
     def __init__(self) -> None:
         self._heard = Event()
         self._listens = False
 
     def listen(self) -> None:
-        """Begin to remember interrupts, unless somebody has replaced Python's handler of them."""
+        """Begin to remember interrupts, unless Python's handler was replaced by another."""
         is_main = current_thread() is main_thread()
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._listens = True
             signal.signal(signal.SIGINT, self._handle)
 
     def leave(self) -> None:
-        """Put Python's handler back."""
+        """Restore Python's handler."""
         if self._listens:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -138,11 +140,11 @@ class _Interrupts:
 
 
 def _leave(threads: list[Thread]) -> None:
-    """End the process while a compiler is at work.
+    """Let the process end while a thread compiles; called when Python exits.
 
-    A compiler thread that returns to Python while the interpreter shuts down would abort the process (before Python
-    3.14). So a process that an interrupt ends runs the remaining exit functions here and ends with the signal, as
-    Python would after waiting for the thread. Any other process waits for the compiler.
+    Before Python 3.14 a thread that returns from C++ to Python while the interpreter shuts down aborts the process. If
+    the process ends because of an interrupt, this function therefore runs the remaining exit functions and then ends
+    the process with the signal, as Python would after waiting for the thread. Any other process waits for the threads.
     """
     if getattr(sys, "last_type", None) is KeyboardInterrupt and any(thread.is_alive() for thread in threads):
         atexit.unregister(_leave)

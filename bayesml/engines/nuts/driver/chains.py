@@ -1,4 +1,4 @@
-"""Chains and what becomes of their blocks: draws are translated and stored, written to the checkpoint, counted."""
+"""Chains, and what is done with each block of their draws: it is translated, stored and written to the checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bayesml.engines.progress import Progress
 __all__ = ["Chain", "Recorder"]
 
 LONGEST_SECONDS = 1.0
-"""Blocks are cut shorter than the program allows so that they take about as long as this at most."""
+"""A block is made shorter than the program allows if it would take longer."""
 
 
 @final
@@ -30,14 +30,14 @@ class Chain:
     """One chain.
 
     Attributes:
-        index: its number.
-        stream: names its random numbers, see `random_numbers`.
-        state: the sampler's state.
-        done: iterations done, warm-up included.
-        statistics: of the draws kept, block by block.
-        pending: positions not yet translated, of the draws before ``done``.
-        seconds: spent in warm-up, sampling and translating.
-        pace: seconds of one iteration in the last block.
+        index: number of the chain.
+        stream: names the random numbers of the chain, see `random_numbers`.
+        state: a `ChainState`.
+        done: number of iterations done, warm-up included.
+        statistics: the `Statistics` of the draws kept, block by block.
+        pending: positions that are not translated yet; they are those of the last draws before ``done``.
+        seconds: time spent in warm-up, sampling and translating.
+        pace: seconds that an iteration took in the last block.
     """
 
     index: int
@@ -53,15 +53,15 @@ class Chain:
 @final
 @dataclass(frozen=True)
 class Recorder:
-    """Cuts a run into blocks and takes them when they are done.
+    """Decides how a run is cut into blocks, and records each block when it is done.
 
     Attributes:
         compiled: the programs.
         warmup: warm-up iterations of each chain.
-        stream: names the random numbers of what is drawn when positions are translated.
-        store: takes the draws.
-        log: takes positions and states, or None.
-        progress: is told of every block.
+        stream: names the random numbers for the translation of positions.
+        store: keeps the draws.
+        log: the checkpoint to which positions and states are written, or None.
+        progress: shows how far the run is.
     """
 
     compiled: Compiled
@@ -72,10 +72,10 @@ class Recorder:
     progress: Progress
 
     def count(self, chain: Chain, total: int) -> int:
-        """Return the length of the next block: it ends with warm-up, and never crosses a multiple of ``block``.
+        """Return the length of the next block. It ends where warm-up ends, and at the end of a window.
 
-        Draws are translated in windows that begin at multiples of ``block``, each at its own place in the window, so
-        that the arithmetic of a draw does not depend on where a run was cut.
+        Draws are translated in windows of ``block`` draws, each draw at its own row of the window. So the arithmetic of
+        a draw, down to rounding, does not depend on how a run was cut into blocks.
         """
         longest = self.compiled.block
         if chain.done < self.warmup:
@@ -85,7 +85,7 @@ class Recorder:
         return max(1, min(room, int(LONGEST_SECONDS / chain.pace))) if chain.pace else room
 
     def stages(self, chain: Chain, count: int) -> np.ndarray:
-        """Return what the iterations of the next block adapt, padded to ``block``."""
+        """Return the stages of the next block, padded to the length of the program's blocks."""
         padded = np.full(self.compiled.block, Stage.SAMPLE, np.int32)
         if chain.done < self.warmup:
             padded[:count] = stages(self.warmup, 0)[chain.done : chain.done + count]
@@ -96,7 +96,7 @@ class Recorder:
         return random_numbers(chain.stream, chain.done, self.compiled.block, self.compiled.form.size)
 
     def take(self, chain: Chain, result: tuple[Any, Any, Any], count: int, began: float) -> None:
-        """Take what the program returned for the next ``count`` iterations of a chain, called at ``began``."""
+        """Record what the program returned for the next ``count`` iterations of a chain; it was called at ``began``."""
         chain.state = result[0]
         statistics = jax.tree.map(lambda s: np.array(np.asarray(s)[:count]), result[2])
         warming = chain.done < self.warmup
@@ -109,7 +109,7 @@ class Recorder:
         self._keep(chain, block, count)
 
     def replay(self, chain: Chain, total: int) -> None:
-        """Take the blocks of a chain that a checkpoint holds, up to ``total`` iterations."""
+        """Record the blocks of a chain that are in the checkpoint, up to ``total`` iterations."""
         if self.log is None:
             return
         recorded = self.log.iterations(chain.index)
@@ -132,15 +132,15 @@ class Recorder:
             self.progress.advance(0, count, int(block.statistics.diverging.sum()))
 
     def flush(self, chain: Chain) -> None:
-        """Translate the positions that are pending; they lie in one window."""
+        """Translate and store the pending positions; they are in one window."""
         if not chain.pending:
             return
         began = time.perf_counter()
         positions = np.concatenate(chain.pending)
         chain.pending.clear()
         first = chain.done - self.warmup - len(positions)
-        for place, part in _windows(first, positions, self.compiled.block):
-            self.store.write(chain.index, place, self._translated(chain.index, place, part))
+        for start, part in _windows(first, positions, self.compiled.block):
+            self.store.write(chain.index, start, self._translated(chain.index, start, part))
         chain.seconds[2] += time.perf_counter() - began
 
     def _translated(self, chain: int, first: int, positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -153,7 +153,11 @@ class Recorder:
 
 
 def _windows(first: int, positions: np.ndarray, length: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Cut draws at the multiples of ``length``; a checkpoint may hold blocks of another length."""
+    """Cut draws at the multiples of ``length``; a checkpoint may hold blocks that cross them.
+
+    Yields:
+        The number of the first draw of each part, and its positions.
+    """
     done = 0
     while done < len(positions):
         count = min(length - (first + done) % length, len(positions) - done)

@@ -1,8 +1,8 @@
 """The sampler's part of a checkpoint: positions of all draws block by block, and the state of each chain.
 
-A folder for each attempt and chain holds ``block-<first draw>.npz`` files, which never change, and ``state.npz``, which
-is replaced after each block and says how many iterations count. Every file is written beside its place and renamed: a
-process that is killed loses the block it was in, no more. Nothing is pickled.
+There is a folder for each attempt and chain. It holds files ``block-<first draw>.npz``, which never change, and
+``state.npz``, which is replaced after each block and says how many iterations are valid. Each file is written under
+another name and then renamed, so that a process that is killed loses the present block and no more. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ FORM = "form.npz"
 
 
 def stored_data(folder: Path, form: Form) -> Any:
-    """Return the arrays that the first process of a run used, tuned; None where they are not those of this form.
+    """Return the tuned arrays with which the run began, or None if they are not those of this form.
 
-    Coordinates built from a pilot fit may differ between machines in the signs of their axes. The arrays of another
-    form are no error yet: a run whose first form found no mode has stored those of the form that it fell back on.
+    A resumed run must use the same coordinates, and coordinates built from a pilot fit may differ between machines in
+    the signs of their axes. Arrays of another form are no error: if the first form finds no mode, a run stores the
+    arrays of the form that it uses instead.
     """
     leaves, structure = jax.tree_util.tree_flatten(form.data)
     path = folder / FORM
     if not path.is_file():
         return None
-    stored = read_arrays(path)
-    found = [stored[name] for name in sorted(stored)]
-    if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in found]:
+    named = read_arrays(path)
+    stored = [named[name] for name in sorted(named)]
+    if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in stored]:
         return None
-    return jax.tree_util.tree_unflatten(structure, found)
+    return jax.tree_util.tree_unflatten(structure, stored)
 
 
 def store_data(folder: Path, data: Any) -> None:
@@ -49,11 +50,11 @@ def store_data(folder: Path, data: Any) -> None:
         ModelError: the folder holds those of another model.
     """
     if (folder / FORM).is_file():
-        raise _foreign(folder)
+        raise _of_another_run(folder)
     write_arrays(folder / FORM, {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(data))})
 
 
-def _foreign(folder: Path) -> ModelError:
+def _of_another_run(folder: Path) -> ModelError:
     return ModelError(f"The checkpoint `{folder}` belongs to another run. Choose another folder.")
 
 
@@ -72,8 +73,8 @@ class RunLog:
     """The checkpoint of one attempt at a run.
 
     Attributes:
-        folder: of the attempt.
-        identity: seed, warm-up and target of the run, by which a checkpoint of another one is known.
+        folder: folder of the attempt.
+        identity: seed, warm-up and target of the run. A checkpoint with others belongs to another run.
     """
 
     folder: Path
@@ -85,7 +86,7 @@ class RunLog:
         return int(state["iterations"]) if state else 0
 
     def state(self, chain: int) -> dict[str, np.ndarray]:
-        """Return the last state of a chain, or nothing where it has not begun.
+        """Return the last state of a chain as named arrays; none if the chain has not begun.
 
         Raises:
             ModelError: the file is damaged, or belongs to another run.
@@ -95,7 +96,7 @@ class RunLog:
             return {}
         state = read_arrays(path)
         if "iterations" not in state or tuple(state.pop("identity", ())) != self.identity:
-            raise _foreign(self.folder)
+            raise _of_another_run(self.folder)
         return state
 
     def block(self, chain: int, first: int) -> Block:
@@ -104,7 +105,7 @@ class RunLog:
         try:
             return Block(stored["positions"], Statistics(*(stored[name] for name in Statistics._fields)))
         except KeyError:
-            raise _foreign(self.folder) from None
+            raise _of_another_run(self.folder) from None
 
     def append(self, chain: int, first: int, iterations: int, block: Block | None, state: Mapping[str, Any]) -> None:
         """Add a block (None in warm-up) that begins with draw ``first``, and the state after it."""

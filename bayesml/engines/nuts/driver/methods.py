@@ -1,4 +1,4 @@
-"""How chains share a machine: threads of one program on a CPU, one vmapped program on a GPU."""
+"""How chains run beside each other: in threads on a CPU, in one vectorised program on a GPU."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ POLL = 0.2
 def chain_method() -> ChainMethod:
     """Return how chains are run on JAX's default device.
 
-    A GPU is idle between the small steps of one chain, so that chains go together there. On a CPU the threads of a
-    single-chain program beat a vmap, where every chain waits for the longest trajectory.
+    The operations of one chain are too small to keep a GPU busy, so that one program advances all chains there. In such
+    a program each chain waits for the longest trajectory. On a CPU a program of one chain in several threads is faster.
     """
     return "together" if jax.default_backend() in ("gpu", "tpu") else "threads"
 
@@ -37,17 +37,20 @@ def chain_method() -> ChainMethod:
 def advance(
     method: ChainMethod, recorder: Recorder, chains: Sequence[Chain], total: int, target: float, deadline: float | None
 ) -> bool:
-    """Advance all chains to ``total`` iterations, or until an interrupt or the deadline; return whether that came.
+    """Advance all chains to ``total`` iterations, or until an interrupt or the deadline.
 
-    Afterwards all chains have done the same number of iterations; after an interrupt in warm-up they need not.
+    Afterwards all chains have done the same number of iterations, except after an interrupt in warm-up.
 
     Args:
-        method: how.
-        recorder: takes the blocks.
+        method: how the chains run beside each other.
+        recorder: records the blocks.
         chains: the chains.
         total: iterations, warm-up included.
         target: acceptance rate that warm-up aims at.
         deadline: a reading of ``time.monotonic()``, or None.
+
+    Returns:
+        Whether an interrupt or the deadline came first.
     """
     for chain in chains:
         recorder.replay(chain, total)
@@ -63,7 +66,11 @@ def advance(
 @final
 @dataclass
 class _Team:
-    """Workers that advance chains block by block, always the one that is least advanced: an interrupt loses little."""
+    """Threads that advance chains block by block.
+
+    A free thread takes the chain that has done the fewest iterations. So the chains stay close to each other, and an
+    interrupt, after which all are brought to the same number, wastes little.
+    """
 
     recorder: Recorder
     chains: Sequence[Chain]
@@ -74,7 +81,7 @@ class _Team:
     busy: set[int] = field(default_factory=set)
 
     def run(self, method: ChainMethod, deadline: float | None) -> bool:
-        """Work until all is done; return True where an interrupt or the deadline came before."""
+        """Advance all chains to ``total``; return True if an interrupt or the deadline came first."""
         count = 1 if method == "together" else min(len(self.chains), os.cpu_count() or 1)
         work = self._together if method == "together" else self._alone
         with ThreadPoolExecutor(count) as pool:
@@ -119,14 +126,17 @@ class _Team:
             idle = [c for c in self.chains if c.done < self.total and c.index not in self.busy]
             if not idle or self.stop.is_set():
                 return None
-            chosen = min(idle, key=lambda c: c.done)
-            self.busy.add(chosen.index)
-            return chosen
+            chain = min(idle, key=lambda c: c.done)
+            self.busy.add(chain.index)
+            return chain
 
     def _together(self) -> None:
-        """Advance in one program all chains that are equally far; after a resumed run the others catch up first."""
+        """Advance the chains that have done the fewest iterations in one program.
+
+        These are all chains, except in a resumed run until the chains that are behind have caught up.
+        """
         recorder, compiled = self.recorder, self.recorder.compiled
-        sizes: set[int] = set()  # of teams that the program has been compiled for
+        sizes: set[int] = set()  # numbers of chains that the program has been compiled for
         while not self.stop.is_set() and (first := min(c.done for c in self.chains)) < self.total:
             team = [c for c in self.chains if c.done == first]
             began, count = time.perf_counter(), recorder.count(team[0], self._goal(first))
@@ -141,6 +151,6 @@ class _Team:
                 recorder.take(chain, jax.tree.map(lambda a, i=place: a[i], results), count, began)
 
     def _goal(self, first: int) -> int:
-        """Return where the next block ends at the latest: where a chain that is ahead stands."""
+        """Return where the next block ends at the latest: where the next chain is, of those that are ahead."""
         ahead = [c.done for c in self.chains if c.done > first]
         return min([self.total, *ahead])

@@ -1,4 +1,4 @@
-"""Draws from the prior by forward simulation: no Markov chain, so that they are independent."""
+"""Draws from the prior by forward simulation. There is no Markov chain, so that the draws are independent."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
     n = chains * draws
     sampled = {p.name: _draw(p, rng, n) for p in spec.parameters}
     reported = frozenset(reported_names(spec, problem.design.schema))
-    kept = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
-    return {
-        name: np.stack([each[name] for each in kept]).reshape(chains, draws, *kept[0][name].shape) for name in kept[0]
-    }
+    drawn = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
+    stacked = {name: np.stack([values[name] for values in drawn]) for name in drawn[0]}
+    return {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in stacked.items()}
 
 
 def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -57,11 +56,11 @@ def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndar
 def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
     """Return vectors with independent elements given that they increase, ``(n, k)``.
 
-    Elements with the same prior are exchangeable, so that those in order are the draws sorted. Others are drawn until
-    they are in order.
+    Elements with the same prior are exchangeable, so that sorting the draws puts them in order without changing their
+    joint distribution given the order. Otherwise vectors are drawn again until they increase.
 
     Raises:
-        PriorError: that hardly ever happens.
+        PriorError: they hardly ever do.
     """
     columns = np.stack([prior.draw(rng, n) for prior in parameter.priors], axis=1)
     if len(set(parameter.priors)) == 1:

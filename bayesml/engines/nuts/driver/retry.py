@@ -1,4 +1,4 @@
-"""A run with divergent transitions is sampled once more with smaller steps; the better of the two is kept."""
+"""A run with divergent transitions is sampled again with smaller steps, and the better of the two runs is kept."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["sample_with_retry"]
 
 
 def sample_with_retry(session: Session) -> tuple[Attempt, str]:
-    """Sample; after divergences once more, where the user has not chosen ``target_accept`` himself.
+    """Sample, and sample again if transitions diverge and the user has not set ``target_accept``.
 
     Returns:
-        The run with fewer divergent transitions, the one with smaller steps where there are equally many, and a line
-        for the plan that says what happened.
+        The run with fewer divergent transitions, or the one with smaller steps if both have as many; and a line for the
+        plan that says what happened, empty if nothing did.
     """
     options = session.options
     target = USUAL_TARGET if options.target_accept is None else options.target_accept

@@ -43,7 +43,7 @@ class Prepared:
 
 
 def run(options: NUTS, problem: Problem, method: ChainMethod | None = None) -> Outcome:
-    """Sample the posterior of a problem; ``method`` overrides how the chains share the machine."""
+    """Sample the posterior of a problem; ``method`` says how the chains run beside each other, None decides."""
     options = options.seeded()
     if options.sample_prior == "only":
         return _from_prior(options, problem, options.seed or 0)
@@ -58,7 +58,7 @@ def run(options: NUTS, problem: Problem, method: ChainMethod | None = None) -> O
 
 
 def extend(options: NUTS, problem: Problem, draws: Draws, continuation: Continuation, more: int) -> Outcome:
-    """Go on with a run: ``more`` further draws of each chain behind those there are."""
+    """Go on with a run: ``more`` further draws of each chain after those there are."""
     total = draws.n_draws + more
     with double_precision(), Progress(options.progress) as progress:
         options = replace(options, draws=total, checkpoint=None, target_ess=None, max_seconds=None)
@@ -85,9 +85,9 @@ def _from_prior(options: NUTS, problem: Problem, seed: int) -> Outcome:
 def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None, progress: Progress) -> Prepared:
     began = time.perf_counter()
     shaping = (options.marginalize, options.precondition, options.max_treedepth, options.keep_group_effects)
-    # A run with a checkpoint stores the arrays of its form there.
-    known = recall(problem, shaping) if options.checkpoint is None else None
-    plan, compiled = known or _uninterrupted(options, problem, progress)
+    # With a checkpoint the arrays of the form must be stored in its folder, which compiling does.
+    remembered = recall(problem, shaping) if options.checkpoint is None else None
+    plan, compiled = remembered or _uninterrupted(options, problem, progress)
     seconds = time.perf_counter() - began - compiled.trace - compiled.compile
     remember(problem, shaping, plan, replace(compiled, trace=0.0, compile=0.0))
     variables = reported_variables(problem.description.spec, problem.design.schema)
@@ -98,7 +98,7 @@ def _prepare(options: NUTS, problem: Problem, method: ChainMethod | None, progre
 
 
 def _uninterrupted(options: NUTS, problem: Problem, progress: Progress) -> tuple[Plan, Compiled]:
-    """Compile; an interrupt is raised anew, without the frames of JAX in which it came."""
+    """Compile; an interrupt is raised again without the traceback through JAX."""
     try:
         return _compiled(options, problem, progress)
     except KeyboardInterrupt:
@@ -106,7 +106,7 @@ def _uninterrupted(options: NUTS, problem: Problem, progress: Progress) -> tuple
 
 
 def _compiled(options: NUTS, problem: Problem, progress: Progress) -> tuple[Plan, Compiled]:
-    """Choose a form and compile it; where no usable mode is found, the one that needs none."""
+    """Choose a form and compile its programs; if it finds no usable mode, take a form that needs none."""
     plan = plan_for(problem, options.marginalize, options.precondition)
     try:
         return _programs(options, problem, plan, progress)
@@ -169,7 +169,7 @@ def _outcome(prepared: Prepared, attempt: Attempt, incomplete: bool, told: str) 
 
 
 def _timing(planning: float, compiled: Compiled, attempt: Attempt) -> Timing:
-    """Share the seconds by the clock among warm-up, sampling and reporting as the chains spent theirs."""
+    """Divide the elapsed time among warm-up, sampling and reporting, in proportion to the time of all chains."""
     spent = np.sum([chain.seconds for chain in attempt.chains], axis=0)
     warmup, sampling, reporting = attempt.seconds * spent / max(spent.sum(), 1e-12)
     return Timing(

@@ -1,4 +1,4 @@
-"""One run of the sampler: its chains, started or taken up again, and what they have drawn."""
+"""One run of the sampler: its chains, started or continued, and their draws."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from bayesml.variables import ReportedVariable
 __all__ = ["Attempt", "Session"]
 
 STARTS, TRANSITIONS, REPORTS = 1, 2, 3
-"""Names of NumPy's streams of random numbers, behind the seed."""
+"""Number of each kind of stream of random numbers; the seed of a NumPy generator is the user's seed and this number."""
 
 
 @final
 @dataclass
 class Attempt:
-    """A run from its start points to where it stands.
+    """One attempt at a run: all chains from their starting points to their present state.
 
     Attributes:
-        number: 0, or 1 for the run that a divergent one was replaced by.
+        number: 0, or 1 for the second attempt after divergent transitions.
         target: acceptance rate that warm-up aimed at.
-        chains: its chains.
+        chains: the chains.
         store: their draws.
-        recorder: takes their blocks.
-        before: statistics of an earlier part that this one extends.
-        incomplete: whether an interrupt or the end of the time came before all was drawn.
-        kept: draws of each chain.
-        seconds: spent, by the clock.
+        recorder: records their blocks.
+        before: statistics of the earlier draws, if this attempt extends a run.
+        incomplete: whether an interrupt or the time limit came before all draws were made.
+        kept: number of draws of each chain.
+        seconds: elapsed time.
     """
 
     number: int
@@ -58,18 +58,18 @@ class Attempt:
 
     def statistics(self) -> dict[str, np.ndarray]:
         """Return the sampler's statistics, each ``(chains, draws)``."""
-        found = {}
+        statistics = {}
         for name in Statistics._fields:
             new = [np.concatenate([getattr(s, name) for s in c.statistics] or [np.zeros(0)]) for c in self.chains]
-            found[name] = np.concatenate([self.before[name], new], axis=1) if self.before else np.stack(new)
-        return found
+            statistics[name] = np.concatenate([self.before[name], new], axis=1) if self.before else np.stack(new)
+        return statistics
 
     def divergences(self) -> int:
         """Return the number of divergent transitions after warm-up."""
         return int(sum(s.diverging.sum() for c in self.chains for s in c.statistics))
 
     def continuation(self) -> Continuation:
-        """Return where the chains stand."""
+        """Return the state of the chains, so that the run can be extended."""
         states = [arrays_of(chain.state) for chain in self.chains]
         stacked = {name: np.stack([state[name] for state in states]) for name in states[0]}
         return Continuation(self.chains[0].done, self.number, stacked)
@@ -81,13 +81,13 @@ class Session:
     """What all attempts at one run have in common.
 
     Attributes:
-        options: with seed and warm-up filled in.
+        options: the options, with seed and warm-up filled in.
         problem: the model with its data.
         compiled: the programs.
-        variables: every reported variable.
-        method: how the chains share the machine.
+        variables: all reported variables.
+        method: how the chains run beside each other.
         deadline: a reading of ``time.monotonic()``, or None.
-        progress: the line that the user sees.
+        progress: the line of progress that the user sees.
     """
 
     options: NUTS
@@ -104,7 +104,7 @@ class Session:
         return self.options.warmup or 0
 
     def begin(self, number: int, target: float) -> Attempt:
-        """Start chains, or take them up where a checkpoint left them."""
+        """Start the chains, from their states in the checkpoint if there is one."""
         attempt = self._attempt(number, target, [])
         chains = self.options.chains
         label = f"again, target_accept={target:g}:" if number else ""
@@ -114,7 +114,7 @@ class Session:
         return attempt
 
     def take_up(self, continuation: Continuation, draws: Draws, target: float) -> Attempt:
-        """Take up the chains of a finished or interrupted run."""
+        """Continue the chains of a finished or interrupted run."""
         attempt = self._attempt(continuation.attempt, target, [])
         self.progress.sampling(0, draws.n_chains * (self.options.draws - draws.n_draws))
         for index in range(draws.n_chains):
@@ -126,11 +126,11 @@ class Session:
         return attempt
 
     def sample(self, attempt: Attempt, draws: int) -> Attempt:
-        """Advance an attempt until it has that many draws.
+        """Advance an attempt until each chain has that many draws.
 
         Raises:
-            KeyboardInterrupt: an interrupt came during warm-up.
-            ModelError: the time ended during warm-up.
+            KeyboardInterrupt: the user interrupted warm-up.
+            ModelError: the time limit was reached during warm-up.
         """
         began = time.perf_counter()
         attempt.store.grow(draws)
@@ -147,7 +147,7 @@ class Session:
         raise KeyboardInterrupt
 
     def draws(self, attempt: Attempt, prior: dict[str, np.ndarray]) -> Draws:
-        """Return what an attempt has drawn."""
+        """Return the draws of an attempt."""
         values = attempt.store.values(attempt.kept)
         empty = {v.name: ReducedEffects() for v in self.variables}
         reduced = {name: empty[name] for name in empty if name not in values} | attempt.store.reduced(attempt.kept)

@@ -1,4 +1,4 @@
-"""The state of a chain as named arrays, to be kept in a fit or a file, and back."""
+"""The state of a chain as named arrays, which are kept in a fit or a file, and back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bayesml.errors import ModelError
 __all__ = ["arrays_of", "state_of"]
 
 TOLERANCE = 1e-6
+"""Largest relative difference of log density and gradient; other coordinates differ far more."""
 
 
 def arrays_of(state: Any) -> dict[str, np.ndarray]:
@@ -26,10 +27,10 @@ def _name(path: tuple[Any, ...]) -> str:
 
 
 def state_of(arrays: Mapping[str, np.ndarray], compiled: Compiled) -> Any:
-    """Return the state that ``arrays_of`` took apart, after a look whether it belongs to this model.
+    """Return the state from its arrays, the inverse of ``arrays_of``, after a check that it belongs to this model.
 
-    Log density and gradient at the stored position are computed again: coordinates built from a pilot fit may differ
-    between machines in the signs of their axes, and going on in other coordinates would give wrong draws.
+    Log density and gradient at the stored position are computed again and compared. Coordinates built from a pilot fit
+    may differ between machines in the signs of their axes, and a chain that goes on in other coordinates draws wrongly.
 
     Raises:
         ModelError: it is the state of another model, or coordinates differ.
@@ -40,8 +41,8 @@ def state_of(arrays: Mapping[str, np.ndarray], compiled: Compiled) -> Any:
         raise ModelError("The stored state of the chains is that of another model, or of another version of bayesml.")
     leaves = [jax.numpy.array(arrays[_name(path)], leaf.dtype) for path, leaf in paths]
     state = jax.tree_util.tree_unflatten(structure, leaves)
-    fresh = compiled.start(state.position.position, compiled.data).position
-    if not all(_near(*pair) for pair in zip(fresh, state.position, strict=True)):
+    computed = compiled.start(state.position.position, compiled.data).position
+    if not all(_agree(*pair) for pair in zip(computed, state.position, strict=True)):
         raise ModelError(
             "The chains cannot go on here: this machine, or these versions of the packages, builds other coordinates "
             "for the sampler than those in which the chains were stored. Fit the model again."
@@ -49,6 +50,6 @@ def state_of(arrays: Mapping[str, np.ndarray], compiled: Compiled) -> Any:
     return state
 
 
-def _near(found: Any, stored: Any) -> bool:
-    found, stored = np.asarray(found), np.asarray(stored)
-    return bool(np.linalg.norm(found - stored) <= TOLERANCE * (1.0 + np.linalg.norm(stored)))
+def _agree(computed: Any, stored: Any) -> bool:
+    computed, stored = np.asarray(computed), np.asarray(stored)
+    return bool(np.linalg.norm(computed - stored) <= TOLERANCE * (1.0 + np.linalg.norm(stored)))

@@ -1,4 +1,4 @@
-"""Where draws go as they come: all of them, in single precision, every k-th, or only their mean and sd."""
+"""Where draws are kept: all of them, in single precision, every k-th of them, or only their mean and sd."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bayesml.variables import ReportedVariable
 __all__ = ["DrawStore", "KeepEffects", "reported_kept"]
 
 KeepEffects = bool | str | int
-"""What happens to draws of group-level effects, see ``NUTS.keep_group_effects``."""
+"""What is kept of the draws of group-level effects, see ``NUTS.keep_group_effects``."""
 
 
 def reported_kept(variables: tuple[ReportedVariable, ...], keep: KeepEffects) -> tuple[ReportedVariable, ...]:
-    """Return the variables that need to be computed at all."""
+    """Return the variables that have to be computed, since something of them is kept."""
     return tuple(v for v in variables if v.kind != "r" or keep is not False)
 
 
@@ -27,7 +27,7 @@ class AbstractKept(ABC):
 
     @abstractmethod
     def write(self, chain: int, first: int, drawn: np.ndarray) -> None:
-        """Take the draws ``first, first + 1, ...`` of a chain, ``(draws, *shape)``."""
+        """Add the draws ``first, first + 1, ...`` of a chain, ``(draws, *shape)``."""
 
     @abstractmethod
     def grow(self, draws: int) -> None:
@@ -35,8 +35,8 @@ class AbstractKept(ABC):
 
 
 @final
-class Every(AbstractKept):
-    """Every k-th draw, the first among them, as ``(chains, draws / k, *shape)``."""
+class KeptDraws(AbstractKept):
+    """Every ``step``-th draw, beginning with the first, as ``(chains, draws / step, *shape)``."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, chains: int, step: int = 1) -> None:
         self.step = step
@@ -44,9 +44,9 @@ class Every(AbstractKept):
 
     def write(self, chain: int, first: int, drawn: np.ndarray) -> None:
         skipped = -first % self.step
-        chosen = drawn[skipped :: self.step]
-        place = (first + skipped) // self.step
-        self.values[chain, place : place + len(chosen)] = chosen
+        thinned = drawn[skipped :: self.step]
+        start = (first + skipped) // self.step
+        self.values[chain, start : start + len(thinned)] = thinned
 
     def grow(self, draws: int) -> None:
         size = -(-draws // self.step)
@@ -56,7 +56,7 @@ class Every(AbstractKept):
             self.values[:, : old.shape[1]] = old
 
     def load(self, values: np.ndarray) -> None:
-        """Take the draws of an earlier run."""
+        """Begin with the draws of an earlier run."""
         self.values[:, : values.shape[1]] = values
 
     def first(self, draws: int) -> np.ndarray:
@@ -65,8 +65,11 @@ class Every(AbstractKept):
 
 
 @final
-class Moments(AbstractKept):
-    """Mean and sum of squared deviations, updated draw by draw (Welford 1962): the same however a run is cut."""
+class KeptMoments(AbstractKept):
+    """Mean and sum of squared deviations of the draws (Welford 1962).
+
+    They are updated draw by draw, so that they do not depend on how a run is cut into blocks.
+    """
 
     def __init__(self, shape: tuple[int, ...], chains: int) -> None:
         self.counts = np.zeros(chains, dtype=int)
@@ -81,10 +84,10 @@ class Moments(AbstractKept):
             squares += change * (value - mean)
 
     def grow(self, draws: int) -> None:
-        """Nothing to do: the room does not depend on the number of draws."""
+        """Do nothing, since moments need no room for further draws."""
 
     def load(self, reduced: ReducedEffects) -> None:
-        """Take the moments of an earlier run."""
+        """Begin with the moments of an earlier run."""
         self.counts = np.array(reduced.counts)
         self.means, self.squares = np.array(reduced.means), np.array(reduced.squares)
 
@@ -108,39 +111,39 @@ class DrawStore:
             kept.grow(draws)
 
     def write(self, chain: int, first: int, values: Mapping[str, np.ndarray]) -> None:
-        """Take the draws ``first, first + 1, ...`` of a chain, each variable as ``(draws, *shape)``."""
+        """Add the draws ``first, first + 1, ...`` of a chain, each variable as ``(draws, *shape)``."""
         for name, kept in self._kept.items():
             kept.write(chain, first, values[name])
 
     def load(self, draws: Draws) -> None:
-        """Take the draws of an earlier run."""
+        """Begin with the draws of an earlier run."""
         self.grow(draws.n_draws)
         for name, kept in self._kept.items():
-            if isinstance(kept, Moments):
+            if isinstance(kept, KeptMoments):
                 kept.load(draws.reduced[name])
-            elif isinstance(kept, Every):
+            elif isinstance(kept, KeptDraws):
                 kept.load(draws.reduced[name].draws if kept.step > 1 else draws.values[name])
 
     def values(self, draws: int) -> dict[str, np.ndarray]:
         """Return every variable of which each draw was kept, ``(chains, draws, *shape)``."""
-        whole = {n: k for n, k in self._kept.items() if isinstance(k, Every) and k.step == 1}
+        whole = {n: k for n, k in self._kept.items() if isinstance(k, KeptDraws) and k.step == 1}
         return {name: kept.first(draws) for name, kept in whole.items()}
 
     def reduced(self, draws: int) -> dict[str, ReducedEffects]:
-        """Return what was kept of the others."""
-        found = {}
+        """Return what was kept of the other variables."""
+        reduced = {}
         for name, kept in self._kept.items():
-            if isinstance(kept, Moments):
-                found[name] = ReducedEffects(counts=kept.counts, means=kept.means, squares=kept.squares)
-            elif isinstance(kept, Every) and kept.step > 1:
-                found[name] = ReducedEffects(draws=kept.first(draws))
-        return found
+            if isinstance(kept, KeptMoments):
+                reduced[name] = ReducedEffects(counts=kept.counts, means=kept.means, squares=kept.squares)
+            elif isinstance(kept, KeptDraws) and kept.step > 1:
+                reduced[name] = ReducedEffects(draws=kept.first(draws))
+        return reduced
 
 
 def _kept(variable: ReportedVariable, keep: KeepEffects, chains: int) -> AbstractKept:
     shape = tuple(len(labels) for labels in variable.coords)
     if variable.kind != "r" or keep is True:
-        return Every(shape, np.float64, chains)
+        return KeptDraws(shape, np.float64, chains)
     if keep == "float32":
-        return Every(shape, np.float32, chains)
-    return Moments(shape, chains) if keep == "summary" else Every(shape, np.float64, chains, int(keep))
+        return KeptDraws(shape, np.float32, chains)
+    return KeptMoments(shape, chains) if keep == "summary" else KeptDraws(shape, np.float64, chains, int(keep))

@@ -1,4 +1,4 @@
-"""Go on until the draws are precise enough: effective sample sizes and Rhat of every hyperparameter."""
+"""Sampling until the draws are precise enough, by effective sample sizes and Rhat of the parameters."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ __all__ = ["LARGEST_RHAT", "sample_to_target"]
 LARGEST_RHAT = 1.01
 MOST_GROWTH, LEAST_GROWTH = 2.0, 1.25
 MOST_ROUNDS = 100
-"""Most draws, as a multiple of those asked for: without a time budget a chain that is stuck would go on for ever."""
+"""Largest number of draws, as a multiple of those asked for. Without a limit a run with a chain that does not move
+would never end."""
 
 
 def sample_to_target(session: Session, attempt: Attempt, target_ess: float) -> tuple[str, ...]:
     """Extend an attempt until bulk and tail effective sample sizes reach ``target_ess`` and Rhat is at most 1.01.
 
-    Looked at are all reported parameters but the group-level effects. The number of draws grows by what the smallest
-    effective sample size lacks, at least by a quarter and at most twofold at a time.
+    The criterion is about all reported parameters except the group-level effects. Each round draws as many more as the
+    smallest effective sample size is short of the target, at least a quarter more and at most twice as many.
 
     Returns:
-        A note where the time or the number of draws ended first.
+        A note if the time or the number of draws ended first, else nothing.
     """
     limit = MOST_ROUNDS * session.options.draws
     while True:
@@ -44,7 +45,7 @@ def sample_to_target(session: Session, attempt: Attempt, target_ess: float) -> t
 
 
 def _precision(values: Mapping[str, np.ndarray], variables: tuple[ReportedVariable, ...]) -> tuple[float, float]:
-    """Return the smallest effective sample size and the largest Rhat; parameters that stand still do not count."""
+    """Return the smallest effective sample size and the largest Rhat, without parameters that are constant."""
     hyper = [(np.moveaxis(values[v.name], (0, 1), (-2, -1)), v) for v in variables if v.kind != "r"]
     watched = [drawn[index] for drawn, variable in hyper for index, _ in variable.texts]
     measured = convergence(np.stack(watched, axis=2))

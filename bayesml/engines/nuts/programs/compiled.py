@@ -1,4 +1,4 @@
-"""The compiled programs of one form of one model, and the points where its chains start."""
+"""Compiling the programs of a form, and finding the points where its chains start."""
 
 from __future__ import annotations
 
@@ -25,42 +25,44 @@ from bayesml.engines.nuts.sampler.random_numbers import random_numbers
 from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
-from bayesml.garbage import collection_paused
+from bayesml.garbage_collection import garbage_collection_paused
 from bayesml.variables import ReportedVariable
 
 __all__ = ["Compiled", "compile_form", "compiled_with", "reads_few_numbers", "starting_point"]
 
 START_ATTEMPTS = 100
 QUICKLY = {"xla_cpu_use_fusion_emitters": False}
-"""The option of XLA:CPU that halves the time of compiling. What comes out is as fast on small arrays; a gradient over
-7,584 rows takes a fifth longer."""
+"""Halves the time that XLA:CPU needs to compile. The program is as fast on small arrays; a gradient over 7,584 rows
+takes a fifth longer."""
 MOST_NUMBERS = 50_000
-"""A density that reads more numbers is busy computing: it gains nothing as one kernel, and loses by ``QUICKLY``."""
+"""A density that reads more numbers spends its time on arithmetic: it gains nothing as one kernel, and loses by
+``QUICKLY``."""
 FEWEST_NUMBERS = 1_000
-"""A density that reads no more, and these sums, computes next to nothing from the data alone."""
+"""A density of sums that reads no more numbers has next to no intermediate results that depend on the data alone, so
+that XLA need not look for them (``UNHOISTED``)."""
 AT_ONCE = 2
-"""Programs compiled at the same time: by far the largest is one chain's block."""
+"""Programs compiled at the same time. More would not help: ``advance`` takes longer than all others together."""
 NUMBERS_IN_A_BLOCK = 4_000_000
-"""Most numbers in one block of draws, 32 MB: models with very many group effects get shorter blocks."""
+"""Most numbers in one block of draws, which are 32 MB. Models with very many group effects get shorter blocks."""
 
 
 @final
 @dataclass(frozen=True)
 class Compiled:
-    """Compiled functions of one model structure.
+    """The compiled programs of a form.
 
     Attributes:
         form: what is sampled.
-        data: the arrays of the form, tuned, on the device.
-        program: the functions before compilation.
-        block: iterations in one call.
-        noise_sizes: of the random numbers that translating a draw takes, see `report_noise`.
+        data: the arrays of the form, after tuning, on the device.
+        program: the functions of a chain before compilation.
+        block: number of iterations in one call.
+        noise_sizes: how many random numbers the translation of a draw takes, see `report_noise`.
         start: ``(position, data) -> state``.
-        advance: one chain by a block, see ``ChainProgram``.
-        report: see ``report_program``.
-        template: shapes and types of a state.
+        advance: advances one chain by a block of iterations, see `ChainProgram`.
+        report: translates a block of draws, see `report_program`.
+        template: a state with shapes and types in the place of arrays.
         trace: seconds of tracing.
-        compile: seconds of compiling and tuning that tracing did not hide.
+        compile: seconds of compiling and tuning, without those in which programs were traced at the same time.
     """
 
     form: Form
@@ -77,7 +79,7 @@ class Compiled:
 
     @cached_property
     def advance_together(self) -> Callable[..., Any]:
-        """Advance several chains by a block in one program: states and noise are stacked, the rest is shared."""
+        """Advances several chains by a block; states and random numbers have an axis for chains, the rest is shared."""
         return jax.jit(jax.vmap(self.program.advance, (0, 0, None, None, None, None)), donate_argnums=0)
 
 
@@ -90,15 +92,15 @@ def compile_form(
 ) -> Compiled:
     """Compile the programs of a form that report the given variables, and tune its coordinates.
 
-    While one program is compiled the next is traced; what an earlier process compiled for the same structure is read. A
-    form is tuned with the program that starts chains.
+    While one program is compiled, the next one is traced. A program that an earlier process compiled for the same
+    structure is read from its file instead. The coordinates are tuned with ``start``, which evaluates the density.
 
     Args:
         form: the form.
         max_treedepth: as in ``NUTS``.
         variables: what is reported.
-        stored: data of the form that were tuned before; None to tune now.
-        progress: is told when something has to be compiled; None to say nothing.
+        stored: data of the form that were tuned before; None to tune them now.
+        progress: shows that something is compiled; None shows nothing.
 
     Raises:
         ArithmeticError: the form found no coordinates.
@@ -115,12 +117,12 @@ def compile_form(
     is_small = reads_few_numbers(data)
     recipes = (
         # The program that takes longest to compile comes first.
-        _Recipe("advance", lambda: program.advance, of_block, QUICKLY if is_small else {}, _counts_down, (0,)),
-        _Recipe("start", lambda: program.start, (position, data), QUICKLY, _is_nowhere),
-        _Recipe("report", lambda: report_program(form, names), of_draws, QUICKLY, _are_nowhere),
+        _Recipe("advance", lambda: program.advance, of_block, QUICKLY if is_small else {}, _has_negative_count, (0,)),
+        _Recipe("start", lambda: program.start, (position, data), QUICKLY, _is_not_a_number),
+        _Recipe("report", lambda: report_program(form, names), of_draws, QUICKLY, _first_is_not_a_number),
     )
     began, progress = time.perf_counter(), progress or Progress(shown=False)
-    with _cache(structure), collection_paused(), Background(AT_ONCE, progress.refresh) as background:
+    with _cache(structure), garbage_collection_paused(), Background(AT_ONCE, progress.refresh) as background:
         kernel_options = _kernel_options(form, data)
         stored_names = [recipe.stored_name(structure, kernel_options) for recipe in recipes]
         if not all(name is not None and is_stored(name) for name in stored_names):
@@ -145,25 +147,32 @@ def _kernel_options(form: Form, data: Any) -> Mapping[str, Any] | None:
     return KERNEL_OPTIONS | UNHOISTED if reads_sums_alone else KERNEL_OPTIONS
 
 
-def _counts_down(state: Any, noise: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:
+def _has_negative_count(state: Any, random_numbers: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:
+    """Never true of the arguments of ``advance``, see `one_kernel`."""
     return count < 0
 
 
-def _is_nowhere(position: Any, data: Any) -> Any:
+def _is_not_a_number(position: Any, data: Any) -> Any:
+    """Never true of the arguments of ``start``, see `one_kernel`."""
     return jnp.isnan(position[0])
 
 
-def _are_nowhere(positions: Any, noise: Any, data: Any) -> Any:
+def _first_is_not_a_number(positions: Any, noise: Any, data: Any) -> Any:
+    """Never true of the arguments of ``report``, see `one_kernel`."""
     return jnp.isnan(positions[0, 0])
 
 
 def _noise_sizes(form: Form, variables: tuple[ReportedVariable, ...]) -> tuple[int, int]:
+    """Return the sizes of the two parts of the noise; the second is empty where no group effects are reported."""
     first, effects = form.noise_sizes
     return first, effects if any(variable.kind == "r" for variable in variables) else 0
 
 
 def _cache(structure: str | None) -> AbstractContextManager[None]:
-    """Programs of a structure with a name have a store of their own, which takes none that came from JAX's."""
+    """Return the setting of JAX's cache: used where programs have no file of their own, else switched off.
+
+    A program that comes out of JAX's cache cannot be stored, see `store_program`.
+    """
     return persistent_cache() if structure is None else no_persistent_cache()
 
 
@@ -173,12 +182,12 @@ class _Recipe:
     """How one program is made.
 
     Attributes:
-        name: of the program.
-        build: returns its function.
-        specs: what it is called with.
-        options: of XLA, where it does not become one kernel.
-        is_never: see `one_kernel`.
-        donate: numbers of the arguments whose memory may be used again.
+        name: name of the program.
+        build: returns the function to compile.
+        specs: arguments of the shapes and types that it will be called with.
+        options: options of XLA, for a program that does not become one kernel.
+        is_never: a condition on the arguments that is never true, see `one_kernel`.
+        donate: which arguments, by number, may be overwritten with results.
     """
 
     name: str
@@ -189,7 +198,7 @@ class _Recipe:
     donate: tuple[int, ...] = ()
 
     def stored_name(self, structure: str | None, kernel_options: Mapping[str, Any] | None) -> str | None:
-        """Return the name under which the program is stored; None where it is not."""
+        """Return the name under which the program is stored; None if it is not."""
         return stored_name(structure, self.name, self.specs, self.donate, (self.options, kernel_options))
 
     def lowered(self, as_kernel: bool) -> jax.stages.Lowered:
@@ -200,7 +209,10 @@ class _Recipe:
         return jax.jit(function, donate_argnums=self.donate).lower(*self.specs)
 
     def compiled(self, lowered: jax.stages.Lowered, kernel_options: Mapping[str, Any] | None) -> Any:
-        """Compile what was traced; there are operations that XLA cannot put into a larger kernel."""
+        """Compile a traced program, as one kernel if there are options for that.
+
+        There are operations that XLA cannot put into a larger kernel. A program with one of them is compiled as many.
+        """
         if kernel_options is not None:
             try:
                 return lowered.compile(compiler_options=dict(kernel_options))
@@ -212,15 +224,19 @@ class _Recipe:
 def _submitted(
     background: Background, recipe: _Recipe, name: str | None, kernel_options: Mapping[str, Any] | None
 ) -> Future[Any]:
-    """Read a program, or trace it here and have it compiled: XLA lets go of Python's lock while it compiles."""
+    """Return the program in the future: read from its file, or traced now and compiled in a thread.
+
+    Tracing holds Python's lock, so that it is done in this thread. XLA releases the lock while it compiles.
+    """
     as_kernel = kernel_options is not None
     lowered = None if name is not None and is_stored(name) else recipe.lowered(as_kernel)
 
     def made() -> Any:
         with double_precision():
-            found = load_program(name, recipe.specs) if lowered is None and name is not None else None
-            if found is not None:
-                return found
+            stored = load_program(name, recipe.specs) if lowered is None and name is not None else None
+            if stored is not None:
+                return stored
+            # The file was there and could not be used: the program is traced in this thread.
             program = recipe.compiled(lowered or recipe.lowered(as_kernel), kernel_options)
             if name is not None and not background.is_abandoned:
                 store_program(name, program)
@@ -230,7 +246,10 @@ def _submitted(
 
 
 def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
-    """Options of XLA come and go with its versions; without them a program is the same, only later."""
+    """Compile a traced program with options of XLA:CPU, or without them where this version of XLA does not know one.
+
+    The options change how long compiling takes, not what the program computes.
+    """
     options = options if jax.default_backend() == "cpu" else {}
     try:
         return lowered.compile(compiler_options=dict(options))
@@ -241,7 +260,7 @@ def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
 
 
 def reads_few_numbers(data: Any) -> bool:
-    """Say whether a form's data are at most ``MOST_NUMBERS``."""
+    """Whether a form's data are at most ``MOST_NUMBERS`` numbers."""
     return _numbers(data) <= MOST_NUMBERS
 
 
@@ -250,7 +269,7 @@ def _numbers(data: Any) -> int:
 
 
 def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:
-    """Return the density that a chain's start evaluates."""
+    """Return log density and gradient as a function, from the program that starts a chain."""
 
     def evaluate(position: np.ndarray, data: Any) -> tuple[float, np.ndarray]:
         state = start(position, data).position
@@ -260,7 +279,7 @@ def _value_and_gradient(start: Callable[..., Any]) -> ValueAndGradient:
 
 
 def _block_length(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
-    """Return the largest power of two of draws that ``NUMBERS_IN_A_BLOCK`` has room for."""
+    """Return how many iterations a block has: a power of 2, with at most ``NUMBERS_IN_A_BLOCK`` numbers of one kind."""
     reported = sum(int(np.prod([len(labels) for labels in v.coords])) for v in variables)
     longest = max(form.size, reported, sum(_noise_sizes(form, variables)))
     fitting = max(NUMBERS_IN_A_BLOCK // max(longest, 1), 1)
@@ -268,7 +287,7 @@ def _block_length(form: Form, variables: tuple[ReportedVariable, ...]) -> int:
 
 
 def starting_point(compiled: Compiled, rng: np.random.Generator) -> Any:
-    """Draw starts until density and gradient are finite, nearer to the centre with each attempt.
+    """Draw starting points, nearer to the centre with each attempt, until density and gradient are finite there.
 
     Raises:
         ModelError: no attempt had a finite density; the message names the parameter where it can.
@@ -279,8 +298,8 @@ def starting_point(compiled: Compiled, rng: np.random.Generator) -> Any:
         gradient = np.asarray(state.position.logdensity_grad)
         if np.isfinite(float(state.position.logdensity)) and np.all(np.isfinite(gradient)):
             return state
-    bad = np.flatnonzero(~np.isfinite(gradient))
-    where = f"; the gradient is not finite in `{form.parameter_of(int(bad[0]))}`" if bad.size else ""
+    not_finite = np.flatnonzero(~np.isfinite(gradient))
+    where = f"; the gradient is not finite in `{form.parameter_of(int(not_finite[0]))}`" if not_finite.size else ""
     raise ModelError(
         f"No starting point with a finite log density was found in {START_ATTEMPTS} attempts{where}. Check the scale "
         "of the data and priors that exclude what the data show."

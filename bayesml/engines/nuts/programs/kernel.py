@@ -1,12 +1,12 @@
-"""Have XLA:CPU compile a whole program to one kernel.
+"""Make XLA:CPU compile a whole program to one kernel.
 
-XLA:CPU runs a program as a sequence of small kernels, one for each fused operation, at some 0.1 microseconds of
-administration each: for a density of a few thousand numbers that is most of the time. A call that bears the attribute
-``xla_cpu_small_call`` becomes one kernel instead, loops and conditions included. XLA itself gives it to loops that
-touch less than a kilobyte (its pass ``SmallWhileLoopHoisting``). Larger ones gain as much: a leapfrog of a small model
-takes a quarter of the time, one of 10,000 numbers half.
+XLA:CPU runs a program as a sequence of small kernels, one for each fused operation. Calling a kernel costs about 0.1
+microseconds, which for a density of a few thousand numbers is most of the time. A call with the attribute
+``xla_cpu_small_call`` becomes one kernel instead, loops and conditions included. XLA itself sets the attribute for
+loops that touch less than a kilobyte (in its pass ``SmallWhileLoopHoisting``). Larger programs gain too: a leapfrog
+step of a small model takes a quarter of the time, one that reads 10,000 numbers half of it.
 
-Nothing but speed depends on the attributes: a version of XLA that does not know them ignores them.
+The attribute changes speed alone. A version of XLA that does not know it ignores it.
 """
 
 from __future__ import annotations
@@ -28,37 +28,38 @@ KERNEL_OPTIONS: dict[str, bool | int | str] = {
     "xla_cpu_experimental_ynn_fusion_type": "",
     "xla_backend_optimization_level": 1,
 }
-"""Without the first two there are operations that only kernels of their own can do; the third shortens compiling by a
-sixth, and what comes out is as fast."""
+"""With other values of the first two, some operations could not be part of a larger kernel. The third shortens
+compiling by a sixth; the program is as fast."""
 UNHOISTED = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion,simplify-while-loops"}
-"""Shortens compiling by a third: XLA does not look for what the loops compute again and again from the data alone.
+"""Shortens compiling by a third: XLA does not move computations out of loops that give the same in each repetition.
 
-Without the second pass the first takes longer than both, and where there is much of it, as in the coordinates of the
-preconditioned form, both are worth a factor of three."""
+Switching off the second pass alone would not help: the first then takes longer than both. Programs with many such
+computations, as in the coordinates of the preconditioned form, run three times as fast with the passes."""
 
 
 def has_kernels() -> bool:
-    """Say whether the compiler at hand is known to make one kernel of a program."""
+    """Whether this compiler is known to make one kernel of a program."""
     return jax.default_backend() == "cpu" and is_tested_version()
 
 
 def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> Callable[..., Any]:
-    """Return the function as one that XLA:CPU compiles to one kernel, with ``KERNEL_OPTIONS``.
+    """Return the function in a form that XLA:CPU compiles to one kernel, with ``KERNEL_OPTIONS``.
 
-    A parameter that a kernel does not use ends the process that compiles it: XLA's ``ComputationKernelEmitter`` has no
-    address for it (jaxlib 0.10). Which parameters remain in use is decided by XLA's simplifications. So each of them is
-    used here, for a number that the result depends on in a way that no compiler sees through.
+    XLA crashes on a kernel with a parameter that the kernel does not use: ``ComputationKernelEmitter`` has no address
+    for it (jaxlib 0.10). Which parameters are unused is known only after XLA's simplifications. Therefore every
+    parameter is used here. The first numbers of all parameters are added up, and the sum replaces the result if
+    ``is_never`` is true. The compiler cannot know that it never is, and so cannot remove the sum.
 
     Args:
-        function: takes nests of arrays and returns one.
-        is_never: of the same arguments, a truth value that is False whenever the program is run, but could be True for
-            all that a compiler knows.
+        function: takes and returns pytrees of arrays.
+        is_never: a condition on the same arguments. It is False whenever the program runs, which the compiler must not
+            be able to find out.
     """
 
     def called(*arguments: Any) -> Any:
         traced, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
         never = is_never(*arguments)
-        # A constant would be seen through.
+        # Constants depend on the condition too, since XLA would simplify with their values.
         constants = [jnp.where(never, jnp.zeros_like(constant), constant) for constant in traced.consts]
 
         def kernel(constants: list[Array], given: list[Array]) -> tuple[list[Array], Array]:

@@ -1,17 +1,17 @@
-"""Programs kept from one process to the next: what was compiled once for a structure is read from a file after that.
+"""Compiled programs in files, so that a model is traced and compiled once and not in each process.
 
-Tracing a model and compiling it takes seconds. Its result, machine code, is half a megabyte, kept in the user's cache
-folder. JAX's own cache keeps machine code too, but asks for it by the traced program: tracing is what takes longest.
+Tracing a model and compiling it takes seconds. The resulting machine code is half a megabyte and is kept in the user's
+cache folder. JAX's own cache keeps machine code too, but finds it by the traced program, and tracing takes longest.
 
-A file is: magic bytes, SHA-256 of the rest, length of the head, head (JSON), machine code as
-``jax.experimental.serialize_executable`` has it. The head says for which program the file was written and how the
-arrays that come out are nested.
+A file consists of magic bytes, the SHA-256 hash of the rest, the length of the head, the head in JSON, and the machine
+code as ``jax.experimental.serialize_executable`` writes it. The head says which program it is and how its results are
+nested.
 
-Machine code is run as it is found. It is read only from a file and a folder that belong to the user and that nobody
-else can write to (``bayesml.engines.cache``). What ``serialize_executable`` has around the machine code is a pickle: it
-is read by an unpickler that knows the classes in ``KNOWN`` and builds nothing else. Both that format and those classes
-are not promised by JAX, so programs are stored only with the versions that were tried (``tested.py``); with another
-version each process compiles.
+Machine code that is read is executed. Therefore it is read only from a file and a folder that belong to the user and
+that nobody else can write to (``bayesml.engines.cache``). ``serialize_executable`` wraps the machine code in a pickle,
+which is read by an unpickler that builds the classes in ``KNOWN`` and no others. JAX promises neither the format nor
+these classes, so that programs are stored only with tested versions (``tested.py``). With other versions each process
+compiles its programs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DIGEST, LENGTH = 32, 8
 SUFFIX = ".program"
 MOST_BYTES = 400_000_000
 MOST_FILES = 500
-"""Beyond either the programs that were not used for the longest time go."""
+"""When there are more bytes or files, those that were used least recently are removed."""
 KNOWN = frozenset(
     {
         ("jax", "P"),
@@ -71,11 +71,11 @@ def stored_name(
     """Return the name under which a program is stored, or None where it must not be.
 
     Args:
-        key: hash of all that the function holds as a constant; None to store nothing.
-        name: tells the programs of one key apart.
-        specs: the arguments, or ``jax.ShapeDtypeStruct`` in their place; their shapes and dtypes count.
-        donate: numbers of the arguments whose memory may be used again.
-        options: all else that the machine code depends on.
+        key: hash of everything that the function holds as a constant; None to store nothing.
+        name: distinguishes the programs of one key.
+        specs: the arguments, or ``jax.ShapeDtypeStruct`` in their place; only shapes and types matter.
+        donate: which arguments, by number, may be overwritten with results.
+        options: everything else that the machine code depends on.
     """
     package = package_key() if is_tested_version() else None
     if key is None or package is None:
@@ -92,7 +92,7 @@ def _is_weak(leaf: Any) -> bool:
 
 @cache
 def _processor() -> tuple[str, ...]:
-    """Return what tells processors apart that do not run each other's machine code; elsewhere the machine's name."""
+    """Return what processors that cannot run each other's machine code differ in, or else the name of the machine."""
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         features = [line for line in lines if line.lower().startswith(("flags", "features", "model name"))]
@@ -102,21 +102,21 @@ def _processor() -> tuple[str, ...]:
 
 
 def _device() -> jax.Device:
-    """Return the device that JAX puts arrays on where nothing else is said."""
-    chosen = jax.config.jax_default_device
-    return chosen if isinstance(chosen, jax.Device) else jax.local_devices(backend=chosen)[0]
+    """Return the device that JAX puts arrays on by default."""
+    default = jax.config.jax_default_device
+    return default if isinstance(default, jax.Device) else jax.local_devices(backend=default)[0]
 
 
 def is_stored(name: str) -> bool:
-    """Say whether there is a file for that program, whole or not."""
+    """Whether there is a file for that program; it may be damaged."""
     path = _path(name)
     return path is not None and path.is_file()
 
 
 def load_program(name: str, specs: tuple[Any, ...]) -> jax.stages.Compiled | None:
-    """Return the program of that name, or None; a file that is damaged or that JAX cannot take is removed.
+    """Return the program of that name, or None; a file that is damaged or that JAX cannot load is removed.
 
-    The program takes the arguments of the function that it was compiled from, and answers as it does.
+    The program takes the arguments of the function that it was compiled from, and returns the same.
 
     Args:
         name: what ``stored_name`` returned.
@@ -129,24 +129,24 @@ def load_program(name: str, specs: tuple[Any, ...]) -> jax.stages.Compiled | Non
     try:
         nesting, code = _unpacked(name, content)
         program = _loaded(code, jax.tree.structure((specs, {})), jax.tree.structure(_nested(nesting)))
-    except Exception:  # what is raised for bytes that are no machine code differs from version to version
+    except Exception:  # JAX raises different errors for damaged machine code in different versions
         _remove(path)
         return None
-    with suppress(OSError):  # the files that were used last are kept
+    with suppress(OSError):  # the time of the last use, by which `_trim` decides what to keep
         os.utime(path)
     return program
 
 
 def store_program(name: str, program: jax.stages.Compiled) -> None:
-    """Store a program under a name, whole or not at all.
+    """Store a program under a name. An incomplete file is never left behind.
 
-    One that cannot be stored (it calls Python back) is left alone, as is a folder that cannot be written to. The
-    program must not come from JAX's persistent cache: what it is stored as then could not be called (jaxlib 0.10).
+    Nothing is stored if the program calls Python functions, which cannot be stored, or if the folder cannot be written
+    to. The program must not come from JAX's persistent cache: a stored copy could not be called (jaxlib 0.10).
     """
     try:
         code, _, nesting = serialize_executable.serialize(program)
         described = _described(jax.tree.unflatten(nesting, range(nesting.num_leaves)))
-    except Exception:  # likewise
+    except Exception:  # JAX raises different errors in different versions
         return
     path = _path(name)
     if path is not None:
@@ -157,10 +157,10 @@ def store_program(name: str, program: jax.stages.Compiled) -> None:
 def _loaded(code: bytes, arguments: Any, results: Any) -> jax.stages.Compiled:
     """Return the program that ``serialize_executable.serialize`` turned into bytes.
 
-    The same as ``serialize_executable.deserialize_and_load``, which unpickles whatever it finds.
+    It does what ``serialize_executable.deserialize_and_load`` does, which however would unpickle objects of any class.
 
     Raises:
-        pickle.UnpicklingError: the bytes name anything but ``KNOWN``.
+        pickle.UnpicklingError: the bytes name something that is not in ``KNOWN``.
     """
     device = _device()
     executable, descriptions, no_keywords = _KnownUnpickler(io.BytesIO(code), device.client, [device]).load()
@@ -169,18 +169,18 @@ def _loaded(code: bytes, arguments: Any, results: Any) -> jax.stages.Compiled:
 
 
 class _KnownUnpickler(getattr(serialize_executable, "_JaxPjrtUnpickler", pickle.Unpickler)):  # type: ignore[misc]
-    """JAX's unpickler, which hands machine code to XLA, for the names in ``KNOWN`` and no others."""
+    """JAX's unpickler, which passes machine code to XLA, restricted to the names in ``KNOWN``."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what a pickle names: only here does it reach for code.
+        """Return the class or function that a pickle names; unpickling gets code from nowhere else.
 
         Raises:
             pickle.UnpicklingError: the name is not known, or its module is not loaded.
         """
-        found = getattr(sys.modules.get(module), name, None) if (module, name) in KNOWN else None
-        if found is None:
+        value = getattr(sys.modules.get(module), name, None) if (module, name) in KNOWN else None
+        if value is None:
             raise pickle.UnpicklingError(f"{module}.{name} is not part of a stored program.")
-        return found
+        return value
 
 
 def _packed(name: str, nesting: Any, code: bytes) -> bytes:
@@ -190,10 +190,10 @@ def _packed(name: str, nesting: Any, code: bytes) -> bytes:
 
 
 def _unpacked(name: str, content: bytes) -> tuple[Any, bytes]:
-    """Return what ``_packed`` was given beside the name.
+    """Return the nesting and the machine code that ``_packed`` was called with.
 
     Raises:
-        ValueError: the content is not what was written, or was written for another program.
+        ValueError: the content was changed, or was written for another program.
     """
     start = len(MAGIC) + DIGEST
     body = content[start:]
@@ -207,10 +207,10 @@ def _unpacked(name: str, content: bytes) -> tuple[Any, bytes]:
 
 
 def _described(value: Any) -> Any:
-    """Return nested containers of whole numbers as what JSON can hold.
+    """Return nested containers of whole numbers as lists and dicts for JSON, with the names of their types.
 
     Raises:
-        TypeError: there is a container that is not known here.
+        TypeError: there is a container of another type.
     """
     if value is None or type(value) is int:
         return value
@@ -224,10 +224,10 @@ def _described(value: Any) -> Any:
 
 
 def _nested(described: Any) -> Any:
-    """Return what ``_described`` was given.
+    """Return the containers from their description, the inverse of ``_described``.
 
     Raises:
-        TypeError: a named tuple is not what it was, or not loaded.
+        TypeError: the class of a named tuple has other fields now, or its module is not loaded.
     """
     if isinstance(described, dict):
         return {key: _nested(part) for key, part in described.items()}
@@ -242,16 +242,16 @@ def _nested(described: Any) -> Any:
 
 def _named_tuple(name: str) -> Any:
     module, _, qualified = name.partition(":")
-    found: Any = sys.modules.get(module)
+    kind: Any = sys.modules.get(module)
     for part in qualified.split("."):
-        found = getattr(found, part, None)
-    if not (isinstance(found, type) and issubclass(found, tuple) and getattr(found, "_fields", None)):
+        kind = getattr(kind, part, None)
+    if not (isinstance(kind, type) and issubclass(kind, tuple) and getattr(kind, "_fields", None)):
         raise TypeError(f"{name} is no named tuple.")
-    return found
+    return kind
 
 
 def _trim(folder: Path) -> None:
-    """Remove the files that were used least recently until the rest is within the limits."""
+    """Remove the files that were used least recently, so that the others are within the limits."""
     kept = size = 0
     for entry in sorted(folder.glob(f"*{SUFFIX}*"), key=_last_used, reverse=True):
         with suppress(OSError):

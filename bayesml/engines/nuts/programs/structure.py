@@ -1,7 +1,8 @@
-"""A name for the structure of a model: equal names mean that tracing gives the same programs.
+"""Keys of model structures: if two models have the same key, tracing them gives the same programs.
 
-Everything that a traced program holds as a constant goes into the name, and nothing that it takes as an argument. What
-cannot be told from its look-alikes, such as a user's own link, has no name: such a model is traced each time.
+The key is a hash of everything that a traced program holds as a constant. What the program takes as an argument does
+not count. Some values have no key, for example a link function of the user: two such functions may have the same name
+and compute different things. A model with such a value is traced in each process.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import numpy as np
 __all__ = ["package_key", "structure_key"]
 
 PLAIN_KINDS = "biufcSUmM"
-"""Kinds of NumPy arrays whose bytes are their values; those of the others are addresses, or have names beside."""
+"""Kinds of NumPy arrays whose bytes determine their values. The bytes of object arrays are addresses, and those of
+structured arrays do not say how the fields are called."""
 PACKAGE = Path(__file__).resolve().parents[3]
 TRUSTED = frozenset({"bayesml", "builtins", "jax", "numpy", "numpyro"})
-"""Packages whose classes and functions are told by their names: their texts or versions are in ``package_key``.
+"""Packages whose classes and functions are identified by name. Their source text or version is in ``package_key``.
 
-What the user has written himself may be other code under the same name tomorrow.
+The user's own code is not identified by name, since it may be different code under the same name tomorrow.
 """
 SETTINGS = (
     "jax_enable_x64",
@@ -43,18 +45,19 @@ SETTINGS = (
     "jax_enable_checks",
     "jax_softmax_custom_jvp",
 )
-"""Settings of JAX that change what is traced; one that this version of JAX lacks counts as None."""
+"""Settings of JAX that change what is traced. One that this version of JAX does not have counts as None."""
 
 
 def structure_key(*parts: object) -> str | None:
-    """Return a hash of a nest of values, or None where one of them cannot be told from its look-alikes.
+    """Return a hash of nested values, or None if they contain a value without a canonical form.
 
-    Known are None, bool, int, float, str, bytes, enumerations, tuples and named tuples, lists, mappings and frozen sets
-    in any order, NumPy scalars and arrays without objects, and of the packages in ``TRUSTED`` dataclasses with all
-    their fields, classes, functions of a module, and lambdas that hold no values.
+    These types have a canonical form: None, bool, int, float, str, bytes; enumerations; tuples, named tuples and lists;
+    mappings and frozen sets, whose order does not matter; NumPy scalars and arrays, except arrays of objects. Of the
+    packages in ``TRUSTED`` also: dataclasses with all their fields, classes, functions of a module, and lambdas without
+    captured values.
 
     Args:
-        parts: what the structure consists of; their order counts.
+        parts: what the structure consists of; their order matters.
     """
     try:
         return hashlib.sha256(_encoded(parts)).hexdigest()
@@ -63,9 +66,10 @@ def structure_key(*parts: object) -> str | None:
 
 
 def package_key() -> str | None:
-    """Return a hash of all that turns a structure into a program: versions, settings, backend, source text.
+    """Return a hash of everything else that decides which program a structure gives.
 
-    None where the source text cannot be read.
+    These are the source text of this package, versions of others, settings of JAX and its backend. None if the source
+    text cannot be read.
     """
     import jax
 
@@ -84,7 +88,7 @@ def _versions() -> tuple[str, ...]:
 
 @cache
 def _sources() -> bytes | None:
-    """Return a hash of the package's source text; read once, since loaded code stays what it is."""
+    """Return a hash of the package's source text; read once, since a process does not load changed files again."""
     digest = hashlib.sha256()
     try:
         paths = sorted(PACKAGE.rglob("*.py"))
@@ -96,7 +100,7 @@ def _sources() -> bytes | None:
 
 
 def _framed(tag: bytes, content: bytes) -> bytes:
-    """Return a content with kind and length before it: no two different sequences of frames are the same bytes."""
+    """Return a content behind its kind and length, so that different sequences of values give different bytes."""
     return tag + struct.pack("<cQ", b":", len(content)) + content
 
 
@@ -105,10 +109,10 @@ def _parts(values: Iterable[object]) -> bytes:
 
 
 def _encoded(value: object) -> bytes:
-    """Return the canonical bytes of a value.
+    """Return the canonical bytes of a value: equal values have equal bytes, different values different ones.
 
     Raises:
-        TypeError: it has none.
+        TypeError: the value has no canonical bytes.
     """
     encode = ENCODERS.get(type(value))
     if encode is not None:
@@ -118,8 +122,8 @@ def _encoded(value: object) -> bytes:
     if isinstance(value, type):
         return _framed(b"class", _named(value))
     if is_dataclass(value):
-        held = [(field.name, getattr(value, field.name)) for field in fields(value)]
-        return _framed(b"record", _parts([type(value), *held]))
+        content = [(field.name, getattr(value, field.name)) for field in fields(value)]
+        return _framed(b"record", _parts([type(value), *content]))
     if isinstance(value, np.generic):
         return _framed(b"scalar", _array(np.asarray(value)))
     if isinstance(value, tuple) and getattr(type(value), "_fields", None) is not None:
@@ -145,8 +149,8 @@ def _array(value: np.ndarray) -> bytes:
 
 
 def _function(value: FunctionType) -> bytes:
-    """A function is its name where that leads back to it; a lambda that holds no values is its code."""
-    if _is_found(value):
+    """Identify a function by its name if the name leads to it, a lambda without captured values by its code."""
+    if _is_found_by_name(value):
         return _framed(b"function", _named(value))
     if not _is_trusted(value.__module__) or value.__closure__ or value.__defaults__ or value.__kwdefaults__:
         raise TypeError(f"{value!r} may hold anything.")
@@ -159,8 +163,8 @@ def _code(value: CodeType) -> bytes:
 
 
 def _named(value: type | FunctionType) -> bytes:
-    if not _is_trusted(value.__module__) or not _is_found(value):
-        raise TypeError(f"{value!r} is not told by its name.")
+    if not _is_trusted(value.__module__) or not _is_found_by_name(value):
+        raise TypeError(f"{value!r} is not identified by its name.")
     return _parts([value.__module__, value.__qualname__])
 
 
@@ -168,11 +172,12 @@ def _is_trusted(module: str) -> bool:
     return module.partition(".")[0] in TRUSTED
 
 
-def _is_found(value: type | FunctionType) -> bool:
-    found: object = sys.modules.get(value.__module__)
+def _is_found_by_name(value: type | FunctionType) -> bool:
+    """Whether looking up the name of a class or function in its module gives that class or function."""
+    named: object = sys.modules.get(value.__module__)
     for part in value.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is value
+        named = getattr(named, part, None)
+    return named is value
 
 
 ENCODERS: Mapping[type, Callable[..., bytes]] = {
@@ -190,4 +195,4 @@ ENCODERS: Mapping[type, Callable[..., bytes]] = {
     FunctionType: _function,
     CodeType: _code,
 }
-"""By exact type: a subclass may hold more than what its parent's bytes say."""
+"""Looked up by exact type, since a subclass may hold more than the bytes of its parent class say."""

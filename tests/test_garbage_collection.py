@@ -1,4 +1,4 @@
-"""The collector is at rest within the block, and afterwards as it was."""
+"""Garbage collection is paused within the block, and afterwards as it was."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import gc
 
 import pytest
 
-from bayesml.garbage import collection_paused
+from bayesml.garbage_collection import garbage_collection_paused
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_is_left_as_it_was(enabled):
+def test_garbage_collection_is_afterwards_as_it_was(enabled):
     before = gc.isenabled()
     try:
         (gc.enable if enabled else gc.disable)()
-        with pytest.raises(ArithmeticError), collection_paused():
-            with collection_paused():
+        with pytest.raises(ArithmeticError), garbage_collection_paused():
+            with garbage_collection_paused():
                 assert not gc.isenabled()
             assert not gc.isenabled()
             raise ArithmeticError

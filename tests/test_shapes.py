@@ -19,12 +19,15 @@ from jax import numpy as jnp  # noqa: E402
 from bayesml.engines.nuts.sampler import adaptation, chain_state, shapes, splitmix, transition, u_turn  # noqa: E402
 from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers, report_noise  # noqa: E402
 from bayesml.engines.precision import double_precision  # noqa: E402
+from bayesml.links import Jet, elementary, probability  # noqa: E402
+from bayesml.shapes import Elements  # noqa: E402
 
 NAMES = {name: getattr(shapes, name) for name in shapes.__all__}
 
 
 def hints_of(value: Any) -> dict[str, Any]:
-    names = vars(inspect.getmodule(value)) | NAMES | {name: getattr(jaxtyping, name) for name in ("Float", "UInt64")}
+    of_module = {"Elements": Elements, "Float": jaxtyping.Float, "UInt64": jaxtyping.UInt64}
+    names = vars(inspect.getmodule(value)) | NAMES | of_module
     return get_type_hints(value, names)
 
 
@@ -36,8 +39,13 @@ def check(what: str, value: Any, hint: Any) -> None:
     elif isinstance(hint, type) and issubclass(hint, tuple):
         for name, of_field in hints_of(hint).items():
             check(f"{what}.{name}", getattr(value, name), of_field)
-    elif isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
-        assert isinstance(value, hint), f"{what} is {getattr(value, 'shape', value)}, not {hint}"
+    elif hint is Jet:
+        for part in value:
+            check(what, part, Elements)
+    elif hint == Elements or (isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)):
+        possible = get_args(hint) or (hint,)
+        fits = any(isinstance(value, kind) for kind in possible)
+        assert fits, f"{what} is {getattr(value, 'shape', value)}, not {hint}"
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,3 +120,13 @@ def test_random_numbers_have_the_annotated_shapes() -> None:
     assert isinstance(checked(random_numbers)((1,), 3, 4, 2), RandomNumbers)
     assert checked(report_noise)((1,), 0, 4, (2, 3)).shape == (4, 5)
     assert np.shape(random_numbers((1,), 0, 4, 2).momenta) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "function", [f for module in (elementary, probability) for name, f in functions(module) if name[0] != "_"]
+)
+def test_links_work_element_by_element(function: Callable[..., Any]) -> None:
+    between = np.linspace(1.1, 1.9, 6).reshape(2, 3) - (function.__name__ in ("logit", "probit", "cloglog"))
+    more = [2.0] if function is elementary.power_jet else []
+    checked(function)(between, *more)
+    checked(function)(between[0, 0], *more)

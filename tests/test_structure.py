@@ -26,6 +26,7 @@ FLOW = (
     "errors",
     "foreign",
     "garbage_collection",
+    "shapes",
     "datasets",
     "lazy",
     "arithmetic",

@@ -32,7 +32,7 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 
 def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
-    """Return the frame that ``frame_to_arrays`` took apart."""
+    """Return the frame from its arrays, the inverse of ``frame_to_arrays``."""
     columns = {entry["name"]: _column(entry, arrays[f"column_{i}"]) for i, entry in enumerate(metadata["columns"])}
     rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
     index = index_from_json(metadata.get("index"))
@@ -40,9 +40,9 @@ def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, A
 
 
 def _column(entry: Mapping[str, Any], values: np.ndarray) -> Column:
-    # The first files had no categories: their levels are text.
+    # Files of the first version have no "categories", since levels were always text.
     levels, categories = (
-        None if found is None else tuple(found) for found in (entry["levels"], entry.get("categories"))
+        None if stored is None else tuple(stored) for stored in (entry["levels"], entry.get("categories"))
     )
     return Column(
         entry["name"],

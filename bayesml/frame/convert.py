@@ -1,4 +1,4 @@
-"""One column of whatever container, made float64 numbers or integer codes with levels; missing values marked."""
+"""Converting one column, from any kind of container, to float64 numbers or to integer codes with levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import narwhals as nw
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.frame.moments import array_moments, is_moment, moments, series_moments
+from bayesml.frame.dates import array_date_texts, date_texts, is_date, series_date_texts
 from bayesml.frame.values import Value, value_texts
 
 __all__ = ["RawColumn", "convert", "length_of"]
@@ -35,7 +35,7 @@ class RawColumn:
         ordered: whether the order of the levels means something.
         is_boolean: whether it held truth values.
         categories: the values behind ``levels``, where they are not text.
-        refusal: why the values can do nothing but tell groups apart; empty for all other columns.
+        refusal: why the column can only be a grouping factor (dates, large whole numbers); empty if it can be more.
     """
 
     values: np.ndarray
@@ -90,10 +90,10 @@ def convert(name: str, column: Any, *, keeps_order: bool = False, grouping: bool
     Args:
         name: its name, for messages.
         column: its values.
-        keeps_order: whether the dictionary of an Arrow column is an order of levels that somebody chose. Most are in
-            order of first appearance, which says nothing; their levels are sorted, as those of text are.
-        grouping: whether nothing but the groups of its values is wanted, which dates and whole numbers beyond 2^53
-            have too.
+        keeps_order: whether the levels of a dictionary column of Arrow are in an order that was chosen. Most are in
+            order of first appearance, which means nothing; those levels are sorted, like the levels of text.
+        grouping: whether the column is a grouping factor, of which only equality of values matters. Dates and whole
+            numbers beyond 2^53 are possible then.
 
     Raises:
         DataError: its type cannot be used in a model; the message says what to make of it.
@@ -112,7 +112,7 @@ def convert(name: str, column: Any, *, keeps_order: bool = False, grouping: bool
 
 
 def _refuse_rounded(name: str, values: np.ndarray) -> None:
-    """Refuse identifiers that became floats, as pandas makes of integers beside a missing value."""
+    """Refuse large identifiers that became floats, as integers do in pandas when a value is missing."""
     rounded = (np.abs(values) >= _LARGEST_EXACT) & (np.abs(values) < _LARGEST_INTEGER)
     if rounded.any() and (values == np.floor(values)).all():
         raise DataError(
@@ -134,7 +134,7 @@ def _from_series(name: str, series: nw.Series[Any], keeps_order: bool) -> RawCol
     if dtype.is_numeric():
         return _from_values(name, series.to_list()) if _is_inexact(series) else _from_floats(series)
     if isinstance(dtype, (nw.Datetime, nw.Date)):
-        return _from_moments(name, series_moments(series), str(dtype))
+        return _from_dates(name, series_date_texts(series), str(dtype))
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
         return _from_categorical(name, series, keeps_order)
     if isinstance(dtype, (nw.String, nw.Boolean, nw.Object, nw.Unknown)):
@@ -143,7 +143,7 @@ def _from_series(name: str, series: nw.Series[Any], keeps_order: bool) -> RawCol
 
 
 def _is_inexact(series: nw.Series[Any]) -> bool:
-    """Whether a column holds exact numbers that double precision does not tell apart."""
+    """Whether a column holds integers or decimals that differ but would be equal as floats."""
     ends = () if series.dtype.is_float() else (series.min(), series.max())
     return any(not _is_missing(end) and abs(end) >= _LARGEST_EXACT for end in ends)
 
@@ -163,14 +163,14 @@ def _from_array(name: str, array: np.ndarray) -> RawColumn:
         if _is_exact(values) or array.dtype.kind == "f":
             return RawColumn(values, np.isnan(values))
     if array.dtype.kind == "M":
-        return _from_moments(name, array_moments(array), str(array.dtype))
+        return _from_dates(name, array_date_texts(array), str(array.dtype))
     if array.dtype.kind in "biuUOT":
         return _from_values(name, array.tolist())
     raise _unsupported(name, str(array.dtype))
 
 
 def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
-    """Convert Python objects, all of one kind: text, truth values, numbers or moments."""
+    """Convert Python objects, which are all text, all truth values, all numbers or all dates."""
     missing = np.fromiter(map(_is_missing, values), dtype=bool, count=len(values))
     present = [value for value in values if not _is_missing(value)] if missing.any() else values
     kinds = {_kind(name, type_) for type_ in set(map(type, present))}
@@ -179,22 +179,22 @@ def _from_values(name: str, values: Sequence[Any]) -> RawColumn:
     if kinds == {"text"}:
         return _from_text(present, missing)
     if kinds == {"dates"}:
-        return _from_moments(name, moments(values), type(present[0]).__name__)
+        return _from_dates(name, date_texts(values), type(present[0]).__name__)
     try:
-        found = np.array([float(value) for value in present], dtype=np.float64)
+        floats = np.array([float(value) for value in present], dtype=np.float64)
     except OverflowError:
         refusal = f"The column `{name}` holds a number too large for double precision; rescale it."
         return _identifiers(present, missing, refusal)
-    if not _is_exact(found) and all(map(_is_whole, present)):
+    if not _is_exact(floats) and all(map(_is_whole, present)):
         message = f"The column `{name}` holds whole numbers beyond 2^53, which double precision cannot tell apart"
         return _identifiers(present, missing, f"{message}; if they are identifiers, make them text.")
     numbers = np.full(len(values), np.nan)
-    numbers[~missing] = found
+    numbers[~missing] = floats
     return RawColumn(numbers, missing | np.isnan(numbers), is_boolean=kinds == {"truth values"})
 
 
 def _is_exact(values: np.ndarray) -> bool:
-    """Whether floats are small enough that every whole number among them is exact."""
+    """Whether all numbers are below 2^53, so that whole numbers among them are exact."""
     return not (np.abs(values) >= _LARGEST_EXACT).any()
 
 
@@ -205,10 +205,10 @@ def _is_whole(value: Any) -> bool:
 
 
 def _identifiers(present: Sequence[Any], missing: np.ndarray, refusal: str) -> RawColumn:
-    """Convert whole numbers exactly, as levels.
+    """Convert large whole numbers to the levels of a grouping factor, which are exact.
 
     Raises:
-        DataError: some of them are not whole.
+        DataError: some of the numbers are not whole.
     """
     if not all(map(_is_whole, present)):
         raise DataError(refusal)
@@ -234,7 +234,7 @@ def _kind(name: str, type_: type) -> str:
         return "truth values"
     if issubclass(type_, (Real, Decimal)):
         return "numbers"
-    if is_moment(type_):
+    if is_date(type_):
         return "dates"
     raise _unsupported(name, type_.__name__)
 
@@ -251,7 +251,7 @@ def _coded(present: Sequence[Any], missing: np.ndarray, values: tuple[Any, ...])
     return RawColumn(codes, missing, values)
 
 
-def _from_moments(name: str, texts: Sequence[str | None], type_name: str) -> RawColumn:
+def _from_dates(name: str, texts: Sequence[str | None], type_name: str) -> RawColumn:
     missing = np.array([text is None for text in texts], dtype=bool)
     raw = _from_text([text for text in texts if text is not None], missing)
     return replace(raw, refusal=str(_unsupported(name, type_name)))
@@ -305,7 +305,7 @@ def _category(value: Any) -> Value:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    return moments([value])[0] if is_moment(type(value)) else str(value)
+    return date_texts([value])[0] if is_date(type(value)) else str(value)
 
 
 def _unsupported(name: str, type_name: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Labels of rows: the index of pandas data, kept beside the columns, compared before columns are put side by side."""
+"""Labels of rows, the index of pandas data; columns with the same labels are brought into one order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTED = 3
 
 
 def index_of(data: Any) -> pd.Index | None:
-    """Return the index of a pandas object; None where rows have no labels but their positions 0, 1, 2, ..."""
+    """Return the index of a pandas object; None for the default index 0, 1, 2, ..., and for other objects."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(data, (pandas.DataFrame, pandas.Series)):
         return None
@@ -30,21 +30,21 @@ def index_of(data: Any) -> pd.Index | None:
 
 
 def positions_of(wanted: pd.Index, given: pd.Index) -> np.ndarray | None:
-    """Return where in ``given`` the labels of ``wanted`` stand.
+    """Return the position in ``given`` of each label of ``wanted``.
 
     Returns:
-        ``(len(wanted),)`` positions; None where a label is absent, or where labels repeat and do not stand in the same
-        order, so that which row is meant cannot be told.
+        Positions, ``(len(wanted),)``. None if a label is absent, or if labels are repeated and in another order, so
+        that it is not clear which rows belong together.
     """
     if wanted.equals(given):
         return np.arange(len(wanted))
     if not (wanted.is_unique and given.is_unique) or wanted.nlevels != given.nlevels:
         return None
     try:
-        found = np.asarray(given.get_indexer(wanted))
+        positions = np.asarray(given.get_indexer(wanted))
     except (TypeError, ValueError):
         return None  # labels that cannot be compared, such as overlapping intervals
-    return found if (found >= 0).all() else None
+    return positions if (positions >= 0).all() else None
 
 
 def align_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Any], pd.Index | None]:
@@ -54,11 +54,11 @@ def align_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Any], pd.Index 
         columns: the columns of a dict; only pandas Series have labels.
 
     Returns:
-        The columns, and the labels that all Series share; None where there are none but positions.
+        The columns, and the labels that all Series share, or None without Series or with the default index.
 
     Raises:
-        DataError: two Series have different labels, labels that repeat in another order, or labels in another order
-            beside columns without any.
+        DataError: two Series have different labels, repeated labels in another order, or labels in another order while
+            other columns have no labels, so that the order of their rows is not known.
     """
     native = {name: nw.to_native(column, pass_through=True) for name, column in columns.items()}
     pandas = sys.modules.get("pandas")
@@ -69,7 +69,7 @@ def align_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Any], pd.Index 
     aligned = dict(columns)
     for name in labelled[1:]:
         if len(native[name]) != len(first) or native[name].index.equals(first.index):
-            continue  # other lengths are refused where lengths are compared
+            continue  # columns of different lengths are refused elsewhere
         positions = positions_of(first.index, native[name].index)
         unlabelled = [other for other in columns if other not in labelled]
         if positions is None or unlabelled:

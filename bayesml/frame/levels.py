@@ -1,4 +1,4 @@
-"""Levels of new data against the levels frozen at fit time."""
+"""Matching the levels of new data with the levels that the data of the fit had."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ __all__ = ["match_codes", "match_levels"]
 
 
 def match_codes(frame: Frame, factors: Sequence[str], frozen_levels: Levels) -> np.ndarray:
-    """Return the code of each row's combination of ``factors`` in ``frozen_levels``, -1 where it was never seen.
+    """Return the level of a grouping factor that each row of new data has, as codes.
 
     Args:
         frame: the new data.
         factors: columns of the grouping factor.
-        frozen_levels: what ``Frame.interaction`` gave at fit time.
+        frozen_levels: the levels that ``Frame.interaction`` gave for the data of the fit.
+
+    Returns:
+        Codes into ``frozen_levels``, ``(rows,)``; -1 for a level that the data of the fit did not have.
     """
     codes, levels = frame.interaction(factors)
     return levels.places_in(frozen_levels)[codes]
 
 
 def match_levels(frame: Frame, schema: Mapping[str, Column], names: Iterable[str] | None = None) -> Frame:
-    """Recode the factors of new data to the levels of the data that were fitted.
+    """Recode the factors of new data to the levels that the data of the fit had.
 
     Args:
         frame: the new data.
-        schema: the columns of the fit; only kind and levels are looked at.
-        names: the columns to match, by default those in both. Grouping factors, which may have new levels, are
-            left to ``match_codes``.
+        schema: the columns of the fit; only their kinds and levels are used.
+        names: the columns to match, by default those that are in both. Grouping factors may have new levels and are
+            matched by ``match_codes``.
 
     Raises:
         DataError: a level was not there at fit time, or a column changed between numbers and categories.
@@ -50,8 +53,8 @@ def _match(column: Column, frozen: Column) -> Column:
     if column.is_factor != frozen.is_factor:
         kinds = ("numbers", "categories")
         message = f"The column `{column.name}` held {kinds[frozen.is_factor]} when the model was fitted and holds "
-        found = "truth values" if column.is_boolean else kinds[column.is_factor]
-        raise DataError(f"{message}{found} in the new data; convert it.")
+        kind = "truth values" if column.is_boolean else kinds[column.is_factor]
+        raise DataError(f"{message}{kind} in the new data; convert it.")
     if column.levels is None or frozen.levels is None:
         return replace(column, is_boolean=False)
     places = recode(np.arange(len(column.levels)), column.level_values, frozen.level_values)
@@ -66,13 +69,13 @@ def _match(column: Column, frozen: Column) -> Column:
 
 
 def _as_factor(column: Column) -> Column:
-    """Return a column of numbers as a factor, for a fit whose categories were numbers."""
+    """Return a column of numbers as a factor, since the fit had a categorical column with numbers as its levels."""
     codes, values = column.distinct()
     return Column(column.name, frozen_array(codes), value_texts(values), categories=values)
 
 
 def _match_truth(column: Column) -> Column:
-    """Read truth values, the numbers 0 and 1, or their names as text (``TRUE`` from a file), as truth values."""
+    """Convert truth values, the numbers 0 and 1, or text such as ``TRUE`` from a file to truth values."""
     values = column.values
     if column.levels is not None:
         names = {level: level.capitalize() for level in column.levels}

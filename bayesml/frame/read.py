@@ -1,4 +1,4 @@
-"""``read_frame``: any container of columns in, a ``Frame`` of the used ones out."""
+"""``read_frame`` reads the columns that a model uses from any container of columns into a ``Frame``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CONTAINERS = "a pandas or polars DataFrame, a pyarrow Table or a dict of lists 
 
 
 def column_names(data: Any) -> tuple[str, ...]:
-    """Return the names of the columns of ``data``; what is not named by a text cannot be used and is left out.
+    """Return the names of the columns of ``data``. Columns whose name is no text cannot be used and are left out.
 
     Raises:
         DataError: ``data`` is not a container of columns.
@@ -53,8 +53,8 @@ class RawData:
     Attributes:
         columns: the columns by name.
         n_rows: number of rows.
-        index: the labels of the rows in pandas data; None where there are none but positions.
-        grouping: columns of which only the groups matter.
+        index: labels of the rows, from the index of pandas data; None for other data and for the default index.
+        grouping: columns that are used as grouping factors alone.
     """
 
     columns: Mapping[str, RawColumn]
@@ -70,17 +70,17 @@ def read_frame(
 
     Args:
         data: a pandas or polars DataFrame, a pyarrow Table, or a dict of lists or arrays; all give the same frame.
-        names: the columns to read; nothing else is looked at.
-        missing: what to do with rows that have a missing value (None, NaN, null): ``"drop"`` them with a warning
-            or refuse (``"error"``).
-        grouping: those of the columns of which only the groups matter; they may hold dates and whole numbers beyond
-            2^53, which become levels.
+        names: the columns to read; others are ignored.
+        missing: what to do with rows that have a missing value (None, NaN, null): ``"drop"`` leaves them out with a
+            warning, ``"error"`` refuses.
+        grouping: those of the columns that are used as grouping factors alone; they may hold dates and whole numbers
+            beyond 2^53, which become levels.
 
     Returns:
         The columns as numbers or factors; levels that no row has are dropped. The index of pandas data is kept.
 
     Raises:
-        DataError: a column is unknown, of a type that cannot be used, infinite, or nothing is left.
+        DataError: a column is unknown, has a type that cannot be used or infinite values, or no row is left.
 
     Warns:
         FitWarning: rows were dropped; the message counts them.
@@ -119,12 +119,12 @@ def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> F
 
 
 def read_columns(data: Any, names: Sequence[str], grouping: Collection[str] = ()) -> RawData:
-    """Read the columns ``names`` with their missing values; of ``grouping`` only the groups matter.
+    """Read the columns ``names`` with their missing values; those in ``grouping`` are grouping factors alone.
 
-    Series of a dict that have the same labels in another order are brought into one order.
+    If the data are a dict of pandas Series with the same labels in different orders, they are brought into one order.
 
     Raises:
-        DataError: a column is unknown, of a type that cannot be used, or does not go with the others.
+        DataError: a column is unknown, has a type that cannot be used, or has another length or other labels.
     """
     names, grouping = tuple(dict.fromkeys(names)), frozenset(grouping)
     return (_read_dict if isinstance(data, Mapping) else _read_native)(data, names, grouping)
@@ -155,7 +155,7 @@ def _read_native(data: Any, names: Sequence[str], grouping: frozenset[str]) -> R
 
 
 def _used_part(data: Any, names: Sequence[str]) -> Any:
-    """Return the columns ``names`` alone, so that problems of the others, such as repeated names, do not matter."""
+    """Return the columns ``names`` alone; other columns may have problems, such as the same name twice."""
     native, wanted = nw.to_native(data, pass_through=True), set(names)
     pandas, arrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
     if pandas is not None and isinstance(native, pandas.DataFrame):
@@ -166,7 +166,7 @@ def _used_part(data: Any, names: Sequence[str]) -> Any:
 
 
 def _declared_categories(native: Any) -> frozenset[str]:
-    """Return the dictionary columns of an Arrow table that pandas wrote as Categoricals, with levels in their order."""
+    """Return the dictionary columns of an Arrow table that were Categoricals in pandas: their levels have an order."""
     arrow = sys.modules.get("pyarrow")
     if arrow is None or not isinstance(native, arrow.Table):
         return frozenset()
@@ -228,7 +228,7 @@ def _complete_rows(raw: Mapping[str, RawColumn], n_rows: int, missing: str) -> n
 
 
 def _refuse_unstorable(name: str, texts: Sequence[str]) -> None:
-    """Refuse the two characters that a file of results cannot hold, before anything is fitted."""
+    """Refuse characters that a saved fit cannot hold (NUL, half a surrogate pair), before anything is fitted."""
     together = "".join(texts)
     bad = _UNSTORABLE.search(together) if not together.isascii() or "\0" in together else None
     if bad is not None:

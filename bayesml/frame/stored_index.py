@@ -16,10 +16,10 @@ PLAIN = (str, bool, int, float, type(None))
 
 
 def index_to_json(index: pd.Index | None) -> Any:
-    """Return the labels of rows as JSON: one entry with kind, name and values for each level of the index.
+    """Return an index as JSON: one entry with kind, name and values for each level of the index.
 
-    Numbers, text, truth values, times, time spans, periods, intervals and categories come back as they were; labels of
-    other types come back as their text.
+    Labels that are numbers, text, truth values, times, time spans, periods, intervals or categories are restored as
+    they were. Labels of other types are stored as text.
     """
     if index is None:
         return None
@@ -27,7 +27,7 @@ def index_to_json(index: pd.Index | None) -> Any:
 
 
 def index_from_json(stored: Any) -> pd.Index | None:
-    """Return the index that ``index_to_json`` took apart."""
+    """Return the index from its JSON, the inverse of ``index_to_json``."""
     if stored is None:
         return None
     import pandas as pd
@@ -100,7 +100,7 @@ def _since_epoch(stored: Mapping[str, Any], kind: str) -> np.ndarray:
 
 
 def _dtype(name: str) -> Any:
-    """Return a type of numbers or truth values by its name; everything else keeps what its values say."""
+    """Return a type of numbers or truth values by its name; None leaves the type to be inferred from the values."""
     import pandas as pd
 
     if name == "object":

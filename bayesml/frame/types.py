@@ -1,4 +1,4 @@
-"""``Frame``: the used columns of the data, typed, without missing values; nothing in it can be changed."""
+"""``Frame``: the columns of the data that a model uses, typed and without missing values. It cannot be changed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Column:
     Attributes:
         name: its name.
         values: ``(rows,)``: float64 numbers, or int64 codes into ``levels``.
-        levels: labels of a factor in order, each of them present; None for numbers and truth values.
-        ordered: whether the order of the levels means something (an ordered pandas or Arrow categorical).
-        is_boolean: the column held truth values; they are the numbers 0 and 1 here.
+        levels: labels of a factor in order, without unused ones; None for numbers and truth values.
+        ordered: whether the order of the levels has a meaning (an ordered categorical of pandas or Arrow).
+        is_boolean: whether the column held truth values, which are the numbers 0 and 1 in ``values``.
         is_integer: every value is a whole number. Decided by the values, since a missing value turns a pandas
             column of integers into floats but not a polars one.
         categories: the values behind ``levels``, where they are not text.
@@ -43,7 +43,7 @@ class Column:
 
     @property
     def level_values(self) -> tuple[Value, ...]:
-        """The values of the levels: text, or what ``categories`` says."""
+        """The values of the levels: ``categories``, or their labels where they are text."""
         return self.categories or self.levels or ()
 
     @property
@@ -52,7 +52,7 @@ class Column:
         return self.levels is not None
 
     def distinct(self) -> tuple[np.ndarray, tuple[Value, ...]]:
-        """Return the code of each row ``(rows,)`` into the distinct values, and these in order."""
+        """Return a code for each row, ``(rows,)``, and the distinct values in order that the codes stand for."""
         if self.levels is not None:
             return self.values, self.level_values
         values, codes = np.unique(self.values, return_inverse=True)
@@ -61,14 +61,14 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """The used columns of the data, rows with a missing value left out.
+    """The columns of the data that a model uses, without the rows that have a missing value in one of them.
 
     Attributes:
         columns: the columns by name.
         n_rows: number of rows kept.
-        rows: ``(n_rows,)`` positions of the kept rows in the data given.
+        rows: positions of the kept rows in the data that were given, ``(n_rows,)``.
         dropped: number of rows left out.
-        index: the labels of the kept rows in pandas data; None where rows have none but their positions.
+        index: labels of the kept rows, from the index of pandas data; None for other data and for the default index.
     """
 
     columns: Mapping[str, Column]
@@ -78,7 +78,7 @@ class Frame:
     index: pd.Index | None = None
 
     def __post_init__(self) -> None:
-        """Close the mapping to changes."""
+        """Make the mapping of columns immutable."""
         object.__setattr__(self, "columns", FrozenMapping(self.columns))
 
     @property
@@ -118,9 +118,9 @@ class Frame:
 
         Levels are ordered by the first factor, then the second, and so on.
         """
-        found = [self.column(name).distinct() for name in names]
-        combinations, codes = combine([own for own, _ in found], [len(values) for _, values in found])
-        return codes, Levels(tuple(values for _, values in found), frozen_array(combinations))
+        columns = [self.column(name).distinct() for name in names]
+        combinations, codes = combine([codes for codes, _ in columns], [len(values) for _, values in columns])
+        return codes, Levels(tuple(values for _, values in columns), frozen_array(combinations))
 
     def select(self, index: np.ndarray) -> Frame:
         """Return the rows ``index`` (positions or a mask) with all levels kept."""
@@ -149,7 +149,7 @@ class Frame:
 
 
 def frozen_array(values: np.ndarray) -> np.ndarray:
-    """Return ``values`` closed to changes."""
+    """Return ``values`` as a contiguous array that cannot be written to."""
     values = np.ascontiguousarray(values)
     values.setflags(write=False)
     return values

@@ -1,4 +1,4 @@
-"""Levels of a grouping factor: tuples of values. Text is only how they are printed."""
+"""Levels of a grouping factor. A level is a tuple of values; its text is only for printing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 __all__ = ["MISSING_TEXT", "TRUTH_LABELS", "Levels", "Value", "combine", "number_labels", "recode", "value_texts"]
 
 Value = str | bool | int | float | None
-"""One value of a grouping column; None stands for a missing one, which new data may have."""
+"""One value of a grouping column. None is a missing value, which new data may have."""
 
 MISSING_TEXT = "(missing)"
 TRUTH_LABELS = ("False", "True")
-_WHOLE = 2.0**53  # below it every whole number is a double of its own
+_WHOLE = 2.0**53  # up to here every whole number is exact in double precision
 
 
 @final
@@ -27,7 +27,7 @@ class Levels:
 
     Attributes:
         values: the distinct values of each column.
-        codes: ``(levels, columns)`` where the values of each level stand in ``values``.
+        codes: ``(levels, columns)``; a level's value in column i is ``values[i][code]``.
     """
 
     values: tuple[tuple[Value, ...], ...]
@@ -39,19 +39,20 @@ class Levels:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """How the levels are printed, no two of them alike: ``a_b``.
+        """How the levels are printed: ``a_b``. Different levels have different labels.
 
-        Levels that ``_`` would make the same are joined by ``:``; what is still the same gets a number, ``a:b (2)``.
+        If joining with ``_`` gives two levels the same label, they are joined with ``:`` instead. If the labels are
+        still the same, they are numbered, ``a:b (2)``.
         """
         texts = [np.asarray(value_texts(values), dtype=object) for values in self.values]
         rows = list(zip(*(text[self.codes[:, i]] for i, text in enumerate(texts)), strict=True))
         return _unique_labels(rows)
 
     def places_in(self, other: Levels) -> np.ndarray:
-        """Return where each level is among the levels of ``other``, -1 where it is none of them."""
+        """Return the position of each level among the levels of ``other``, -1 if it is not there."""
         columns = [
-            recode(self.codes[:, i], own, theirs)
-            for i, (own, theirs) in enumerate(zip(self.values, other.values, strict=True))
+            recode(self.codes[:, i], values, other_values)
+            for i, (values, other_values) in enumerate(zip(self.values, other.values, strict=True))
         ]
         known = np.logical_and.reduce([column >= 0 for column in columns])
         both = [np.concatenate([other.codes[:, i], column[known]]) for i, column in enumerate(columns)]
@@ -67,45 +68,46 @@ def combine(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> tuple[np.nda
     """Number the combinations of codes that occur, ordered by the first column, then the second, and so on.
 
     Args:
-        columns: ``(rows,)`` codes, one array for each column.
-        sizes: number of values that the codes of each column count.
+        columns: codes of each column, ``(rows,)`` each.
+        sizes: number of different values of each column; codes are smaller.
 
     Returns:
-        The combinations ``(combinations, columns)`` and the number of each row's combination ``(rows,)``.
+        The combinations, ``(combinations, columns)``, and the number of each row's combination, ``(rows,)``.
     """
     rows = len(columns[0])
     ids, combinations = np.zeros(rows, dtype=np.int64), np.zeros((min(rows, 1), 0), dtype=np.int64)
     for codes, size in zip(columns, sizes, strict=True):
-        found, ids = _distinct(ids * size + codes, len(combinations) * size)
-        combinations = np.column_stack([combinations[found // size], found % size])
+        # A combination of the columns so far and a code of this one, as a single number.
+        pairs, ids = _distinct(ids * size + codes, len(combinations) * size)
+        combinations = np.column_stack([combinations[pairs // size], pairs % size])
     return combinations, ids
 
 
 def _distinct(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what ``np.unique(codes, return_inverse=True)`` does, without a sort where the codes are few."""
+    """Return the same as ``np.unique(codes, return_inverse=True)``, without sorting if the codes are small numbers."""
     if size > 4 * len(codes) + 1000:
-        found, ids = np.unique(codes, return_inverse=True)
-        return found, ids.astype(np.int64)
+        distinct, ids = np.unique(codes, return_inverse=True)
+        return distinct, ids.astype(np.int64)
     present = np.bincount(codes, minlength=size) > 0
     return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
 def recode(codes: np.ndarray, values: Sequence[Value], frozen: Sequence[Value]) -> np.ndarray:
-    """Translate codes into ``values`` to codes into ``frozen``; -1 where a value was never seen, or is missing.
+    """Translate codes of ``values`` to codes of ``frozen``; -1 for a value that is not there, or is missing.
 
-    Values are compared as values: 1, 1.0 and True are the same, and whole numbers are exact. Where one side is text
-    and the other is not, as after reading a file with other types, values are compared as they are printed.
+    Values are compared as Python compares them: 1, 1.0 and True are equal, and large whole numbers are exact. If the
+    values are text on one side only, for example because a file was read with other types, their texts are compared.
     """
     codes = np.asarray(codes, dtype=np.int64)
     if not len(values) or tuple(values) == tuple(frozen):
         return codes
-    wanted: Sequence[Value] = values
+    compared: Sequence[Value] = values
     if _is_text(values) != _is_text(frozen):
         printed = value_texts(values)
-        wanted = [None if value is None else text for value, text in zip(values, printed, strict=True)]
+        compared = [None if value is None else text for value, text in zip(values, printed, strict=True)]
         frozen = value_texts(frozen)
     known = {value: code for code, value in enumerate(frozen)}
-    return np.array([known.get(value, -1) for value in wanted], dtype=np.int64)[codes]
+    return np.array([known.get(value, -1) for value in compared], dtype=np.int64)[codes]
 
 
 def _is_text(values: Sequence[Value]) -> bool:
@@ -113,7 +115,7 @@ def _is_text(values: Sequence[Value]) -> bool:
 
 
 def value_texts(values: Sequence[Value]) -> tuple[str, ...]:
-    """Return how values are printed; different values of one kind print differently."""
+    """Return the texts of values; different values of one type have different texts."""
     if all(type(value) is float for value in values):
         return number_labels(np.array(values, dtype=np.float64))
     return tuple(map(_text, values))
@@ -128,7 +130,7 @@ def _text(value: Value) -> str:
 def number_labels(values: np.ndarray, is_boolean: bool = False) -> tuple[str, ...]:
     """Return the label of each number: ``308``, ``0.5``, ``True``; different numbers have different labels.
 
-    A label depends on its number alone. It has 15 digits where these give the number back exactly, else all 17.
+    A label depends on its number alone. It has 15 digits if these determine the number, else all 17.
     """
     if is_boolean:
         return tuple(TRUTH_LABELS[bool(value)] for value in values)

@@ -1,7 +1,7 @@
 """Link functions: from the mean scale to the scale of the linear predictor and back, on NumPy and JAX arrays alike.
 
-A family says which links a parameter may have by name; ``get_link`` turns the name into a ``Link``. Every link comes
-with its value and three derivatives as a ``Jet``, from which the closed forms of the Laplace engine are composed.
+A family names the links that a parameter may have; ``get_link`` turns a name into a ``Link``. A link also gives the
+first three derivatives of its inverse, as a ``Jet``. The closed forms of Laplace's approximation are composed of these.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def get_link(name: str | Link) -> Link:
     """Return the link of that name.
 
     Raises:
-        ModelError: there is none; the message lists those there are.
+        ModelError: there is no such link; the message lists all links.
 
     Example:
         >>> get_link("logit").inverse(0.0)

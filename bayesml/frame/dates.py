@@ -1,6 +1,6 @@
-"""Dates and times as levels: text in ISO 8601, ``2024-05-01``, ``2024-05-01T12:30:00``, ``2024-05-01T12:30:00Z``.
+"""Dates and times as text, for levels: ``2024-05-01``, ``2024-05-01T12:30:00``, ``2024-05-01T12:30:00Z`` (ISO 8601).
 
-Equal moments have equal texts whatever their type and precision; those with a time zone are given in UTC, with a ``Z``.
+Equal dates have equal texts, whatever their type and precision. Times with a time zone are given in UTC, with a ``Z``.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-__all__ = ["array_moments", "is_moment", "moments", "series_moments"]
+__all__ = ["array_date_texts", "date_texts", "is_date", "series_date_texts"]
 
 
-def is_moment(type_: type) -> bool:
+def is_date(type_: type) -> bool:
     """Whether values of a type are dates, or dates with a time."""
     return issubclass(type_, (datetime.date, np.datetime64))
 
 
-def moments(values: Sequence[Any]) -> list[str | None]:
-    """Return the text of each date or time; None where there is none."""
+def date_texts(values: Sequence[Any]) -> list[str | None]:
+    """Return the text of each date or time, None for a missing one."""
     known: dict[Any, str | None] = {}
     return [known[value] if value in known else known.setdefault(value, _text(value)) for value in values]
 
 
-def array_moments(values: np.ndarray, zone: str = "") -> list[str | None]:
-    """Return the text of each ``datetime64``; None where there is none."""
+def array_date_texts(values: np.ndarray, zone: str = "") -> list[str | None]:
+    """Return the text of each ``datetime64``, None for a missing one."""
     distinct, codes = np.unique(values, return_inverse=True)
     texts = [None if np.isnat(value) else _trimmed(str(value)) + zone for value in distinct]
     return np.asarray(texts, dtype=object)[codes].tolist()
 
 
-def series_moments(series: nw.Series[Any]) -> list[str | None]:
-    """Return the text of each value of a column of dates or times; None where there is none."""
+def series_date_texts(series: nw.Series[Any]) -> list[str | None]:
+    """Return the text of each value of a column of dates or times, None for a missing one."""
     zone = getattr(series.dtype, "time_zone", None)
     if zone is None:
-        return array_moments(np.asarray(series.to_numpy(), dtype="M8"))
+        return array_date_texts(np.asarray(series.to_numpy(), dtype="M8"))
     universal = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return array_moments(np.asarray(universal.to_numpy(), dtype="M8"), "Z")
+    return array_date_texts(np.asarray(universal.to_numpy(), dtype="M8"), "Z")
 
 
 def _text(value: Any) -> str | None:
@@ -48,13 +48,13 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         return f"{_text(value.astimezone(datetime.UTC).replace(tzinfo=None))}Z"
-    exact = getattr(value, "to_datetime64", None)  # pandas: nanoseconds
-    moment = exact() if exact is not None else np.datetime64(value)
-    return None if np.isnat(moment) else _trimmed(str(moment))
+    in_nanoseconds = getattr(value, "to_datetime64", None)  # of a pandas Timestamp
+    date = in_nanoseconds() if in_nanoseconds is not None else np.datetime64(value)
+    return None if np.isnat(date) else _trimmed(str(date))
 
 
 def _trimmed(text: str) -> str:
-    """Leave out what is zero: a fraction of a second, and the time of a date."""
+    """Remove a fraction of a second that is zero, and a time of midnight."""
     day, _, time = text.partition("T")
     time = re.sub(r"\.?0*$", "", time) if "." in time else time
     hours, minutes, seconds = (*time.split(":"), "00", "00", "00")[:3] if time else ("00", "00", "00")

@@ -20,6 +20,8 @@ from bayesml.engines.linear_mixed import (
     satterthwaite,
     simulate,
 )
+from bayesml.engines.point.arrays import PointArrays
+from bayesml.engines.point.joint import JointEffects, NewRows
 from bayesml.errors import DataError, ModelError
 from bayesml.families import get_family
 from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock, coupling, row_blocks
@@ -215,3 +217,22 @@ def test_laplace_of_a_spline_is_that_of_mgcv() -> None:
     # Restricted and full likelihood differ by a degree of freedom of 8 penalised coefficients: a variance by 1 in 8.
     assert 1.0 / fit.groups[0].sd[0] ** 2 == pytest.approx(fact["sp"], rel=0.25)
     assert np.abs(fit.eta - fact["fitted"]).max() < 0.05
+
+
+def test_the_joint_distribution_gives_the_degrees_of_freedom_of_reml() -> None:
+    """Two routes: sums over rows of leverages, and the trace of the penalty times the covariance."""
+    model = models()["beside nested and crossed factors"]
+    fit = fitted(model)
+    arrays = PointArrays(None, (), model.X, model.blocks, None, model.weights)
+    factors = tuple(fit.sigma * factor for factor in fit.problem.layout.matrices(fit.theta))
+    root = np.linalg.cholesky(fit.vcov)
+    joint = JointEffects(arrays, factors, model.weights / fit.sigma**2, fit.kept, fit.vcov, root, np.zeros((3, 0)))
+    found = [joint.effective_degrees(place) for place in range(len(model.blocks))]
+    np.testing.assert_allclose(found, fit.effective_degrees, rtol=1e-8)
+    errors = joint.standard_errors(NewRows(model.X, model.blocks))
+    np.testing.assert_allclose(errors**2 * model.weights / fit.sigma**2, fit.leverages, rtol=1e-8)
+    draws = [part.std(axis=0) for part in joint.draw_effects(np.random.default_rng(2), np.zeros((4000, 3)))]
+    for place, own in enumerate(draws):
+        # Given the coefficients of X; the relative variance of a sample variance of 4000 draws is 2 / 4000.
+        wanted = np.sqrt(np.einsum("jqq->jq", fit.conditional_variances[place]))
+        np.testing.assert_allclose(own, wanted, rtol=5.0 * np.sqrt(0.5 / 4000), atol=1e-9)

@@ -181,7 +181,7 @@ class AbstractEstimate(AbstractPosterior):
     @property
     def leverages(self) -> np.ndarray:
         """``(rows,)`` derivative of each fitted value in its own working response, group effects included."""
-        rows = NewRows(self.arrays.X, tuple((block.Z, block.codes) for block in self.arrays.blocks))
+        rows = NewRows(self.arrays.X, self.arrays.blocks)
         with np.errstate(invalid="ignore"):  # NaN where separation leaves neither information nor a finite error
             return np.clip(self.row_information * self.joint.standard_errors(rows) ** 2, 0.0, 1.0)
 

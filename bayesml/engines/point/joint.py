@@ -18,7 +18,7 @@ import numpy as np
 from bayesml.engines.point.arrays import PointArrays
 from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.frozen import fields_alone
-from bayesml.linalg import ArrowFactor, RowBlocks, arranged, factorise_identity_plus
+from bayesml.linalg import AbstractBlock, ArrowFactor, RowBlocks, arranged, factorise_identity_plus
 from bayesml.linalg.nesting import chain_of_factors
 from bayesml.linalg.quadratic_forms import SparseRows, quadratic_forms
 
@@ -33,13 +33,13 @@ class NewRows:
     """Rows at which to evaluate the linear predictor.
 
     Attributes:
-        X: ``(rows, coefs)`` all population-level columns.
-        groups: for each group-level term of the model ``(Z, index)``, or None where it is left out. An index at or
-            beyond the number of levels is a level without data.
+        X: ``(rows, coefs)`` all columns whose coefficients have no distribution.
+        blocks: each block of the model at these rows, or None where it is left out. A code at or beyond the number of
+            levels is a level without data.
     """
 
     X: np.ndarray
-    groups: tuple[tuple[np.ndarray, np.ndarray] | None, ...]
+    blocks: tuple[AbstractBlock | None, ...]
 
 
 @final
@@ -83,16 +83,19 @@ class JointEffects:
     @cached_property
     def _own(self) -> SparseRows:
         """M of the rows of the fit."""
-        return self._rows(tuple((block.Z, block.codes) for block in self.arrays.blocks), len(self.arrays.X))
+        return self._rows(self.arrays.blocks, len(self.arrays.X))
 
-    def _rows(self, groups: Sequence[tuple[np.ndarray, np.ndarray] | None], count: int) -> SparseRows:
-        """Return the rows of M; levels without data and terms that are left out have entries of 0."""
+    def _rows(self, blocks: Sequence[AbstractBlock | None], count: int) -> SparseRows:
+        """Return the rows of M; levels without data and blocks that are left out have entries of 0."""
         levels, columns = [], []
-        for block, factor, pair in zip(self.arrays.blocks, self.factors, groups, strict=True):
-            Z, index = pair if pair is not None else (np.zeros((count, block.Z.shape[1])), np.zeros(count, np.intp))
-            known = index < block.n_levels
-            levels.append(np.where(known, index, 0))
-            columns.append(block.scaled(Z, factor) * known)
+        for own, factor, block in zip(self.arrays.blocks, self.factors, blocks, strict=True):
+            if block is None:
+                levels.append(np.zeros(count, dtype=np.intp))
+                columns.append(np.zeros((own.row_shape(own.n_levels)[0], count)))
+                continue
+            known = block.codes < own.n_levels
+            levels.append(np.where(known, block.codes, 0))
+            columns.append(block.scaled(block.Z, factor) * known)
         return SparseRows(tuple(levels), tuple(columns))
 
     @cached_property
@@ -152,7 +155,7 @@ class JointEffects:
 
         They are infinite where the linear predictor has no finite estimate.
         """
-        own, slopes = self._rows(rows.groups, len(rows.X)), rows.X[:, self.kept]
+        own, slopes = self._rows(rows.blocks, len(rows.X)), rows.X[:, self.kept]
         if self.arrays.blocks:
             places = zip(self._blocks.arrow.slices, own.levels, own.columns, strict=True)
             for place, levels, columns in places:
@@ -167,12 +170,28 @@ class JointEffects:
     def _unseen(self, rows: NewRows) -> np.ndarray:
         """Return ``(rows,)`` variances z' Lambda Lambda' z of levels without data."""
         total = np.zeros(len(rows.X))
-        for term, pair in enumerate(rows.groups):
-            if pair is not None:
-                Z, index = pair
-                new = index >= self.arrays.blocks[term].n_levels
-                total[new] += ((Z[new] @ self.factors[term]) ** 2).sum(axis=1)
+        for own, factor, block in zip(self.arrays.blocks, self.factors, rows.blocks, strict=True):
+            if block is not None and block.is_factor:
+                new = block.codes >= own.n_levels
+                total[new] += ((block.Z[new] @ factor) ** 2).sum(axis=1)
         return total
+
+    def effective_degrees(self, place: int) -> float:
+        """Return the degrees of freedom that the coefficients of a block take, given the variance parameters.
+
+        With standardised coefficients, whose penalty is u'u, they are the trace of the block of I - C, where C is their
+        covariance: K^-1, and T V T' for the coefficients of X, V = (X'WX - X'WM T)^-1.
+
+        Source: Wood (2017), Generalized Additive Models, 2nd edition, section 6.1.2.
+        """
+        own, diagonal = self._blocks.arrow.slices[place], np.einsum("qqj->", self._factor.level_blocks()[place])
+        taken = float(diagonal)
+        if len(self.kept):
+            X = self.arrays.X[:, self.kept]
+            weighted = self.information[:, None] * X
+            precision = weighted.T @ X - self._sums(weighted.T).T @ self.shift
+            taken += float(np.trace(np.linalg.solve(precision, self.shift[own].T @ self.shift[own])))
+        return own.stop - own.start - taken
 
     def draw_effects(self, rng: np.random.Generator, moves: np.ndarray) -> list[np.ndarray]:
         """Draw deviations of the group effects from their modes.

@@ -15,6 +15,7 @@ from bayesml.engines.point.joint import NewRows
 from bayesml.errors import DataError, ModelError, warn_user
 from bayesml.frame import column_names
 from bayesml.keys import MU
+from bayesml.linalg import AbstractBlock
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
@@ -156,17 +157,17 @@ def _assembled(
     offset = known_addend(selection.predictors[0].terms, own)
     eta = X @ estimate.full_beta + (0.0 if offset is None else offset)
     chosen = {group.key for group in selection.groups()}
-    groups: list[tuple[np.ndarray, np.ndarray] | None] = []
-    for term in estimate.arrays.terms:
+    blocks: list[AbstractBlock | None] = []
+    for term, block in zip(estimate.arrays.terms, estimate.arrays.blocks, strict=True):
         if term.key not in chosen:
-            groups.append(None)
+            blocks.append(None)
             continue
         Z, index = own[term.key]["Z"], own[term.key]["index"]
-        groups.append((Z, index))
+        blocks.append(replace(block, Z=Z, codes=index))
         effects = estimate.values[names.group_effect_variable(term.name, MU)]
         known = index < len(term.levels)
         eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
-    return PointRows(eta, NewRows(X, tuple(groups)), data, weights, labels, np.ones(len(labels), dtype=bool))
+    return PointRows(eta, NewRows(X, tuple(blocks)), data, weights, labels, np.ones(len(labels), dtype=bool))
 
 
 def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:

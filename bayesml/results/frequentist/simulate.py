@@ -107,8 +107,10 @@ def _new_linear_predictors(
     selection = select_groups(fit, keep)  # type: ignore[arg-type]
     if new_levels == "error":
         point_rows(fit, newdata, keep, "error", additions=False)
-    found = point_rows(fit, newdata, None, "zero", additions=False).rows.groups
-    groups = [group for group in found if group is not None]  # none is left out: all effects were asked for
+    found = point_rows(fit, newdata, None, "zero", additions=False).rows.blocks
+    groups = [
+        (block.Z, block.codes) for block in found if block is not None
+    ]  # none is left out: all effects were asked for
     return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
 
 

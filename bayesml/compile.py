@@ -15,8 +15,9 @@ from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
 from bayesml.numpyro_supports import dependent_elements
 from bayesml.spec import ModelSpec, ParameterSpec
+from bayesml.terms import combine
 
-__all__ = ["Data", "compile_model", "linear_predictors", "log_likelihood"]
+__all__ = ["Data", "combined", "compile_model", "linear_predictors", "log_likelihood", "summed_predictors"]
 
 numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
 
@@ -52,9 +53,23 @@ def linear_predictors(
     schema: Schema, values: Mapping[str, Array], arrays: Mapping[PredictorKey, Any]
 ) -> dict[PredictorKey, Array]:
     """Return the linear predictor of every parameter that has a formula, ``(..., rows)``."""
+    return combined(schema, summed_predictors(schema, values, arrays), arrays)
+
+
+def summed_predictors(
+    schema: Schema, values: Mapping[str, Array], arrays: Mapping[PredictorKey, Any]
+) -> dict[PredictorKey, Array]:
+    """Return the sum of the terms of every predictor, ``(..., rows)``; that of a nonlinear one is 0."""
     return {
         p.key: sum(term.contribution(values, arrays[p.key][term.key]) for term in p.terms) for p in schema.predictors
     }
+
+
+def combined(
+    schema: Schema, sums: Mapping[PredictorKey, Array], arrays: Mapping[PredictorKey, Any]
+) -> dict[PredictorKey, Array]:
+    """Return all predictors from the sums: nonlinear ones are functions of others."""
+    return combine(((p.key, p.terms) for p in schema.predictors), sums, arrays)
 
 
 def observe(
@@ -92,7 +107,7 @@ def likelihood_values(
     likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Return the parameters as the density wants them, from linear predictors and the single parameters."""
-    by_name = {key.dpar: eta for key, eta in predictors.items()}
+    by_name = {key.dpar: eta for key, eta in predictors.items() if not key.nlpar}
     return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 
 

@@ -225,7 +225,6 @@ def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> No
     for predictor in formula.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
-            raise FormulaError(f"A nonlinear formula, `{predictor.text}` for `{predictor.key.parameter}`, {not_there}.")
     for fixed in formula.fixed:
         raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 

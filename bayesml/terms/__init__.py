@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from bayesml.terms import category_specific, group, monotonic, offset, population, smooth
+from bayesml.keys import PredictorKey
+from bayesml.terms import category_specific, group, monotonic, nonlinear, offset, population, smooth
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
 from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "AbstractTerm",
     "Collect",
     "Functions",
+    "combine",
     "group_terms",
     "known_addend",
     "population_term",
@@ -33,6 +37,7 @@ TERMS: tuple[Collect, ...] = (
     group.collect,
     smooth.collect,
     offset.collect,
+    nonlinear.collect,
 )
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
@@ -53,6 +58,27 @@ def population_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractPopulationT
 def population_term(terms: Iterable[AbstractTerm]) -> AbstractPopulationTerm | None:
     """Return the population-level coefficients of a predictor, None where it has none."""
     return next(iter(population_terms(terms)), None)
+
+
+def combine(
+    predictors: Iterable[tuple[PredictorKey, tuple[AbstractTerm, ...]]],
+    sums: Mapping[PredictorKey, Any],
+    arrays: Mapping[PredictorKey, Mapping[str, Any]],
+) -> dict[PredictorKey, Any]:
+    """Return all predictors: nonlinear ones are computed from those that they are functions of.
+
+    Args:
+        predictors: key and terms of each predictor.
+        sums: the predictors that are sums of terms.
+        arrays: arrays of every term.
+    """
+    functions = {key: t for key, terms in predictors for t in terms if isinstance(t, NonlinearPredictor)}
+    found = {key: value for key, value in sums.items() if key not in functions}
+    while len(found) < len(sums):
+        for key, term in functions.items():
+            if key not in found and all(taken in found for taken in term.takes):
+                found[key] = term.combined(found, arrays[key][term.key])
+    return {key: found[key] for key in sums}
 
 
 def known_addend(terms: Iterable[AbstractTerm], arrays: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray | None:

@@ -193,10 +193,13 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
     if not (predictor.population.intercept or predictor.population.terms):
         return ()
     encoding, matrix = encode(predictor.population, frame, functions)
-    columns = matrix[:, 1:] if encoding.has_intercept else matrix
+    is_ordinary = bool(predictor.key.nlpar)
+    centred = encoding.has_intercept and not is_ordinary
+    columns = matrix[:, 1:] if centred else matrix
     spreads = columns.std(axis=0, ddof=1) if len(columns) > 1 else np.zeros(columns.shape[1])
-    means = columns.mean(axis=0) if encoding.has_intercept else np.zeros(columns.shape[1])
+    means = columns.mean(axis=0) if centred else np.zeros(columns.shape[1])
     constant = spreads <= 1e-12 * np.abs(columns).max(axis=0, initial=0.0)
     size = np.sqrt((columns**2).mean(axis=0))
     spreads = np.where(constant, np.where(size > 0, size, 1.0), spreads)
-    return (Population(predictor.key, encoding, tuple(means.tolist()), tuple(spreads.tolist())),)
+    numbers = tuple(means.tolist()), tuple(spreads.tolist())
+    return (Population(predictor.key, encoding, *numbers, is_ordinary=is_ordinary),)

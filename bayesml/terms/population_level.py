@@ -18,11 +18,14 @@ class AbstractPopulationTerm(AbstractTerm):
         encoding: how columns come from data.
         means: mean of each column without the Intercept, over the rows of the fit; zeros without an Intercept.
         thresholds: number of thresholds of the response, which stand for the Intercept; 0 where there are none.
+        is_ordinary: whether the Intercept is a coefficient like all others, as in the formula of a nonlinear
+            parameter, where no column is centred.
     """
 
     encoding: Encoding
     means: tuple[float, ...]
     thresholds: int = field(default=0, kw_only=True)
+    is_ordinary: bool = field(default=False, kw_only=True)
 
     @property
     def key(self) -> str:
@@ -42,7 +45,7 @@ class AbstractPopulationTerm(AbstractTerm):
     @property
     def has_intercept(self) -> bool:
         """Whether the model itself has an Intercept (not the reserved variable of ``0 + Intercept``)."""
-        return self.encoding.has_intercept and not self.thresholds
+        return self.encoding.has_intercept and not self.thresholds and not self.is_ordinary
 
     @property
     def slopes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLe
 from bayesml.results.predict.re_formula import Selection, select_groups
 from bayesml.results.record.reduced import require_effects
 from bayesml.results.record.row_labels import row_coordinates
+from bayesml.terms import combine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,7 +272,9 @@ def batches(
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
         drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)))
-        predictors = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in rows.selection.predictors}
+        chosen_predictors = rows.selection.predictors
+        sums = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in chosen_predictors}
+        predictors = combine(((p.key, p.terms) for p in chosen_predictors), sums, rows.arrays)
         yield Batch(slice(start, start + len(chosen)), drawn, predictors)
 
 
@@ -305,7 +308,7 @@ def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:
             natural[parameter.name] = np.full((draws, 1), parameter.unpredicted or 0.0)
-    others = {key.dpar: eta for key, eta in batch.predictors.items() if key.dpar not in natural}
+    others = {key.dpar: eta for key, eta in batch.predictors.items() if not key.nlpar and key.dpar not in natural}
     return natural | others | further_values(likelihood, batch.values)
 
 

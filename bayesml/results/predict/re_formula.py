@@ -39,8 +39,8 @@ class Selection:
     dropped: Mapping[tuple[PredictorKey, str], tuple[int, ...]]
 
     def only(self, keys: tuple[PredictorKey, ...]) -> Selection:
-        """Return the selection with the predictors of ``keys`` alone."""
-        return replace(self, predictors=tuple(p for p in self.predictors if p.key in keys))
+        """Return the selection with the predictors of ``keys``, and those of nonlinear parameters behind them."""
+        return replace(self, predictors=tuple(p for p in self.predictors if p.key in keys or p.key.nlpar))
 
     def groups(self) -> tuple[AbstractGroupTerm, ...]:
         """Return the group-level terms of all predictors."""

@@ -214,7 +214,7 @@ def _measured(
 
 def _header(fit: AbstractSampledFit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     spec, response = fit.problem.description.spec, fit.problem.design.response
-    links = "; ".join(f"{predictor_name(p.key)} = {p.link}" for p in spec.predictors)
+    links = "; ".join(f"{predictor_name(p.key)} = {p.link}" for p in spec.predictors if not p.key.nlpar)
     others = tuple(f"{predictor_name(p.key)} ~ {p.text}" for p in spec.predictors if not p.key.is_mu)
     data = f"{fit.data_name} (Number of observations: {spec.n_rows})"
     return (

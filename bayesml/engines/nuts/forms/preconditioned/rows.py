@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.compile import Data, linear_predictors, log_likelihood
+from bayesml.compile import Data, combined, linear_predictors, log_likelihood, summed_predictors
 from bayesml.engines.base import Problem
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.families.drawing import further_values
@@ -99,14 +99,15 @@ def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
 
     def total(predictors: Mapping[PredictorKey, Array], u: Array, values: Mapping[str, Array], data: Data) -> Array:
         at = {**values, **singles.natural(u)}
-        rows = log_likelihood(likelihood, predictors, at, data["response"])
+        every = combined(schema, predictors, data["arrays"])
+        rows = log_likelihood(likelihood, every, at, data["response"])
         weights = data.get("weights")
         return jnp.sum(rows if weights is None else rows * weights)
 
     def derivatives(values: Mapping[str, Array], u: Array, data: Data) -> tuple[Array, ...]:
         predictors = {
             key: eta if jnp.ndim(eta) > 1 else jnp.broadcast_to(eta, data["response"]["y"].shape[:1])
-            for key, eta in linear_predictors(schema, values, data["arrays"]).items()
+            for key, eta in summed_predictors(schema, values, data["arrays"]).items()
         }
         value, score = jax.value_and_grad(total)(predictors, u, values, data)
         curvature = {key: _diagonal(total, key, predictors, u, values, data) for key in predictors}

@@ -1,0 +1,91 @@
+"""A nonlinear formula: a predictor that is a function of other predictors and of data, ``a * exp(-b * x)``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from bayesml.columns import Computation, NonlinearFunction, nonlinear_function
+from bayesml.formula import Predictor
+from bayesml.frame import Frame
+from bayesml.keys import PredictorKey
+from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.spec import ParameterSpec
+from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.variables import ReportedVariable
+
+__all__ = ["NonlinearPredictor", "collect"]
+
+
+@final
+@dataclass(frozen=True)
+class NonlinearPredictor(AbstractTerm):
+    """The whole of a nonlinear predictor.
+
+    Attributes:
+        function: the checked formula.
+        columns: the data columns that it names.
+    """
+
+    function: NonlinearFunction
+    columns: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """It is the only one of its predictor."""
+        return "nonlinear"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Data columns in the formula."""
+        return self.columns
+
+    @property
+    def takes(self) -> tuple[PredictorKey, ...]:
+        """The predictors that it is a function of."""
+        names = self.function.nonlinear.parameters
+        return tuple(PredictorKey(self.predictor.resp, nlpar=name) for name in names)
+
+    def computations(self) -> tuple[Computation, ...]:
+        """Return the parts that are computed from data."""
+        text = self.function.nonlinear.expression.text
+        return (Computation(text, self.columns, self.function.arrays),) if self.columns else ()
+
+    def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return each part of the formula that data determine, ``(rows,)``."""
+        return {name: np.asarray(part, dtype=float) for name, part in self.function.arrays(frame).items()}
+
+    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
+        """Its parameters have predictors of their own."""
+        return ()
+
+    def prior_rows(self, defaults: DefaultPriors) -> tuple[PriorRow, ...]:
+        """It has no priors."""
+        return ()
+
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """It reports nothing."""
+        return ()
+
+    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """It derives nothing."""
+        return {}
+
+    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+        """Return 0: it is no addend; ``combined`` computes it from the other predictors."""
+        return 0.0
+
+    def combined(self, predictors: Mapping[PredictorKey, Array], arrays: Mapping[str, Array]) -> Array:
+        """Return the function, ``(..., rows)``, from the predictors that it takes."""
+        return self.function.value({key.nlpar: predictors[key] for key in self.takes}, arrays)
+
+
+def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
+    """Claim a nonlinear formula."""
+    if predictor.nonlinear is None:
+        return ()
+    function = nonlinear_function(predictor.nonlinear, functions)
+    return (NonlinearPredictor(predictor.key, function, predictor.nonlinear.covariates),)

@@ -58,7 +58,9 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
         formula=design.schema.parsed.text,
         family=design.likelihood.family.name,
         predictors=tuple(
-            PredictorSpec(p.key, _link_name(design.likelihood, p.key), p.text) for p in design.schema.parsed.predictors
+            PredictorSpec(p.key, _link_name(design.likelihood, p.key), written.text)
+            for p in design.schema.predictors
+            if (written := design.schema.written(p.key)) is not None
         ),
         parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,

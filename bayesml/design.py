@@ -9,12 +9,13 @@ from typing import final
 import numpy as np
 
 from bayesml.columns import bare_name, evaluate, nonlinear_function
-from bayesml.errors import DataError, FormulaError, did_you_mean
+from bayesml.errors import FormulaError, did_you_mean
 from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
-from bayesml.formula import Addition, ParsedFormula, Predictor, is_simple_name
+from bayesml.formula import ParsedFormula, Predictor, is_simple_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
+from bayesml.response_terms import estimates_sigma, term_arrays, with_terms
 from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
 __all__ = [
@@ -65,6 +66,13 @@ class Schema:
     predictors: tuple[PredictorDesign, ...]
     estimates_sigma: bool
     functions: Functions
+
+    def written(self, key: PredictorKey) -> Predictor | None:
+        """Return the formula of a predictor as written: of ``muB`` the main one where it has none of its own.
+
+        None for what has no formula, such as the predictor of category specific effects.
+        """
+        return self.parsed.predictor(key) or self.parsed.predictor(replace(key, dpar="mu"))
 
     def predictor(self, key: PredictorKey) -> PredictorDesign | None:
         """Return the predictor of that key, or None where it is a single parameter."""
@@ -159,11 +167,12 @@ def build_design(
     functions = _checked_functions(functions)
     _refuse_what_is_not_there(parsed, functions)
     raw = response_values(parsed, frame, functions)
-    likelihood = family.bind(raw)
+    additions = parsed.response.additions
+    likelihood = with_terms(family.bind(raw), additions, raw.additions, parsed.text)
     _check_dpars(parsed, likelihood)
-    _check_additions(parsed, likelihood)
     response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
-    predictors = tuple(d for p in parsed.predictors for d in _encode_predictor(p, frame, functions, likelihood))
+    written = _predictors(parsed, likelihood)
+    predictors = tuple(d for p in written for d in _encode_predictor(p, frame, functions, likelihood))
     _check_spelling(predictors)
     schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
     return Design(schema, redesign(schema, frame), (response,))
@@ -229,8 +238,21 @@ def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> No
         raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
+def _predictors(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:
+    """Yield the predictors; the main formula is that of every ``mu``, of ``muB`` and ``muC`` where they have no own."""
+    own = {predictor.key.dpar for predictor in parsed.predictors}
+    for predictor in parsed.predictors:
+        if predictor.key.dpar != "mu" or any(p.name == "mu" for p in likelihood.dpars):
+            yield predictor
+        else:
+            for dpar in likelihood.dpars:
+                if dpar.kind == "mu" and dpar.name not in own:
+                    yield replace(predictor, key=replace(predictor.key, dpar=dpar.name))
+
+
 def _check_dpars(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
     known = [p.name for p in likelihood.dpars]
+    known += ["mu"] if any(p.kind == "mu" for p in likelihood.dpars) else []
     for predictor in parsed.predictors:
         dpar = predictor.key.dpar
         if dpar not in known:
@@ -247,28 +269,9 @@ def _check_dpars(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
         )
 
 
-def _check_additions(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
-    for addition in parsed.response.additions:
-        taken = _response_terms(likelihood)
-        if addition.name not in taken:
-            possible = ", ".join(f"`{name}()`" for name in taken)
-            raise FormulaError.at(
-                f"The family {likelihood.family.name} has no response term `{addition.name}()`; it takes {possible}.",
-                parsed.text,
-                addition.start,
-                addition.start + len(addition.name),
-            )
-
-
-def _response_terms(likelihood: AbstractLikelihood) -> tuple[str, ...]:
-    """Return the response terms that a likelihood takes, in alphabetic order."""
-    traits = likelihood.traits
-    return (*(["se"] if traits.known_errors else []), *(["trials"] if traits.trials else []), "weights")
-
-
 def _estimates_sigma(parsed: ParsedFormula) -> bool:
     se = next((a for a in parsed.response.additions if a.name == "se"), None)
-    return se is None or bool(dict(se.options).get("sigma", False))
+    return se is None or estimates_sigma(se)
 
 
 def response_values(parsed: ParsedFormula, frame: Frame, functions: Functions) -> RawResponse:
@@ -278,32 +281,9 @@ def response_values(parsed: ParsedFormula, frame: Frame, functions: Functions) -
         DataError: the response or an addition term has impossible values.
     """
     expression = parsed.response.expression
-    additions = {a.name: _addition_values(a, frame, functions) for a in parsed.response.additions}
+    additions = term_arrays(parsed.response.additions, frame, functions)
     name = bare_name(expression.text)
     column = frame.columns.get(name) if name else None
     if column is not None:
         return RawResponse(parsed.response.name, column.values, column.levels, additions, column.is_boolean, frame.rows)
     return RawResponse(parsed.response.name, evaluate(expression, frame, functions), None, additions, rows=frame.rows)
-
-
-def _addition_values(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:
-    if len(addition.arguments) != 1:
-        raise FormulaError(f"`{addition.name}()` takes one argument, for example `{addition.name}(n)`.")
-    values = evaluate(addition.arguments[0], frame, functions)
-    text = addition.arguments[0].text
-    negative = np.flatnonzero(values < 0)
-    if addition.name in ("weights", "se") and negative.size:
-        row = int(negative[0])
-        raise DataError(
-            f"`{addition.name}({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1}; "
-            f"{'weights' if addition.name == 'weights' else 'standard errors'} are 0 or larger."
-        )
-    zero = np.flatnonzero(values == 0)
-    if addition.name == "se" and zero.size and not dict(addition.options).get("sigma", False):
-        raise DataError(
-            f"`se({text})` is 0 in row {frame.rows[zero[0]] + 1}, where the response would be known exactly; leave "
-            f"such rows out, or write `se({text}, sigma=TRUE)` to estimate a residual standard deviation beside it."
-        )
-    if addition.name == "weights" and not np.any(values > 0):
-        raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")
-    return values

@@ -46,6 +46,7 @@ FLOW = (
     "variables",
     "linalg",
     "families",
+    "response_terms",
     "priors",
     "terms",
     "language",

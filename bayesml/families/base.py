@@ -79,14 +79,25 @@ class AbstractLikelihood(ABC):
     are on their natural scale. ``values`` makes the one from the other.
     """
 
-    parameters: ClassVar[tuple[ParameterSpec, ...]] = ()
-    """Further parameters of any shape and support, with their default priors; they cannot have a predictor."""
-    linear: ClassVar[frozenset[str]] = frozenset()
-    """Names of the parameters that the densities take as linear predictors."""
-    event_shape: ClassVar[tuple[int, ...]] = ()
-    """Shape of the expected response of one row: ``(categories,)`` of a categorical response, ``()`` of a number."""
-    event_labels: ClassVar[tuple[str, ...]] = ()
-    """Labels along the event dimension."""
+    @property
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        """Further parameters of any shape and support, with their default priors; they cannot have a predictor."""
+        return ()
+
+    @property
+    def linear(self) -> frozenset[str]:
+        """Names of the parameters that the densities take as linear predictors."""
+        return frozenset()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of the expected response of one row: ``()`` of a number, ``(categories,)`` of a categorical one."""
+        return ()
+
+    @property
+    def event_labels(self) -> tuple[str, ...]:
+        """Labels along the event dimension."""
+        return ()
 
     flat_in_brms: ClassVar[frozenset[str]] = frozenset()
     """Classes of ``parameters`` that have a flat prior in brms."""
@@ -236,6 +247,7 @@ class AbstractSimpleFamily(AbstractFamily, AbstractLikelihood):
     """A family whose parameters do not depend on the response, so that it is its own likelihood."""
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
+    linear: ClassVar[frozenset[str]] = frozenset()  # type: ignore[assignment,misc]
 
     @property
     def family(self) -> AbstractFamily:

@@ -37,7 +37,7 @@ class NegativeBinomial(AbstractSimpleFamily):
     name: ClassVar[str] = "negbinomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0), SHAPE)
     traits: ClassVar[Traits] = Traits(
-        has_cdf=True, discrete=True, lognormal_variance=True, count_table="shape", rate=True
+        has_cdf=True, discrete=True, lognormal_variance=True, count_table="shape", rate=frozenset({"mu", "shape"})
     )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 

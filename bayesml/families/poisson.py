@@ -36,7 +36,9 @@ class Poisson(AbstractSimpleFamily):
 
     name: ClassVar[str] = "poisson"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, discrete=True, rows_repeat=True, lognormal_variance=True, rate=True)
+    traits: ClassVar[Traits] = Traits(
+        has_cdf=True, discrete=True, rows_repeat=True, lognormal_variance=True, rate=frozenset({"mu"})
+    )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
     limit_of: ClassVar[str] = "negbinomial"
 

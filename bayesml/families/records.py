@@ -110,7 +110,7 @@ class Traits:
             log(1 + variance / mean^2) (Nakagawa, Johnson and Schielzeth 2017).
         trials: counts are out of ``trials(n)``, which the response needs.
         known_errors: takes ``se()``, the known standard errors of the responses.
-        rate: the mean is proportional to an exposure that ``rate()`` gives.
+        rate: the parameters that are proportional to an exposure, which ``rate()`` gives; empty where there is none.
     """
 
     discrete: bool = False
@@ -124,4 +124,4 @@ class Traits:
     lognormal_variance: bool = False
     trials: bool = False
     known_errors: bool = False
-    rate: bool = False
+    rate: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from bayesml.errors import DataError, ModelError, warn_user
 from bayesml.frame import column_names
 from bayesml.keys import MU
 from bayesml.linalg import AbstractBlock
+from bayesml.response_terms import needed_terms
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
@@ -115,10 +116,11 @@ def _with_one_trial(rows: PointRows) -> PointRows:
 def _needed_additions(fit: AbstractPointFit, newdata: Any) -> tuple[str, ...]:
     """Return the response terms to evaluate; weights are 1 where their column is not there."""
     available = column_names(newdata)
+    needed = needed_terms(fit.parsed.response.additions)
     return tuple(
         a.name
         for a in fit.parsed.response.additions
-        if a.name != "weights" or all(e.text.strip("`") in available for e in a.arguments)
+        if a.name in needed or (a.name == "weights" and all(e.text.strip("`") in available for e in a.arguments))
     )
 
 

@@ -188,7 +188,7 @@ def refit(fit: F, y: Any) -> F:
     encoded = fit.likelihood.encode(
         RawResponse(fit.parsed.response.name, values, levels, known, raw.is_boolean, fit.frame.rows)
     )
-    problem = replace(fit.problem, design=design.with_response({**encoded.arrays, **known}, design.weights))
+    problem = replace(fit.problem, design=design.with_response({**known, **encoded.arrays}, design.weights))
     estimate = fit.estimate.with_response(problem)
     outcome = replace(fit.outcome, posterior=estimate, timing=Timing(sampling=time.perf_counter() - began))
     return replace(fit, problem=problem, frame=_with_response(fit, values), outcome=outcome)

@@ -123,7 +123,9 @@ def chosen_effects(
 
 def _model_effects(fit: AbstractFit, dpar: str | None) -> Iterator[tuple[str, ...]]:
     """Yield single predictors, then pairs that stand in one term."""
-    predictors = [p for p in fit.parsed.predictors if dpar is None or p.key.parameter == dpar]
+    schema = fit.problem.design.schema
+    keys = [p.key for p in schema.predictors if dpar is None or p.key.parameter == dpar]
+    predictors = [written for key in keys if (written := schema.written(key)) is not None]
     terms = [_columns_of(factors, fit) for p in predictors for factors in effect_factors(p)]
     yield from ((name,) for names in terms for name in names)
     yield from (pair for names in terms if len(names) > 1 for pair in combinations(names, 2))

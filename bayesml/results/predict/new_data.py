@@ -16,12 +16,13 @@ from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, re
 from bayesml.frame.convert import RawColumn
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import Value, value_texts
+from bayesml.response_terms import term_arrays, term_texts
 from bayesml.results.predict.re_formula import Selection
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
 
-__all__ = ["addition_values", "read_new_data", "response_arrays"]
+__all__ = ["read_new_data", "response_arrays"]
 
 
 def read_new_data(
@@ -70,7 +71,7 @@ def _ordinary_columns(
         for term in predictor.terms:
             needed += term.covariates
     texts = [fit.parsed.response.expression.text] if response else []
-    texts += [e.text for a in fit.parsed.response.additions if a.name in additions for e in a.arguments]
+    texts += [text for a in fit.parsed.response.additions if a.name in additions for text in term_texts(a)]
     return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))
 
 
@@ -133,7 +134,11 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
     Raises:
         DataError: a value is impossible for the family.
     """
-    values = {a.name: addition_values(a, frame, fit) for a in fit.parsed.response.additions if a.name in additions}
+    wanted = [a for a in fit.parsed.response.additions if a.name in additions]
+    values = term_arrays(wanted, frame, fit.problem.design.schema.functions)
+    for addition in wanted:
+        if addition.name == "trials":
+            _check_trials(addition, values["trials"], frame)
     if not response:
         return values
     return {**values, **fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays}
@@ -155,19 +160,11 @@ def _raw_response(fit: AbstractFit, frame: Frame, additions: Mapping[str, np.nda
     return RawResponse(name, read.values, read.levels, additions, read.is_boolean, frame.rows, is_share)
 
 
-def addition_values(addition: Addition, frame: Frame, fit: AbstractFit) -> np.ndarray:
-    """Evaluate one response term on new data.
-
-    Raises:
-        DataError: a value is negative, or a number of trials is not whole.
-    """
-    text = f"{addition.name}({addition.arguments[0].text})"
-    values = np.asarray(evaluate(addition.arguments[0], frame, fit.problem.design.schema.functions), dtype=float)
-    wrong = (values < 0) | ((values != np.floor(values)) if addition.name == "trials" else False)
-    if np.any(wrong):
-        row = int(np.flatnonzero(wrong)[0])
-        kind = "a whole number of at least 0" if addition.name == "trials" else "0 or larger"
+def _check_trials(addition: Addition, values: np.ndarray, frame: Frame) -> None:
+    wrong = np.flatnonzero((values < 0) | (values != np.floor(values)))
+    if wrong.size:
+        row = int(wrong[0])
         raise DataError(
-            f"`{text}` is {values[row]:g} in row {frame.rows[row] + 1} of the new data (counting from 1); it is {kind}."
+            f"`trials({addition.arguments[0].text})` is {values[row]:g} in row {frame.rows[row] + 1} of the new data "
+            "(counting from 1); it is a whole number of at least 0."
         )
-    return values

@@ -16,6 +16,7 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractLikelihood
 from bayesml.families.drawing import draw_where_possible, further_values
 from bayesml.keys import PredictorKey
+from bayesml.response_terms import needed_terms
 from bayesml.results.predict.new_data import read_new_data, response_arrays
 from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
@@ -121,8 +122,8 @@ def prepare_rows(
     selection = selection if predictors is None else selection.only(predictors)
     if request.newdata is None:
         return _own_rows(fit, selection)
-    own = [a.name for a in fit.parsed.response.additions if a.name != "weights"]
-    wanted = [*(own if additions is None else additions), *(["weights"] if weights else [])]
+    needed = needed_terms(fit.parsed.response.additions, response=response)
+    wanted = [*(needed if additions is None else additions), *(["weights"] if weights else [])]
     frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
     arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
     indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)

@@ -112,12 +112,12 @@ class Reference:
 
 def reference(frame: Frame, schema: Schema, predictors: Sequence[PredictorDesign]) -> Reference:
     """Return what is known of the columns of some predictors of a model."""
-    parsed = {p.key: p for p in schema.parsed.predictors}
     made = {
         name
         for predictor in predictors
-        if predictor.key in parsed  # not that of category specific effects, whose terms are among those of mu
-        for text in _texts(parsed[predictor.key], predictor)
+        # category specific effects have no formula of their own: their terms are among those of mu
+        if (written := schema.written(predictor.key)) is not None
+        for text in _texts(written, predictor)
         for name in made_factors(text, schema.functions)
     }
     parts = tuple(part for predictor in predictors for term in predictor.terms for part in term.computations())

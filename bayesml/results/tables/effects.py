@@ -11,6 +11,7 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
 from bayesml.keys import MU, PredictorKey
+from bayesml.response_terms import needed_terms
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.effect_grid import (
     Effect,
@@ -153,7 +154,7 @@ def _check_options(fit: AbstractSampledFit, method: str, dpar: str | None, prob:
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
-        known = [p.key.parameter for p in fit.parsed.predictors]
+        known = [p.key.parameter for p in fit.problem.design.schema.predictors]
         if dpar not in known:
             raise ModelError(
                 f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."
@@ -180,7 +181,8 @@ def _single_trials(fit: AbstractSampledFit, given: Mapping[str, Any]) -> bool:
 def _draws(
     fit: AbstractSampledFit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool
 ) -> np.ndarray:
-    additions = tuple(a.name for a in fit.parsed.response.additions if a.name not in ("weights", *(["trials"] * ones)))
+    needed = needed_terms(fit.parsed.response.additions)
+    additions = tuple(name for name in needed if not (ones and name == "trials"))
     keys = (PredictorKey(dpar=dpar or "mu"),) if dpar is not None or method == "linpred" else None
     on_grid = replace(request, newdata=grid.columns)
     rows = prepare_rows(fit, on_grid, predictors=keys, additions=() if keys else additions)

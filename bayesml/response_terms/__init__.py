@@ -1,0 +1,109 @@
+"""Response terms, what stands behind the bar of ``y | trials(n) ~ x``: one file each, listed here.
+
+A term adds arrays that the likelihood reads (``trials``, ``se``), weights rows, or wraps the likelihood (``cens``,
+``trunc``, ``rate``): a wrapper needs a log density and, where it says so, distribution functions, and no family knows
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bayesml.errors import FormulaError
+from bayesml.families import AbstractLikelihood
+from bayesml.formula import Addition
+from bayesml.frame import Frame
+from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
+from bayesml.response_terms.cens import Censoring
+from bayesml.response_terms.rate import Rate
+from bayesml.response_terms.se import StandardErrors, estimates_sigma
+from bayesml.response_terms.trials import Trials
+from bayesml.response_terms.trunc import Truncation
+from bayesml.response_terms.weights import Weights
+
+__all__ = [
+    "RESPONSE_TERMS",
+    "AbstractResponseTerm",
+    "estimates_sigma",
+    "response_term",
+    "needed_terms",
+    "term_arrays",
+    "term_texts",
+    "terms_taken",
+    "with_terms",
+]
+
+RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
+    Rate(),
+    Truncation(),
+    Censoring(),
+    StandardErrors(),
+    Trials(),
+    Weights(),
+)
+"""In the order in which they wrap a likelihood: censoring is of the truncated response."""
+
+
+def response_term(name: str) -> AbstractResponseTerm:
+    """Return the kind of that name."""
+    return next(term for term in RESPONSE_TERMS if term.name == name)
+
+
+def term_arrays(additions: Sequence[Addition], frame: Frame, functions: Functions) -> dict[str, np.ndarray]:
+    """Return what the terms of a formula give for each row.
+
+    Raises:
+        DataError: a value is impossible.
+    """
+    found: dict[str, np.ndarray] = {}
+    for addition in additions:
+        found |= response_term(addition.name).arrays(addition, frame, functions)
+    return found
+
+
+def with_terms(
+    likelihood: AbstractLikelihood, additions: Sequence[Addition], arrays: Mapping[str, np.ndarray], text: str
+) -> AbstractLikelihood:
+    """Return the likelihood with the terms of a formula.
+
+    Args:
+        likelihood: the likelihood of the family.
+        additions: the terms as written.
+        arrays: what ``term_arrays`` returned.
+        text: the formula, for messages.
+
+    Raises:
+        FormulaError: the likelihood has no such term; lists those it has.
+    """
+    for kind in RESPONSE_TERMS:
+        for addition in additions:
+            if addition.name == kind.name:
+                if not kind.is_taken_by(likelihood.traits):
+                    raise _refusal(likelihood, addition, text)
+                likelihood = kind.wrapped(likelihood, addition, dict(arrays))
+    return likelihood
+
+
+def needed_terms(additions: Sequence[Addition], *, response: bool = False, weights: bool = False) -> tuple[str, ...]:
+    """Return the names of the terms that a prediction needs.
+
+    Args:
+        additions: the terms of the formula.
+        response: whether an observed response is looked at.
+        weights: whether rows are weighted.
+    """
+    purposes = {"always", *(["response"] if response else []), *(["weights"] if weights else [])}
+    return tuple(a.name for a in additions if response_term(a.name).needed in purposes)
+
+
+def terms_taken(likelihood: AbstractLikelihood) -> tuple[str, ...]:
+    """Return the names of the response terms that a likelihood takes, in alphabetic order."""
+    return tuple(sorted(term.name for term in RESPONSE_TERMS if term.is_taken_by(likelihood.traits)))
+
+
+def _refusal(likelihood: AbstractLikelihood, addition: Addition, text: str) -> FormulaError:
+    possible = ", ".join(f"`{name}()`" for name in terms_taken(likelihood))
+    message = f"The family {likelihood.family.name} has no response term `{addition.name}()`; it takes {possible}."
+    return FormulaError.at(message, text, addition.start, addition.start + len(addition.name))

@@ -1,0 +1,103 @@
+"""``rate(n)``: the response is a count over an exposure n, of n times the mean that the formula is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+
+from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.records import RawResponse, ResponseData, Traits
+from bayesml.formula import Addition
+from bayesml.formula.language import ResponseTerm
+from bayesml.frame import Frame
+from bayesml.namespace import array_namespace
+from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, refuse_rows, value_of_rows
+from bayesml.response_terms.wrapped import AbstractWrapped
+
+__all__ = ["Exposed", "Rate"]
+
+
+@final
+@dataclass(frozen=True)
+class Rate(AbstractResponseTerm):
+    """Exposures, larger than 0.
+
+    The sum of n independent negative binomial counts has n times their mean and n times their shape, so that for them
+    ``rate(n)`` is not ``offset(log(n))``.
+    """
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("rate")
+
+    def is_taken_by(self, traits: Traits) -> bool:
+        """A count with parameters that are proportional to an exposure."""
+        return bool(traits.rate)
+
+    def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
+        """Return the exposures."""
+        values = value_of_rows(addition.arguments[0], frame, functions)
+        what = f"rate({addition.arguments[0].text})"
+        refuse_rows(frame, ~(values > 0) | ~np.isfinite(values), values, what, "an exposure is larger than 0.")
+        return {"rate": values}
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Multiply what is proportional to the exposure."""
+        return Exposed(likelihood)
+
+
+@final
+@dataclass(frozen=True)
+class Exposed(AbstractWrapped):
+    """A count whose mean (and shape) are multiplied by ``data["rate"]``."""
+
+    @property
+    def traits(self) -> Traits:
+        """Those of ``base``, whose table of counts holds for one shape only."""
+        return replace(self.base.traits, count_table="")
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Add the exposures."""
+        found = self.base.encode(response, for_fit=for_fit)
+        return replace(found, arrays={**found.arrays, "rate": np.asarray(response.additions["rate"], dtype=float)})
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the log density."""
+        return self.base.log_prob(y, self._multiplied(values, data, self.linear), data)
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response <= y)."""
+        return self.base.log_cdf(y, self._multiplied(values, data, self.linear), data)
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log P(response > y)."""
+        return self.base.log_survival(y, self._multiplied(values, data, self.linear), data)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the expected count."""
+        return self.base.mean(self._multiplied(parameters, data), data)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the variance of the count."""
+        return self.base.variance(self._multiplied(parameters, data), data)
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw counts."""
+        return self.base.draw(rng, self._multiplied(parameters, data), data)
+
+    def _multiplied(
+        self, values: Mapping[str, Array], data: Mapping[str, Array], linear: frozenset[str] = frozenset()
+    ) -> dict[str, Array]:
+        found, rate = dict(values), data["rate"]
+        for name in self.base.traits.rate:
+            value, link = found[name], self.link(name)
+            if name not in linear:
+                found[name] = value * rate
+            elif link.name == "log":
+                found[name] = value + array_namespace(value, rate).log(rate)
+            else:
+                found[name] = link.forward(link.inverse(value) * rate)
+        return found

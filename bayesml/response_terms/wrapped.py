@@ -1,0 +1,97 @@
+"""A likelihood around another one: what it does not change it asks the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.links import Link
+from bayesml.spec import ParameterSpec
+
+__all__ = ["AbstractWrapped"]
+
+
+@dataclass(frozen=True)
+class AbstractWrapped(AbstractLikelihood):
+    """A likelihood with a response term.
+
+    Attributes:
+        base: the likelihood without the term.
+    """
+
+    base: AbstractLikelihood
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The family of ``base``."""
+        return self.base.family
+
+    @property
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """The parameters of ``base``."""
+        return self.base.dpars
+
+    @property
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        """The further parameters of ``base``."""
+        return self.base.parameters
+
+    @property
+    def linear(self) -> frozenset[str]:
+        """As in ``base``."""
+        return self.base.linear
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """As in ``base``."""
+        return self.base.event_shape
+
+    @property
+    def event_labels(self) -> tuple[str, ...]:
+        """As in ``base``."""
+        return self.base.event_labels
+
+    @property
+    def traits(self) -> Traits:
+        """What is left of the traits of ``base``: a form that takes its density apart no longer holds."""
+        own = self.base.traits
+        return Traits(
+            discrete=own.discrete,
+            response_on_log_scale=own.response_on_log_scale,
+            rows_repeat=own.rows_repeat,
+            has_cdf=own.has_cdf,
+            two_levels=own.two_levels,
+            trials=own.trials,
+            known_errors=own.known_errors,
+            rate=own.rate,
+        )
+
+    def link(self, dpar: str) -> Link:
+        """Return the link of ``dpar``."""
+        return self.base.link(dpar)
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Check and encode the response as ``base`` does."""
+        return self.base.encode(response, for_fit=for_fit)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the expected response of ``base``."""
+        return self.base.mean(parameters, data)
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the variance of the response of ``base``."""
+        return self.base.variance(parameters, data)
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw from ``base``."""
+        return self.base.draw(rng, parameters, data)
+
+    def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
+        """As in ``base``."""
+        return self.base.root_dispersion(auxiliary)

@@ -186,16 +186,17 @@ def prior_name(name: str) -> str:
     return f"prior_{name}"
 
 
+_WITH_ELEMENT = (r"(r_[^\[\]]+)(\[.*\])", r"((?:simo|s)_.+)(\[\d+\])", r"(b_(?:.+_)?Intercept)(\[.*\])")
 _REPLACED = {"+": "P", "-": "M", "*": "MU", "/": "D", "^": "E", "=": "EQ", "$": "USD"}
 
 
 def brms_alias(name: str) -> str:
     """Return ``name`` spelled as brms would: ``funding[state]`` is ``fundingstate``, ``I(x**2)`` is ``IxE2``.
 
-    A pair of brackets that addresses an element (``r_Subject[308,Days]``, ``simo_mo(x)1[2]``) is kept, since brms keeps
-    it too. The truth value of ``flag[True]`` is spelled ``flagTRUE`` as in R.
+    A pair of brackets that addresses an element (``r_Subject[308,Days]``, ``simo_mo(x)1[2]``, ``b_Intercept[1]``) is
+    kept, since brms keeps it too. The truth value of ``flag[True]`` is spelled ``flagTRUE`` as in R.
     """
-    effect = re.fullmatch(r"(r_[^\[\]]+)(\[.*\])", name) or re.fullmatch(r"((?:simo|s)_.+)(\[\d+\])", name)
+    effect = next((found for pattern in _WITH_ELEMENT if (found := re.fullmatch(pattern, name))), None)
     head, element = effect.groups() if effect else (name, "")
     if "," in element:
         level, coef = element[1:-1].split(",", 1)

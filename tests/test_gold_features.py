@@ -205,7 +205,7 @@ NOT_YET = {
     "skewn": "family 'skew_normal'",
     "sleep_arma": r"`arma\(",
     "student_biv": "rescor|several responses",
-    "thres_gr": "family 'cumulative'|thres",
+    "thres_gr": "thres",
 }
 READY = [model for model in MODELS if model.name not in NOT_YET]
 

@@ -1,11 +1,14 @@
-"""Which factors of which term are coded with all their levels: the space of R's ``model.matrix``, without redundancy.
+"""Choosing between full and reduced coding for each factor of each term, so that no columns are redundant.
 
-R codes a factor of a term by contrasts where the rest of the term lies within an earlier term, and else with a column
-for each level; without an intercept the first factor of the model gets a column for each level (Chambers and Hastie,
-Statistical Models in S, 1992, section 2.4.1). A factor with all its levels stands for "with and without its contrasts",
-so that a term over a, b, both with all levels, spans the products of the subsets {}, {a}, {b}, {a, b}. Subsets that
-earlier terms span already are left out, as in patsy; the rest are merged into as few products as possible, where a
-factor that stands for "with and without" takes one column for each level (full) and otherwise its contrasts (reduced).
+The columns span the same space as those of R's ``model.matrix``. A factor has full coding (a column for each level) or
+reduced coding (contrasts, one column less). R reduces a factor of a term if the rest of the term is contained in an
+earlier term; without an intercept the first factor of the model stays full (Chambers and Hastie, Statistical Models in
+S, 1992, section 2.4.1).
+
+The full coding of a factor f spans the same as a constant and its contrasts together. So a term with two full factors
+a and b spans what the products of contrasts over the subsets {}, {a}, {b} and {a, b} span together. The algorithm,
+which is patsy's, works with these subsets. Subsets that an earlier term spans are removed. The others are merged into
+as few products as possible: P and P:f, the latter with f reduced, together are P:f with f full.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from bayesml.errors import FormulaError
 __all__ = ["Product", "choose_codings"]
 
 Product = tuple[tuple[str, bool], ...]
-"""The factors of a product of columns, each with whether it is coded in full."""
+"""The factors that are multiplied to give columns, each with whether its coding is full."""
 
 MAX_SPANNING = 12
 
@@ -30,9 +33,9 @@ def choose_codings(
 
     Args:
         terms: the terms without the intercept, in order.
-        spanning: the factors whose full coding adds up to a constant: the categorical ones.
-        constants: the factors that are constant themselves, ``Intercept`` of ``0 + Intercept + f``. As in brms they
-            take the place of an intercept for all terms, wherever they stand.
+        spanning: the categorical factors; the columns of their full coding add up to a constant.
+        constants: the factors that are constant, as ``Intercept`` in ``0 + Intercept + f``. As in brms they serve as
+            the intercept for all terms, wherever they are in the formula.
         intercept: whether there is an intercept.
 
     Raises:
@@ -41,14 +44,14 @@ def choose_codings(
     has_constant = intercept or any(set(term) <= set(constants) for term in terms)
     spanned: set[frozenset[str]] = {frozenset()} if has_constant else set()
     first = None if has_constant else next((f for term in terms for f in term if f in spanning), None)
-    earlier: dict[str, list[frozenset[str]]] = {}  # the terms so far by each of their factors
-    chosen: list[tuple[Product, ...]] = []
+    earlier: dict[str, list[frozenset[str]]] = {}  # for each factor the terms so far that contain it
+    products: list[tuple[Product, ...]] = []
     for term in terms:
         categorical = [factor for factor in term if factor in spanning]
         if len(categorical) > MAX_SPANNING:
             raise FormulaError(f"`{':'.join(term)}` joins more than {MAX_SPANNING} categorical factors.")
         if set(term) <= set(constants):
-            chosen.append((_product(term, spanning, {}),))
+            products.append((_product(term, spanning, {}),))
             continue
         whole = frozenset(term) - frozenset(constants)
         fixed = whole - frozenset(categorical)
@@ -63,13 +66,14 @@ def choose_codings(
             for subset in combinations(categorical, size)
             if contrasted.issubset(subset)
         ]
-        fresh = [{factor: False for factor in subset} for subset in subsets if fixed | subset not in spanned]
+        new = [{factor: False for factor in subset} for subset in subsets if fixed | subset not in spanned]
         spanned.update(fixed | subset for subset in subsets)
-        chosen.append(tuple(_product(term, spanning, coded) for coded in _merge(fresh)))
-    return tuple(chosen)
+        products.append(tuple(_product(term, spanning, is_full) for is_full in _merge(new)))
+    return tuple(products)
 
 
 def _lies_within(rest: frozenset[str], earlier: Mapping[str, Sequence[frozenset[str]]]) -> bool:
+    """Whether one of the earlier terms contains all these factors."""
     if not rest:
         return True
     fewest = min((earlier.get(factor, ()) for factor in rest), key=len)
@@ -96,11 +100,12 @@ def _merge(products: list[dict[str, bool]]) -> list[dict[str, bool]]:
 
 
 def _extra(short: dict[str, bool], long: dict[str, bool]) -> str | None:
+    """Return the factor by which a product is longer than another, if it is the only one and reduced."""
     if len(long) != len(short) + 1 or any(long.get(factor) != full for factor, full in short.items()):
         return None
     factor = next(name for name in long if name not in short)
     return None if long[factor] else factor
 
 
-def _product(term: Sequence[str], spanning: Collection[str], coded: dict[str, bool]) -> Product:
-    return tuple((f, coded.get(f, False)) for f in term if f not in spanning or f in coded)
+def _product(term: Sequence[str], spanning: Collection[str], is_full: dict[str, bool]) -> Product:
+    return tuple((f, is_full.get(f, False)) for f in term if f not in spanning or f in is_full)

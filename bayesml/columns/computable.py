@@ -1,4 +1,4 @@
-"""Expressions taken apart: at which rows they can be computed, which numbers they make into factors, their tree."""
+"""What is known of an expression without its values: where it can be computed, what it makes a factor of, its tree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Computation:
     Attributes:
         text: the expression.
         columns: the data columns that it names.
-        compute: computes it at the rows of a frame; raises a BayesmlError where that is impossible.
+        compute: computes it for the rows of a frame; raises a BayesmlError if that is impossible for one of them.
     """
 
     text: str
@@ -36,7 +36,10 @@ class Computation:
     compute: Callable[[Frame], object]
 
     def possible(self, frame: Frame) -> np.ndarray:
-        """Return for each row of a frame whether the expression can be computed there, ``(rows,)``."""
+        """Return for each row of a frame whether the expression can be computed, ``(rows,)``.
+
+        All rows are computed together; if that fails, each half of them, and so on down to the rows that are at fault.
+        """
         try:
             self.compute(frame)
         except BayesmlError:
@@ -72,7 +75,7 @@ def offset_computation(expression: Expression, functions: Mapping[str, Callable[
 
 
 def made_factors(text: str, functions: Collection[str]) -> frozenset[str]:
-    """Return the columns that an expression makes into factors as they are: ``factor(k)``, not ``factor(k > 5)``."""
+    """Return the columns that are arguments of ``factor()`` or its relatives: ``k`` of ``factor(k)``."""
     syntax = read_syntax(Expression(text, text, 0), functions)
     calls = [node for node in ast.walk(syntax.tree) if isinstance(node, ast.Call)]
     return frozenset(

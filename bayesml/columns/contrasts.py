@@ -1,4 +1,4 @@
-"""Codings of a factor: one row of numbers for each level, as R's ``contr.*`` functions give them."""
+"""Codings of a factor: a row of numbers for each level, the same as R's ``contr.*`` functions return."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_POLYNOMIAL = 95  # as in R
 
 @dataclass(frozen=True)
 class Contrast:
-    """A choice of coding.
+    """Which coding a factor has.
 
     Attributes:
         kind: ``treatment``, ``sum``, ``helmert``, ``poly``, ``diff`` or ``sas``.
@@ -42,10 +42,13 @@ def full_coding(levels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def reduced_coding(name: str, contrast: Contrast, levels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the coding ``(levels, levels - 1)`` of a factor beside an intercept, and the names of its columns.
+    """Return the coding of a factor in a model with an intercept, and the names of its columns.
+
+    Returns:
+        The coding, ``(levels, levels - 1)``, and a name for each of its columns.
 
     Raises:
-        DataError: the factor has one level only, not the reference level asked for, or too many levels for polynomials.
+        DataError: the factor has a single level, lacks the reference level, or has too many levels for polynomials.
     """
     if len(levels) < 2:
         message = f"The factor `{name}` has the single level {levels[0]!r} in the data, so its effect cannot be told "
@@ -89,7 +92,11 @@ def _diff(levels: tuple[str, ...], base: str | None) -> tuple[np.ndarray, tuple[
 
 
 def _poly(levels: tuple[str, ...], base: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Orthonormal polynomials on equally spaced scores, by the three-term recurrence, re-orthogonalised."""
+    """Return orthonormal polynomials on equally spaced scores, R's ``contr.poly``.
+
+    The next polynomial is the scores times the one before, made orthogonal to all before (Gram-Schmidt). This is done
+    twice, since once leaves errors of rounding.
+    """
     count = len(levels)
     scores = np.arange(count) - (count - 1) / 2
     columns = [np.full(count, count**-0.5)]

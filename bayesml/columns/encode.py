@@ -1,4 +1,4 @@
-"""Terms to a design matrix, with everything frozen that the same columns on new data need."""
+"""From terms to a design matrix, and the encoding with which new data get the same columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LARGEST = 1e150  # squares of larger numbers overflow in double precision
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """How the columns of a design matrix come from data.
+    """How the columns of a design matrix are computed from data.
 
     Attributes:
         labels: name of each column, ``Intercept``, ``Days``, ``funding[state]``, ``poly(x, 2)[1]``.
@@ -41,9 +41,9 @@ class Encoding:
         assign: for each column the position of its term in ``terms``, -1 for the intercept.
         variables: the data columns needed.
         has_intercept: whether the first column is the model's intercept.
-        products: for each term the products of factors it adds, each factor with whether it is coded in full.
-        schema: kind and levels of the data columns at fit time, without values.
-        states: what transforms remember.
+        products: for each term the products of factors that give its columns, see `Product`.
+        schema: kind and levels of the data columns of the fit, without values.
+        states: what transforms have computed from the data of the fit, by call.
         functions: the caller's own functions.
         expression: the text the terms came from.
     """
@@ -61,11 +61,11 @@ class Encoding:
 
 
 def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -> tuple[Encoding, np.ndarray]:
-    """Build the design matrix of some terms and freeze how it was built.
+    """Build the design matrix of some terms, and the encoding that describes how it was built.
 
-    Categorical columns get treatment contrasts (ordered ones polynomial contrasts, as in R) where an intercept or an
-    earlier term already spans their mean, and one column for each level elsewhere. Truth values, those of comparisons
-    too, are factors with the levels False and True; arithmetic takes them as 0 and 1.
+    A categorical column has treatment contrasts (an ordered one polynomial contrasts, as in R) if its mean is spanned
+    by an intercept or an earlier term, and else one column for each level. Truth values, also those of comparisons, are
+    factors with the levels False and True; in arithmetic they are 0 and 1.
 
     Args:
         part: the terms.
@@ -102,7 +102,7 @@ def encode(part: LinearPart, frame: Frame, functions: Functions | None = None) -
 
 
 def replay(encoding: Encoding, frame: Frame) -> np.ndarray:
-    """Return the same columns for other data: levels, contrasts, means and knots are those of the fit.
+    """Return the same columns for other data, with the levels, contrasts, means and knots of the fit.
 
     Args:
         encoding: what ``encode`` returned.
@@ -122,14 +122,14 @@ def replay(encoding: Encoding, frame: Frame) -> np.ndarray:
 
 
 def treatment_columns(encoding: Encoding, frame: Frame) -> np.ndarray:
-    """Return as many columns for the same terms, with every factor coded against its first level.
+    """Return the columns of the same terms with treatment contrasts, against the first level, for every factor.
 
     Args:
         encoding: what ``encode`` returned.
         frame: the data.
 
     Returns:
-        The matrix ``(rows, columns)``; its columns belong to the same terms.
+        The matrix ``(rows, columns)``; each column belongs to the same term as in the design matrix.
     """
     factors = {
         text: replace(value, contrast=Contrast()) if isinstance(value, FactorValue) else value
@@ -151,7 +151,7 @@ def _frozen_factors(encoding: Encoding, frame: Frame) -> dict[str, FactorValue |
 def evaluate(expression: Expression, frame: Frame, functions: Functions | None = None) -> np.ndarray:
     """Return the values of one expression, ``(rows,)`` in float64; a number stands for every row.
 
-    Transforms that remember the data of the fit (``scale``, ``poly``, ...) are refused: nothing is frozen here.
+    Transforms that depend on the data of the fit (``scale``, ``poly``, ...) are refused, since no state is kept.
 
     Raises:
         FormulaError: the expression is not allowed, or is no single column of numbers.
@@ -192,7 +192,7 @@ def evaluate_factors(
 
 
 def _columns(value: Any, expression: Expression, frame: Frame) -> FactorValue | Basis:
-    """Bring what an expression gave to columns of finite numbers, or leave a factor as it is."""
+    """Return the value of an expression as columns of finite numbers; a factor is returned as it is."""
     if isinstance(value, FactorValue):
         return value
     if not isinstance(value, (Basis, np.ndarray, np.generic, int, float)):
@@ -271,7 +271,12 @@ def _width(value: FactorValue | Basis, in_full: bool) -> int:
 
 
 def _code(text: str, value: FactorValue | Basis, in_full: bool) -> Coded:
-    """Return table, codes into it (None: the table has a row for each row of data) and labels."""
+    """Return the coding of a factor.
+
+    Returns:
+        A table of columns; the row of the table for each row of data, or None if they correspond one to one; and labels
+        of the columns.
+    """
     shown = _display(text)
     if isinstance(value, FactorValue):
         coding, names = full_coding(value.levels) if in_full else reduced_coding(shown, value.contrast, value.levels)

@@ -1,4 +1,4 @@
-"""Factors as values: made of numbers, truth values and text, relabelled, reordered, compared with their levels."""
+"""Factors within expressions: made of numbers, truth values or text, with levels that can be renamed and compared."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "as.ordered": (),
     "relevel": ("ref",),
 }
-"""The functions that make a factor of their first argument, with the keyword arguments each takes."""
+"""The functions that return a factor, and the keyword arguments of each."""
 
 _POSITIONAL = {"C": ("contr",), "factor": ("levels", "labels"), "ordered": ("levels", "labels"), "relevel": ("ref",)}
 
 
 @dataclass(frozen=True, eq=False)
 class FactorValue:
-    """A factor as a value.
+    """The value of an expression that is a factor.
 
     Attributes:
-        codes: ``(rows,)`` codes into ``levels``.
-        levels: its labels.
-        contrast: its coding beside an intercept.
-        ordered: whether the order of the levels means something.
+        codes: for each row the position of its level in ``levels``, ``(rows,)``.
+        levels: labels of the levels.
+        contrast: reduced coding of the factor.
+        ordered: whether the order of the levels has a meaning.
     """
 
     codes: np.ndarray
@@ -54,21 +54,24 @@ class FactorValue:
 
 
 def truth_factor(values: np.ndarray) -> FactorValue:
-    """Return truth values as the factor they are in R: False, then True, whichever of them occur."""
+    """Return truth values as a factor with the levels False and True, as in R, even if one of them does not occur."""
     return FactorValue(np.asarray(values).astype(np.int64), TRUTH_LABELS)
 
 
 def number_factor(values: np.ndarray) -> FactorValue:
-    """Return numbers as a factor, the levels in their order."""
+    """Return numbers as a factor; the levels are in the order of the numbers."""
     distinct, codes = np.unique(values, return_inverse=True)
     return FactorValue(codes.astype(np.int64), number_labels(distinct))
 
 
 def freeze(factor: FactorValue, state: MutableMapping[str, Any] | None) -> FactorValue:
-    """Keep the levels that the data of the fit have, and bring other data to them.
+    """Return a factor with the levels that occur in the data of the fit.
+
+    For the data of the fit, whose ``state`` is empty, the levels are stored in it. Later data get the stored levels.
+    A state of None leaves the levels as they are.
 
     Raises:
-        DataError: other data have a level that the data of the fit do not have.
+        DataError: later data have a level that the data of the fit do not have.
     """
     if state is None:
         return factor
@@ -83,14 +86,14 @@ def build_factor(
     options: Mapping[str, Any],
     state: MutableMapping[str, Any],
 ) -> FactorValue:
-    """Return what ``C``, ``factor``, ``ordered``, ``relevel`` and their relatives make of a factor.
+    """Return the result of ``C``, ``factor``, ``ordered``, ``relevel`` and their relatives.
 
     Args:
         name: the function.
         factor: its first argument.
         arguments: its further positional arguments.
         options: its keyword arguments.
-        state: what the call remembers of the data of the fit.
+        state: the levels of the data of the fit, see ``freeze``.
 
     Raises:
         FormulaError: an argument is unknown or of the wrong kind.
@@ -135,7 +138,7 @@ def _labels(listed: Any, what: str) -> tuple[str, ...]:
 
 
 def _with_levels(factor: FactorValue, levels: Any, labels: Any, state: MutableMapping[str, Any]) -> FactorValue:
-    """Order and rename the levels; names belong to the levels listed, else to those of the data of the fit."""
+    """Order and rename the levels; ``labels`` rename those in ``levels``, or those of the data of the fit."""
     factor = freeze(factor, state) if levels is None else _reordered(factor, _labels(levels, "levels"))
     if labels is not None:
         factor = _relabelled(factor, _labels(labels, "labels"))
@@ -190,7 +193,7 @@ def compare_level(factor: FactorValue, level: Any, sign: str) -> np.ndarray:
     """
     label = level_label(level)
     if label not in factor.levels:
-        listed = ", ".join(repr(each) for each in factor.levels[:10])
+        listed = ", ".join(map(repr, factor.levels[:10]))
         raise DataError(f"compares with {label!r}, which is none of the levels {listed}")
     if sign not in ("==", "!=") and not factor.ordered:
         raise FormulaError(
@@ -200,8 +203,8 @@ def compare_level(factor: FactorValue, level: Any, sign: str) -> np.ndarray:
     compare = {
         "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
     }  # fmt: skip
-    found: np.ndarray = compare[sign](factor.codes, place)
-    return found
+    is_true: np.ndarray = compare[sign](factor.codes, place)
+    return is_true
 
 
 def is_level(factor: FactorValue, listed: Sequence[Any]) -> np.ndarray:
@@ -211,7 +214,7 @@ def is_level(factor: FactorValue, listed: Sequence[Any]) -> np.ndarray:
 
 
 def choose(condition: np.ndarray, yes: FactorValue | str, no: FactorValue | str) -> FactorValue:
-    """Return the factor that is ``yes`` where the condition holds and ``no`` elsewhere, levels in code point order."""
+    """Return the factor with the level ``yes`` where the condition is true and ``no`` elsewhere; levels are sorted."""
     parts = [
         part if isinstance(part, FactorValue) else FactorValue(np.zeros(1, dtype=np.int64), (part,))
         for part in (yes, no)

@@ -1,4 +1,4 @@
-"""The numeric functions a formula may call, each with how many arguments it takes."""
+"""The functions of numbers that a formula may call, and how many arguments each takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interpreter of column expressions: a checked syntax tree and a frame in, numbers or a factor out."""
+"""The interpreter of column expressions: computes the value of a checked syntax tree on the columns of a frame."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def interpret(
         syntax: the checked expression.
         frame: the data.
         functions: the caller's own functions.
-        states: what transforms remember, by call; filled where empty. None refuses transforms that remember.
+        states: what transforms have computed from the data of the fit, by call; added to for new calls. None refuses
+            such transforms.
 
     Raises:
         FormulaError: the expression names an unknown column or does not make sense.
@@ -175,14 +176,14 @@ class _Interpreter:
             raise FormulaError(f"`{self._text}`: right of `%in%` stands a list such as c('a', 'b').")
         if isinstance(value, FactorValue):
             return is_level(value, listed)
-        return np.isin(self._numbers(value), [self._comparable(each) for each in listed])
+        return np.isin(self._numbers(value), [self._comparable(element) for element in listed])
 
     def _call(self, node: ast.Call) -> Any:
         name = self.syntax.functions[node.func.id]  # type: ignore[attr-defined]
         arguments = [self.value(argument) for argument in node.args]
         options = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
         if name in self.functions:
-            return self._own_function(node, name, arguments, options)
+            return self._user_function(node, name, arguments, options)
         if name in NUMERIC:
             return self._numeric(node, name, arguments, options)
         if name in CONTRASTS:
@@ -201,15 +202,16 @@ class _Interpreter:
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Put the expression before what a helper says of it."""
+        """Put the text of the expression before the message of an error."""
         try:
             yield
         except BayesmlError as error:
             raise type(error)(f"`{self._text}`: {error}.") from None
 
-    def _own_function(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
-        handed = [_plain(argument) for argument in arguments]
-        result = self.functions[name](*handed, **{key: _plain(option) for key, option in options.items()})
+    def _user_function(self, node: ast.Call, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        # Copies, so that the user's function cannot change the data.
+        copies = [_plain(argument) for argument in arguments]
+        result = self.functions[name](*copies, **{key: _plain(option) for key, option in options.items()})
         values = np.asarray(result)
         is_plain = isinstance(result, np.ndarray) or values.ndim != 1
         if is_plain and values.dtype.kind in "biuf" and values.ndim <= 2:
@@ -289,7 +291,7 @@ class _Interpreter:
             raise type(error)(f"`{self._text}`: {error}.") from None
 
     def _first(self, node: ast.Call) -> str:
-        """Return the first argument of a call as it is written, or its name for it."""
+        """Return the column that is the first argument of a call, or ``x`` if the argument is no column."""
         argument = node.args[0]
         return self.syntax.columns.get(argument.id, "x") if isinstance(argument, ast.Name) else "x"
 

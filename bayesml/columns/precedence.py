@@ -1,7 +1,7 @@
-"""R's order of ``| & !`` and comparisons, spelled with brackets so that Python reads the same.
+"""Brackets that make Python read ``|``, ``&``, ``!`` and comparisons in R's order of precedence.
 
-R reads ``!a & x > 0 | b`` as ``((!a) & (x > 0)) | b``; Python's ``&`` and ``|`` bind tighter than its comparisons, and
-it has no ``!``.
+R reads ``!a & x > 0 | b`` as ``((!a) & (x > 0)) | b``. In Python ``&`` and ``|`` have a higher precedence than
+comparisons, and there is no ``!``.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def _arguments(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
 
 
 def _group(tokens: Sequence[Token], out: list[str], start: int, stop: int) -> None:
+    """Put brackets around the operands of ``|``, of ``&`` and of ``!`` in a range of tokens, in this order."""
     for operator in ("|", "&"):
         places = _places(tokens, start, stop, operator)
         if places:
@@ -54,15 +55,17 @@ def _group(tokens: Sequence[Token], out: list[str], start: int, stop: int) -> No
 
 
 def _places(tokens: Sequence[Token], start: int, stop: int, operator: str) -> list[int]:
-    found, depth = [], 0
+    """Return where an operator stands in a range of tokens, outside of all brackets."""
+    places, depth = [], 0
     for index in range(start, stop):
         depth += tokens[index].has_text("(", "[") - tokens[index].has_text(")", "]")
         if depth == 0 and tokens[index].has_text(operator):
-            found.append(index)
-    return found
+            places.append(index)
+    return places
 
 
 def _wrap(out: list[str], start: int, stop: int) -> None:
+    """Put a pair of brackets around a range of words."""
     if start < stop:
         out[start] = f"({out[start]}"
         out[stop - 1] = f"{out[stop - 1]})"

@@ -1,4 +1,4 @@
-"""The safe door: an expression becomes a Python syntax tree in which only allowed operations occur."""
+"""Reading an expression into a Python syntax tree that is checked to contain allowed operations only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["FUNCTION_NAMES", "Syntax", "bare_name", "expression_fault", "read_sy
 
 MAX_TOKENS = 300
 VECTOR_NAME = "c"
-VECTOR = f"{VECTOR_NAME}("  # a caller that no function can be
+VECTOR = f"{VECTOR_NAME}("  # marks R's c() among the callers; no function can have this name
 FUNCTION_NAMES = frozenset({*NUMERIC, *STATEFUL, *CONTRASTS, *FACTOR_FUNCTIONS, "I", VECTOR_NAME})
 """What a column expression may call."""
 
@@ -46,12 +46,12 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Syntax:
-    """An expression that passed the allow-list.
+    """An expression that contains allowed operations only.
 
     Attributes:
-        tree: its syntax tree; every name in it is a placeholder.
-        columns: the column each placeholder stands for.
-        functions: the function each placeholder stands for.
+        tree: its syntax tree, in which names of columns and functions are replaced by placeholders.
+        columns: for each placeholder of a column its name.
+        functions: for each placeholder of a function its name.
         expression: the text, and where it was written.
     """
 
@@ -62,7 +62,7 @@ class Syntax:
 
 
 def bare_name(text: str) -> str | None:
-    """Return the column that the expression is, or None if it is more than a name."""
+    """Return the name of the column if the expression is nothing but that, else None."""
     tokens = scan(text)
     return tokens[0].name if len(tokens) == 2 and tokens[0].is_name else None
 
@@ -111,7 +111,7 @@ def _word(
     expression: Expression,
     functions: Collection[str],
 ) -> str:
-    """Spell one token in Python; names become placeholders, so that no text of the user is ever a Python name."""
+    """Return one token as Python code. Names become placeholders, so that no text of the user is a name in Python."""
     token = tokens[index]
     if token.kind is Kind.NUMBER:
         return _number(token, expression)
@@ -140,14 +140,14 @@ def _word(
 
 
 def _is_vector(tokens: Sequence[Token], index: int, functions: Collection[str]) -> bool:
-    """Return whether ``tokens[index]`` is the ``c`` of R's ``c(1, 2)``, a list here."""
+    """Return whether ``tokens[index]`` is the ``c`` of R's ``c(1, 2)``, which is read as a list."""
     token = tokens[index]
     return token.kind is Kind.NAME and token.text == "c" and "c" not in functions and tokens[index + 1].has_text("(")
 
 
 def _placeholder(name: str, table: dict[str, str], prefix: str) -> str:
-    known = next((placeholder for placeholder, other in table.items() if other == name), None)
-    placeholder = known or f"{prefix}{len(table)}"
+    existing = next((placeholder for placeholder, other in table.items() if other == name), None)
+    placeholder = existing or f"{prefix}{len(table)}"
     table[placeholder] = name
     return placeholder
 
@@ -235,7 +235,7 @@ def expression_fault(message: str, expression: Expression, start: int, stop: int
 
 
 def _offset(expression: Expression) -> int | None:
-    """Return where the expression stands in its formula; None where it was not written with the same spaces."""
+    """Return the position of the expression in its formula, or None if it was written there with other spaces."""
     place = expression.source.find(expression.text, expression.start)
     return place if place >= 0 else None
 

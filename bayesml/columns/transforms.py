@@ -1,7 +1,8 @@
-"""Transforms that remember the data of the fit: means, polynomial coefficients, spline knots.
+"""Transforms that depend on the data of the fit: by their means, polynomial coefficients or spline knots.
 
-Each takes its state first: an empty dict on the data of the fit, which it fills, and that same dict on new data.
-``poly`` and the splines are formulaic's, imported when first used.
+The first argument of each is its state. For the data of the fit it is an empty dict, to which the transform adds what
+it computes from the data. For new data it is that dict, so that the same transform is applied. ``poly`` and the splines
+are formulaic's, which is imported when one of them is first used.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Basis:
 
     Attributes:
         matrix: ``(rows, columns)``.
-        names: what tells the columns apart, ``1``, ``2``, ...
-        spans_intercept: whether the columns add up to a constant, so that the first goes where there is an intercept.
+        names: names of the columns, ``1``, ``2``, ...
+        spans_intercept: whether the columns add up to a constant, so that one is left out beside an intercept.
     """
 
     matrix: np.ndarray
@@ -39,12 +40,12 @@ class Basis:
 
 @dataclass(frozen=True)
 class BeyondRange(Exception):
-    """A value outside the range in which a spline is known.
+    """A value lies outside the range in which a spline is defined.
 
     Attributes:
-        position: its row.
-        lower: the smallest value possible.
-        upper: the largest.
+        position: row of the value.
+        lower: smallest possible value.
+        upper: largest possible value.
     """
 
     position: int
@@ -54,8 +55,8 @@ class BeyondRange(Exception):
 
 def _scale(state: State, x: np.ndarray, center: Any = True, scale: Any = True, ddof: int = 1) -> np.ndarray:
     if not state:
-        is_choice = isinstance(center, bool)
-        state["center"] = float(np.mean(x)) if center is True else 0.0 if is_choice else float(center)
+        is_bool = isinstance(center, bool)
+        state["center"] = float(np.mean(x)) if center is True else 0.0 if is_bool else float(center)
         moved = x - state["center"]
         spread = np.sqrt(np.sum(moved**2) / max(len(x) - ddof, 1))
         state["scale"] = float(spread) if scale is True else 1.0 if isinstance(scale, bool) else float(scale)
@@ -121,9 +122,10 @@ def _check_range(x: np.ndarray, lower: Any, upper: Any) -> None:
 def _natural_spline(state: State, x: np.ndarray, df: Any = None, knots: Any = None, intercept: bool = False) -> Basis:
     """Natural cubic spline, R's ``ns``: cubic between the knots, straight beyond the range of the data.
 
-    The basis is that of cubic B-splines restricted to the coefficients c whose second derivative is zero at both ends,
-    C c = 0. The columns of Q behind the first two, of C' = QR, span these. Inner knots stand at quantiles, and the
-    first B-spline is left out beside an intercept, as in R.
+    The spline is a combination of cubic B-splines with coefficients c. It is natural if its second derivative is zero
+    at both ends, which are two linear conditions C c = 0. With the QR decomposition C' = Q R, all columns of Q but the
+    first two are orthogonal to the rows of C. They span the solutions, and the basis is the B-splines times these
+    columns. Inner knots are at quantiles of the data, and the first B-spline is left out beside an intercept, as in R.
     """
     if "knots" not in state:
         df = _whole(df, "df", smallest=1 + intercept) if df is not None else 1 + intercept
@@ -138,11 +140,12 @@ def _natural_spline(state: State, x: np.ndarray, df: Any = None, knots: Any = No
     lower, upper = grid[0], grid[-1]
     start = 0 if intercept else 1
     spline = importlib.import_module("scipy.interpolate").BSpline(grid, np.eye(len(grid) - 4), 3)
-    bends = spline(np.array([lower, upper]), nu=2)[:, start:]
-    free = np.linalg.qr(bends.T, mode="complete")[0][:, 2:]
+    conditions = spline(np.array([lower, upper]), nu=2)[:, start:]
+    solutions = np.linalg.qr(conditions.T, mode="complete")[0][:, 2:]
     inside = np.clip(x, lower, upper)
+    # Beyond the range the value and the slope at its end give the straight line.
     values = spline(inside)[:, start:] + (x - inside)[:, None] * spline(inside, nu=1)[:, start:]
-    matrix = values @ free
+    matrix = values @ solutions
     return Basis(matrix, tuple(str(i + 1) for i in range(matrix.shape[1])), bool(intercept))
 
 

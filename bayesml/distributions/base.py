@@ -1,4 +1,4 @@
-"""What every distribution of the prior vocabulary answers."""
+"""The interface of all distributions that can be priors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ SMALLEST_UNIFORM = 2.0**-60  # keeps quantiles of draws finite
 
 @dataclass(frozen=True, repr=False)
 class Distribution(ABC):
-    """A distribution as a frozen value: its fields are its arguments, in the order in which it is written.
+    """A distribution as an immutable value. Its fields are its arguments, in the order in which they are written.
 
-    Densities are functions of NumPy and JAX arrays alike; ``cdf``, ``survival`` and ``quantile`` are for NumPy.
+    Densities take NumPy and JAX arrays; ``cdf``, ``survival`` and ``quantile`` take NumPy arrays. All work element by
+    element.
     """
 
     name: ClassVar[str]
@@ -74,7 +75,7 @@ class Distribution(ABC):
         """Return the normalised log density at ``x``, element by element; -inf outside the support."""
 
     def log_density_inside(self, x: Array) -> Array:
-        """Return ``log_density`` of what is known to lie in the support."""
+        """Return ``log_density`` for ``x`` that is known to be in the support, without checking it."""
         return self.log_density(x)
 
     @abstractmethod
@@ -99,15 +100,15 @@ class Distribution(ABC):
         """Return the NumPyro distribution with these arguments, which may be arrays of equal shape."""
 
     def numpyro(self) -> dist.Distribution:
-        """Return the NumPyro distribution of one value."""
+        """Return the NumPyro distribution of a single number."""
         return self.numpyro_form(*self.arguments)
 
     def can_batch(self, distributions: Sequence[Distribution]) -> bool:
-        """Whether one NumPyro distribution of a vector can hold all ``distributions``, of which this is the first."""
+        """Whether ``distributions``, of which this is the first, can be one NumPyro distribution of a vector."""
         return all(type(d) is type(self) for d in distributions)
 
     def batch(self, distributions: Sequence[Distribution]) -> dist.Distribution:
-        """Return one NumPyro distribution of a vector, where ``can_batch``."""
+        """Return one NumPyro distribution of a vector, if ``can_batch``."""
         return self.numpyro_form(*np.array([d.arguments for d in distributions]).T)
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...] = ()) -> np.ndarray:
@@ -120,7 +121,7 @@ class Distribution(ABC):
 
 
 def stack(distributions: Sequence[Distribution]) -> dist.Distribution | None:
-    """Return one batched NumPyro distribution for several values, or None where their kinds differ."""
+    """Return one NumPyro distribution of a vector with these priors, or None if they are of different kinds."""
     first = distributions[0]
     return first.batch(distributions) if first.can_batch(distributions) else None
 

@@ -1,4 +1,4 @@
-"""The two ends of the vocabulary: a flat prior, which knows nothing, and a constant, which knows all."""
+"""Priors without a density in the usual sense: the flat prior, which is improper, and a constant."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ class Flat(Distribution):
         return 0.0 * array_namespace(x).asarray(x)
 
     def cdf(self, x: Array) -> np.ndarray:
-        """Raise: there is none."""
+        """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
     def survival(self, x: Array) -> np.ndarray:
-        """Raise: there is none."""
+        """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
     def quantile(self, p: Array) -> np.ndarray:
-        """Raise: there is none."""
+        """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Symmetric distributions around 0 folded onto the positive numbers."""
+"""Half distributions: those of the absolute value of a variable that is symmetric around 0."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class AbstractHalf(Distribution):
         return self.sigma
 
     def log_density(self, x: Array) -> Array:
-        """Return log 2 more than the whole distribution, -inf below 0."""
+        """Return the log density of X plus log 2, or -inf below 0."""
         xp = array_namespace(x)
         return where_inside(xp.asarray(x), self.support, self.log_density_inside(x), xp)
 
     def log_density_inside(self, x: Array) -> Array:
-        """Return log 2 more than the whole distribution."""
+        """Return the log density of X plus log 2."""
         return log(2) + self.whole.log_density(x)
 
     def log_density_derivative(self, x: Array) -> Array:

@@ -1,10 +1,13 @@
 """The LKJ distribution of correlation matrices, in terms of their Cholesky factors.
 
 Lewandowski, Kurowicka and Joe (2009), Generating random correlation matrices based on vines and extended onion method,
-J. Multivariate Analysis 100. With R = L L', density det(R)^(eta - 1) becomes prod_i L_ii^(K - i + 2 eta - 2), so the
-rows of L are independent: the part w of row i left of the diagonal (m = i - 1 numbers) has density proportional to
-(1 - |w|^2)^(a - 1) on the unit ball with a = eta + (K - i) / 2, hence |w|^2 ~ beta(m / 2, a), and the normalising
-integral is pi^(m/2) Gamma(a) / Gamma(a + m / 2).
+J. Multivariate Analysis 100.
+
+Let R = L L' with K rows. det(R) is the product of L_ii^2, and the Jacobian of R as a function of L is the product of
+L_ii^(K - i). So the density det(R)^(eta - 1) of R is prod_i L_ii^(K - i + 2 eta - 2) in L, and the rows of L are
+independent. Let w be the m = i - 1 numbers of row i left of the diagonal. The row has length 1, L_ii^2 = 1 - |w|^2, and
+relative to w the density is (1 - |w|^2)^((K - i) / 2 + eta - 1) = (1 - |w|^2)^(a - 1) with a = eta + (K - i) / 2. Its
+integral over the unit ball is pi^(m/2) Gamma(a) / Gamma(a + m / 2), and |w|^2 ~ beta(m / 2, a).
 """
 
 from __future__ import annotations
@@ -33,8 +36,8 @@ Array = Any
 class LKJ(WholeDistribution):
     """``lkj(eta)``: correlation matrices with density proportional to det(R)^(eta - 1); 1 is uniform.
 
-    The functions of one number (``cdf``, ``quantile``, ``numpyro``, ...) are those of a correlation when there are
-    only two columns, (1 + rho) / 2 ~ beta(eta, eta). A factor of K columns has ``cholesky``, ``draw_cholesky`` and
+    The functions of one number (``cdf``, ``quantile``, ...) are those of the correlation rho of two columns, for which
+    (1 + rho) / 2 ~ beta(eta, eta). For Cholesky factors of K columns there are ``cholesky``, ``draw_cholesky`` and
     ``cholesky_log_density``.
     """
 
@@ -55,7 +58,7 @@ class LKJ(WholeDistribution):
         k = cholesky.shape[-1]
         a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
         constant = sum(lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1))
-        # ``jnp.diagonal`` holds a branch for each platform, which takes longer to trace than all else here.
+        # ``jnp.diagonal`` has a branch for each platform and takes longer to trace than the rest of this function.
         logs = [(2 * a_i - 2) * xp.log(cholesky[..., m, m]) for m, a_i in enumerate(a, start=1) if a_i != 1]
         return constant + sum(logs[1:], start=logs[0]) if logs else xp.full(cholesky.shape[:-2], constant)
 

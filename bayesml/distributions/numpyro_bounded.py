@@ -1,4 +1,4 @@
-"""A NumPyro distribution restricted to an interval. Imports NumPyro; imported only when a NumPyro form is asked for."""
+"""A NumPyro distribution restricted to an interval; a module of its own, since it imports NumPyro."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpyro.distributions import constraints
 __all__ = ["Bounded"]
 
 Array = Any
-FARTHEST = 80.0  # exp(80) still fits single precision
+FARTHEST = 80.0  # largest unbounded coordinate; exp(80) does not overflow in single precision
 HALVINGS = 60
 
 
@@ -22,8 +22,8 @@ HALVINGS = 60
 class Bounded(dist.Distribution):
     """A distribution on (low, high) with the density of ``base_dist`` divided by its mass there.
 
-    NumPyro's own truncation covers symmetric kinds only and recomputes the mass at every evaluation, which for a
-    Student t is an incomplete beta function in every step of a sampler; here the mass is a number computed once.
+    NumPyro can truncate symmetric distributions only, and computes the mass in every evaluation of the density, which
+    for a Student t distribution is an incomplete beta function. Here the mass is a number that is computed once.
 
     Args:
         base_dist: any continuous distribution of scalars that has a cdf.
@@ -39,7 +39,7 @@ class Bounded(dist.Distribution):
     def __init__(
         self, base_dist: dist.Distribution, low: Array, high: Array, log_mass: Array, *, validate_args: Any = None
     ) -> None:
-        """Fix which of the bounds are finite; all elements agree in that."""
+        """Note which of the bounds are finite, which must be the same for all elements."""
         self.base_dist, self.low, self.high, self.log_mass = base_dist, low, high, log_mass
         self.has_low, self.has_high = bool(np.all(np.isfinite(low))), bool(np.all(np.isfinite(high)))
         shape = np.broadcast_shapes(base_dist.batch_shape, np.shape(low), np.shape(high))
@@ -79,7 +79,7 @@ class Bounded(dist.Distribution):
         return self._value((left + right) / 2)
 
     def _value(self, t: Array) -> Array:
-        """Map the real line onto the interval, increasing."""
+        """Map the real line onto the interval with an increasing function."""
         if self.has_low and self.has_high:
             return self.low + (self.high - self.low) * jax.nn.sigmoid(t)
         return self.low + jnp.exp(t) if self.has_low else self.high - jnp.exp(-t)

@@ -1,4 +1,4 @@
-"""Text such as ``student_t(3, 0, 2.5)`` to a distribution, without evaluating anything but arithmetic on numbers."""
+"""Reading distributions from text such as ``student_t(3, 0, 2.5)``; nothing but arithmetic on numbers is evaluated."""
 
 from __future__ import annotations
 
@@ -65,8 +65,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "min": ("a",),
     "max": ("b",),
 }
-"""Other names of arguments, each with the argument that it names in the distributions that have no argument of its own
-name: ``sd`` is ``sigma``."""
+"""Other names of arguments: ``sd`` is ``sigma``. They count for distributions without an argument of that name."""
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack
 
 
@@ -138,9 +137,9 @@ def _in_order(
             problem = f"there is no argument `{word}`" if argument is None else f"`{argument}` is given twice"
             raise PriorError(f"The prior `{text}`: {problem}; write `{signature}`.")
         given[argument] = value
-    found = len(positional) + len(named)
-    if len(given) != len(expected) or found != len(expected):
-        raise PriorError(f"The prior `{text}`: write `{signature}`; {found} argument(s) were given.")
+    number = len(positional) + len(named)
+    if len(given) != len(expected) or number != len(expected):
+        raise PriorError(f"The prior `{text}`: write `{signature}`; {number} argument(s) were given.")
     return [given[argument] for argument in expected]
 
 
@@ -154,7 +153,7 @@ def _dirichlet(text: str, positional: list[ast.expr], named: dict[str, ast.expr]
     elif len(given) == 1 and isinstance(given[0], ast.Call) and ast.unparse(given[0].func) == "c":
         given = given[0].args
     try:
-        return Dirichlet(tuple(_number(text, each) for each in given))
+        return Dirichlet(tuple(_number(text, argument) for argument in given))
     except PriorError as error:
         raise PriorError(str(error) if str(error).startswith("The prior") else f"The prior `{text}`: {error}") from None
 

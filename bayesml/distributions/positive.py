@@ -180,7 +180,7 @@ class InvGamma(AbstractPositive):
 
     @property
     def scale(self) -> float:
-        """The typical value again: the standard deviation need not exist."""
+        """The same as ``location``, since the standard deviation need not exist."""
         return self.location
 
     def _log_density(self, x: Array, log_x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Distributions on the whole real line; all are a symmetric standard density, moved and stretched."""
+"""Distributions on the whole real line: symmetric standard densities with a location and a scale."""
 
 from __future__ import annotations
 

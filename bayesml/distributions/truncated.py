@@ -24,8 +24,11 @@ __all__ = ["Truncated", "bounded"]
 
 Array = Any
 SMALLEST_MASS = 1e-12
-# Of half distributions: between the normal distribution's 0.67 and the Cauchy distribution's 1; likewise 0.6 and 2.
 HALF_LOCATION, HALF_SCALE = 0.75, 0.75
+"""Median of a half distribution, and half the distance of its 16% and 84% quantiles, both for scale 1 and rounded.
+
+The medians are 0.67 for the half normal and 1 for the half Cauchy distribution, the half distances 0.6 and 2.
+"""
 
 
 @final
@@ -33,7 +36,7 @@ HALF_LOCATION, HALF_SCALE = 0.75, 0.75
 class Truncated(Distribution):
     """The density of ``distribution`` on (lower, upper), divided by its mass there.
 
-    Build it with ``bounded``, which simplifies. As text it is Stan's ``student_t(3, 0, 2.5) T[0, ]``.
+    Build it with ``bounded``, which simplifies. It is printed as in Stan, ``student_t(3, 0, 2.5) T[0, ]``.
 
     Attributes:
         distribution: what is restricted.
@@ -60,7 +63,7 @@ class Truncated(Distribution):
 
     @cached_property
     def mass(self) -> float:
-        """The probability of the interval under ``distribution``; 1 for a flat prior, which has none."""
+        """The probability of the interval under ``distribution``; 1 for a flat prior, which has no probabilities."""
         if not self.distribution.is_proper:
             return 1.0
         d, lower, upper = self.distribution, self.lower, self.upper
@@ -84,12 +87,12 @@ class Truncated(Distribution):
 
     @property
     def is_proper(self) -> bool:
-        """As without bounds."""
+        """Whether ``distribution`` is proper."""
         return self.distribution.is_proper
 
     @property
     def location(self) -> float:
-        """The median; of a half distribution near it, 0.75 scales from the bound; one from it for a flat prior."""
+        """The median (approximate for a half distribution); for a flat prior the point at distance 1 from the bound."""
         if self._is_half:
             distance = HALF_LOCATION * self.distribution.scale
             return self.lower + distance if isfinite(self.lower) else self.upper - distance
@@ -99,7 +102,7 @@ class Truncated(Distribution):
 
     @property
     def scale(self) -> float:
-        """Half the distance of the 16% and 84% quantiles, of a half distribution near it; 1 for a flat prior."""
+        """Half the distance of the 16% and 84% quantiles, for a half distribution approximately; 1 for a flat prior."""
         if self._is_half:
             return HALF_SCALE * self.distribution.scale
         return float(self.quantile(0.84) - self.quantile(0.16)) / 2 if self.is_proper else 1.0
@@ -147,7 +150,7 @@ class Truncated(Distribution):
         return self.numpyro_form(self.distribution.numpyro(), self.lower, self.upper, float(np.log(self.mass)))
 
     def can_batch(self, distributions: Sequence[Distribution]) -> bool:
-        """Whether kinds and sides of the bounds are the same."""
+        """Whether all are truncated, on the same sides, with distributions that can be one."""
         members = [d for d in distributions if isinstance(d, Truncated)]
         sides = {(isfinite(d.lower), isfinite(d.upper)) for d in members}
         alike = len(members) == len(distributions) and len(sides) == 1
@@ -161,7 +164,7 @@ class Truncated(Distribution):
 
 
 def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf) -> Distribution:
-    """Restrict a distribution to (lower, upper) and normalise it there; itself if nothing is cut off.
+    """Restrict a distribution to (lower, upper) and normalise it there. It is returned as it is if nothing is cut off.
 
     Example:
         >>> bounded(student_t(3, 0, 2.5), lower=0)
@@ -170,8 +173,8 @@ def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf)
     Raises:
         PriorError: the interval is empty, or the distribution has (practically) no mass there.
     """
-    own_lower, own_upper = distribution.support
-    low, high = max(float(lower), own_lower), min(float(upper), own_upper)
+    support_lower, support_upper = distribution.support
+    low, high = max(float(lower), support_lower), min(float(upper), support_upper)
     if isinstance(distribution, Constant):
         if low > high or not lower <= distribution.value <= upper:
             raise PriorError(
@@ -184,7 +187,7 @@ def bounded(distribution: Distribution, lower: float = -inf, upper: float = inf)
             f"{distribution!r} has no mass between {format_number(lower)} and {format_number(upper)}. "
             "Widen the bounds or choose another prior."
         )
-    if (low, high) == (own_lower, own_upper):
+    if (low, high) == (support_lower, support_upper):
         return distribution
     if isinstance(distribution, Truncated):
         distribution = distribution.distribution

@@ -1,4 +1,4 @@
-"""Distributions of whole arrays, whose elements depend on each other: what a prior of a matrix or a simplex answers."""
+"""Distributions of whole arrays whose elements depend on each other, such as matrices and simplexes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = Any
 
 @dataclass(frozen=True, repr=False)
 class WholeDistribution(Distribution):
-    """A distribution of an array as a whole. The functions of one number do not exist unless a kind defines them."""
+    """A distribution of an array. The functions of a single number raise an error unless a subclass defines them."""
 
     @abstractmethod
     def whole_log_density(self, value: Array) -> Array:

@@ -45,6 +45,10 @@ class PredictorDesign:
         """Return the group-level terms."""
         return group_terms(self.terms)
 
+    def independent_groups(self) -> tuple[AbstractGroupTerm, ...]:
+        """Return the group-level terms whose effects are independent of those of other predictors."""
+        return tuple(group for group in self.groups() if group.is_linear_gaussian)
+
     def without_groups(self) -> PredictorDesign:
         """Return the population-level part."""
         return replace(self, terms=tuple(term for term in self.terms if term not in self.groups()))
@@ -173,6 +177,7 @@ def build_design(
     response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
     written = _predictors(parsed, likelihood)
     predictors = tuple(d for p in written for d in _encode_predictor(p, frame, functions, likelihood))
+    predictors = _joined(predictors)
     _check_spelling(predictors)
     schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
     return Design(schema, redesign(schema, frame), (response,))
@@ -196,6 +201,12 @@ def _encode_predictor(
         )
     for place in dict.fromkeys([predictor.key, *(term.place for term in terms)]):
         yield PredictorDesign(place, tuple(term for term in terms if term.place == place))
+
+
+def _joined(predictors: tuple[PredictorDesign, ...]) -> tuple[PredictorDesign, ...]:
+    """Let terms share what they have in common with those of other predictors."""
+    every = tuple(term for predictor in predictors for term in predictor.terms)
+    return tuple(replace(p, terms=tuple(term.joined(every) for term in p.terms)) for p in predictors)
 
 
 def _checked_functions(functions: Functions | None) -> Functions:

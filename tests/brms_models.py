@@ -32,6 +32,7 @@ from bayesml.keys import MU, PredictorKey
 from bayesml.priors import AbstractJointPrior, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
+from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
 from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
@@ -291,6 +292,15 @@ class Translation:
 
     def _group(self, parameter: ParameterSpec) -> np.ndarray:
         term, columns, index = group_of(self.problem, parameter)
+        shared = dict(term.members) if isinstance(term, SharedGroup) else {}
+        identity = next((i for i in shared if parameter.name.endswith(f"__{i}")), None)
+        if identity is not None:
+            cells = [cell for member in shared[identity] for cell in self._member_cells(term, member)]
+            (group,) = {group for group, _ in cells}
+            if parameter.prior_class == "cor":
+                assert [k for _, k in cells] == list(range(len(cells)))
+                return self._of_group("L", group)
+            return self._standardised(cells, index, parameter.predictor)
         cells = [self._cell(column, index, parameter.predictor) for column in columns.T]
         if parameter.prior_class == "sd":
             return np.array([self._of_group("sd", group)[k] for group, k in cells])
@@ -299,11 +309,25 @@ class Translation:
             (group,) = {group for group, _ in cells[block]}
             assert [k for _, k in cells[block]] == list(range(block.stop - block.start))
             return self._of_group("L", group)
-        levels = len(np.unique(index))
-        z = np.empty((len(cells), levels))
+        if isinstance(term, SharedGroup):
+            free = [b for b, i in zip(term.block_slices(), term.ids, strict=True) if not i]
+            cells = [cell for block in free for cell in cells[block]]
+        return self._standardised(cells, index, parameter.predictor)
+
+    def _standardised(self, cells: list[tuple[int, int]], index: np.ndarray, predictor: PredictorKey) -> np.ndarray:
+        """Return the standard normal variables of some columns, ``(columns, levels)``."""
+        z = np.empty((len(cells), len(np.unique(index))))
         for row, (group, k) in zip(z, cells, strict=True):
-            row[index] = self._of_group("z", group)[k][self._levels(group, parameter.predictor) - 1]
+            row[index] = self._of_group("z", group)[k][self._levels(group, predictor) - 1]
         return z
+
+    def _member_cells(self, term: SharedGroup, member: Member) -> list[tuple[int, int]]:
+        """Return brms's group and column of the effects that one predictor has in a shared vector."""
+        terms = next(p for p in self.problem.design.schema.predictors if p.key == member.predictor).terms
+        other = next(t for t in terms if isinstance(t, SharedGroup) and set(t.factors) == set(term.factors))
+        arrays = self.problem.design.arrays[member.predictor][other.key]
+        columns = arrays["Z"][:, member.start : member.start + len(member.coefs)]
+        return [self._cell(column, arrays["index"], member.predictor) for column in columns.T]
 
     def _of_group(self, stem: str, group: int) -> np.ndarray:
         self.used.add(f"{stem}_{group}")

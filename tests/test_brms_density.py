@@ -14,8 +14,7 @@ from tests.conftest import shared_path
 NOT_YET = {
     "family 'acat'": "acat",
     "family 'asym_laplace'": "asym_laplace",
-    "family 'categorical'": "categorical cat_re cat_refcat cat_dpars",
-    "family 'categorical'|second bar|identifier": "cat_id",
+    "family 'categorical'": "categorical cat_re cat_refcat cat_dpars cat_id",
     "threshold": "cum_sum_to_zero",
     "thres": "cum_thres_gr cum_thres_four",
     "family 'dirichlet'": "dirichlet dirichlet_phi dirichlet_refcat",
@@ -30,12 +29,9 @@ NOT_YET = {
     "family 'sratio'": "sratio",
     "family 'weibull'": "weibull weibull_shape cens weibull_right weibull_all cens_weights trunc_weibull trunc_cens",
     "family 'zero_inflated_negbinomial'": "zinb",
-    "family 'zero_inflated_poisson'": "zip zip_zi zip_re zip_weights",
-    "family 'zero_inflated_poisson'|second bar|identifier": "zip_id",
-    "identifier": "nl_terms",
+    "family 'zero_inflated_poisson'": "zip zip_zi zip_re zip_weights zip_id",
     "rescor|several responses": "mv mv_rescor_re mv_no_rescor mv_three mv_own_terms mv_sigma mv_families "
     "mv_weights mv_slopes",
-    "second bar|identifier": "id_sigma id_sigma_slopes id_and_plain",
     r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",

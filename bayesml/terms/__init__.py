@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.terms import category_specific, group, monotonic, nonlinear, offset, population, smooth
+from bayesml.terms import category_specific, group_calls, monotonic, nonlinear, offset, population, smooth
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.nonlinear import NonlinearPredictor
@@ -34,7 +34,7 @@ TERMS: tuple[Collect, ...] = (
     population.collect,
     monotonic.collect,
     category_specific.collect,
-    group.collect,
+    group_calls.collect,
     smooth.collect,
     offset.collect,
     nonlinear.collect,

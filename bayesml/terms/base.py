@@ -97,6 +97,14 @@ class AbstractTerm(ABC):
         """
         return self
 
+    def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
+        """Return the term beside all others of the model, with what it shares with them.
+
+        Args:
+            terms: all terms of all predictors, itself among them.
+        """
+        return self
+
     @abstractmethod
     def prior_rows(self, defaults: DefaultPriors) -> Iterable[PriorRow]:
         """Return a row for everything a prior can be set on, with its default.

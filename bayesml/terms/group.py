@@ -23,13 +23,13 @@ from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, CorrCholesky
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import Array, Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
-from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.variables import ReportedVariable, Texts
 
-__all__ = ["Group", "collect"]
+__all__ = ["SECTION", "Group", "cholesky_diagonal", "merged", "refuse_more"]
 
 SECTION = "Multilevel Hyperparameters"
 """The table of the summary."""
@@ -185,9 +185,20 @@ class Group(AbstractGroupTerm):
             return {}
         matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
         return {
-            self._cholesky(i): _cholesky_diagonal(matrix[..., block, block])
+            self._cholesky(i): cholesky_diagonal(matrix[..., block, block])
             for i, block in enumerate(self.block_slices())
         }
+
+    def simulated(
+        self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw effects of new levels: sd times correlated standard normal numbers."""
+        sd = values[names.group_sd_variable(self.name, self.predictor)]
+        z = rng.standard_normal((len(sd), count, len(self.coefs)))
+        if any(size > 1 for size in self.blocks):
+            correlations = values[names.correlation_variable(self.name, self.predictor)]
+            z = np.einsum("dij,dnj->dni", square_roots(self.correlation_matrix(correlations)), z)
+        return sd[:, None, :] * z
 
     def narrowed(
         self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
@@ -212,7 +223,7 @@ class Group(AbstractGroupTerm):
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
 
-def _cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
+def cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
     """Return matrices with the diagonal of the Cholesky factor of correlation matrices, 0 elsewhere.
 
     The square of an element is the ratio of two leading minors. A draw at the edge of the correlation matrices has a
@@ -226,7 +237,13 @@ def _cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _merge(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
+def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
+    """Return the term of all parts on one factor.
+
+    Raises:
+        FormulaError: an effect varies in more than one of them, or there is none.
+        DataError: the factor has one level only.
+    """
     encoded = [encode(part.columns, frame, functions) for part in parts]
     encodings = tuple(encoding for encoding, _ in encoded)
     coefs = tuple(label for encoding in encodings for label in encoding.labels)
@@ -252,9 +269,9 @@ def _merge(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, funct
     return Group(predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
 
 
-def _refuse_more(part: GroupCall) -> None:
+def refuse_more(part: GroupCall) -> None:
+    """Raise a FormulaError where a term says what this version cannot fit."""
     said = {
-        "an identifier, `(x | id | group)`,": part.id,
         "`gr(..., by=)`": part.by,
         "`gr(..., cov=)`": part.cov,
         "`gr(..., pw=)`": part.prior_weights,
@@ -279,17 +296,3 @@ def _check_levels(part: GroupCall, levels: Levels) -> None:
             f"(`{levels.labels[0]}`), so that no variation between groups can be learnt. Drop the term, or check the "
             "column."
         )
-
-
-def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
-    """Claim every ``( | )`` term; terms on one factor are merged in the order written.
-
-    Raises:
-        FormulaError: a term says more than columns and factors.
-    """
-    for part in predictor.groups:
-        _refuse_more(part)
-    by_factor: dict[tuple[str, ...], list[GroupCall]] = {}
-    for part in predictor.groups:
-        by_factor.setdefault(part.factors, []).append(part)
-    return tuple(_merge(parts, frame, predictor, functions) for parts in by_factor.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, combinations
 
@@ -11,7 +13,7 @@ from bayesml.columns import Encoding
 from bayesml.frame import Levels
 from bayesml.terms.base import AbstractTerm
 
-__all__ = ["AbstractGroupTerm"]
+__all__ = ["AbstractGroupTerm", "square_roots"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,19 @@ class AbstractGroupTerm(AbstractTerm):
         """Return the grouping factor with its number of levels."""
         return ((self.name, len(self.levels)),)
 
+    @abstractmethod
+    def simulated(
+        self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw effects of levels that the fit has not seen, ``(draws, count, coefs)``.
+
+        Args:
+            values: draws of standard deviations and correlations, ``(draws, ...)``.
+            rng: source of randomness.
+            count: number of levels.
+            shared: what terms that share effects have drawn so far; it is filled here.
+        """
+
     def block_slices(self) -> tuple[slice, ...]:
         """Return the columns of each correlated block."""
         ends = tuple(accumulate(self.blocks))
@@ -76,3 +91,12 @@ class AbstractGroupTerm(AbstractTerm):
         """Return the correlations of ``pairs()``, ``(..., pairs)``, out of ``(..., coefs, coefs)`` matrices."""
         first, second = np.asarray(self.pairs(), dtype=int).reshape(-1, 2).T
         return matrix[..., first, second]
+
+
+def square_roots(correlation: np.ndarray) -> np.ndarray:
+    """Return square roots of correlation matrices ``(..., q, q)``.
+
+    By eigenvalues: a draw may lie on the edge of the positive definite matrices, where Cholesky's factorisation fails.
+    """
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    return np.asarray(vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))[..., None, :])

@@ -122,12 +122,13 @@ class LevelSampler:
             n_draws: draws in the batch.
         """
         donors = {} if self.policy == "gaussian" else {g.name: self._donors(g, n_draws) for g in _one_each(self.groups)}
-        extended = {}
+        extended: dict[str, np.ndarray] = {}
+        shared: dict[str, np.ndarray] = {}
         for group in self.groups:
             name = names.group_effect_variable(group.name, group.predictor)
             known = values[name]
             new = (
-                self._simulate(group, values)
+                group.simulated(values, self.rng, self.unseen.count(group), shared)
                 if self.policy == "gaussian"
                 else np.take_along_axis(known, donors[group.name][:, :, None], axis=1)
             )
@@ -140,22 +141,7 @@ class LevelSampler:
             return np.broadcast_to(self.fixed[group.name], shape)
         return self.rng.integers(len(group.levels), size=shape)
 
-    def _simulate(self, group: AbstractGroupTerm, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        sd = values[names.group_sd_variable(group.name, group.predictor)]
-        z = self.rng.standard_normal((len(sd), self.unseen.count(group), len(group.coefs)))
-        if any(size > 1 for size in group.blocks):
-            correlations = values[names.correlation_variable(group.name, group.predictor)]
-            root = _square_root(group.correlation_matrix(correlations))
-            z = np.einsum("dij,dnj->dni", root, z)
-        return sd[:, None, :] * z
-
 
 def _one_each(groups: Sequence[AbstractGroupTerm]) -> tuple[AbstractGroupTerm, ...]:
     """Return one term for each grouping factor; the levels of a factor are the same in every predictor."""
     return tuple({g.name: g for g in groups}.values())
-
-
-def _square_root(correlation: np.ndarray) -> np.ndarray:
-    # By eigenvalues: a draw may lie on the edge of the positive definite matrices, where Cholesky fails.
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    return vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))[:, None, :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
@@ -223,7 +223,9 @@ def model_shape(problem: Problem) -> ModelShape:
     """Return what the choice of a form looks at."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    bare = ModelShape(spec.n_rows, size, without_mode=(*joint_priors(problem), *_too_large(problem, size)))
+    bare = ModelShape(
+        spec.n_rows, size, without_mode=(*joint_priors(problem), *_shared_effects(problem), *_too_large(problem, size))
+    )
     obstacles = collapse_conditions(problem)
     if obstacles:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())
@@ -236,6 +238,14 @@ def model_shape(problem: Problem) -> ModelShape:
         others=tuple(_factor(split.groups[i]) for i in arrangement.tail),
         slopes=len(split.integrated),
     )
+
+
+def _shared_effects(problem: Problem) -> Iterator[str]:
+    """Yield a reason for each group of effects that is correlated across predictors: no pilot fit scales them yet."""
+    for predictor in problem.design.schema.predictors:
+        for group in predictor.groups():
+            if group not in predictor.independent_groups():
+                yield f"effects of {group.name} are correlated across predictors"
 
 
 def _too_large(problem: Problem, size: int) -> tuple[str, ...]:

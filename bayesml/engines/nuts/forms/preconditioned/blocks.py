@@ -109,7 +109,7 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
 def _factors(problem: Problem) -> list[_Factor]:
     found: dict[str, list[tuple[AbstractGroupTerm, np.ndarray]]] = {}
     for predictor in problem.design.schema.predictors:
-        for group in predictor.groups():
+        for group in predictor.independent_groups():
             codes = problem.design.arrays[predictor.key][group.key]["index"]
             found.setdefault(group.name, []).append((group, np.asarray(codes)))
     return [_Factor(tuple(group for group, _ in own), own[0][1]) for own in found.values()]

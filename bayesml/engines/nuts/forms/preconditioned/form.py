@@ -47,7 +47,7 @@ def preconditioned_form(problem: Problem) -> Form:
     spec, schema = problem.description.spec, problem.design.schema
     model, layout = compile_model(spec, schema, problem.likelihood), layout_of(spec)
     pilot = find_pilot(problem)
-    groups = tuple(_scaled(spec, p, g) for p in schema.predictors for g in p.groups())
+    groups = tuple(_scaled(spec, p, g) for p in schema.predictors for g in p.independent_groups())
     data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
     values_at = _values_at(layout, groups)
 

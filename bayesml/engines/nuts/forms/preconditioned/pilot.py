@@ -94,7 +94,7 @@ class _Columns:
 
     def group_slices(self) -> list[tuple[AbstractGroupTerm, slice]]:
         found, start = [], self.n_population
-        for group in self.predictor.groups():
+        for group in self.predictor.independent_groups():
             stop = start + len(group.levels) * len(group.coefs)
             found.append((group, slice(start, stop)))
             start = stop
@@ -143,7 +143,7 @@ def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
         means.append(mean)
         precisions.append(precision)
     n_population = sum(b.shape[1] for b in blocks)
-    for group in predictor.groups():
+    for group in predictor.independent_groups():
         blocks.append(_group_columns(group, arrays[group.key]))
     empty = sparse.csr_matrix((problem.design.n_rows, 0))
     matrix = sparse.hstack([empty, *blocks], format="csc")
@@ -177,7 +177,7 @@ def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: 
         start = np.zeros(c.matrix.shape[1])
         start[: c.n_population] = _centers(problem, c)
         coefficients[predictor] = start
-        for group in c.predictor.groups():
+        for group in c.predictor.independent_groups():
             sd = problem.description.spec.parameter(names.group_sd_variable(group.name, predictor)).centers
             covariances[pilot_key(predictor, group.key)] = np.diag(
                 np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2
@@ -267,7 +267,7 @@ def _line_search(
 
 def _precision(c: _Columns, state: _State, predictor: PredictorKey) -> matrices.csc_matrix:
     blocks = [sparse.diags_array(c.prior_precision)] if c.n_population else []
-    for group in c.predictor.groups():
+    for group in c.predictor.independent_groups():
         inverse = np.linalg.inv(state.covariances[pilot_key(predictor, group.key)])
         blocks.append(sparse.kron(sparse.eye_array(len(group.levels)), inverse))
     return sparse.block_diag(blocks, format="csc")

@@ -1,0 +1,280 @@
+"""Group-level effects that are correlated across predictors, ``(1 | id | g)`` in the formulas of mu and sigma.
+
+All blocks of columns with one identifier form one vector of effects for each level, r_j = diag(sd) L z_j, with one
+Cholesky factor L of a correlation matrix over the columns of every predictor. The first of the terms brings L and z
+along; each term has its own standard deviations and takes its own part of r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import final
+
+import numpy as np
+
+from bayesml import names
+from bayesml.columns import Computation
+from bayesml.distributions import LKJ
+from bayesml.frame import Frame
+from bayesml.keys import MU, PredictorKey
+from bayesml.namespace import array_namespace
+from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.spec import ParameterSpec
+from bayesml.supports import CorrCholesky
+from bayesml.terms.base import AbstractTerm, Array
+from bayesml.terms.group import SECTION, Group, cholesky_diagonal
+from bayesml.terms.group_level import AbstractGroupTerm, square_roots
+from bayesml.variables import ReportedVariable
+
+__all__ = ["Member", "SharedGroup"]
+
+
+@final
+@dataclass(frozen=True)
+class Member:
+    """The part of a shared vector of effects that belongs to one predictor.
+
+    Attributes:
+        predictor: the predictor.
+        coefs: its columns.
+        start: place of the first of them among the standard deviations of the term.
+    """
+
+    predictor: PredictorKey
+    coefs: tuple[str, ...]
+    start: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns with their predictor, ``sigma_Intercept``."""
+        return tuple(names.prefixed(coef, self.predictor) for coef in self.coefs)
+
+
+@final
+@dataclass(frozen=True)
+class SharedGroup(AbstractGroupTerm):
+    """The group-level effects of one predictor on one factor, some of them correlated with those of other predictors.
+
+    Attributes:
+        ids: identifier of each block of columns, empty where it is not shared.
+        spreads: typical size of each column.
+        members: for each identifier the parts of all predictors, in their order.
+    """
+
+    ids: tuple[str, ...]
+    spreads: tuple[float, ...]
+    members: tuple[tuple[str, tuple[Member, ...]], ...] = field(default=())
+
+    @property
+    def is_linear_gaussian(self) -> bool:
+        """Its effects are not independent of those of other predictors, so that engines do not eliminate them."""
+        return False
+
+    @property
+    def plain(self) -> Group:
+        """The same effects without any that are shared: how columns come from data, names, what rows get."""
+        return Group(self.predictor, self.factors, self.levels, self.coefs, self.blocks, self.encodings, self.spreads)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The grouping columns and those that vary."""
+        return self.plain.variables
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns that vary."""
+        return self.plain.covariates
+
+    def computations(self) -> tuple[Computation, ...]:
+        """Return the factors of what varies."""
+        return self.plain.computations()
+
+    def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return ``Z`` and ``index``, see ``Group``."""
+        return self.plain.arrays(frame)
+
+    def spellings(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of its standard deviations."""
+        return self.plain.spellings()
+
+    def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+        """Yield a sentence for each covariate far from zero, see ``Group``."""
+        return self.plain.prior_warnings(arrays)
+
+    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+        """Return sum_k Z[:, k] r[index, k]."""
+        return self.plain.contribution(values, arrays)
+
+    def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
+        """Return the term with the parts that other predictors have in its vectors of effects.
+
+        An identifier that no other predictor has means nothing.
+        """
+        alike = [t for t in terms if isinstance(t, SharedGroup) and set(t.factors) == set(self.factors)]
+        found = []
+        for identity in dict.fromkeys(i for i in self.ids if i):
+            members = tuple(member for term in alike for member in term.own_members(identity))
+            if len(members) > 1:
+                found.append((identity, members))
+        kept = {identity for identity, _ in found}
+        ids = tuple(identity if identity in kept else "" for identity in self.ids)
+        return replace(self, ids=ids, members=tuple(found)) if found else self.plain
+
+    def own_members(self, identity: str) -> Iterator[Member]:
+        """Yield its own blocks with an identifier."""
+        for block, own in zip(self.block_slices(), self.ids, strict=True):
+            if own == identity:
+                yield Member(self.predictor, self.coefs[block], block.start)
+
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Return the pairs of columns whose correlation belongs to this predictor alone."""
+        free = [b for b, identity in zip(self.block_slices(), self.ids, strict=True) if not identity]
+        return tuple(pair for b in free for pair in combinations(range(b.start, b.stop), 2))
+
+    def _owned(self) -> Iterator[tuple[str, tuple[Member, ...]]]:
+        """Yield the vectors of effects that this term brings along: it has their first part."""
+        for identity, members in self.members:
+            if members[0].predictor == self.predictor:
+                yield identity, members
+
+    def _site(self, kind: str, identity: str) -> str:
+        return names.variable(f"{kind}_{self.name}__{identity}")
+
+    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
+        """Return the standard deviations, and Cholesky factors and standard normal variables of each vector."""
+        sd, *factors, z = self.plain.parameters(scale)
+        free = [i for i, identity in enumerate(self.ids) if not identity]
+        kept = {names.cholesky_variable(self.name, self.predictor, i) for i in free}
+        found = [sd, *(f for f in factors if f.name in kept)]
+        rows = sum(self.blocks[i] for i in free)
+        if rows:
+            found.append(replace(z, shape=(rows, len(self.levels))))
+        for identity, members in self._owned():
+            q = sum(len(m.coefs) for m in members)
+            name, of = self._site("L", identity), self.predictor
+            found.append(ParameterSpec(name, "cor", (q, q), of, self.name, support=CorrCholesky()))
+            found.append(ParameterSpec(self._site("z", identity), "", (q, len(self.levels)), of, self.name))
+        return tuple(found)
+
+    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
+        """Yield the rows of ``Group``; correlations across predictors have the class ``cor`` too."""
+        yield from (row for row in self.plain.prior_rows(defaults) if row.prior_class != "cor")
+        yield PriorRow(defaults.correlation(), "cor", whole=LKJ)
+        yield PriorRow(None, "cor", "", self.name, source="(vectorized)", whole=LKJ)
+
+    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Return ``r``, the correlations of this predictor, and those of the vectors that it brings along."""
+        sd = values[names.group_sd_variable(self.name, self.predictor)]
+        xp = array_namespace(sd)
+        rows, used = [], 0
+        for i, block in enumerate(self.block_slices()):
+            if self.ids[i]:
+                rows.append(self._shared_rows(values, self.ids[i], block, xp))
+                continue
+            z = values[names.standardised_variable(self.name, self.predictor)][used : used + self.blocks[i]]
+            used += self.blocks[i]
+            scaled = sd[block, None]
+            factor = names.cholesky_variable(self.name, self.predictor, i)
+            rows.append(scaled * z if self.blocks[i] == 1 else (scaled * values[factor]) @ z)
+        derived = {names.group_effect_variable(self.name, self.predictor): xp.concatenate(rows).T}
+        if self.pairs():
+            own = [values[names.cholesky_variable(self.name, self.predictor, i)] for i in self._correlated()]
+            name = names.correlation_variable(self.name, self.predictor)
+            derived[name] = xp.concatenate([(f @ f.T)[np.triu_indices(f.shape[0], 1)] for f in own])
+        for identity, _ in self._owned():
+            factor = values[self._site("L", identity)]
+            derived[self._site("cor", identity)] = (factor @ factor.T)[np.triu_indices(factor.shape[0], 1)]
+        return derived
+
+    def _correlated(self) -> list[int]:
+        return [i for i, size in enumerate(self.blocks) if size > 1 and not self.ids[i]]
+
+    def _shared_rows(self, values: Mapping[str, Array], identity: str, block: slice, xp: object) -> Array:
+        """Return this predictor's rows of diag(sd) L z, ``(columns of the block, levels)``."""
+        start = self._start(identity, block)
+        size = block.stop - block.start
+        sd = values[names.group_sd_variable(self.name, self.predictor)][block, None]
+        factor, z = values[self._site("L", identity)], values[self._site("z", identity)]
+        return (sd * factor[start : start + size]) @ z
+
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the diagonals of the Cholesky factors, as matrices."""
+        found = {}
+        if self.pairs():
+            matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
+            for i in self._correlated():
+                block = self.block_slices()[i]
+                site = names.cholesky_variable(self.name, self.predictor, i)
+                found[site] = cholesky_diagonal(matrix[..., block, block])
+        for identity, _ in self._owned():
+            matrix = self._joint_matrix(identity, values[self._site("cor", identity)])
+            found[self._site("L", identity)] = cholesky_diagonal(matrix)
+        return found
+
+    def reported(self) -> tuple[ReportedVariable, ...]:
+        """Return standard deviations, correlations and effects; those across predictors at the first of them."""
+        sd, *others = self.plain.reported()
+        own = []
+        if self.pairs():
+            matching = replace(self.plain, blocks=tuple(
+                size for i, b in enumerate(self.blocks) for size in ((1,) * b if self.ids[i] else (b,))
+            ))  # fmt: skip
+            own = [v for v in matching.reported() if v.kind == "cor"]
+        shared = [self._shared_correlations(*each) for each in self._owned()]
+        return (sd, *own, *shared, *(v for v in others if v.kind == "r"))
+
+    def _shared_correlations(self, identity: str, members: tuple[Member, ...]) -> ReportedVariable:
+        labels = [label for member in members for label in member.labels]
+        pairs = tuple(combinations(labels, 2))
+        name = self._site("cor", identity)
+        texts = tuple(((k,), names.correlation(self.name, *pair, MU)) for k, pair in enumerate(pairs))
+        printed = tuple(f"cor({first},{second})" for first, second in pairs)
+        coords = (tuple(names.correlation_label(*pair) for pair in pairs),)
+        dims = (f"{name}_pair",)
+        return ReportedVariable(
+            name, "cor", dims, coords, texts, MU, self.name, pairs, section=SECTION, printed=printed
+        )
+
+    def simulated(
+        self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw effects of new levels, correlated with those that other terms get."""
+        sd = values[names.group_sd_variable(self.name, self.predictor)]
+        z = rng.standard_normal((len(sd), count, len(self.coefs)))
+        if self.pairs():
+            matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
+            z = np.einsum("dij,dnj->dni", square_roots(matrix), z)
+        for block, identity in zip(self.block_slices(), self.ids, strict=True):
+            if identity:
+                start, site = self._start(identity, block), self._site("cor", identity)
+                if site not in shared:
+                    matrix = self._joint_matrix(identity, values[site])
+                    drawn = rng.standard_normal((len(sd), count, matrix.shape[-1]))
+                    shared[site] = np.einsum("dij,dnj->dni", square_roots(matrix), drawn)
+                z[..., block] = shared[site][..., start : start + block.stop - block.start]
+        return sd[:, None, :] * z
+
+    def _start(self, identity: str, block: slice) -> int:
+        """Return the place of a block of this term in the shared vector of effects."""
+        start = 0
+        for member in dict(self.members)[identity]:
+            if member.predictor == self.predictor and member.start == block.start:
+                break
+            start += len(member.coefs)
+        return start
+
+    def _joint_matrix(self, identity: str, pairs: np.ndarray) -> np.ndarray:
+        """Return the correlation matrices of a shared vector, ``(..., q, q)``."""
+        q = sum(len(member.coefs) for member in dict(self.members)[identity])
+        matrix = np.zeros((*pairs.shape[:-1], q, q)) + np.eye(q)
+        rows, columns = np.triu_indices(q, 1)
+        matrix[..., rows, columns] = matrix[..., columns, rows] = pairs
+        return matrix
+
+    def narrowed(
+        self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> tuple[AbstractTerm, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the effects of only those levels that occur, see ``Group``."""
+        return self.plain.narrowed(arrays, values)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
         confint,
         degrees_of_freedom,
         drop1,
-        point_effects,
-        point_predict,
         point_summary,
         point_tables,
         ranova,
@@ -31,12 +29,13 @@ if TYPE_CHECKING:
         simulate,
         variance_explained,
     )
-    from bayesml.results.frequentist.rows import UnseenPolicy
     from bayesml.results.plots import ranef as plots
+    from bayesml.results.predict import point_predict
+    from bayesml.results.predict.point_rows import UnseenPolicy
     from bayesml.results.questions import contrast, emmeans, marginal_means
     from bayesml.results.storage import saving
+    from bayesml.results.tables import effects as conditional
     from bayesml.results.tables import tables
-    from bayesml.results.tables.effects import ConditionalEffects
 else:  # fits with draws should not wait for what they do not have
     anova = lazy_module("bayesml.results.frequentist.anova")
     check_model = lazy_module("bayesml.results.checks.check_model")
@@ -46,8 +45,8 @@ else:  # fits with draws should not wait for what they do not have
     emmeans = lazy_module("bayesml.results.questions.emmeans")
     influence = lazy_module("bayesml.results.checks.influence")
     plots = lazy_module("bayesml.results.plots.ranef")
-    point_effects = lazy_module("bayesml.results.frequentist.point_effects")
-    point_predict = lazy_module("bayesml.results.frequentist.point_predict")
+    conditional = lazy_module("bayesml.results.tables.effects")
+    point_predict = lazy_module("bayesml.results.predict.point_predict")
     point_summary = lazy_module("bayesml.results.frequentist.point_summary")
     point_tables = lazy_module("bayesml.results.frequentist.point_tables")
     ranova = lazy_module("bayesml.results.frequentist.ranova")
@@ -260,11 +259,11 @@ class AbstractEstimateVerbs(AbstractPointFit):
         self, effects: str | list[str] | None = None, *, conditions: Any = None, int_conditions: Any = None,
         re_formula: Any = "NA", prob: float = 0.95, method: Literal["epred", "predict", "linpred"] = "epred",
         resolution: int = 100,
-    ) -> ConditionalEffects:  # fmt: skip
+    ) -> conditional.ConditionalEffects:  # fmt: skip
         """Return the expected response along each predictor and two-way interaction; ``.plot()`` draws it."""
-        return point_effects.conditional_effects(
+        return conditional.conditional_effects(
             self, effects, conditions=conditions, int_conditions=int_conditions, re_formula=re_formula, prob=prob,
-            method=method, resolution=resolution,
+            method=method, resolution=resolution, new_levels="zero",
         )  # fmt: skip
 
     def save(self, path: str | Path) -> None:

@@ -18,7 +18,7 @@ from bayesml.frame.convert import RawColumn, convert
 from bayesml.keys import MU
 from bayesml.posterior import Timing
 from bayesml.results.frequentist.residuals import natural_parameters
-from bayesml.results.frequentist.rows import point_rows
+from bayesml.results.predict.point_rows import point_rows
 from bayesml.results.predict.re_formula import Selection, select_groups
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, final, get_args
+from typing import Literal, cast, final, get_args
 
 import numpy as np
 
@@ -37,11 +37,12 @@ class UnseenLevels:
         return len(self.labels.get(group.name, ()))
 
 
-def check_policy(policy: str) -> None:
-    """Raise a ModelError unless ``policy`` is one of ``NewLevels``."""
+def check_policy(policy: str) -> NewLevels:
+    """Return ``policy`` if it is one of ``NewLevels``; raise a ModelError if not."""
     if policy not in get_args(NewLevels):
         choices = ", ".join(f'"{p}"' for p in get_args(NewLevels))
         raise ModelError(f"`new_levels` is one of {choices}; got {policy!r}.")
+    return cast(NewLevels, policy)
 
 
 def index_unseen(

@@ -10,24 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError, did_you_mean, warn_user
-from bayesml.frame import column_names
 from bayesml.keys import PredictorKey
+from bayesml.results.predict.drawn import evaluate_draws, has_precisions, natural_of_rows
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
-    Batch,
-    DrawChoice,
     Request,
-    Rows,
     batches,
     choose_draws,
     generators,
-    natural_parameters,
     prepare_rows,
     random_responses,
 )
-from bayesml.results.tables.statistics import summarise
+from bayesml.results.predict.quantity import DrawnQuantity, What
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,17 +77,8 @@ def linpred(
     Example:
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
-    request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    wanted = PredictorKey(dpar=_predicted_parameter(fit, dpar))
-    rows = prepare_rows(fit, request, predictors=(wanted,), additions=())
-    choice = choose_draws(fit, request)
-    link = fit.likelihood.link(wanted.dpar)
-    result = _empty(choice, rows)
-    for batch in batches(fit, rows, choice, request):
-        eta = batch.predictors[wanted]
-        with np.errstate(all="ignore"):
-            result[batch.where] = link.inverse(eta) if transform else eta
-    return _finish(result, choice, rows, "linpred", summary)
+    what = What("linpred", _predicted_parameter(fit, dpar), transform)
+    return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
 
 
 def epred(
@@ -131,23 +117,8 @@ def epred(
     Example:
         >>> fit.epred({"Days": [0, 9], "Subject": [308, 308]}, summary=True)
     """
-    request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    known = None if dpar is None else _known_parameter(fit, dpar)
-    rows = prepare_rows(
-        fit,
-        request,
-        predictors=None if known is None else (PredictorKey(dpar=known),),
-        additions=None if known is None else (),
-        weights=known is None and _has_precisions(fit, newdata),
-    )
-    choice = choose_draws(fit, request)
-    categories = fit.likelihood.event_labels if known is None else ()
-    result = _empty(choice, rows, categories)
-    for batch in batches(fit, rows, choice, request):
-        natural = _natural(fit, batch, rows)
-        with np.errstate(all="ignore"):
-            result[batch.where] = fit.likelihood.mean(natural, rows.data) if known is None else natural[known]
-    return _finish(result, choice, rows, "epred" if known is None else known, summary, categories)
+    what = What("epred", None if dpar is None else _known_parameter(fit, dpar))
+    return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
 
 
 def predict(
@@ -182,15 +153,9 @@ def predict(
     Example:
         >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
     """
-    request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    rows = prepare_rows(fit, request, weights=_has_precisions(fit, newdata))
-    choice = choose_draws(fit, request)
-    rng = generators(seed)[2]
-    result = _empty(choice, rows)
-    for batch in batches(fit, rows, choice, request):
-        result[batch.where] = _responses(fit, rng, batch, rows)
-    _warn_about_undrawn(fit, result)
-    return _finish(result, choice, rows, "predict", summary)
+    drawn = evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
+    _warn_about_undrawn(fit, drawn.values)
+    return drawn.shown(summary)
 
 
 def residuals(
@@ -232,41 +197,20 @@ def residuals(
     _check_choice("type", type, ("ordinary", "pearson"))
     _check_choice("method", method, ("epred", "predict"))
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    rows = prepare_rows(fit, request, response=True, weights=_has_precisions(fit, newdata))
-    choice = choose_draws(fit, request)
-    rng = generators(seed)[2]
-    result = _empty(choice, rows)
+    rows = prepare_rows(fit, request, response=True, weights=has_precisions(fit, newdata))
+    choice, rng = choose_draws(fit, request), generators(seed)[2]
+    result = np.empty((choice.count, rows.count))
     for batch in batches(fit, rows, choice, request):
-        natural = _natural(fit, batch, rows)
+        natural = natural_of_rows(fit, batch, rows)
         with np.errstate(all="ignore"):
-            expected = (
-                fit.likelihood.mean(natural, rows.data) if method == "epred" else _responses(fit, rng, batch, rows)
-            )
+            if method == "epred":
+                expected = fit.likelihood.mean(natural, rows.data)
+            else:
+                expected = random_responses(fit.likelihood, rng, natural, rows)
             result[batch.where] = rows.data["y"] - expected
             if type == "pearson":
                 result[batch.where] /= np.sqrt(fit.likelihood.variance(natural, rows.data))
-    return _finish(result, choice, rows, "residuals", summary)
-
-
-def _has_precisions(fit: AbstractSampledFit, newdata: Any) -> bool:
-    """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
-    if not weights_are_precisions(fit.engine.method, fit.likelihood):
-        return False
-    given = [a for a in fit.parsed.response.additions if a.name == "weights"]
-    available = () if newdata is None else column_names(newdata)
-    return newdata is None or all(e.text.strip("`") in available for a in given for e in a.arguments)
-
-
-def _natural(fit: AbstractSampledFit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
-    """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
-    natural = natural_parameters(fit.likelihood, batch)
-    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):
-        natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
-    return natural
-
-
-def _responses(fit: AbstractSampledFit, rng: np.random.Generator, batch: Batch, rows: Rows) -> np.ndarray:
-    return random_responses(fit.likelihood, rng, _natural(fit, batch, rows), rows)
+    return DrawnQuantity(rows.labels, result, choice, "residuals").shown(summary)
 
 
 def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
@@ -277,29 +221,6 @@ def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
             f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
             f"{fit.family.name} leaves its range there, which these links do not prevent: {links}."
         )
-
-
-def _empty(choice: DrawChoice, rows: Rows, categories: tuple[str, ...] = ()) -> np.ndarray:
-    shape = (choice.count, rows.count)
-    return np.empty((*shape, len(categories)) if categories else shape)
-
-
-def _finish(
-    values: np.ndarray,
-    choice: DrawChoice,
-    rows: Rows,
-    name: str,
-    summary: bool,
-    categories: tuple[str, ...] = (),
-) -> xr.DataArray | pd.DataFrame:
-    if not summary:
-        return choice.label(values, rows.labels, name, categories)
-    if not categories:
-        return summarise(values, rows.labels)
-    import pandas as pd
-
-    index = pd.MultiIndex.from_product([rows.labels, categories], names=["obs", "category"])
-    return summarise(values.reshape(len(values), -1), index)
 
 
 def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:

@@ -18,7 +18,7 @@ from bayesml.families.drawing import draw_where_possible, further_values
 from bayesml.keys import PredictorKey
 from bayesml.response_terms import needed_terms
 from bayesml.results.predict.new_data import read_new_data, response_arrays
-from bayesml.results.predict.new_levels import LevelSampler, NewLevels, UnseenLevels, check_policy, index_unseen
+from bayesml.results.predict.new_levels import LevelSampler, UnseenLevels, check_policy, index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
 from bayesml.results.record.reduced import require_effects
 from bayesml.results.record.row_labels import row_coordinates
@@ -62,7 +62,7 @@ class Request:
 
     newdata: Any = None
     re_formula: Any = None
-    new_levels: NewLevels = "error"
+    new_levels: str = "error"
     ndraws: int | None = None
     seed: int | None = None
 
@@ -117,7 +117,7 @@ def prepare_rows(
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
         FormulaError: ``re_formula`` asks for what the model does not have.
     """
-    check_policy(request.new_levels)
+    policy = check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
     selection = selection if predictors is None else selection.only(predictors)
     if request.newdata is None:
@@ -126,7 +126,7 @@ def prepare_rows(
     wanted = [*(needed if additions is None else additions), *(["weights"] if weights else [])]
     frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
     arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
-    indexed, unseen = index_unseen(selection.groups(), arrays, frame, request.new_levels)
+    indexed, unseen = index_unseen(selection.groups(), arrays, frame, policy)
     data = response_arrays(fit, frame, response, wanted)
     return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
 
@@ -267,7 +267,8 @@ def batches(
     values = fit.draws_record.values if values is None else values
     if rows.selection.groups():
         require_effects(fit, "A prediction with group-level effects")
-    sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, request.new_levels, generators(request.seed)[1])
+    policy, rng = check_policy(request.new_levels), generators(request.seed)[1]
+    sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, policy, rng)
     positions, size = choice.positions(), _batch_size(rows)
     for start in range(0, len(positions), size):
         chosen = positions[start : start + size]

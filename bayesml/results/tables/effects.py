@@ -10,8 +10,6 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
-from bayesml.keys import MU, PredictorKey
-from bayesml.response_terms import needed_terms
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.effect_grid import (
     Effect,
@@ -22,27 +20,17 @@ from bayesml.results.predict.effect_grid import (
     effects_note,
     model_reference,
 )
-from bayesml.results.predict.new_levels import NewLevels
-from bayesml.results.predict.prepare import (
-    Batch,
-    Request,
-    Rows,
-    batches,
-    choose_draws,
-    generators,
-    natural_parameters,
-    prepare_rows,
-    random_responses,
-)
+from bayesml.results.predict.evaluate import evaluate
+from bayesml.results.predict.prepare import Request
+from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
-from bayesml.results.tables.statistics import center_and_error
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.record.fit import AbstractSampledFit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
@@ -83,7 +71,7 @@ class ConditionalEffects(AbstractConditionalEffects):
 
 
 def conditional_effects(
-    fit: AbstractSampledFit,
+    fit: AbstractFit,
     effects: str | Sequence[str] | None = None,
     *,
     conditions: Any = None,
@@ -95,7 +83,7 @@ def conditional_effects(
     dpar: str | None = None,
     resolution: int = 100,
     ndraws: int | None = None,
-    new_levels: NewLevels = "uncertainty",
+    new_levels: str = "uncertainty",
     seed: int | None = None,
 ) -> ConditionalEffects:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
@@ -136,13 +124,14 @@ def conditional_effects(
     rows = condition_rows(fit, conditions)
     request = Request(None, re_formula, new_levels, ndraws, seed)
     ones = _single_trials(fit, rows[0].values)
+    what = What(method, dpar, one_trial=ones)
     tables, left_out = {}, 0
     for effect in chosen:
         of_columns = replace(effect, moderator="") if categories else effect
         grid = effect_grid(fit, known, of_columns, rows, {} if int_conditions is None else int_conditions, resolution)
-        draws = _draws(fit, grid, request, method, dpar, ones)
+        found = evaluate(fit, replace(request, newdata=grid.columns), what)
         left_out += grid.left_out
-        tables[effect.name] = _table(grid, draws, prob, robust, categories)
+        tables[effect.name] = _table(grid, found.summary(prob, robust), categories)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
     return ConditionalEffects(
@@ -150,7 +139,7 @@ def conditional_effects(
     )
 
 
-def _check_options(fit: AbstractSampledFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
+def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
@@ -169,43 +158,13 @@ def _check_options(fit: AbstractSampledFit, method: str, dpar: str | None, prob:
         raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
 
 
-def _single_trials(fit: AbstractSampledFit, given: Mapping[str, Any]) -> bool:
+def _single_trials(fit: AbstractFit, given: Mapping[str, Any]) -> bool:
     """Return whether one trial stands for the number of trials of each row: no condition says how many."""
     for addition in fit.parsed.response.additions:
         if addition.name == "trials":
             variables = variables_of(addition.arguments[0].text)
             return bool(variables) and not any(v in given for v in variables)
     return False
-
-
-def _draws(
-    fit: AbstractSampledFit, grid: Grid, request: Request, method: Method, dpar: str | None, ones: bool
-) -> np.ndarray:
-    needed = needed_terms(fit.parsed.response.additions)
-    additions = tuple(name for name in needed if not (ones and name == "trials"))
-    keys = (PredictorKey(dpar=dpar or "mu"),) if dpar is not None or method == "linpred" else None
-    on_grid = replace(request, newdata=grid.columns)
-    rows = prepare_rows(fit, on_grid, predictors=keys, additions=() if keys else additions)
-    if ones:
-        rows = replace(rows, data={**rows.data, "trials": np.ones(rows.count)})
-    rng, choice = generators(request.seed)[2], choose_draws(fit, request)
-    parts = [_predicted(fit, batch, rows, method, dpar, rng) for batch in batches(fit, rows, choice, on_grid)]
-    return np.concatenate(parts)
-
-
-def _predicted(
-    fit: AbstractSampledFit, batch: Batch, rows: Rows, method: Method, dpar: str | None, rng: np.random.Generator
-) -> np.ndarray:
-    if method == "linpred":
-        return batch.predictors[PredictorKey(dpar=dpar or "mu")]
-    natural = natural_parameters(fit.likelihood, batch)
-    if dpar is not None:
-        return natural[dpar]
-    if method == "predict":
-        return random_responses(fit.likelihood, rng, natural, rows)
-    with np.errstate(all="ignore"):
-        expected = fit.likelihood.mean(natural, rows.data)
-        return np.broadcast_to(expected, (*batch.predictors[MU].shape, *fit.likelihood.event_shape))
 
 
 def _along_categories(chosen: tuple[Effect, ...], effects: str | Sequence[str] | None) -> tuple[Effect, ...]:
@@ -232,23 +191,18 @@ def _by_category(grid: Grid, categories: tuple[str, ...]) -> pd.DataFrame:
     return repeated.assign(**{CATEGORIES: shown, "effect2__": shown})
 
 
-def _table(grid: Grid, draws: np.ndarray, prob: float, robust: bool, categories: tuple[str, ...]) -> pd.DataFrame:
-    if categories:
-        draws = draws.reshape(len(draws), -1)
-    with np.errstate(all="ignore"):
-        center, error = center_and_error(draws, robust)
-        lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+def _table(grid: Grid, found: Summary, categories: tuple[str, ...]) -> pd.DataFrame:
     rows = _by_category(grid, categories) if categories else grid.to_pandas()
-    return rows.assign(estimate__=center, se__=error, lower__=lower, upper__=upper)
+    return rows.assign(estimate__=found.center, se__=found.error, lower__=found.lower, upper__=found.upper)
 
 
-def _observed(fit: AbstractSampledFit, ones: bool) -> pd.DataFrame:
+def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:
     arrays = fit.problem.design.response.arrays
     trials = np.maximum(arrays["trials"], 1) if ones else 1
     return fit.frame.to_pandas().assign(response__=np.asarray(arrays["y"], dtype=float) / trials)
 
 
-def _label(fit: AbstractSampledFit, method: Method, dpar: str | None, ones: bool) -> str:
+def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> str:
     if method == "linpred":
         link = fit.likelihood.link(dpar or "mu").name
         return dpar or "mu" if link == "identity" else f"{link}({dpar or 'mu'})"

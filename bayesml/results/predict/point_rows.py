@@ -63,7 +63,7 @@ def point_rows(
     fit: AbstractPointFit,
     newdata: Any,
     re_formula: Any,
-    new_levels: UnseenPolicy,
+    new_levels: str,
     *,
     additions: bool = True,
     trials: bool = True,
@@ -124,7 +124,7 @@ def _needed_additions(fit: AbstractPointFit, newdata: Any) -> tuple[str, ...]:
     )
 
 
-def _refuse_absent_groups(selection: Selection, newdata: Any, new_levels: UnseenPolicy) -> None:
+def _refuse_absent_groups(selection: Selection, newdata: Any, new_levels: str) -> None:
     available = column_names(newdata)
     absent = [name for group in selection.groups() for name in group.factors if name not in available]
     if new_levels == "error" and absent:

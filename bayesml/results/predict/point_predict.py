@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-from scipy.special import ndtri
-
 from bayesml.errors import ModelError
-from bayesml.results.frequentist.residuals import expected, natural_parameters
-from bayesml.results.frequentist.rows import PointRows, UnseenPolicy, point_rows
+from bayesml.results.predict.estimated import evaluate_estimates
+from bayesml.results.predict.point_rows import UnseenPolicy
+from bayesml.results.predict.prepare import Request
+from bayesml.results.predict.quantity import What
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["Interval", "Scale", "linpred", "mean_prediction", "predict"]
+__all__ = ["Interval", "Scale", "linpred", "predict"]
 
 Interval = Literal["confidence", "prediction"]
 Scale = Literal["response", "link"]
-STEP = 1e-6
-SIMULATED = 4000
 
 
 def linpred(
@@ -67,19 +63,8 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", interval="confidence")
     """
     _check(interval, prob, ("confidence",))
-    rows = point_rows(fit, newdata, re_formula, new_levels, additions=False)
-    inverse = fit.likelihood.link("mu").inverse
-
-    def shown(eta: np.ndarray) -> np.ndarray:
-        return np.asarray(inverse(eta), dtype=float) if transform else eta
-
-    if not se and interval is None:
-        return _series(rows, shown(rows.eta))
-    error = fit.estimate.joint.standard_errors(rows.rows)
-    margin = float(ndtri((1 + prob) / 2)) * error
-    ends = np.sort([shown(rows.eta - margin), shown(rows.eta + margin)], axis=0)
-    slope = np.abs(_slope(shown, rows.eta)) if transform else 1.0
-    return _frame(rows, shown(rows.eta), slope * error, None if interval is None else (ends[0], ends[1]))
+    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels), What("linpred", transform=transform))
+    return found.shown(se, None if interval is None else prob)
 
 
 def predict(
@@ -134,80 +119,10 @@ def predict(
         )
     _check(interval, prob, ("confidence", "prediction"))
     shares = type == "response" and fit.likelihood.traits.trials
-    rows = point_rows(fit, newdata, re_formula, new_levels, trials=not shares or interval == "prediction")
-    found = mean_prediction(fit, rows, se, interval, prob, seed)
-    return found.div(rows.data["trials"], axis=0) if shares else found
-
-
-def mean_prediction(
-    fit: AbstractPointFit, rows: PointRows, se: bool, interval: Interval | None, prob: float, seed: int
-) -> pd.Series | pd.DataFrame:
-    """Return the expected response of rows that are encoded already; see ``predict``."""
-
-    def mean(eta: np.ndarray) -> np.ndarray:
-        return expected(fit, eta, rows.data, rows.weights)
-
-    center = mean(rows.eta)
-    if not se and interval is None:
-        return _series(rows, center)
-    error = fit.estimate.joint.standard_errors(rows.rows)
-    limits = None if interval is None else _limits(fit, rows, error, mean, interval, prob, seed)
-    with np.errstate(invalid="ignore"):
-        return _frame(rows, center, np.abs(_slope(mean, rows.eta)) * error, limits)
-
-
-def _slope(mean: Callable[[np.ndarray], np.ndarray], eta: np.ndarray) -> np.ndarray:
-    step = STEP * np.maximum(np.abs(eta), 1.0)
-    return (mean(eta + step) - mean(eta - step)) / (2.0 * step)
-
-
-def _limits(
-    fit: AbstractPointFit,
-    rows: PointRows,
-    error: np.ndarray,
-    mean: Callable[[np.ndarray], np.ndarray],
-    interval: Interval,
-    prob: float,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    z = float(ndtri((1 + prob) / 2))
-    if interval == "confidence":
-        ends = np.sort([mean(rows.eta - z * error), mean(rows.eta + z * error)], axis=0)
-        return ends[0], ends[1]
-    if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
-        spread = z * np.sqrt(error**2 + _residual_variance(fit, rows))
-        ends = np.array([rows.eta - spread, rows.eta + spread])
-        ends = np.exp(ends) if fit.likelihood.traits.response_on_log_scale else ends
-        return ends[0], ends[1]
-    rng = np.random.default_rng(seed)
-    known = np.isfinite(error)
-    eta = rows.eta + np.where(known, error, 0.0) * rng.standard_normal((SIMULATED, len(rows.eta)))
-    natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, rows.weights).items()}
-    drawn = fit.likelihood.draw(rng, natural, rows.data)
-    ends = np.where(known, np.quantile(drawn, [(1 - prob) / 2, (1 + prob) / 2], axis=0), np.nan)
-    return ends[0], ends[1]
-
-
-def _residual_variance(fit: AbstractPointFit, rows: PointRows) -> np.ndarray:
-    known = rows.data.get("se", np.zeros(len(rows.eta))) ** 2
-    return natural_parameters(fit, rows.eta, rows.weights)["sigma"] ** 2 + known
-
-
-def _frame(
-    rows: PointRows, estimate: np.ndarray, error: np.ndarray, limits: tuple[np.ndarray, np.ndarray] | None
-) -> pd.DataFrame:
-    import pandas as pd
-
-    found = {"Estimate": estimate, "Std.Error": error}
-    if limits is not None:
-        found |= {"Lower": limits[0], "Upper": limits[1]}
-    return pd.DataFrame({name: rows.shown(values) for name, values in found.items()}, index=rows.labels)
-
-
-def _series(rows: PointRows, values: np.ndarray) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(rows.shown(values), index=rows.labels)
+    what = What("predict" if interval == "prediction" else "epred", one_trial=shares and interval != "prediction")
+    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels, seed=seed), what)
+    shown = found.shown(se, None if interval is None else prob)
+    return shown.div(found.data["trials"], axis=0) if shares else shown
 
 
 def _check(interval: str | None, prob: float, choices: tuple[str, ...]) -> None:

@@ -1,0 +1,81 @@
+"""Numbers of rows from a fit with draws, in batches of draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
+from bayesml.frame import column_names
+from bayesml.keys import PredictorKey
+from bayesml.response_terms import needed_terms
+from bayesml.results.predict.prepare import (
+    Batch,
+    Request,
+    Rows,
+    batches,
+    choose_draws,
+    generators,
+    natural_parameters,
+    prepare_rows,
+    random_responses,
+)
+from bayesml.results.predict.quantity import DrawnQuantity, What
+from bayesml.results.record.fit import AbstractSampledFit
+
+__all__ = ["evaluate_draws", "has_precisions", "natural_of_rows"]
+
+
+def evaluate_draws(fit: AbstractSampledFit, request: Request, what: What) -> DrawnQuantity:
+    """Return draws of a number of each row; see ``evaluate``."""
+    rows, choice, rng = _rows(fit, request, what), choose_draws(fit, request), generators(request.seed)[2]
+    categories = fit.likelihood.event_labels if what.kind == "epred" and what.dpar is None else ()
+    shape = (choice.count, rows.count)
+    values = np.empty((*shape, len(categories)) if categories else shape)
+    for batch in batches(fit, rows, choice, request):
+        with np.errstate(all="ignore"):
+            values[batch.where] = _values(fit, batch, rows, what, rng)
+    name = what.dpar if what.dpar and what.kind == "epred" else what.kind
+    return DrawnQuantity(rows.labels, values, choice, name, categories)
+
+
+def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
+    if what.kind == "linpred" or what.dpar is not None:
+        return prepare_rows(fit, request, predictors=(PredictorKey(dpar=what.dpar or "mu"),), additions=())
+    weights = has_precisions(fit, request.newdata)
+    if not what.one_trial:
+        return prepare_rows(fit, request, weights=weights)
+    others = tuple(name for name in needed_terms(fit.parsed.response.additions) if name != "trials")
+    rows = prepare_rows(fit, request, additions=others, weights=weights)
+    return replace(rows, data={**rows.data, "trials": np.ones(rows.count)})
+
+
+def _values(fit: AbstractSampledFit, batch: Batch, rows: Rows, what: What, rng: np.random.Generator) -> np.ndarray:
+    if what.kind == "linpred":
+        eta = batch.predictors[PredictorKey(dpar=what.dpar or "mu")]
+        return np.asarray(fit.likelihood.link(what.dpar or "mu").inverse(eta)) if what.transform else eta
+    natural = natural_of_rows(fit, batch, rows)
+    if what.dpar is not None:
+        return natural[what.dpar]
+    if what.kind == "predict":
+        return random_responses(fit.likelihood, rng, natural, rows)
+    return np.asarray(fit.likelihood.mean(natural, rows.data))
+
+
+def has_precisions(fit: AbstractSampledFit, newdata: Any) -> bool:
+    """Whether the rows have weights that divide the residual variance: draws around an estimate by likelihood."""
+    if not weights_are_precisions(fit.engine.method, fit.likelihood):
+        return False
+    given = [a for a in fit.parsed.response.additions if a.name == "weights"]
+    available = () if newdata is None else column_names(newdata)
+    return newdata is None or all(e.text.strip("`") in available for a in given for e in a.arguments)
+
+
+def natural_of_rows(fit: AbstractSampledFit, batch: Batch, rows: Rows) -> dict[str, np.ndarray]:
+    """Return every distributional parameter; with precision weights sigma is that of each row, sigma / sqrt(weight)."""
+    natural = natural_parameters(fit.likelihood, batch)
+    if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):
+        natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
+    return natural

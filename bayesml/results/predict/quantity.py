@@ -1,0 +1,159 @@
+"""A number of each row, as far as a fit knows it: draws of it, or an estimate with its error.
+
+What tables and effects need of either is its ``summary``; what only one has (draws by chain, prediction intervals) it
+has beside that.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, final
+
+import numpy as np
+
+from bayesml.results.predict.prepare import DrawChoice
+from bayesml.results.tables.statistics import center_and_error, summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+__all__ = ["AbstractQuantity", "DrawnQuantity", "EstimatedQuantity", "Kind", "Summary", "What"]
+
+
+Kind = Literal["linpred", "epred", "predict"]
+
+
+@final
+@dataclass(frozen=True)
+class What:
+    """What is to be evaluated.
+
+    Attributes:
+        kind: ``"linpred"`` the linear predictor, ``"epred"`` the expected response, ``"predict"`` the response itself.
+        dpar: a distributional parameter instead of the response; None is ``mu``, or the response.
+        transform: whether to apply the inverse link to a linear predictor.
+        one_trial: whether each row has one trial, whatever the data say: an expected count is then a probability.
+    """
+
+    kind: Kind
+    dpar: str | None = None
+    transform: bool = False
+    one_trial: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Summary:
+    """What is known of each row.
+
+    Attributes:
+        center: ``(rows,)`` estimates.
+        error: ``(rows,)`` their errors.
+        lower: ``(rows,)`` lower ends of the intervals.
+        upper: ``(rows,)`` upper ends.
+    """
+
+    center: np.ndarray
+    error: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class AbstractQuantity(ABC):
+    """A number of each row.
+
+    Attributes:
+        labels: a label for each row.
+    """
+
+    labels: pd.Index
+
+    @abstractmethod
+    def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
+        """Return estimate, error and interval of each row.
+
+        Args:
+            prob: probability of the intervals.
+            robust: median and scaled mad of draws in the place of mean and standard deviation.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class DrawnQuantity(AbstractQuantity):
+    """Draws of a number of each row.
+
+    Attributes:
+        values: ``(draws, rows)``, or ``(draws, rows, categories)``.
+        choice: which draws these are.
+        name: of the labelled array.
+        categories: of a response of categories, whose probabilities the values are; each row has a number for each.
+    """
+
+    values: np.ndarray
+    choice: DrawChoice
+    name: str
+    categories: tuple[str, ...] = ()
+
+    def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
+        """Return mean and standard deviation, or their robust counterparts, and the central interval.
+
+        Categories follow each other within each row.
+        """
+        flat = self.values.reshape(len(self.values), -1)
+        with np.errstate(all="ignore"):
+            center, error = center_and_error(flat, robust)
+            lower, upper = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+        return Summary(center, error, lower, upper)
+
+    def shown(self, summary: bool) -> xr.DataArray | pd.DataFrame:
+        """Return the draws with their labels, or a table of mean, standard deviation and 95% interval."""
+        if not summary:
+            return self.choice.label(self.values, self.labels, self.name, self.categories)
+        if not self.categories:
+            return summarise(self.values, self.labels)
+        import pandas as pd
+
+        index = pd.MultiIndex.from_product([self.labels, self.categories], names=["obs", "category"])
+        return summarise(self.values.reshape(len(self.values), -1), index)
+
+
+Ends = Callable[[float], tuple[np.ndarray, np.ndarray]]
+"""From the probability of an interval to its lower and upper ends."""
+
+
+@final
+@dataclass(frozen=True)
+class EstimatedQuantity(AbstractQuantity):
+    """An estimate of a number of each row.
+
+    Attributes:
+        estimate: ``(rows,)``; NaN where the data do not determine it.
+        errors: computes ``(rows,)`` standard errors by the delta method.
+        ends: computes the ends of the intervals.
+        data: ``trials`` and ``se`` of the rows, where they were needed.
+    """
+
+    estimate: np.ndarray
+    errors: Callable[[], np.ndarray]
+    ends: Ends
+    data: Mapping[str, np.ndarray]
+
+    def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
+        """Return estimate, standard error and interval; there is nothing to be robust about."""
+        return Summary(self.estimate, self.errors(), *self.ends(prob))
+
+    def shown(self, se: bool, prob: float | None) -> pd.Series | pd.DataFrame:
+        """Return the estimates, with ``se`` their standard errors, and with a probability intervals too."""
+        import pandas as pd
+
+        if not se and prob is None:
+            return pd.Series(self.estimate, index=self.labels)
+        columns = {"Estimate": self.estimate, "Std.Error": self.errors()}
+        if prob is not None:
+            columns |= dict(zip(["Lower", "Upper"], self.ends(prob), strict=True))
+        return pd.DataFrame(columns, index=self.labels)

@@ -13,12 +13,12 @@ from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
     Batch,
     Request,
-    Rows,
     batches,
     choose_draws,
     natural_parameters,
     prepare_rows,
 )
+from bayesml.results.predict.rows import Rows
 from bayesml.results.record.row_blocks import narrowed
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def simulate(
     if newdata is None:
         design = fit.problem.design
         groups = [(block.Z, block.codes) for block in fit.estimate.arrays.blocks]
-        selection = select_groups(fit, keep)  # type: ignore[arg-type]
+        selection = select_groups(fit, keep)
         eta = _with_group_effects(fit, fit.estimate.eta_population, groups, int(n), rng, selection, False)
         return _responses(fit, eta, rng, design.weights, design.response.arrays)
     rows = point_rows(fit, newdata, "NA", "zero")
@@ -104,7 +104,7 @@ def _new_linear_predictors(
 ) -> np.ndarray:
     """Return ``(n, rows)`` linear predictors of new rows, from their population-level part."""
     _refuse_absent_factors(fit, newdata)
-    selection = select_groups(fit, keep)  # type: ignore[arg-type]
+    selection = select_groups(fit, keep)
     if new_levels == "error":
         point_rows(fit, newdata, keep, "error", additions=False)
     found = point_rows(fit, newdata, None, "zero", additions=False).rows.blocks

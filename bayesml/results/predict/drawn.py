@@ -14,7 +14,6 @@ from bayesml.response_terms import needed_terms
 from bayesml.results.predict.prepare import (
     Batch,
     Request,
-    Rows,
     batches,
     choose_draws,
     generators,
@@ -23,6 +22,7 @@ from bayesml.results.predict.prepare import (
     random_responses,
 )
 from bayesml.results.predict.quantity import DrawnQuantity, What
+from bayesml.results.predict.rows import Rows
 from bayesml.results.record.fit import AbstractSampledFit
 
 __all__ = ["evaluate_draws", "has_precisions", "natural_of_rows"]

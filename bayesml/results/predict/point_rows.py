@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 import numpy as np
 
 from bayesml import names
-from bayesml.design import Arrays
 from bayesml.engines.point.estimability import estimable
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
@@ -17,9 +16,8 @@ from bayesml.frame import column_names
 from bayesml.keys import MU
 from bayesml.linalg import AbstractBlock
 from bayesml.response_terms import needed_terms
-from bayesml.results.predict.new_data import read_new_data, response_arrays
-from bayesml.results.predict.new_levels import index_unseen
 from bayesml.results.predict.re_formula import Selection, select_groups
+from bayesml.results.predict.rows import Rows, encoded_rows, own_rows
 from bayesml.terms import known_addend
 
 if TYPE_CHECKING:
@@ -89,23 +87,17 @@ def point_rows(
             f'`new_levels` is "error" or "zero" (the population value) for a point estimate; got {new_levels!r}. Draws '
             "for new levels come from fit.to_normal_draws()."
         )
-    selection = select_groups(fit, re_formula)  # type: ignore[arg-type]
+    selection = select_groups(fit, re_formula)
     if newdata is None:
-        design = fit.problem.design
-        data, labels = dict(design.response.arrays), fit.frame.labels()
-        own = _assembled(fit, selection, selection.mask(design.arrays), data, design.weights, labels)
-        return own if trials else _with_one_trial(own)
-    _refuse_absent_groups(selection, newdata, new_levels)
-    wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
-    frame = read_new_data(fit, newdata, selection, wanted, False, True)  # type: ignore[arg-type]
-    arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
-    indexed, unseen = index_unseen(selection.groups(), arrays, frame, "gaussian")
-    if new_levels == "error" and unseen.labels:
-        raise _refusal(*next(iter(unseen.labels.items())))
-    data = response_arrays(fit, frame, False, wanted)  # type: ignore[arg-type]
-    weights = data.pop("weights", None)
-    found = _assembled(fit, selection, selection.mask(indexed), data, weights, frame.labels())
-    found = replace(found, estimable=_estimable(fit.estimate, found))
+        found = _assembled(fit, own_rows(fit, selection))
+    else:
+        _refuse_absent_groups(selection, newdata, new_levels)
+        wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
+        rows = encoded_rows(fit, newdata, selection, wanted, "gaussian", True)  # unseen levels are numbered alone
+        if new_levels == "error" and rows.unseen.labels:
+            raise _refusal(*next(iter(rows.unseen.labels.items())))
+        found = _assembled(fit, rows)
+        found = replace(found, estimable=_estimable(fit.estimate, found))
     return found if trials else _with_one_trial(found)
 
 
@@ -144,16 +136,9 @@ def _refusal(group: str, labels: tuple[str, ...]) -> DataError:
     )
 
 
-def _assembled(
-    fit: AbstractPointFit,
-    selection: Selection,
-    arrays: Arrays,
-    data: dict[str, np.ndarray],
-    weights: np.ndarray | None,
-    labels: pd.Index,
-) -> PointRows:
+def _assembled(fit: AbstractPointFit, rows: Rows) -> PointRows:
     estimate = fit.estimate
-    own = arrays[MU]
+    own, selection, labels = rows.arrays[MU], rows.selection, rows.labels
     population = estimate.arrays.population
     X = own[population.key]["X"] if population else np.zeros((len(labels), 0))
     offset = known_addend(selection.predictors[0].terms, own)
@@ -169,7 +154,8 @@ def _assembled(
         effects = estimate.values[names.group_effect_variable(term.name, MU)]
         known = index < len(term.levels)
         eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
-    return PointRows(eta, NewRows(X, tuple(blocks)), data, weights, labels, np.ones(len(labels), dtype=bool))
+    every = np.ones(len(labels), dtype=bool)
+    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, labels, every)
 
 
 def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.design import Arrays
 from bayesml.errors import ModelError
 from bayesml.families import AbstractLikelihood
 from bayesml.families.drawing import draw_where_possible, further_values
 from bayesml.keys import PredictorKey
 from bayesml.response_terms import needed_terms
-from bayesml.results.predict.new_data import read_new_data, response_arrays
-from bayesml.results.predict.new_levels import LevelSampler, UnseenLevels, check_policy, index_unseen
-from bayesml.results.predict.re_formula import Selection, select_groups
+from bayesml.results.predict.new_levels import LevelSampler, check_policy
+from bayesml.results.predict.re_formula import select_groups
+from bayesml.results.predict.rows import Rows, encoded_rows, own_rows
 from bayesml.results.record.reduced import require_effects
 from bayesml.results.record.row_labels import row_coordinates
 from bayesml.terms import combine
@@ -34,7 +33,6 @@ __all__ = [
     "Batch",
     "DrawChoice",
     "Request",
-    "Rows",
     "batches",
     "choose_draws",
     "generators",
@@ -67,33 +65,6 @@ class Request:
     seed: int | None = None
 
 
-@final
-@dataclass(frozen=True)
-class Rows:
-    """Rows to predict.
-
-    Attributes:
-        selection: predictors with the group-level terms wanted.
-        arrays: arrays of their terms.
-        data: ``trials``, ``se``, ``y`` as the family wants them.
-        weights: likelihood weights, or None.
-        labels: a label for each row: the index of pandas data, else its position in the data given.
-        unseen: levels that the fit has not seen.
-    """
-
-    selection: Selection
-    arrays: Arrays
-    data: Mapping[str, np.ndarray]
-    weights: np.ndarray | None
-    labels: pd.Index
-    unseen: UnseenLevels
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return len(self.labels)
-
-
 def prepare_rows(
     fit: AbstractSampledFit,
     request: Request,
@@ -121,20 +92,11 @@ def prepare_rows(
     selection = select_groups(fit, request.re_formula)
     selection = selection if predictors is None else selection.only(predictors)
     if request.newdata is None:
-        return _own_rows(fit, selection)
+        return own_rows(fit, selection)
     needed = needed_terms(fit.parsed.response.additions, response=response)
     wanted = [*(needed if additions is None else additions), *(["weights"] if weights else [])]
-    frame = read_new_data(fit, request.newdata, selection, wanted, response, request.new_levels != "error")
-    arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
-    indexed, unseen = index_unseen(selection.groups(), arrays, frame, policy)
-    data = response_arrays(fit, frame, response, wanted)
-    return Rows(selection, selection.mask(indexed), data, data.pop("weights", None), frame.labels(), unseen)
-
-
-def _own_rows(fit: AbstractSampledFit, selection: Selection) -> Rows:
-    design = fit.problem.design
-    arrays = selection.mask(design.arrays)
-    return Rows(selection, arrays, design.response.arrays, design.weights, fit.frame.labels(), UnseenLevels({}))
+    may_lack_groups = request.new_levels != "error"
+    return encoded_rows(fit, request.newdata, selection, wanted, policy, may_lack_groups, response=response)
 
 
 @final

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from bayesml.design import PredictorDesign
-from bayesml.results.predict.prepare import Rows
 from bayesml.results.predict.re_formula import Selection
+from bayesml.results.predict.rows import Rows
 from bayesml.terms import rows_of
 
 __all__ = ["narrowed"]

@@ -10,7 +10,7 @@ from scipy.special import ndtr, stdtr
 
 from bayesml.engines.point.elements import deviations
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.names import find_coefficient
+from bayesml.results.record.levels import level_columns, population_spellings, totals
 from bayesml.variables import find_text
 
 if TYPE_CHECKING:
@@ -89,10 +89,8 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     estimate, found = fit.estimate, {}
     for term, effects, variances in zip(estimate.arrays.terms, estimate.effects, estimate.variances, strict=True):
         errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
-        levels = np.repeat(np.asarray(term.levels.labels, dtype=object), len(term.coefs))
-        coefs = np.tile(np.asarray(term.coefs, dtype=object), len(term.levels))
-        columns = {"level": levels, "coef": coefs, "Estimate": effects.ravel(), "Std.Error": errors.ravel()}
-        found[term.name] = pd.DataFrame(columns)
+        columns = level_columns(term.levels.labels, term.coefs)
+        found[term.name] = pd.DataFrame({**columns, "Estimate": effects.ravel(), "Std.Error": errors.ravel()})
     return found
 
 
@@ -109,12 +107,8 @@ def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
 
     estimate, found = fit.estimate, {}
     for term, effects in zip(estimate.arrays.terms, estimate.effects, strict=True):
-        places = [find_coefficient(c, estimate.coefs) for c in term.coefs]
-        varying = [c if i is None else estimate.coefs[i] for c, i in zip(term.coefs, places, strict=True)]
-        labels = (*estimate.coefs, *(c for c in varying if c not in estimate.coefs))
-        total = np.zeros((len(term.levels), len(labels)))
-        total[:, : len(estimate.coefs)] = estimate.beta
-        total[:, [labels.index(c) for c in varying]] += effects
+        varying = population_spellings(term.coefs, estimate.coefs)
+        labels, total = totals(estimate.coefs, estimate.beta, varying, effects)
         found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.posterior import ReducedEffects
 from bayesml.reported import reported_variables
+from bayesml.results.record.levels import level_columns
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -61,6 +62,4 @@ def moments_table(levels: Sequence[str], coefs: Sequence[str], kept: Sequence[Re
 
     mean = np.concatenate([each.mean() for each in kept], axis=1).reshape(-1)
     sd = np.concatenate([each.sd() for each in kept], axis=1).reshape(-1)
-    level, coef = (np.asarray(labels, dtype=object) for labels in (levels, coefs))
-    columns = {"level": np.repeat(level, len(coefs)), "coef": np.tile(coef, len(levels))}
-    return pd.DataFrame({**columns, "Estimate": mean, "Est.Error": sd})
+    return pd.DataFrame({**level_columns(levels, coefs), "Estimate": mean, "Est.Error": sd})

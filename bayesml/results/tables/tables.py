@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.errors import ModelError
-from bayesml.names import find_coefficient, prefixed
+from bayesml.names import prefixed
+from bayesml.results.record.levels import level_columns, population_spellings, totals
 from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.record.select import draws, elements, get
 from bayesml.results.tables.statistics import summarise
@@ -180,22 +181,14 @@ def _effects(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tupl
 def _total(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     require_effects(fit, "`coef()`")
     levels, _, effects = _effects(fit, group)
-    varying = tuple(c for v in _of(fit, group, "r") for c in _population_spellings(fit, v))
+    varying = tuple(c for v in _of(fit, group, "r") for c in _spellings(fit, v))
     names, population = _population(fit)
-    coefs = (*names, *(c for c in varying if c not in names))
-    total = np.zeros((*effects.shape[:2], len(coefs)))
-    total[:, :, : len(names)] = population[:, None, :]
-    total[:, :, [coefs.index(c) for c in varying]] += effects
-    return levels, coefs, total
+    return levels, *totals(names, population, varying, effects)
 
 
-def _population_spellings(fit: AbstractSampledFit, variable: ReportedVariable) -> tuple[str, ...]:
-    """Return the varying coefficients under the names of their population-level counterparts, `a:b` for `b:a`."""
+def _spellings(fit: AbstractSampledFit, variable: ReportedVariable) -> tuple[str, ...]:
     own = next((v.coords[0] for v in fit.variables if v.kind == "b" and v.predictor == variable.predictor), ())
-    places = [find_coefficient(label, own) for label in variable.coords[1]]
-    labels = tuple(
-        label if place is None else own[place] for label, place in zip(variable.coords[1], places, strict=True)
-    )
+    labels = population_spellings(variable.coords[1], own)
     return _coefs(replace(variable, coords=(variable.coords[0], labels)), 1)
 
 
@@ -208,8 +201,8 @@ def _level_table(
     if not summary:
         return pd.DataFrame(flat, columns=pd.MultiIndex.from_product([levels, coefs], names=["level", "coef"]))
     table = summarise(flat, None, robust, probs)
-    table.insert(0, "level", np.repeat(np.asarray(levels, dtype=object), len(coefs)))
-    table.insert(1, "coef", np.tile(np.asarray(coefs, dtype=object), len(levels)))
+    for place, (name, column) in enumerate(level_columns(levels, coefs).items()):
+        table.insert(place, name, column)
     return table
 
 

@@ -19,14 +19,15 @@ from bayesml import families
 from bayesml.distributions import gamma as gamma_prior
 from bayesml.distributions import inv_gamma, normal, student_t
 from bayesml.errors import DataError, ModelError
-from bayesml.families import FAMILIES, RawResponse, get_family
+from bayesml.families import RawResponse, get_family
 from bayesml.families.numpyro_response import ResponseDistribution
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.links import LINKS
+from tests.closed_families import CLOSED
 
 AUXILIARY = {"sigma": 1.3, "nu": 4.5, "shape": 2.2, "phi": 3.4}
 TRIALS = 7.0
-EVERY_LINK = [(name, link) for name, make in FAMILIES.items() for link in make().dpars[0].links]
+EVERY_LINK = [(name, link) for name, make in CLOSED.items() for link in make().dpars[0].links]
 # Linear predictors at which mu is inside its bounds, whatever the family
 INNER_ETA = {
     "identity": (0.2, 0.55, 0.8),
@@ -40,7 +41,7 @@ INNER_ETA = {
     "cloglog": (-1.5, -0.3, 0.4),
     "cauchit": (-1.5, 0.2, 1.1),
 }
-every_family = pytest.mark.parametrize("name", FAMILIES)
+every_family = pytest.mark.parametrize("name", CLOSED)
 every_link = pytest.mark.parametrize(("name", "link"), EVERY_LINK)
 
 
@@ -266,9 +267,7 @@ def test_draws_follow_the_distribution_function(name):
         assert np.max(np.abs(empirical - reference.cdf(points))) * np.sqrt(n) < 2.23
 
 
-@pytest.mark.parametrize(
-    ("name", "link"), [*((n, FAMILIES[n]().links[0].name) for n in FAMILIES), ("binomial", "probit")]
-)
+@pytest.mark.parametrize(("name", "link"), [*((n, CLOSED[n]().links[0].name) for n in CLOSED), ("binomial", "probit")])
 def test_numpyro_draws_from_the_linear_predictor(name, link):
     family, eta, data, auxiliary = setting(name, link)
     draws = in_numpyro(family, jnp.asarray(eta), auxiliary, data).sample(jax.random.PRNGKey(0), (4,))
@@ -376,7 +375,7 @@ def test_families_in_numpyro_models(name):
 def test_parameters_and_default_priors_are_those_of_brms():
     table = {
         (f, d.name): (d.links[0], d.bounds, d.prior, d.intercept_prior)
-        for f, make in FAMILIES.items()
+        for f, make in CLOSED.items()
         for d in make().dpars
     }
     positive = (0.0, inf)
@@ -399,8 +398,8 @@ def test_parameters_and_default_priors_are_those_of_brms():
         ("beta", "mu"): ("logit", (0.0, 1.0), None, None),
         ("beta", "phi"): ("log", positive, gamma_prior(0.01, 0.01), student_t(3, 0, 2.5)),
     }
-    assert [f for f, make in FAMILIES.items() if make().traits.response_on_log_scale] == ["lognormal"]
-    assert [f for f, make in FAMILIES.items() if make().traits.known_errors] == ["gaussian", "student"]
+    assert [f for f, make in CLOSED.items() if make().traits.response_on_log_scale] == ["lognormal"]
+    assert [f for f, make in CLOSED.items() if make().traits.known_errors] == ["gaussian", "student"]
 
 
 def test_names_and_links():

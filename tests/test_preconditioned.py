@@ -23,10 +23,10 @@ from bayesml.engines.nuts.forms.preconditioned.rows import _closed, _compiled
 from bayesml.engines.nuts.forms.preconditioned.small import cholesky, log_determinant, solve_lower, solve_upper
 from bayesml.engines.nuts.forms.preconditioned.whitening import hessian_products
 from bayesml.engines.precision import double_precision
-from bayesml.families import FAMILIES
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.fit import describe_problem
 from bayesml.keys import MU
+from tests.closed_families import CLOSED
 from tests.tuning import hessian_at, tuned_data, value_and_gradient
 
 FORMULAS = {
@@ -221,7 +221,7 @@ def test_products_with_the_hessian(rng):
     np.testing.assert_allclose(found, root.T @ root + np.diag(np.exp(x)), atol=1e-7)
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(CLOSED))
 def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
     count, trials = rng.poisson(2.0, 20), np.full(20, 9)
     columns = {

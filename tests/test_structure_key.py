@@ -25,6 +25,7 @@ from bayesml.fit import describe_problem
 from bayesml.frozen import FrozenMapping
 from bayesml.links import get_link
 from bayesml.links.elementary import exp, log
+from tests.closed_families import CLOSED
 
 STATISTICS = Statistics(1, 2, 3, 4, 5, 6, 7)
 VALUES = {
@@ -165,7 +166,10 @@ def key_of(problem: Problem) -> str | None:
 
 
 MODELS = [
-    *((("y | trials(n)" if f == "binomial" else "y") + " ~ x * f + (x | g)", f) for f in FAMILIES),
+    *((("y | trials(n)" if f == "binomial" else "y") + " ~ x * f + (x | g)", f) for f in CLOSED),
+    ("y ~ x + (1 | g)", "weibull"),
+    ("y ~ x + (1 | g)", "hurdle_gamma"),
+    ("y | trunc(lb = 0) ~ x", "gaussian"),
     ("y ~ poly(x, 2) + bs(w, df=4) + C(f) + offset(w) + log(se) + (1 | g:h) + (x || g)", "gaussian"),
     ("y | se(se, sigma=TRUE) + weights(n) ~ center(x) + (1 | g) + (1 | h)", "gaussian"),
     (bayesml.bf("y ~ x + (1 | g)", "sigma ~ f + (1 | h)"), "student"),

@@ -15,14 +15,18 @@ from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
 from bayesml.families.binomial import binomial
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
+from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal
 from bayesml.families.lognormal import lognormal
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.student import student
+from bayesml.families.weibull import weibull
+from bayesml.families.zero_inflated import zero_inflated_negbinomial, zero_inflated_poisson
 from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
@@ -39,13 +43,19 @@ __all__ = [
     "beta",
     "binomial",
     "cumulative",
+    "exponential",
     "gamma",
     "gaussian",
     "get_family",
+    "hurdle_gamma",
+    "hurdle_lognormal",
     "lognormal",
     "negbinomial",
     "poisson",
     "student",
+    "weibull",
+    "zero_inflated_negbinomial",
+    "zero_inflated_poisson",
 ]
 
 FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
@@ -58,6 +68,12 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "gamma": gamma,
     "lognormal": lognormal,
     "beta": beta,
+    "exponential": exponential,
+    "weibull": weibull,
+    "zero_inflated_poisson": zero_inflated_poisson,
+    "zero_inflated_negbinomial": zero_inflated_negbinomial,
+    "hurdle_gamma": hurdle_gamma,
+    "hurdle_lognormal": hurdle_lognormal,
     "cumulative": cumulative,
 }
 
@@ -106,7 +122,8 @@ def _constructor(family: object) -> Callable[..., AbstractFamily]:
 def _named(family: str) -> Callable[..., AbstractFamily]:
     text, _, link = family.strip().removesuffix("()").partition("(")
     name = text.strip().lower().replace(".", "_").replace("-", "_").replace(" ", "_")
-    own = FAMILY_ALIASES.get(name, name)
+    joined = {_joined(known): known for known in FAMILIES}
+    own = FAMILY_ALIASES.get(name, joined.get(name, name))
     if own in FAMILIES and not link:
         return FAMILIES[own]
     if own in FAMILIES:

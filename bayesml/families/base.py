@@ -54,8 +54,11 @@ class AbstractFamily(ABC):
         Raises:
             ModelError: a parameter cannot have the link; the message lists those it can have.
         """
-        given = names + tuple(dpar.links[0] for dpar in cls.dpars[len(names) :])
-        return cls(tuple(_link_of(cls.name, dpar, name) for dpar, name in zip(cls.dpars, given, strict=True)))
+        return cls(_links_of(cls.name, cls.dpars, names))
+
+    def checked_links(self, *names: str) -> tuple[Link, ...]:
+        """Return links by name, as ``with_links`` does, for a family whose parameters are those of another."""
+        return _links_of(self.name, self.dpars, names)
 
     @abstractmethod
     def bind(self, response: RawResponse) -> AbstractLikelihood:
@@ -269,6 +272,11 @@ def natural_values(likelihood: AbstractLikelihood, values: Mapping[str, Array]) 
         name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
         for name, value in values.items()
     }
+
+
+def _links_of(family: str, dpars: tuple[DistributionalParameter, ...], names: tuple[str, ...]) -> tuple[Link, ...]:
+    given = names + tuple(dpar.links[0] for dpar in dpars[len(names) :])
+    return tuple(_link_of(family, dpar, name) for dpar, name in zip(dpars, given, strict=True))
 
 
 def _link_of(family: str, dpar: DistributionalParameter, name: str) -> Link:

@@ -8,10 +8,11 @@ from typing import Any
 import jax
 from jax import numpy as jnp
 
-from bayesml.families.incomplete import beta_tails, gamma_tails
+from bayesml.families.incomplete import beta_tails, gamma_tails, log1mexp
 
 __all__ = [
     "binomial_tails",
+    "hazard_tails",
     "negative_binomial_tails",
     "normal_tails",
     "of_positive",
@@ -73,3 +74,13 @@ def binomial_tails(y: Array, trials: Array, success: Array, failure: Array) -> T
         return jnp.where(some, low, 0.0), jnp.where(some, high, -jnp.inf)
 
     return _of_counts(y, below)
+
+
+def hazard_tails(y: Array, log_hazard: Callable[[Array], Array]) -> Tails:
+    """Return the tails of a positive variable from the log of its cumulative hazard H: S(y) = exp(-H(y))."""
+
+    def tails(x: Array) -> Tails:
+        hazard = jnp.exp(log_hazard(x))
+        return log1mexp(-hazard), -hazard
+
+    return of_positive(y, tails)

@@ -20,6 +20,9 @@ FAMILY_ALIASES = MappingProxyType(
         "nbinom2": "negbinomial",
         "log_normal": "lognormal",
         "beta_family": "beta",
+        "zip": "zero_inflated_poisson",
+        "zinb": "zero_inflated_negbinomial",
+        "zero_inflated_negativebinomial": "zero_inflated_negbinomial",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
@@ -27,13 +30,12 @@ FAMILY_ALIASES = MappingProxyType(
 _PLANNED = """
 acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 categorical
 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox cratio custom custom_family dirichlet dirichlet2 dirichlet_multinomial
-discrete_weibull exgaussian exponential frechet gen_extreme_value geometric hurdle_cumulative hurdle_gamma
-hurdle_lognormal hurdle_negbinomial hurdle_negativebinomial hurdle_poisson inverse_gaussian laplace logistic_normal
-mixture multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio
-stoppingratio tweedie von_mises vonmises wald weibull wiener xbeta zero_inflated_asym_laplace zero_inflated_beta
-zero_inflated_beta_binomial zero_inflated_binomial zero_inflated_negbinomial zero_inflated_negativebinomial
-zero_inflated_poisson zero_one_inflated_beta zinb zip
+truncated_poisson cox cratio custom custom_family dirichlet dirichlet2 dirichlet_multinomial discrete_weibull
+exgaussian frechet gen_extreme_value geometric hurdle_cumulative hurdle_negbinomial hurdle_negativebinomial
+hurdle_poisson inverse_gaussian laplace logistic_normal mixture multinomial nbinom1 negbinomial2 ordered ordered_beta
+ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
+zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial zero_inflated_binomial
+zero_one_inflated_beta
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

@@ -1,0 +1,80 @@
+"""The exponential family of waiting times with a constant hazard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.response import numbers, require
+from bayesml.families.scales import POSITIVE_LINKS, mu
+from bayesml.namespace import array_namespace
+
+__all__ = ["Exponential", "exponential"]
+
+
+@final
+@dataclass(frozen=True)
+class Exponential(AbstractSimpleFamily):
+    """y of 0 or larger with mean mu: S(y) = exp(-y / mu)."""
+
+    name: ClassVar[str] = "exponential"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0),)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take numbers of 0 or larger, not all of them 0."""
+        y = numbers(response, self.name)
+        require(response, y, y >= 0, "must not be negative", "Drop such rows, or model them with another family.")
+        if for_fit:
+            some = np.full(y.shape, bool((y > 0).any()))
+            require(response, y, some, "must be larger than 0 in some row", "Check that it is the right column.")
+        return ResponseData({"y": y})
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return -log(mu) - y / mu."""
+        log_mean = self.link("mu").log_inverse(values["mu"])
+        return -log_mean - y * array_namespace(log_mean).exp(-log_mean)
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log(1 - S(y))."""
+        return self._tails(y, values)[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return -y / mu."""
+        return self._tails(y, values)[1]
+
+    def _tails(self, y: Array, values: Mapping[str, Array]) -> tuple[Array, Array]:
+        from jax import numpy as jnp
+
+        from bayesml.families.tails import hazard_tails
+
+        return hazard_tails(y, lambda x: jnp.log(x) - self.link("mu").log_inverse(values["mu"]))
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu^2."""
+        return parameters["mu"] ** 2
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw exponential numbers."""
+        return parameters["mu"] * rng.standard_exponential(np.shape(parameters["mu"]))
+
+
+def exponential(link: str = "log") -> Exponential:
+    """Return the exponential family, for waiting times with a constant hazard.
+
+    Args:
+        link: link of the mean mu.
+    """
+    return Exponential.with_links(link)

@@ -1,0 +1,95 @@
+"""The Weibull family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.gamma import SHAPE
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.scales import POSITIVE_LINKS, mu
+from bayesml.lazy import lazy_module
+from bayesml.namespace import array_namespace
+
+__all__ = ["Weibull", "weibull"]
+
+special = lazy_module("scipy.special")
+
+
+@final
+@dataclass(frozen=True)
+class Weibull(AbstractSimpleFamily):
+    """Positive y with mean mu: S(y) = exp(-(y / scale)^shape), scale = mu / Gamma(1 + 1 / shape)."""
+
+    name: ClassVar[str] = "weibull"
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take positive numbers that are not all equal."""
+        y = numbers(response, self.name)
+        require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
+        if for_fit:
+            require_variation(response, y)
+        return ResponseData({"y": y})
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log(shape / y) + t - exp(t), where t is the log of the cumulative hazard (y / scale)^shape."""
+        t, xp = self._log_hazard(y, values), array_namespace(values["mu"], values["shape"])
+        return xp.log(values["shape"]) - xp.log(y) + t - xp.exp(t)
+
+    def _log_hazard(self, y: Array, values: Mapping[str, Array]) -> Array:
+        from jax import numpy as jnp
+
+        from bayesml.families.densities import log_gamma
+
+        shape = values["shape"]
+        log_scale = self.link("mu").log_inverse(values["mu"]) - log_gamma(1.0 + 1.0 / shape)
+        return shape * (jnp.log(y) - log_scale)
+
+    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log(1 - S(y))."""
+        from bayesml.families.tails import hazard_tails
+
+        return hazard_tails(y, lambda x: self._log_hazard(x, values))[0]
+
+    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return minus the cumulative hazard."""
+        from bayesml.families.tails import hazard_tails
+
+        return hazard_tails(y, lambda x: self._log_hazard(x, values))[1]
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu."""
+        return parameters["mu"]
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return mu^2 (Gamma(1 + 2 / shape) / Gamma(1 + 1 / shape)^2 - 1)."""
+        shape = np.asarray(parameters["shape"], dtype=float)
+        ratio = special.gammaln(1.0 + 2.0 / shape) - 2.0 * special.gammaln(1.0 + 1.0 / shape)
+        return parameters["mu"] ** 2 * np.expm1(ratio)
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw by inversion: scale times a power of an exponential number."""
+        shape = np.asarray(parameters["shape"], dtype=float)
+        size = np.broadcast_shapes(np.shape(parameters["mu"]), np.shape(shape))
+        log_scale = np.log(parameters["mu"]) - special.gammaln(1.0 + 1.0 / shape)
+        return np.exp(log_scale + np.log(rng.standard_exponential(size)) / shape)
+
+
+def weibull(link: str = "log", link_shape: str = "log") -> Weibull:
+    """Return the Weibull family, for waiting times; censored ones are marked by ``cens()``.
+
+    Args:
+        link: link of the mean mu.
+        link_shape: link of shape, where it has a formula; the hazard falls with time below 1 and rises above.
+    """
+    return Weibull.with_links(link, link_shape)

@@ -13,12 +13,13 @@ from bayesml.errors import DataError
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.binomial import binomial_curvature
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.namespace import array_namespace
 
-__all__ = ["Bernoulli", "bernoulli"]
+__all__ = ["EXAMPLE", "Bernoulli", "bernoulli"]
 
 
 @final
@@ -107,3 +108,12 @@ def bernoulli(link: str = "logit") -> Bernoulli:
         link: link of the probability mu.
     """
     return Bernoulli.with_links(link)
+
+
+EXAMPLE = Example(
+    bernoulli(),
+    y=(0.0, 1.0, 1.0),
+    parameters={"mu": 0.55},
+    log_density=(-0.7985076962177717, -0.5978370007556204, -0.5978370007556204),
+    source="SciPy 1.17.1: bernoulli(0.55).logpmf(y)",
+)

@@ -12,6 +12,7 @@ import numpy as np
 from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
@@ -19,7 +20,7 @@ from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
 
-__all__ = ["Beta", "beta"]
+__all__ = ["EXAMPLE", "Beta", "beta"]
 
 special = lazy_module("scipy.special")
 
@@ -132,3 +133,13 @@ def beta(link: str = "logit", link_phi: str = "log") -> Beta:
         link_phi: link of the precision phi, where it has a formula; the variance is mu (1 - mu) / (1 + phi).
     """
     return Beta.with_links(link, link_phi)
+
+
+EXAMPLE = Example(
+    beta(),
+    y=(0.01, 0.5, 0.99),
+    parameters={"mu": 0.6, "phi": 3.4},
+    log_density=(-3.6017636185626327, 0.22082544298831897, -0.4770821204711122),
+    source="SciPy 1.17.1: beta(0.6 * 3.4, 0.4 * 3.4).logpdf(y)",
+    support=(0.0, 1.0),
+)

@@ -11,12 +11,13 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, numbers, require
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.links import Link
 
-__all__ = ["Binomial", "binomial", "binomial_curvature"]
+__all__ = ["EXAMPLE", "Binomial", "binomial", "binomial_curvature"]
 
 ROUNDING = 1e-12
 SHARE_ROUNDING = 1e-3
@@ -191,3 +192,13 @@ def binomial(link: str = "logit") -> Binomial:
         link: link of the probability mu.
     """
     return Binomial.with_links(link)
+
+
+EXAMPLE = Example(
+    binomial(),
+    y=(0.0, 3.0, 7.0),
+    parameters={"mu": 0.55},
+    log_density=(-5.589553873524402, -1.4321937256485342, -4.184859005289343),
+    source="SciPy 1.17.1: binom(7, 0.55).logpmf(y)",
+    additions={"trials": (7.0, 7.0, 7.0)},
+)

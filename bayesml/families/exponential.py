@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require
 from bayesml.families.scales import POSITIVE_LINKS, mu
 from bayesml.namespace import array_namespace
 
-__all__ = ["Exponential", "exponential"]
+__all__ = ["EXAMPLE", "Exponential", "exponential"]
 
 
 @final
@@ -78,3 +80,13 @@ def exponential(link: str = "log") -> Exponential:
         link: link of the mean mu.
     """
     return Exponential.with_links(link)
+
+
+EXAMPLE = Example(
+    exponential(),
+    y=(0.0, 0.8, 7.0),
+    parameters={"mu": 1.5},
+    log_density=(-0.4054651081081644, -0.9387984414414977, -5.072131774774832),
+    source="SciPy 1.17.1: expon(scale=1.5).logpdf(y)",
+    support=(0.0, inf),
+)

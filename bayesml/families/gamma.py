@@ -12,13 +12,14 @@ import numpy as np
 from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 
-__all__ = ["Gamma", "draw_gamma", "gamma"]
+__all__ = ["EXAMPLE", "Gamma", "draw_gamma", "gamma"]
 
 special = lazy_module("scipy.special")
 
@@ -124,3 +125,13 @@ def gamma(link: str = "log", link_shape: str = "log") -> Gamma:
         link_shape: link of shape, where it has a formula; the variance is mu^2 / shape.
     """
     return Gamma.with_links(link, link_shape)
+
+
+EXAMPLE = Example(
+    gamma(),
+    y=(0.01, 0.8, 7.0),
+    parameters={"mu": 1.5, "shape": 2.2},
+    log_density=(-4.795235401679584, -0.6954701067375912, -7.185938999627498),
+    source="SciPy 1.17.1: gamma(2.2, scale=1.5 / 2.2).logpdf(y)",
+    support=(0.0, inf),
+)

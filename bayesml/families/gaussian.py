@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import pi
+from math import inf, pi
 from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require_variation
 from bayesml.families.scales import REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
 
-__all__ = ["Gaussian", "encode_real", "gaussian", "gaussian_auxiliary", "gaussian_curvature", "total_scale"]
+__all__ = ["EXAMPLE", "Gaussian", "encode_real", "gaussian", "gaussian_auxiliary", "gaussian_curvature", "total_scale"]
 
 
 def total_scale(parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
@@ -135,3 +136,13 @@ def gaussian(link: str = "identity", link_sigma: str = "log") -> Gaussian:
         'log'
     """
     return Gaussian.with_links(link, link_sigma)
+
+
+EXAMPLE = Example(
+    gaussian(),
+    y=(-2.0, 0.1, 6.5),
+    parameters={"mu": 0.55, "sigma": 1.3},
+    log_density=(-3.1051193657195, -1.2412140402757141, -11.655415223707665),
+    source="SciPy 1.17.1: norm(0.55, 1.3).logpdf(y)",
+    support=(-inf, inf),
+)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import final
 
 import numpy as np
 
 from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.example import Example
 from bayesml.families.gamma import Gamma
 from bayesml.families.lognormal import LogNormal
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -18,7 +20,7 @@ from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
-__all__ = ["Hurdle", "hurdle_gamma", "hurdle_lognormal"]
+__all__ = ["EXAMPLE", "Hurdle", "hurdle_gamma", "hurdle_lognormal"]
 
 HU = DistributionalParameter(
     "hu", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
@@ -134,3 +136,14 @@ def hurdle_lognormal(link: str = "identity", link_sigma: str = "log", link_hu: s
 def _over(base: type[AbstractSimpleFamily], *links: str) -> Hurdle:
     default = Hurdle((*(get_link(p.links[0]) for p in base.dpars), get_link(HU.links[0])), base)
     return replace(default, links=default.checked_links(*links))
+
+
+EXAMPLE = Example(
+    hurdle_gamma(),
+    y=(0.0, 0.8, 7.0),
+    parameters={"mu": 1.5, "shape": 2.2, "hu": 0.3},
+    log_density=(-1.2039728043259361, -1.0521450506763237, -7.542613943566231),
+    source="SciPy 1.17.1: log(0.3) and log(0.7 f(y)), f(y) of stats.gamma(2.2, scale=1.5 / 2.2)",
+    support=(0.0, inf),
+    atoms=(0.0,),
+)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian_auxiliary, gaussian_curvature
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import SIGMA, mu
 from bayesml.namespace import array_namespace
 
-__all__ = ["LogNormal", "lognormal"]
+__all__ = ["EXAMPLE", "LogNormal", "lognormal"]
 
 
 @final
@@ -97,3 +99,13 @@ def lognormal(link: str = "identity", link_sigma: str = "log") -> LogNormal:
         link_sigma: link of sigma, where it has a formula.
     """
     return LogNormal.with_links(link, link_sigma)
+
+
+EXAMPLE = Example(
+    lognormal(),
+    y=(0.01, 0.8, 70.0),
+    parameters={"mu": 0.55, "sigma": 0.8},
+    log_density=(-16.85295264473088, -0.9396443609971501, -15.63090511101931),
+    source="SciPy 1.17.1: lognorm(0.8, scale=np.exp(0.55)).logpdf(y)",
+    support=(0.0, inf),
+)

@@ -12,6 +12,7 @@ import numpy as np
 from bayesml.distributions import inv_gamma, student_t
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.example import Example
 from bayesml.families.gamma import draw_gamma
 from bayesml.families.poisson import draw_poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -22,7 +23,7 @@ from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
 
-__all__ = ["NegativeBinomial", "negbinomial"]
+__all__ = ["EXAMPLE", "NegativeBinomial", "negbinomial"]
 
 special = lazy_module("scipy.special")
 
@@ -117,3 +118,12 @@ def negbinomial(link: str = "log", link_shape: str = "log") -> NegativeBinomial:
         link_shape: link of shape, where it has a formula; the variance is mu + mu^2 / shape.
     """
     return NegativeBinomial.with_links(link, link_shape)
+
+
+EXAMPLE = Example(
+    negbinomial(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5, "shape": 2.2},
+    log_density=(-1.670031326373834, -1.5128457428514217, -4.673597800296887),
+    source="SciPy 1.17.1: nbinom(2.2, 2.2 / 4.7).logpmf(y)",
+)

@@ -10,11 +10,12 @@ import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, mu
 
-__all__ = ["Poisson", "draw_poisson", "poisson"]
+__all__ = ["EXAMPLE", "Poisson", "draw_poisson", "poisson"]
 
 LARGEST_RATE = 1e15  # above, the normal approximation is exact to the last digit of a double
 
@@ -110,3 +111,12 @@ def poisson(link: str = "log") -> Poisson:
         link: link of the mean mu.
     """
     return Poisson.with_links(link)
+
+
+EXAMPLE = Example(
+    poisson(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5},
+    log_density=(-2.5, -1.583709268125845, -7.055210893214072),
+    source="SciPy 1.17.1: poisson(2.5).logpmf(y)",
+)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import pi
+from math import inf, pi
 from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.example import Example
 from bayesml.families.gaussian import encode_real, total_scale
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.rising import digamma_rising, log_rising
@@ -18,7 +19,7 @@ from bayesml.families.scales import NU, REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
 
-__all__ = ["Student", "student"]
+__all__ = ["EXAMPLE", "Student", "student"]
 
 
 @final
@@ -132,3 +133,13 @@ def student(link: str = "identity", link_sigma: str = "log", link_nu: str = "log
         link_nu: link of the degrees of freedom nu > 1, where they have a formula.
     """
     return Student.with_links(link, link_sigma, link_nu)
+
+
+EXAMPLE = Example(
+    student(),
+    y=(-2.0, 0.1, 40.0),
+    parameters={"mu": 0.55, "sigma": 1.3, "nu": 4.5},
+    log_density=(-2.9356517279200176, -1.3086918860333487, -15.883301292419565),
+    source="SciPy 1.17.1: t(4.5, 0.55, 1.3).logpdf(y)",
+    support=(-inf, inf),
+)

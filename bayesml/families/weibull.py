@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.example import Example
 from bayesml.families.gamma import SHAPE
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
@@ -16,7 +18,7 @@ from bayesml.families.scales import POSITIVE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
-__all__ = ["Weibull", "weibull"]
+__all__ = ["EXAMPLE", "Weibull", "weibull"]
 
 special = lazy_module("scipy.special")
 
@@ -41,7 +43,8 @@ class Weibull(AbstractSimpleFamily):
 
     def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return log(shape / y) + t - exp(t), where t is the log of the cumulative hazard (y / scale)^shape."""
-        t, xp = self._log_hazard(y, values), array_namespace(values["mu"], values["shape"])
+        t = self._log_hazard(y, values)
+        xp = array_namespace(t)
         return xp.log(values["shape"]) - xp.log(y) + t - xp.exp(t)
 
     def _log_hazard(self, y: Array, values: Mapping[str, Array]) -> Array:
@@ -93,3 +96,13 @@ def weibull(link: str = "log", link_shape: str = "log") -> Weibull:
         link_shape: link of shape, where it has a formula; the hazard falls with time below 1 and rises above.
     """
     return Weibull.with_links(link, link_shape)
+
+
+EXAMPLE = Example(
+    weibull(),
+    y=(0.01, 0.8, 7.0),
+    parameters={"mu": 1.5, "shape": 2.2},
+    log_density=(-5.8969988561164035, -0.8305744873051182, -20.722026402471926),
+    source="SciPy 1.17.1: weibull_min(2.2, scale=1.5 / gamma(1 + 1 / 2.2)).logpdf(y)",
+    support=(0.0, inf),
+)

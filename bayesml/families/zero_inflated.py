@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.example import Example
 from bayesml.families.negbinomial import NegativeBinomial
 from bayesml.families.poisson import Poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -17,7 +18,7 @@ from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
-__all__ = ["ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
+__all__ = ["EXAMPLE", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
 
 ZI = DistributionalParameter(
     "zi", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
@@ -130,3 +131,12 @@ def zero_inflated_negbinomial(link: str = "log", link_shape: str = "log", link_z
 def _inflated(base: type[AbstractSimpleFamily], *links: str) -> ZeroInflated:
     default = ZeroInflated((*(get_link(p.links[0]) for p in base.dpars), get_link(ZI.links[0])), base)
     return replace(default, links=default.checked_links(*links))
+
+
+EXAMPLE = Example(
+    zero_inflated_poisson(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5, "zi": 0.3},
+    log_density=(-1.028733212673555, -1.9403842120645773, -7.411885837152805),
+    source="SciPy 1.17.1: log(0.3 + 0.7 f(0)) and log(0.7 f(y)), f(y) of stats.poisson(2.5)",
+)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.engines.generalised_mixed.response import AuxiliarySlopes, RowDerivatives
 from bayesml.engines.weighting import log_density_of_precision
-from bayesml.families import AbstractLikelihood
+from bayesml.families import AbstractLikelihood, DistributionalParameter
 from bayesml.links import get_link
 
 __all__ = ["FamilyResponse"]
@@ -67,7 +67,7 @@ class FamilyResponse:
         y = np.asarray(self.data["y"], dtype=float)
         y = np.log(y) if self.likelihood.traits.response_on_log_scale else y
         links = {dpar.name: get_link(dpar.links[0]) for dpar in self.likelihood.dpars[1:]}
-        return np.array([float(links[name].forward(_rough(name, y))) for name in self.auxiliary])
+        return np.array([float(links[name].forward(_rough(self.likelihood.dpar(name), y))) for name in self.auxiliary])
 
     def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> RowDerivatives:
         """Return the log density and its derivatives."""
@@ -102,8 +102,9 @@ def _inside(bound: float) -> float:
     return {0.0: 1e-3, 1.0: 1.0 - 1e-3}.get(bound, bound)
 
 
-def _rough(name: str, y: np.ndarray) -> float:
+def _rough(dpar: DistributionalParameter, y: np.ndarray) -> float:
     """Return a value of an auxiliary parameter to start from."""
+    name = dpar.kind
     spread = float(np.std(y))
     variance, mean = spread**2, float(np.mean(y))
     if name == "sigma":
@@ -114,4 +115,4 @@ def _rough(name: str, y: np.ndarray) -> float:
         return float(np.clip(mean * (1 - mean) / max(variance, 1e-10) - 1, 1.0, 1e6))
     if name == "shape" and float(np.max(np.abs(y - np.round(y)), initial=0.0)) == 0.0 and variance > mean > 0:
         return float(np.clip(mean**2 / (variance - mean), 0.1, 100.0))
-    return float(np.clip(mean**2 / max(variance, 1e-10), 0.1, 1e6)) if name == "shape" else 1.0
+    return float(np.clip(mean**2 / max(variance, 1e-10), 0.1, 1e6)) if name == "shape" else dpar.typical

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jax import numpy as jnp
@@ -13,13 +13,15 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
 from bayesml.lazy import lazy_module
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
 __all__ = ["data_of", "log_density", "reported_at", "reported_values"]
 
 numpyro_infer = lazy_module("numpyro.infer.util")
 handlers = lazy_module("numpyro.handlers")
 
-Array = Any
-Model = Callable[[Data, Array | None], None]
+Model = Callable[[Data, Any], None]
 
 
 def data_of(problem: Problem) -> dict[str, Any]:
@@ -36,13 +38,13 @@ def data_of(problem: Problem) -> dict[str, Any]:
     }
 
 
-def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:
+def log_density(model: Model, layout: Layout) -> Callable[[Float[Array, " d"], Data], Float[Array, ""]]:
     """Return ``log p(y, u) + log|Jacobian|`` as a function of the engine's coordinates and the data.
 
     The coordinates are q with u = center + scale * q, both taken from the data; the constant log|scale| is left out.
     """
 
-    def density(q: Array, data: Data) -> Array:
+    def density(q: Float[Array, " d"], data: Data) -> Float[Array, ""]:
         values, log_jacobian = layout.constrain(data["center"] + data["scale"] * q)
         joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
@@ -52,10 +54,10 @@ def log_density(model: Model, layout: Layout) -> Callable[[Array, Data], Array]:
 
 def reported_values(
     model: Model, layout: Layout, reported: frozenset[str]
-) -> Callable[[Array, Data], dict[str, Array]]:
+) -> Callable[[Float[Array, " d"], Data], dict[str, Array]]:
     """Return the map from coordinates to the named sites of the model, sampled or deterministic."""
 
-    def values_of(q: Array, data: Data) -> dict[str, Array]:
+    def values_of(q: Float[Array, " d"], data: Data) -> dict[str, Array]:
         values, _ = layout.constrain(data["center"] + data["scale"] * q)
         return reported_at(model, values, reported, data)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
 __all__ = ["Form", "ValueAndGradient"]
 
-Array = Any
 ValueAndGradient = Callable[[np.ndarray, Any], tuple[float, np.ndarray]]
 """``(q, data) -> (log density, gradient)``, compiled."""
 
@@ -41,8 +43,8 @@ class Form:
 
     size: int
     data: Any
-    density: Callable[[Array, Any], Array]
-    report: Callable[[Array, Array, Any], dict[str, Array]]
+    density: Callable[[Float[Array, " size"], Any], Float[Array, ""]]
+    report: Callable[[Float[Array, " size"], Float[Array, " noise"], Any], dict[str, Array]]
     start: Callable[[np.random.Generator, int], np.ndarray]
     parameter_of: Callable[[int], str]
     first_step: float

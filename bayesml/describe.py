@@ -60,7 +60,7 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
         predictors=tuple(
             PredictorSpec(p.key, _link_name(design.likelihood, p.key), written.text)
             for p in design.schema.predictors
-            if (written := design.schema.written(p.key)) is not None
+            if (written := design.schema.written(p.key)) is not None and _has_link(design.likelihood, p.key)
         ),
         parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,
@@ -68,6 +68,11 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
         joint=(*joint, *design.likelihood.computed),
     )
     return Description(spec, resolution.table)
+
+
+def _has_link(likelihood: AbstractLikelihood, key: PredictorKey) -> bool:
+    """Whether a predictor is one of a parameter; not so the effects on thresholds, which belong to that of mu."""
+    return bool(key.nlpar) or any(parameter.name == key.dpar for parameter in likelihood.dpars)
 
 
 def _link_name(likelihood: AbstractLikelihood, key: PredictorKey) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from bayesml.design import Design
 from bayesml.distributions import Distribution, WholeDistribution, flat
 from bayesml.errors import PriorError
+from bayesml.expansion import expanded_priors, shared_rows
 from bayesml.families import AbstractLikelihood, DistributionalParameter
 from bayesml.keys import PredictorKey
 from bayesml.priors import (
@@ -52,7 +53,8 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
     """
     defaults = _defaults(design, style)
     parameters = tuple(_parameters(design, defaults))
-    resolution = resolve(parameters, PriorTable.ordered(_rows(design, defaults)), priors)
+    table = PriorTable.ordered(_rows(design, defaults))
+    resolution = resolve(parameters, table, expanded_priors(priors, design.likelihood))
     sampled, joint = _expanded(resolution, design.n_rows)
     spec = ModelSpec(
         formula=design.schema.parsed.text,
@@ -89,7 +91,8 @@ def check_slopes(design: Design, description: Description) -> None:
 
 def default_priors_of(design: Design, style: Style) -> PriorTable:
     """Return the table of all prior targets with their defaults."""
-    return PriorTable.ordered(_rows(design, _defaults(design, style)))
+    rows = tuple(_rows(design, _defaults(design, style)))
+    return PriorTable.ordered((*shared_rows(design.likelihood, rows), *rows))
 
 
 def _defaults(design: Design, style: Style) -> DefaultPriors:

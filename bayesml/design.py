@@ -10,11 +10,13 @@ import numpy as np
 
 from bayesml.columns import bare_name, evaluate, nonlinear_function
 from bayesml.errors import FormulaError, did_you_mean
+from bayesml.expansion import refuse_unused_terms
 from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
 from bayesml.formula import ParsedFormula, Predictor, is_simple_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
+from bayesml.response_columns import column_labels, column_values, with_columns
 from bayesml.response_terms import estimates_sigma, term_arrays, with_terms
 from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
@@ -170,10 +172,12 @@ def build_design(
     """
     functions = _checked_functions(functions)
     _refuse_what_is_not_there(parsed, functions)
-    raw = response_values(parsed, frame, functions)
+    parsed = with_columns(parsed, family)
+    raw = response_values(parsed, frame, functions, family.takes_columns)
     additions = parsed.response.additions
     likelihood = with_terms(family.bind(raw), additions, raw.additions, parsed.text)
     _check_dpars(parsed, likelihood)
+    refuse_unused_terms(parsed, likelihood)
     response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
     written = _predictors(parsed, likelihood)
     predictors = tuple(d for p in written for d in _encode_predictor(p, frame, functions, likelihood))
@@ -240,8 +244,6 @@ def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> No
     if len(parsed.responses) > 1:
         raise FormulaError(f"A model of several responses {not_there}; fit one model for each response.")
     formula = parsed.responses[0]
-    if len(formula.response.columns) > 2:
-        raise FormulaError(f"A response of several columns, `{formula.response.name}`, {not_there}.")
     for predictor in formula.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
@@ -285,14 +287,25 @@ def _estimates_sigma(parsed: ParsedFormula) -> bool:
     return se is None or estimates_sigma(se)
 
 
-def response_values(parsed: ParsedFormula, frame: Frame, functions: Functions) -> RawResponse:
+def response_values(
+    parsed: ParsedFormula, frame: Frame, functions: Functions, takes_columns: bool = False
+) -> RawResponse:
     """Evaluate the left-hand side of the formula.
+
+    Args:
+        parsed: the formula.
+        frame: the data.
+        functions: the caller's own functions.
+        takes_columns: whether ``cbind(a, b)`` is two columns.
 
     Raises:
         DataError: the response or an addition term has impossible values.
     """
     expression = parsed.response.expression
     additions = term_arrays(parsed.response.additions, frame, functions)
+    if takes_columns and parsed.response.columns:
+        values, labels = column_values(parsed.response, frame, functions), column_labels(parsed.response)
+        return RawResponse(parsed.response.name, values, None, additions, rows=frame.rows, columns=labels)
     name = bare_name(expression.text)
     column = frame.columns.get(name) if name else None
     if column is not None:

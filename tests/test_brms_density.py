@@ -14,10 +14,8 @@ from tests.conftest import shared_path
 NOT_YET = {
     "family 'acat'": "acat",
     "family 'asym_laplace'": "asym_laplace",
-    "family 'categorical'": "categorical cat_re cat_refcat cat_dpars cat_id",
     "threshold": "cum_sum_to_zero",
     "thres": "cum_thres_gr cum_thres_four",
-    "family 'dirichlet'": "dirichlet dirichlet_phi dirichlet_refcat",
     "family 'exgaussian'": "exgaussian",
     "family 'geometric'": "geometric",
     "family 'hurdle_poisson'": "hurdle_poisson",

@@ -50,6 +50,8 @@ FLOW = (
     "priors",
     "terms",
     "language",
+    "expansion",
+    "response_columns",
     "design",
     "describe",
     "numpyro_supports",

@@ -14,7 +14,9 @@ from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
 from bayesml.families.binomial import binomial
+from bayesml.families.categorical import categorical
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.dirichlet import dirichlet
 from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
@@ -42,7 +44,9 @@ __all__ = [
     "bernoulli",
     "beta",
     "binomial",
+    "categorical",
     "cumulative",
+    "dirichlet",
     "exponential",
     "gamma",
     "gaussian",
@@ -75,6 +79,8 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "hurdle_gamma": hurdle_gamma,
     "hurdle_lognormal": hurdle_lognormal,
     "cumulative": cumulative,
+    "categorical": categorical,
+    "dirichlet": dirichlet,
 }
 
 

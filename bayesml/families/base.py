@@ -42,6 +42,8 @@ class AbstractFamily(ABC):
     """The parameters for which a link can be chosen; those of a likelihood are one of these each, see ``role``."""
     limit_of: ClassVar[str] = ""
     """Name of the family that has this one as its limit (poisson: negbinomial at an infinite shape)."""
+    takes_columns: ClassVar[bool] = False
+    """Whether the response has several columns, ``cbind(a, b, c)``."""
 
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
@@ -100,6 +102,11 @@ class AbstractLikelihood(ABC):
     @property
     def event_labels(self) -> tuple[str, ...]:
         """Labels along the event dimension."""
+        return ()
+
+    @property
+    def response_labels(self) -> tuple[str, ...]:
+        """Labels of the columns of a response of several; empty where it is one number."""
         return ()
 
     flat_in_brms: ClassVar[frozenset[str]] = frozenset()

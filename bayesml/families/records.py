@@ -59,6 +59,7 @@ class RawResponse:
         is_boolean: the column held truth values.
         rows: row of each value in the user's data, counting from 0, for messages; None where none were dropped.
         is_share: whether the values are shares of the trials; None where the family has to look.
+        columns: labels of the columns of a response of several.
     """
 
     name: str
@@ -68,6 +69,7 @@ class RawResponse:
     is_boolean: bool = False
     rows: np.ndarray | None = None
     is_share: bool | None = None
+    columns: tuple[str, ...] = ()
 
 
 @final

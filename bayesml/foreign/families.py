@@ -28,9 +28,9 @@ FAMILY_ALIASES = MappingProxyType(
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 categorical
+acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2
 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox cratio custom custom_family dirichlet dirichlet2 dirichlet_multinomial discrete_weibull
+truncated_poisson cox cratio custom custom_family dirichlet2 dirichlet_multinomial discrete_weibull
 exgaussian frechet gen_extreme_value geometric hurdle_cumulative hurdle_negbinomial hurdle_negativebinomial
 hurdle_poisson inverse_gaussian laplace logistic_normal mixture multinomial nbinom1 negbinomial2 ordered ordered_beta
 ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta

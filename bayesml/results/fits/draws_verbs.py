@@ -244,9 +244,16 @@ class AbstractDrawsVerbs(AbstractSampledFit):
         """Draw the group-level effects in order of size with their intervals."""
         return plots.ranef_plot(self, group)
 
-    def pp_check(self, ndraws: int | None = None, kind: str | None = None, seed: int | None = None) -> Figure:
+    def pp_check(
+        self,
+        ndraws: int | None = None,
+        kind: str | None = None,
+        seed: int | None = None,
+        *,
+        column: str | None = None,
+    ) -> Figure:
         """Draw the observed response beside draws from the posterior predictive distribution."""
-        return plots.pp_check(self, ndraws=ndraws, kind=kind, seed=seed)
+        return plots.pp_check(self, ndraws=ndraws, kind=kind, seed=seed, column=column)
 
     def conditional_effects(
         self,

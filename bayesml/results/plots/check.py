@@ -25,7 +25,12 @@ MOST_BARS = 60
 
 
 def pp_check(
-    fit: AbstractSampledFit, ndraws: int | None = None, kind: str | None = None, seed: int | None = None
+    fit: AbstractSampledFit,
+    ndraws: int | None = None,
+    kind: str | None = None,
+    seed: int | None = None,
+    *,
+    column: str | None = None,
 ) -> Figure:
     """Draw the observed response y beside responses y_rep drawn from the posterior predictive distribution.
 
@@ -37,9 +42,10 @@ def pp_check(
             intervals (default for a discrete one), ``"hist"`` histograms side by side, ``"ecdf_overlay"`` cumulative
             distributions, ``"stat"`` mean and standard deviation, ``"intervals"`` 50% and 90% intervals of every row.
         seed: whole number; the same seed gives the same picture.
+        column: which column of a response of several, ``cbind(a, b, c)``; None takes the first.
 
     Raises:
-        ModelError: there is no such kind.
+        ModelError: there is no such kind or column.
 
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
@@ -51,14 +57,27 @@ def pp_check(
     draw, default = KINDS[kind]
     available = fit.draws_record.n_chains * fit.draws_record.n_draws
     replicated = predict(fit, ndraws=min(default, available) if ndraws is None else ndraws, seed=seed).values
-    y = np.asarray(fit.problem.design.response.arrays["y"], dtype=float)
+    y, name = np.asarray(fit.problem.design.response.arrays["y"], dtype=float), fit.parsed.response.name
+    if column is not None or fit.likelihood.response_labels:
+        place, name = _column(fit.likelihood.response_labels, column)
+        y, replicated = y[..., place], replicated[..., place]
     with np.errstate(all="ignore"):
-        figure = draw(y, replicated.astype(float), fit.parsed.response.name)
+        figure = draw(y, replicated.astype(float), name)
     levels = fit.problem.design.response.levels
     if kind == "bars" and levels is not None:
         first = 0 if fit.likelihood.traits.two_levels else 1
         figure.axes[0].set_xticks(range(first, first + len(levels)), levels)
     return figure
+
+
+def _column(labels: tuple[str, ...], column: str | None) -> tuple[int, str]:
+    """Return the place and the label of a column of the response."""
+    if column is None:
+        return 0, labels[0]
+    if column not in labels:
+        there = f"it has {', '.join(f'`{label}`' for label in labels)}" if labels else "it is one column"
+        raise ModelError(f"The response has no column {column!r}{did_you_mean(str(column), labels)}; {there}.")
+    return labels.index(column), column
 
 
 def _one_panel(name: str, height: float = 4.2) -> tuple[Figure, Axes]:

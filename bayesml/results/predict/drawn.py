@@ -31,7 +31,7 @@ __all__ = ["evaluate_draws", "has_precisions", "natural_of_rows"]
 def evaluate_draws(fit: AbstractSampledFit, request: Request, what: What) -> DrawnQuantity:
     """Return draws of a number of each row; see ``evaluate``."""
     rows, choice, rng = _rows(fit, request, what), choose_draws(fit, request), generators(request.seed)[2]
-    categories = fit.likelihood.event_labels if what.kind == "epred" and what.dpar is None else ()
+    categories = _categories(fit, what)
     shape = (choice.count, rows.count)
     values = np.empty((*shape, len(categories)) if categories else shape)
     for batch in batches(fit, rows, choice, request):
@@ -39,6 +39,13 @@ def evaluate_draws(fit: AbstractSampledFit, request: Request, what: What) -> Dra
             values[batch.where] = _values(fit, batch, rows, what, rng)
     name = what.dpar if what.dpar and what.kind == "epred" else what.kind
     return DrawnQuantity(rows.labels, values, choice, name, categories)
+
+
+def _categories(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
+    """Return the labels of the numbers that a row has, where it has several."""
+    if what.dpar is not None or what.kind == "linpred":
+        return ()
+    return fit.likelihood.event_labels if what.kind == "epred" else fit.likelihood.response_labels
 
 
 def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:

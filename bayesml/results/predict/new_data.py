@@ -16,6 +16,7 @@ from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, re
 from bayesml.frame.convert import RawColumn
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import Value, value_texts
+from bayesml.response_columns import column_values
 from bayesml.response_terms import term_arrays, term_texts
 from bayesml.results.predict.re_formula import Selection
 
@@ -147,6 +148,9 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
 def _raw_response(fit: AbstractFit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:
     expression, name = fit.parsed.response.expression, fit.parsed.response.name
     is_share = fit.problem.design.response.is_share
+    if fit.likelihood.response_labels:
+        values = column_values(fit.parsed.response, frame, fit.problem.design.schema.functions)
+        return RawResponse(name, values, None, additions, rows=frame.rows, columns=fit.likelihood.response_labels)
     column = bare_name(expression.text)
     if column is None or column not in frame.columns:
         values = evaluate(expression, frame, fit.problem.design.schema.functions)

@@ -19,6 +19,7 @@ from bayesml.results.predict.prepare import (
     batches,
     choose_draws,
     generators,
+    main_parameter,
     prepare_rows,
     random_responses,
 )
@@ -189,17 +190,23 @@ def residuals(
     Raises:
         DataError: see ``linpred``.
         FormulaError: see ``linpred``.
-        ModelError: see ``linpred``.
+        ModelError: see ``linpred``; or the response is one of several categories.
 
     Example:
         >>> fit.residuals(type="pearson", summary=True)
     """
     _check_choice("type", type, ("ordinary", "pearson"))
     _check_choice("method", method, ("epred", "predict"))
+    columns = fit.likelihood.response_labels
+    if fit.likelihood.event_labels and not columns:
+        raise ModelError(
+            f"A response of categories has no residuals: `{fit.parsed.response.name}` is no number. `epred()` gives "
+            "the probability of each category; `pp_check()` compares the counts."
+        )
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     rows = prepare_rows(fit, request, response=True, weights=has_precisions(fit, newdata))
     choice, rng = choose_draws(fit, request), generators(seed)[2]
-    result = np.empty((choice.count, rows.count))
+    result = np.empty((choice.count, rows.count, *([len(columns)] if columns else [])))
     for batch in batches(fit, rows, choice, request):
         natural = natural_of_rows(fit, batch, rows)
         with np.errstate(all="ignore"):
@@ -210,7 +217,7 @@ def residuals(
             result[batch.where] = rows.data["y"] - expected
             if type == "pearson":
                 result[batch.where] /= np.sqrt(fit.likelihood.variance(natural, rows.data))
-    return DrawnQuantity(rows.labels, result, choice, "residuals").shown(summary)
+    return DrawnQuantity(rows.labels, result, choice, "residuals", columns).shown(summary)
 
 
 def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
@@ -234,7 +241,7 @@ def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:
 
 
 def _predicted_parameter(fit: AbstractSampledFit, dpar: str | None) -> str:
-    known = _known_parameter(fit, dpar or "mu")
+    known = _known_parameter(fit, main_parameter(fit.likelihood) if dpar is None else dpar)
     if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
         raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
     return known

@@ -36,6 +36,7 @@ __all__ = [
     "batches",
     "choose_draws",
     "generators",
+    "main_parameter",
     "natural_parameters",
     "prepare_rows",
     "random_responses",
@@ -274,6 +275,21 @@ def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str
             natural[parameter.name] = np.full((draws, 1), parameter.unpredicted or 0.0)
     others = {key.dpar: eta for key, eta in batch.predictors.items() if not key.nlpar and key.dpar not in natural}
     return natural | others | further_values(likelihood, batch.values)
+
+
+def main_parameter(likelihood: AbstractLikelihood) -> str:
+    """Return the parameter that is meant where none is named: ``mu``.
+
+    Raises:
+        ModelError: the response has several, ``muB`` and ``muC``.
+    """
+    mains = [p.name for p in likelihood.dpars if p.kind == "mu"]
+    if mains == ["mu"]:
+        return "mu"
+    raise ModelError(
+        f"A model of the family {likelihood.family.name} has no single linear predictor: choose one, "
+        f"{' or '.join(f'dpar={name!r}' for name in mains)}."
+    )
 
 
 def random_responses(

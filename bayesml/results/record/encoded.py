@@ -70,13 +70,28 @@ def formula_from_json(value: Any) -> Any:
 
 
 def family_to_json(family: AbstractFamily) -> dict[str, Any]:
-    """Return the name of a family and of its links."""
-    return {"name": family.name, "links": [link.name for link in family.links]}
+    """Return the name of a family, of its links, and its options."""
+    options = {f.name: _option_to_json(getattr(family, f.name)) for f in fields(family) if f.name != "links"}
+    return {"name": family.name, "links": [link.name for link in family.links], "options": options}
+
+
+def _option_to_json(value: Any) -> Any:
+    if isinstance(value, AbstractFamily):
+        return family_to_json(value)
+    return [_option_to_json(each) for each in value] if isinstance(value, tuple) else value
 
 
 def family_from_json(content: Mapping[str, Any]) -> AbstractFamily:
-    """Return the family with its links."""
-    return replace(get_family(content["name"]), links=tuple(get_link(name) for name in content["links"]))
+    """Return the family with its links and options."""
+    options = {name: _option_from_json(value) for name, value in content.get("options", {}).items()}
+    links = tuple(get_link(name) for name in content["links"])
+    return replace(get_family(content["name"]), links=links, **options)
+
+
+def _option_from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return family_from_json(value)
+    return tuple(_option_from_json(each) for each in value) if isinstance(value, list) else value
 
 
 def prior_to_json(prior: Prior) -> dict[str, Any]:

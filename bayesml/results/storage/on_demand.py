@@ -74,9 +74,14 @@ class Computed(BackendArray):
 def rows_on_demand(
     fit: AbstractSampledFit, compute: Callable[[], np.ndarray], what: str, name: str, dtype: Any = np.float64
 ) -> xr.Dataset:
-    """Return a data set with one variable of the dimensions chain, draw and obs that is computed when it is read."""
+    """Return a data set with one variable of the dimensions chain, draw and obs that is computed when it is read.
+
+    Responses of several columns have the dimension category too.
+    """
     record = fit.draws_record
-    shape = (record.n_chains, record.n_draws, fit.nobs)
+    columns = fit.likelihood.response_labels if what == "posterior_predictive" else ()
+    shape = (record.n_chains, record.n_draws, fit.nobs, *([len(columns)] if columns else []))
     array = indexing.LazilyIndexedArray(Computed(compute, what, shape, np.dtype(dtype)))
     coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1]), **plain_coordinates(fit.frame.labels())}
-    return xr.Dataset({name: xr.Variable(("chain", "draw", "obs"), array)}, coords)
+    dims = ("chain", "draw", "obs", *(["category"] if columns else []))
+    return xr.Dataset({name: xr.Variable(dims, array)}, coords | ({"category": list(columns)} if columns else {}))

@@ -77,7 +77,8 @@ def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
 def _check_response(fit: AbstractFit) -> None:
     """Refuse a refit whose response is not that of its columns: ``fit.refit(y)`` of ``log(y) ~ x``."""
     design = fit.problem.design
-    own = fit.likelihood.encode(response_values(fit.parsed, fit.frame, fit.recipe.functions)).arrays["y"]
+    raw = response_values(fit.parsed, fit.frame, fit.recipe.functions, fit.family.takes_columns)
+    own = fit.likelihood.encode(raw).arrays["y"]
     if not np.array_equal(own, design.response.arrays["y"]):
         raise ModelError(
             f"The fit has another response than the columns that are saved with it: `{fit.parsed.response.name}` is "

@@ -123,8 +123,13 @@ def _statistics(fit: AbstractSampledFit) -> xr.Dataset:
 
 
 def _observed(fit: AbstractSampledFit) -> xr.Dataset:
-    return _rows_dataset(
-        fit, {response_variable(fit): fit.problem.design.response.arrays["y"].astype(response_dtype(fit))}
+    y, labels = fit.problem.design.response.arrays["y"].astype(response_dtype(fit)), fit.likelihood.response_labels
+    if not labels:
+        return _rows_dataset(fit, {response_variable(fit): y})
+    return (
+        _rows_dataset(fit, {})
+        .assign_coords(category=list(labels))
+        .assign({response_variable(fit): ((ROWS, "category"), y)})
     )
 
 

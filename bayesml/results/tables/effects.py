@@ -21,7 +21,7 @@ from bayesml.results.predict.effect_grid import (
     model_reference,
 )
 from bayesml.results.predict.evaluate import evaluate
-from bayesml.results.predict.prepare import Request
+from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 
@@ -124,7 +124,8 @@ def conditional_effects(
     rows = condition_rows(fit, conditions)
     request = Request(None, re_formula, new_levels, ndraws, seed)
     ones = _single_trials(fit, rows[0].values)
-    what = What(method, dpar, one_trial=ones)
+    shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
+    what = What(method, shown, one_trial=ones)
     tables, left_out = {}, 0
     for effect in chosen:
         of_columns = replace(effect, moderator="") if categories else effect
@@ -204,8 +205,9 @@ def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:
 
 def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> str:
     if method == "linpred":
-        link = fit.likelihood.link(dpar or "mu").name
-        return dpar or "mu" if link == "identity" else f"{link}({dpar or 'mu'})"
+        shown = dpar or main_parameter(fit.likelihood)
+        link = fit.likelihood.link(shown).name
+        return shown if link == "identity" else f"{link}({shown})"
     name = fit.parsed.response.name
     levels = fit.problem.design.response.levels
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):

@@ -1,0 +1,187 @@
+"""The Dirichlet family: shares of a whole in several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import ClassVar, final
+
+import numpy as np
+
+from bayesml import distributions
+from bayesml.errors import DataError
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.categorical import checked_refcat
+from bayesml.families.categories import mu_names, reference_of, softmax
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.response import require
+from bayesml.families.scales import SCALE_LINKS
+from bayesml.links import Link, get_link
+from bayesml.namespace import array_namespace
+
+__all__ = ["Dirichlet", "DirichletLikelihood", "dirichlet"]
+
+MU_PARAMETER = DistributionalParameter("mu", ("logit",), (-inf, inf))
+PHI = DistributionalParameter(
+    "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
+)
+TOLERANCE = 1e-6
+"""How far the sum of the shares of a row may be from 1, which is rounding."""
+
+
+@final
+@dataclass(frozen=True)
+class Dirichlet(AbstractFamily):
+    """Shares with expectations m_k = exp(mu_k) / sum_j exp(mu_j) and concentrations m_k phi.
+
+    Attributes:
+        refcat: the column whose mu is 0; empty for the first, ``NA`` for none.
+    """
+
+    refcat: str = ""
+
+    name: ClassVar[str] = "dirichlet"
+    takes_columns: ClassVar[bool] = True
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU_PARAMETER, PHI)
+
+    def bind(self, response: RawResponse) -> AbstractLikelihood:
+        """Find the columns."""
+        labels = response.columns
+        if len(labels) < 2:
+            raise DataError(
+                f"The family dirichlet takes shares in two or more columns, `cbind(a, b, c) ~ ...`; `{response.name}` "
+                "is one column. One share alone has the family beta."
+            )
+        mu_names(labels, "The linear predictors of the shares")
+        return DirichletLikelihood(self, labels, reference_of(self.refcat, labels, self.name))
+
+
+@final
+@dataclass(frozen=True)
+class DirichletLikelihood(AbstractLikelihood):
+    """A Dirichlet family with known columns.
+
+    Attributes:
+        chosen: the family.
+        labels: the columns.
+        reference: place of the one whose linear predictor is 0; -1 where there is none.
+    """
+
+    chosen: Dirichlet
+    labels: tuple[str, ...]
+    reference: int
+
+    traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
+
+    @property
+    def family(self) -> AbstractFamily:
+        """The family."""
+        return self.chosen
+
+    @property
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """A linear predictor for each column but the reference, ``mub`` of the column b, and phi."""
+        names = mu_names(self.labels, "Columns")
+        mus = (replace(MU_PARAMETER, name=name, role="mu") for k, name in enumerate(names) if k != self.reference)
+        return (*mus, PHI)
+
+    def link(self, dpar: str) -> Link:
+        """Return the link of phi, or the identity: expectations are functions of all linear predictors together."""
+        return self.chosen.link("phi") if dpar == "phi" else get_link("identity")
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """One share for each column."""
+        return (len(self.labels),)
+
+    @property
+    def event_labels(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.labels
+
+    @property
+    def response_labels(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.labels
+
+    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
+        """Take rows of shares strictly between 0 and 1 that sum to 1."""
+        y = np.asarray(response.values, dtype=float)
+        cure = "Zeros need another family, or a small shift: (y (n - 1) + 1 / k) / n of n rows and k columns."
+        for k, label in enumerate(self.labels):
+            column = replace(response, name=label, values=y[:, k])
+            require(column, y[:, k], np.isfinite(y[:, k]), "must be finite", "Drop or correct such rows.")
+            require(column, y[:, k], (y[:, k] > 0) & (y[:, k] < 1), "must lie strictly between 0 and 1", cure)
+        sums = y.sum(axis=1)
+        divide = "Divide each row by its sum; for counts the response is not of this family."
+        require(response, sums, np.abs(sums - 1) <= TOLERANCE, "has shares that do not sum to 1 (sum shown)", divide)
+        return ResponseData({"y": y})
+
+    def _shapes(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+        """Return expectations ``(..., rows, k)`` and phi with an axis behind that of the rows."""
+        etas = [values[parameter.name] for parameter in self.dpars[:-1]]
+        if self.reference >= 0:
+            etas.insert(self.reference, array_namespace(etas[0]).zeros_like(etas[0]))
+        phi = values["phi"]
+        return softmax(etas), array_namespace(phi).asarray(phi)[..., None]
+
+    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return log Gamma(phi) - sum log Gamma(m_k phi) + sum (m_k phi - 1) log y_k."""
+        from jax import numpy as jnp
+
+        from bayesml.families.densities import log_gamma
+
+        mean, phi = self._shapes(values)
+        # A vanishing concentration is rounding: log Gamma and its derivative stay finite.
+        smallest = 1e6 * jnp.finfo(mean.dtype).tiny
+        alpha = jnp.maximum(mean * phi, smallest)
+        rows = log_gamma(phi)[..., 0] + jnp.sum((alpha - 1.0) * jnp.log(y) - log_gamma(alpha), axis=-1)
+        return jnp.where(phi[..., 0] > 0, rows, jnp.nan)
+
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the expected shares."""
+        return self._shapes(parameters)[0]
+
+    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the variance of each share, m (1 - m) / (1 + phi)."""
+        mean, phi = self._shapes(parameters)
+        return mean * (1 - mean) / (1 + phi)
+
+    def draw(
+        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Draw gamma variables G_k of shapes alpha_k, divided by their sum.
+
+        log G of a small shape alpha is that of G' U^(1 / alpha) with G' of the shape alpha + 1 and U uniform, which
+        does not underflow.
+        """
+        mean, phi = self._shapes(parameters)
+        alpha = np.maximum(mean * phi, np.finfo(float).tiny)
+        logs = np.log(rng.standard_gamma(alpha + 1.0)) + np.log1p(-rng.random(alpha.shape)) / alpha
+        logs -= logs.max(axis=-1, keepdims=True)
+        shares = np.exp(logs)
+        return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def dirichlet(link: str = "logit", link_phi: str = "log", refcat: str | int | None = None) -> Dirichlet:
+    """Return the Dirichlet family, for shares of a whole in several columns: ``cbind(a, b, c) ~ x``.
+
+    The expected shares are m_k = exp(mu_k) / sum_j exp(mu_j), the concentrations m_k phi, the variances
+    m_k (1 - m_k) / (1 + phi). Each column but the reference has a linear predictor ``mu`` with its name, ``mub``; the
+    main formula is that of all of them.
+
+    Args:
+        link: ``logit``, the only one.
+        link_phi: link of the precision phi, where it has a formula.
+        refcat: the column whose mu is 0; None takes the first, ``"NA"`` none, so that only the priors tell the linear
+            predictors apart.
+
+    Raises:
+        ModelError: a link or ``refcat`` is impossible.
+
+    Example:
+        >>> dirichlet(refcat="b").refcat
+        'b'
+    """
+    return Dirichlet(Dirichlet.with_links(link, link_phi).links, checked_refcat(refcat))

@@ -172,6 +172,30 @@ def test_no_verb_imports_the_classes_that_name_it(module: str) -> None:
         assert "bayesml.results.fits.fit_object" not in own_imports(module, with_types=True)
 
 
+# Where a word that is a family's name means something else: the distribution of group effects, what effects of unseen
+# levels are drawn from, and the default of an argument.
+OTHER_MEANINGS = {
+    "gaussian": {
+        *("bayesml.fit", "bayesml.formula.grouping", "bayesml.formula.types", "bayesml.formula.write"),
+        *("bayesml.terms.group", "bayesml.results.frequentist.simulate"),
+        *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
+    },
+    "student": {"bayesml.formula.grouping"},
+}
+KINDS_OF_FAMILIES = ("bayesml.families", "bayesml.foreign", "bayesml.datasets", "bayesml.distributions")
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_stage_knows_a_family_by_name(module: str) -> None:
+    """What must be known of a likelihood is one of its traits."""
+    if module == "bayesml" or module.startswith(KINDS_OF_FAMILIES):
+        return
+    families = set(importlib.import_module("bayesml.families").FAMILIES) - {"beta"}  # also the name of coefficients
+    texts = {node.value for node in ast.walk(parsed(module)) if isinstance(node, ast.Constant)}
+    named = {text for text in texts if isinstance(text, str)} & families
+    assert not {name for name in named if module not in OTHER_MEANINGS.get(name, ())}
+
+
 @pytest.mark.parametrize("module", FILES)
 def test_only_compile_samples(module: str) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)}

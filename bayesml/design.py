@@ -78,7 +78,9 @@ class Schema:
 
         None for what has no formula, such as the predictor of category specific effects.
         """
-        return self.parsed.predictor(key) or self.parsed.predictor(replace(key, dpar="mu"))
+        found = self.parsed.predictor(key)
+        is_main = found is None and key.dpar.startswith("mu")
+        return self.parsed.predictor(replace(key, dpar="mu")) if is_main else found
 
     def predictor(self, key: PredictorKey) -> PredictorDesign | None:
         """Return the predictor of that key, or None where it is a single parameter."""

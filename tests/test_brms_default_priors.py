@@ -46,7 +46,6 @@ NOT_YET = {
     "mixture": "family 'mixture'|theta1",
     "mm(": r"`mm\(",
     "mvbind(yb, pb) ~ x, student": "mvbind|several responses",
-    "q | g": "second bar|identifier",
     "shifted_lognormal": "family 'shifted_lognormal'",
     "skew_normal": "family 'skew_normal'",
     "sratio": "family 'sratio'",

@@ -10,6 +10,7 @@ import numpy as np
 from bayesml.keys import PredictorKey
 from bayesml.terms import category_specific, group_calls, monotonic, nonlinear, offset, population, smooth
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
+from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
@@ -21,8 +22,10 @@ __all__ = [
     "AbstractPopulationTerm",
     "AbstractTerm",
     "Collect",
+    "EffectBlock",
     "Functions",
     "combine",
+    "SlopeColumns",
     "group_terms",
     "known_addend",
     "population_term",

@@ -16,6 +16,7 @@ from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
+from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.variables import ReportedVariable
 
 Array = Any  # a NumPy or JAX array
@@ -75,6 +76,22 @@ class AbstractTerm(ABC):
     def is_estimated(self) -> bool:
         """Whether there is something to estimate; a known addend to the predictor is not estimated."""
         return True
+
+    def slope_columns(self) -> SlopeColumns | None:
+        """Return the columns whose coefficients have no distribution but their priors; None where there are none."""
+        return None
+
+    def effect_blocks(self) -> tuple[EffectBlock, ...]:
+        """Return the coefficients that are normal given hyperparameters.
+
+        What a term adds to the predictor is known, or all in ``slope_columns`` and ``effect_blocks``, or neither.
+        """
+        return ()
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether what it adds is known, or all in its columns and blocks."""
+        return not self.is_estimated or self.slope_columns() is not None or bool(self.effect_blocks())
 
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:

@@ -9,9 +9,11 @@ from itertools import accumulate, combinations
 
 import numpy as np
 
+from bayesml import names
 from bayesml.columns import Encoding
 from bayesml.frame import Levels
 from bayesml.terms.base import AbstractTerm
+from bayesml.terms.effect_block import EffectBlock
 
 __all__ = ["AbstractGroupTerm", "square_roots"]
 
@@ -70,6 +72,27 @@ class AbstractGroupTerm(AbstractTerm):
             count: number of levels.
             shared: what terms that share effects have drawn so far; it is filled here.
         """
+
+    def effect_blocks(self) -> tuple[EffectBlock, ...]:
+        """Return one block, a vector of effects for each level; none where engines cannot take the term alone."""
+        if not self.is_linear_gaussian:
+            return ()
+        of = self.predictor
+        correlated = bool(self.pairs())
+        own = EffectBlock(
+            self.name,
+            len(self.levels),
+            self.coefs,
+            self.blocks,
+            names.group_sd_variable(self.name, of),
+            tuple(names.group_sd(self.name, coef, of) for coef in self.coefs),
+            names.correlation_variable(self.name, of) if correlated else "",
+            tuple(names.cholesky_variable(self.name, of, i) if n > 1 else "" for i, n in enumerate(self.blocks)),
+            names.group_effect_variable(self.name, of),
+            "Z",
+            index="index",
+        )
+        return (own,)
 
     def block_slices(self) -> tuple[slice, ...]:
         """Return the columns of each correlated block."""

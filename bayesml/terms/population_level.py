@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bayesml import names
 from bayesml.columns import Encoding
 from bayesml.terms.base import AbstractTerm
+from bayesml.terms.effect_block import SlopeColumns
 
 __all__ = ["AbstractPopulationTerm"]
 
@@ -41,6 +43,11 @@ class AbstractPopulationTerm(AbstractTerm):
     def coefs(self) -> tuple[str, ...]:
         """Labels of all coefficients, ``Intercept`` first where there is one."""
         return self.encoding.labels[1:] if self.thresholds else self.encoding.labels
+
+    def slope_columns(self) -> SlopeColumns:
+        """Return all of its columns, the Intercept among them."""
+        texts = tuple(names.coefficient(coef, self.predictor) for coef in self.coefs)
+        return SlopeColumns(names.population_variable(self.predictor), self.coefs, texts, "X")
 
     @property
     def has_intercept(self) -> bool:

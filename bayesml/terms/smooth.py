@@ -23,6 +23,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
+from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.variables import ReportedVariable
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
@@ -119,6 +120,32 @@ class Smooth(AbstractTerm):
     def _owner(self) -> str:
         by = "" if self.by is None else self.by.expression.text
         return names.smooth_label(self.basis.names, by, "")
+
+    def slope_columns(self) -> SlopeColumns | None:
+        """Return the columns without a penalty."""
+        coefs = self._coefs()
+        return SlopeColumns(self._slopes(), coefs, tuple(self._name("bs", c) for c in coefs), "Xs") if coefs else None
+
+    def effect_blocks(self) -> tuple[EffectBlock, ...]:
+        """Return a block of penalised coefficients for each curve."""
+        rank, free = self.basis.rank, self.basis.null_dimension
+        return tuple(
+            EffectBlock(
+                stem.removesuffix("_1"),
+                rank,
+                (stem,),
+                (1,),
+                self._name("sds", stem),
+                (self._name("sds", stem),),
+                "",
+                ("",),
+                self._name("s", stem),
+                "Zs",
+                slice(i * rank, (i + 1) * rank),
+                tuple(self._name("bs", coef) for coef in self._coefs()[i * free : (i + 1) * free]),
+            )
+            for i, stem in enumerate(self._stems())
+        )
 
     def curve_of(self, name: str) -> int | None:
         """Return the number of the curve that ``sds`` or ``zs`` belong to; None for any other variable."""

@@ -237,7 +237,7 @@ def _runs_away(problem: Problem, psi: np.ndarray) -> np.ndarray:
 
 
 def _singular(problem: Problem, mode: Mode) -> tuple[str, ...]:
-    """Name every group whose covariance matrix is singular, and where.
+    """Name every group whose covariance matrix is singular, and where; not curves, which may well be straight.
 
     Zero standard deviations are looked for among the coefficients, in units of what they add to the linear predictor;
     dependence between the others in the orthogonal coordinates, where it does not depend on the zero of a covariate.
@@ -246,6 +246,8 @@ def _singular(problem: Problem, mode: Mode) -> tuple[str, ...]:
     out = []
     factors = problem.layout.matrices(problem.theta(mode.parameters.theta))
     for group, T, factor, internal in zip(problem.groups, problem.bases, factors, mode.lambdas, strict=True):
+        if not group.is_factor:
+            continue
         size = np.sqrt(np.einsum("ij,ij->j", T, T) * (factor**2).sum(axis=1))
         zero = size < smallest
         if zero.any():

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
-from bayesml.linalg import GroupBlock, ThetaLayout
+from bayesml.linalg import AbstractBlock, ThetaLayout
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["fit_from_stored", "stored_fit"]
@@ -47,7 +47,7 @@ def stored_fit(fit: GeneralisedMixedFit) -> StoredEstimate:
 
 
 def fit_from_stored(
-    stored: StoredEstimate, response: ResponseModel, blocks: Sequence[GroupBlock], rows: int, columns: int
+    stored: StoredEstimate, response: ResponseModel, blocks: Sequence[AbstractBlock], rows: int, columns: int
 ) -> GeneralisedMixedFit:
     """Return the fit of a model with these data.
 
@@ -110,7 +110,7 @@ def _between(stored: StoredEstimate, name: str, least: int, most: int) -> int:
     return found
 
 
-def _group(stored: StoredEstimate, place: int, block: GroupBlock) -> GroupEstimate:
+def _group(stored: StoredEstimate, place: int, block: AbstractBlock) -> GroupEstimate:
     q, levels = block.q, block.n_levels
     shapes = {"factor": (q, q), "sd": (q,), "correlation": (q, q), "effects": (levels, q), "variances": (levels, q, q)}
     found = {name: stored.array(_of_group(place, name), shape) for name, shape in shapes.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,11 +11,20 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.errors import ModelError
 from bayesml.keys import MU
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 from bayesml.names import predictor_name
-from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms, known_addend, population_term
+from bayesml.terms import (
+    AbstractGroupTerm,
+    AbstractPopulationTerm,
+    AbstractTerm,
+    EffectBlock,
+    SlopeColumns,
+    group_terms,
+    known_addend,
+    population_term,
+)
 
-__all__ = ["PointArrays", "point_arrays", "refuse_priors"]
+__all__ = ["PointArrays", "blocks_of", "point_arrays", "refuse_priors", "slope_matrix"]
 
 
 @final
@@ -25,30 +35,57 @@ class PointArrays:
     Attributes:
         population: the population-level term, or None.
         terms: the group-level terms in the order of the formula.
-        X: ``(rows, coefs)`` population-level columns, possibly none.
-        blocks: the group-level terms as the numerics take them.
+        parts: the columns of each term that has any, in the order of ``X``, the population-level ones first.
+        X: ``(rows, coefs)`` all columns whose coefficients have no distribution, possibly none.
+        effects: what the blocks are; those of the group-level terms come first, in their order.
+        blocks: the blocks as the numerics take them.
         offset: ``(rows,)``, or None.
         weights: ``(rows,)``, or None.
     """
 
     population: AbstractPopulationTerm | None
     terms: tuple[AbstractGroupTerm, ...]
+    parts: tuple[SlopeColumns, ...]
     X: np.ndarray
-    blocks: tuple[GroupBlock, ...]
+    effects: tuple[EffectBlock, ...]
+    blocks: tuple[AbstractBlock, ...]
     offset: np.ndarray | None
     weights: np.ndarray | None
 
     @property
     def coefs(self) -> tuple[str, ...]:
         """Labels of the columns of ``X``."""
-        return self.population.coefs if self.population else ()
+        return tuple(label for part in self.parts for label in part.labels)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Text names of the coefficients."""
+        return tuple(text for part in self.parts for text in part.texts)
+
+    @property
+    def further(self) -> np.ndarray:
+        """The columns of ``X`` that no population-level term has: those of smooths without a penalty."""
+        return self.X[:, len(self.population.coefs) if self.population else 0 :]
+
+    @property
+    def smooths(self) -> tuple[EffectBlock, ...]:
+        """The blocks that every row touches."""
+        return self.effects[len(self.terms) :]
+
+    def by_variable(self, coefficients: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the reported variables of the coefficients of all columns, ``(..., coefs)``."""
+        found, place = {}, 0
+        for part in self.parts:
+            found[part.variable] = coefficients[..., place : place + len(part.labels)]
+            place += len(part.labels)
+        return found
 
 
 def point_arrays(problem: Problem, method: str) -> PointArrays:
     """Return the arrays of a model with one linear predictor.
 
     Raises:
-        ModelError: a parameter other than ``mu`` has a formula, or a term has no normally distributed effects.
+        ModelError: a parameter other than ``mu`` has a formula, or a term is not linear in coefficients.
     """
     predictors = problem.design.schema.predictors
     others = [predictor_name(p.key) for p in predictors if not p.key.is_mu]
@@ -64,7 +101,7 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
             f'method="{method}" has no form for {", ".join(f"`{name}`" for name in computed)} of the family '
             f'{problem.likelihood.family.name}; use method="nuts".'
         )
-    foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear_gaussian]
+    foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear]
     if foreign:
         raise ModelError(f'method="{method}" has no form for {", ".join(foreign)} terms; use method="nuts".')
     return _collected(problem)
@@ -73,20 +110,37 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
 def _collected(problem: Problem) -> PointArrays:
     design = problem.design
     arrays, terms = design.arrays[MU], design.schema.predictors[0].terms
-    population = population_term(terms)
-    groups = group_terms(terms)
+    blocks = blocks_of(terms)
     return PointArrays(
-        population,
-        groups,
-        arrays[population.key]["X"] if population else np.zeros((design.n_rows, 0)),
-        tuple(_block(group, arrays[group.key]["index"], arrays[group.key]["Z"]) for group in groups),
+        population_term(terms),
+        group_terms(terms),
+        tuple(part for term in terms if (part := term.slope_columns())),
+        slope_matrix(terms, arrays, design.n_rows),
+        tuple(block for _, block in blocks),
+        tuple(block.design(arrays[term.key]) for term, block in blocks),
         known_addend(terms, arrays),
         design.weights,
     )
 
 
-def _block(group: AbstractGroupTerm, index: np.ndarray, columns: np.ndarray) -> GroupBlock:
-    return GroupBlock(group.name, index, len(group.levels), columns, group.blocks, group.coefs)
+def blocks_of(terms: Sequence[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
+    """Return the blocks of the terms of a predictor, each with its term; those over the levels of factors first."""
+    every = tuple((term, block) for term in terms for block in term.effect_blocks())
+    return tuple(sorted(every, key=lambda pair: not pair[1].index))
+
+
+def slope_matrix(
+    terms: Iterable[AbstractTerm], arrays: Mapping[str, Mapping[str, np.ndarray]], rows: int
+) -> np.ndarray:
+    """Return the columns ``(rows, coefs)`` whose coefficients have no distribution.
+
+    Args:
+        terms: the terms of one predictor.
+        arrays: their arrays by key.
+        rows: number of rows.
+    """
+    own = [arrays[term.key][part.array] for term in terms if (part := term.slope_columns())]
+    return np.concatenate([np.zeros((rows, 0)), *own], axis=1) if len(own) != 1 else own[0]
 
 
 def refuse_priors(problem: Problem, method: str) -> None:

@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import final
 
 import numpy as np
 
-from bayesml import names
 from bayesml.engines.base import Problem
 from bayesml.engines.point.answers import Approximation, LinearTests, NormalRows, Profile
 from bayesml.engines.point.arrays import PointArrays
@@ -18,11 +18,47 @@ from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.engines.point.joint import JointEffects, NewRows
 from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.point.unbounded import combination_errors
-from bayesml.keys import MU
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 from bayesml.posterior import AbstractPosterior, StoredEstimate
+from bayesml.terms import AbstractGroupTerm, EffectBlock
 
-__all__ = ["AbstractEstimate"]
+__all__ = ["AbstractEstimate", "GroupEstimate", "SmoothEstimate"]
+
+
+@final
+@dataclass(frozen=True)
+class GroupEstimate:
+    """What is estimated of one group-level term.
+
+    Attributes:
+        term: the term.
+        block: its rows.
+        factor: lower-triangular Lambda, ``(q, q)``.
+        effects: conditional modes, ``(levels, q)``.
+        variances: their conditional covariances, ``(levels, q, q)``.
+    """
+
+    term: AbstractGroupTerm
+    block: AbstractBlock
+    factor: np.ndarray
+    effects: np.ndarray
+    variances: np.ndarray
+
+
+@final
+@dataclass(frozen=True)
+class SmoothEstimate:
+    """What is estimated of one curve, beside its coefficients.
+
+    Attributes:
+        effects: its block.
+        sd: standard deviation of the penalised coefficients.
+        degrees: effective degrees of freedom, those of the columns without a penalty included.
+    """
+
+    effects: EffectBlock
+    sd: float
+    degrees: float
 
 
 @dataclass(frozen=True)
@@ -77,17 +113,17 @@ class AbstractEstimate(AbstractPosterior):
     @property
     @abstractmethod
     def factors(self) -> tuple[np.ndarray, ...]:
-        """Lower-triangular Lambda of each group-level term, ``(q, q)``, on the scale of eta."""
+        """Lower-triangular Lambda of each block, ``(q, q)``, on the scale of eta."""
 
     @property
     @abstractmethod
     def effects(self) -> tuple[np.ndarray, ...]:
-        """Conditional modes b of each term, ``(levels, q)``."""
+        """Conditional modes b of each block, ``(vectors, q)``."""
 
     @property
     @abstractmethod
     def variances(self) -> tuple[np.ndarray, ...]:
-        """Conditional covariances of the effects of each level, ``(levels, q, q)``."""
+        """Conditional covariances of the vectors of each block, ``(vectors, q, q)``."""
 
     @property
     @abstractmethod
@@ -132,7 +168,7 @@ class AbstractEstimate(AbstractPosterior):
         """Return what a file needs to hold so that the estimate can be restored with its problem."""
 
     @abstractmethod
-    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[AbstractBlock]) -> Submodel:
         """Fit the response to other columns by the same method.
 
         Args:
@@ -194,6 +230,8 @@ class AbstractEstimate(AbstractPosterior):
     def eta_population(self) -> np.ndarray:
         """``(rows,)`` linear predictor without group effects."""
         eta = self.arrays.X[:, self.kept] @ self.beta
+        for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
+            eta = eta if block.is_factor else eta + block.contribution(effects)
         return eta if self.arrays.offset is None else eta + self.arrays.offset
 
     @cached_property
@@ -201,8 +239,29 @@ class AbstractEstimate(AbstractPosterior):
         """``(rows,)`` linear predictor with group effects."""
         total = self.eta_population
         for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
-            total = total + np.einsum("nq,nq->n", block.Z, effects[block.codes])
+            total = total + block.contribution(effects) if block.is_factor else total
         return total
+
+    @property
+    def groups(self) -> tuple[GroupEstimate, ...]:
+        """The group-level terms, in the order of the formula."""
+        arrays, count = self.arrays, len(self.arrays.terms)
+        parts = (arrays.blocks[:count], self.factors[:count], self.effects[:count], self.variances[:count])
+        return tuple(GroupEstimate(*each) for each in zip(arrays.terms, *parts, strict=True))
+
+    @property
+    def smooths(self) -> tuple[SmoothEstimate, ...]:
+        """The curves, in the order of the formula."""
+        arrays, first = self.arrays, len(self.arrays.terms)
+        kept = {arrays.texts[j] for j in self.kept}
+        return tuple(
+            SmoothEstimate(
+                own,
+                float(self.factors[place][0, 0]),
+                self.joint.effective_degrees(place) + sum(text in kept for text in own.unpenalised),
+            )
+            for place, own in enumerate(arrays.smooths, start=first)
+        )
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -214,6 +273,11 @@ class AbstractEstimate(AbstractPosterior):
     def coefs(self) -> tuple[str, ...]:
         """Labels of ``beta``."""
         return tuple(self.arrays.coefs[j] for j in self.kept)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Text names of ``beta``."""
+        return tuple(self.arrays.texts[j] for j in self.kept)
 
     @property
     def full_beta(self) -> np.ndarray:
@@ -232,13 +296,7 @@ class AbstractEstimate(AbstractPosterior):
     @property
     def values(self) -> dict[str, np.ndarray]:
         """Every reported variable at the estimate: ``b``, ``sd_Subject``, ``cor_Subject``, ``r_Subject``, ``sigma``."""
-        found: dict[str, np.ndarray] = {}
-        if self.arrays.population is not None:
-            found[names.population_variable(MU)] = self.full_beta
-        for term, factor, effects in zip(self.arrays.terms, self.factors, self.effects, strict=True):
-            sd, correlation = deviations(factor)
-            found[names.group_sd_variable(term.name, MU)] = sd
-            if term.pairs():
-                found[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
-            found[names.group_effect_variable(term.name, MU)] = effects
+        found = self.arrays.by_variable(self.full_beta)
+        for own, factor, effects in zip(self.arrays.effects, self.factors, self.effects, strict=True):
+            found |= own.hyperparameters(*deviations(factor)) | own.coefficients(effects)
         return found | {name: np.asarray(value) for name, value in self.auxiliary.items()}

@@ -22,7 +22,7 @@ from bayesml.engines.point.linear import is_linear, layout_free
 from bayesml.engines.point.profile_generalised import GeneralisedProfile
 from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
-from bayesml.linalg import GroupBlock, ThetaLayout
+from bayesml.linalg import AbstractBlock, ThetaLayout
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
@@ -229,7 +229,7 @@ class GeneralisedEstimate(AbstractEstimate):
             self.fit, self.response, self.arrays, self.powers, self.options.quadrature_points, self.options.curvature
         )
 
-    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[AbstractBlock]) -> Submodel:
         """Fit the response to other columns by maximum likelihood."""
         found = fit_generalised_mixed(
             self.response,

@@ -30,7 +30,7 @@ from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.weighting import check_precisions
 from bayesml.errors import ModelError
 from bayesml.keys import PredictorKey
-from bayesml.linalg import GroupBlock, ThetaLayout
+from bayesml.linalg import AbstractBlock, ThetaLayout
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["LinearEstimate", "estimate_linear", "is_linear", "restore_linear", "transformed_response"]
@@ -131,11 +131,11 @@ def _weights(problem: Problem, arrays: PointArrays) -> tuple[np.ndarray | None, 
 def _check_groups(arrays: PointArrays, method: str, sigma: float | None) -> None:
     if not arrays.blocks:
         raise ModelError(
-            f'method="{method}" is for models with group-level effects; write for example `(1 | g)`, or use '
-            'method="laplace", which without them is ordinary maximum likelihood.'
+            f'method="{method}" is for models with group-level effects or smooths; write for example `(1 | g)` or '
+            '`s(x)`, or use method="laplace", which without them is ordinary maximum likelihood.'
         )
     rows = len(arrays.X)
-    for block in arrays.blocks if sigma is None else ():
+    for block in arrays.blocks[: len(arrays.terms)] if sigma is None else ():
         effects = block.n_levels * max(block.blocks)
         if effects >= rows:
             raise ModelError(
@@ -219,8 +219,9 @@ class LinearEstimate(AbstractEstimate):
 
     @property
     def singular(self) -> tuple[str, ...]:
-        """Directions without variance."""
-        return tuple(direction.description for direction in self.fit.convergence.singular)
+        """Directions without variance; a curve without it is the one without a penalty."""
+        curves = {own.name for own in self.arrays.smooths}
+        return tuple(d.description for d in self.fit.convergence.singular if d.group not in curves)
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -269,7 +270,7 @@ class LinearEstimate(AbstractEstimate):
             return self
         return replace(self, fit=fit_linear_mixed(self.fit.problem, False, self.fit.fixed_sigma), method="ml")
 
-    def refit_columns(self, X: np.ndarray, blocks: Sequence[GroupBlock]) -> Submodel:
+    def refit_columns(self, X: np.ndarray, blocks: Sequence[AbstractBlock]) -> Submodel:
         """Fit the response to other columns by the same criterion."""
         if not blocks:
             return least_squares(self.fit, X, self._jacobian)

@@ -8,12 +8,12 @@ import numpy as np
 
 from bayesml.engines.linear_mixed import LinearMixedFit, fit_linear_mixed, prepare
 from bayesml.engines.point.submodel import Submodel
-from bayesml.linalg import GroupBlock, orthogonalise
+from bayesml.linalg import AbstractBlock, orthogonalise
 
 __all__ = ["least_squares", "refit_columns"]
 
 
-def refit_columns(fit: LinearMixedFit, X: np.ndarray, blocks: Sequence[GroupBlock]) -> LinearMixedFit:
+def refit_columns(fit: LinearMixedFit, X: np.ndarray, blocks: Sequence[AbstractBlock]) -> LinearMixedFit:
     """Fit the response of a fit to other columns by the same criterion."""
     own = fit.problem
     problem = prepare(blocks, X, own.y, own.weights, own.offset, fit.fixed_sigma is not None)

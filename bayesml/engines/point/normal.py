@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml import names
 from bayesml.engines.point.hyper import HyperCovariance
 from bayesml.errors import ModelError
-from bayesml.keys import MU
 from bayesml.links import get_link
 from bayesml.posterior import Draws
 
 if TYPE_CHECKING:
     from bayesml.engines.point.estimate import AbstractEstimate
-    from bayesml.terms import AbstractGroupTerm
+    from bayesml.terms import EffectBlock
 
 __all__ = ["normal_draws"]
 
@@ -56,15 +54,14 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
     size = len(center)
     values = _variances(estimate, center + moves[:, :size], hyper.auxiliary)
     beta_moves = moves[:, size:]
-    if estimate.arrays.population is not None:
-        full = np.tile(estimate.full_beta, (ndraws, 1))
-        full[:, estimate.kept] += beta_moves
-        values[names.population_variable(MU)] = full
+    full = np.tile(estimate.full_beta, (ndraws, 1))
+    full[:, estimate.kept] += beta_moves
+    values |= estimate.arrays.by_variable(full)
     held = {name: value for name, value in estimate.auxiliary.items() if name not in values}
     values |= {name: np.full(ndraws, value) for name, value in held.items()}
     effects = estimate.joint.draw_effects(rng, beta_moves)
-    for term, mode, moved in zip(estimate.arrays.terms, estimate.effects, effects, strict=True):
-        values[names.group_effect_variable(term.name, MU)] = mode + moved
+    for own, mode, moved in zip(estimate.arrays.effects, estimate.effects, effects, strict=True):
+        values |= own.coefficients(mode + moved)
     return Draws({name: v.reshape(chains, ndraws // chains, *v.shape[1:]) for name, v in values.items()})
 
 
@@ -78,7 +75,7 @@ def _unconstrained(estimate: AbstractEstimate, hyper: HyperCovariance) -> tuple[
 
     def at(x: np.ndarray) -> np.ndarray:
         factors, auxiliary = hyper.natural(x)
-        pieces = [_stretched(term, factor) for term, factor in zip(estimate.arrays.terms, factors, strict=True)]
+        pieces = [_stretched(own, factor) for own, factor in zip(estimate.arrays.effects, factors, strict=True)]
         return np.concatenate([*pieces, auxiliary])
 
     center = at(hyper.center)
@@ -93,12 +90,12 @@ def _unconstrained(estimate: AbstractEstimate, hyper: HyperCovariance) -> tuple[
     return center, jacobian
 
 
-def _stretched(term: AbstractGroupTerm, factor: np.ndarray) -> np.ndarray:
+def _stretched(effects: EffectBlock, factor: np.ndarray) -> np.ndarray:
     """Return log sds, then atanh of the partial correlations of each block, row by row."""
     sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
     pieces = [np.log(np.maximum(sd, np.exp(-LARGEST_EXPONENT)))]
     pieces[0][sd == 0] = -np.inf
-    for block in term.block_slices():
+    for block in effects.slices:
         unit = factor[block, block] / np.where(sd[block] > 0, sd[block], 1.0)[:, None]
         for i in range(1, len(unit)):
             left = np.sqrt(np.maximum(1.0 - np.append(0.0, np.cumsum(unit[i, : i - 1] ** 2)), 0.0))
@@ -112,19 +109,17 @@ def _variances(estimate: AbstractEstimate, drawn: np.ndarray, auxiliary: tuple[s
     """Return sds, correlations and family parameters from unconstrained draws."""
     values: dict[str, np.ndarray] = {}
     place = 0
-    for term in estimate.arrays.terms:
-        q = len(term.coefs)
+    for own in estimate.arrays.effects:
+        q = len(own.coefs)
         sd = np.exp(np.clip(drawn[:, place : place + q], -np.inf, LARGEST_EXPONENT))
         place += q
         correlation = np.tile(np.eye(q), (len(drawn), 1, 1))
-        for block in term.block_slices():
+        for block in own.slices:
             size = block.stop - block.start
             count = size * (size - 1) // 2
             correlation[:, block, block] = _correlations(np.tanh(drawn[:, place : place + count]), size)
             place += count
-        values[names.group_sd_variable(term.name, MU)] = sd
-        if term.pairs():
-            values[names.correlation_variable(term.name, MU)] = term.pairwise(correlation)
+        values |= own.hyperparameters(sd, correlation)
     links = {p.name: get_link(p.links[0]) for p in estimate.problem.likelihood.dpars}
     for k, name in enumerate(auxiliary):
         values[name] = links[name].inverse(drawn[:, place + k])

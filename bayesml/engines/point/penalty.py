@@ -64,12 +64,12 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
     layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
     groups = tuple(
         _GroupPrior(
-            tuple(f"sd_{term.name}__{coef}" for coef in term.coefs),
-            term.block_slices(),
-            by_name[names.group_sd_variable(term.name, MU)].priors,
-            tuple(_eta(by_name, term.name, i) if size > 1 else 0.0 for i, size in enumerate(term.blocks)),
+            own.sd_texts,
+            own.slices,
+            by_name[own.sd].priors,
+            tuple(_eta(by_name[cholesky]) if cholesky else 0.0 for cholesky in own.cholesky),
         )
-        for term in arrays.terms
+        for own in arrays.effects
     )
     free = [p for p in problem.likelihood.dpars[1:] if p.name in by_name and p.name not in held]
     families = tuple(_FamilyPrior(p.name, by_name[p.name].priors[0], get_link(p.links[0]), p.bounds[0]) for p in free)
@@ -120,8 +120,8 @@ class LogPriorPenalty:
         return bounds if bounds.any else None
 
 
-def _eta(by_name: dict[str, ParameterSpec], group: str, block: int) -> float:
-    prior = by_name[names.cholesky_variable(group, MU, block)].priors[0]
+def _eta(cholesky: ParameterSpec) -> float:
+    prior = cholesky.priors[0]
     assert isinstance(prior, LKJ)
     return prior.eta
 
@@ -189,23 +189,25 @@ class _CoefficientPriors:
 
 def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPriors:
     """Return the priors of the slopes and of the Intercept of centred predictors, over the kept columns."""
-    population = point_arrays(problem, "map").population
-    if population is None:
-        return _CoefficientPriors((), np.zeros((0, len(kept))), ())
+    arrays = point_arrays(problem, "map")
+    population, texts = arrays.population, arrays.texts
     by_name = {p.name: p for p in problem.description.spec.parameters}
     labels: list[str] = []
     rows: list[np.ndarray] = []
     priors: list[Distribution] = []
-    identity = np.eye(len(population.coefs))[:, kept]
-    first = int(population.has_intercept)
-    if population.has_intercept:
-        rows.append((np.append(1.0, population.means) @ np.eye(len(population.coefs)))[kept])
+    own = {part.variable: by_name[part.variable] for part in arrays.parts if part.variable in by_name}
+    first = int(population is not None and population.has_intercept)
+    if population is not None and population.has_intercept:
+        means = np.append(1.0, population.means)
+        rows.append(np.append(means, np.zeros(len(texts) - len(means)))[kept])
         labels.append("Intercept (of centred predictors)")
         priors += by_name[names.intercept_variable(MU)].priors
-    if population.slopes:
-        for j, prior in enumerate(by_name[names.slopes_variable(MU)].priors):
-            if first + j in kept:
-                rows.append(identity[first + j])
-                labels.append(f"b_{population.coefs[first + j]}")
-                priors.append(prior)
+    if population is not None and population.slopes:
+        own = {names.slopes_variable(MU): by_name[names.slopes_variable(MU)], **own}
+    identity = np.eye(len(texts))[:, kept]
+    for j, prior in enumerate((p for parameter in own.values() for p in parameter.priors), start=first):
+        if j in kept:
+            rows.append(identity[j])
+            labels.append(texts[j])
+            priors.append(prior)
     return _CoefficientPriors(tuple(labels), np.array(rows).reshape(len(rows), len(kept)), tuple(priors))

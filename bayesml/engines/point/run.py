@@ -66,8 +66,8 @@ def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> Abstra
 
 def _is_ml(problem: Problem, quadrature_points: int) -> bool:
     """Whether Laplace's approximation is exact, so that it is maximum likelihood of a linear mixed model."""
-    has_groups = any(p.groups() for p in problem.design.schema.predictors)
-    return is_linear(problem) and has_groups and quadrature_points == 1
+    has_blocks = any(term.effect_blocks() for p in problem.design.schema.predictors for term in p.terms)
+    return is_linear(problem) and has_blocks and quadrature_points == 1
 
 
 def _outcome(estimate: AbstractEstimate, began: float) -> Outcome:

@@ -171,7 +171,7 @@ def _contours(axes: Axes, p: int, right: float, limit: float) -> None:
 def _effects(axes: Axes, fit: AbstractPointFit) -> None:
     """Normal quantiles of the conditional modes of each coefficient, over their own standard deviation."""
     shown = 0
-    for term, effects in zip(fit.estimate.arrays.terms, fit.estimate.effects, strict=True):
+    for term, effects in ((group.term, group.effects) for group in fit.estimate.groups):
         for k, coef in enumerate(term.coefs):
             spread = effects[:, k].std(ddof=1) if len(effects) > 2 else 0.0
             if spread <= 0 or shown == MOST_EFFECTS:
@@ -191,7 +191,7 @@ def _effects(axes: Axes, fit: AbstractPointFit) -> None:
 
 def _variation(axes: Axes, fit: AbstractPointFit, table: pd.DataFrame) -> None:
     """Residuals within the levels of the factor with the fewest: their spread should be equal."""
-    blocks = fit.estimate.arrays.blocks
+    blocks = [group.block for group in fit.estimate.groups]
     place = min(range(len(blocks)), key=lambda i: blocks[i].n_levels)
     term, block = fit.estimate.arrays.terms[place], blocks[place]
     scaled, order = table["residual"].to_numpy(), np.argsort(block.codes, kind="stable")

@@ -105,8 +105,8 @@ def _without(fit: AbstractPointFit, place: int) -> np.ndarray:
     assert population is not None
     rest = replace(part, terms=tuple(term for i, term in enumerate(part.terms) if i != place))
     if not (rest.intercept or rest.terms):
-        return np.zeros((fit.nobs, 0))
-    return encode(rest, fit.frame, population.encoding.functions)[1]
+        return fit.estimate.arrays.further
+    return np.hstack([encode(rest, fit.frame, population.encoding.functions)[1], fit.estimate.arrays.further])
 
 
 def _f_tests(fit: AbstractPointFit, chosen: dict[str, int], ddf: Ddf) -> pd.DataFrame:

@@ -105,7 +105,7 @@ class _Columns:
 
     Attributes:
         X: ``(rows, kept)``.
-        assign: ``(kept,)`` the term of each column, -1 for the intercept.
+        assign: ``(kept,)`` the term of each column, -1 for the intercept; a number of its own for those of smooths.
         has_intercept: whether the model has an intercept.
     """
 
@@ -117,7 +117,7 @@ class _Columns:
     def of(cls, fit: AbstractPointFit) -> _Columns:
         population, kept = fit.estimate.arrays.population, fit.estimate.kept
         assert population is not None
-        assign = np.asarray(population.encoding.assign)[kept]
+        assign = _assign(fit)[kept]
         return cls(fit.estimate.arrays.X[:, kept], assign, population.encoding.has_intercept)
 
 
@@ -138,10 +138,10 @@ class _LevelDifferences:
     def of(cls, fit: AbstractPointFit, X: np.ndarray) -> _LevelDifferences:
         population = fit.estimate.arrays.population
         assert population is not None
-        columns = treatment_columns(population.encoding, fit.frame)
+        columns = np.hstack([treatment_columns(population.encoding, fit.frame), fit.estimate.arrays.further])
         kept = orthogonalise(columns)[1].kept
         Q, R = np.linalg.qr(X)
-        return cls(np.linalg.solve(R, Q.T @ columns[:, kept]), np.asarray(population.encoding.assign)[kept])
+        return cls(np.linalg.solve(R, Q.T @ columns[:, kept]), _assign(fit)[kept])
 
     def rows(self, L: np.ndarray, index: int) -> np.ndarray:
         """Combine rows so that each has weight 1 for one coefficient of a term only, where that is possible."""
@@ -151,6 +151,13 @@ class _LevelDifferences:
         lengths = np.linalg.norm(own, axis=0)
         usable = (lengths > 0).all() and np.linalg.cond(own / lengths) < LARGEST_CONDITION
         return np.linalg.solve(own, L) if usable else L
+
+
+def _assign(fit: AbstractPointFit) -> np.ndarray:
+    population, arrays = fit.estimate.arrays.population, fit.estimate.arrays
+    assert population is not None
+    own = np.asarray(population.encoding.assign, dtype=int)
+    return np.append(own, np.full(arrays.further.shape[1], len(population.encoding.terms)))
 
 
 def _terms(fit: AbstractPointFit) -> tuple[_Term, ...]:

@@ -90,7 +90,7 @@ def point_summary(fit: AbstractPointFit, correlation: bool | None = None) -> Poi
         correlation: whether to show the correlations of the fixed effects; None shows them for up to 12.
     """
     sections = [_header(fit), _criterion(fit), _residuals(fit), _random(fit), _family_parameters(fit)]
-    sections += [_fixed(fit), _correlations(fit, correlation)]
+    sections += [_smooths(fit), _fixed(fit), _correlations(fit, correlation)]
     sections += [Section("", tuple(textwrap.wrap(note, WIDTH, break_on_hyphens=False))) for note in notes(fit)]
     return PointSummary(tuple(s for s in sections if s is not None))
 
@@ -107,7 +107,7 @@ def _header(fit: AbstractPointFit) -> Section:
 
 def _title(fit: AbstractPointFit) -> str:
     estimate = fit.estimate
-    mixed = " mixed" if estimate.arrays.terms else ""
+    mixed = " mixed" if estimate.arrays.blocks else ""
     tests = ". t-tests use Satterthwaite's method" if estimate.t_tests is not None and estimate.coefs else ""
     found = "REML" if estimate.is_reml else "maximum likelihood" if estimate.log_prior is None else "posterior mode"
     if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
@@ -171,13 +171,26 @@ def ordered_terms(fit: AbstractPointFit) -> list[AbstractGroupTerm]:
 
 def _entries(fit: AbstractPointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]:
     """Yield group, coefficient, sd and the correlations with earlier coefficients of the same block."""
-    factors = {t.name: f for t, f in zip(fit.estimate.arrays.terms, fit.estimate.factors, strict=True)}
+    factors = {group.term.name: group.factor for group in fit.estimate.groups}
     for term in ordered_terms(fit):
         sd, cor = deviations(factors[term.name])
         for block in term.block_slices():
             for i in range(block.start, block.stop):
                 texts = tuple("NaN" if np.isnan(r) else f"{r:5.2f}" for r in cor[i, block.start : i])
                 yield term.name if i == 0 else "", term.coefs[i], float(sd[i]), texts
+
+
+def _smooths(fit: AbstractPointFit) -> Section | None:
+    """Return edf, the effective degrees of freedom, and the variance of the penalised coefficients of each curve."""
+    curves = fit.estimate.smooths
+    if not curves:
+        return None
+    edf = format_jointly([curve.degrees for curve in curves])
+    variances, deviation = (format_jointly([curve.sd**power for curve in curves]) for power in (2, 1))
+    names = [curve.effects.coefs[0] for curve in curves]
+    rows = zip(names, edf, variances, deviation, strict=True)
+    head = ("Name", "edf", "Variance", "Std.Dev.")
+    return Section("Smooth terms:", (), (head, *rows), (True, False, True, True), (), " ")
 
 
 def _family_parameters(fit: AbstractPointFit) -> Section | None:

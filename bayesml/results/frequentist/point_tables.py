@@ -87,7 +87,8 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     estimate, found = fit.estimate, {}
-    for term, effects, variances in zip(estimate.arrays.terms, estimate.effects, estimate.variances, strict=True):
+    for group in estimate.groups:
+        term, effects, variances = group.term, group.effects, group.variances
         errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
         columns = level_columns(term.levels.labels, term.coefs)
         found[term.name] = pd.DataFrame({**columns, "Estimate": effects.ravel(), "Std.Error": errors.ravel()})
@@ -106,9 +107,10 @@ def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     estimate, found = fit.estimate, {}
-    for term, effects in zip(estimate.arrays.terms, estimate.effects, strict=True):
+    for group in estimate.groups:
+        term = group.term
         varying = population_spellings(term.coefs, estimate.coefs)
-        labels, total = totals(estimate.coefs, estimate.beta, varying, effects)
+        labels, total = totals(estimate.coefs, estimate.beta, varying, group.effects)
         found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
     return found
 
@@ -132,13 +134,15 @@ class VarCorr:
 def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
     """Return standard deviations, correlations and covariances by grouping factor.
 
-    ``residual__`` holds the residual standard deviation where the model has one.
+    A smooth has an entry under the name of its standard deviation, ``sds_sx_1``. ``residual__`` holds the residual
+    standard deviation where the model has one.
 
     Example:
         >>> fit.varcorr()["Subject"].sd["Days"]
     """
     estimate = fit.estimate
-    found = {t.name: _variation(t.coefs, f) for t, f in zip(estimate.arrays.terms, estimate.factors, strict=True)}
+    found = {group.term.name: _variation(group.term.coefs, group.factor) for group in estimate.groups}
+    found |= {own.effects.sd: _variation(own.effects.coefs, np.array([[own.sd]])) for own in estimate.smooths}
     if "sigma" in estimate.auxiliary:
         found["residual__"] = _variation(("sigma",), np.array([[estimate.auxiliary["sigma"]]]))
     return found
@@ -174,13 +178,9 @@ def vcov(fit: AbstractPointFit, full: bool = False) -> pd.DataFrame:
         matrix = np.where(np.logical_or.outer(touched, touched), np.nan, estimate.vcov)
         matrix[np.diag(touched)] = np.inf
         return pd.DataFrame(matrix, index=labels, columns=labels)
-    texts = [
-        f"r_{term.name}[{level},{c}]"
-        for term in estimate.arrays.terms
-        for level in term.levels.labels
-        for c in term.coefs
-    ]
-    labels = [f"b_{c}" for c in estimate.coefs] + texts
+    known = {variable.name: [text for _, text in variable.texts] for variable in fit.variables}
+    texts = [text for own in estimate.arrays.effects for text in known[own.effects]]
+    labels = list(estimate.texts) + texts
     return pd.DataFrame(estimate.joint.covariance(), index=labels, columns=labels)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from bayesml.columns import Encoding, encode
 from bayesml.errors import ModelError
 from bayesml.formula import GroupCall
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 from bayesml.results.frequentist.deletion_table import deletion_table
 from bayesml.results.frequentist.drop1 import droppable
 from bayesml.results.frequentist.submodels import require_likelihood, with_columns, without_columns
@@ -52,8 +52,8 @@ def ranova(fit: AbstractPointFit) -> pd.DataFrame:
         >>> bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml").ranova()
     """
     require_likelihood(fit, "ranova()")
-    X, blocks = fit.estimate.arrays.X, fit.estimate.arrays.blocks
-    if not blocks:
+    X = fit.estimate.arrays.X
+    if not fit.estimate.arrays.terms:
         raise ModelError("The model has no group-level terms to test.")
     smaller = [(reduction.label, fit.estimate.refit_columns(X, reduction.blocks)) for reduction in _reductions(fit)]
     method = "REML" if fit.estimate.is_reml else "ML"
@@ -71,7 +71,7 @@ class _Reduction:
     """
 
     label: str
-    blocks: list[GroupBlock]
+    blocks: list[AbstractBlock]
 
 
 def _reductions(fit: AbstractPointFit) -> Iterator[_Reduction]:
@@ -98,7 +98,7 @@ def _text(written: str, name: str) -> str:
 
 def _without(
     fit: AbstractPointFit, place: int, part: GroupCall, encoding: Encoding, columns: range
-) -> Iterator[tuple[str, list[GroupBlock]]]:
+) -> Iterator[tuple[str, list[AbstractBlock]]]:
     """Yield what is left without each term of ``(x || g)``, whose columns are independent."""
     assign, blocks = np.asarray(encoding.assign), fit.estimate.arrays.blocks
     for i in droppable(part.columns):
@@ -110,7 +110,7 @@ def _without(
 
 def _reduced(
     fit: AbstractPointFit, place: int, part: GroupCall, encoding: Encoding, columns: range
-) -> Iterator[tuple[str, list[GroupBlock]]]:
+) -> Iterator[tuple[str, list[AbstractBlock]]]:
     """Yield what is left of ``(x + f | g)`` without each term, the others coded anew: f in full beside no intercept."""
     blocks = fit.estimate.arrays.blocks
     if not encoding.terms:

@@ -16,6 +16,7 @@ from bayesml.families import RawResponse
 from bayesml.frame import Column, Frame, column_names, positions_of, recode
 from bayesml.frame.convert import RawColumn, convert
 from bayesml.keys import MU
+from bayesml.linalg import AbstractBlock
 from bayesml.posterior import Timing
 from bayesml.results.frequentist.residuals import natural_parameters
 from bayesml.results.predict.point_rows import point_rows
@@ -72,7 +73,7 @@ def simulate(
     rng, keep = np.random.default_rng(seed), None if use_u else re_formula
     if newdata is None:
         design = fit.problem.design
-        groups = [(block.Z, block.codes) for block in fit.estimate.arrays.blocks]
+        groups = [group.block for group in fit.estimate.groups]
         selection = select_groups(fit, keep)
         eta = _with_group_effects(fit, fit.estimate.eta_population, groups, int(n), rng, selection, False)
         return _responses(fit, eta, rng, design.weights, design.response.arrays)
@@ -108,16 +109,15 @@ def _new_linear_predictors(
     if new_levels == "error":
         point_rows(fit, newdata, keep, "error", additions=False)
     found = point_rows(fit, newdata, None, "zero", additions=False).rows.blocks
-    groups = [
-        (block.Z, block.codes) for block in found if block is not None
-    ]  # none is left out: all effects were asked for
+    # None is left out, because all effects were asked for.
+    groups = [block for block in found if block is not None and block.is_factor]
     return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
 
 
 def _with_group_effects(
     fit: AbstractPointFit,
     population: np.ndarray,
-    groups: Sequence[tuple[np.ndarray, np.ndarray]],
+    groups: Sequence[AbstractBlock],
     n: int,
     rng: np.random.Generator,
     selection: Selection,
@@ -128,8 +128,7 @@ def _with_group_effects(
     Args:
         fit: the fit.
         population: ``(rows,)`` the population-level part.
-        groups: columns ``(rows, coefs)`` and levels ``(rows,)`` of each term; levels that the fit has not seen come
-            behind its own.
+        groups: the rows of each group-level term; levels that the fit has not seen come behind its own.
         n: number of draws.
         rng: random numbers.
         selection: the effects that keep their conditional modes; the others are drawn.
@@ -138,9 +137,8 @@ def _with_group_effects(
     estimate = fit.estimate
     kept = {group.key for group in selection.groups()}
     eta = np.tile(population, (n, 1))
-    for term, (Z, index), factor, modes in zip(
-        estimate.arrays.terms, groups, estimate.factors, estimate.effects, strict=True
-    ):
+    for own, rows in zip(estimate.groups, groups, strict=True):
+        term, factor, modes, Z, index = own.term, own.factor, own.effects, rows.Z, rows.codes
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
         effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.errors import ModelError
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -23,7 +23,7 @@ def require_likelihood(fit: AbstractPointFit, what: str) -> None:
         raise ModelError(f'{what} compares likelihoods; this fit is a posterior mode. Use method="ml" or "laplace".')
 
 
-def without_columns(blocks: Sequence[GroupBlock], term: int, dropped: Sequence[int]) -> list[GroupBlock]:
+def without_columns(blocks: Sequence[AbstractBlock], term: int, dropped: Sequence[int]) -> list[AbstractBlock]:
     """Return the group-level terms without some columns of one of them; a term without columns is left out."""
     block = blocks[term]
     keep = [c for c in range(block.q) if c not in dropped]
@@ -36,8 +36,8 @@ def without_columns(blocks: Sequence[GroupBlock], term: int, dropped: Sequence[i
 
 
 def with_columns(
-    blocks: Sequence[GroupBlock], term: int, columns: range, Z: np.ndarray, labels: Sequence[str]
-) -> list[GroupBlock]:
+    blocks: Sequence[AbstractBlock], term: int, columns: range, Z: np.ndarray, labels: Sequence[str]
+) -> list[AbstractBlock]:
     """Return the group-level terms with correlated columns of one of them replaced by others, ``(rows, columns)``."""
     block = blocks[term]
     first = int(np.searchsorted(np.cumsum(block.blocks), columns.start, side="right"))

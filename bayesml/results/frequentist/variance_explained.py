@@ -58,12 +58,14 @@ def variance_parts(fit: AbstractPointFit) -> VarianceParts:
     carried to the link scale by the delta method.
     """
     estimate = fit.estimate
-    X = estimate.arrays.X[:, estimate.kept]
-    fixed = float(np.var(X @ estimate.beta, ddof=1)) if X.shape[1] else 0.0
+    X, offset = estimate.arrays.X[:, estimate.kept], estimate.arrays.offset
+    explained = estimate.eta_population - (0.0 if offset is None else offset)
+    fixed = float(np.var(explained, ddof=1)) if X.shape[1] or estimate.smooths else 0.0
     if is_unbounded(X, estimate.unbounded).any():
         fixed = float("nan")
     groups, dispersion, spread = {}, 0.0, np.zeros(fit.nobs)
-    for term, block, factor in zip(estimate.arrays.terms, estimate.arrays.blocks, estimate.factors, strict=True):
+    for group in estimate.groups:
+        term, block, factor = group.term, group.block, group.factor
         rows = np.einsum("nq,nq->n", block.Z @ factor, block.Z @ factor)
         spread += rows
         if block.n_levels == fit.nobs:
@@ -167,7 +169,7 @@ def level_r2(fit: AbstractPointFit) -> pd.Series:
     import pandas as pd
 
     arrays = fit.estimate.arrays
-    null = fit.estimate.refit_columns(np.ones((fit.nobs, 1)), arrays.blocks)
+    null = fit.estimate.refit_columns(np.ones((fit.nobs, 1)), arrays.blocks[: len(arrays.terms)])
     own = _between(fit, fit.estimate.factors)
     before = _between(fit, null.factors)
     found = {name: 1.0 - own[name] / before[name] if before[name] > 0 else np.nan for name in own}
@@ -177,8 +179,8 @@ def level_r2(fit: AbstractPointFit) -> pd.Series:
 
 
 def _between(fit: AbstractPointFit, factors: tuple[np.ndarray, ...]) -> dict[str, float]:
-    blocks, terms = fit.estimate.arrays.blocks, fit.estimate.arrays.terms
+    groups = fit.estimate.groups
     return {
-        term.name: float(((block.Z @ factor) ** 2).sum(axis=1).mean())
-        for term, block, factor in zip(terms, blocks, factors, strict=True)
+        group.term.name: float(((group.block.Z @ factor) ** 2).sum(axis=1).mean())
+        for group, factor in zip(groups, factors[: len(groups)], strict=True)
     }

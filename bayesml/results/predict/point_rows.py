@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
 
-from bayesml import names
+from bayesml.engines.point.arrays import blocks_of, slope_matrix
 from bayesml.engines.point.estimability import estimable
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
@@ -139,23 +139,27 @@ def _refusal(group: str, labels: tuple[str, ...]) -> DataError:
 def _assembled(fit: AbstractPointFit, rows: Rows) -> PointRows:
     estimate = fit.estimate
     own, selection, labels = rows.arrays[MU], rows.selection, rows.labels
-    population = estimate.arrays.population
-    X = own[population.key]["X"] if population else np.zeros((len(labels), 0))
+    X = slope_matrix(selection.predictors[0].terms, own, len(labels))
     offset = known_addend(selection.predictors[0].terms, own)
     eta = X @ estimate.full_beta + (0.0 if offset is None else offset)
     chosen = {group.key for group in selection.groups()}
     blocks: list[AbstractBlock | None] = []
-    for term, block in zip(estimate.arrays.terms, estimate.arrays.blocks, strict=True):
-        if term.key not in chosen:
+    every = blocks_of(fit.problem.design.schema.predictors[0].terms)
+    for (term, block), effects in zip(every, estimate.effects, strict=True):
+        if block.index and term.key not in chosen:
             blocks.append(None)
             continue
-        Z, index = own[term.key]["Z"], own[term.key]["index"]
-        blocks.append(replace(block, Z=Z, codes=index))
-        effects = estimate.values[names.group_effect_variable(term.name, MU)]
-        known = index < len(term.levels)
-        eta[known] += np.einsum("nq,nq->n", Z[known], effects[index[known]])
-    every = np.ones(len(labels), dtype=bool)
-    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, labels, every)
+        found = block.design(own[term.key])
+        blocks.append(found)
+        eta += found.contribution(with_zeros(found, effects))
+    known = np.ones(len(labels), dtype=bool)
+    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, labels, known)
+
+
+def with_zeros(rows: AbstractBlock, effects: np.ndarray) -> np.ndarray:
+    """Return the effects ``(vectors, q)`` with zeros for the levels without data."""
+    beyond = int(rows.codes.max(initial=-1)) + 1 - len(effects)
+    return effects if beyond <= 0 else np.concatenate([effects, np.zeros((beyond, effects.shape[1]))])
 
 
 def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:

@@ -88,8 +88,13 @@ def reference_grid(
         offset: value of the offset; None is its mean.
 
     Raises:
-        ModelError: ``at`` names what is no predictor, or a value that a factor does not have.
+        ModelError: ``at`` names what is no predictor, or a value that a factor does not have; the model has smooths.
     """
+    if fit.estimate.arrays.smooths or fit.estimate.arrays.further.size:
+        raise ModelError(
+            "Marginal means and slopes do not average over smooths. Write fit.conditional_effects(...), or "
+            "fit.predict(rows, se=True) at rows of your choice."
+        )
     given = dict(at or {})
     names = [*predictors(fit), *(v for v in _offset_variables(fit) if v not in predictors(fit))]
     check_predictors(fit, [n for n in given if n not in names], "at")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from bayesml import names
@@ -20,19 +19,17 @@ __all__ = ["chosen", "elements"]
 
 def elements(fit: AbstractPointFit) -> tuple[Element, ...]:
     """Return every estimated parameter but the group effects: sds and correlations, family parameters, coefficients."""
-    coefs = [Element(names.coefficient(c, MU), "b", row=i) for i, c in enumerate(fit.estimate.coefs)]
+    coefs = [Element(text, "b", row=i) for i, text in enumerate(fit.estimate.texts)]
     family = [Element(name, "family") for name in _estimated_family_parameters(fit)]
     return (*_variances(fit), *family, *coefs)
 
 
 def _variances(fit: AbstractPointFit) -> Iterator[Element]:
-    for place, term in enumerate(fit.estimate.arrays.terms):
-        for i, c in enumerate(term.coefs):
-            yield Element(names.group_sd(term.name, c, MU), "sd", place, i)
-        for block in term.block_slices():
-            for i, j in combinations(range(block.start, block.stop), 2):
-                text = names.correlation(term.name, term.coefs[i], term.coefs[j], MU)
-                yield Element(text, "cor", place, j, i)
+    for place, own in enumerate(fit.estimate.arrays.effects):
+        for i, text in enumerate(own.sd_texts):
+            yield Element(text, "sd", place, i)
+        for i, j in own.pairs:
+            yield Element(names.correlation(own.name, own.coefs[i], own.coefs[j], MU), "cor", place, j, i)
 
 
 def _estimated_family_parameters(fit: AbstractPointFit) -> tuple[str, ...]:

@@ -1,0 +1,112 @@
+"""What a term says of its coefficients to engines for which everything linear and Gaussian is one thing.
+
+A term is linear where it adds ``X b + sum_j Z_j u_j`` to a predictor: columns whose coefficients are estimated one by
+one, and blocks of coefficients that are normal given standard deviations and correlations. Group-level effects and the
+penalised coefficients of a smooth are blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate, combinations
+from typing import final
+
+import numpy as np
+
+from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock
+
+__all__ = ["EffectBlock", "SlopeColumns"]
+
+
+@final
+@dataclass(frozen=True)
+class SlopeColumns:
+    """Columns of a term whose coefficients have no distribution but their priors.
+
+    Attributes:
+        variable: the reported variable that holds the coefficients.
+        labels: their labels.
+        texts: their text names.
+        array: name of the columns ``(rows, labels)`` among the arrays of the term.
+    """
+
+    variable: str
+    labels: tuple[str, ...]
+    texts: tuple[str, ...]
+    array: str
+
+
+@final
+@dataclass(frozen=True)
+class EffectBlock:
+    """Coefficients that are normal given hyperparameters: ``vectors`` independent vectors with one covariance matrix.
+
+    Attributes:
+        name: the grouping factor or smooth.
+        vectors: number of vectors: the levels of a factor, or the coefficients of a spline.
+        coefs: labels of the entries of one vector.
+        sizes: sizes of the correlated sets of entries, in order.
+        sd: variable of the standard deviations.
+        sd_texts: text name of each.
+        cor: variable of the correlations; empty where there are none.
+        cholesky: sampled variable of the Cholesky factor of each set; empty for sets of one.
+        effects: variable of the coefficients.
+        array: name of its columns among the arrays of the term.
+        columns: which of these are its own; None takes all.
+        unpenalised: text names of the slopes that belong to it: those of a curve's columns without a penalty.
+        index: name of the level of each row among the arrays; empty where every row touches all coefficients.
+    """
+
+    name: str
+    vectors: int
+    coefs: tuple[str, ...]
+    sizes: tuple[int, ...]
+    sd: str
+    sd_texts: tuple[str, ...]
+    cor: str
+    cholesky: tuple[str, ...]
+    effects: str
+    array: str
+    columns: slice | None = None
+    unpenalised: tuple[str, ...] = ()
+    index: str = ""
+
+    def design(self, arrays: Mapping[str, np.ndarray]) -> AbstractBlock:
+        """Return the block at some rows.
+
+        Args:
+            arrays: the arrays of the term at these rows.
+        """
+        Z = arrays[self.array] if self.columns is None else arrays[self.array][:, self.columns]
+        if self.index:
+            return GroupBlock(self.name, arrays[self.index], self.vectors, Z, self.sizes, self.coefs)
+        return DenseBlock.of(self.name, Z, self.sd_texts[0])
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The entries of each correlated set."""
+        ends = tuple(accumulate(self.sizes))
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of entries whose correlation is estimated, set by set."""
+        return tuple(pair for own in self.slices for pair in combinations(range(own.start, own.stop), 2))
+
+    def hyperparameters(self, sd: np.ndarray, correlation: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the reported variables of standard deviations and correlations.
+
+        Args:
+            sd: ``(..., q)``.
+            correlation: ``(..., q, q)`` matrices.
+        """
+        found = {self.sd: sd if self.index else sd[..., 0]}
+        if self.cor:
+            first, second = np.asarray(self.pairs, dtype=int).reshape(-1, 2).T
+            found[self.cor] = correlation[..., first, second]
+        return found
+
+    def coefficients(self, effects: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the reported variable of the coefficients; ``effects`` is ``(..., vectors, q)``."""
+        return {self.effects: effects if self.index else effects[..., 0]}

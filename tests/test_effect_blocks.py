@@ -223,7 +223,7 @@ def test_the_joint_distribution_gives_the_degrees_of_freedom_of_reml() -> None:
     """Two routes: sums over rows of leverages, and the trace of the penalty times the covariance."""
     model = models()["beside nested and crossed factors"]
     fit = fitted(model)
-    arrays = PointArrays(None, (), model.X, model.blocks, None, model.weights)
+    arrays = PointArrays(None, (), (), model.X, (), model.blocks, None, model.weights)
     factors = tuple(fit.sigma * factor for factor in fit.problem.layout.matrices(fit.theta))
     root = np.linalg.cholesky(fit.vcov)
     joint = JointEffects(arrays, factors, model.weights / fit.sigma**2, fit.kept, fit.vcov, root, np.zeros((3, 0)))

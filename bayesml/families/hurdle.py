@@ -55,8 +55,8 @@ class Hurdle(AbstractSimpleFamily):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Distribution functions where the base has them."""
-        return Traits(has_cdf=self.base.traits.has_cdf)
+        """Distribution functions, and the scale of the default priors, where the base has them."""
+        return Traits(has_cdf=self.base.traits.has_cdf, priors_on_log_scale=self.base.traits.response_on_log_scale)
 
     @property
     def linear(self) -> frozenset[str]:  # type: ignore[override]

@@ -101,6 +101,8 @@ class Traits:
         normal: the response, or log(y) where ``response_on_log_scale``, is normal with mean mu and standard deviation
             sigma, so that Gaussian effects in mu can be integrated out.
         response_on_log_scale: mu and sigma are those of log(y); default priors look at log(y).
+        priors_on_log_scale: default priors of mu and sigma look at log(y) all the same, as where some y are 0 beside a
+            lognormal distribution.
         rows_repeat: responses take few values, so that identical rows are worth counting once with a weight.
         count_table: a parameter for which, as long as it is a single number, ``log_prob`` can use a table of the
             distinct responses (``distinct`` and ``place`` in its data); empty for none.
@@ -118,6 +120,7 @@ class Traits:
     discrete: bool = False
     normal: bool = False
     response_on_log_scale: bool = False
+    priors_on_log_scale: bool = False
     rows_repeat: bool = False
     count_table: str = ""
     has_cdf: bool = False

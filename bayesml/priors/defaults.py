@@ -64,7 +64,8 @@ def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predi
     from bayesml.links import get_link
 
     kind = "sigma" if not predicted else likelihood.dpar(dpar).kind
-    if likelihood.traits.response_on_log_scale and kind in ("mu", "sigma"):
+    traits = likelihood.traits
+    if (traits.response_on_log_scale or traits.priors_on_log_scale) and kind in ("mu", "sigma"):
         link = get_link("log")
     elif not predicted:
         link = get_link("identity")

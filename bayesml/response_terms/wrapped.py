@@ -62,6 +62,7 @@ class AbstractWrapped(AbstractLikelihood):
         return Traits(
             discrete=own.discrete,
             response_on_log_scale=own.response_on_log_scale,
+            priors_on_log_scale=own.priors_on_log_scale,
             rows_repeat=own.rows_repeat,
             has_cdf=own.has_cdf,
             two_levels=own.two_levels,

@@ -181,6 +181,7 @@ OTHER_MEANINGS = {
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
     },
     "student": {"bayesml.formula.grouping"},
+    "categorical": {"bayesml.frame.read"},
 }
 KINDS_OF_FAMILIES = ("bayesml.families", "bayesml.foreign", "bayesml.datasets", "bayesml.distributions")
 

@@ -14,6 +14,7 @@ from bayesml.errors import PriorError
 from bayesml.expansion import expanded_priors, shared_rows
 from bayesml.families import AbstractLikelihood, DistributionalParameter
 from bayesml.keys import PredictorKey
+from bayesml.ordered import with_ordered_intercepts
 from bayesml.priors import (
     DefaultPriors,
     Prior,
@@ -55,7 +56,7 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
     parameters = tuple(_parameters(design, defaults))
     table = PriorTable.ordered(_rows(design, defaults))
     resolution = resolve(parameters, table, expanded_priors(priors, design.likelihood))
-    sampled, joint = _expanded(resolution, design.n_rows)
+    sampled, joint = with_ordered_intercepts(*_expanded(resolution, design.n_rows), design.likelihood.ordered)
     spec = ModelSpec(
         formula=design.schema.parsed.text,
         family=design.likelihood.family.name,
@@ -79,7 +80,7 @@ def _has_link(likelihood: AbstractLikelihood, key: PredictorKey) -> bool:
 
 def _link_name(likelihood: AbstractLikelihood, key: PredictorKey) -> str:
     """Return the link as the user chose it."""
-    return "identity" if key.nlpar else likelihood.family.link(likelihood.dpar(key.dpar).kind).name
+    return "identity" if key.nlpar else likelihood.chosen_link(key.dpar).name
 
 
 def check_slopes(design: Design, description: Description) -> None:

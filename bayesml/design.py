@@ -173,11 +173,13 @@ def build_design(
         DataError: the data do not fit the formula or the family.
     """
     functions = _checked_functions(functions)
-    _refuse_what_is_not_there(parsed, functions)
+    _refuse_what_is_not_there(parsed, functions, family)
     parsed = with_columns(parsed, family)
     raw = response_values(parsed, frame, functions, family.takes_columns)
     additions = parsed.response.additions
-    likelihood = with_terms(family.bind(raw), additions, raw.additions, parsed.text)
+    fixed = {each.key.parameter: each.value for each in parsed.responses[0].fixed}
+    bound = family.bind(raw).with_formula(frozenset(p.key.dpar for p in parsed.predictors), fixed)
+    likelihood = with_terms(bound, additions, raw.additions, parsed.text)
     _check_dpars(parsed, likelihood)
     refuse_unused_terms(parsed, likelihood)
     response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
@@ -240,7 +242,7 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
                 )
 
 
-def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> None:
+def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions, family: AbstractFamily) -> None:
     """Refuse what the formula language has and this version cannot fit."""
     not_there = "is not available in this version of bayesml"
     if len(parsed.responses) > 1:
@@ -250,7 +252,8 @@ def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions) -> No
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
     for fixed in formula.fixed:
-        raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
+        if not family.can_fix(fixed.key.parameter):
+            raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
 def _predictors(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:

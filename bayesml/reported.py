@@ -17,14 +17,19 @@ ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "
 def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariable, ...]:
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
-    of_terms += [
-        ReportedVariable(
-            p.name, "family", (), (), (((), p.name),), PredictorKey(dpar=p.name), section=SECTION, printed=(p.name,)
-        )
-        for p in spec.parameters
-        if p.is_family_parameter
-    ]
+    of_terms += [_family_parameter(p.name, p.shape) for p in spec.parameters if p.is_family_parameter]
     return tuple(sorted(of_terms, key=lambda variable: ORDER.index("sd" if variable.kind == "cor" else variable.kind)))
+
+
+def _family_parameter(name: str, shape: tuple[int, ...]) -> ReportedVariable:
+    """Return a number, or a vector with an element for each component: ``theta1``, ``theta2``."""
+    of = PredictorKey(dpar=name)
+    if not shape:
+        return ReportedVariable(name, "family", (), (), (((), name),), of, section=SECTION, printed=(name,))
+    numbers = tuple(str(k + 1) for k in range(shape[0]))
+    printed = tuple(name + number for number in numbers)
+    texts = tuple(((k,), text) for k, text in enumerate(printed))
+    return ReportedVariable(name, "family", ("component",), (numbers,), texts, of, section=SECTION, printed=printed)
 
 
 def reported_names(spec: ModelSpec, schema: Schema) -> tuple[str, ...]:

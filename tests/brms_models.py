@@ -196,8 +196,8 @@ class Translation:
         Those of the components of a mixture are one ordered vector; thresholds of each group are numbered; equidistant
         ones are the first of them beside their distance.
         """
-        if "ordered_Intercept" in self.point.par:
-            return self._par("ordered_Intercept", MU)[int(parameter.predictor.dpar.removeprefix("mu")) - 1]
+        if parameter.name == "ordered_Intercept":
+            return self._par("ordered_Intercept", MU)
         if parameter.group:
             parameters = self.problem.description.spec.parameters
             groups = sorted({p.group for p in parameters if p.prior_class == "Intercept"})

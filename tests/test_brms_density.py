@@ -19,8 +19,6 @@ NOT_YET = {
     "family 'exgaussian'": "exgaussian",
     "family 'geometric'": "geometric",
     "family 'hurdle_poisson'": "hurdle_poisson",
-    "family 'mixture'": "mix mix_unordered mix_mus mix_theta mix_prior mix_three",
-    "family 'mixture'|theta1": "mix_fixed",
     "family 'skew_normal'": "skew_normal",
     "family 'sratio'": "sratio",
     "rescor|several responses": "mv mv_rescor_re mv_no_rescor mv_three mv_own_terms mv_sigma mv_families "

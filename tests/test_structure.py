@@ -52,6 +52,7 @@ FLOW = (
     "language",
     "expansion",
     "response_columns",
+    "ordered",
     "design",
     "describe",
     "numpyro_supports",

@@ -6,7 +6,7 @@ ask. A new family is one file and one line in ``FAMILIES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
@@ -22,6 +22,7 @@ from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal
 from bayesml.families.lognormal import lognormal
+from bayesml.families.mixture import Mixture, mixture_of
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
@@ -33,6 +34,7 @@ from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
     "FAMILIES",
+    "FAMILIES_OF_FAMILIES",
     "AbstractFamily",
     "AbstractLikelihood",
     "AuxiliaryDerivatives",
@@ -54,6 +56,7 @@ __all__ = [
     "hurdle_gamma",
     "hurdle_lognormal",
     "lognormal",
+    "mixture",
     "negbinomial",
     "poisson",
     "student",
@@ -82,6 +85,10 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "categorical": categorical,
     "dirichlet": dirichlet,
 }
+
+
+FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture}
+"""Families that are made of others, by the name before their parentheses."""
 
 
 def get_family(
@@ -114,6 +121,39 @@ def get_family(
     if not isinstance(made, AbstractFamily):
         raise ModelError(f"`family` gave {made!r:.80}, which is not a family. {_there_are()}")
     return made
+
+
+def mixture(
+    *components: str | AbstractFamily | Callable[..., AbstractFamily],
+    nmix: int | Sequence[int] = 1,
+    order: str | bool | None = None,
+) -> AbstractFamily:
+    """Return a mixture of families: p(y) = sum_k theta_k p_k(y), with its parameters numbered, ``mu1``, ``sigma1``.
+
+    The main formula is that of every ``mu`` without a formula of its own. The mixing proportions theta have a Dirichlet
+    prior; ``bf(y ~ x, theta1=1, theta2=2)`` fixes them, and ``bf(y ~ x, theta2="~ z")`` predicts them by a softmax, in
+    which the one without a formula is the reference.
+
+    Args:
+        components: two or more families, by name or with links: ``mixture("gaussian", student())``.
+        nmix: how often each component is repeated, one number for all or one for each.
+        order: ``"mu"`` makes the Intercepts of the components increase, so that the components cannot change places;
+            ``"none"`` does not. None orders components that are all of the same family.
+
+    Raises:
+        ModelError: a component is no family, or an option is impossible.
+
+    Example:
+        >>> mixture("gaussian", nmix=2).name
+        'mixture(gaussian, gaussian)'
+    """
+    families = [get_family(component) for component in components]
+    counts = [nmix] * len(families) if isinstance(nmix, int) else list(nmix)
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in counts)
+    if len(counts) != len(families) or not whole:
+        raise ModelError(f"`nmix` is a whole number, or one for each of the {len(families)} components; got {nmix!r}.")
+    every = [family for family, count in zip(families, counts, strict=True) for _ in range(count)]
+    return mixture_of(every, order)
 
 
 def _constructor(family: object) -> Callable[..., AbstractFamily]:

@@ -62,6 +62,10 @@ class AbstractFamily(ABC):
         """Return links by name, as ``with_links`` does, for a family whose parameters are those of another."""
         return _links_of(self.name, self.dpars, names)
 
+    def can_fix(self, parameter: str) -> bool:
+        """Whether a formula may give a parameter a value, ``theta1=1``."""
+        return False
+
     @abstractmethod
     def bind(self, response: RawResponse) -> AbstractLikelihood:
         """Return the likelihood of a response; it holds what depends on the response, but no rows.
@@ -145,6 +149,27 @@ class AbstractLikelihood(ABC):
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
         return self.family.link(self.dpar(dpar).kind)
+
+    def chosen_link(self, dpar: str) -> Link:
+        """Return the link of ``dpar`` as the user chose it, which is printed and which default priors go by."""
+        return self.family.link(self.dpar(dpar).kind)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """The parameters whose Intercepts increase in this order; empty for none."""
+        return ()
+
+    def with_formula(self, predicted: frozenset[str], fixed: Mapping[str, float | str]) -> AbstractLikelihood:
+        """Return the likelihood of a formula.
+
+        Args:
+            predicted: the parameters that have a formula.
+            fixed: the parameters that the formula gives a value.
+
+        Raises:
+            FormulaError: these parameters cannot be predicted or fixed together.
+        """
+        return self
 
     def dpar(self, name: str) -> DistributionalParameter:
         """Return the distributional parameter of that name."""

@@ -115,6 +115,7 @@ class Traits:
         trials: counts are out of ``trials(n)``, which the response needs.
         known_errors: takes ``se()``, the known standard errors of the responses.
         rate: the parameters that are proportional to an exposure, which ``rate()`` gives; empty where there is none.
+        several_modes: the density may have several modes, so that one is no place to build coordinates at.
     """
 
     discrete: bool = False
@@ -130,3 +131,4 @@ class Traits:
     trials: bool = False
     known_errors: bool = False
     rate: frozenset[str] = frozenset()
+    several_modes: bool = False

@@ -32,7 +32,7 @@ acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabi
 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
 truncated_poisson cox cratio custom custom_family dirichlet2 dirichlet_multinomial discrete_weibull
 exgaussian frechet gen_extreme_value geometric hurdle_cumulative hurdle_negbinomial hurdle_negativebinomial
-hurdle_poisson inverse_gaussian laplace logistic_normal mixture multinomial nbinom1 negbinomial2 ordered ordered_beta
+hurdle_poisson inverse_gaussian laplace logistic_normal multinomial nbinom1 negbinomial2 ordered ordered_beta
 ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
 zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial zero_inflated_binomial
 zero_one_inflated_beta
@@ -42,6 +42,7 @@ PLANNED_FAMILIES = frozenset(_PLANNED.split())
 
 FAMILY_ADVICE = MappingProxyType(
     {
+        "mixture": 'Its components are named: family=bayesml.families.mixture("gaussian", "gaussian").',
         "quasibinomial": "Overdispersion has a likelihood here: add `(1 | row)` with a column that numbers the rows.",
         "quasipoisson": 'Overdispersion has a likelihood here: family="negbinomial".',
         **dict.fromkeys(("reml", "ml", "nuts", "mcmc", "map"), "It is a method: write method=."),

@@ -70,7 +70,7 @@ def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predi
     elif not predicted:
         link = get_link("identity")
     else:
-        link = likelihood.family.link(likelihood.dpar(dpar).kind)
+        link = likelihood.chosen_link(dpar)
     return _link_scale_response(y, link.name, link.forward)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.distributions import Constant, WholeDistribution
+from bayesml.ordered import ordered_values
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -52,4 +53,4 @@ def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.sampled(values)
-    return values
+    return values | ordered_values(fit.problem.description.spec, values)

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from bayesml.engines import AbstractEngine, get_engine
-from bayesml.families import AbstractFamily, get_family
+from bayesml.families import FAMILIES_OF_FAMILIES, AbstractFamily, get_family
 from bayesml.formula import (
     Addition,
     Expression,
@@ -85,7 +85,10 @@ def family_from_json(content: Mapping[str, Any]) -> AbstractFamily:
     """Return the family with its links and options."""
     options = {name: _option_from_json(value) for name, value in content.get("options", {}).items()}
     links = tuple(get_link(name) for name in content["links"])
-    return replace(get_family(content["name"]), links=links, **options)
+    name = content["name"].partition("(")[0]
+    if name in FAMILIES_OF_FAMILIES:
+        return FAMILIES_OF_FAMILIES[name](links=links, **options)
+    return replace(get_family(name), links=links, **options)
 
 
 def _option_from_json(value: Any) -> Any:

@@ -223,9 +223,8 @@ def model_shape(problem: Problem) -> ModelShape:
     """Return what the choice of a form looks at."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    bare = ModelShape(
-        spec.n_rows, size, without_mode=(*joint_priors(problem), *_shared_effects(problem), *_too_large(problem, size))
-    )
+    without = (*joint_priors(problem), *_modes(problem), *_shared_effects(problem), *_too_large(problem, size))
+    bare = ModelShape(spec.n_rows, size, without_mode=without)
     obstacles = collapse_conditions(problem)
     if obstacles:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())
@@ -246,6 +245,13 @@ def _shared_effects(problem: Problem) -> Iterator[str]:
         for group in predictor.groups():
             if group not in predictor.independent_groups():
                 yield f"effects of {group.name} are correlated across predictors"
+
+
+def _modes(problem: Problem) -> tuple[str, ...]:
+    """A mixture has a mode wherever its components settle."""
+    if not problem.likelihood.traits.several_modes:
+        return ()
+    return (f"the density of the family {problem.family.name} may have several modes",)
 
 
 def _too_large(problem: Problem, size: int) -> tuple[str, ...]:

@@ -216,3 +216,10 @@ def test_refusals(formula: str, family: str, data: dict, error: type, text: str)
 def test_terms_have_names_of_their_own() -> None:
     names = [term.name for term in RESPONSE_TERMS]
     assert len(set(names)) == len(names) == 6
+
+
+def test_a_truncated_fit_is_saved_with_its_infinite_bounds(tmp_path) -> None:
+    above = {**DATA, "y": np.maximum(DATA["y"], 0.2)}
+    fit = bayesml.fit("y | trunc(lb = 0.2) ~ x", above, family="gaussian", method="laplace")
+    fit.save(tmp_path / "fit.nc")
+    assert bayesml.load(tmp_path / "fit.nc")["b_x"] == fit["b_x"]

@@ -13,6 +13,7 @@ from bayesml.names import predictor_name
 __all__ = ["differing_array", "fingerprint"]
 
 TOLERANCE = 1e-8
+INFINITE = 1e100
 
 
 def fingerprint(design: Design) -> dict[str, list[Any]]:
@@ -41,6 +42,7 @@ def _alike(first: list[Any], second: list[Any]) -> bool:
 
 def _projections(array: np.ndarray) -> tuple[float, float]:
     flat = np.asarray(array, dtype=float).ravel()
+    flat = np.clip(flat, -INFINITE, INFINITE)  # a bound of trunc() may be infinite
     weights = np.cos(1.0 + 0.75 * np.arange(flat.size))
     return float(np.linalg.norm(flat)), float(flat @ weights) / max(flat.size, 1) ** 0.5
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
+from bayesml.families import AbstractLikelihood
 from bayesml.names import predictor_name
 from bayesml.priors import AbstractJointPrior
 from bayesml.terms import group_terms
@@ -26,7 +27,9 @@ def collapse_conditions(problem: Problem) -> tuple[str, ...]:
 def _reasons(problem: Problem) -> Iterator[str]:
     schema, likelihood = problem.design.schema, problem.likelihood
     if not likelihood.traits.normal:
-        yield f"the family {problem.family.name} is not gaussian or lognormal"
+        has_term = likelihood is not likelihood.family and isinstance(likelihood.family, AbstractLikelihood)
+        what = "with its response terms " if has_term else ""
+        yield f"the family {problem.family.name} {what}is not gaussian or lognormal"
         return
     if likelihood.link("mu").name != "identity":
         yield f"the link of mu is {likelihood.link('mu').name}, not identity"

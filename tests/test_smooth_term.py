@@ -75,6 +75,19 @@ def test_impossible_calls_are_refused_with_a_caret(formula: str, message: str) -
         bayesml.default_prior(formula, BYFAC)
 
 
+def test_an_ordered_factor_has_no_curve_for_its_first_level() -> None:
+    # brms::get_prior(y ~ fac + s(x2, by = fac), transform(byfac, fac = ordered(fac)))
+    data = BYFAC.assign(fac=pd.Categorical(BYFAC["fac"].astype(str), ["1", "2", "3"], ordered=True))
+    table = bayesml.default_prior("y ~ s(x2) + s(x2, by=fac)", data, default_priors="brms")
+    coefs = set(table["coef"])
+    assert {"sx2_1", "sx2:fac[2]_1", "sx2:fac[3]_1"} <= coefs
+    assert "sx2:fac[1]_1" not in coefs
+    fit = bayesml.fit("y ~ fac + s(x2, by=fac)", data, method="reml")
+    first = fit.predict(data[data["fac"] == "1"])
+    assert np.ptp(first) < 1e-9
+    assert np.ptp(fit.predict(data[data["fac"] == "3"])) > 0.1
+
+
 @pytest.mark.parametrize("formula", ["y ~ fac + s(x2, by=fac)", "y ~ s(x2, by=x2)", "y ~ s(x2, bs='cc', k=6)"])
 def test_new_levels_and_kinds(formula: str) -> None:
     found: Any = bayesml.default_prior(formula, BYFAC)

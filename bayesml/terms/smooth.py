@@ -1,7 +1,8 @@
 """Smooths ``s(x)``: penalised splines as ``Xs bs + Zs s`` with ``s = sds z`` and z standard normal.
 
 Xs are the columns without a penalty, such as the straight line, and Zs the others (`bayesml.smooths`). A factor ``by``
-gives each of its levels a curve, with coefficients and a standard deviation of its own.
+gives each of its levels a curve, with coefficients and a standard deviation of its own; of an ordered factor each level
+but the first.
 """
 
 from __future__ import annotations
@@ -47,8 +48,18 @@ class By:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Labels of the levels; one empty label for numbers."""
-        return ("",) if self.factor is None else self.factor.levels or ("False", "True")
+        """Labels of the levels that have a curve; one empty label for numbers.
+
+        An ordered factor has none for its first level, as in mgcv: beside ``s(x)`` the others are differences from it.
+        """
+        if self.factor is None:
+            return ("",)
+        levels = self.factor.levels or ("False", "True")
+        return levels[self._first :]
+
+    @property
+    def _first(self) -> int:
+        return int(self.factor is not None and self.factor.ordered)
 
     def weights(self, frame: Frame, functions: Functions) -> np.ndarray:
         """Return what each row is multiplied by in each curve, ``(rows, curves)``."""
@@ -56,7 +67,7 @@ class By:
             return evaluate(self.expression, frame, functions)[:, None]
         matched = match_levels(frame, {self.factor.name: self.factor}, (self.factor.name,))
         codes = matched.columns[self.factor.name].values
-        return (codes[:, None] == np.arange(len(self.levels))).astype(np.float64)
+        return (codes[:, None] == self._first + np.arange(len(self.levels))).astype(np.float64)
 
 
 @final

@@ -11,14 +11,22 @@ __all__ = ["reported_names", "reported_variables"]
 
 SECTION = "Further Distributional Parameters"
 ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "s", "r")
-"""Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations."""
+"""Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations.
+
+A kind that is not listed is one of coefficients and stands with those of smooths.
+"""
 
 
 def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariable, ...]:
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
     of_terms += [_family_parameter(p.name, p.shape) for p in spec.parameters if p.is_family_parameter]
-    return tuple(sorted(of_terms, key=lambda variable: ORDER.index("sd" if variable.kind == "cor" else variable.kind)))
+    return tuple(sorted(of_terms, key=_place))
+
+
+def _place(variable: ReportedVariable) -> int:
+    kind = "sd" if variable.kind == "cor" else variable.kind
+    return ORDER.index(kind if kind in ORDER else "bs")
 
 
 def _family_parameter(name: str, shape: tuple[int, ...]) -> ReportedVariable:

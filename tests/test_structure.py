@@ -174,7 +174,7 @@ def test_no_verb_imports_the_classes_that_name_it(module: str) -> None:
 
 
 # Where a word that is a family's name means something else: the distribution of group effects, what effects of unseen
-# levels are drawn from, and the default of an argument.
+# levels are drawn from, the default of an argument, and a type of columns.
 OTHER_MEANINGS = {
     "gaussian": {
         *("bayesml.fit", "bayesml.formula.grouping", "bayesml.formula.types", "bayesml.formula.write"),
@@ -204,14 +204,30 @@ def test_only_compile_samples(module: str) -> None:
     assert "numpyro.sample" not in calls or module == "bayesml.compile"
 
 
-KINDS_OF_TERMS = ("bayesml.terms.group", "bayesml.terms.offset", "bayesml.terms.population")
+@cache
+def kinds() -> frozenset[str]:
+    """Return the files of the kinds of terms, response terms and joint priors, from their registries."""
+    terms, response_terms, priors = (
+        importlib.import_module(f"bayesml.{stage}") for stage in ("terms", "response_terms", "priors")
+    )
+    found = [collect.__module__ for collect in terms.TERMS]
+    found += [type(term).__module__ for term in response_terms.RESPONSE_TERMS]
+    return frozenset(found + [prior.__module__ for prior in priors.JOINT_PRIORS.values()])
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_kinds_of_terms_stay_in_their_stage(module: str) -> None:
-    """Outside ``terms`` no kind of term is known by name: a stage asks terms, which answer for themselves."""
-    if layer(module) != "terms":
-        assert not own_imports(module, with_types=True) & set(KINDS_OF_TERMS)
+def test_kinds_stay_in_their_stage(module: str) -> None:
+    """Outside no kind of term, response term or joint prior is known: a stage asks kinds, which answer themselves."""
+    used = own_imports(module, with_types=True) & kinds()
+    assert not {name for name in used if layer(name) != layer(module) and module != "bayesml"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_stage_knows_a_joint_prior(module: str) -> None:
+    """Only its own file, the table of joint priors and the public names say it; `AbstractJointPrior` answers for it."""
+    registry = {"bayesml", "bayesml.priors", "bayesml.priors.parse", "bayesml.priors.horseshoe"}
+    if module not in registry:
+        assert not {"Horseshoe", "horseshoe"} & names_used(parsed(module))
 
 
 @pytest.mark.parametrize("module", FILES)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ from bayesml.errors import DataError, FormulaError, ModelError, PriorError
 from bayesml.families import FAMILIES
 from bayesml.priors import JOINT_PRIORS
 from bayesml.terms import CLAIMS, TERMS
-from tests.toys import hyperbolic_secant, metropolis, ridge, rounded, step
+from tests import test_engines, test_family_examples
+from tests.toys import hyperbolic_secant, importance, ridge, rounded, step
 
 ROOT = Path(__file__).resolve().parents[1]
 TOYS = sorted(path.name for path in (ROOT / "tests" / "toys").glob("*.py") if path.stem != "__init__")
@@ -38,13 +39,13 @@ def registered() -> Iterator[None]:
         patch.setattr(design, "TERMS", (*TERMS, step.collect))
         for name, what in step.CLAIMS.items():
             patch.setitem(CLAIMS, name, what)
+        patch.setitem(test_family_examples.EXAMPLES, "hyperbolic_secant", hyperbolic_secant.EXAMPLE)
         patch.setitem(FAMILIES, "hyperbolic_secant", hyperbolic_secant.hyperbolic_secant)
         terms = (rounded.Rounding(), *response_terms.RESPONSE_TERMS)
         patch.setattr(response_terms, "RESPONSE_TERMS", terms)
         patch.setattr(language, "RESPONSE_TERMS", terms)
         patch.setitem(JOINT_PRIORS, "ridge", ridge.Ridge)
-        entry = EngineEntry(metropolis.Metropolis(), metropolis.run_metropolis)
-        patch.setitem(ENGINES, "metropolis", entry)
+        patch.setitem(ENGINES, "importance", EngineEntry(importance.Importance(), importance.run_importance))
         yield
 
 
@@ -154,22 +155,37 @@ def test_a_log_density_is_enough_for_point_estimates(method: str, frame: pd.Data
     assert "hyperbolic_secant" in str(fit.summary())
 
 
+@pytest.mark.parametrize(
+    "law",
+    [
+        test_family_examples.test_densities_are_those_of_the_source,
+        test_family_examples.test_the_density_has_mass_one_and_the_stated_moments,
+        test_family_examples.test_draws_have_the_distribution_of_the_density,
+        test_family_examples.test_derivatives_are_those_of_the_density,
+        test_family_examples.test_a_response_that_is_accepted_has_a_density_at_the_start,
+    ],
+)
+def test_laws_of_families(law: Callable[[str], None]) -> None:
+    law("hyperbolic_secant")
+
+
 # Engine ---------------------------------------------------------------------------------------------------------------
 
 
 def test_the_engine_samples_the_posterior(frame: pd.DataFrame, tmp_path: Path) -> None:
-    """Means of coefficients are least-squares estimates but for wide priors (1e-3 here), within four Monte Carlo errors."""
-    toy = bayesml.fit("y ~ z", frame, method="metropolis", seed=2)
-    assert toy.engine == metropolis.Metropolis(seed=2)
-    exact = bayesml.fit("y ~ z", frame, method="reml")
+    """Means of coefficients are least-squares estimates within four Monte Carlo errors; wide priors add 1e-3 here."""
+    toy = bayesml.fit("y ~ z", frame, method="importance", seed=2)
+    assert toy.engine == importance.Importance(seed=2)
+    exact = bayesml.fit("y ~ z", frame, method="laplace")
     for name in ("b_Intercept", "b_z"):
         draws = toy[name].values
         error = float(convergence(draws[..., None]).mcse[0])
         assert abs(draws.mean() - exact[name]) < 4.0 * error + 2e-3, name
+    test_engines.test_entries_agree_with_their_engines("importance")
     assert np.isfinite(toy.loo().elpd_loo)
     toy.save(tmp_path / "toy.nc")
     again = bayesml.load(tmp_path / "toy.nc")
     assert again.engine == toy.engine
     np.testing.assert_array_equal(again.epred({"z": [1.0]}), toy.epred({"z": [1.0]}))
     with pytest.raises(ModelError, match="no option `warmup`"):
-        bayesml.fit("y ~ z", frame, method="metropolis", warmup=5)
+        bayesml.fit("y ~ z", frame, method="importance", warmup=5)

@@ -275,7 +275,7 @@ def log_prior(problem: Problem, values: Mapping[str, np.ndarray]) -> float:
         if not p.prior_class:
             total += float(np.sum(-0.5 * values[p.name] ** 2 - 0.5 * np.log(2 * np.pi)))
             continue
-        if p.is_cholesky:
+        if p.is_whole:
             total += float(p.priors[0].cholesky_log_density(values[p.name]))
             continue
         for d, v in zip(p.priors, np.atleast_1d(values[p.name]), strict=True):

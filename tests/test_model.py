@@ -19,6 +19,7 @@ from bayesml.engines.density import data_of, log_density
 from bayesml.engines.layout import flatten, layout_of
 from bayesml.engines.nuts.forms import plain_form
 from bayesml.fit import describe_problem
+from bayesml.supports import CorrCholesky
 
 ROWS, GROUPS = 40, 5
 
@@ -166,8 +167,14 @@ def test_flat_vector_and_its_jacobian(name, frame, rng):
             at, _ = layout.constrain(u)
             parts = []
             for site in layout.sites:
-                rows, columns = np.tril_indices(site.shape[0], -1) if site.is_cholesky else (None, None)
-                parts.append(at[site.name][rows, columns] if site.is_cholesky else at[site.name].reshape(-1))
+                rows, columns = (
+                    np.tril_indices(site.shape[0], -1) if isinstance(site.support, CorrCholesky) else (None, None)
+                )
+                parts.append(
+                    at[site.name][rows, columns]
+                    if isinstance(site.support, CorrCholesky)
+                    else at[site.name].reshape(-1)
+                )
             return jnp.concatenate(parts)
 
         expected = np.linalg.slogdet(np.asarray(jax.jit(jax.jacfwd(free))(jnp.asarray(u))))[1]

@@ -213,7 +213,7 @@ def test_a_constant_truth_value_is_not_an_error_of_the_coding() -> None:
         ("!z", r"`!` is for truth values such as comparisons, !\(x > 0\)"),
         ("flag == 'yes'", "the text 'yes'"),
         ("f == 'zz'", "none of the levels 'a', 'b', 'c'"),
-        ("z >", "cannot be read"),
+        ("z >", "stands beside `>`"),
         ("flag && flag", "cannot be read"),
     ],
 )

@@ -193,7 +193,6 @@ NOT_YET = {
     "gr_by": r"`gr\(",
     "invgauss": "family 'inverse.gaussian'",
     "me1": r"`me\(",
-    "mix2": "family 'mixture'",
     "mm2": r"`mm\(",
     "skewn": "family 'skew_normal'",
     "sleep_arma": r"`arma\(",

@@ -20,13 +20,13 @@ from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
-from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.collapsed.model import split_of
-from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
-from bayesml.engines.nuts.forms.collapsed.statistics import arrange, statistics
+from bayesml.engines.nuts.forms.gaussian.elimination import Parameters, log_marginal
+from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
+from bayesml.engines.nuts.forms.gaussian.statistics import arrange, statistics
 from bayesml.engines.nuts.forms.plain import plain_form
+from bayesml.engines.nuts.forms.preconditioned.arrangement import scaled_alone
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
 from bayesml.formula import bf, formula_variables, parse
@@ -380,7 +380,7 @@ def test_gradient_is_the_finite_difference(subject: Subject) -> None:
 def test_recovered_draws_have_the_conditional_mean_and_covariance(name: str) -> None:
     draws, problem = 8000, CASES[name].problem()
     with double_precision():
-        form, q = collapsed_form(problem), positions(problem, 1)[0]
+        form, q = collapsed_form(problem, scaled=False), positions(problem, 1)[0]
         noise = np.random.default_rng(11).standard_normal((draws, sum(form.noise_sizes)))
         drawn = jax.jit(jax.vmap(form.report, (None, 0, None)))(q, noise, form.data)
         values, _ = sampled_values(problem, q)
@@ -468,8 +468,9 @@ def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian
             x = rng.normal(size=layout.size)
             values, _ = layout.constrain(apply_arrow(x, data["white"], ()))
             change = 0.0
-            for group in map(ScaledGroup, groups):
-                values[group.z_name], own = group.transform(values, data["pilot"][group.key])
+            for alone in map(scaled_alone, groups):
+                changed, own = alone.transform(values, data["pilot"][alone.key])
+                values |= changed
                 change += float(own)
             u = flatten(layout, {k: np.asarray(v) for k, v in values.items()})
             expected = plain.density((u - layout.center) / layout.scale) + change
@@ -477,22 +478,37 @@ def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian
         assert subject.density(0.0 * x) >= subject.density(x)  # 0 is the mode
 
 
-@pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed"])
-def test_whitened_coordinates_are_the_plain_ones_around_the_mode(name: str) -> None:
+@pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "se", "student slope"])
+def test_whitened_coordinates_are_the_plain_ones_with_the_intercept_in_units(name: str) -> None:
     white, plain = subject_of(name, scaled=True), subject_of(name)
     data, rng = white.form.data, np.random.default_rng(4)
     with double_precision():
         layout = phi_layout(white.problem)
         for _ in range(3):
             x = 0.5 * rng.normal(size=layout.size)
-            u = np.asarray(apply_arrow(x, data["white"], ()))
-            assert white.density(x) == pytest.approx(plain.density((u - layout.center) / layout.scale), rel=1e-10)
+            u = np.array(apply_arrow(x, data["white"], ()))
+            place = next(i for i in range(layout.size) if layout.parameter_of(i) == "Intercept")
+            u[place], slope = intercept_of(white, u, place, data)
+            expected = plain.density((u - layout.center) / layout.scale) + np.log(slope)
+            assert white.density(x) == pytest.approx(expected, rel=1e-10)
             assert white.density(0.0 * x) >= white.density(x)  # 0 is the mode
         hessian = hessian_at(white.value_and_gradient, np.zeros(layout.size), data)
     # unit curvature in every direction but those flatter than the clip
     eigenvalues = np.linalg.eigvalsh(-hessian)
     assert eigenvalues.max() < 1 + 1e-5
     assert (np.abs(eigenvalues - 1) < 1e-5).sum() >= layout.size - 3
+
+
+def intercept_of(subject: Subject, u: np.ndarray, place: int, data: Any) -> tuple[float, float]:
+    """Return the Intercept of centred predictors behind its units, and its derivative: it is linear in them."""
+    noise, found = np.zeros(sum(subject.form.noise_sizes)), []
+    population = split_of(subject.problem).population
+    assert population is not None
+    for step in (0.0, 1.0):
+        here = {**data["white"], "rest": u + step * (np.arange(len(u)) == place)}
+        b = np.asarray(subject.form.report(np.zeros(len(u)), noise, {**data, "white": here})["b"])
+        found.append(b[0] + b[1:] @ np.asarray(population.means))
+    return found[0], found[1] - found[0]
 
 
 @pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "crossed vectors"])

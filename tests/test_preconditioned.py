@@ -14,13 +14,14 @@ from bayesml.compile import compile_model
 from bayesml.describe import single_parameters
 from bayesml.engines.density import data_of, log_density
 from bayesml.engines.layout import layout_of
+from bayesml.engines.nuts.forms.gaussian.algebra import cholesky, half_solve, log_diagonal, transposed_half_solve
+from bayesml.engines.nuts.forms.preconditioned import arrangement as arranging
 from bayesml.engines.nuts.forms.preconditioned import form as module
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, block_chain
 from bayesml.engines.nuts.forms.preconditioned.form import preconditioned_form
 from bayesml.engines.nuts.forms.preconditioned.pilot import find_pilot
 from bayesml.engines.nuts.forms.preconditioned.rows import _closed, _compiled
-from bayesml.engines.nuts.forms.preconditioned.small import cholesky, log_determinant, solve_lower, solve_upper
 from bayesml.engines.nuts.forms.preconditioned.whitening import hessian_products
 from bayesml.engines.precision import double_precision
 from bayesml.families.coordinates import SingleCoordinates
@@ -36,6 +37,15 @@ FORMULAS = {
     "crossed": ("count ~ x + (x | g) + (1 | h)", "poisson", ()),
     "nested": ("count ~ x + (1 | g) + (1 | o)", "poisson", ()),
     "sigma": (bayesml.bf("real ~ x + (1 | g)", sigma="~ x + (1 | g)"), "gaussian", ()),
+    "many levels": ("count ~ x + (1 | o)", "poisson", ()),
+    "three factors": ("count ~ x + (1 | g) + (x || h) + (1 | o)", "poisson", ()),
+    "vectors nested": ("binary ~ (x | g) + (x | p)", "bernoulli", ()),
+    "no population": ("count ~ 0 + (1 | g) + (1 | h)", "poisson", ()),
+    "bounded slope": (
+        "count ~ x + (1 | g)",
+        "poisson",
+        (bayesml.prior("normal(0, 1)", class_="b", lb=0.0),),
+    ),
     "no groups": ("real ~ x", "student", ()),
     "priors of several kinds": (
         "count ~ x + w + (1 | g)",
@@ -56,6 +66,7 @@ def frame() -> dict[str, np.ndarray]:
         "w": rng.normal(size=36),
         "g": g,
         "o": np.arange(36),
+        "p": 2 * g + np.tile(np.repeat([0, 1], 3), 6),
         "h": h,
         "count": rng.poisson(np.exp(eta)),
         "binary": (rng.random(36) < 1 / (1 + np.exp(-eta))).astype(int),
@@ -77,41 +88,80 @@ def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, 
         whole, density = jax.jit(log_density(model, layout)), jax.jit(form.density)
         plain = data | {"center": jnp.zeros(layout.size), "scale": jnp.ones(layout.size)}
         flat = flat_of(form, layout, problem)
-        derivative = jax.jit(jax.jacrev(flat))  # gathers of parents have a reverse mode only
+        place = jax.jit(flat)
         differences = []
         for _ in range(4):
             x = jnp.asarray(rng.normal(size=form.size))
-            jacobian = np.linalg.slogdet(np.asarray(derivative(x, data)))[1]
-            differences.append(float(density(x, data)) - float(whole(flat(x, data), plain)) - jacobian)
-    # the constant is the log determinant of the linear whitening, which the density leaves out
-    np.testing.assert_allclose(differences, differences[0], atol=1e-8)
+            jacobian = np.linalg.slogdet(differences_of(lambda at: place(at, data), x))[1]
+            differences.append(float(density(x, data)) - float(whole(place(x, data), plain)) - jacobian)
+    # The constant is the log determinant of the linear whitening, which the density leaves out. An entry of the matrix
+    # errs by h^2 / 6 of a third derivative and 1e-16 / h, h = 1e-5, some 1e-11; the log determinant by the sum of those
+    # of 70 rows, times what its inverse magnifies.
+    np.testing.assert_allclose(differences, differences[0], atol=1e-7)
+
+
+def differences_of(function, x):
+    """Return the transposed matrix of central differences of a function; to compile its derivative takes far longer."""
+    steps = 1e-5 * jnp.eye(len(x))
+    return np.stack([np.asarray(function(x + e) - function(x - e)) for e in steps]) / 2e-5
 
 
 def distorted(pilot, factor):
     """A pilot that is deliberately wrong."""
     return replace(
         pilot,
-        weights={k: factor * v for k, v in pilot.weights.items()},
-        scores={k: v - 1 for k, v in pilot.scores.items()},
+        predictors={
+            k: replace(rows, weights=factor * rows.weights, residuals=rows.residuals - 1)
+            for k, rows in pilot.predictors.items()
+        },
     )
 
 
 def flat_of(form, layout, problem):
     """Return the map from the form's coordinates to the model's unconstrained vector."""
-    groups = [
-        module._scaled(problem.description.spec, p, g) for p in problem.design.schema.predictors for g in p.groups()
-    ]
-    values_at, (chain, _) = module._values_at(layout, tuple(groups)), block_chain(problem, layout)
+    scaled = arranging.scaled_terms(problem)
+    moved = {parameter.name for together in scaled for parameter in together.standardised}
+    values_at, (chain, _) = module.scaled_values(layout, scaled), block_chain(problem, layout)
 
     def flat(x, data):
         u = apply_arrow(x, data["white"], chain)
         values, _ = values_at(u, data)
         parts = []
         for site, place in zip(layout.sites, layout.slices(), strict=True):
-            parts.append(values[site.name].reshape(-1) if site.name.startswith("z_") else u[place])
+            value = values[site.name].reshape(-1)
+            if site.name in data["scales"]:
+                parts.append(jnp.log(value))
+            else:
+                parts.append(value if site.name.startswith("z_") or site.name in moved else u[place])
         return jnp.concatenate(parts)
 
     return flat
+
+
+def test_terms_that_cross_too_widely_are_scaled_one_by_one(frame, rng, monkeypatch):
+    formula, family, _ = FORMULAS["three factors"]
+    problem = describe_problem(formula, frame, family)
+    (together,) = arranging.scaled_terms(problem)
+    assert [term.name for term in together.terms] == ["g", "h", "o"]
+    assert (together.arrangement.chain, together.arrangement.tail) == ((2, 0), (1,))
+    monkeypatch.setattr(arranging, "LARGEST_TAIL", 3)
+    assert [[t.name for t in each.terms] for each in arranging.scaled_terms(problem)] == [["o", "g"], ["h"]]
+    test_density_is_the_models_times_the_jacobian("three factors", 1.0, frame, rng, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["three factors", "vectors nested", "sigma"])
+def test_gradient_is_the_finite_difference(name, frame, rng):
+    formula, family, priors = FORMULAS[name]
+    problem = describe_problem(formula, frame, family, prior=priors)
+    with double_precision():
+        form = preconditioned_form(problem)
+        evaluate = value_and_gradient(form.density)
+        data, x = tuned_data(form, evaluate), 0.7 * rng.normal(size=form.size)
+        gradient = evaluate(x, data)[1]
+        for direction in rng.normal(size=(4, form.size)):
+            ahead, behind = (evaluate(x + sign * 1e-5 * direction, data)[0] for sign in (1, -1))
+            # error of the difference: h^2 f''' / 6 with h = 1e-5, and rounding of f, 1e-14 / 1e-5
+            assert (ahead - behind) / 2e-5 == pytest.approx(gradient @ direction, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["crossed", "nested", "sigma", "no groups"])
@@ -256,11 +306,11 @@ def test_unrolled_algebra(q, rng):
     matrices = roots @ np.swapaxes(roots, 1, 2) + np.eye(q)
     right = rng.normal(size=(5, q))
     with double_precision():
-        factor = cholesky([[jnp.asarray(matrices[:, i, j]) for j in range(q)] for i in range(q)])
+        factor = cholesky([[jnp.asarray(matrices[:, i, j]) for j in range(i + 1)] for i in range(q)])
         expected = np.linalg.cholesky(matrices)
-        assert float(log_determinant(factor)) == pytest.approx(np.linalg.slogdet(matrices)[1].sum())
+        assert 2 * float(log_diagonal(factor).sum()) == pytest.approx(np.linalg.slogdet(matrices)[1].sum())
         columns = [jnp.asarray(right[:, i]) for i in range(q)]
-        lower = np.stack(solve_lower(factor, columns), axis=1)
-        upper = np.stack(solve_upper(factor, columns), axis=1)
+        lower = np.stack(half_solve(factor, columns), axis=1)
+        upper = np.stack(transposed_half_solve(factor, columns), axis=1)
     np.testing.assert_allclose(np.einsum("jik,jk->ji", expected, lower), right, atol=1e-10)
     np.testing.assert_allclose(np.einsum("jki,jk->ji", expected, upper), right, atol=1e-10)

@@ -23,7 +23,7 @@ import numpy as np
 
 from bayesml.namespace import array_namespace
 
-__all__ = ["at_rows", "level_rows"]
+__all__ = ["at_rows", "level_rows", "level_sums"]
 
 Array = Any
 TABLE_COST = 300
@@ -47,29 +47,62 @@ def at_rows(values: Array, arrays: Mapping[str, Any]) -> Array:
     return values[..., arrays["index"]]
 
 
+def level_sums(values: Array, arrays: Mapping[str, Any]) -> Array:
+    """Return the sums ``(..., levels)`` of JAX values ``(..., rows)`` over the rows of each level.
+
+    It is the transpose of ``at_rows``, and each is the gradient of the other.
+
+    Args:
+        values: ``(..., rows)``.
+        arrays: ``index`` ``(rows,)`` and what ``level_rows`` found.
+    """
+    if "grid" in arrays:
+        outer, levels, inner, _ = arrays["grid"].shape
+        return values.reshape(*values.shape[:-1], outer, levels, inner).sum(axis=(-3, -1))
+    return _sums()(values, arrays["index"], arrays["rows"], arrays.get("place"))
+
+
+def _taken(values: Array, index: Array) -> Array:
+    return values.at[..., index].get(mode="promise_in_bounds")
+
+
+def _added(values: Array, rows: tuple[Array, ...], place: Array | None) -> Array:
+    from jax import numpy as jnp
+
+    padded = jnp.concatenate([values, jnp.zeros((*values.shape[:-1], 1), values.dtype)], axis=-1)
+    sums = jnp.concatenate([_taken(padded, table).sum(axis=-1) for table in rows], axis=-1)
+    return sums if place is None else _taken(sums, place)
+
+
 @cache
 def _gather() -> Callable[[Array, Array, tuple[Array, ...], Array | None], Array]:
     """Return the gather; made at its first use, which is JAX's."""
     import jax
-    from jax import numpy as jnp
-
-    def taken(values: Array, index: Array) -> Array:
-        return values.at[..., index].get(mode="promise_in_bounds")
 
     def gather(values: Array, index: Array, rows: tuple[Array, ...], place: Array | None) -> Array:
-        return taken(values, index)
-
-    def forward(values: Array, index: Array, rows: tuple[Array, ...], place: Array | None) -> tuple[Array, Any]:
-        return taken(values, index), (rows, place)
-
-    def backward(kept: Any, change: Array) -> tuple[Array, None, None, None]:
-        rows, place = kept
-        padded = jnp.concatenate([change, jnp.zeros((*change.shape[:-1], 1), change.dtype)], axis=-1)
-        sums = jnp.concatenate([taken(padded, table).sum(axis=-1) for table in rows], axis=-1)
-        return (sums if place is None else taken(sums, place)), None, None, None
+        return _taken(values, index)
 
     with_gradient = jax.custom_vjp(gather)
-    with_gradient.defvjp(forward, backward)
+    with_gradient.defvjp(
+        lambda values, index, rows, place: (_taken(values, index), (rows, place)),
+        lambda kept, change: (_added(change, *kept), None, None, None),
+    )
+    return with_gradient
+
+
+@cache
+def _sums() -> Callable[[Array, Array, tuple[Array, ...], Array | None], Array]:
+    """Return the sums; made at their first use, which is JAX's."""
+    import jax
+
+    def sums(values: Array, index: Array, rows: tuple[Array, ...], place: Array | None) -> Array:
+        return _added(values, rows, place)
+
+    with_gradient = jax.custom_vjp(sums)
+    with_gradient.defvjp(
+        lambda values, index, rows, place: (_added(values, rows, place), index),
+        lambda index, change: (_taken(change, index), None, None, None),
+    )
     return with_gradient
 
 

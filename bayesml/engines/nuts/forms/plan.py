@@ -12,7 +12,7 @@ from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.conditions import joint_priors
 from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
-from bayesml.engines.nuts.forms.collapsed.statistics import arrange
+from bayesml.engines.nuts.forms.gaussian.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.preconditioned import preconditioned_form

@@ -14,8 +14,8 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, pilot
-from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics, statistics
+from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics, statistics
 from bayesml.keys import PredictorKey
 
 __all__ = ["MOST_CELLS", "SigmaCells", "cell_statistics", "sigma_cells", "sigma_of_cells", "weighted"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesml.engines.nuts.forms.collapsed.statistics import Stage, Statistics
+from bayesml.engines.nuts.forms.gaussian.statistics import Stage, Statistics
 
 __all__ = ["compressed"]
 

@@ -29,12 +29,15 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import (
     plain_coordinates,
     whitened_coordinates,
 )
-from bayesml.engines.nuts.forms.collapsed.elimination import Parameters, log_marginal
-from bayesml.engines.nuts.forms.collapsed.model import Split, covariance_factor, gaussian_rows, split_of
-from bayesml.engines.nuts.forms.collapsed.recover import noise_sizes, recover
-from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows
-from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Statistics, arrange, statistics
+from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
 from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
+from bayesml.engines.nuts.forms.gaussian.algebra import lower_times
+from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels, joined, separated
+from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
+from bayesml.engines.nuts.forms.gaussian.elimination import Parameters, log_marginal, log_standardised
+from bayesml.engines.nuts.forms.gaussian.recover import noise_sizes, recover
+from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.keys import MU
 from bayesml.reported import reported_names
 from bayesml.terms import AbstractGroupTerm
@@ -80,14 +83,16 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     Raises:
         ArithmeticError: the pilot ran away.
     """
-    split = split_of(problem)
+    few = has_few_levels(tuple(problem.design.schema.predictors[0].groups()))
+    standardise = scaled and few and not largest_only
+    split = split_of(problem, standardise=standardise)
     rows = gaussian_rows(problem, split)
     cells = sigma_cells(problem)
     arrangement = arrange(rows, largest_only, triangular=cells is None)
-    split = split_of(problem, frozenset(split.groups[i].name for i in arrangement.sampled))
+    split = split_of(problem, frozenset(split.groups[i].name for i in arrangement.sampled), standardise)
     sums = _sums(rows, arrangement, cells)
     spec = problem.description.spec
-    layout = layout_of(replace(spec, parameters=split.parameters))
+    layout = _in_units(layout_of(replace(spec, parameters=split.parameters)), split)
     reported = frozenset(reported_names(spec, problem.design.schema))
     coordinates = _coordinates(problem, layout, tuple(split.groups[i] for i in arrangement.sampled), scaled)
     structure = Structure(split, arrangement, coordinates.values_at, reported, problem, cells is not None)
@@ -101,7 +106,16 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         first_step=coordinates.first_step,
         tune=coordinates.tune,
         noise_sizes=noise_sizes(arrangement, len(split.integrated)),
-        structure=("collapsed", spec, problem.design.schema, problem.likelihood, arrangement, scaled, cells is None),
+        structure=(
+            "collapsed",
+            spec,
+            problem.design.schema,
+            problem.likelihood,
+            arrangement,
+            scaled,
+            cells is None,
+            standardise,
+        ),
     )
 
 
@@ -111,6 +125,17 @@ def _coordinates(problem: Problem, layout: Layout, sampled: tuple[AbstractGroupT
     if sampled:
         return scaled_tail(problem, layout, sampled)
     return whitened_coordinates(layout, layout.center, lambda u, data: layout.constrain(u))
+
+
+def _in_units(layout: Layout, split: Split) -> Layout:
+    """Let standardised coefficients start at 0 and be of unit size."""
+    names = {parameter.name for parameter in split.standardised}
+    return Layout(
+        tuple(
+            replace(site, center=np.zeros(site.size), scale=np.ones(site.size)) if site.name in names else site
+            for site in layout.sites
+        )
+    )
 
 
 def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None) -> dict[str, Any]:
@@ -127,22 +152,25 @@ def _density(structure: Structure) -> Callable[[Array, Any], Array]:
     """Return ``log p(phi) + log p(y | phi) + log|Jacobian|`` as a function of the sampler's coordinates."""
 
     def density(q: Array, data: Any) -> Array:
-        values, prior_density, log_jacobian = _values(structure, q, data)
-        parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
-        log_likelihood = log_marginal(sums, structure.arrangement, parameters)
-        if log_sigma is not None:
-            log_likelihood = log_likelihood - log_sigma
-        return prior_density + log_jacobian + log_likelihood
+        values, log_jacobian, log_likelihood = _values(structure, q, data)
+        return log_prior(structure.split.parameters, values) + log_jacobian + log_likelihood
 
     return density
 
 
 def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array], Array, Array]:
-    """Return the values of the sampled parameters, their log prior and the log Jacobian."""
-    parameters = structure.split.parameters
+    """Return the values of the sampled parameters, the log Jacobian and the log likelihood."""
+    split, arrangement = structure.split, structure.arrangement
     sites, log_jacobian = structure.values_at(q, data)
-    values = parameter_values(parameters, sites)
-    return values, log_prior(parameters, values), log_jacobian
+    values = parameter_values(split.parameters, sites)
+    parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
+    if split.standardised:
+        units = joined(split.standardised, values)
+        coefficients, log_likelihood = log_standardised(sums, arrangement, parameters, units)
+        values = values | separated(split.standardised, coefficients)
+    else:
+        log_likelihood = log_marginal(sums, arrangement, parameters)
+    return values, log_jacobian, log_likelihood if log_sigma is None else log_likelihood - log_sigma
 
 
 def _gaussian(
@@ -160,21 +188,26 @@ def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array)
     split = structure.split
     factors = tuple(covariance_factor(group, values) for group in split.groups)
     kept = [_effects(split.groups[i], factors[i], values) for i in structure.arrangement.sampled]
-    if split.has_intercept:
-        kept.append(values[names.intercept_variable(MU)][None])
-    if split.kept:
-        kept.append(values[names.slopes_variable(MU)])
+    standardised = {parameter.name for parameter in split.standardised}
+    for name, there in (
+        (names.intercept_variable(MU), split.has_intercept),
+        (names.slopes_variable(MU), split.kept),
+    ):
+        if there and name not in standardised:
+            kept.append(jnp.reshape(values[name], (-1,)))
     return Parameters(factors, sigma, jnp.concatenate(kept) if kept else jnp.zeros(0))
 
 
 def _effects(group: Any, factor: Any, values: Mapping[str, Array]) -> Array:
     z = values[names.standardised_variable(group.name, MU)]
-    return jnp.concatenate([sum(x * z[b] for b, x in enumerate(row)) for row in factor])
+    return jnp.concatenate(lower_times(factor, z))
 
 
 def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Array]]:
-    def drawn(noise: Array, full: Statistics, parameters: Parameters) -> tuple[Array, dict[int, Array]]:
-        return recover(noise, full, structure.arrangement, parameters)
+    def drawn(
+        noise: Array, full: Statistics, parameters: Parameters, standardised: Array
+    ) -> tuple[Array, dict[int, Array]]:
+        return recover(noise, full, structure.arrangement, parameters, standardised)
 
     # A block of draws of many effects is drawn one after the other: a whole one would need as much memory many times.
     effects_of = sequential_vmap(drawn) if structure.arrangement.size > MOST_EFFECTS_AT_ONCE else drawn
@@ -183,10 +216,10 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
         values, _, _ = _values(structure, q, data)
         every = data["statistics"] if data["every"] is None else data["every"]
         parameters, sums, _ = _gaussian(structure, values, data, every)
-        slopes, effects = effects_of(noise, sums, parameters)
         split = structure.split
+        slopes, effects = effects_of(noise, sums, parameters, joined(split.standardised, values))
         if split.priors:
-            values[names.slopes_variable(MU)] = _all_slopes(split, slopes, values)
+            values[names.slopes_variable(MU)] = _all_slopes(split, slopes[: len(split.integrated)], values)
         for i, z in effects.items():
             values[names.standardised_variable(split.groups[i].name, MU)] = z
         for predictor in structure.problem.design.schema.predictors:

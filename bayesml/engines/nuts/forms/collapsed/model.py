@@ -11,14 +11,14 @@ import numpy as np
 from bayesml import names
 from bayesml.distributions import Flat, Normal
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.forms.collapsed.algebra import Matrix
-from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, SlopePriors
+from bayesml.engines.nuts.forms.gaussian.coefficients import is_unbounded
+from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.keys import MU
 from bayesml.linalg import GroupBlock
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms, known_addend, population_term
 
-__all__ = ["Split", "covariance_factor", "gaussian_rows", "split_of"]
+__all__ = ["Split", "gaussian_rows", "split_of"]
 
 Array = Any
 
@@ -35,6 +35,8 @@ class Split:
         kept: positions of the slopes that are not.
         priors: prior of every slope.
         parameters: the sampled parameters, where the slopes are those of ``kept``.
+        standardised: the sampled coefficients of mu that are sampled in units of their conditional distribution: the
+            Intercept, the slopes of ``kept``, both or none.
     """
 
     population: AbstractPopulationTerm | None
@@ -43,15 +45,27 @@ class Split:
     kept: tuple[int, ...]
     priors: tuple[Any, ...]
     parameters: tuple[ParameterSpec, ...]
+    standardised: tuple[ParameterSpec, ...] = ()
 
     @property
     def has_intercept(self) -> bool:
         """Whether there is an Intercept, which stays sampled."""
         return self.population is not None and self.population.has_intercept
 
+    @property
+    def standardised_slopes(self) -> tuple[int, ...]:
+        """Positions of the slopes of ``standardised``."""
+        return self.kept if any(p.coefs for p in self.standardised) else ()
 
-def split_of(problem: Problem, sampled: frozenset[str] = frozenset()) -> Split:
-    """Tell what is integrated out; the effects of the groups named in ``sampled`` are not."""
+
+def split_of(problem: Problem, sampled: frozenset[str] = frozenset(), standardise: bool = False) -> Split:
+    """Tell what is integrated out.
+
+    Args:
+        problem: the model.
+        sampled: names of the groups whose effects are not.
+        standardise: whether coefficients of mu that stay sampled are standardised, where their priors allow it.
+    """
     predictor = problem.design.schema.predictors[0]
     population = population_term(predictor.terms)
     groups = group_terms(predictor.terms)
@@ -67,7 +81,9 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset()) -> Split:
             parameters.append(_part(parameter, kept, priors))
         elif parameter is not slopes and parameter.name not in eliminated:
             parameters.append(parameter)
-    return Split(population, groups, integrated, kept, priors, tuple(parameters))
+    linear = (names.intercept_variable(MU), names.slopes_variable(MU))
+    standardised = tuple(p for p in parameters if standardise and p.name in linear and is_unbounded(p))
+    return Split(population, groups, integrated, kept, priors, tuple(parameters), standardised)
 
 
 def _slopes(spec: ModelSpec) -> ParameterSpec | None:
@@ -103,16 +119,20 @@ def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
     offset = known_addend(problem.design.schema.predictors[0].terms, arrays)
     if offset is not None:
         normal = normal - offset
-    columns = _centred(problem, split)
-    ones = np.ones((len(y), int(split.has_intercept)))
-    integrated = [split.priors[i] for i in split.integrated]
+    columns, ones = _centred(problem, split), np.ones((len(y), int(split.has_intercept)))
+    slopes_kept = tuple(i for i in split.kept if i not in split.standardised_slopes)
+    has_units = len(split.standardised) > bool(split.standardised_slopes)
+    designs = [columns[:, split.integrated], ones if has_units else ones[:, :0], columns[:, split.standardised_slopes]]
+    priors = [*(split.priors[i] for i in split.integrated), *(d for p in split.standardised for d in p.priors)]
     slopes = SlopePriors(
-        np.array([0.0 if type(d) is Flat else d.mu for d in integrated]),
-        np.array([np.inf if type(d) is Flat else d.sigma for d in integrated]),
+        np.array([d.location if d.is_proper else 0.0 for d in priors]),
+        np.array([d.scale if d.is_proper else np.inf for d in priors]),
     )
     groups = tuple(_block(group, arrays[group.key]) for group in split.groups)
-    kept = np.concatenate([ones, columns[:, split.kept]], axis=1)
-    return GaussianRows(normal, precision, kept, columns[:, split.integrated], slopes, groups, count, float(constant))
+    kept = np.concatenate([ones[:, :0] if has_units else ones, columns[:, slopes_kept]], axis=1)
+    design_columns = np.concatenate(designs, axis=1)
+    standardised = design_columns.shape[1] - len(split.integrated)
+    return GaussianRows(normal, precision, kept, design_columns, slopes, groups, count, float(constant), standardised)
 
 
 def _centred(problem: Problem, split: Split) -> np.ndarray:
@@ -126,19 +146,3 @@ def _centred(problem: Problem, split: Split) -> np.ndarray:
 def _block(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray]) -> GroupBlock:
     Z = np.asarray(arrays["Z"], float)
     return GroupBlock(group.name, np.asarray(arrays["index"]), len(group.levels), Z, group.blocks, group.coefs)
-
-
-def covariance_factor(group: AbstractGroupTerm, values: Mapping[str, Array]) -> Matrix:
-    """Return the lower triangle of diag(sd) L, block-diagonal in the correlated blocks of the term."""
-    sd = values[names.group_sd_variable(group.name, MU)]
-    rows: Matrix = []
-    for i, block in enumerate(group.block_slices()):
-        cholesky = values[names.cholesky_variable(group.name, MU, i)] if group.blocks[i] > 1 else None
-        for a in range(block.start, block.stop):
-            own = (
-                [sd[a]]
-                if cholesky is None
-                else [sd[a] * cholesky[a - block.start, b] for b in range(a - block.start + 1)]
-            )
-            rows.append([0.0] * block.start + own)
-    return rows

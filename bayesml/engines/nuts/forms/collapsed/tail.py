@@ -6,20 +6,17 @@ Without them the effects of a factor with many rows for each level mix ten times
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout, flatten
 from bayesml.engines.nuts.forms.collapsed.coordinates import Coordinates, whitened_coordinates
+from bayesml.engines.nuts.forms.preconditioned.arrangement import scaled_alone, sums_of
+from bayesml.engines.nuts.forms.preconditioned.form import scaled_values
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
 from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["scaled_tail"]
-
-Array = Any
 
 
 def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTerm, ...]) -> Coordinates:
@@ -36,17 +33,9 @@ def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTer
         ArithmeticError: the pilot ran away.
     """
     pilot = find_pilot(problem)
-    scaled = tuple(ScaledGroup(group) for group in groups)
-    arrays = {g.key: {"weights": pilot.weights[g.key], "score": pilot.scores[g.key]} for g in scaled}
-
-    def values_at(u: Array, data: Any) -> tuple[dict[str, Array], Array]:
-        values, log_jacobian = layout.constrain(u)
-        for group in scaled:
-            values[group.z_name], change = group.transform(values, data["pilot"][group.key])
-            log_jacobian = log_jacobian + change
-        return values, log_jacobian
-
-    return whitened_coordinates(layout, _start_of(layout, pilot), values_at, {"pilot": arrays})
+    scaled = tuple(scaled_alone(group) for group in groups)
+    sums = {together.key: sums_of(problem, pilot, together) for together in scaled}
+    return whitened_coordinates(layout, _start_of(layout, pilot), scaled_values(layout, scaled), {"pilot": sums})
 
 
 def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:

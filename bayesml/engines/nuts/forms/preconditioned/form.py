@@ -7,26 +7,29 @@ trajectories longer, and scaling alone leaves the population effects correlated 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bayesml import names
 from bayesml.compile import compile_model
-from bayesml.design import PredictorDesign
-from bayesml.distributions import Constant
 from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels
+from bayesml.engines.nuts.forms.preconditioned.arrangement import scaled_terms, sums_of
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledGroup
+from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
+    first_scales,
+    tuned_with_scales,
+    with_scales_at_zero,
+)
+from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledTerms
 from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
-from bayesml.spec import ModelSpec
-from bayesml.terms import AbstractGroupTerm, population_terms
 
 __all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
 
@@ -34,8 +37,6 @@ numpyro_infer = lazy_module("numpyro.infer.util")
 
 Array = Any
 START_SPREAD = 1.5
-MOST_COEFFICIENTS = 30
-"""Most population-level coefficients that the levels follow: each adds a multiplication for each effect."""
 
 
 def preconditioned_form(problem: Problem) -> Form:
@@ -45,12 +46,14 @@ def preconditioned_form(problem: Problem) -> Form:
         ArithmeticError: the pilot ran away.
     """
     spec, schema = problem.description.spec, problem.design.schema
-    model, layout = compile_model(spec, schema, problem.likelihood), layout_of(spec)
-    pilot = find_pilot(problem)
-    groups = tuple(_scaled(spec, p, g) for p in schema.predictors for g in p.independent_groups())
-    data = data_of(problem) | {"pilot": {g.key: _pilot_arrays(g, pilot) for g in groups}}
-    values_at = _values_at(layout, groups)
-
+    pilot, scaled = find_pilot(problem), scaled_terms(problem)
+    model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
+    data = data_of(problem) | {"pilot": {together.key: sums_of(problem, pilot, together) for together in scaled}}
+    values_at = scaled_values(layout, scaled)
+    start = _start_of(layout, pilot, scaled)
+    scales = first_scales(spec, layout, start) if _has_open_scales(problem) else {}
+    data["scales"] = scales
+    start = with_scales_at_zero(layout, scales, start)
     chain, parents = block_chain(problem, layout)
     reported = frozenset(reported_names(spec, schema))
 
@@ -65,16 +68,22 @@ def preconditioned_form(problem: Problem) -> Form:
 
     return Form(
         size=layout.size,
-        data=data | {"white": unit_arrow(_start_of(layout, pilot), layout.scale, chain, parents)},
+        data=data | {"white": unit_arrow(start, layout.scale, chain, parents)},
         density=density,
         report=report,
         start=start_around_mode(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
         first_step=whitened_step(layout.size),
-        tune=whitened,
+        tune=tuned_with_scales(layout, chain),
         rows=problem.design.n_rows,
-        structure=("preconditioned", spec, schema, problem.likelihood, groups, chain),
+        structure=("preconditioned", spec, schema, problem.likelihood, scaled, chain),
     )
+
+
+def _has_open_scales(problem: Problem) -> bool:
+    """Whether the data may leave a group standard deviation open down to 0: several compete, or levels are few."""
+    groups = [group for predictor in problem.design.schema.predictors for group in predictor.independent_groups()]
+    return len(groups) > 1 or has_few_levels(groups)
 
 
 def start_around_mode(size: int) -> Callable[[np.random.Generator, int], np.ndarray]:
@@ -96,49 +105,41 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
     return data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
 
 
-def _scaled(spec: ModelSpec, predictor: PredictorDesign, group: AbstractGroupTerm) -> ScaledGroup:
-    """Let the levels follow the population-level coefficients, unless these are many or sites of several kinds."""
-    sites: list[str] = []
-    for term in population_terms(predictor.terms):
-        wanted = [names.intercept_variable(term.predictor)] if term.has_intercept else []
-        wanted += [names.slopes_variable(term.predictor)] if term.slopes else []
-        if len(term.coefs) > MOST_COEFFICIENTS or not all(_is_sampled_whole(spec, name) for name in wanted):
-            return ScaledGroup(group)
-        sites += wanted
-    return ScaledGroup(group, tuple(sites))
-
-
-def _is_sampled_whole(spec: ModelSpec, name: str) -> bool:
-    parameter = spec.parameter(name)
-    return parameter.is_single_site and not isinstance(parameter.priors[0], Constant)
-
-
-def _pilot_arrays(group: ScaledGroup, pilot: Pilot) -> dict[str, np.ndarray]:
-    arrays = {"weights": pilot.weights[group.key], "score": pilot.scores[group.key]}
-    if group.coefficients:
-        arrays |= {"cross": pilot.crosses[group.key], "beta": pilot.coefficients[group.term.predictor]}
-    return arrays
-
-
-def _values_at(
-    layout: Layout, groups: tuple[ScaledGroup, ...]
+def scaled_values(
+    layout: Layout, scaled: tuple[ScaledTerms, ...]
 ) -> Callable[[Array, Any], tuple[dict[str, Array], Array]]:
+    """Return the map from the layout's vector to the values of the sites, and its log Jacobian determinant.
+
+    Args:
+        layout: the sites, zeta in the place of what is scaled.
+        scaled: the terms that are.
+    """
+
     def values_at(u: Array, data: Any) -> tuple[dict[str, Array], Array]:
-        values, log_jacobian = layout.constrain(u)
-        for group in groups:
-            z, change = group.transform(values, data["pilot"][group.key])
-            values[group.z_name] = z
+        values, log_jacobian = layout.constrain(u, data.get("scales"))
+        for together in scaled:
+            changed, change = together.transform(values, data["pilot"][together.key])
+            values |= changed
             log_jacobian = log_jacobian + change
         return values, log_jacobian
 
     return values_at
 
 
-def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
+def _in_units(layout: Layout, scaled: tuple[ScaledTerms, ...]) -> Layout:
+    """Let standardised coefficients be of unit size."""
+    names = {parameter.name for together in scaled for parameter in together.standardised}
+    return Layout(tuple(replace(s, scale=np.ones(s.size)) if s.name in names else s for s in layout.sites))
+
+
+def _start_of(layout: Layout, pilot: Pilot, scaled: tuple[ScaledTerms, ...]) -> np.ndarray:
     """Return the pilot in the flat vector; labels with priors of different kinds are sites of their own."""
+    standardised = {parameter.name for together in scaled for parameter in together.standardised}
     values = {}
     for site in layout.sites:
-        if site.name in pilot.values:
+        if site.name in standardised:
+            values[site.name] = np.zeros(site.shape)
+        elif site.name in pilot.values:
             values[site.name] = np.broadcast_to(pilot.values[site.name], site.shape)
         else:
             values[site.name] = site.constrain(site.center)[0]

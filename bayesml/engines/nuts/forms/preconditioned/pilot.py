@@ -35,7 +35,7 @@ from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, population_
 if TYPE_CHECKING:
     from scipy import sparse as matrices
 
-__all__ = ["Pilot", "find_pilot"]
+__all__ = ["Pilot", "WorkingRows", "find_pilot"]
 
 sparse, factorisations = lazy_module("scipy.sparse"), lazy_module("scipy.sparse.linalg")
 
@@ -45,26 +45,40 @@ TOLERANCE = 1e-3
 
 @final
 @dataclass(frozen=True)
+class WorkingRows:
+    """The likelihood near the pilot as a normal one of a linear predictor, with the pilot's coefficients.
+
+    Attributes:
+        weights: ``(n,)`` working precisions, minus the second derivatives of the rows' log-likelihoods.
+        residuals: ``(n,)`` working residuals: first derivatives over ``weights``.
+        population: ``(n, p)`` population-level columns, centred as in the model.
+        coefficients: ``(p,)`` of these.
+        effects: group effects ``(levels, q)``, by the key of their term.
+    """
+
+    weights: np.ndarray
+    residuals: np.ndarray
+    population: np.ndarray
+    coefficients: np.ndarray
+    effects: Mapping[str, np.ndarray]
+
+
+@final
+@dataclass(frozen=True)
 class Pilot:
     """Rough estimates.
 
     Attributes:
-        values: every sampled parameter on its natural scale; group effects as standardised ``z``.
-        weights: information of the data on each level, ``{predictor:group: (levels, q, q)}``.
-        scores: matching ``W_j u_j + sum x_i s_i``, ``{predictor:group: (levels, q)}``.
-        crosses: ``sum_i w_i x_i p_i'`` with the population-level columns p, ``{predictor:group: (levels, q, p)}``.
-        coefficients: the population-level coefficients of each predictor, ``{predictor: (p,)}``.
+        values: every sampled parameter on its natural scale; zeros for the standardised variables of group effects.
+        predictors: the normal approximation of the likelihood in each linear predictor.
     """
 
     values: Mapping[str, np.ndarray]
-    weights: Mapping[str, np.ndarray]
-    scores: Mapping[str, np.ndarray]
-    crosses: Mapping[str, np.ndarray]
-    coefficients: Mapping[PredictorKey, np.ndarray]
+    predictors: Mapping[PredictorKey, WorkingRows]
 
 
 def pilot_key(predictor: PredictorKey, group: str) -> str:
-    """Return the name of the pilot's arrays of one group-level term."""
+    """Return the name of the pilot's covariance of one group-level term."""
     return f"{names.predictor_name(predictor)}:{group}"
 
 
@@ -337,45 +351,27 @@ def _restricted(covariance: np.ndarray, group: AbstractGroupTerm) -> np.ndarray:
 def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
     values |= state.held
-    weights, scores, crosses = {}, {}, {}
+    predictors = {}
     for predictor, c in columns.items():
+        coefficients = state.coefficients[predictor]
         for term in population_terms(c.predictor.terms):
-            values |= _population_values(term, state.coefficients[predictor][: c.n_population])
+            values |= _population_values(term, coefficients[: c.n_population])
+        effects = {}
         for group, place in c.group_slices():
-            key = pilot_key(predictor, group.key)
-            arrays = c.arrays[group.key]
-            effects = state.coefficients[predictor][place].reshape(len(group.levels), len(group.coefs))
-            weights[key] = level_information(group, arrays, rows.weight[predictor])
-            raw = np.stack(
-                [
-                    np.bincount(arrays["index"], rows.score[predictor] * arrays["Z"][:, k], len(group.levels))
-                    for k in range(len(group.coefs))
-                ],
-                axis=1,
-            )
-            scores[key] = raw + np.einsum("jik,jk->ji", weights[key], effects)
-            values |= _group_values(group, predictor, state.covariances[key])
-            crosses[key] = _level_crosses(
-                group, arrays, rows.weight[predictor], c.matrix[:, : c.n_population].toarray()
-            )
-    populations = {predictor: state.coefficients[predictor][: c.n_population] for predictor, c in columns.items()}
-    return Pilot(values, weights, scores, crosses, populations)
-
-
-def _level_crosses(
-    group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray], weight: np.ndarray, population: np.ndarray
-) -> np.ndarray:
-    """Return sum_i w_i x_i p_i' of each level, ``(levels, q, p)``."""
-    Z, index = arrays["Z"], arrays["index"]
-    crosses = np.zeros((len(group.levels), len(group.coefs), population.shape[1]))
-    for i in range(crosses.shape[1]):
-        for j in range(crosses.shape[2]):
-            crosses[:, i, j] = np.bincount(index, weight * Z[:, i] * population[:, j], len(group.levels))
-    return crosses
+            effects[group.key] = coefficients[place].reshape(len(group.levels), len(group.coefs))
+            values |= _group_values(group, predictor, state.covariances[pilot_key(predictor, group.key)])
+        predictors[predictor] = WorkingRows(
+            rows.weight[predictor],
+            rows.score[predictor] / rows.weight[predictor],
+            c.matrix[:, : c.n_population].toarray(),
+            coefficients[: c.n_population],
+            effects,
+        )
+    return Pilot(values, predictors)
 
 
 def _group_values(group: AbstractGroupTerm, predictor: PredictorKey, covariance: np.ndarray) -> dict[str, np.ndarray]:
-    """Return sd, Cholesky factors, and zeta = 0 in the place of z."""
+    """Return sd, Cholesky factors, and zeros in the place of z."""
     sd = np.sqrt(np.diag(covariance))
     values = {
         names.group_sd_variable(group.name, predictor): sd,

@@ -1,121 +1,141 @@
-r"""Posterior-scaled coordinates of group effects: each level centred and scaled by what the data say of it.
+r"""Posterior-scaled coordinates of group effects and coefficients: each centred and scaled by what the data say of it.
 
-With u_j = Lambda z_j (Lambda = diag(sd) L, z_j standard normal), pilot working weights W_j = sum_i w_i x_i x_i' and
-r_j = sum_i x_i s_i + W_j u_j at a pilot mode (s and w the first and minus the second derivative of the row's
-log-likelihood), the conditional posterior of z_j is nearly normal with precision K_j = Lambda' W_j Lambda + I and mean
-K_j^-1 Lambda' (r_j - X_j (beta - beta_pilot)), X_j = sum_i w_i x_i p_i' for the population-level columns p_i. Sampling
-moves in zeta_j,
+Near a pilot the likelihood of a linear predictor is nearly normal: working responses of working precisions W. With the
+effects of several group terms stacked, ``u = Lambda z`` and z standard normal, the coefficients b standardised by their
+priors (approximately normal), and D the columns of both, z and b are then normal given the group covariances, with
+precision ``K = I + [Lambda 0; 0 I]' D' W D [Lambda 0; 0 I]`` and a mean m that follows from the working responses.
+Sampling moves in zeta,
 
-    z_j = K_j^-1 Lambda' (r_j - X_j (beta - beta_pilot)) + C_j^-T zeta_j,   K_j = C_j C_j',
+    (z, b) = m + C^-T zeta,    K = C C',    log |d(z, b) / d zeta| = -1/2 log |K|,
 
-with log |dz/dzeta| = -1/2 sum_j log |K_j|: an exact change of variables whatever the pilot, non-centred where a level
-has no data, centred where it has much. In this form sd = 0 is an ordinary point. Without the term in beta, effects and
-coefficients would stay correlated in a way that changes with sd and that no linear map can take out.
+an exact change of variables whatever the pilot: non-centred where a level has no data, centred where it has much. K is
+that of all terms together. Each for itself they would compete: what one factor explains the other need not, and how
+they share depends on the sds, so that no linear map takes it out. The same holds for coefficients, whose distribution
+is as wide as the sds of few levels allow. In this form sd = 0 is an ordinary point.
 
-Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe &
-Liesenfeld (2021, transport maps).
+K is factored as in the collapsed form: a chain of nested factors level by level, then a dense remainder of factors that
+cross the chain, and coefficients (``gaussian.elimination``).
+
+Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe & Liesenfeld (2021, transport maps).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import numpy as np
 from jax import numpy as jnp
 
 from bayesml import names
-from bayesml.engines.nuts.forms.preconditioned.pilot import pilot_key
-from bayesml.engines.nuts.forms.preconditioned.small import (
+from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
-    cholesky,
-    log_determinant,
-    solve_lower,
-    solve_upper,
+    gaussian_point,
+    inner,
+    lower_times,
+    transposed_half_solve,
 )
+from bayesml.engines.nuts.forms.gaussian.coefficients import joined, separated
+from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
+from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Parameters, Solved, eliminate
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm
+from bayesml.terms.gather import at_rows
 
-__all__ = ["ScaledGroup"]
+__all__ = ["ScaledTerms"]
 
 Array = Any
+FEW = 4
+"""Sums of up to so many rows are written out."""
 
 
 @final
 @dataclass(frozen=True)
-class ScaledGroup:
-    """The change of variables of one group term.
+class ScaledTerms:
+    """The change of variables of group terms and coefficients of one linear predictor.
 
     Attributes:
-        term: the group term.
-        coefficients: sites of the population-level coefficients of the same predictor, in the order of the columns of
-            the pilot's ``cross``; empty where their effect on the levels is left out.
+        terms: the group terms.
+        arrangement: the order of their elimination.
+        standardised: population-level coefficients that change with them.
+        followed: population-level coefficients that stay as they are, and that the effects follow.
     """
 
-    term: AbstractGroupTerm
-    coefficients: tuple[str, ...] = ()
-
-    @property
-    def z_name(self) -> str:
-        """The site whose place zeta takes."""
-        return names.standardised_variable(self.term.name, self.term.predictor)
+    terms: tuple[AbstractGroupTerm, ...]
+    arrangement: Arrangement
+    standardised: tuple[ParameterSpec, ...] = ()
+    followed: tuple[ParameterSpec, ...] = ()
 
     @property
     def key(self) -> str:
-        """Name of the pilot arrays of this term.
+        """Name of the sums of these terms among the data."""
+        return f"{names.predictor_name(self.terms[0].predictor)}:{'+'.join(term.key for term in self.terms)}"
 
-        ``weights`` (levels, q, q), ``score`` (levels, q), and with coefficients ``cross`` (levels, q, p) and ``beta``
-        (p,), the pilot's coefficients.
+    def transform(self, values: Mapping[str, Array], sums: Statistics) -> tuple[dict[str, Array], Array]:
+        """Return z ``(q, levels)`` of each term and the coefficients, and the log Jacobian determinant.
+
+        Args:
+            values: every site, zeta in the place of z and of the standardised coefficients.
+            sums: of the working responses.
         """
-        return pilot_key(self.term.predictor, self.term.key)
+        factors = tuple(covariance_factor(term, values) for term in self.terms)
+        parameters = Parameters(factors, None, joined(self.followed, values))
+        _, solved, corner = eliminate(sums, self.arrangement, parameters)
+        changed, beside, log_jacobian = self._remainder(values, factors, corner, sums)
+        above: list[list[Array]] = []
+        for place in reversed(range(len(solved))):
+            number = self.arrangement.chain[place]
+            name = _z_name(self.terms[number])
+            z = _stage_point(values[name], solved[place], sums.stages[place], above, beside)
+            above.insert(0, lower_times(factors[number], z))
+            changed[name] = jnp.stack(z)
+        return changed, log_jacobian - corner.halves
 
-    def transform(self, values: Mapping[str, Array], pilot: Mapping[str, Array]) -> tuple[Array, Array]:
-        """Return z ``(q, levels)`` for the zeta in its place, and the log Jacobian determinant."""
-        zeta = values[self.z_name]
-        q = len(self.term.coefs)
-        relative = self._relative_factor(values)
-        factor = cholesky(_precision(relative, pilot["weights"], q))
-        scores = pilot["score"]
-        if self.coefficients:
-            current = jnp.concatenate([jnp.reshape(values[name], (-1,)) for name in self.coefficients])
-            scores = scores - pilot["cross"] @ (current - pilot["beta"])
-        score = [scores[:, i] for i in range(q)]
-        rotated = [sum(relative[i][k] * score[i] for i in range(k, q) if relative[i][k] is not None) for k in range(q)]
-        # K^-1 a + C^-T zeta = C^-T (C^-1 a + zeta): one backward solve for both
-        inner = [a + zeta[k] for k, a in enumerate(solve_lower(factor, rotated))]
-        return jnp.stack(solve_upper(factor, inner)), -0.5 * log_determinant(factor)
-
-    def _relative_factor(self, values: Mapping[str, Array]) -> list[list[Array | None]]:
-        """Return Lambda as a lower triangle of scalars; None where the model has a zero."""
-        q = len(self.term.coefs)
-        sd = values[names.group_sd_variable(self.term.name, self.term.predictor)]
-        factor: list[list[Array | None]] = [[None] * q for _ in range(q)]
-        for number, block in enumerate(self.term.block_slices()):
-            size = self.term.blocks[number]
-            cholesky_name = names.cholesky_variable(self.term.name, self.term.predictor, number)
-            for i in range(size):
-                for j in range(i + 1):
-                    entry = values[cholesky_name][i, j] if size > 1 else 1.0
-                    factor[block.start + i][block.start + j] = sd[block.start + i] * entry
-        return factor
-
-
-def _precision(relative: list[list[Array | None]], weights: Array, q: int) -> Matrix:
-    """Return K = Lambda' W Lambda + I as a lower triangle of arrays over levels."""
-    product = [
-        [_sum(weights[:, i, m] * relative[m][k] for m in range(k, q) if relative[m][k] is not None) for k in range(q)]
-        for i in range(q)
-    ]
-    precision: Matrix = [[jnp.zeros(())] * q for _ in range(q)]
-    for k in range(q):
-        for m in range(k + 1):
-            entry = _sum(relative[i][k] * product[i][m] for i in range(k, q) if relative[i][k] is not None)
-            precision[k][m] = entry + 1.0 if k == m else entry
-    return precision
+    def _remainder(
+        self, values: Mapping[str, Array], factors: Sequence[Matrix], corner: Corner, sums: Statistics
+    ) -> tuple[dict[str, Array], Array, Array]:
+        """Return the values of tail and coefficients, what multiplies their columns, and the log Jacobian."""
+        tail = [(self.terms[i], factors[i]) for i in self.arrangement.tail]
+        parts = [jnp.reshape(values[_z_name(term)], (-1,)) for term, _ in tail]
+        zeta = jnp.concatenate([*parts, joined(self.standardised, values)])
+        if not zeta.shape[0]:
+            return {}, zeta, jnp.zeros(())
+        point, _, halves = gaussian_point(corner.precision, corner.linear, zeta)
+        changed: dict[str, Array] = {}
+        multipliers, first = [], 0
+        for term, factor in tail:
+            shape = values[_z_name(term)].shape
+            z = point[first : first + shape[0] * shape[1]].reshape(shape)
+            changed[_z_name(term)] = z
+            multipliers += lower_times(factor, z)
+            first += shape[0] * shape[1]
+        coefficients = sums.center.base + sums.center.scale * point[first:]
+        return (
+            changed | separated(self.standardised, coefficients),
+            jnp.concatenate([*multipliers, point[first:]]),
+            -halves,
+        )
 
 
-def _sum(terms: Any) -> Array:
-    total = None
-    for term in terms:
-        total = term if total is None else total + term
-    return np.zeros(()) if total is None else total
+def _z_name(term: AbstractGroupTerm) -> str:
+    return names.standardised_variable(term.name, term.predictor)
+
+
+def _stage_point(
+    zeta: Array, solved: Solved, stage: Stage, above: Sequence[Sequence[Array]], beside: Array
+) -> list[Array]:
+    """Return z of one factor: ``C^-T (C^-1 Lambda' [response - upper u - design v] + zeta)``."""
+    rest = [solved.response[a] + zeta[a] for a in range(zeta.shape[0])]
+    if beside.shape[0]:
+        rest = [r - _weighted(beside, rows) for r, rows in zip(rest, solved.design, strict=True)]
+    for upper, parents, effects in zip(solved.upper, stage.parents, above, strict=True):
+        here = [at_rows(effect, parents) for effect in effects]
+        rest = [r - inner(rows, here) for r, rows in zip(rest, upper, strict=True)]
+    return transposed_half_solve(solved.factor, rest)
+
+
+def _weighted(numbers: Array, rows: Array) -> Array:
+    """Return the sum of rows ``(d, J)``, each times a number."""
+    d = numbers.shape[0]
+    return inner([numbers[i] for i in range(d)], [rows[i] for i in range(d)]) if d <= FEW else numbers @ rows

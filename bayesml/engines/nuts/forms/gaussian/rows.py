@@ -40,6 +40,8 @@ class GaussianRows:
         groups: the factors whose effects are integrated out.
         count: sum of the weights of the log-likelihood if sigma is a parameter, else 0: the power of sigma.
         constant: what the log density has beside, ``-1/2 log(2 pi)`` a row to begin with.
+        standardised: how many of the coefficients b, the last ones, stay sampled all the same, in units of their
+            conditional distribution; what ``slopes`` says of them is then but an approximation of their prior.
     """
 
     y: np.ndarray
@@ -50,6 +52,7 @@ class GaussianRows:
     groups: tuple[GroupBlock, ...]
     count: float
     constant: float
+    standardised: int = 0
 
 
 def pilot(rows: GaussianRows) -> np.ndarray:

@@ -15,6 +15,7 @@ from functools import reduce
 from typing import Any
 
 import jax
+import numpy as np
 from jax import numpy as jnp
 
 __all__ = [
@@ -22,19 +23,22 @@ __all__ = [
     "Matrix",
     "cholesky",
     "divided",
+    "explained",
     "full",
     "gaussian_integral",
+    "gaussian_point",
     "gram",
     "half_solve",
     "identity_plus_gram",
     "inner",
     "inverse_cholesky",
     "log_diagonal",
+    "lower_times",
     "normal_draw",
     "sandwich",
     "scaled_root",
     "scaled_rows",
-    "sum_by_parent",
+    "transposed_half_solve",
 ]
 
 Array = Any
@@ -89,8 +93,10 @@ def scaled_rows(scale: Matrix, block: Array) -> list[Array]:
     return [inner([scale[b][a] for b in range(a, q)], rows[a:]) for a in range(q)]
 
 
-def divided(scale: Matrix, sigma: Array) -> Matrix:
-    """Return a lower triangular matrix over ``sigma``."""
+def divided(scale: Matrix, sigma: Array | None) -> Matrix:
+    """Return a lower triangular matrix over ``sigma``; None is 1."""
+    if sigma is None:
+        return scale
     return [[entry if _is_zero(entry) else entry / sigma for entry in row] for row in scale]
 
 
@@ -98,6 +104,11 @@ def full(scale: Matrix) -> Array:
     """Return a lower triangular matrix as one array ``(q, q)``."""
     q = len(scale)
     return jnp.stack([jnp.stack([jnp.asarray(x) for x in row] + [jnp.zeros(())] * (q - len(row))) for row in scale])
+
+
+def lower_times(matrix: Matrix, columns: Sequence[Array]) -> list[Array]:
+    """Return ``L x`` for lower triangular L and the rows of x."""
+    return [inner(row, columns[: len(row)]) for row in matrix]
 
 
 def cholesky(matrix: Matrix) -> Matrix:
@@ -147,7 +158,8 @@ def half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
     return solved
 
 
-def _transposed_half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
+def transposed_half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
+    """Return ``C^-T b`` for the rows of b."""
     q = len(factor)
     solved: list[Array] = [0.0] * q
     for i in reversed(range(q)):
@@ -160,7 +172,7 @@ def normal_draw(precision: Matrix, right: Sequence[Array], noise: Sequence[Array
     """Return draws of N(P^-1 b, P^-1) from standard normal ``noise``."""
     factor = cholesky(precision)
     half = half_solve(factor, right)
-    return _transposed_half_solve(factor, [h + e for h, e in zip(half, noise, strict=True)])
+    return transposed_half_solve(factor, [h + e for h, e in zip(half, noise, strict=True)])
 
 
 def gaussian_integral(precision: Array, linear: Array) -> Array:
@@ -168,14 +180,22 @@ def gaussian_integral(precision: Array, linear: Array) -> Array:
 
     It is the log integral of ``exp(-x'Px/2 + b'x)``, without the factor ``(2 pi)^(d/2)``.
     """
-    d = linear.shape[0]
-    if not d:
+    if not linear.shape[0]:
         return jnp.zeros(())
+    products, halves = explained(precision, linear[:, None])
+    return 0.5 * products[0, 0] - halves
+
+
+def explained(precision: Array, columns: Array) -> tuple[Array, Array]:
+    """Return ``B' P^-1 B`` for ``columns`` B ``(d, r)``, and half the log determinant of ``precision`` P ``(d, d)``."""
+    d, r = columns.shape
+    if not d:
+        return jnp.zeros((r, r)), jnp.zeros(())
     if d > LARGEST_UNROLLED:
-        return _dense_integral(precision, linear)
+        return _dense_explained(precision, columns)
     factor = cholesky([[precision[i, j] for j in range(i + 1)] for i in range(d)])
-    half = half_solve(factor, [linear[i] for i in range(d)])
-    return 0.5 * inner(half, half) - log_diagonal(factor)
+    half = half_solve(factor, [columns[i] for i in range(d)])
+    return inner([row[:, None] for row in half], half), log_diagonal(factor)
 
 
 def inverse_cholesky(matrix: Array) -> tuple[Array, Array]:
@@ -214,25 +234,75 @@ def _inverse_cholesky_of_block(matrix: Array) -> tuple[Array, Array]:
 
 
 @jax.custom_vjp
-def _dense_integral(precision: Array, linear: Array) -> Array:
-    return _dense_forward(precision, linear)[0]
+def _dense_explained(precision: Array, columns: Array) -> tuple[Array, Array]:
+    return _dense_forward(precision, columns)[0]
 
 
-def _dense_forward(precision: Array, linear: Array) -> tuple[Array, tuple[Array, Array]]:
+def _dense_forward(precision: Array, columns: Array) -> tuple[Any, Any]:
+    inverse, halves = inverse_cholesky(precision)
+    half = inverse @ columns
+    return (half.T @ half, halves), (inverse, half)
+
+
+def _dense_backward(saved: Any, cotangents: Any) -> tuple[Array, Array]:
+    """With G = P^-1 B: d(tr A'B'P^-1 B) is G (A + A') in B and -G A G' in P; d(log|P| / 2) is P^-1 / 2."""
+    (inverse, half), (of_products, of_halves) = saved, cotangents
+    solved = inverse.T @ half
+    twice = solved @ (of_products + of_products.T)
+    return 0.5 * (of_halves * (inverse.T @ inverse) - twice @ solved.T), twice
+
+
+_dense_explained.defvjp(_dense_forward, _dense_backward)
+
+
+def gaussian_point(precision: Array, linear: Array, away: Array) -> tuple[Array, Array, Array]:
+    """Return the point ``x = P^-1 b + C^-T e`` of N(P^-1 b, P^-1), with ``C^-1 b`` and half the log determinant of P.
+
+    Args:
+        precision: P ``(d, d)`` with the lower Cholesky factor C.
+        linear: b ``(d,)``.
+        away: e ``(d,)``, how far x lies from the mean, in units in which the distribution is standard normal.
+    """
+    d = linear.shape[0]
+    if d > LARGEST_UNROLLED:
+        return _dense_point(precision, linear, away)
+    factor = cholesky([[precision[i, j] for j in range(i + 1)] for i in range(d)])
+    half = half_solve(factor, [linear[i] for i in range(d)])
+    point = transposed_half_solve(factor, [h + away[i] for i, h in enumerate(half)])
+    return jnp.stack(point), jnp.stack(half), log_diagonal(factor)
+
+
+@jax.custom_vjp
+def _dense_point(precision: Array, linear: Array, away: Array) -> tuple[Array, Array, Array]:
+    return _dense_point_forward(precision, linear, away)[0]
+
+
+def _dense_point_forward(precision: Array, linear: Array, away: Array) -> tuple[Any, Any]:
     inverse, halves = inverse_cholesky(precision)
     half = inverse @ linear
-    return 0.5 * half @ half - halves, (inverse, half)
+    return (inverse.T @ (half + away), half, halves), (inverse, half, away)
 
 
-def _dense_backward(saved: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
-    """With g = P^-1 b: d/db = g and d/dP = -(P^-1 + g g') / 2."""
-    inverse, half = saved
-    mode = inverse.T @ half
-    slope = -0.5 * (inverse.T @ inverse + mode[:, None] * mode[None, :])
-    return cotangent * slope, cotangent * mode
+def _dense_point_backward(saved: Any, cotangents: Any) -> tuple[Array, Array, Array]:
+    """Differentiate through J = C^-1, where x = J'h and h = J b + e, given the cotangents x', half' and halves'.
+
+    With h' = J x' and g = h' + half' the cotangents of b and e are J'g and h', and that of J is g b' + h x''. From
+    dC = C F(J dP J'), F taking the lower triangle with half the diagonal (Murray 2016, "Differentiation of the Cholesky
+    decomposition"), and dJ = -J dC J follows J' (halves' I - M - M') J / 2 for P, M = F(g (J b)' + h h'').
+    """
+    (inverse, half, away), (of_point, of_half, of_halves) = saved, cotangents
+    of_away = inverse @ of_point
+    of_sum = of_away + of_half
+    lower = _half_lower(of_sum[:, None] * half + (half + away)[:, None] * of_away)
+    inside = of_halves * np.eye(len(half)) - lower - lower.T
+    return 0.5 * (inverse.T @ inside @ inverse), inverse.T @ of_sum, of_away
 
 
-_dense_integral.defvjp(_dense_forward, _dense_backward)
+def _half_lower(matrix: Array) -> Array:
+    return matrix * (np.tril(np.ones(matrix.shape), -1) + 0.5 * np.eye(len(matrix)))
+
+
+_dense_point.defvjp(_dense_point_forward, _dense_point_backward)
 
 
 @jax.custom_vjp
@@ -242,20 +312,3 @@ def gram(rows: Array) -> Array:
 
 
 gram.defvjp(lambda rows: (rows @ rows.T, rows), lambda rows, cotangent: ((cotangent + cotangent.T) @ rows,))
-
-
-def sum_by_parent(values: Array, parent: Array, n_parents: int) -> Array:
-    """Sum ``(..., J)`` over the children of each of ``n_parents``; the children of a parent are contiguous."""
-    return _sum_by_parent(values, parent, n_parents)
-
-
-def _sum(values: Array, parent: Array, n_parents: int) -> Array:
-    empty = jnp.zeros((*values.shape[:-1], n_parents), values.dtype)
-    return empty.at[..., parent].add(values, indices_are_sorted=True)
-
-
-_sum_by_parent = jax.custom_vjp(_sum, nondiff_argnums=(2,))
-_sum_by_parent.defvjp(
-    lambda values, parent, n_parents: (_sum(values, parent, n_parents), parent),
-    lambda n_parents, parent, cotangent: (jnp.take(cotangent, parent, axis=-1), None),
-)

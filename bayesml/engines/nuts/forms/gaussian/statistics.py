@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from bayesml.engines.nuts.forms.collapsed.rows import GaussianRows, pilot
+from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
 from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders, parents
+from bayesml.terms.gather import level_rows
 
 __all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
 
@@ -36,6 +37,8 @@ class Arrangement(NamedTuple):
         sizes: number of coefficients of every factor for each level.
         triangular: whether the leaf is triangularised, which needs one residual standard deviation; if not, its stage
             holds products with Z' like the others.
+        ordered: whether levels are sorted by those that hold them, and those without rows left out; else all levels of
+            the chain stay in their own order.
     """
 
     chain: tuple[int, ...]
@@ -44,6 +47,7 @@ class Arrangement(NamedTuple):
     levels: tuple[int, ...]
     sizes: tuple[int, ...]
     triangular: bool = True
+    ordered: bool = True
 
     @property
     def size(self) -> int:
@@ -60,7 +64,7 @@ class Stage(NamedTuple):
         design: ``(q, m + p, J)`` with the columns of the tail and of the slopes.
         kept: ``(q, k, J)``.
         response: ``(q, J)``.
-        parents: for each later factor of the chain the level ``(J,)`` of it that holds the level here.
+        parents: for each later factor of the chain its level that holds each level here, as ``at_rows`` reads it.
         levels: ``(J,)`` the factor's own number of each level.
         multiplicity: ``(J,)`` how many levels a row of the leaf stands for in the log determinant.
     """
@@ -70,7 +74,7 @@ class Stage(NamedTuple):
     design: Array
     kept: Array
     response: Array
-    parents: tuple[Array, ...]
+    parents: tuple[dict[str, Any], ...]
     levels: Array
     multiplicity: Array
 
@@ -172,8 +176,12 @@ def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
     size = np.sqrt((rows.design**2).mean(axis=0)) if len(rows.design) else np.ones(rows.design.shape[1])
     scale = np.where(flat, 1.0 / np.where(size > 0, size, 1.0), rows.slopes.sd)
     shift = np.where(flat, 0.0, (rows.slopes.mean - base) / scale)
-    # a flat prior is 1 for each unit of b = base + scale v, and integrating v leaves (2 pi)^(1/2)
-    constant = rows.constant + np.sum(np.where(flat, np.log(scale) + 0.5 * np.log(2.0 * np.pi), -0.5 * shift**2))
+    # A flat prior is 1 for each unit of b = base + scale v, and integrating v leaves (2 pi)^(1/2). What stays sampled
+    # has its prior elsewhere, and the size of its units here.
+    log_scale = np.log(scale)
+    constants = np.where(flat, log_scale + 0.5 * np.log(2.0 * np.pi), -0.5 * shift**2)
+    integrated = len(scale) - rows.standardised
+    constant = rows.constant + constants[:integrated].sum() + log_scale[integrated:].sum()
     return Center(kept, base, scale, np.where(flat, 0.0, 1.0), shift, np.float64(constant), np.float64(rows.count))
 
 
@@ -215,7 +223,7 @@ class WideStage(NamedTuple):
     own: np.ndarray
     upper: tuple[np.ndarray, ...]
     right: np.ndarray
-    parents: tuple[np.ndarray, ...]
+    parents: tuple[dict[str, Any], ...]
     levels: np.ndarray
 
 
@@ -223,8 +231,11 @@ def _stages(
     rows: GaussianRows, arrangement: Arrangement, columns: Sequence[np.ndarray], right: Wide
 ) -> tuple[tuple[WideStage, ...], np.ndarray]:
     """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
-    orders = level_orders(rows.groups, arrangement.chain)
-    ordered = [orders[i] for i in arrangement.chain]
+    if arrangement.ordered:
+        orders = level_orders(rows.groups, arrangement.chain)
+        ordered = [orders[i] for i in arrangement.chain]
+    else:
+        ordered = [LevelOrder(np.arange(rows.groups[i].n_levels), rows.groups[i].codes) for i in arrangement.chain]
     own = [columns[i].copy() for i in arrangement.chain]
     stages, explained = [], np.zeros(())
     if arrangement.triangular:
@@ -284,5 +295,10 @@ def _products(left: np.ndarray, right: np.ndarray, codes: np.ndarray, size: int)
 def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder]) -> WideStage:
     here = orders[0]
     found = (parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
-    above = tuple(parent for parent in found if parent is not None)  # the chain was chosen so that there always is one
+    # the chain was chosen so that there always is a parent
+    above = tuple(_table(p, len(order.levels)) for p, order in zip(found, orders[1:], strict=True) if p is not None)
     return WideStage(own, tuple(upper), sides, above, here.levels)
+
+
+def _table(parent: np.ndarray, n_parents: int) -> dict[str, Any]:
+    return {"index": parent.astype(np.int32), **level_rows(parent, n_parents)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from jax import numpy as jnp
 
-from bayesml.engines.nuts.forms.collapsed.algebra import (
+from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     divided,
     full,
@@ -18,8 +18,9 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
     scaled_root,
     scaled_rows,
 )
-from bayesml.engines.nuts.forms.collapsed.elimination import Corner, Face, Parameters, eliminate
-from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
+from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Face, Parameters, eliminate
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.terms.gather import at_rows
 
 __all__ = ["noise_sizes", "recover"]
 
@@ -36,7 +37,7 @@ def noise_sizes(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
 
 
 def recover(
-    noise: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters
+    noise: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters, standardised: Array
 ) -> tuple[Array, dict[int, Array]]:
     """Draw slopes and group effects, in the reverse order of their elimination.
 
@@ -46,14 +47,16 @@ def recover(
         statistics: with all levels of the leaf, not compressed.
         arrangement: of the factors.
         parameters: the sampled ones.
+        standardised: ``(k,)`` sampled coefficients, the last of the slopes.
 
     Returns:
-        slopes ``(p,)`` and for each integrated factor the standard normal variables z ``(q, levels)``; those of a level
-        without rows come from their prior.
+        slopes ``(p,)``, the sampled ones among them, and for each integrated factor the standard normal variables z
+        ``(q, levels)``; those of a level without rows come from their prior.
     """
-    faces, corner = eliminate(statistics, arrangement, parameters)
-    used = corner.linear.shape[0]
-    drawn = _corner_draw(noise[:used], corner)
+    faces, _, corner = eliminate(statistics, arrangement, parameters)
+    used = corner.linear.shape[0] - standardised.shape[0]
+    scaled = _scaled(standardised, statistics)
+    drawn = jnp.concatenate([_corner_draw(noise[:used], _given(corner, scaled)), scaled])
     m = drawn.shape[0] - statistics.center.base.shape[0]
     slopes = statistics.center.base + statistics.center.scale * drawn[m:]
     effects: dict[int, Array] = _tail_effects(arrangement, drawn)
@@ -70,6 +73,18 @@ def recover(
         # Back in the order of the levels; those without rows keep their noise, which is a draw from their prior.
         effects[i] = own.at[:, stage.levels].set(z, unique_indices=True)
     return slopes, effects
+
+
+def _scaled(coefficients: Array, statistics: Statistics) -> Array:
+    k, center = coefficients.shape[0], statistics.center
+    return (coefficients - center.base[-k:]) / center.scale[-k:] if k else coefficients
+
+
+def _given(corner: Corner, known: Array) -> Corner:
+    """Return the distribution of what comes before the last entries, given these."""
+    d = corner.linear.shape[0] - known.shape[0]
+    linear = corner.linear[:d] - corner.precision[:d, d:] @ known
+    return corner._replace(precision=corner.precision[:d, :d], linear=linear)
 
 
 def _part(noise: Array, first: int, shape: tuple[int, int]) -> Array:
@@ -110,9 +125,9 @@ def _stage_draw(
 ) -> Array:
     """Draw z of one factor given the factors above it (effects over sigma), tail and slopes."""
     above, beside, sigma = known
-    rest = face.response / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
+    rest = jnp.stack(face.response) / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
     for block, parent, effect in zip(face.upper, stage.parents, above, strict=True):
-        rest = rest - jnp.einsum("kaj,aj->kj", block, effect[:, parent])
+        rest = rest - jnp.einsum("kaj,aj->kj", block, at_rows(effect, parent))
     if is_root:
         rows = scaled_root(face.own, scale)
         columns = [list(column) for column in zip(*rows, strict=True)]

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.engines.nuts.forms.collapsed.algebra import (
+from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     cholesky,
     divided,
+    explained,
     full,
     gaussian_integral,
+    gaussian_point,
     gram,
     half_solve,
     identity_plus_gram,
@@ -27,14 +29,16 @@ from bayesml.engines.nuts.forms.collapsed.algebra import (
     sandwich,
     scaled_root,
     scaled_rows,
-    sum_by_parent,
 )
-from bayesml.engines.nuts.forms.collapsed.statistics import Arrangement, Stage, Statistics
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.terms.gather import level_sums
 
-__all__ = ["Corner", "Face", "Parameters", "eliminate", "log_marginal"]
+__all__ = ["Corner", "Face", "Parameters", "eliminate", "log_marginal", "log_standardised"]
 
 Array = Any
 SMALL_GRAM = 3
+FEW = 2
+"""Sums of up to so many columns are written out."""
 
 
 class Parameters(NamedTuple):
@@ -42,25 +46,25 @@ class Parameters(NamedTuple):
 
     Attributes:
         factors: for each grouping factor the lower triangle of diag(sd) L.
-        sigma: residual standard deviation.
+        sigma: residual standard deviation; None is 1.
         kept: ``(k,)`` coefficients that are not integrated out.
     """
 
     factors: tuple[Matrix, ...]
-    sigma: Array
+    sigma: Array | None
     kept: Array
 
 
 class Face(NamedTuple):
     """One stage just before its own elimination: what earlier stages left of ``Z'[Z, upper, design, response]``.
 
-    For the leaf these are the q rows of each level themselves. Lists run over the q rows.
+    For a triangularised leaf these are the q rows of each level themselves. Lists run over the q rows.
     """
 
     own: Array
     upper: tuple[Array, ...]
     design: Array
-    response: Array
+    response: list[Array]
 
 
 class Corner(NamedTuple):
@@ -70,11 +74,25 @@ class Corner(NamedTuple):
         precision: ``(m + p, m + p)``.
         linear: ``(m + p,)``.
         value: sum of squares over -2, log determinants and the power of sigma.
+        halves: half the log determinant of what was eliminated.
     """
 
     precision: Array
     linear: Array
     value: Array
+    halves: Array
+
+
+class Solved(NamedTuple):
+    """One stage as its elimination leaves it: ``C^-1 Lambda' [upper, design, response]`` with ``C C' = K``.
+
+    For a triangularised leaf ``C^-1 [upper, design, response]``, C the factor of the covariance of its rows.
+    """
+
+    factor: Matrix
+    upper: tuple[Array, ...]
+    design: list[Array]
+    response: list[Array]
 
 
 class _Gram(NamedTuple):
@@ -87,40 +105,79 @@ class _Gram(NamedTuple):
 
 def log_marginal(statistics: Statistics, arrangement: Arrangement, parameters: Parameters) -> Array:
     """Return ``log p(y | parameters)``, all group effects and slopes with a normal or flat prior integrated out."""
-    _, corner = eliminate(statistics, arrangement, parameters)
+    _, _, corner = eliminate(statistics, arrangement, parameters)
     return corner.value + gaussian_integral(corner.precision, corner.linear) + statistics.center.constant
+
+
+def log_standardised(
+    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, units: Array
+) -> tuple[Array, Array]:
+    """Return coefficients that stay sampled, and the log density of y and their units, given the other parameters.
+
+    With their prior replaced by the normal one of ``center``, the last coefficients of the slopes are N(m, V) given y
+    and all other parameters. They are sampled as ``m + V^(1/2) e``. The density of y and e is
+
+        p(y | b) |db/de| = p(y) N(e; 0, I) / prior(b),
+
+    p(y) with b integrated out. Where the other parameters hardly say how large b is, V follows them, so that no funnel
+    is left; beside the true prior, which is not counted here, e is nearly standard normal.
+
+    Args:
+        statistics: the sums.
+        arrangement: of the factors.
+        parameters: the other parameters.
+        units: e ``(k,)``.
+    """
+    _, _, corner = eliminate(statistics, arrangement, parameters)
+    k, center = units.shape[0], statistics.center
+    d = corner.linear.shape[0] - k
+    columns = jnp.concatenate([corner.precision[:d, d:], corner.linear[:d, None]], axis=1)
+    products, halves = explained(corner.precision[:d, :d], columns)
+    precision, linear = corner.precision[d:, d:] - products[:k, :k], corner.linear[d:] - products[:k, k]
+    point, half, last_halves = gaussian_point(precision, linear, units)
+    value = corner.value - halves - last_halves + 0.5 * (products[k, k] + half @ half - units @ units)
+    log_normal = jnp.sum(point * (center.shift[-k:] - 0.5 * center.precision[-k:] * point))
+    return center.base[-k:] + center.scale[-k:] * point, value - log_normal + center.constant
 
 
 def eliminate(
     statistics: Statistics, arrangement: Arrangement, parameters: Parameters
-) -> tuple[tuple[Face, ...], Corner]:
-    """Eliminate the chain; return each stage as it was met, and what is left of tail and slopes."""
+) -> tuple[tuple[Face, ...], tuple[Solved, ...], Corner]:
+    """Eliminate the chain; return each stage as it was met and as it was left, and what is left of tail and slopes."""
     offset = parameters.kept - statistics.center.kept
     faces = [_face(stage, offset) for stage in statistics.stages]
     total = _start(statistics, offset)
-    halves = 0.0
+    halves: Array = 0.0
+    left: list[Solved] = []
     for place, stage in enumerate(statistics.stages):
         face = faces[place]
         scale = divided(parameters.factors[arrangement.chain[place]], parameters.sigma)
         is_root = place == 0 and arrangement.triangular
         matrix = identity_plus_gram(scaled_root(face.own, scale)) if is_root else sandwich(face.own, scale)
         factor = cholesky(matrix)
-        halves = halves + jnp.sum(stage.multiplicity * log_diagonal(factor))
+        halves = halves + (
+            jnp.sum(stage.multiplicity * log_diagonal(factor)) if arrangement.triangular else _half_log(factor)
+        )
         solved = _half(face, factor, None if is_root else scale)
+        left.append(solved)
         sign = 1.0 if is_root else -1.0
         faces[place + 1 :] = [_passed_on(later, solved, stage, sign, i) for i, later in enumerate(faces[place + 1 :])]
         total = _added(total, solved, sign)
-    return tuple(faces), _corner(statistics, arrangement, parameters, total, halves)
+    return tuple(faces), tuple(left), _corner(statistics, arrangement, parameters, total, halves)
+
+
+def _half_log(factor: Matrix) -> Array:
+    """Return half the log determinant of all levels; a logarithm of products takes twice as long with its gradient."""
+    return sum(jnp.sum(jnp.log(row[-1])) for row in factor)
 
 
 def _face(stage: Stage, offset: Array) -> Face:
-    response = stage.response
-    if offset.shape[0]:
-        response = (
-            response - jnp.einsum("akj,k->aj", stage.kept, offset)
-            if offset.shape[0] > 1
-            else (response - stage.kept[:, 0] * offset[0])
-        )
+    response, k = list(stage.response), offset.shape[0]
+    if 0 < k <= FEW:  # written out, which XLA fuses with what comes next
+        known = [inner(list(offset), list(kept)) for kept in stage.kept]
+        response = [row - each for row, each in zip(response, known, strict=True)]
+    elif k:
+        response = [row - offset @ kept for row, kept in zip(stage.response, stage.kept, strict=True)]
     return Face(stage.own, stage.upper, stage.design, response)
 
 
@@ -134,32 +191,35 @@ def _start(statistics: Statistics, offset: Array) -> _Gram:
     return _Gram(design, cross, response)
 
 
-def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Face:
+def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Solved:
     """Return ``C^-1 [upper, design, response]``, for later stages ``C^-1 Lambda' [...]``."""
 
     def rows(block: Array) -> list[Array]:
-        return [block[a] for a in range(block.shape[0])] if scale is None else scaled_rows(scale, block)
+        return list(block) if scale is None else scaled_rows(scale, block)
 
     upper = tuple(jnp.stack(half_solve(factor, rows(block))) for block in face.upper)
     response = half_solve(factor, rows(face.response))
     design = half_solve(factor, rows(face.design)) if face.design.shape[1] else rows(face.design)
-    return Face(factor, upper, design, response)  # type: ignore[arg-type]
+    return Solved(factor, upper, design, response)
 
 
-def _passed_on(later: Face, solved: Face, stage: Stage, sign: float, i: int) -> Face:
+def _passed_on(later: Face, solved: Solved, stage: Stage, sign: float, i: int) -> Face:
     """Add to a later stage what the eliminated one says about it."""
-    mine, parent, size = solved.upper[i], stage.parents[i], later.response.shape[-1]
+    mine, parents = solved.upper[i], stage.parents[i]
 
     def added(block: Array, other: Array) -> Array:
-        return block + sign * sum_by_parent(jnp.einsum("kaj,kcj->acj", mine, other), parent, size)
+        # written out and not as a product of many small matrices, which XLA does not fuse
+        products = inner([row[:, None] for row in mine], [row[None, :] for row in other])
+        return block + sign * level_sums(products, parents)
 
     upper = tuple(added(block, other) for block, other in zip(later.upper, solved.upper[i + 1 :], strict=True))
-    design = added(later.design, jnp.stack(solved.design)) if later.design.shape[1] else later.design
-    response = added(later.response[:, None], jnp.stack(solved.response)[:, None])[:, 0]
+    design = added(later.design, solved.design) if later.design.shape[1] else later.design
+    away = [inner(column, solved.response) for column in zip(*mine, strict=True)]
+    response = [row + sign * level_sums(each, parents) for row, each in zip(later.response, away, strict=True)]
     return Face(added(later.own, mine), upper, design, response)
 
 
-def _added(total: _Gram, solved: Face, sign: float) -> _Gram:
+def _added(total: _Gram, solved: Solved, sign: float) -> _Gram:
     add = operator.add if sign > 0 else operator.sub
     response = add(total.response, jnp.sum(inner(solved.response, solved.response)))
     d = total.design.shape[0]
@@ -180,15 +240,21 @@ def _corner(
     """Scale the products: tail columns by Lambda of their factor, slopes and response by 1 / sigma."""
     center, sigma = statistics.center, parameters.sigma
     m = total.design.shape[0] - center.base.shape[0]
-    variance = sigma * sigma
-    value = -halves - center.count * jnp.log(sigma) - 0.5 * total.response / variance
+    value = -halves - 0.5 * _over(total.response, sigma, 2)
+    if sigma is not None:
+        value = value - center.count * jnp.log(sigma)
     if not m:
-        precision = _diagonal(center.precision) + total.design / variance
-        return Corner(precision, center.shift + total.cross / variance, value)
+        precision = _diagonal(center.precision) + _over(total.design, sigma, 2)
+        return Corner(precision, center.shift + _over(total.cross, sigma, 2), value, halves)
     scaled = scale_tail(arrangement, parameters, scale_tail(arrangement, parameters, total.design).T)
     prior = jnp.concatenate([jnp.ones(m), center.precision])
-    linear = jnp.concatenate([jnp.zeros(m), center.shift]) + scale_tail(arrangement, parameters, total.cross) / sigma
-    return Corner(_diagonal(prior) + scaled, linear, value)
+    cross = _over(scale_tail(arrangement, parameters, total.cross), sigma)
+    linear = jnp.concatenate([jnp.zeros(m), center.shift]) + cross
+    return Corner(_diagonal(prior) + scaled, linear, value, halves)
+
+
+def _over(value: Array, sigma: Array | None, power: int = 1) -> Array:
+    return value if sigma is None else value / (sigma if power == 1 else sigma * sigma)
 
 
 def _diagonal(numbers: Array) -> Array:
@@ -202,7 +268,7 @@ def scale_tail(arrangement: Arrangement, parameters: Parameters, rows: Array) ->
     for i in arrangement.tail:
         q, levels = arrangement.sizes[i], arrangement.levels[i]
         block = rows[first : first + q * levels].reshape(q, levels, -1)
-        scale = full(parameters.factors[i]) / parameters.sigma
+        scale = _over(full(parameters.factors[i]), parameters.sigma)
         parts.append(jnp.einsum("ba,bjc->ajc", scale, block).reshape(q * levels, *rows.shape[1:]))
         first += q * levels
-    return jnp.concatenate([*parts, rows[first:] / parameters.sigma])
+    return jnp.concatenate([*parts, _over(rows[first:], parameters.sigma)])

@@ -31,7 +31,7 @@ from bayesml.engines.precision import double_precision
 from bayesml.families import get_family
 from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import column_names, read_frame
-from bayesml.keys import MU
+from bayesml.keys import MU, PredictorKey
 from bayesml.linalg import GroupBlock
 from bayesml.priors import Prior, prior
 from tests.tuning import hessian_at, tuned_data
@@ -234,10 +234,10 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
 
 
 def residual_sd(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    predictor = problem.design.schema.predictor("sigma")
+    predictor = problem.design.schema.predictor(PredictorKey(dpar="sigma"))
     if predictor is None:
         return np.full(N, float(values.get("sigma", 0.0)))
-    arrays, eta = problem.design.arrays["sigma"], np.zeros(N)
+    arrays, eta = problem.design.arrays[PredictorKey(dpar="sigma")], np.zeros(N)
     X = arrays["population"]["X"]
     if "Intercept_sigma" in values:
         eta, X = eta + values["Intercept_sigma"], X[:, 1:] - X[:, 1:].mean(axis=0)

@@ -181,11 +181,11 @@ def test_a_wrong_pilot_gives_the_same_posterior(factor, quadrature, monkeypatch)
 
     def wrong(problem, *rest):
         pilot = find(problem, *rest)
-        return replace(
-            pilot,
-            weights={k: factor * w for k, w in pilot.weights.items()},
-            scores={k: factor**0.5 * s for k, s in pilot.scores.items()},
-        )
+        predictors = {
+            key: replace(rows, weights=factor * rows.weights, residuals=factor**-0.5 * rows.residuals)
+            for key, rows in pilot.predictors.items()
+        }
+        return replace(pilot, predictors=predictors)
 
     monkeypatch.setattr(preconditioned, "find_pilot", wrong)
     with warnings.catch_warnings():  # a wrong pilot may cost effective draws; it must not move the posterior

@@ -17,12 +17,13 @@ import pandas as pd
 import pytest
 
 import bayesml
-from bayesml.engines import NUTS, get_engine
+from bayesml.engines import NUTS, AbstractEngine, get_engine
 from bayesml.engines.nuts.forms import plan
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS
 from bayesml.engines.nuts.forms.collapsed.conditions import MOST_COLUMNS
 from bayesml.fit import describe_problem
 from bayesml.formula import parse
+from bayesml.smooths import SMOOTHS
 
 ROOT = Path(__file__).resolve().parents[1]
 BRMS, LME4 = (ROOT / "docs" / f"for_{peer}_users.md" for peer in ("brms", "lme4"))
@@ -71,6 +72,7 @@ SHARED = [
 def test_every_phrase_is_of_a_kind_that_is_checked() -> None:
     known = {code for _, code in CALLS} | set(OPTIONS) | set(FORMULAS)
     labels = {"print(fit)", "draws", "x", "b", "f", "type", "False", "True"}
+    labels |= {"bs", *(f'"{kind}"' for kind in SMOOTHS)}
     assert {code for page in (BRMS, LME4) for code in phrases(page)} - known <= labels
     assert min(len(CALLS), len(OPTIONS), len(FORMULAS), len(SHARED)) > 5
 
@@ -133,9 +135,7 @@ class Fitting:
 def test_every_call_runs(page: Path, code: str, data, fits, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     fit, other = fits[page]
-    fit_saved = page == BRMS
-    if fit_saved:
-        fit.save("f.nc")
+    fit.save("f.nc" if page == BRMS else "m.nc")
     known = {
         "bayesml": Fitting(data),
         "fit": fit,
@@ -166,7 +166,10 @@ def test_every_option_exists(code: str, data, fits) -> None:
     given = eval(f"dict({code})", {"bayesml": bayesml})
     if set(given) <= set(inspect.signature(bayesml.fit).parameters):
         method = given.pop("method", None) or NUTS(**given)
-        assert isinstance(method, NUTS)
+        assert isinstance(get_engine(method), AbstractEngine)
+        return
+    if set(given) == {"nl"}:
+        assert parse(bayesml.bf("y ~ a", a="~ 1", **given)).predictors[0].nonlinear is not None
         return
     fit, _ = fits[BRMS]
     for predict in PREDICTIONS:

@@ -487,9 +487,9 @@ def test_whitened_coordinates_are_the_plain_ones_with_the_intercept_in_units(nam
         for _ in range(3):
             x = 0.5 * rng.normal(size=layout.size)
             u = np.array(apply_arrow(x, data["white"], ()))
-            place = next(i for i in range(layout.size) if layout.parameter_of(i) == "Intercept")
-            u[place], slope = intercept_of(white, u, place, data)
-            expected = plain.density((u - layout.center) / layout.scale) + np.log(slope)
+            places = [i for i in range(layout.size) if layout.parameter_of(i) in ("Intercept", "slopes")]
+            u[places], log_determinant = coefficients_of(white, u, places, data)
+            expected = plain.density((u - layout.center) / layout.scale) + log_determinant
             assert white.density(x) == pytest.approx(expected, rel=1e-10)
             assert white.density(0.0 * x) >= white.density(x)  # 0 is the mode
         hessian = hessian_at(white.value_and_gradient, np.zeros(layout.size), data)
@@ -499,16 +499,21 @@ def test_whitened_coordinates_are_the_plain_ones_with_the_intercept_in_units(nam
     assert (np.abs(eigenvalues - 1) < 1e-5).sum() >= layout.size - 3
 
 
-def intercept_of(subject: Subject, u: np.ndarray, place: int, data: Any) -> tuple[float, float]:
-    """Return the Intercept of centred predictors behind its units, and its derivative: it is linear in them."""
-    noise, found = np.zeros(sum(subject.form.noise_sizes)), []
-    population = split_of(subject.problem).population
-    assert population is not None
-    for step in (0.0, 1.0):
-        here = {**data["white"], "rest": u + step * (np.arange(len(u)) == place)}
-        b = np.asarray(subject.form.report(np.zeros(len(u)), noise, {**data, "white": here})["b"])
-        found.append(b[0] + b[1:] @ np.asarray(population.means))
-    return found[0], found[1] - found[0]
+def coefficients_of(subject: Subject, u: np.ndarray, places: list[int], data: Any) -> tuple[np.ndarray, float]:
+    """Return the sampled coefficients behind their units, and the log determinant of the map, which is linear."""
+    noise, split = np.zeros(sum(subject.form.noise_sizes)), split_of(subject.problem)
+    assert split.population is not None
+    report = jax.jit(subject.form.report)
+
+    def coefficients(step: np.ndarray) -> np.ndarray:
+        moved = u.copy()
+        moved[places] += step
+        b = np.asarray(report(np.zeros(len(u)), noise, {**data, "white": {**data["white"], "rest": moved}})["b"])
+        return np.array([b[0] + b[1:] @ np.asarray(split.population.means), *b[1:][list(split.kept)]])
+
+    here = coefficients(np.zeros(len(places)))
+    matrix = np.stack([coefficients(step) - here for step in np.eye(len(places))], axis=1)
+    return here, float(np.linalg.slogdet(matrix)[1])
 
 
 @pytest.mark.parametrize("name", ["one factor q=3", "nested and crossed", "crossed vectors"])

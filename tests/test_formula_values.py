@@ -223,7 +223,7 @@ def test_response_terms_are_taught() -> None:
         ("y | cens(a,)", "cens(a,)", "is empty"),
         ("y | trunc(1, 2, 3)", "trunc(1, 2, 3)", "takes `lb=` and `ub=`"),
         ("y | vint()", "vint()", "one column or more"),
-        ("y | rate(n)", "rate", "not available"),
+        ("y | subset(n)", "subset", "not available"),
     ],
 )
 def test_response_terms_that_are_wrong(left: str, culprit: str, message: str) -> None:

@@ -30,7 +30,6 @@ from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
 from bayesml.errors import DataError, ModelError
 from bayesml.families import get_family
 from bayesml.linalg import DenseBlock, GroupBlock, coupling, row_blocks
-from tests.closed_families import CLOSED
 from tests.conftest import shared_path
 
 SHIPPED = Path(__file__).resolve().parents[1] / "bayesml" / "datasets" / "data"
@@ -545,7 +544,7 @@ def test_gradient_of_every_design(design: str, curvature: str, rng: np.random.Ge
     assert_gradient(problem, some_point(problem, rng), laplace)
 
 
-@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_gradient_of_every_family(name: str, rng: np.random.Generator) -> None:
     response = simulated(name, rng, 120)
     problem = small_problem(response, designs(rng, 120)["crossed"], rng, "observed")

@@ -92,6 +92,7 @@ def fit(formula, data, family):
     return bayesml.fit(formula, data, family, seed=1, draws=250, progress=False)
 
 
+@pytest.mark.filterwarnings("ignore::bayesml.FitWarning")  # Rhat of so few draws, of one of 600 parameters
 def test_nested_terms_do_not_compete():
     """Each term scaled for itself has 54 effective draws of 4,000 here, at 51 leapfrogs a draw.
 
@@ -105,6 +106,7 @@ def test_nested_terms_do_not_compete():
     assert run.divergences == 0
 
 
+@pytest.mark.filterwarnings("ignore::bayesml.FitWarning")
 def test_an_intercept_follows_the_sd_of_two_blocks():
     """With the Intercept on a fixed scale 55 to 147 draws of 4,000 diverge, and 223 count; asked for are 1,000."""
     data = pd.read_csv(FACTS / "assay.csv", dtype={"Block": str, "sample": str, "dilut": str})

@@ -98,7 +98,7 @@ def _value_and_slope(y: np.ndarray, middle: np.ndarray, width: np.ndarray) -> tu
     """Return ``near_linear`` and its derivative, in NumPy."""
     turned, outer = _bent(-y)
     inner, slope = _bent(middle * (1.0 - turned) / width)
-    return width * np.logaddexp(0.0, inner), middle * outer * slope / (1.0 + np.exp(-inner))
+    return width * np.logaddexp(0.0, inner), middle * outer * slope * np.exp(-np.logaddexp(0.0, -inner))
 
 
 def _bent(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -56,9 +56,9 @@ def climb(evaluate: Evaluate, curvature_at: Callable[[np.ndarray], Held], start:
     for _ in range(ITERATIONS):
         step = curvature.solve(gradient)
         decrement = float(gradient @ step)
-        if decrement < DECREMENT:
-            return x, curvature if is_here else curvature_at(x)
-        if not is_here and decrement > SLOW * before:
+        if decrement < DECREMENT and is_here:
+            return x, curvature
+        if not is_here and (decrement < DECREMENT or decrement > SLOW * before):
             curvature, is_here = curvature_at(x), True
             continue
         x, value, gradient = _advance(evaluate, x, step, value, decrement)

@@ -13,13 +13,13 @@ from bayesml.families import AbstractLikelihood
 from bayesml.families.drawing import further_values
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
-from bayesml.numpyro_supports import dependent_elements
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms import combine
 
 __all__ = ["Data", "combined", "compile_model", "linear_predictors", "log_likelihood", "summed_predictors"]
 
 numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
+numpyro_supports = lazy_module("bayesml.numpyro_supports")
 
 Array = Any
 Data = Mapping[str, Any]
@@ -121,7 +121,7 @@ def sample_parameter(parameter: ParameterSpec) -> Array:
     if isinstance(first, WholeDistribution):
         return numpyro.sample(parameter.name, first.numpyro_whole(parameter.shape))
     if parameter.support.is_whole:
-        return numpyro.sample(parameter.name, dependent_elements(parameter.priors, parameter.support))
+        return numpyro.sample(parameter.name, numpyro_supports.dependent_elements(parameter.priors, parameter.support))
     if not parameter.coefs:
         return _sample_scalar(parameter.name, first)
     together = stack(parameter.priors) if parameter.is_single_site else None

@@ -8,10 +8,11 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do $$p -c '$(SUPPORTED)' 2>/dev
 
 BIN := $(VENV)/bin
 TYPES := $(BIN)/mypy
-# Test files are shared out among processes; a file stays in one, with the models that it fits once.
+# Test files are shared out among processes; a file stays in one, with the models that it fits once. Each process keeps
+# to one thread of linear algebra: the processes share the cores.
 PROCESSES ?= auto
 TEST_OPTIONS ?=
-PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile
 EXECUTE ?= on
 
 .DEFAULT_GOAL := help

@@ -12,17 +12,15 @@ import numpy as np
 from bayesml import distributions
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
-from bayesml.families.categorical import checked_refcat
-from bayesml.families.categories import mu_names, reference_of, softmax
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import require
 from bayesml.families.scales import SCALE_LINKS
-from bayesml.links import Link, get_link
+from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, mu_names, reference_of, softmax
 from bayesml.namespace import array_namespace
 
-__all__ = ["Dirichlet", "DirichletLikelihood", "dirichlet"]
+__all__ = ["EXAMPLE", "Dirichlet", "DirichletLikelihood", "dirichlet"]
 
-MU_PARAMETER = DistributionalParameter("mu", ("logit",), (-inf, inf))
 PHI = DistributionalParameter(
     "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
 )
@@ -43,7 +41,7 @@ class Dirichlet(AbstractFamily):
 
     name: ClassVar[str] = "dirichlet"
     takes_columns: ClassVar[bool] = True
-    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU_PARAMETER, PHI)
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU, PHI)
 
     def bind(self, response: RawResponse) -> AbstractLikelihood:
         """Find the columns."""
@@ -59,46 +57,15 @@ class Dirichlet(AbstractFamily):
 
 @final
 @dataclass(frozen=True)
-class DirichletLikelihood(AbstractLikelihood):
-    """A Dirichlet family with known columns.
-
-    Attributes:
-        chosen: the family.
-        labels: the columns.
-        reference: place of the one whose linear predictor is 0; -1 where there is none.
-    """
-
-    chosen: Dirichlet
-    labels: tuple[str, ...]
-    reference: int
+class DirichletLikelihood(AbstractSoftmaxLikelihood):
+    """A Dirichlet family with known columns; expectations are their shares."""
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
 
     @property
-    def family(self) -> AbstractFamily:
-        """The family."""
-        return self.chosen
-
-    @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """A linear predictor for each column but the reference, ``mub`` of the column b, and phi."""
-        names = mu_names(self.labels, "Columns")
-        mus = (replace(MU_PARAMETER, name=name, role="mu") for k, name in enumerate(names) if k != self.reference)
-        return (*mus, PHI)
-
-    def link(self, dpar: str) -> Link:
-        """Return the link of phi, or the identity: expectations are functions of all linear predictors together."""
-        return self.chosen.link("phi") if dpar == "phi" else get_link("identity")
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """One share for each column."""
-        return (len(self.labels),)
-
-    @property
-    def event_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
+        """A linear predictor for each column but the reference, and phi."""
+        return (*self.mus, PHI)
 
     @property
     def response_labels(self) -> tuple[str, ...]:
@@ -120,11 +87,8 @@ class DirichletLikelihood(AbstractLikelihood):
 
     def _shapes(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
         """Return expectations ``(..., rows, k)`` and phi with an axis behind that of the rows."""
-        etas = [values[parameter.name] for parameter in self.dpars[:-1]]
-        if self.reference >= 0:
-            etas.insert(self.reference, array_namespace(etas[0]).zeros_like(etas[0]))
         phi = values["phi"]
-        return softmax(etas), array_namespace(phi).asarray(phi)[..., None]
+        return softmax(self.etas(values)), array_namespace(phi).asarray(phi)[..., None]
 
     def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return log Gamma(phi) - sum log Gamma(m_k phi) + sum (m_k phi - 1) log y_k."""
@@ -185,3 +149,13 @@ def dirichlet(link: str = "logit", link_phi: str = "log", refcat: str | int | No
         'b'
     """
     return Dirichlet(Dirichlet.with_links(link, link_phi).links, checked_refcat(refcat))
+
+
+EXAMPLE = Example(
+    dirichlet(),
+    y=((0.2, 0.3, 0.5), (0.02, 0.9, 0.08), (0.6, 0.1, 0.3)),
+    parameters={"mub": 0.6931471805599453, "muc": 1.0986122886681098, "phi": 12.0},  # shares 1/6, 1/3, 1/2
+    log_density=(2.2359644056521493, -5.933691140079118, -2.5153882905140232),
+    source="SciPy 1.17.1: stats.dirichlet([2, 4, 6]).logpdf(y)",
+    columns=("a", "b", "c"),
+)

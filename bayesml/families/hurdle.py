@@ -20,7 +20,7 @@ from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
-__all__ = ["EXAMPLE", "Hurdle", "hurdle_gamma", "hurdle_lognormal"]
+__all__ = ["EXAMPLE", "EXAMPLE_LOGNORMAL", "Hurdle", "hurdle_gamma", "hurdle_lognormal"]
 
 HU = DistributionalParameter(
     "hu", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
@@ -144,6 +144,17 @@ EXAMPLE = Example(
     parameters={"mu": 1.5, "shape": 2.2, "hu": 0.3},
     log_density=(-1.2039728043259361, -1.0521450506763237, -7.542613943566231),
     source="SciPy 1.17.1: log(0.3) and log(0.7 f(y)), f(y) of stats.gamma(2.2, scale=1.5 / 2.2)",
+    support=(0.0, inf),
+    atoms=(0.0,),
+)
+
+
+EXAMPLE_LOGNORMAL = Example(
+    hurdle_lognormal(),
+    y=(0.0, 0.8, 7.0),
+    parameters={"mu": 0.4, "sigma": 0.9, "hu": 0.3},
+    log_density=(-1.2039728043259361, -1.186805635816113, -4.591371869153374),
+    source="SciPy 1.17.1: log(0.3) and log(0.7 f(y)), f(y) of stats.lognorm(0.9, scale=exp(0.4))",
     support=(0.0, inf),
     atoms=(0.0,),
 )

@@ -12,14 +12,17 @@ import numpy as np
 from bayesml.distributions import dirichlet, logistic
 from bayesml.errors import FormulaError, ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
-from bayesml.families.categories import log_softmax
+from bayesml.families.example import Example
+from bayesml.families.gaussian import gaussian
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.softmax import log_softmax
+from bayesml.families.student import student
 from bayesml.links import Link, get_link
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
 
-__all__ = ["Mixture", "MixtureLikelihood", "mixture_of"]
+__all__ = ["EXAMPLE", "Mixture", "MixtureLikelihood", "mixture_of"]
 
 ORDERS = ("mu", "none")
 THETA = DistributionalParameter("theta", ("identity",), (-inf, inf), intercept_prior=logistic(0, 1), unpredicted=0.0)
@@ -261,3 +264,13 @@ def mixture_of(components: Sequence[AbstractFamily], order: str | bool | None) -
     if named not in ORDERS:
         raise ModelError(f'`order` is "mu", "none" or None; got {order!r}.')
     return Mixture((), tuple(components), named)
+
+
+EXAMPLE = Example(
+    mixture_of((gaussian(), student()), None),
+    y=(-2.5, 0.1, 3.0),
+    parameters={"mu1": -0.4, "sigma1": 1.2, "mu2": 0.9, "sigma2": 0.6, "nu2": 4.0, "theta": (0.3, 0.7)},
+    log_density=(-3.7569046288235435, -1.3245779073261321, -4.202802509461928),
+    source="SciPy 1.17.1: log(0.3 norm(-0.4, 1.2).pdf(y) + 0.7 t(4, 0.9, 0.6).pdf(y))",
+    support=(-inf, inf),
+)

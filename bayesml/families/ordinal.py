@@ -19,6 +19,8 @@ import numpy as np
 from bayesml.distributions import normal, student_t
 from bayesml.errors import DataError, ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.categories import MOST_CATEGORIES, draw_categories, numbers_of_categories
+from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require
 from bayesml.families.scales import SCALE_LINKS
@@ -29,11 +31,10 @@ from bayesml.namespace import array_namespace
 from bayesml.spec import JointTarget, ParameterSpec
 from bayesml.supports import POSITIVE, Ordered
 
-__all__ = ["Cumulative", "CumulativeLikelihood", "cumulative"]
+__all__ = ["EXAMPLE", "Cumulative", "CumulativeLikelihood", "cumulative"]
 
 ORDINAL_LINKS = ("logit", "probit", "cloglog", "cauchit")
 SPACINGS = ("flexible", "equidistant")
-MOST_CATEGORIES = 200
 MU_PARAMETER = DistributionalParameter("mu", ORDINAL_LINKS, (-inf, inf))
 DISC = DistributionalParameter(
     "disc", SCALE_LINKS, (0.0, inf), intercept_prior=normal(0, 1), unpredicted=1.0, typical=1.0
@@ -95,12 +96,12 @@ class CumulativeLikelihood(AbstractLikelihood):
     """A cumulative family with a known number of categories.
 
     Attributes:
-        chosen: the family.
+        chosen_family: the family as the user chose it.
         count: number of thresholds, one less than categories.
         levels: labels of the categories; empty for whole numbers.
     """
 
-    chosen: Cumulative
+    chosen_family: Cumulative
     count: int
     levels: tuple[str, ...]
 
@@ -110,7 +111,7 @@ class CumulativeLikelihood(AbstractLikelihood):
     @property
     def family(self) -> AbstractFamily:
         """The family."""
-        return self.chosen
+        return self.chosen_family
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
@@ -119,7 +120,7 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     def link(self, dpar: str) -> Link:
         """Return the identity for mu, whose distribution function is no transformation of mu; else the link chosen."""
-        return get_link("identity") if dpar == "mu" else self.chosen.link(dpar)
+        return get_link("identity") if dpar == "mu" else self.chosen_family.link(dpar)
 
     @property
     def traits(self) -> Traits:
@@ -146,7 +147,7 @@ class CumulativeLikelihood(AbstractLikelihood):
         """Return the thresholds of centred predictors, or what they are computed from."""
         prior, labels = student_t(3, 0, 2.5), tuple(str(k) for k in range(1, self.count + 1))
         starts = tuple(float(v) for v in 3.0 * (np.arange(1, self.count + 1) / (self.count + 1) - 0.5))
-        if self.chosen.threshold == "equidistant":
+        if self.chosen_family.threshold == "equidistant":
             first = ParameterSpec("first_Intercept", "Intercept", priors=(prior,), centers=starts[:1], scales=(2.5,))
             step = ParameterSpec("delta", "delta", support=POSITIVE, priors=(prior,), centers=(1.0,))
             return (first, step)
@@ -166,7 +167,7 @@ class CumulativeLikelihood(AbstractLikelihood):
     @property
     def computed(self) -> tuple[JointTarget, ...]:
         """Return the thresholds where they are not sampled themselves."""
-        if self.chosen.threshold != "equidistant":
+        if self.chosen_family.threshold != "equidistant":
             return ()
         target = ParameterSpec(intercept_variable(MU), "Intercept", (self.count,))
         return (JointTarget(EquidistantThresholds(self.count), target),)
@@ -178,15 +179,20 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take categories, or whole numbers from 1."""
-        codes, levels = _categories(response, self.chosen.name)
-        if self.levels and levels != self.levels:
-            codes = _matched(response, codes, levels, self.levels)
-        y = codes.astype(float)
+        name = self.family.name
+        if self.levels:
+            y = numbers_of_categories(response, name, self.levels)
+        else:
+            y = _categories(response, name)[0].astype(float)
         cure = "Use thres(n) for more categories than occur."
         require(response, y, y <= self.count + 1, f"has categories up to {self.count + 1}", cure)
-        chosen = np.arange(1.0, self.count + 1)
+        thresholds = np.arange(1.0, self.count + 1)
         return ResponseData(
-            {"y": y, "upper": (y[:, None] == chosen).astype(float), "lower": (y[:, None] - 1 == chosen).astype(float)},
+            {
+                "y": y,
+                "upper": (y[:, None] == thresholds).astype(float),
+                "lower": (y[:, None] - 1 == thresholds).astype(float),
+            },
             levels=self.levels or None,
         )
 
@@ -209,7 +215,7 @@ class CumulativeLikelihood(AbstractLikelihood):
     def _log_between(self, lower: Array, upper: Array, lowest: Array, highest: Array) -> Array:
         """Return log(F(upper) - F(lower)); no lower limit where ``lowest`` and no upper limit where ``highest``."""
         xp = array_namespace(upper)
-        link, middle = self.chosen.link("mu"), ~(lowest | highest)
+        link, middle = self.chosen_family.link("mu"), ~(lowest | highest)
         # Both limits are moved where one is missing, so that no branch that is not taken has an infinite gradient.
         safe_lower = xp.where(middle, lower, -1.0)
         safe_upper = xp.where(middle, upper, 1.0)
@@ -224,28 +230,23 @@ class CumulativeLikelihood(AbstractLikelihood):
         between = xp.where(rising, between, -inf)
         return xp.where(lowest, link.log_inverse(upper), xp.where(highest, link.log_complement(lower), between))
 
-    def probabilities(self, parameters: Mapping[str, Array]) -> Array:
-        """Return the probability of each category, ``(..., rows, K)``, from parameters on their natural scale."""
+    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+        """Return the probability of each category, ``(..., rows, categories)``."""
         tau, eta, disc = self._tau(parameters), np.asarray(parameters["mu"]), np.asarray(parameters["disc"])
-        below = self.chosen.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
+        below = self.chosen_family.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
         edges = (np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1)))
         return np.maximum(np.diff(np.concatenate(edges, axis=-1), axis=-1), 0.0)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
-        """Return the probability of each category."""
-        return self.probabilities(parameters)
-
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
-        """Return the variance of the number of the category."""
-        p, k = self.probabilities(parameters), np.arange(1.0, self.count + 2)
-        return p @ k**2 - (p @ k) ** 2
+        """Return the variance of the indicator of each category, p (1 - p)."""
+        p = self.mean(parameters, data)
+        return p * (1 - p)
 
     def draw(
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """Draw numbers of categories, from 1."""
-        cumulated = np.cumsum(self.probabilities(parameters), axis=-1)
-        return 1.0 + (rng.random((*cumulated.shape[:-1], 1)) > cumulated[..., :-1]).sum(axis=-1)
+        return draw_categories(rng, self.mean(parameters, data))
 
 
 def _log_difference(link: Any, lower: Array, upper: Array, rising: Array, xp: Any) -> Array:
@@ -274,16 +275,6 @@ def _categories(response: RawResponse, family: str) -> tuple[np.ndarray, tuple[s
     return values.astype(int), ()
 
 
-def _matched(response: RawResponse, codes: np.ndarray, levels: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
-    unknown = [level for level in levels if level not in known]
-    if unknown or not levels:
-        raise DataError(
-            f"The response `{response.name}` has the category `{(unknown or ['a number'])[0]}` in the new data; the "
-            f"fit has {', '.join(f'`{k}`' for k in known)}."
-        )
-    return np.array([known.index(level) + 1 for level in levels])[codes - 1]
-
-
 def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = "flexible") -> Cumulative:
     """Return the cumulative family, for ordered categories: P(Y <= k) = F(disc (tau_k - eta)).
 
@@ -303,3 +294,12 @@ def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = "fl
         raise ModelError(f"`threshold` is one of {', '.join(repr(s) for s in SPACINGS)}; got {threshold!r}.")
     made = Cumulative.with_links(link, link_disc)
     return Cumulative(made.links, threshold)
+
+
+EXAMPLE = Example(
+    cumulative("probit"),
+    y=(1.0, 2.0, 3.0, 4.0),
+    parameters={"mu": 0.4, "disc": 1.3, "b_Intercept": (-0.8, 0.3, 1.1)},
+    log_density=(-2.823798810071527, -0.944424622451767, -0.9934268525763535, -1.706988698618306),
+    source="SciPy 1.17.1: log(diff([0, *norm.cdf(1.3 * (tau - 0.4)), 1]))",
+)

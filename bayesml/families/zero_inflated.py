@@ -18,7 +18,7 @@ from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
-__all__ = ["EXAMPLE", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
+__all__ = ["EXAMPLE", "EXAMPLE_NEGBINOMIAL", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
 
 ZI = DistributionalParameter(
     "zi", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
@@ -139,4 +139,13 @@ EXAMPLE = Example(
     parameters={"mu": 2.5, "zi": 0.3},
     log_density=(-1.028733212673555, -1.9403842120645773, -7.411885837152805),
     source="SciPy 1.17.1: log(0.3 + 0.7 f(0)) and log(0.7 f(y)), f(y) of stats.poisson(2.5)",
+)
+
+
+EXAMPLE_NEGBINOMIAL = Example(
+    zero_inflated_negbinomial(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5, "shape": 1.7, "zi": 0.3},
+    log_density=(-0.797550322860267, -1.882416152477889, -4.866203937237285),
+    source="SciPy 1.17.1: log(0.3 + 0.7 f(0)) and log(0.7 f(y)), f(y) of stats.nbinom(1.7, 1.7 / 4.2)",
 )

@@ -118,8 +118,9 @@ def test_ignored_data_are_seen_by_the_joint_log_likelihood_only(rows):
 def test_priors_do_not_look_at_the_response(model):
     problem = problem_of(model)
     assert not problem.description.spec.improper()
-    other = np.where(np.arange(problem.design.n_rows) % 3 == 0, 0.0, 1.0) * (40.0 if model.family != "bernoulli" else 1)
-    again = describe(with_response(problem, other).design, model.priors)
+    other = model.other(problem.design.response.arrays["y"])
+    other = np.where(np.arange(model.rows) % 3 == 0, other[0], other * (1 if model.has_few_values else 40))
+    again = describe(with_response(model, problem, other).design, model.priors)
     for one, two in zip(problem.description.spec.parameters, again.spec.parameters, strict=True):
         assert one.priors == two.priors
 
@@ -127,7 +128,7 @@ def test_priors_do_not_look_at_the_response(model):
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
 def test_simulated_data_belong_to_their_truth(model):
     problem = problem_of(model)
-    drawn = simulations(problem, 3, seed=1)
+    drawn = simulations(model, problem, 3, seed=1)
     quantities = quantities_of(problem)
     for simulation in drawn:
         y = simulation.problem.design.response.arrays["y"]
@@ -135,7 +136,7 @@ def test_simulated_data_belong_to_their_truth(model):
         found = quantities(simulation.problem, simulation.truth)
         assert all(value.shape == (1,) and np.isfinite(value).all() for value in found.values())
         # Another data set is less likely under these parameters.
-        strange = with_response(problem, y[::-1] + 3 if model.family != "bernoulli" else 1 - y)
+        strange = with_response(model, problem, model.other(y))
         assert quantities(strange, simulation.truth)[LOG_LIKELIHOOD] != found[LOG_LIKELIHOOD]
     assert not np.array_equal(
         drawn[0].problem.design.response.arrays["y"], drawn[1].problem.design.response.arrays["y"]
@@ -159,13 +160,13 @@ def test_the_quantities_are_all_there():
 
 
 def _one(place: int) -> tuple:
-    (simulation,) = simulations(problem_of(MODELS[place]), 1, seed=2)
+    (simulation,) = simulations(MODELS[place], problem_of(MODELS[place]), 1, seed=2)
     return simulation.problem, simulation.truth
 
 
 def test_one_compilation_serves_every_data_set():
     problem = problem_of(MODELS[0])
-    first, second = simulations(problem, 2, seed=5)
+    first, second = simulations(MODELS[0], problem, 2, seed=5)
     reused, fresh = NutsSampler(COLLAPSED, draws=20, thin=2), NutsSampler(COLLAPSED, draws=20, thin=2)
     reused(first.problem, 1)
     again, once = reused(second.problem, 2), fresh(second.problem, 2)
@@ -187,7 +188,7 @@ class Prior:
 
 def test_a_sampler_that_ignores_the_data_of_a_real_model_is_caught():
     problem = problem_of(MODELS[1])
-    study = run_study(simulations(problem, 60, seed=4), Prior(DRAWS), quantities_of(problem))
+    study = run_study(simulations(MODELS[1], problem, 60, seed=4), Prior(DRAWS), quantities_of(problem))
     assert set(study.rejected()) == {LOG_LIKELIHOOD}
 
 
@@ -208,7 +209,7 @@ class Widened:
 
 def test_our_sampler_passes_and_a_spoiled_one_does_not():
     problem = problem_of(MODELS[0])
-    drawn, quantities = simulations(problem, 60, seed=6), quantities_of(problem)
+    drawn, quantities = simulations(MODELS[0], problem, 60, seed=6), quantities_of(problem)
     right = NutsSampler(COLLAPSED, DRAWS, thin=4)
     assert not run_study(drawn, right, quantities).rejected()
     # A truth leaves the inner 60% of draws that are spread out fourfold with a chance of 0.001, not 0.4.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import bayesml
+from bayesml.formula import Formula
 
 __all__ = ["MODELS", "Form", "Model"]
 
@@ -16,7 +17,7 @@ class Form:
     """One way to sample a posterior.
 
     Attributes:
-        name: of the form that the plan must choose.
+        name: of the form that the plan must choose; empty where it is free to.
         marginalize: as in ``fit``.
         precondition: as in ``fit``.
         largest_only: of crossed factors, integrate out the one with the most effects only.
@@ -34,23 +35,39 @@ class Model:
 
     Attributes:
         name: for messages and test ids.
-        formula: its response is ``y``.
+        formula: its response is ``y``, censored by ``c`` where there is a window.
         family: its family.
         columns: predictors and grouping factors.
         priors: one for every class of parameter.
         forms: the forms that are calibrated.
+        placeholder: responses that the family takes; of a response with a few values, all of them.
+        has_few_values: whether the response has a few values only.
+        window: for each row the interval in which a response is known exactly, ``(2, rows)``; beyond it is censored.
     """
 
     name: str
-    formula: str
+    formula: str | Formula
     family: str
     columns: dict[str, np.ndarray]
     priors: tuple[bayesml.Prior, ...]
     forms: tuple[Form, ...]
+    placeholder: tuple[float, ...] = (0.0, 1.0)
+    has_few_values: bool = False
+    window: np.ndarray | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns["x"])
+
+    def other(self, y: np.ndarray) -> np.ndarray:
+        """Return a response that differs from ``y``."""
+        return sum(self.placeholder[:: len(self.placeholder) - 1]) - y if self.has_few_values else y[::-1] + 3.0
 
 
 COLLAPSED = Form("collapsed", marginalize=True)
 PRECONDITIONED = Form("preconditioned", precondition=True)
+CHOSEN = Form("")
 
 
 def _grouped(levels: int, rows: int) -> dict[str, np.ndarray]:
@@ -68,9 +85,34 @@ def _with_observation(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return columns | {"obs": np.array([f"o{i:03d}" for i in range(len(columns["x"]))])}
 
 
-def _priors(intercept: str, slope: str, sd: str, **others: str) -> tuple[bayesml.Prior, ...]:
+def _with_second(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add z, spread over -1 to 1."""
+    return columns | {"z": np.random.default_rng(len(columns["x"])).uniform(-1.0, 1.0, len(columns["x"]))}
+
+
+def _graded(rows: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(rows)
+    return {"x": rng.normal(size=rows), "grade": rng.permutation(np.arange(rows) % 4)}
+
+
+def _spread(low: float, high: float, groups: int, rows: int) -> dict[str, np.ndarray]:
+    """Return x at the same distances in each group."""
+    return _grouped(groups, rows) | {"x": np.tile(np.linspace(low, high, rows), groups)}
+
+
+def _window(rows: int) -> np.ndarray:
+    """Return a time before which and one after which nothing is observed, for each row."""
+    rng = np.random.default_rng(rows)
+    return np.stack([rng.uniform(0.05, 0.4, rows), rng.uniform(0.8, 4.0, rows)])
+
+
+def _priors(intercept: str, slope: str, sd: str | None = None, **others: str) -> tuple[bayesml.Prior, ...]:
     pairs = {"Intercept": intercept, "b": slope, "sd": sd} | others
-    return tuple(bayesml.prior(text, class_) for class_, text in pairs.items())
+    return tuple(bayesml.prior(text, class_) for class_, text in pairs.items() if text)
+
+
+def _of_coefs(class_: str, texts: dict[str, str]) -> tuple[bayesml.Prior, ...]:
+    return tuple(bayesml.prior(text, class_, coef=coef) for coef, text in texts.items())
 
 
 MODELS = (
@@ -97,6 +139,7 @@ MODELS = (
         _grouped(24, 5),
         _priors("normal(0, 1.5)", "normal(0, 1)", "normal(0, 1.5)"),
         (PRECONDITIONED,),
+        has_few_values=True,
     ),
     Model(
         "poisson with observation-level effects",
@@ -113,5 +156,95 @@ MODELS = (
         _grouped(12, 5),
         _priors("normal(1, 1)", "normal(0, 0.5)", "normal(0, 0.7)", shape="gamma(3, 1)"),
         (PRECONDITIONED,),
+    ),
+    # With thresholds 4 apart category specific effects of this size cannot make them cross, where there would be no
+    # probabilities to draw from.
+    Model(
+        "cumulative with category specific effects",
+        "y ~ x + cs(z) + (1 | g)",
+        "cumulative",
+        _with_second(_grouped(8, 6)),
+        (
+            *_of_coefs("Intercept", {"1": "normal(-2, 0.6)", "2": "normal(2, 0.6)"}),
+            *_of_coefs("b", {"x": "normal(0, 1)", "z": "normal(0, 0.5)"}),
+            bayesml.prior("normal(0, 1)", "sd"),
+        ),
+        (PRECONDITIONED,),
+        (1.0, 2.0, 3.0),
+        has_few_values=True,
+    ),
+    Model(
+        "zero_inflated_poisson",
+        bayesml.bf("y ~ x + (1 | g)", zi="~ z"),
+        "zero_inflated_poisson",
+        _with_second(_grouped(8, 6)),
+        (
+            *_priors("normal(1, 0.7)", "normal(0, 0.5)", "normal(0, 0.7)"),
+            bayesml.prior("normal(-0.5, 1)", "Intercept", dpar="zi"),
+            bayesml.prior("normal(0, 1)", "b", dpar="zi"),
+        ),
+        (PRECONDITIONED,),
+    ),
+    Model(
+        "weibull with censoring",
+        "y | cens(c) ~ x + (1 | g)",
+        "weibull",
+        _grouped(8, 6),
+        _priors("normal(0, 0.7)", "normal(0, 0.5)", "normal(0, 0.5)", shape="gamma(4, 2)"),
+        (PRECONDITIONED,),
+        (0.5, 1.0),
+        window=_window(48),
+    ),
+    Model(
+        "monotonic effect",
+        "y ~ mo(grade) * x",
+        "gaussian",
+        _graded(40),
+        (
+            *_priors("normal(0, 2)", "normal(0, 1)", sigma="exponential(1)"),
+            *_of_coefs("simo", {"mo(grade)1": "dirichlet(2)", "mo(grade):x1": "dirichlet(2)"}),
+        ),
+        (PRECONDITIONED,),
+    ),
+    Model(
+        "nonlinear",
+        bayesml.bf("y ~ a * exp(-b * x)", a="~ 1 + (1 | g)", b="~ 1", nonlinear=True),
+        "gaussian",
+        _spread(0.0, 3.0, 8, 6),
+        (
+            bayesml.prior("normal(4, 1)", "b", nlpar="a"),
+            bayesml.prior("normal(1, 0.3)", "b", nlpar="b"),
+            bayesml.prior("normal(0, 1)", "sd", nlpar="a"),
+            bayesml.prior("exponential(1)", "sigma"),
+        ),
+        (PRECONDITIONED,),
+    ),
+    Model(
+        "smooth, gaussian",
+        "y ~ s(x, k = 6)",
+        "gaussian",
+        _spread(-1.0, 1.0, 1, 40),
+        _priors("normal(0, 2)", "normal(0, 1)", sigma="exponential(1)", sds="normal(0, 2)"),
+        (CHOSEN,),
+    ),
+    Model(
+        "smooth, poisson",
+        "y ~ s(x, k = 6)",
+        "poisson",
+        _spread(-1.0, 1.0, 1, 40),
+        _priors("normal(1, 1)", "normal(0, 0.5)", sds="normal(0, 1)"),
+        (CHOSEN,),
+    ),
+    Model(
+        "effects correlated across mu and sigma",
+        bayesml.bf("y ~ x + (1 | p | g)", sigma="~ 1 + (1 | p | g)"),
+        "gaussian",
+        _grouped(8, 6),
+        (
+            *_priors("normal(1, 2)", "normal(0, 1)", "normal(0, 1)", cor="lkj(2)"),
+            bayesml.prior("normal(0, 0.5)", "Intercept", dpar="sigma"),
+            bayesml.prior("normal(0, 0.5)", "sd", dpar="sigma"),
+        ),
+        (CHOSEN,),
     ),
 )

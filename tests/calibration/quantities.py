@@ -35,14 +35,16 @@ def quantities_of(problem: Problem) -> Quantities:
     def quantities(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         found = {text: values[name][:, *index] for name, texts in chosen for index, text in texts}
         found[LOG_LIKELIHOOD] = log_likelihood(problem, values)
-        found["expected response of the second row"] = _expected(problem, values)[:, 1]
-        return found
+        return found | _expected(problem, values)
 
     return quantities
 
 
-def _expected(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    return problem.likelihood.mean(natural_parameters(problem, values), problem.design.response.arrays)
+def _expected(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the expected response of the second row, of one of categories their probabilities."""
+    mean = problem.likelihood.mean(natural_parameters(problem, values), problem.design.response.arrays)[:, 1]
+    name = "expected response of the second row"
+    return {name: mean} if mean.ndim == 1 else {f"{name} [{k + 1}]": mean[:, k] for k in range(mean.shape[1])}
 
 
 def _log_likelihood(problem: Problem) -> Callable[[Problem, Mapping[str, np.ndarray]], np.ndarray]:

@@ -15,10 +15,10 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET
+from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, SMALLER_STEPS, USUAL_TARGET, WARMUP
 from bayesml.engines.nuts.forms.base import Form as SampledForm
 from bayesml.engines.nuts.forms.base import ValueAndGradient
-from bayesml.engines.nuts.forms.plan import build_form, plan_for
+from bayesml.engines.nuts.forms.plan import Plan, build_form, plan_for
 from bayesml.engines.nuts.programs.compiled import reads_few_numbers
 from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, has_kernels, one_kernel
 from bayesml.engines.nuts.programs.program import chain_program, report_program
@@ -65,13 +65,13 @@ class NutsSampler:
         form: the form to sample in.
         draws: draws returned.
         thin: iterations for each of them.
-        warmup: warm-up iterations.
+        warmup: warm-up iterations; None for as many as the engine takes in the form.
     """
 
     form: Form
     draws: int
     thin: int = 8
-    warmup: int = PRECONDITIONED_WARMUP
+    warmup: int | None = None
     _evaluate: ValueAndGradient | None = field(default=None, repr=False)
     _chain: Callable[..., Any] | None = field(default=None, repr=False)
     _report: Callable[..., Any] | None = field(default=None, repr=False)
@@ -79,22 +79,24 @@ class NutsSampler:
     def __call__(self, problem: Problem, seed: int) -> Sample:
         """Draw; divergent transitions lead to one run with smaller steps, as in the engine."""
         with double_precision(), persistent_cache():
-            form = self._build(problem)
+            plan = self._plan(problem)
+            form = build_form(problem, plan)
+            warmup = self.warmup or (PRECONDITIONED_WARMUP if plan.is_whitened else WARMUP)
             if self._chain is None:
                 self._compile(problem, form)
             form = replace(form, data=tuned_data(form, self._evaluate))
-            first = self._run(form, seed, USUAL_TARGET)
+            first = self._run(form, warmup, seed, USUAL_TARGET)
             if not first.divergences:
                 return first
-            second = self._run(form, seed + 1_000_000, SMALLER_STEPS)
+            second = self._run(form, warmup, seed + 1_000_000, SMALLER_STEPS)
             return replace(second if second.divergences <= first.divergences else first, retried=True)
 
-    def _build(self, problem: Problem) -> SampledForm:
+    def _plan(self, problem: Problem) -> Plan:
         plan = plan_for(problem, self.form.marginalize, self.form.precondition)
-        assert plan.form == self.form.name
+        assert self.form.name in (plan.form, "")
         if self.form.largest_only:
             plan = replace(plan, sampled_effects=("all but the largest",))
-        return build_form(problem, plan)
+        return plan
 
     def _compile(self, problem: Problem, form: SampledForm) -> None:
         program = chain_program(form.density, MAX_TREEDEPTH, form.first_step)
@@ -109,17 +111,17 @@ class NutsSampler:
         self._chain = _jitted(chain, lambda *of: of[3] < 0, form.data)
         self._report = _jitted(report_program(form, names), lambda *of: jnp.isnan(of[0][0, 0]), form.data)
 
-    def _run(self, form: SampledForm, seed: int, target: float) -> Sample:
+    def _run(self, form: SampledForm, warmup: int, seed: int, target: float) -> Sample:
         assert self._chain is not None and self._report is not None
         length = self.draws * self.thin
-        schedule = stages(self.warmup, length)
-        assert (schedule[self.warmup :] == Stage.SAMPLE).all()
+        schedule = stages(warmup, length)
+        assert (schedule[warmup:] == Stage.SAMPLE).all()
         chance = random_numbers((seed, 2), 0, len(schedule), form.size)
         positions, diverging = self._advance(form, chance, schedule, target, np.random.default_rng([seed, 1]))
-        kept = positions[self.warmup :][self.thin - 1 :: self.thin]
+        kept = positions[warmup:][self.thin - 1 :: self.thin]
         own = np.random.default_rng([seed, 3]).standard_normal((self.draws, sum(form.noise_sizes)))
         values = self._report(kept, own, form.data)
-        return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[self.warmup :].sum()))
+        return Sample({k: np.asarray(v) for k, v in values.items()}, int(diverging[warmup:].sum()))
 
     def _advance(
         self, form: SampledForm, chance: RandomNumbers, schedule: np.ndarray, target: float, rng: np.random.Generator

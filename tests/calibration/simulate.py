@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesml.compile import linear_predictors
+from bayesml.compile import likelihood_values, linear_predictors
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.driver.prior import prior_draws
+from bayesml.families import RawResponse
+from bayesml.families.base import natural_values
 from bayesml.fit import describe_problem
 from tests.calibration.models import Model
 
 __all__ = ["Simulation", "natural_parameters", "problem_of", "simulations", "with_response"]
 
-# Two values that every family accepts: only shapes and labels are read from this response.
-PLACEHOLDER = (0.0, 1.0)
-
+CODES = LEFT, KNOWN, RIGHT = (-1.0, 0.0, 1.0)  # of cens(c)
 
 @dataclass(frozen=True)
 class Simulation:
@@ -35,33 +35,39 @@ class Simulation:
 
 
 def problem_of(model: Model) -> Problem:
-    """Describe a model; its response is a placeholder."""
-    n = len(model.columns["x"])
-    data = model.columns | {"y": np.resize(np.array(PLACEHOLDER), n)}
+    """Describe a model; its response is a placeholder, of which only shapes and labels are read."""
+    data = model.columns | {"y": np.resize(np.array(model.placeholder), model.rows)}
+    if model.window is not None:
+        data |= {"c": np.resize(np.array(CODES), model.rows)}
     return describe_problem(model.formula, data, model.family, prior=model.priors)
 
 
-def with_response(problem: Problem, y: np.ndarray) -> Problem:
-    """Return the problem with another response."""
-    arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}
-    return replace(problem, design=problem.design.with_response(arrays, problem.design.weights))
+def with_response(model: Model, problem: Problem, y: np.ndarray) -> Problem:
+    """Return the problem with another response, of which the model observes what lies in its window."""
+    additions = {}
+    if model.window is not None:
+        first, last = model.window
+        additions = {"cens": np.where(y < first, LEFT, np.where(y > last, RIGHT, KNOWN))}
+        y = np.clip(y, first, last)
+    response = problem.likelihood.encode(RawResponse("y", np.asarray(y, float), additions=additions), for_fit=False)
+    return replace(problem, design=problem.design.with_response(response.arrays, problem.design.weights))
 
 
 def natural_parameters(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's parameters on their natural scale, ``(draws, rows)`` or ``(draws, 1)``."""
-    schema, family = problem.design.schema, problem.likelihood
+    schema, likelihood = problem.design.schema, problem.likelihood
     predictors = linear_predictors(schema, values, problem.design.arrays)
-    found = {key.dpar: family.link(key.dpar).inverse(eta) for key, eta in predictors.items()}
-    return {p.name: found[p.name] if p.name in found else values[p.name][:, None] for p in family.dpars}
+    single = {p.name: values[p.name][:, None] for p in likelihood.dpars if p.name in values}
+    return natural_values(likelihood, likelihood_values(likelihood, predictors, {**values, **single}))
 
 
-def simulations(problem: Problem, count: int, seed: int) -> list[Simulation]:
+def simulations(model: Model, problem: Problem, count: int, seed: int) -> list[Simulation]:
     """Draw ``count`` times from prior and likelihood."""
     drawn = prior_draws(problem, seed, 1, count)
     values = {name: value[0] for name, value in drawn.items()}
     parameters = natural_parameters(problem, values)
     responses = problem.likelihood.draw(np.random.default_rng([seed, 3]), parameters, problem.design.response.arrays)
     return [
-        Simulation(i, {name: v[i : i + 1] for name, v in values.items()}, with_response(problem, y))
+        Simulation(i, {name: v[i : i + 1] for name, v in values.items()}, with_response(model, problem, y))
         for i, y in enumerate(responses)
     ]

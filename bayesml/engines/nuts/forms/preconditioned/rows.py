@@ -7,7 +7,8 @@ differentiation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, final
 
 import jax
@@ -15,7 +16,10 @@ import numpy as np
 from jax import numpy as jnp
 
 from bayesml.compile import Data, combined, linear_predictors, log_likelihood, summed_predictors
+from bayesml.design import Schema
 from bayesml.engines.base import Problem
+from bayesml.engines.nuts.programs.structure import structure_key
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.families.drawing import further_values
 from bayesml.keys import MU, PredictorKey
@@ -94,8 +98,45 @@ def _differences(total: Callable[[np.ndarray], float], at: np.ndarray) -> tuple[
     return (ahead - behind) / (2 * DIFFERENCE), -corners / (4 * DIFFERENCE**2)
 
 
+@final
+@dataclass(frozen=True)
+class _Structure:
+    """What the derivatives are traced from. Structures of equal keys give the same program.
+
+    Attributes:
+        key: of ``structure_key``.
+        schema: predictors and their terms.
+        likelihood: the distribution of the response.
+        singles: the coordinates of its single parameters.
+    """
+
+    key: str | None
+    schema: Schema = field(compare=False)
+    likelihood: AbstractLikelihood = field(compare=False)
+    singles: SingleCoordinates = field(compare=False)
+
+
 def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     schema, likelihood = problem.design.schema, problem.likelihood
+    structure = _Structure(structure_key(schema, likelihood, singles), schema, likelihood, singles)
+    compiled = _program(structure) if structure.key is None else _shared_program(structure)
+
+    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
+        value, score, curvature, gradient, second = compiled(values, singles.unbounded(values), data)
+        return RowDerivatives(
+            float(value),
+            {k: np.asarray(v) for k, v in score.items()},
+            {k: _clipped(-np.asarray(v)) for k, v in curvature.items()},
+            np.asarray(gradient),
+            np.asarray(second),
+        )
+
+    return evaluate
+
+
+def _program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
+    """Return the compiled ``(values, u, data)`` -> value, scores, curvatures, gradient and negative Hessian in u."""
+    schema, likelihood, singles = structure.schema, structure.likelihood, structure.singles
 
     def total(predictors: Mapping[PredictorKey, Array], u: Array, values: Mapping[str, Array], data: Data) -> Array:
         at = {**values, **singles.natural(u)}
@@ -114,19 +155,13 @@ def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
         gradient = jax.grad(total, 1)(predictors, u, values, data)
         return value, score, curvature, gradient, -jax.hessian(total, 1)(predictors, u, values, data)
 
-    compiled = jax.jit(derivatives)
+    return jax.jit(derivatives)
 
-    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
-        value, score, curvature, gradient, second = compiled(values, singles.unbounded(values), data)
-        return RowDerivatives(
-            float(value),
-            {k: np.asarray(v) for k, v in score.items()},
-            {k: _clipped(-np.asarray(v)) for k, v in curvature.items()},
-            np.asarray(gradient),
-            np.asarray(second),
-        )
 
-    return evaluate
+@lru_cache(maxsize=8)
+def _shared_program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
+    """Return the program of a structure, traced and compiled for the first of several problems that have it."""
+    return _program(structure)
 
 
 def _diagonal(total: Any, key: PredictorKey, predictors: Mapping[PredictorKey, Array], *rest: Any) -> Array:

@@ -19,6 +19,7 @@ __all__ = ["Simulation", "natural_parameters", "problem_of", "simulations", "wit
 
 CODES = LEFT, KNOWN, RIGHT = (-1.0, 0.0, 1.0)  # of cens(c)
 
+
 @dataclass(frozen=True)
 class Simulation:
     """One draw from the joint distribution of parameters and data.

@@ -32,7 +32,8 @@ def _id(case: object) -> str:
 def test_ranks_are_uniform(case, capsys):
     model, form = case
     problem = problem_of(model)
-    study = run_study(simulations(model, problem, SIMULATIONS, seed=20), NutsSampler(form, DRAWS), quantities_of(problem))
+    simulated = simulations(model, problem, SIMULATIONS, seed=20)
+    study = run_study(simulated, NutsSampler(form, DRAWS), quantities_of(problem))
     with capsys.disabled():
         print(f"\n{_id(case)}: {study}")
     assert not study.rejected(), study

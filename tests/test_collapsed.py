@@ -20,7 +20,7 @@ from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
-from bayesml.engines.nuts.forms.collapsed.model import split_of
+from bayesml.engines.nuts.forms.collapsed.model import Split, split_of
 from bayesml.engines.nuts.forms.gaussian.elimination import Parameters, log_marginal
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.gaussian.statistics import arrange, statistics
@@ -32,6 +32,7 @@ from bayesml.families import get_family
 from bayesml.formula import bf, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.keys import MU, PredictorKey
+from bayesml.language import language_with
 from bayesml.linalg import GroupBlock
 from bayesml.priors import Prior, prior
 from tests.tuning import hessian_at, tuned_data
@@ -75,7 +76,7 @@ class Case:
     def problem(self) -> Problem:
         family = get_family(self.family)
         frame = data()
-        parsed = parse(self.formula, column_names(frame))
+        parsed = parse(self.formula, column_names(frame), language_with())
         design = build_design(parsed, read_frame(frame, formula_variables(parsed)), family)
         return Problem(design, describe(design, self.priors, self.style))
 
@@ -118,6 +119,11 @@ CASES = {
     "sigma by factor, no groups": Case(bf("positive ~ x", sigma="~ k"), "lognormal"),
     "lognormal": Case("positive ~ x + (x | g)", "lognormal"),
     "lognormal weights": Case("positive | weights(w) ~ x + (1 | g)", "lognormal"),
+    "smooth": Case("y ~ s(x, k=6)"),
+    "smooth by factor": Case("y ~ k + s(x, by=k, k=4) + (x2 | g)", style="brms"),
+    "smooths and crossed": Case("y | weights(w) ~ s(x, k=4) + s(x2, k=5, bs='cr') + (1 | g) + (x | h)"),
+    "smooth, student slope": Case("y ~ x2 + s(x, k=5) + (1 | g)", priors=(prior("student_t(3, 0, 2)", "b"),)),
+    "smooth, sigma by factor": Case(bf("y ~ s(x, k=5) + (1 | a) + (1 | b)", sigma="~ k")),
 }
 
 
@@ -141,6 +147,11 @@ DRAWN = (
     "lognormal",
     "sigma by factor, crossed",
     "sigma by level, nested",
+    "smooth",
+    "smooth by factor",
+    "smooths and crossed",
+    "smooth, student slope",
+    "smooth, sigma by factor",
 )
 
 
@@ -148,7 +159,7 @@ DRAWN = (
 class Dense:
     """The model for given sampled parameters as ``y ~ N(known + A c, diag(variance))`` with c ~ N(mean, precision^-1).
 
-    c holds the integrated slopes, then z of every group, coefficient by coefficient.
+    c holds the integrated slopes, then z of every group, coefficient by coefficient, then those of every curve.
     """
 
     y: np.ndarray
@@ -206,10 +217,11 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
     X = arrays["population"]["X"] if "population" in arrays else np.zeros((N, 0))
     X = X[:, 1:] if split.has_intercept else X
     X = X - X.mean(axis=0) if split.has_intercept else X
+    X = np.concatenate([X, *(arrays[key]["Xs"] for key in smooths_of(problem))], axis=1)
     known = arrays["offset"]["offset"] if "offset" in arrays else np.zeros(N)
     known = known + (values["Intercept"] if split.has_intercept else 0.0)
     if split.kept:
-        known = known + X[:, split.kept] @ values["slopes"]
+        known = known + X[:, split.kept] @ kept_slopes(split, values)
     columns, mean, precision = [X[:, split.integrated]], [], []
     for i in split.integrated:
         d = split.priors[i]
@@ -227,10 +239,29 @@ def dense(problem: Problem, values: Mapping[str, np.ndarray]) -> Dense:
         columns += [ZL[:, [a]] * one_hot for a in range(Z.shape[1])]
         mean += [0.0] * (Z.shape[1] * len(group.levels))
         precision += [1.0] * (Z.shape[1] * len(group.levels))
+    for term, curve in curves_of(problem):
+        Z = arrays[term.key]["Zs"][:, curve.columns]
+        columns.append(values[curve.sd] * Z)
+        mean += [0.0] * Z.shape[1]
+        precision += [1.0] * Z.shape[1]
     log_y = float(weights @ y) if problem.family.name == "lognormal" else 0.0
     return Dense(
         y, known, np.concatenate(columns, axis=1), variance, weights, np.array(mean), np.array(precision), log_y
     )
+
+
+def smooths_of(problem: Problem) -> list[str]:
+    return [term.key for term in problem.design.schema.predictors[0].terms if term.key.startswith("s(")]
+
+
+def curves_of(problem: Problem) -> list[tuple[Any, Any]]:
+    terms = problem.design.schema.predictors[0].terms
+    return [(t, curve) for t in terms if t.key in smooths_of(problem) for curve in t.effect_blocks()]
+
+
+def kept_slopes(split: Split, values: Mapping[str, np.ndarray]) -> list[float]:
+    names = {parameter.name for parameter in split.slopes}
+    return [value for p in split.parameters if p.name in names for value in values[p.name]]
 
 
 def residual_sd(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -349,18 +380,20 @@ def test_model_over_conditional_is_the_collapsed_density(subject: Subject) -> No
 def model_values(problem: Problem, values: Mapping[str, np.ndarray], c: np.ndarray) -> dict[str, np.ndarray]:
     """Values of every site of the model as written."""
     split, result = split_of(problem), dict(values)
-    if split.priors:
-        slopes = np.zeros(len(split.priors))
-        slopes[list(split.integrated)] = c[: len(split.integrated)]
-        slopes[list(split.kept)] = values["slopes"] if split.kept else 0.0
-        result["slopes"] = slopes
-        assert split.population is not None
-        result |= {f"slopes[{name}]": slopes[i] for i, name in enumerate(split.population.slopes)}
+    slopes = np.zeros(len(split.priors))
+    slopes[list(split.integrated)] = c[: len(split.integrated)]
+    slopes[list(split.kept)] = kept_slopes(split, values)
+    for parameter, place in zip(split.slopes, split.places, strict=True):
+        result[parameter.name] = slopes[place]
+        result |= {f"{parameter.name}[{name}]": slopes[i] for i, name in zip(place, parameter.coefs, strict=True)}
     first = len(split.integrated)
     for group in split.groups:
         shape = len(group.coefs), len(group.levels)
         result[f"z_{group.name}"] = c[first : first + shape[0] * shape[1]].reshape(shape)
         first += shape[0] * shape[1]
+    for _, curve in curves_of(problem):
+        result[curve.standardised] = c[first : first + curve.vectors]
+        first += curve.vectors
     return result
 
 
@@ -387,12 +420,16 @@ def test_recovered_draws_have_the_conditional_mean_and_covariance(name: str) -> 
         mean, cov = dense(problem, values).conditional()
         split, found, maps = split_of(problem), [], []
         if split.integrated:
-            start = int(split.has_intercept)
-            found.append(np.asarray(drawn["b"])[:, start + np.array(split.integrated)])
+            coefs = np.asarray(drawn["b"])[:, int(split.has_intercept) :]
+            others = (np.asarray(drawn[p.name]) for p in split.slopes if p.name != "slopes")
+            found.append(np.concatenate([coefs, *others], axis=1)[:, np.array(split.integrated)])
             maps.append(np.eye(len(split.integrated)))
         for group in split.groups:
             maps.append(effects_of_z(group, values))
             found.append(np.asarray(drawn[f"r_{group.name}"]).swapaxes(1, 2).reshape(draws, -1))
+        for _, curve in curves_of(problem):
+            maps.append(values[curve.sd] * np.eye(curve.vectors))
+            found.append(np.asarray(drawn[curve.effects]))
     linear = block_diag(*maps)
     samples, mean, cov = np.concatenate(found, axis=1), linear @ mean, linear @ cov @ linear.T
     variance = np.diag(cov)
@@ -411,7 +448,7 @@ def effects_of_z(group: Any, values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.kron(np.asarray(values[f"sd_{group.name}"])[:, None] * factor, np.eye(levels))
 
 
-@pytest.mark.parametrize("name", ["crossed", "crossed vectors", "three crossed", "nested and crossed"])
+@pytest.mark.parametrize("name", ["crossed vectors", "three crossed", "nested and crossed", "smooths and crossed"])
 def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> None:
     """Integrating the chain alone: the density of phi and of the z of the other factors, against dense formulas."""
     subject = subject_of(name, largest_only=True)
@@ -455,7 +492,7 @@ def test_largest_factor_only_leaves_the_joint_density_of_the_rest(name: str) -> 
         assert all(np.all(np.isfinite(v)) for v in report.values())
 
 
-@pytest.mark.parametrize("name", ["crossed", "crossed vectors", "three crossed"])
+@pytest.mark.parametrize("name", ["crossed vectors", "three crossed", "smooths and crossed"])
 def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian(name: str) -> None:
     subject, plain = subject_of(name, largest_only=True, scaled=True), subject_of(name, largest_only=True)
     sites = {plain.form.parameter_of(i) for i in range(plain.form.size)}

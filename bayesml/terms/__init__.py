@@ -24,6 +24,7 @@ __all__ = [
     "Collect",
     "EffectBlock",
     "Functions",
+    "blocks_of",
     "combine",
     "SlopeColumns",
     "group_terms",
@@ -61,6 +62,12 @@ def population_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractPopulationT
 def population_term(terms: Iterable[AbstractTerm]) -> AbstractPopulationTerm | None:
     """Return the population-level coefficients of a predictor, None where it has none."""
     return next(iter(population_terms(terms)), None)
+
+
+def blocks_of(terms: Iterable[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
+    """Return the blocks of the terms of a predictor, each with its term; those over the levels of factors first."""
+    every = ((term, block) for term in terms for block in term.effect_blocks())
+    return tuple(sorted(every, key=lambda pair: not pair[1].index))
 
 
 def combine(

@@ -51,6 +51,7 @@ class EffectBlock:
         sd_texts: text name of each.
         cor: variable of the correlations; empty where there are none.
         cholesky: sampled variable of the Cholesky factor of each set; empty for sets of one.
+        standardised: sampled variable of the coefficients in units of their covariance, standard normal a priori.
         effects: variable of the coefficients.
         array: name of its columns among the arrays of the term.
         columns: which of these are its own; None takes all.
@@ -66,6 +67,7 @@ class EffectBlock:
     sd_texts: tuple[str, ...]
     cor: str
     cholesky: tuple[str, ...]
+    standardised: str
     effects: str
     array: str
     columns: slice | None = None

@@ -88,6 +88,7 @@ class AbstractGroupTerm(AbstractTerm):
             tuple(names.group_sd(self.name, coef, of) for coef in self.coefs),
             names.correlation_variable(self.name, of) if correlated else "",
             tuple(names.cholesky_variable(self.name, of, i) if n > 1 else "" for i, n in enumerate(self.blocks)),
+            names.standardised_variable(self.name, of),
             names.group_effect_variable(self.name, of),
             "Z",
             index="index",

@@ -150,6 +150,7 @@ class Smooth(AbstractTerm):
                 (self._name("sds", stem),),
                 "",
                 ("",),
+                self._name("zs", stem),
                 self._name("s", stem),
                 "Zs",
                 slice(i * rank, (i + 1) * rank),

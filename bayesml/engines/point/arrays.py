@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -19,12 +19,13 @@ from bayesml.terms import (
     AbstractTerm,
     EffectBlock,
     SlopeColumns,
+    blocks_of,
     group_terms,
     known_addend,
     population_term,
 )
 
-__all__ = ["PointArrays", "blocks_of", "point_arrays", "refuse_priors", "slope_matrix"]
+__all__ = ["PointArrays", "point_arrays", "refuse_priors", "slope_matrix"]
 
 
 @final
@@ -121,12 +122,6 @@ def _collected(problem: Problem) -> PointArrays:
         known_addend(terms, arrays),
         design.weights,
     )
-
-
-def blocks_of(terms: Sequence[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
-    """Return the blocks of the terms of a predictor, each with its term; those over the levels of factors first."""
-    every = tuple((term, block) for term in terms for block in term.effect_blocks())
-    return tuple(sorted(every, key=lambda pair: not pair[1].index))
 
 
 def slope_matrix(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
 
-from bayesml.engines.point.arrays import blocks_of, slope_matrix
+from bayesml.engines.point.arrays import slope_matrix
 from bayesml.engines.point.estimability import estimable
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
@@ -18,7 +18,7 @@ from bayesml.linalg import AbstractBlock
 from bayesml.response_terms import needed_terms
 from bayesml.results.predict.re_formula import Selection, select_groups
 from bayesml.results.predict.rows import Rows, encoded_rows, own_rows
-from bayesml.terms import known_addend
+from bayesml.terms import blocks_of, known_addend
 
 if TYPE_CHECKING:
     import pandas as pd

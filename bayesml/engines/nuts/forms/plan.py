@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal, final
 
 from bayesml.engines.base import Problem
@@ -11,7 +12,7 @@ from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
 from bayesml.engines.nuts.forms.collapsed.conditions import joint_priors
-from bayesml.engines.nuts.forms.collapsed.model import gaussian_rows, split_of
+from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
 from bayesml.engines.nuts.forms.gaussian.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
@@ -37,6 +38,8 @@ tenth of the price or less (measured for the same number of draws, 200 x 100 lev
 """
 MOST_ENTRIES = 2e7
 """Most entries of the table between the largest factor and the others: each is read at each gradient."""
+LARGEST_CURVES = 300
+"""Most coefficients of smooths that are factored densely at each gradient."""
 
 
 @final
@@ -71,6 +74,7 @@ class ModelShape:
         obstacles: why effects cannot be integrated out exactly; empty where they can.
         chain: the nested factors with the most effects, the innermost first.
         others: the factors that cross it.
+        smooths: the smooths; a coefficient for each of their levels.
         slopes: number of slopes with a normal or flat prior.
         without_mode: why there is no usable mode of the joint density; empty where there may be one.
     """
@@ -80,6 +84,7 @@ class ModelShape:
     obstacles: tuple[str, ...] = ()
     chain: tuple[FactorShape, ...] = ()
     others: tuple[FactorShape, ...] = ()
+    smooths: tuple[FactorShape, ...] = ()
     slopes: int = 0
     without_mode: tuple[str, ...] = ()
 
@@ -87,6 +92,11 @@ class ModelShape:
     def tail(self) -> int:
         """Effects of the factors outside the chain."""
         return sum(factor.size for factor in self.others)
+
+    @property
+    def curves(self) -> int:
+        """Penalised coefficients of the smooths."""
+        return sum(smooth.size for smooth in self.smooths)
 
     @property
     def leaf(self) -> int:
@@ -184,6 +194,8 @@ def choose_plan(
 def _against_collapse(shape: ModelShape) -> tuple[str, ...]:
     if shape.obstacles:
         return shape.obstacles
+    if shape.curves > LARGEST_CURVES:
+        return (f"the smooths have {shape.curves} coefficients, more than {LARGEST_CURVES}",)
     if not _is_cheap(shape) and shape.leaf * shape.tail > MOST_ENTRIES:
         names = ", ".join(factor.name for factor in shape.others)
         return (f"{names} cross{'es' if len(shape.others) == 1 else ''} {shape.chain[0].name} in too large a table",)
@@ -191,7 +203,9 @@ def _against_collapse(shape: ModelShape) -> tuple[str, ...]:
 
 
 def _is_cheap(shape: ModelShape) -> bool:
-    return shape.tail <= LARGEST_TAIL and shape.leaf * shape.tail**2 <= MOST_OPERATIONS
+    """Whether all factors can be integrated out: there is but a chain, or the rest beside it is small."""
+    width = shape.tail + shape.curves
+    return not shape.tail or (width <= LARGEST_TAIL and shape.leaf * width**2 <= MOST_OPERATIONS)
 
 
 def _collapsed(shape: ModelShape, scaled: bool) -> Plan:
@@ -201,9 +215,10 @@ def _collapsed(shape: ModelShape, scaled: bool) -> Plan:
     if not cheap:
         reason += "; integrating out the effects of all factors would cost too much at each gradient"
     integrated = tuple(f"{f.size} effects of {f.name}" for f in gone)
+    integrated += tuple(f"{s.size} coefficient{'s' if s.size > 1 else ''} of {s.name}" for s in shape.smooths)
     if shape.slopes:
         integrated += (f"{shape.slopes} slope{'s' if shape.slopes > 1 else ''}",)
-    dimensions = shape.dimensions - shape.slopes - sum(f.size for f in gone)
+    dimensions = shape.dimensions - shape.slopes - shape.curves - sum(f.size for f in gone)
     levels = ", ".join(f"{f.levels} levels of {f.name}" for f in (*shape.chain, *shape.others))
     touches = f"sums over the {levels}, no row" if levels else "sums over all rows, formed once, no row"
     kept = () if cheap else tuple(f.name for f in shape.others)
@@ -234,9 +249,15 @@ def model_shape(problem: Problem) -> ModelShape:
     return replace(
         bare,
         chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
-        others=tuple(_factor(split.groups[i]) for i in arrangement.tail),
+        others=tuple(_factor(split.groups[i]) for i in arrangement.tail if i < len(split.groups)),
+        smooths=tuple(_smooths(split)),
         slopes=len(split.integrated),
     )
+
+
+def _smooths(split: Split) -> Iterator[FactorShape]:
+    for key, curves in groupby(split.blocks[len(split.groups) :], key=lambda pair: pair[0].key):
+        yield FactorShape(key, sum(block.vectors for _, block in curves), 1)
 
 
 def _shared_effects(problem: Problem) -> Iterator[str]:

@@ -20,7 +20,7 @@ MOST_COLUMNS = 5
 
 
 def collapse_conditions(problem: Problem) -> tuple[str, ...]:
-    """Return why the group effects and slopes of a model cannot be integrated out exactly; empty where they can."""
+    """Return why the effects, curves and slopes of a model cannot be integrated out exactly; empty where they can."""
     return tuple(_reasons(problem))
 
 
@@ -41,7 +41,7 @@ def _reasons(problem: Problem) -> Iterator[str]:
         elif not predictor.key.is_mu:
             yield f"{predictor_name(predictor.key)} has a formula"
     for term in schema.predictors[0].terms:
-        if not term.is_linear_gaussian:
+        if not term.is_linear:
             yield f"the term {term.key} is not linear and Gaussian"
     for group in group_terms(schema.predictors[0].terms):
         if len(group.coefs) > MOST_COLUMNS:

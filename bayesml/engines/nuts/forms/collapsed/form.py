@@ -1,4 +1,4 @@
-"""The collapsed form: NUTS moves in the few parameters left, effects and slopes are drawn exactly afterwards."""
+"""The collapsed form: NUTS moves in the few parameters left; what is integrated out is drawn exactly afterwards."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
 
     Args:
         problem: the model with its data.
-        largest_only: integrate the effects of the chain with the most coefficients only, and sample those of the other
-            factors.
+        largest_only: of the grouping factors integrate the effects of the chain with the most coefficients only, and
+            sample those of the others.
         scaled: sample in coordinates whitened at the mode, and the effects that stay sampled in those that a pilot fit
             suggests; else in the model's own.
 
@@ -186,21 +186,17 @@ def _gaussian(
 
 def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array) -> Parameters:
     split = structure.split
-    factors = tuple(covariance_factor(group, values) for group in split.groups)
-    kept = [_effects(split.groups[i], factors[i], values) for i in structure.arrangement.sampled]
+    blocks = tuple(block for _, block in split.blocks)
+    factors = tuple(covariance_factor(block, values) for block in blocks)
+    kept = [
+        jnp.concatenate(lower_times(factors[i], values[blocks[i].standardised])) for i in structure.arrangement.sampled
+    ]
     standardised = {parameter.name for parameter in split.standardised}
-    for name, there in (
-        (names.intercept_variable(MU), split.has_intercept),
-        (names.slopes_variable(MU), split.kept),
-    ):
-        if there and name not in standardised:
-            kept.append(jnp.reshape(values[name], (-1,)))
+    linear = (names.intercept_variable(MU), *(parameter.name for parameter in split.slopes))
+    for parameter in split.parameters:
+        if parameter.name in linear and parameter.name not in standardised:
+            kept.append(jnp.reshape(values[parameter.name], (-1,)))
     return Parameters(factors, sigma, jnp.concatenate(kept) if kept else jnp.zeros(0))
-
-
-def _effects(group: Any, factor: Any, values: Mapping[str, Array]) -> Array:
-    z = values[names.standardised_variable(group.name, MU)]
-    return jnp.concatenate(lower_times(factor, z))
 
 
 def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Array]]:
@@ -218,10 +214,10 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
         parameters, sums, _ = _gaussian(structure, values, data, every)
         split = structure.split
         slopes, effects = effects_of(noise, sums, parameters, joined(split.standardised, values))
-        if split.priors:
-            values[names.slopes_variable(MU)] = _all_slopes(split, slopes[: len(split.integrated)], values)
+        values |= _all_slopes(split, slopes, values)
         for i, z in effects.items():
-            values[names.standardised_variable(split.groups[i].name, MU)] = z
+            block = split.blocks[i][1]
+            values[block.standardised] = z if block.index else z[0]
         for predictor in structure.problem.design.schema.predictors:
             for term in predictor.terms:
                 values |= term.derive(values)
@@ -230,7 +226,12 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
     return report
 
 
-def _all_slopes(split: Split, drawn: Array, values: Mapping[str, Array]) -> Array:
-    """Put the drawn and the sampled slopes in the order of the model."""
-    parts = [drawn] + ([values[names.slopes_variable(MU)]] if split.kept else [])
-    return jnp.concatenate(parts)[np.argsort([*split.integrated, *split.kept])]
+def _all_slopes(split: Split, drawn: Array, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the slopes of each parameter, the drawn and the sampled ones in the order of the model."""
+    found, first = {}, 0
+    for parameter, place in zip(split.slopes, split.places, strict=True):
+        integrated, kept = ([i for i in place if i in numbers] for numbers in (split.integrated, split.kept))
+        parts = [drawn[first : first + len(integrated)]] + ([values[parameter.name]] if kept else [])
+        found[parameter.name] = jnp.concatenate(parts)[np.argsort([*integrated, *kept])]
+        first += len(integrated)
+    return found

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from bayesml.linalg import GroupBlock
+from bayesml.linalg import AbstractBlock
 
 __all__ = ["GaussianRows", "SlopePriors", "pilot"]
 
@@ -37,7 +37,8 @@ class GaussianRows:
         kept: ``(n, k)`` columns whose coefficients a stay sampled.
         design: ``(n, p)`` columns whose coefficients b are integrated out.
         slopes: priors of b.
-        groups: the factors whose effects are integrated out.
+        blocks: the coefficients u_t that are integrated out: the effects of a factor, or coefficients that every row
+            touches.
         count: sum of the weights of the log-likelihood if sigma is a parameter, else 0: the power of sigma.
         constant: what the log density has beside, ``-1/2 log(2 pi)`` a row to begin with.
         standardised: how many of the coefficients b, the last ones, stay sampled all the same, in units of their
@@ -49,7 +50,7 @@ class GaussianRows:
     kept: np.ndarray
     design: np.ndarray
     slopes: SlopePriors
-    groups: tuple[GroupBlock, ...]
+    blocks: tuple[AbstractBlock, ...]
     count: float
     constant: float
     standardised: int = 0

@@ -1,11 +1,11 @@
 """Sums over the rows, formed once in float64: all that the collapsed density ever sees of the data.
 
-The factors are arranged as in `bayesml.linalg`: a chain of nested factors, the *leaf* first, each of which stays
-block-diagonal when it is eliminated, and a dense *tail* of all other factors, followed by the integrated slopes. The
-leaf is triangularised level by level, ``sqrt(W) Z_j = Q_j R_j``: its level j becomes q rows ``[R_j, Q_j' .]`` and the
-rest of its rows, orthogonal to them, join the sums of the later stages. So the marginal covariance of the q rows,
-``sigma^2 I + R Sigma R'``, is all there is to it, sums of squares are added and never subtracted, and nothing is
-divided by a standard deviation that may be 0.
+The blocks of coefficients are arranged as in `bayesml.linalg`: a chain of nested factors, the *leaf* first, each of
+which stays block-diagonal when it is eliminated, and a dense *tail* of all other factors and of the blocks that every
+row touches (the coefficients of splines), followed by the integrated slopes. The leaf is triangularised level by level,
+``sqrt(W) Z_j = Q_j R_j``: its level j becomes q rows ``[R_j, Q_j' .]`` and the rest of its rows, orthogonal to them,
+join the sums of the later stages. So the marginal covariance of the q rows, ``sigma^2 I + R Sigma R'``, is all there is
+to it, sums of squares are added and never subtracted, and nothing is divided by a standard deviation that may be 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
-from bayesml.linalg.nesting import LevelOrder, elimination_chain, level_orders, parents
+from bayesml.linalg.nesting import LevelOrder, chain_of_factors, level_orders, parents
 from bayesml.terms.gather import level_rows
 
 __all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
@@ -27,14 +27,14 @@ NEGLIGIBLE = 1e-10  # a column is dependent within a level if less than this sha
 
 
 class Arrangement(NamedTuple):
-    """Which factor is eliminated when, and how many levels with rows it has; structure, known before tracing.
+    """Which block is eliminated when, and how large it is; structure, known before tracing.
 
     Attributes:
         chain: indices of the nested factors, the leaf first.
-        tail: indices of the factors in the dense tail.
+        tail: indices of the blocks in the dense tail, those that every row touches last.
         sampled: indices of the factors whose effects stay sampled: their columns are the first of the kept ones.
-        levels: number of levels of every factor, with or without rows.
-        sizes: number of coefficients of every factor for each level.
+        levels: number of independent vectors of every block: of a factor its levels, with or without rows.
+        sizes: number of coefficients of each of these vectors.
         triangular: whether the leaf is triangularised, which needs one residual standard deviation; if not, its stage
             holds products with Z' like the others.
         ordered: whether levels are sorted by those that hold them, and those without rows left out; else all levels of
@@ -51,7 +51,7 @@ class Arrangement(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of effects of all factors."""
+        """Number of coefficients of all blocks."""
         return sum(levels * size for levels, size in zip(self.levels, self.sizes, strict=True))
 
 
@@ -110,18 +110,20 @@ class Statistics(NamedTuple):
 
 
 def arrange(rows: GaussianRows, largest_only: bool = False, triangular: bool = True) -> Arrangement:
-    """Decide the order of elimination: the chain of nested factors with the most coefficients, then all others.
+    """Decide the order of elimination: the chain of nested factors with the most coefficients, then all other blocks.
 
     Args:
         rows: the model.
-        largest_only: leave the effects of all factors outside the chain sampled.
+        largest_only: leave the effects of all factors outside the chain sampled; other blocks are integrated out.
         triangular: whether there is one residual standard deviation.
     """
-    groups = rows.groups
-    chain = elimination_chain(groups) if groups else ()
-    others = sorted((i for i in range(len(groups)) if i not in chain), key=lambda i: -groups[i].n_levels * groups[i].q)
-    tail, sampled = ((), tuple(others)) if largest_only else (tuple(others), ())
-    levels, sizes = tuple(g.n_levels for g in groups), tuple(g.q for g in groups)
+    blocks = rows.blocks
+    chain = chain_of_factors(blocks)
+    factors = (i for i, block in enumerate(blocks) if block.is_factor and i not in chain)
+    crossed = tuple(sorted(factors, key=lambda i: -blocks[i].n_levels * blocks[i].q))
+    dense = tuple(i for i, block in enumerate(blocks) if not block.is_factor)
+    tail, sampled = (dense, crossed) if largest_only else ((*crossed, *dense), ())
+    levels, sizes = tuple(b.n_levels for b in blocks), tuple(b.q for b in blocks)
     return Arrangement(chain, tail, sampled, levels, sizes, triangular)
 
 
@@ -132,27 +134,39 @@ def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray |
     center = _center(rows, start[:k], start[k:])
     root = np.sqrt(rows.weights)
     residual = rows.y - rows.kept @ start[:k] - rows.design @ start[k:]
-    narrow = np.ascontiguousarray(np.column_stack([rows.design * center.scale, rows.kept, residual]).T) * root
-    columns = [np.ascontiguousarray(group.Z.T) * root for group in rows.groups]
+    dense = [rows.blocks[i].Z for i in arrangement.tail if not rows.blocks[i].is_factor]
+    design = [*dense, rows.design * center.scale]
+    narrow = np.ascontiguousarray(np.column_stack([*design, rows.kept, residual]).T) * root
+    columns = [np.ascontiguousarray(block.Z.T) * root for block in rows.blocks]
     tail = [
-        TailColumn(rows.groups[i].codes, z, rows.groups[i].n_levels)
+        TailColumn(rows.blocks[i].codes, z, rows.blocks[i].n_levels)
         for i in (*arrangement.tail, *arrangement.sampled)
+        if rows.blocks[i].is_factor
         for z in columns[i]
     ]
     if not arrangement.chain:
         return Statistics((), narrow @ narrow.T, center)
     stages, explained = _stages(rows, arrangement, columns, (tail, narrow))
-    return _split(stages, _corner(tail, narrow, explained), center, arrangement)
-
-
-def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, arrangement: Arrangement) -> Statistics:
-    """Sort the columns [tail, sampled, slopes, kept, response] into those integrated out and those not."""
     sampled = sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.sampled)
-    m = sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail)
-    p, k = len(center.base), len(center.kept)
+    before = sum(column.n_levels for column in tail) - sampled
+    return _split(stages, _corner(tail, narrow, explained), center, (before, sampled))
+
+
+def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, sampled: tuple[int, int]) -> Statistics:
+    """Tell the columns that are integrated out from those that are not.
+
+    They come as [crossed factors, sampled factors, blocks that every row touches, slopes, kept, response].
+
+    Args:
+        stages: of the chain.
+        corner: products beside the leaf.
+        center: where the coefficients are counted from.
+        sampled: the first column of the sampled factors, and how many they have.
+    """
+    first, stop, last = sampled[0], sum(sampled), len(corner) - 1 - len(center.kept)
     places = np.arange(len(corner))
-    design = np.concatenate([places[:m], m + sampled + np.arange(p)])
-    kept = np.concatenate([m + np.arange(sampled), m + sampled + p + np.arange(k)])
+    design = np.concatenate([places[:first], places[stop:last]])
+    kept = np.concatenate([places[first:stop], places[last:-1]])
     order = np.concatenate([design, kept, places[-1:]])
     sorted_stages = tuple(
         Stage(
@@ -167,7 +181,7 @@ def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, arra
         )
         for wide in stages
     )
-    center = center._replace(kept=np.concatenate([np.zeros(sampled), center.kept]))
+    center = center._replace(kept=np.concatenate([np.zeros(sampled[1]), center.kept]))
     return Statistics(sorted_stages, corner[np.ix_(order, order)], center)
 
 
@@ -232,10 +246,10 @@ def _stages(
 ) -> tuple[tuple[WideStage, ...], np.ndarray]:
     """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
     if arrangement.ordered:
-        orders = level_orders(rows.groups, arrangement.chain)
+        orders = level_orders(rows.blocks, arrangement.chain)
         ordered = [orders[i] for i in arrangement.chain]
     else:
-        ordered = [LevelOrder(np.arange(rows.groups[i].n_levels), rows.groups[i].codes) for i in arrangement.chain]
+        ordered = [LevelOrder(np.arange(rows.blocks[i].n_levels), rows.blocks[i].codes) for i in arrangement.chain]
     own = [columns[i].copy() for i in arrangement.chain]
     stages, explained = [], np.zeros(())
     if arrangement.triangular:

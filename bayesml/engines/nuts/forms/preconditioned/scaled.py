@@ -79,7 +79,7 @@ class ScaledTerms:
             values: every site, zeta in the place of z and of the standardised coefficients.
             sums: of the working responses.
         """
-        factors = tuple(covariance_factor(term, values) for term in self.terms)
+        factors = tuple(covariance_factor(term.effect_blocks()[0], values) for term in self.terms)
         parameters = Parameters(factors, None, joined(self.followed, values))
         _, solved, corner = eliminate(sums, self.arrangement, parameters)
         changed, beside, log_jacobian = self._remainder(values, factors, corner, sums)

@@ -9,7 +9,10 @@ from typing import final
 from bayesml import names
 from bayesml.keys import PredictorKey
 
-__all__ = ["ReportedVariable", "Texts", "find_text"]
+__all__ = ["COEFFICIENTS", "ReportedVariable", "Texts", "find_text"]
+
+COEFFICIENTS = "Regression Coefficients"
+"""The section of the summary of all population-level coefficients, thresholds and coefficients of special terms too."""
 
 Texts = tuple[tuple[tuple[int, ...], str], ...]
 """Index and text name of each element."""

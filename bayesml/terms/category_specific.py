@@ -23,7 +23,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
-from bayesml.variables import ReportedVariable
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 __all__ = ["CLAIMS", "CategorySpecific", "collect"]
 
@@ -113,7 +113,7 @@ class CategorySpecific(AbstractTerm):
         texts = tuple(((i, k), names.special_coefficient("bcs", text, of)) for i, k, text in cells)
         printed = tuple(names.prefixed(text, of) for _, _, text in cells)
         dims = (names.prefixed("bcs_coef", of), names.prefixed("threshold", of))
-        name, section = names.special_variable("bcs", of), "Regression Coefficients"
+        name, section = names.special_variable("bcs", of), COEFFICIENTS
         return (
             ReportedVariable(name, "bcs", dims, (self.labels, numbers), texts, of, section=section, printed=printed),
         )

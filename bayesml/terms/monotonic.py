@@ -28,7 +28,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
 from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
-from bayesml.variables import ReportedVariable
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 __all__ = ["CLAIMS", "Monotonic", "MonotonicCall", "collect"]
 
@@ -194,9 +194,7 @@ class Monotonic(AbstractTerm):
         printed = tuple(names.prefixed(c, of) for c in self.labels)
         dim = names.prefixed("bsp_coef", of)
         name = names.special_variable("bsp", of)
-        b = ReportedVariable(
-            name, "bsp", (dim,), (self.labels,), texts, of, section="Regression Coefficients", printed=printed
-        )
+        b = ReportedVariable(name, "bsp", (dim,), (self.labels,), texts, of, section=COEFFICIENTS, printed=printed)
         return (b, *(self._simplex_variable(*each) for each in self._simplexes()))
 
     def _simplex_variable(self, name: str, label: str, call: int) -> ReportedVariable:

@@ -25,7 +25,7 @@ from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.identified import Columns, check_identified
 from bayesml.terms.population_level import AbstractPopulationTerm
-from bayesml.variables import ReportedVariable
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 __all__ = ["Population", "collect"]
 
@@ -104,7 +104,7 @@ class Population(AbstractPopulationTerm):
         dim = names.coefficient_dimension(self.predictor)
         texts = tuple(((i,), names.coefficient(coef, self.predictor)) for i, coef in enumerate(self.coefs))
         name = names.population_variable(self.predictor)
-        printed, section = tuple(names.prefixed(coef, self.predictor) for coef in self.coefs), "Regression Coefficients"
+        printed, section = tuple(names.prefixed(coef, self.predictor) for coef in self.coefs), COEFFICIENTS
         of = self.predictor
         b = ReportedVariable(name, "b", (dim,), (self.coefs,), texts, of, section=section, printed=printed)
         return (*self._threshold_variables(), b)
@@ -117,7 +117,7 @@ class Population(AbstractPopulationTerm):
         texts = tuple(((k,), f"{name}[{number}]") for k, number in enumerate(numbers))
         printed = tuple(f"{names.prefixed('Intercept', of)}[{number}]" for number in numbers)
         dims = (names.prefixed("threshold", of),)
-        section = "Regression Coefficients"
+        section = COEFFICIENTS
         return (ReportedVariable(name, "thresholds", dims, (numbers,), texts, of, section=section, printed=printed),)
 
     def spellings(self) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Array, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
-from bayesml.variables import ReportedVariable
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
 
@@ -215,7 +215,7 @@ class Smooth(AbstractTerm):
                 (coefs,),
                 tuple(((i,), self._name("bs", coef)) for i, coef in enumerate(coefs)),
                 self.predictor,
-                section="Regression Coefficients",
+                section=COEFFICIENTS,
                 printed=tuple(names.prefixed(coef, self.predictor) for coef in coefs),
             )
 

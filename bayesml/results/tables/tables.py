@@ -14,7 +14,7 @@ from bayesml.results.record.levels import level_columns, population_spellings, t
 from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.record.select import draws, elements, get
 from bayesml.results.tables.statistics import summarise
-from bayesml.variables import ReportedVariable
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,8 @@ def fixef(
 
     Returns:
         One row for each coefficient with the columns Estimate, Est.Error, Q2.5 and Q97.5; coefficients of other
-        parameters than mu carry its name, ``sigma_Days``.
+        parameters than mu carry its name, ``sigma_Days``. As in brms, thresholds (``Intercept[1]``), category specific
+        (``z[1]``) and monotonic coefficients (``mo(x)``) and the unpenalised ones of smooths (``sx_1``) are among them.
 
     Example:
         >>> fit.fixef().loc["Days", "Estimate"]
@@ -95,8 +96,10 @@ def fixef(
 
 
 def _population(fit: AbstractSampledFit) -> tuple[tuple[str, ...], np.ndarray]:
-    chosen = elements(fit.draws_record.values, [v for v in fit.variables if v.kind == "b"])
-    return tuple(n.removeprefix("b_") for n in chosen.names), chosen.values.reshape(-1, len(chosen.names))
+    """Return names without their class (``b_``, ``bcs_``), and draws."""
+    chosen = elements(fit.draws_record.values, [v for v in fit.variables if v.section == COEFFICIENTS])
+    names = tuple(name.split("_", 1)[1] for name in chosen.names)
+    return names, chosen.values.reshape(-1, len(names))
 
 
 def ranef(
@@ -138,7 +141,8 @@ def coef(
     """Return the coefficients of every level: population-level plus group-level, draw by draw.
 
     A coefficient that does not vary over the levels of a grouping factor is the same for all of them; one that varies
-    without a population-level counterpart varies around zero. Effects of other grouping factors are not added.
+    without a population-level counterpart varies around zero. Effects of other grouping factors are not added. Where
+    thresholds stand for the Intercept, a level has thresholds of its own, tau_k minus the effect of the level.
 
     Args:
         fit: the fit.
@@ -183,7 +187,25 @@ def _total(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tuple[
     levels, _, effects = _effects(fit, group)
     varying = tuple(c for v in _of(fit, group, "r") for c in _spellings(fit, v))
     names, population = _population(fit)
-    return levels, *totals(names, population, varying, effects)
+    return levels, *totals(names, population, *_of_thresholds(fit, varying, effects))
+
+
+def _of_thresholds(
+    fit: AbstractSampledFit, varying: tuple[str, ...], effects: np.ndarray
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return varying coefficients with thresholds in the place of an Intercept that they stand for.
+
+    An effect u moves the predictor eta. The model, F(tau_k - eta), is the same with thresholds tau_k - u.
+    """
+    for variable in (v for v in fit.variables if v.kind == "thresholds"):
+        intercept = prefixed("Intercept", variable.predictor)
+        if intercept in varying:
+            place = varying.index(intercept)
+            thresholds = tuple(text.split("_", 1)[1] for _, text in variable.texts)
+            moved = np.repeat(-effects[..., place : place + 1], len(thresholds), axis=-1)
+            varying = (*thresholds, *varying[:place], *varying[place + 1 :])
+            effects = np.concatenate([moved, np.delete(effects, place, axis=-1)], axis=-1)
+    return varying, effects
 
 
 def _spellings(fit: AbstractSampledFit, variable: ReportedVariable) -> tuple[str, ...]:

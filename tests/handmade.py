@@ -13,6 +13,7 @@ from bayesml.engines import NUTS, Outcome, Problem
 from bayesml.families import get_family
 from bayesml.formula import Formula, formula_of, formula_variables, parse
 from bayesml.frame import column_names, read_frame
+from bayesml.language import language_with
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior
 from bayesml.reported import reported_variables
@@ -38,7 +39,7 @@ def handmade_fit(
     data_name: str = "made",
 ) -> Fit:
     """Return a fit whose draws are random; ``change`` and ``statistics`` replace some of them."""
-    parsed = parse(formula, column_names(data))
+    parsed = parse(formula, column_names(data), language_with(functions or {}))
     frame = read_frame(data, formula_variables(parsed))
     chosen = get_family(family)
     design = build_design(parsed, frame, chosen, functions)

@@ -23,7 +23,7 @@ from bayesml.results.checks.diagnostics import (
     warn_about,
     watched_elements,
 )
-from bayesml.results.storage.export import export as to_idata
+from bayesml.results.storage.export import to_arviz as to_idata
 from bayesml.results.tables import tables
 from bayesml.results.tables.statistics import center_and_error, summarise
 from bayesml.results.tables.summary import Block, Row, Summary, summary

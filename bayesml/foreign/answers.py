@@ -30,11 +30,12 @@ OPTIONS = "__options__"
 TYPING_ERROR = 0.7  # how close a name must be to be taken for a misspelling: among so many words, 0.6 is chance
 
 
-def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def answers_foreign_arguments(table: str, receiver: str = "self") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator: unknown keyword arguments of a function are looked up among the foreign words.
 
     Args:
         table: name of the table in ``foreign.arguments``; loaded when a word is unknown.
+        receiver: the parameter of a method that is no argument.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -44,10 +45,10 @@ def answers_foreign_arguments(table: str) -> Callable[[Callable[P, R]], Callable
         @wraps(function)
         def call(*args: P.args, **given: P.kwargs) -> R:
             if len(args) > len(by_place):
-                raise ArgumentError(f"{_name(function)}(): {_too_many(by_place, len(args))}")
+                raise ArgumentError(f"{_name(function)}(): {_too_many(by_place, len(args), receiver)}")
             if names.issuperset(given):
                 return function(*args, **given)
-            return function(*args, **_translated(function, given, _table("arguments", table)))
+            return function(*args, **_translated(function, given, _table("arguments", table), receiver))
 
         return call
 
@@ -148,13 +149,15 @@ def _missing_attribute(fit: object, name: str, table: str) -> Any:
     raise UnknownNameError(f"A {cls.__name__} has no `{name}` ({word.origin}). {word.here}")
 
 
-def _translated(function: Callable[..., Any], given: Mapping[str, Any], words: tuple[Word, ...]) -> dict[str, Any]:
+def _translated(
+    function: Callable[..., Any], given: Mapping[str, Any], words: tuple[Word, ...], receiver: str
+) -> dict[str, Any]:
     """Return the arguments under our names.
 
     Raises:
         ArgumentError: one has no name of ours, or two have the same.
     """
-    names = tuple(name for name in _parameters(function)[1] if name != "self")
+    names = tuple(name for name in _parameters(function)[1] if name != receiver)
     translated: dict[str, Any] = {}
     problems = []
     for name, value in given.items():
@@ -181,8 +184,8 @@ def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[st
     return code.co_varnames[: code.co_argcount], (*written, *getattr(function, OPTIONS, ()))
 
 
-def _too_many(by_place: tuple[str, ...], given: int) -> str:
-    own = [name for name in by_place if name != "self"]
+def _too_many(by_place: tuple[str, ...], given: int, receiver: str) -> str:
+    own = [name for name in by_place if name != receiver]
     listed = ", ".join(f"`{name}`" for name in own) or "none"
     got = given - len(by_place) + len(own)
     return f"Got {got} arguments by position, but takes {len(own)} ({listed}). Name the others, as in `prior=`."

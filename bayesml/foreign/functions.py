@@ -99,7 +99,7 @@ _OWN = (
     Word("compare", "ArviZ", alias="loo_compare"),
     Word("model_weights", "brms", 'Write `bayesml.loo_compare({"a": fit, "b": other})`, which has weights.'),
     Word("compare_performance", "performance", alias="compare_models"),
-    Word("interpret", "Bambi", 'Write `fit.conditional_effects()`, or `fit.slopes("x")` of a point estimate.'),
+    Word("interpret", "Bambi", 'Write `fit.conditional_effects()`, or `fit.slopes("x")`.'),
     Word("summary", "R", "It is a method of a fit: write `fit.summary()`."),
 )
 _METHODS = """

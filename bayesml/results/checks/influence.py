@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.results.frequentist.residuals import fitted, residuals
+from bayesml.results.frequentist.residuals import fitted, residual_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def influence(fit: AbstractPointFit) -> pd.DataFrame:
     """
     import pandas as pd
 
-    scaled = residuals(fit, "scaled")
+    scaled = residual_values(fit, "scaled")
     leverage = fit.estimate.leverages
     left = np.maximum(1.0 - leverage, np.finfo(float).tiny)
     p = max(len(fit.estimate.kept), 1)

@@ -19,6 +19,7 @@ from bayesml.priors import Prior
 from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fits.draws_verbs import AbstractDrawsVerbs
 from bayesml.results.fits.estimate_verbs import AbstractEstimateVerbs
+from bayesml.results.fits.every_verb import AbstractFitVerbs
 from bayesml.results.record.recipe import FittedModel
 
 if TYPE_CHECKING:
@@ -34,10 +35,57 @@ else:
 __all__ = ["Fit", "PointFit", "finished", "fit_of"]
 
 
+@dataclass(frozen=True, repr=False)
+class AbstractUpdated(AbstractFitVerbs):
+    """A fit that can be fitted again with changes."""
+
+    @takes_options(SamplerOptions)
+    def update(
+        self, formula: str | ModelFormula | None = None, data: Any = None, *,
+        prior: Prior | Sequence[Prior] | None = None,
+        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
+        data_name: str | None = None, **options: Unpack[SamplerOptions],
+    ) -> Fit | PointFit:  # fmt: skip
+        """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
+
+        Args:
+            formula: the change in R's language, ``". ~ . - x + (1 | g)"``, or ``bf(". ~ . - x", sigma="~ . + z")``: a
+                dot stands for what was there, a parameter that is not named keeps its formula. A formula without a dot
+                stands as it is. None keeps all.
+            data: other data; None takes the rows and columns that the fit used.
+            prior: all priors of the new model; None keeps those of the fit, without those that have no target any more.
+            family: another family; None keeps it.
+            method: another method, or an engine with its options; None keeps those of the fit.
+            data_name: how the summary names other data.
+            options: options of the engine that change, such as ``chains`` and ``draws``; see ``bayesml.fit``.
+
+        Returns:
+            The fit of the changed model, a ``PointFit`` where ``method`` is that of a point estimate.
+
+        Raises:
+            FormulaError: the change cannot be read or names what does not exist; columns that the fit has not used come
+                with ``data``.
+            DataError: the data do not fit the formula or the family.
+            PriorError: a prior matches nothing.
+            ModelError: the method cannot fit the model; it has no such option, or a value is out of range.
+
+        Warns:
+            FitWarning: a prior of the fit has no target any more.
+
+        Example:
+            >>> import bayesml
+            >>> data = bayesml.load_dataset("sleepstudy")
+            >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml")
+            >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)").formula
+            'Reaction ~ Days + (1 | Subject)'
+        """
+        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
+
+
 @answers_foreign_words("SAMPLED")
 @final
 @dataclass(frozen=True, repr=False)
-class Fit(AbstractDrawsVerbs):
+class Fit(AbstractUpdated, AbstractDrawsVerbs):
     """A fitted model with draws from its posterior.
 
     Attributes:
@@ -47,27 +95,32 @@ class Fit(AbstractDrawsVerbs):
         recipe: formula, family, priors, engine and the other settings.
     """
 
-    @takes_options(SamplerOptions)
-    def update(
-        self, formula: str | ModelFormula | None = None, data: Any = None, *,
-        prior: Prior | Sequence[Prior] | None = None,
-        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        data_name: str | None = None, **options: Unpack[SamplerOptions],
-    ) -> Fit | PointFit:  # fmt: skip
-        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.fits.updating``."""
-        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
-
     def extend(self, draws: int = 1000) -> Fit:
-        """Return the fit with further draws of each chain, as if they had been asked for at first."""
-        longer = extending.extend(self, draws)
-        warn_about(longer)
-        return longer
+        """Go on with the chains of a fit, finished or interrupted, where they stand; the step size stays what it is.
+
+        The draws are those of a longer run with the same seed, bit for bit on the same machine, unless divergent
+        transitions made that run start again.
+
+        Args:
+            draws: further draws of each chain.
+
+        Returns:
+            A fit with all draws, old and new.
+
+        Raises:
+            ModelError: ``draws`` is no whole number of at least 1; the fit has no chains, or was saved without their
+                state; or this machine builds other coordinates for the sampler.
+
+        Example:
+            >>> longer = fit.extend(draws=2000)
+        """
+        return extending.extend(self, draws)
 
 
 @answers_foreign_words("POINT")
 @final
 @dataclass(frozen=True, repr=False)
-class PointFit(AbstractEstimateVerbs):
+class PointFit(AbstractUpdated, AbstractEstimateVerbs):
     """A model fitted by REML, maximum likelihood or penalised likelihood.
 
     Attributes:
@@ -77,22 +130,41 @@ class PointFit(AbstractEstimateVerbs):
         recipe: formula, family, priors, engine and the other settings.
     """
 
-    @takes_options(SamplerOptions)
-    def update(
-        self, formula: str | ModelFormula | None = None, data: Any = None, *,
-        prior: Prior | Sequence[Prior] | None = None,
-        family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        data_name: str | None = None, **options: Unpack[SamplerOptions],
-    ) -> PointFit | Fit:  # fmt: skip
-        """Fit a changed model, ``fit.update(". ~ . - x")``, with the same settings; see ``results.fits.updating``."""
-        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
-
     def refit(self, y: Any) -> PointFit:
-        """Fit the same model to another response."""
+        """Fit the same model to another response; of a linear mixed model the decomposed structure is used again.
+
+        Args:
+            y: a response for each row used by the fit, in their order; for a binomial response counts. A pandas Series
+                is brought into the order of the fit by its index, and may hold the rows that were left out too.
+
+        Raises:
+            DataError: the length or the index does not fit, or a value is missing or impossible for the family.
+
+        Example:
+            >>> fit.refit(fit.simulate(1, seed=1)[0])["b_Days"]
+        """
         return simulate.refit(self, y)
 
     def to_normal_draws(self, ndraws: int = 4000, seed: int | None = None) -> Fit:
-        """Return a ``Fit`` with draws from the normal approximation: ``.idata``, ``.draws``, ``.loo``, ..."""
+        """Return a fit with draws from the normal approximation, on which ArviZ and every draw-based method work.
+
+        Standard deviations, correlations and family parameters are drawn on the unconstrained scale (log sd, atanh cor,
+        log sigma), with the inverse Hessian of the criterion as covariance; coefficients and group effects jointly
+        normal given the estimated variances. What lies on the boundary (a variance of 0) stays there. Methods of the
+        result see the model as ``method="nuts"`` does: ``weights()`` are powers of the densities there, also after
+        REML.
+
+        Args:
+            ndraws: number of draws, a multiple of 4; they are shown as 4 chains.
+            seed: whole number that makes the draws reproducible.
+
+        Raises:
+            ModelError: an option is impossible.
+
+        Example:
+            >>> draws = fit.to_normal_draws(seed=1)
+            >>> draws.idata
+        """
         outcome = normal_draws.normal_outcome(self, ndraws, seed)
         return Fit(self.problem, self.frame, outcome, self.recipe)
 

@@ -37,37 +37,7 @@ def updated(
 ) -> FittedModel:
     """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
 
-    Args:
-        fit: the fit.
-        formula: the change in R's language, ``". ~ . - x + (1 | g)"``, or ``bf(". ~ . - x", sigma="~ . + z")``: a dot
-            stands for what was there, a parameter that is not named keeps its formula. A formula without a dot stands
-            as it is. None keeps all.
-        data: other data; None takes the rows and columns that the fit used.
-        prior: all priors of the new model; None keeps those of the fit, without those that have no target any more.
-        family: another family; None keeps it.
-        method: another method, or an engine with its options; None keeps those of the fit.
-        data_name: how the summary names other data.
-        options: options of the engine that change.
-
-    Returns:
-        The fitted model, for ``fit_object.finished`` to make a fit of.
-
-    Raises:
-        FormulaError: the change cannot be read or names what does not exist; columns that the fit has not used come
-            with ``data``.
-        DataError: the data do not fit the formula or the family.
-        PriorError: a prior matches nothing.
-        ModelError: the method cannot fit the model; it has no such option, or a value is out of range.
-
-    Warns:
-        FitWarning: a prior of the fit has no target any more.
-
-    Example:
-        >>> import bayesml
-        >>> data = bayesml.load_dataset("sleepstudy")
-        >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml")
-        >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)").formula
-        'Reaction ~ Days + (1 | Subject)'
+    Arguments, errors and warnings are those of ``fit.update``; ``options`` are those of the engine that change.
     """
     began = time.perf_counter()
     language = language_with(fit.recipe.functions)

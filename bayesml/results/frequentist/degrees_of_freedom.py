@@ -20,6 +20,7 @@ __all__ = [
     "Ddf",
     "NormalTests",
     "Tests",
+    "check_no_ddf",
     "has_t_tests",
     "quantile",
     "statistic_name",
@@ -141,6 +142,12 @@ def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
             f'of this fit (method="{fit.method}", family {fit.family.name}) are normal: use ddf=None.'
         )
     return tests.satterthwaite if chosen == "satterthwaite" else tests.kenward_roger
+
+
+def check_no_ddf(ddf: Ddf) -> None:
+    """Raise a ModelError where degrees of freedom are asked of a fit with draws, whose intervals need none."""
+    if _chosen(ddf) not in (None, "default"):
+        raise ModelError(f"`ddf={ddf!r}` is for estimates; the intervals of draws have no degrees of freedom.")
 
 
 def _chosen(ddf: object) -> str | None:

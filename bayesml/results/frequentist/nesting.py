@@ -17,9 +17,10 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.formula import effect_factors
 
 if TYPE_CHECKING:
-    from bayesml.results.record.fit import AbstractPointFit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["Nesting", "average_weights", "existing", "nesting_of", "with_nests"]
 
@@ -29,7 +30,7 @@ Nesting = Mapping[str, tuple[str, ...]]
 _NESTED = re.compile(r"\s*(\S+)\s+%in%\s+(\([^()]*\)|[^\s(),]+)\s*")
 
 
-def nesting_of(fit: AbstractPointFit, factors: Sequence[str], given: Any) -> Nesting:
+def nesting_of(fit: AbstractFit, factors: Sequence[str], given: Any) -> Nesting:
     """Return what is nested in what.
 
     Args:
@@ -89,16 +90,17 @@ def _closed(nests: Nesting) -> Nesting:
     return {name: tuple(outer) for name, outer in closed.items() if outer}
 
 
-def _detected(fit: AbstractPointFit, factors: Sequence[str]) -> Nesting:
+def _detected(fit: AbstractFit, factors: Sequence[str]) -> Nesting:
     terms = [
         frozenset(v for text in term for v in variables_of(text) if v in factors)
-        for term in fit.parsed.predictors[0].population.terms
+        for predictor in fit.parsed.predictors
+        for term in effect_factors(predictor)
     ]
     alone = [f for f in factors if frozenset([f]) in terms]
     nests: dict[str, tuple[str, ...]] = {}
     for _ in factors:  # what is nested may hold others, so that one more can be found in each round
         for factor in factors:
-            if factor in alone or factor in nests:
+            if factor in alone or factor in nests or not any(factor in t for t in terms):
                 continue
             common = frozenset.intersection(*[t for t in terms if factor in t]) - {factor}
             if common and all(outer in alone or outer in nests for outer in common):
@@ -110,18 +112,18 @@ def _detected(fit: AbstractPointFit, factors: Sequence[str]) -> Nesting:
     return _closed(nests)
 
 
-def _occurs_within(fit: AbstractPointFit, inner: str, outer: str) -> bool:
+def _occurs_within(fit: AbstractFit, inner: str, outer: str) -> bool:
     """Whether each level of one factor occurs with a single level of another."""
     pairs = set(zip(_codes(fit, inner), _codes(fit, outer), strict=True))
     levels = len(set(_codes(fit, outer)))
     return levels > 1 and len(pairs) == len({i for i, _ in pairs})
 
 
-def _codes(fit: AbstractPointFit, name: str) -> list[float]:
+def _codes(fit: AbstractFit, name: str) -> list[float]:
     return list(fit.frame.columns[name].values.tolist())
 
 
-def existing(fit: AbstractPointFit, nesting: Nesting, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:
+def existing(fit: AbstractFit, nesting: Nesting, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:
     """Return which rows of a grid combine levels of nested factors that the data combine, ``(rows,)``.
 
     Args:

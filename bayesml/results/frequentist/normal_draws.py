@@ -25,22 +25,7 @@ WIDE = 1.0
 def normal_outcome(fit: AbstractPointFit, ndraws: int = 4000, seed: int | None = None) -> Outcome:
     """Draw from the normal approximation, so that ArviZ and every draw-based method work on a point estimate.
 
-    Standard deviations, correlations and family parameters are drawn on the unconstrained scale (log sd, atanh cor,
-    log sigma), with the inverse Hessian of the criterion as covariance; coefficients and group effects jointly normal
-    given the estimated variances. What lies on the boundary (a variance of 0) stays there. Methods of the result see
-    the model as ``method="nuts"`` does: ``weights()`` are powers of the densities there, also after REML.
-
-    Args:
-        fit: the point estimate.
-        ndraws: number of draws, a multiple of 4; they are shown as 4 chains.
-        seed: whole number that makes the draws reproducible.
-
-    Raises:
-        ModelError: an option is impossible.
-
-    Example:
-        >>> draws = fit.to_normal_draws(seed=1)
-        >>> draws.idata
+    See ``PointFit.to_normal_draws``.
     """
     if isinstance(ndraws, bool) or not isinstance(ndraws, int) or ndraws < 2 * CHAINS or ndraws % CHAINS:
         raise ModelError(f"`ndraws` is a multiple of {CHAINS} of at least {2 * CHAINS}; got {ndraws!r}.")

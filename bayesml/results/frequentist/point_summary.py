@@ -15,13 +15,13 @@ from bayesml.engines.point.elements import deviations
 from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
-from bayesml.results.frequentist.residuals import residuals
+from bayesml.results.frequentist.residuals import residual_values
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
     from bayesml.terms import AbstractGroupTerm
 
-__all__ = ["PointSummary", "point_summary"]
+__all__ = ["PointSummary", "summary"]
 
 LEGEND = "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
 MOST_CORRELATIONS = 12
@@ -82,7 +82,7 @@ def _html(section: Section) -> str:
     return f'<div style="margin-top: 0.8em">{title}{lines}{table}{after}</div>'
 
 
-def point_summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSummary:
+def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSummary:
     """Summarise a point estimate as lme4 prints it.
 
     Args:
@@ -136,7 +136,7 @@ def _criterion(fit: AbstractPointFit) -> Section:
 
 
 def _residuals(fit: AbstractPointFit) -> Section:
-    quantiles = np.quantile(residuals(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
+    quantiles = np.quantile(residual_values(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
     texts = format_jointly(zap_small(quantiles, 5).tolist())
     return Section("Scaled residuals:", (), (("Min", "1Q", "Median", "3Q", "Max"), tuple(texts)), (False,) * 5)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["ResidualType", "expected", "fitted", "labelled", "natural_parameters", "residuals"]
+__all__ = ["ResidualType", "expected", "fitted", "natural_parameters", "residual_values", "residuals"]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
@@ -49,14 +49,7 @@ def fitted(fit: AbstractPointFit) -> np.ndarray:
     return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
 
 
-def labelled(fit: AbstractPointFit, values: np.ndarray) -> pd.Series:
-    """Return one value for each row of the fit with the index of the data."""
-    import pandas as pd
-
-    return pd.Series(values, index=fit.frame.labels())
-
-
-def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndarray:
+def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> pd.Series:
     """Return the residuals of the rows of the fit at the conditional modes.
 
     Args:
@@ -66,9 +59,22 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> np.ndar
             mu / sqrt(weight). ``"scaled"`` divides by the whole standard deviation. ``"deviance"`` is the signed square
             root of each row's part of the deviance. ``"working"`` is the residual on the scale of the linear predictor.
 
+    Returns:
+        One value for each row, with the index of the data.
+
     Raises:
         ModelError: the type is unknown.
+
+    Example:
+        >>> fit.residuals("pearson")
     """
+    import pandas as pd
+
+    return pd.Series(residual_values(fit, type), index=fit.frame.labels())
+
+
+def residual_values(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
+    """Return the residuals of the rows of the fit, see ``residuals``."""
     if type not in get_args(ResidualType):
         raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
     rows = fit.estimate.normal_rows

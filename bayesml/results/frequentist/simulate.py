@@ -165,16 +165,7 @@ def _refuse_absent_factors(fit: AbstractPointFit, newdata: Any) -> None:
 def refit(fit: F, y: Any) -> F:
     """Fit the same model to another response; of a linear mixed model the decomposed structure is used again.
 
-    Args:
-        fit: the fit.
-        y: a response for each row used by the fit, in their order; for a binomial response counts. A pandas Series is
-            brought into the order of the fit by its index, and may hold the rows that were left out too.
-
-    Raises:
-        DataError: the length or the index does not fit, or a value is missing or impossible for the family.
-
-    Example:
-        >>> fit.refit(fit.simulate(1, seed=1)[0])["b_Days"]
+    See ``PointFit.refit``.
     """
     began = time.perf_counter()
     raw = convert(fit.parsed.response.name, _in_order(fit, y))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["VarianceParts", "icc", "level_r2", "r2", "variance_parts"]
+__all__ = ["VarianceParts", "icc", "r2", "variance_parts"]
 
 LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}
 
@@ -132,7 +132,7 @@ def icc(fit: AbstractPointFit) -> pd.Series:
     return pd.Series({"adjusted": between / rest, "unadjusted": between / parts.total} | own, name="ICC")
 
 
-def r2(fit: AbstractPointFit) -> pd.Series:
+def r2(fit: AbstractPointFit, by_level: bool = False) -> pd.Series:
     """Return marginal and conditional R2: the share of the variance explained by predictors, and by groups as well.
 
     Nakagawa and Schielzeth (2013), with Johnson's (2014) mean variance of varying slopes and the distribution's own
@@ -140,32 +140,31 @@ def r2(fit: AbstractPointFit) -> pd.Series:
 
     Args:
         fit: the fit.
+        by_level: whether to return R2 of each level instead: the share of its variance that the predictors take away
+            (Raudenbush and Bryk 2002) from that of a model with the same group-level terms and an intercept only; the
+            variances between groups are means over the rows. A share can be negative where predictors unmask variance
+            between groups.
+
+    Returns:
+        ``marginal`` and ``conditional``; by level one value for each grouping factor, and ``residual`` where the family
+        has its own residual variance.
 
     Example:
         >>> fit.r2()["conditional"]
+        >>> fit.r2(by_level=True)["residual"]
     """
     import pandas as pd
+
+    if by_level:
+        return _level_r2(fit)
 
     parts = variance_parts(fit)
     explained = {"marginal": parts.fixed, "conditional": parts.fixed + sum(parts.groups.values())}
     return pd.Series({name: value / parts.total for name, value in explained.items()}, name="R2")
 
 
-def level_r2(fit: AbstractPointFit) -> pd.Series:
-    """Return R2 of each level: the share of its variance that the predictors take away (Raudenbush and Bryk 2002).
-
-    The null model has the same group-level terms and an intercept only; the variances between groups are means over
-    the rows. A share can be negative where predictors unmask variance between groups.
-
-    Args:
-        fit: the fit.
-
-    Returns:
-        One value for each grouping factor, and ``residual`` where the family has its own residual variance.
-
-    Example:
-        >>> fit.level_r2()["residual"]
-    """
+def _level_r2(fit: AbstractPointFit) -> pd.Series:
+    """Return R2 of each level, see ``r2``."""
     import pandas as pd
 
     arrays = fit.estimate.arrays

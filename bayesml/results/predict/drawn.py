@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.frame import column_names
+from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
 from bayesml.response_terms import needed_terms
 from bayesml.results.predict.prepare import (
@@ -25,20 +27,48 @@ from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.rows import Rows
 from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["evaluate_draws", "has_precisions", "natural_of_rows"]
+__all__ = ["evaluate_draws", "evaluate_rows", "has_precisions", "natural_of_rows"]
+
+NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
 
 
 def evaluate_draws(fit: AbstractSampledFit, request: Request, what: What) -> DrawnQuantity:
     """Return draws of a number of each row; see ``evaluate``."""
-    rows, choice, rng = _rows(fit, request, what), choose_draws(fit, request), generators(request.seed)[2]
+    return evaluate_rows(fit, _rows(fit, request, what), request, what)
+
+
+def evaluate_rows(
+    fit: AbstractSampledFit,
+    rows: Rows,
+    request: Request,
+    what: What,
+    shifts: Mapping[PredictorKey, np.ndarray] = NO_SHIFTS,
+) -> DrawnQuantity:
+    """Return draws of a number of each row.
+
+    Args:
+        fit: the fit.
+        rows: the rows, encoded.
+        request: which draws are used, and how unseen levels are treated.
+        what: what is evaluated.
+        shifts: ``(rows,)`` numbers to add to linear predictors.
+    """
+    choice, rng = choose_draws(fit, request), generators(request.seed)[2]
     categories = _categories(fit, what)
     shape = (choice.count, rows.count)
     values = np.empty((*shape, len(categories)) if categories else shape)
     for batch in batches(fit, rows, choice, request):
         with np.errstate(all="ignore"):
-            values[batch.where] = _values(fit, batch, rows, what, rng)
+            values[batch.where] = _values(fit, _shifted(batch, shifts), rows, what, rng)
     name = what.dpar if what.dpar and what.kind == "epred" else what.kind
     return DrawnQuantity(rows.labels, values, choice, name, categories)
+
+
+def _shifted(batch: Batch, shifts: Mapping[PredictorKey, np.ndarray]) -> Batch:
+    if not shifts:
+        return batch
+    moved = {key: batch.predictors[key] + shift for key, shift in shifts.items()}
+    return replace(batch, predictors={**batch.predictors, **moved})
 
 
 def _categories(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 from scipy.special import ndtri
 
+from bayesml.errors import ModelError
 from bayesml.results.frequentist.residuals import expected, natural_parameters
 from bayesml.results.predict.point_rows import PointRows, point_rows
 from bayesml.results.predict.prepare import Request
@@ -24,11 +25,13 @@ SIMULATED = 4000
 
 def evaluate_estimates(fit: AbstractPointFit, request: Request, what: What) -> EstimatedQuantity:
     """Return estimates of a number of each row; see ``evaluate``."""
+    if request.ndraws is not None:
+        raise ModelError("`ndraws` chooses among draws, and a point estimate has none; to_normal_draws() makes some.")
     newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
     function: Callable[[np.ndarray], np.ndarray] | None = None
-    if what.kind == "linpred":
+    if what.kind == "linpred" or what.dpar is not None:
         rows = point_rows(fit, newdata, groups, policy, additions=False)
-        if what.transform:
+        if what.transform or what.kind == "epred":
             function = _inverse_link(fit)
     else:
         rows = point_rows(fit, newdata, groups, policy, trials=not what.one_trial)

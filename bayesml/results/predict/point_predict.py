@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["Interval", "Scale", "linpred", "predict"]
+__all__ = ["Interval", "Scale", "epred", "linpred", "predict"]
 
 Interval = Literal["confidence", "prediction"]
 Scale = Literal["response", "link"]
@@ -65,6 +65,41 @@ def linpred(
     _check(interval, prob, ("confidence",))
     found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels), What("linpred", transform=transform))
     return found.shown(se, None if interval is None else prob)
+
+
+def epred(
+    fit: AbstractPointFit,
+    newdata: Any = None,
+    *,
+    re_formula: Any = None,
+    new_levels: UnseenPolicy = "error",
+    se: bool = False,
+    interval: Literal["confidence"] | None = None,
+    prob: float = 0.95,
+) -> pd.Series | pd.DataFrame:
+    """Return the expected response at the estimates (for a binomial response the expected count).
+
+    The same as ``predict``, which has intervals of a new response too; arguments, result and errors are described
+    there.
+
+    Args:
+        fit: the fit.
+        newdata: rows to predict, see ``predict``.
+        re_formula: which group-level effects, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``.
+        se: whether to return standard errors, see ``linpred``.
+        interval: ``"confidence"`` adds the limits of the expected response.
+        prob: probability of the interval.
+
+    Returns:
+        As ``linpred``.
+
+    Example:
+        >>> fit.epred({"Days": [0, 9]}, re_formula="NA", se=True)
+    """
+    if interval == "prediction":
+        raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
+    return predict(fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob)
 
 
 def predict(

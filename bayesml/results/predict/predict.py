@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.errors import ModelError, did_you_mean, warn_user
-from bayesml.keys import PredictorKey
+from bayesml.errors import ModelError, warn_user
 from bayesml.results.predict.drawn import evaluate_draws, has_precisions, natural_of_rows
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
@@ -19,7 +18,8 @@ from bayesml.results.predict.prepare import (
     batches,
     choose_draws,
     generators,
-    main_parameter,
+    known_parameter,
+    predicted_parameter,
     prepare_rows,
     random_responses,
 )
@@ -78,7 +78,7 @@ def linpred(
     Example:
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
-    what = What("linpred", _predicted_parameter(fit, dpar), transform)
+    what = What("linpred", predicted_parameter(fit, dpar), transform)
     return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
 
 
@@ -118,7 +118,7 @@ def epred(
     Example:
         >>> fit.epred({"Days": [0, 9], "Subject": [308, 308]}, summary=True)
     """
-    what = What("epred", None if dpar is None else _known_parameter(fit, dpar))
+    what = What("epred", None if dpar is None else known_parameter(fit, dpar))
     return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
 
 
@@ -228,23 +228,6 @@ def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:
             f"{count} of {drawn.size} responses could not be drawn and are NaN: a parameter of the family "
             f"{fit.family.name} leaves its range there, which these links do not prevent: {links}."
         )
-
-
-def _known_parameter(fit: AbstractSampledFit, dpar: str) -> str:
-    known = [p.name for p in fit.likelihood.dpars]
-    if dpar not in known:
-        listed = ", ".join(f"`{k}`" for k in known)
-        raise ModelError(
-            f"The family {fit.family.name} has no parameter `{dpar}`{did_you_mean(str(dpar), known)}; it has {listed}."
-        )
-    return dpar
-
-
-def _predicted_parameter(fit: AbstractSampledFit, dpar: str | None) -> str:
-    known = _known_parameter(fit, main_parameter(fit.likelihood) if dpar is None else dpar)
-    if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
-        raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
-    return known
 
 
 def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:

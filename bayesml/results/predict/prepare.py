@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import ModelError
+from bayesml.errors import ModelError, did_you_mean
 from bayesml.families import AbstractLikelihood
 from bayesml.families.drawing import draw_where_possible, further_values
 from bayesml.keys import PredictorKey
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bayesml.results.record.fit import AbstractSampledFit
+    from bayesml.results.record.fit import AbstractFit, AbstractSampledFit
 
 __all__ = [
     "Batch",
@@ -36,8 +36,10 @@ __all__ = [
     "batches",
     "choose_draws",
     "generators",
+    "known_parameter",
     "main_parameter",
     "natural_parameters",
+    "predicted_parameter",
     "prepare_rows",
     "random_responses",
 ]
@@ -290,6 +292,25 @@ def main_parameter(likelihood: AbstractLikelihood) -> str:
         f"A model of the family {likelihood.family.name} has no single linear predictor: choose one, "
         f"{' or '.join(f'dpar={name!r}' for name in mains)}."
     )
+
+
+def known_parameter(fit: AbstractFit, dpar: str) -> str:
+    """Return the name of a parameter of the family; raise a ModelError where it has none of that name."""
+    known = [p.name for p in fit.likelihood.dpars]
+    if dpar not in known:
+        listed = ", ".join(f"`{k}`" for k in known)
+        raise ModelError(
+            f"The family {fit.family.name} has no parameter `{dpar}`{did_you_mean(str(dpar), known)}; it has {listed}."
+        )
+    return dpar
+
+
+def predicted_parameter(fit: AbstractFit, dpar: str | None) -> str:
+    """Return the name of a parameter with a linear predictor, the main one for None; a ModelError else."""
+    known = known_parameter(fit, main_parameter(fit.likelihood) if dpar is None else dpar)
+    if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
+        raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
+    return known
 
 
 def random_responses(

@@ -1,4 +1,4 @@
-"""Tests of linear combinations of the population-level coefficients."""
+"""Linear combinations of the population-level coefficients, and tests of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bayesml.results.frequentist.degrees_of_freedom import (
     Ddf,
     NormalTests,
     check_level,
+    check_no_ddf,
     quantile,
     statistic_name,
     tests_of,
@@ -21,17 +22,18 @@ from bayesml.results.frequentist.degrees_of_freedom import (
     wald_statistic,
 )
 from bayesml.results.questions.linear_text import coefficient_index, read_combination
+from bayesml.results.questions.means import drawn_columns, probability_above
+from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
+from bayesml.results.tables.tables import fixef
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["contrast"]
 
 
 def contrast(
-    fit: AbstractPointFit,
+    fit: AbstractFit,
     L: Any,
     rhs: float | Sequence[float] = 0.0,
     ddf: Ddf = "default",
@@ -43,17 +45,20 @@ def contrast(
     Args:
         fit: the fit.
         L: a text ``"b_x - b_z"`` (or ``"b_x = 2 * b_z"``), a dict ``{"x": 1, "z": -1}`` of weights, a vector of one
-            weight for each coefficient, or a list of any of these; a matrix has one combination in each row.
+            weight for each coefficient, or a list of any of these; a matrix has one combination in each row. Of a fit
+            with draws the coefficients are all those of ``fixef()``, those of other parameters too: ``b_sigma_x``.
         rhs: what each combination is under the hypothesis.
-        ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"``, or None for normal tests.
-        joint: test all combinations at once instead of each by itself.
+        ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"``, or None for normal tests; of
+            estimates only.
+        joint: test all combinations at once instead of each by itself; of estimates only.
         level: coverage of the intervals.
 
     Returns:
         One row for each combination: Estimate, Std.Error, df, t value (or z value), p, lower, upper. The estimate is
         that of the combination, of a text with ``=`` its left side minus its right one; the test is that it equals
-        ``rhs``. With ``joint`` one row: NumDF, DenDF, F value, Pr(>F), or
-        Chisq, Df, Pr(>Chisq).
+        ``rhs``. With ``joint`` one row: NumDF, DenDF, F value, Pr(>F), or Chisq, Df, Pr(>Chisq). Of a fit with draws
+        Estimate, Std.Error, Post.Prob, lower, upper: mean and standard deviation of the draws, the posterior
+        probability that the combination is larger than ``rhs``, and the central interval.
 
     Raises:
         ModelError: a combination cannot be read or cannot be estimated, or names what is no coefficient.
@@ -64,13 +69,40 @@ def contrast(
         >>> fit = bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml")
         >>> fit.contrast("b_Intercept + 9 * b_Days")
     """
-    labels, weights, constants = _rows(fit, L)
-    value = np.broadcast_to(np.asarray(rhs, dtype=float), (len(weights),)) - constants
+    if isinstance(fit, AbstractSampledFit):
+        return _of_draws(fit, L, rhs, ddf, joint, check_level(level))
+    assert isinstance(fit, AbstractPointFit)
+    labels, weights, constants = _rows(fit.estimate.arrays.coefs, L, fit.estimate.kept)
+    value = _values(rhs, len(weights)) - constants
     kept = _estimable(fit, weights, labels)
     tests = tests_of(fit, ddf)
     if joint:
         return _joint(kept, value, tests)
     return _single(labels, kept, value, constants, tests, check_level(level))
+
+
+def _of_draws(fit: AbstractSampledFit, L: Any, rhs: Any, ddf: Ddf, joint: bool, level: float) -> pd.DataFrame:
+    import pandas as pd
+
+    check_no_ddf(ddf)
+    if joint:
+        raise ModelError("`joint=True` is a test of estimates; draws answer by the probability of each combination.")
+    drawn = fixef(fit, summary=False)
+    if drawn.empty:
+        raise ModelError("The model has no population-level coefficients, so that there is nothing to combine.")
+    coefs = tuple(drawn.columns)
+    labels, weights, constants = _rows(coefs, L, np.arange(len(coefs)))
+    _refuse_zeros(weights, labels)
+    values = drawn.to_numpy() @ weights.T + constants
+    probability = {"Post.Prob": probability_above(values, _values(rhs, len(weights)))}
+    return pd.DataFrame(drawn_columns("Estimate", values, level, probability), index=pd.Index(labels, dtype=object))
+
+
+def _values(rhs: Any, count: int) -> np.ndarray:
+    try:
+        return np.broadcast_to(np.asarray(rhs, dtype=float), (count,))
+    except (TypeError, ValueError):
+        raise ModelError(f"`rhs` is a number, or one for each of the {count} combinations; got {rhs!r}.") from None
 
 
 def _single(
@@ -106,10 +138,16 @@ def _joint(L: np.ndarray, value: np.ndarray, tests: Any) -> pd.DataFrame:
     return pd.DataFrame([row], index=["joint"])
 
 
-def _rows(fit: AbstractPointFit, L: Any) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return labels, weights of all columns of X, and constants."""
+def _rows(coefs: Sequence[str], L: Any, kept: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return labels, weights of all coefficients, and constants.
+
+    Args:
+        coefs: the coefficients.
+        L: as in ``contrast``.
+        kept: places of those that have an estimate; a vector may have a weight for each of these alone.
+    """
     rows = L if isinstance(L, (list, tuple)) and not _is_vector(L) else _as_list(L)
-    read = [_row(fit, row) for row in rows]
+    read = [_row(coefs, row, kept) for row in rows]
     if not read:
         raise ModelError("`L` holds no combination.")
     return [r[0] for r in read], np.array([r[1] for r in read]), np.array([r[2] for r in read])
@@ -128,8 +166,7 @@ def _as_list(L: Any) -> list[Any]:
         raise ModelError(f"`L` is a text, a dict of weights, a vector or a matrix; got {type(L).__name__}.") from None
 
 
-def _row(fit: AbstractPointFit, row: Any) -> tuple[str, np.ndarray, float]:
-    coefs = fit.estimate.arrays.coefs
+def _row(coefs: Sequence[str], row: Any, kept: np.ndarray) -> tuple[str, np.ndarray, float]:
     if isinstance(row, str):
         combination = read_combination(row, coefs)
         return row, combination.weights, combination.constant
@@ -139,9 +176,9 @@ def _row(fit: AbstractPointFit, row: Any) -> tuple[str, np.ndarray, float]:
             weights[coefficient_index(name, coefs)] += _number(weight)
         return _label(coefs, weights), weights, 0.0
     values = np.asarray([_number(v) for v in np.ravel(row)])
-    if len(values) == len(fit.estimate.kept) != len(coefs):
+    if len(values) == len(kept) != len(coefs):
         full = np.zeros(len(coefs))
-        full[fit.estimate.kept] = values
+        full[kept] = values
         values = full
     if len(values) != len(coefs):
         listed = ", ".join(f"`{c}`" for c in coefs)
@@ -175,7 +212,12 @@ def _estimable(fit: AbstractPointFit, weights: np.ndarray, labels: list[str]) ->
     if lost.any():
         dropped = ", ".join(f"`{d}`" for d in fit.estimate.dropped)
         raise ModelError(f"`{labels[int(np.argmax(lost))]}` cannot be estimated: {dropped} was left out of the model.")
-    zero = ~weights[:, fit.estimate.kept].any(axis=1)
+    kept = weights[:, fit.estimate.kept]
+    _refuse_zeros(kept, labels)
+    return kept
+
+
+def _refuse_zeros(weights: np.ndarray, labels: list[str]) -> None:
+    zero = ~weights.any(axis=1)
     if zero.any():
         raise ModelError(f"`{labels[int(np.argmax(zero))]}` has no coefficient with a weight other than zero.")
-    return weights[:, fit.estimate.kept]

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import BayesmlError, ModelError, did_you_mean
+from bayesml.design import PredictorDesign
+from bayesml.errors import ModelError, did_you_mean
 from bayesml.frame import Column, Frame
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import number_labels
+from bayesml.keys import MU, PredictorKey
 from bayesml.results.frequentist.nesting import Nesting, existing, nesting_of
+from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.reference import Reference, reference
 from bayesml.terms import AbstractTerm, known_addend
 
 if TYPE_CHECKING:
-    from bayesml.results.record.fit import AbstractPointFit
+    from bayesml.results.record.fit import AbstractFit
 
-__all__ = ["Grid", "check_predictors", "grid_of", "grid_reference", "predictors", "reference_grid", "shown"]
+__all__ = [
+    "Grid",
+    "Keys",
+    "check_predictors",
+    "grid_reference",
+    "offsets_at",
+    "predictors",
+    "reference_grid",
+    "shown",
+]
+
+Keys = tuple[PredictorKey, ...] | None
+"""Predictors; None for all of the model."""
 
 
 @final
@@ -33,29 +48,34 @@ class Grid:
         values: value of each predictor in each row, as it is shown.
         factors: the categorical predictors and those that take several values.
         nesting: which factors are nested in which.
-        named: the variables of the offset at whose values it is evaluated; over the others it is averaged.
-        X: ``(rows, coefs)`` all columns; NaN where they cannot be computed.
-        offset: ``(rows,)``.
+        keys: the predictors that are evaluated; None for all of the model.
+        named: the variables of offsets at whose values these are evaluated; over the others they are averaged.
+        offset: the value of offsets; None averages them.
     """
 
     frame: Frame
     values: Mapping[str, tuple[Any, ...]]
     factors: tuple[str, ...]
     nesting: Nesting
+    keys: Keys
     named: tuple[str, ...]
-    X: np.ndarray
-    offset: np.ndarray
+    offset: float | None
 
 
-def predictors(fit: AbstractPointFit) -> tuple[str, ...]:
+def parts(fit: AbstractFit, keys: Keys = (MU,)) -> tuple[PredictorDesign, ...]:
+    """Return predictors without their group-level terms, those of nonlinear parameters behind them."""
+    every = select_groups(fit, "NA")
+    return (every if keys is None else every.only(keys)).predictors
+
+
+def predictors(fit: AbstractFit, keys: Keys = (MU,)) -> tuple[str, ...]:
     """Return the data columns of the population-level terms."""
-    population = fit.estimate.arrays.population
-    return population.encoding.variables if population else ()
+    return tuple(dict.fromkeys(v for p in parts(fit, keys) for t in p.terms if t.is_estimated for v in t.variables))
 
 
-def check_predictors(fit: AbstractPointFit, names: Sequence[str], what: str) -> None:
+def check_predictors(fit: AbstractFit, names: Sequence[str], what: str, keys: Keys = (MU,)) -> None:
     """Raise a ModelError where a name is not a population-level predictor."""
-    known = predictors(fit)
+    known = predictors(fit, keys)
     for name in names:
         if name not in known:
             hint = did_you_mean(str(name), known)
@@ -63,14 +83,14 @@ def check_predictors(fit: AbstractPointFit, names: Sequence[str], what: str) -> 
             raise ModelError(f"`{name}` in `{what}` is not a population-level predictor{hint}; the model has {listed}.")
 
 
-def grid_reference(fit: AbstractPointFit) -> Reference:
+def grid_reference(fit: AbstractFit, keys: Keys = (MU,)) -> Reference:
     """Return what is known of the columns of the population-level part."""
-    schema = fit.problem.design.schema
-    return reference(fit.frame, schema, (schema.predictors[0].without_groups(),))
+    return reference(fit.frame, fit.problem.design.schema, parts(fit, keys))
 
 
 def reference_grid(
-    fit: AbstractPointFit,
+    fit: AbstractFit,
+    keys: Keys,
     at: Mapping[str, Any] | None = None,
     numbers: Sequence[str] = (),
     around: Sequence[str] = (),
@@ -81,6 +101,7 @@ def reference_grid(
 
     Args:
         fit: the fit.
+        keys: the predictors that are evaluated; None for all.
         at: values of some predictors instead of all levels or the mean.
         numbers: variables of the offset that stand at their values in the grid, beside those in ``at``.
         around: numerical predictors to take at their mean and one standard deviation to either side.
@@ -88,20 +109,16 @@ def reference_grid(
         offset: value of the offset; None is its mean.
 
     Raises:
-        ModelError: ``at`` names what is no predictor, or a value that a factor does not have; the model has smooths.
+        ModelError: ``at`` names what is no predictor, or a value that a factor does not have.
     """
-    if fit.estimate.arrays.smooths or fit.estimate.arrays.further.size:
-        raise ModelError(
-            "Marginal means and slopes do not average over smooths. Write fit.conditional_effects(...), or "
-            "fit.predict(rows, se=True) at rows of your choice."
-        )
     given = dict(at or {})
-    names = [*predictors(fit), *(v for v in _offset_variables(fit) if v not in predictors(fit))]
-    check_predictors(fit, [n for n in given if n not in names], "at")
-    known = grid_reference(fit)
+    of_offsets = tuple(v for t in _offset_terms(fit, keys).values() for v in t.variables)
+    names = list(dict.fromkeys([*predictors(fit, keys), *of_offsets]))
+    check_predictors(fit, [n for n in given if n not in names], "at", keys)
+    known = grid_reference(fit, keys)
     axes = _axes(known, names, given, around)
     factors = tuple(n for n in names if known.is_categorical(n))
-    nests = nesting_of(fit, [n for n in factors if n in predictors(fit)], nesting)
+    nests = nesting_of(fit, [n for n in factors if n in predictors(fit, keys)], nesting)
     values = _combinations(axes)
     kept = np.flatnonzero(existing(fit, nests, values, len(next(iter(values.values()), [0]))))
     if not len(kept):
@@ -111,10 +128,8 @@ def reference_grid(
     frame = Frame(columns, len(kept), frozen_array(np.arange(len(kept))))
     seen = {name: tuple(shown(fit.frame.columns[name], v) for v in column) for name, column in values.items()}
     varying = tuple(n for n in names if n in factors or len(axes[n]) > 1)
-    named = tuple(n for n in _offset_variables(fit) if n in given or n in numbers)
-    empty = np.zeros((0, 0))
-    grid = grid_of(fit, Grid(frame, seen, varying, nests, named, empty, empty), frame)
-    return grid if offset is None else replace(grid, offset=np.full(len(kept), _offset_value(offset)))
+    named = tuple(n for n in dict.fromkeys(of_offsets) if n in given or n in numbers)
+    return Grid(frame, seen, varying, nests, keys, named, None if offset is None else _offset_value(offset))
 
 
 def _axes(
@@ -136,40 +151,24 @@ def _combinations(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     return dict(zip(axes, [list(column) for column in zip(*rows, strict=True)], strict=True))
 
 
-def grid_of(fit: AbstractPointFit, grid: Grid, frame: Frame) -> Grid:
-    """Return a grid with the population-level part evaluated at the rows of a frame."""
-    return replace(grid, frame=frame, X=_design(fit, frame), offset=_offsets(fit, frame, grid.named))
+def offsets_at(fit: AbstractFit, grid: Grid, frame: Frame) -> dict[PredictorKey, np.ndarray]:
+    """Return ``(rows,)`` offsets of each predictor that has one: their means over the rows of the fit.
 
-
-def _design(fit: AbstractPointFit, frame: Frame) -> np.ndarray:
-    population = fit.estimate.arrays.population
-    if population is None:
-        return np.zeros((frame.n_rows, 0))
-    try:
-        return np.array(population.arrays(frame)["X"])
-    except BayesmlError:
-        possible = np.ones(frame.n_rows, dtype=bool)
-        for part in grid_reference(fit).computations:
-            possible &= part.possible(frame)
-        if not possible.any():
-            raise
-    X = np.full((frame.n_rows, len(population.coefs)), np.nan)
-    X[possible] = population.arrays(frame.select(possible))["X"]
-    return X
-
-
-def _offsets(fit: AbstractPointFit, frame: Frame, named: Sequence[str]) -> np.ndarray:
-    """Return the mean of the offset over the rows of the fit, its variables ``named`` at their values in each row."""
-    term = _offset(fit)
-    if term is None:
-        return np.zeros(frame.n_rows)
-    rows = list(zip(*(frame.columns[n].values for n in named), strict=True)) if named else [()] * frame.n_rows
-    means: dict[tuple[Any, ...], float] = {}
+    Variables that the grid names stand at their values in each row of ``frame``.
+    """
+    terms = _offset_terms(fit, grid.keys)
+    if grid.offset is not None:
+        keys = terms if grid.keys is None else (*terms, *grid.keys)
+        return {key: np.full(frame.n_rows, grid.offset) for key in keys}
+    columns = [frame.columns[n].values for n in grid.named]
+    rows = list(zip(*columns, strict=True)) if columns else [()] * frame.n_rows
+    means: dict[tuple[Any, ...], dict[PredictorKey, float]] = {}
     for row in rows:
         if row not in means:
-            fixed = [_column(frame.columns[n], [v] * fit.frame.n_rows) for n, v in zip(named, row, strict=True)]
-            means[row] = _mean_offset(term, fit.frame.replace_columns(fixed))
-    return np.array([means[row] for row in rows])
+            fixed = [_column(frame.columns[n], [v] * fit.frame.n_rows) for n, v in zip(grid.named, row, strict=True)]
+            moved = fit.frame.replace_columns(fixed)
+            means[row] = {key: _mean_offset(term, moved) for key, term in terms.items()}
+    return {key: np.array([means[row][key] for row in rows]) for key in terms}
 
 
 def _mean_offset(term: AbstractTerm, frame: Frame) -> float:
@@ -183,14 +182,9 @@ def _offset_value(offset: object) -> float:
     return float(offset)
 
 
-def _offset(fit: AbstractPointFit) -> AbstractTerm | None:
-    terms = fit.problem.design.schema.predictors[0].terms
-    return next((t for t in terms if not t.is_estimated), None)
-
-
-def _offset_variables(fit: AbstractPointFit) -> tuple[str, ...]:
-    term = _offset(fit)
-    return term.variables if term else ()
+def _offset_terms(fit: AbstractFit, keys: Keys) -> dict[PredictorKey, AbstractTerm]:
+    """Return the offset of each predictor that has one, but for those of nonlinear parameters."""
+    return {p.key: t for p in parts(fit, keys) for t in p.terms if not (t.is_estimated or p.key.nlpar)}
 
 
 def _axis(known: Reference, name: str, given: Any, held: Mapping[str, Any], around: bool) -> list[Any]:

@@ -17,7 +17,7 @@ from bayesml.arithmetic import value_of
 from bayesml.columns import expression_tree
 
 if TYPE_CHECKING:
-    from bayesml.results.record.fit import AbstractPointFit
+    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["ResponseScale", "response_scale"]
 
@@ -77,14 +77,16 @@ class ResponseScale:
         return value, slope
 
 
-def response_scale(fit: AbstractPointFit) -> ResponseScale:
-    """Return the way from the linear predictor of the main parameter to the response.
+def response_scale(fit: AbstractFit, dpar: str = "mu") -> ResponseScale:
+    """Return the way from the linear predictor of a parameter to the parameter, of the main one to the response.
 
     For a lognormal model, as for ``log(y)``, that is the median of the response, exp(mu).
     """
-    link = fit.likelihood.link("mu")
+    link = fit.likelihood.link(dpar)
     steps = [] if link.name == "identity" else [_Step(link.inverse, link.inverse_derivative)]
     ratio, base = RATIOS.get(link.name, ""), np.e
+    if dpar != "mu":
+        return ResponseScale(tuple(steps), ratio, base, "")
     if fit.likelihood.traits.response_on_log_scale:
         steps.append(_Step(np.exp, np.exp))
         ratio = "ratio" if link.name == "identity" else ""
@@ -99,7 +101,7 @@ def response_scale(fit: AbstractPointFit) -> ResponseScale:
     return ResponseScale((*steps, *undone), ratio, base, "")
 
 
-def _gives_back(steps: list[_Step], fit: AbstractPointFit, column: str) -> bool:
+def _gives_back(steps: list[_Step], fit: AbstractFit, column: str) -> bool:
     """Whether the steps lead from the response of each row to the column: not so for ``y^2`` of negative numbers."""
     if not steps:
         return True

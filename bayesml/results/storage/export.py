@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["export"]
+__all__ = ["to_arviz"]
 
 
-def export(
+def to_arviz(
     fit: AbstractSampledFit,
     log_likelihood: bool | None = None,
     posterior_predictive: bool | None = None,

@@ -24,13 +24,12 @@ from bayesml.results.predict.evaluate import evaluate
 from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
+from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
@@ -83,7 +82,7 @@ def conditional_effects(
     dpar: str | None = None,
     resolution: int = 100,
     ndraws: int | None = None,
-    new_levels: str = "uncertainty",
+    new_levels: str | None = None,
     seed: int | None = None,
 ) -> ConditionalEffects:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
@@ -98,13 +97,15 @@ def conditional_effects(
         re_formula: which group-level effects, see ``linpred``; ``"NA"`` leaves them out. Those that are used belong to
             an unseen level, unless ``conditions`` says which.
         prob: probability of the intervals.
-        robust: median and scaled mad of the draws instead of mean and standard deviation.
+        robust: median and scaled mad of the draws instead of mean and standard deviation. Estimates have standard
+            errors by the delta method.
         method: ``"epred"`` the expected response, ``"predict"`` the response with its residual variation, ``"linpred"``
             the linear predictor.
         dpar: a distributional parameter to show instead of the response.
         resolution: number of points along a numeric axis.
         ndraws: number of draws, see ``linpred``.
-        new_levels: what unseen levels get, see ``linpred``.
+        new_levels: what unseen levels get, see ``linpred``; None is ``"uncertainty"`` for draws, ``"zero"`` for
+            estimates.
         seed: seed, see ``linpred``.
 
     Raises:
@@ -122,7 +123,8 @@ def conditional_effects(
     categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
     chosen = _along_categories(chosen, effects) if categories else chosen
     rows = condition_rows(fit, conditions)
-    request = Request(None, re_formula, new_levels, ndraws, seed)
+    policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
+    request = Request(None, re_formula, policy, ndraws, seed)
     ones = _single_trials(fit, rows[0].values)
     shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
     what = What(method, shown, one_trial=ones)

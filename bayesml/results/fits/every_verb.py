@@ -1,0 +1,46 @@
+"""The verbs that every fit has, as methods."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bayesml.lazy import lazy_module
+from bayesml.results.fits.verb import Verb
+from bayesml.results.record.fit import AbstractFit
+
+if TYPE_CHECKING:
+    from bayesml.results.questions import contrast, emmeans
+    from bayesml.results.storage import saving
+    from bayesml.results.tables import effects, tables
+else:  # a fit and its table should not wait for what is asked of it later
+    contrast = lazy_module("bayesml.results.questions.contrast")
+    effects = lazy_module("bayesml.results.tables.effects")
+    emmeans = lazy_module("bayesml.results.questions.emmeans")
+    saving = lazy_module("bayesml.results.storage.saving")
+    tables = lazy_module("bayesml.results.tables.tables")
+
+__all__ = ["AbstractFitVerbs"]
+
+
+@dataclass(frozen=True, repr=False)
+class AbstractFitVerbs(AbstractFit):
+    """What can be asked of draws and of estimates alike."""
+
+    def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return str(self._table()._repr_html_())
+
+    @abstractmethod
+    def _table(self) -> Any:
+        """Return the summary that is shown."""
+
+    prior_summary = Verb(lambda: tables.prior_summary)
+    contrast = Verb(lambda: contrast.contrast)
+    emmeans = Verb(lambda: emmeans.emmeans)
+    slopes = Verb(lambda: emmeans.slopes)
+    conditional_effects = Verb(lambda: effects.conditional_effects)
+    save = Verb(lambda: saving.save)

@@ -1,0 +1,190 @@
+"""What a fit expects at the rows of a reference grid: draws, or linear combinations of estimated coefficients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import numpy as np
+
+from bayesml.engines.point.estimability import estimable
+from bayesml.errors import BayesmlError, ModelError
+from bayesml.frame import Frame
+from bayesml.keys import MU, PredictorKey
+from bayesml.results.frequentist.degrees_of_freedom import Ddf, check_no_ddf, tests_of
+from bayesml.results.predict.drawn import evaluate_rows
+from bayesml.results.predict.new_levels import UnseenLevels
+from bayesml.results.predict.prepare import Request
+from bayesml.results.predict.quantity import What
+from bayesml.results.predict.re_formula import select_groups
+from bayesml.results.predict.rows import Rows
+from bayesml.results.questions.grid import Grid, grid_reference, offsets_at
+from bayesml.results.questions.means import AbstractMeans, DrawnMeans, EstimatedMeans
+from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
+from bayesml.terms import known_addend
+
+__all__ = ["AbstractGridRows", "rows_at"]
+
+
+@dataclass(frozen=True)
+class AbstractGridRows(ABC):
+    """Numbers at the rows of a grid, all group-level effects at zero."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Labels of the numbers of each row, where it has several."""
+        return ()
+
+    @abstractmethod
+    def slopes_from(self, other: Self, step: float) -> Self:
+        """Return how fast the numbers rise from those of other rows, ``step`` away."""
+
+    @abstractmethod
+    def averaged(self, W: np.ndarray) -> AbstractMeans:
+        """Return weighted sums of the rows; those of categories follow each other within each sum."""
+
+
+@final
+@dataclass(frozen=True)
+class EstimatedRows(AbstractGridRows):
+    """Linear predictors at estimated coefficients.
+
+    Attributes:
+        fit: the fit.
+        ddf: degrees of freedom.
+        X: ``(rows, coefs)`` all columns; NaN where they cannot be computed.
+        offset: ``(rows,)``.
+    """
+
+    fit: AbstractPointFit
+    ddf: Ddf
+    X: np.ndarray
+    offset: np.ndarray
+
+    def slopes_from(self, other: EstimatedRows, step: float) -> EstimatedRows:
+        """Return slopes, with zeros in the place of rounding errors."""
+        X = (self.X - other.X) / step
+        X[np.abs(X) < 1e-9 * np.nanmax(np.abs(X), initial=0.0)] = 0.0
+        return replace(self, X=X, offset=(self.offset - other.offset) / step)
+
+    def averaged(self, W: np.ndarray) -> EstimatedMeans:
+        """Return weighted sums; NaN where they cannot be computed or estimated."""
+        L, estimate = W @ np.where(np.isnan(self.X), 0.0, self.X), self.fit.estimate
+        known = ~(W != 0)[:, np.isnan(self.X).any(axis=1)].any(axis=1)
+        known[known] = estimable(estimate, L[known])
+        kept = np.where(known[:, None], L[:, estimate.kept], np.nan)
+        return EstimatedMeans(kept, W @ self.offset, tests_of(self.fit, self.ddf))
+
+
+@final
+@dataclass(frozen=True)
+class DrawnRows(AbstractGridRows):
+    """Draws of the numbers.
+
+    Attributes:
+        values: ``(draws, rows)``, or ``(draws, rows, categories)``; NaN where they cannot be computed.
+        labels: of the categories.
+    """
+
+    values: np.ndarray
+    labels: tuple[str, ...]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Labels of the numbers of each row, where it has several."""
+        return self.labels
+
+    def slopes_from(self, other: DrawnRows, step: float) -> DrawnRows:
+        """Return draws of the slopes."""
+        return replace(self, values=(self.values - other.values) / step)
+
+    def averaged(self, W: np.ndarray) -> DrawnMeans:
+        """Return draws of the weighted sums."""
+        values = self.values.reshape(*self.values.shape[:2], -1)
+        return DrawnMeans(np.einsum("kr,drc->dkc", W, values).reshape(len(values), -1))
+
+
+def rows_at(fit: AbstractFit, grid: Grid, frame: Frame, what: What, ddf: Ddf) -> AbstractGridRows:
+    """Return what a fit expects at rows.
+
+    Args:
+        fit: the fit.
+        grid: the reference grid.
+        frame: its rows, or as many others.
+        what: what is evaluated.
+        ddf: degrees of freedom, of estimates.
+
+    Raises:
+        ModelError: the fit cannot evaluate this.
+        DataError: no row can be computed.
+    """
+    offsets = offsets_at(fit, grid, frame)
+    if isinstance(fit, AbstractSampledFit):
+        check_no_ddf(ddf)
+        return _drawn(fit, grid, frame, what, offsets)
+    assert isinstance(fit, AbstractPointFit)
+    if fit.estimate.arrays.smooths or fit.estimate.arrays.further.size:
+        raise ModelError(
+            "Marginal means and slopes of a point estimate do not average over smooths. Write "
+            "fit.conditional_effects(...), fit.predict(rows, se=True) at rows of your choice, or "
+            "fit.to_normal_draws().emmeans(...)."
+        )
+    if what.kind != "linpred":
+        raise ModelError(
+            "Averages of expected responses need draws: fit.to_normal_draws() makes some. A point estimate has the "
+            'linear predictor, type="link".'
+        )
+    return EstimatedRows(fit, ddf, _design(fit, grid, frame), offsets.get(MU, np.zeros(frame.n_rows)))
+
+
+def _computable(fit: AbstractFit, grid: Grid, frame: Frame) -> np.ndarray:
+    """Return at which rows everything can be computed, ``(rows,)``."""
+    possible = np.ones(frame.n_rows, dtype=bool)
+    for part in grid_reference(fit, grid.keys).computations:
+        possible &= part.possible(frame)
+    return possible
+
+
+def _design(fit: AbstractPointFit, grid: Grid, frame: Frame) -> np.ndarray:
+    population = fit.estimate.arrays.population
+    if population is None:
+        return np.zeros((frame.n_rows, 0))
+    try:
+        return np.array(population.arrays(frame)["X"])
+    except BayesmlError:
+        possible = _computable(fit, grid, frame)
+        if not possible.any():
+            raise
+    X = np.full((frame.n_rows, len(population.coefs)), np.nan)
+    X[possible] = population.arrays(frame.select(possible))["X"]
+    return X
+
+
+def _drawn(
+    fit: AbstractSampledFit, grid: Grid, frame: Frame, what: What, offsets: Mapping[PredictorKey, np.ndarray]
+) -> DrawnRows:
+    possible = _computable(fit, grid, frame)
+    if not possible.any():
+        possible[:] = True  # the error of what cannot be computed says what is wrong
+    rows = _encoded(fit, grid, frame if possible.all() else frame.select(possible))
+    shifts = {key: offset[possible] - _own_offset(rows, key) for key, offset in offsets.items()}
+    found = evaluate_rows(fit, rows, Request(), what, shifts)
+    values = np.full((len(found.values), frame.n_rows, *found.values.shape[2:]), np.nan)
+    values[:, possible] = found.values
+    return DrawnRows(values, found.categories)
+
+
+def _encoded(fit: AbstractSampledFit, grid: Grid, frame: Frame) -> Rows:
+    """Return the rows without group-level terms, one trial each."""
+    selection = select_groups(fit, "NA")
+    selection = selection if grid.keys is None else selection.only(grid.keys)
+    arrays = {p.key: {term.key: term.arrays(frame) for term in p.terms} for p in selection.predictors}
+    return Rows(selection, arrays, {"trials": np.ones(frame.n_rows)}, None, frame.labels(), UnseenLevels({}))
+
+
+def _own_offset(rows: Rows, key: PredictorKey) -> np.ndarray | float:
+    terms = next(p.terms for p in rows.selection.predictors if p.key == key)
+    offset = known_addend(terms, rows.arrays[key])
+    return 0.0 if offset is None else offset

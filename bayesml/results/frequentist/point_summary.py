@@ -88,6 +88,12 @@ def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSumm
     Args:
         fit: the fit.
         correlation: whether to show the correlations of the fixed effects; None shows them for up to 12.
+
+    Returns:
+        The summary, which ``print`` shows.
+
+    Example:
+        >>> fit.summary(correlation=False)
     """
     sections = [_header(fit), _criterion(fit), _residuals(fit), _random(fit), _family_parameters(fit)]
     sections += [_smooths(fit), _fixed(fit), _correlations(fit, correlation)]

@@ -168,6 +168,9 @@ def vcov(fit: AbstractPointFit, full: bool = False) -> pd.DataFrame:
         full: whether to add the group-level effects, as deviations of the true effects from their conditional modes.
 
     The variance of a coefficient without a finite estimate (separation) is infinite, its covariances are NaN.
+
+    Example:
+        >>> fit.vcov().loc["Days", "Days"] ** 0.5
     """
     import pandas as pd
 

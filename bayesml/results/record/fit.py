@@ -148,7 +148,14 @@ class AbstractPointFit(AbstractFit):
         return cast("AbstractEstimate", self.outcome.posterior)
 
     def with_estimate(self, estimate: AbstractEstimate) -> Self:
-        """Return the same fit with other estimates."""
+        """Return the same fit with other estimates.
+
+        Args:
+            estimate: the estimates.
+
+        Example:
+            >>> fit.with_estimate(fit.estimate.by_maximum_likelihood())
+        """
         return replace(self, outcome=replace(self.outcome, posterior=estimate))
 
     @property

@@ -292,6 +292,9 @@ def vcov(fit: AbstractSampledFit, correlation: bool = False) -> pd.DataFrame:
 
     Raises:
         ModelError: the fit has one draw only.
+
+    Example:
+        >>> fit.vcov(correlation=True)
     """
     import pandas as pd
 

@@ -26,6 +26,9 @@ def frame():
     return pd.DataFrame({"y": y, "x": x, "z": rng.normal(size=n), "g": np.arange(n) % 5, "k": rng.poisson(3.0, n)})
 
 
+TWO = mixture("gaussian", "gaussian")
+
+
 @pytest.fixture(scope="module")
 def fit(frame):
     return bayesml.fit(
@@ -79,6 +82,62 @@ def test_results_are_there(fit, frame, tmp_path):
     again = bayesml.load(tmp_path / "mixture.nc")
     np.testing.assert_array_equal(again.epred(rows).values, fit.epred(rows).values)
     np.testing.assert_array_equal(again.log_lik(rows).values, fit.log_lik(rows).values)
+
+
+def memberships(fit, frame):
+    """P(K = k | y) by Bayes's theorem from SciPy's densities at the draws of the parameters."""
+    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
+    densities = []
+    for k in (1, 2):
+        mean = fit[f"b_mu{k}_Intercept"].values[..., None] + fit[f"b_mu{k}_x"].values[..., None] * x
+        density = stats.norm(mean, fit[f"sigma{k}"].values[..., None]).pdf(y)
+        densities.append(fit[f"theta{k}"].values[..., None] * density)
+    return np.stack(densities, axis=-1) / sum(densities)[..., None]
+
+
+def test_memberships_follow_from_the_theorem_of_bayes(fit, frame):
+    expected, found = memberships(fit, frame), fit.pp_mixture()
+    assert found.dims == ("chain", "draw", "obs", "component") and list(found["component"].values) == ["1", "2"]
+    np.testing.assert_allclose(found.values, expected, rtol=1e-7, atol=1e-12)
+    rows = frame.iloc[:7]
+    logs = fit.pp_mixture(rows, log=True)
+    np.testing.assert_allclose(np.exp(logs.values), expected[:, :, :7], rtol=1e-7, atol=1e-12)
+    table = fit.pp_mixture(rows, summary=True)
+    assert table.index.names == ["obs", "component"] and len(table) == 14
+    np.testing.assert_allclose(table["Estimate"], expected[:, :, :7].mean(axis=(0, 1)).ravel(), rtol=1e-7, atol=1e-12)
+    far = fit.pp_mixture(
+        rows.assign(y=-200.0), log=True
+    )  # the density of the second component is 0 in double precision
+    assert np.isfinite(far.values).all()
+    with pytest.raises(bayesml.errors.DataError, match="`y`"):
+        fit.pp_mixture(rows.drop(columns="y"))
+
+
+def test_proportions_are_parameters_of_each_row(fit, frame):
+    np.testing.assert_allclose(fit.epred(frame[:3], dpar="theta2").values[..., 1], fit["theta2"].values, rtol=1e-12)
+    with pytest.raises(ModelError, match="`theta3`.*it has `mu1`"):
+        fit.epred(dpar="theta3")
+
+
+@pytest.mark.filterwarnings("ignore::bayesml.errors.FitWarning")  # a short chain
+def test_predicted_proportions_are_the_softmax(frame):
+    formula = bayesml.bf("y ~ 1", theta2="~ z")
+    fit = bayesml.fit(formula, frame, TWO, chains=1, warmup=150, draws=20, seed=3, progress=False)
+    rows = frame[["z"]].iloc[:4]
+    eta = fit.linpred(rows, dpar="theta2").values
+    expected = 1 / (1 + np.exp(-eta))
+    np.testing.assert_allclose(fit.epred(rows, dpar="theta2").values, expected, rtol=1e-12)
+    np.testing.assert_allclose(fit.epred(rows, dpar="theta1").values, 1 - expected, rtol=1e-10)
+    shown = fit.conditional_effects("z", dpar="theta2")["z"]
+    assert shown["estimate__"].between(0.0, 1.0).all()
+    found = fit.pp_mixture().values
+    np.testing.assert_allclose(found.sum(axis=-1), 1.0, rtol=1e-10)
+
+
+def test_what_is_no_mixture_has_no_components(frame):
+    single = bayesml.fit("y ~ x", frame, method="laplace")
+    with pytest.raises(ModelError, match="no mixture"):
+        single.to_normal_draws(ndraws=8, seed=1).pp_mixture()
 
 
 def spec_of(formula, frame, family, **options):

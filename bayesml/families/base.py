@@ -220,6 +220,27 @@ class AbstractLikelihood(ABC):
     ) -> np.ndarray:
         """Return one random response for each element of the broadcast parameters, shaped like those of ``y``."""
 
+    @property
+    def components(self) -> tuple[AbstractLikelihood, ...]:
+        """The likelihoods from one of which each response comes; empty for what is no mixture."""
+        return ()
+
+    def log_components(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Return log(theta_k p_k(y)) of each of ``components``, on JAX arrays."""
+        return ()
+
+    @property
+    def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:
+        """The parameters of a row that ``shown_parameter`` gives, each with those whose predictors it depends on."""
+        return {p.name: (p.name,) for p in self.dpars}
+
+    def shown_parameter(self, name: str, parameters: Mapping[str, Array]) -> Array:
+        """Return one parameter of each row as users see it, from the parameters on their natural scale.
+
+        Not all of these are probabilities or the like for themselves: mixing proportions are one softmax.
+        """
+        return parameters[name]
+
     def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
         """Return the square root of what R calls the dispersion; 1 where the variance follows from the mean."""
         return 1.0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import inf
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import dirichlet, logistic
 from bayesml.errors import FormulaError, ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.categories import draw_categories
 from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -58,13 +60,13 @@ class Mixture(AbstractFamily):
         Raises:
             ModelError: a component has categories, or counts meet continuous responses.
         """
-        parts = tuple(component.bind(response) for component in self.components)
-        for part in parts:
-            if part.event_shape or part.parameters or part.thresholds:
-                raise ModelError(f"The family {part.family.name} cannot be a component of a mixture.")
-        if len({part.traits.discrete for part in parts}) > 1:
+        components = tuple(family.bind(response) for family in self.components)
+        for component in components:
+            if component.event_shape or component.parameters or component.thresholds:
+                raise ModelError(f"The family {component.family.name} cannot be a component of a mixture.")
+        if len({component.traits.discrete for component in components}) > 1:
             raise ModelError(f"{self.name} mixes counts with continuous responses, which have no common density.")
-        return MixtureLikelihood(self, parts)
+        return MixtureLikelihood(self, components)
 
 
 @final
@@ -73,59 +75,64 @@ class MixtureLikelihood(AbstractLikelihood):
     """A mixture of likelihoods.
 
     Attributes:
-        chosen: the family.
-        parts: the components.
+        chosen_family: the family as the user chose it.
+        likelihoods: the likelihoods of the components.
         proportions: the mixing proportions where they are fixed; empty where they are estimated.
         predicted: the mixing proportions with a formula, all but one; empty for none.
     """
 
-    chosen: Mixture
-    parts: tuple[AbstractLikelihood, ...]
+    chosen_family: Mixture
+    likelihoods: tuple[AbstractLikelihood, ...]
     proportions: tuple[float, ...] = ()
     predicted: frozenset[str] = frozenset()
 
     @property
     def family(self) -> AbstractFamily:
         """The family."""
-        return self.chosen
+        return self.chosen_family
+
+    @property
+    def components(self) -> tuple[AbstractLikelihood, ...]:
+        """The likelihoods of the components."""
+        return self.likelihoods
 
     @property
     def thetas(self) -> tuple[str, ...]:
         """Names of the mixing proportions."""
-        return tuple(f"theta{k + 1}" for k in range(len(self.parts)))
+        return tuple(f"theta{k + 1}" for k in range(len(self.components)))
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
         """The parameters of every component with its number, ``mu1``, ``sigma1``, and predicted proportions."""
-        own = tuple(
+        of_components = tuple(
             replace(dpar, name=f"{dpar.name}{k + 1}", role=dpar.kind)
-            for k, part in enumerate(self.parts)
-            for dpar in part.dpars
+            for k, component in enumerate(self.components)
+            for dpar in component.dpars
         )
-        return own + tuple(replace(THETA, name=name, role="theta") for name in self.thetas if self.predicted)
+        return of_components + tuple(replace(THETA, name=name, role="theta") for name in self.thetas if self.predicted)
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The mixing proportions where they have neither values nor formulas."""
         if self.proportions or self.predicted:
             return ()
-        shape = (len(self.parts),)
+        shape = (len(self.components),)
         return (ParameterSpec("theta", "theta", shape, support=Simplex(), priors=(dirichlet(1),)),)
 
     @property
     def ordered(self) -> tuple[str, ...]:
         """The parameters whose Intercepts increase."""
-        return tuple(f"mu{k + 1}" for k in range(len(self.parts))) if self.chosen.order == "mu" else ()
+        return tuple(f"mu{k + 1}" for k in range(len(self.components))) if self.chosen_family.order == "mu" else ()
 
     @property
     def linear(self) -> frozenset[str]:
         """Those of the components."""
-        return frozenset(f"{name}{k + 1}" for k, part in enumerate(self.parts) for name in part.linear)
+        return frozenset(f"{name}{k + 1}" for k, component in enumerate(self.components) for name in component.linear)
 
     @property
     def traits(self) -> Traits:
         """What all components share."""
-        every = [part.traits for part in self.parts]
+        every = [component.traits for component in self.components]
         return Traits(
             discrete=every[0].discrete,
             rows_repeat=all(traits.rows_repeat for traits in every),
@@ -134,22 +141,22 @@ class MixtureLikelihood(AbstractLikelihood):
         )
 
     def _component(self, dpar: str) -> tuple[AbstractLikelihood, str] | None:
-        """Return the component of ``sigma2`` and its name there."""
-        for k, part in enumerate(self.parts):
+        """Return the component of ``sigma2`` and its name there; None for a mixing proportion."""
+        for k, component in enumerate(self.components):
             name = dpar.removesuffix(str(k + 1))
-            if name != dpar and any(p.name == name for p in part.dpars):
-                return part, name
+            if name != dpar and any(p.name == name for p in component.dpars):
+                return component, name
         return None
 
     def link(self, dpar: str) -> Link:
         """Return the link in its component; mixing proportions are on the scale of the softmax."""
-        found = self._component(dpar)
-        return found[0].link(found[1]) if found else get_link("identity")
+        place = self._component(dpar)
+        return place[0].link(place[1]) if place else get_link("identity")
 
     def chosen_link(self, dpar: str) -> Link:
         """Return the link as the user chose it."""
-        found = self._component(dpar)
-        return found[0].chosen_link(found[1]) if found else get_link("identity")
+        place = self._component(dpar)
+        return place[0].chosen_link(place[1]) if place else get_link("identity")
 
     def with_formula(self, predicted: frozenset[str], fixed: Mapping[str, float | str]) -> AbstractLikelihood:
         """Return the mixture with fixed or predicted mixing proportions.
@@ -162,12 +169,12 @@ class MixtureLikelihood(AbstractLikelihood):
         values = {name: value for name, value in fixed.items() if name in self.thetas}
         if formulas and values:
             raise FormulaError(f"Mixing proportions ({listed}) are fixed or have formulas, not both.")
-        if formulas and len(formulas) != len(self.parts) - 1:
+        if formulas and len(formulas) != len(self.components) - 1:
             raise FormulaError(
                 f"Of the mixing proportions {listed} all but one have a formula: they are a softmax, in which the one "
                 f"without is the reference. There {'are' if len(formulas) > 1 else 'is'} {len(formulas)} with one."
             )
-        if values and (len(values) < len(self.parts) or not all(_is_positive(value) for value in values.values())):
+        if values and (len(values) < len(self.components) or not all(_is_positive(value) for value in values.values())):
             raise FormulaError(
                 f"Fixed mixing proportions are positive numbers for all of {listed}; they are divided by their sum."
             )
@@ -177,68 +184,84 @@ class MixtureLikelihood(AbstractLikelihood):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Encode the response as every component does."""
-        encoded = [part.encode(response, for_fit=for_fit) for part in self.parts]
-        arrays = {name: array for each in encoded for name, array in each.arrays.items()}
+        encoded = [component.encode(response, for_fit=for_fit) for component in self.components]
+        arrays = {name: array for data in encoded for name, array in data.arrays.items()}
         return ResponseData(arrays, encoded[0].note, encoded[0].levels, encoded[0].is_share)
 
-    def _of(self, k: int, values: Mapping[str, Array]) -> dict[str, Array]:
-        return {dpar.name: values[f"{dpar.name}{k + 1}"] for dpar in self.parts[k].dpars}
-
-    def _log_shares(self, values: Mapping[str, Array]) -> Sequence[Array]:
+    def _log_proportions(self, values: Mapping[str, Array]) -> Sequence[Array]:
         """Return the log of each mixing proportion."""
         if self.predicted:
             return log_softmax([values[name] for name in self.thetas])
         if self.proportions:
-            return [float(np.log(share)) for share in self.proportions]
+            return [float(np.log(proportion)) for proportion in self.proportions]
         theta = values["theta"]
-        log = array_namespace(theta).log(theta)
-        return [log[..., k] for k in range(len(self.parts))]
+        log_theta = array_namespace(theta).log(theta)
+        return [log_theta[..., k] for k in range(len(self.components))]
+
+    def _by_component(self, values: Mapping[str, Array]) -> list[tuple[Array, AbstractLikelihood, dict[str, Array]]]:
+        """Return log theta_k, the component and its parameters under their names there."""
+        triples = []
+        for k, log_theta in enumerate(self._log_proportions(values)):
+            component = self.components[k]
+            triples.append((log_theta, component, {p.name: values[f"{p.name}{k + 1}"] for p in component.dpars}))
+        return triples
+
+    def log_components(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Return log(theta_k p_k(y)) of each component."""
+        return tuple(
+            log_theta + component.log_prob(y, of_component, data)
+            for log_theta, component, of_component in self._by_component(values)
+        )
 
     def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return log sum_k theta_k p_k(y)."""
         from jax import numpy as jnp
 
-        shares = self._log_shares(values)
-        rows = [share + part.log_prob(y, self._of(k, values), data) for k, (share, part) in self._numbered(shares)]
-        total = rows[0]
-        for other in rows[1:]:
-            total = jnp.logaddexp(total, other)
-        return total
+        return reduce(jnp.logaddexp, self.log_components(y, values, data))
 
-    def _numbered(self, shares: Sequence[Array]) -> list[tuple[int, tuple[Array, AbstractLikelihood]]]:
-        return list(enumerate(zip(shares, self.parts, strict=True)))
+    @property
+    def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:
+        """The parameters of the components, and each mixing proportion, which depends on the predictors of all."""
+        of_components = {p.name: (p.name,) for p in self.dpars if p.kind != "theta"}
+        return of_components | {name: self.thetas if self.predicted else () for name in self.thetas}
+
+    def shown_parameter(self, name: str, parameters: Mapping[str, Array]) -> Array:
+        """Return a parameter of a component, or a mixing proportion."""
+        if name not in self.thetas:
+            return parameters[name]
+        return np.exp(self._log_proportions(parameters)[self.thetas.index(name)])
+
+    def _moments(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> list[tuple[Array, Array, Array]]:
+        """Return mixing proportion, expected response and variance of each component."""
+        return [
+            (np.exp(log_theta), component.mean(of_component, data), component.variance(of_component, data))
+            for log_theta, component, of_component in self._by_component(parameters)
+        ]
 
     def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return sum_k theta_k E_k(y)."""
-        shares = self._log_shares(parameters)
-        return sum(np.exp(s) * part.mean(self._of(k, parameters), data) for k, (s, part) in self._numbered(shares))
+        return sum(theta * mean for theta, mean, _ in self._moments(parameters, data))
 
     def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
         """Return sum_k theta_k (Var_k(y) + E_k(y)^2) - E(y)^2."""
-        total: Any = 0.0
-        for k, (share, part) in self._numbered(self._log_shares(parameters)):
-            own = self._of(k, parameters)
-            total = total + np.exp(share) * (part.variance(own, data) + part.mean(own, data) ** 2)
-        return total - self.mean(parameters, data) ** 2
+        moments = self._moments(parameters, data)
+        square = sum(theta * (variance + mean**2) for theta, mean, variance in moments)
+        return square - sum(theta * mean for theta, mean, _ in moments) ** 2
 
     def draw(
         self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """Draw a component for each response, then the response from it."""
-        shares = self._log_shares(parameters)
-        own = [self._of(k, parameters) for k in range(len(self.parts))]
-        numbers = [np.shape(value) for each in own for value in each.values()]
-        shape = np.broadcast_shapes(*numbers, *(np.shape(share) for share in shares))
-        drawn = [
-            part.draw(rng, {name: np.broadcast_to(value, shape) for name, value in each.items()}, data)
-            for part, each in zip(self.parts, own, strict=True)
-        ]
-        place = rng.random(shape)
-        found, reached = drawn[-1], np.ones(shape)
-        for share, each in zip(shares[:0:-1], drawn[-2::-1], strict=True):
-            reached = reached - np.exp(share)
-            found = np.where(place < reached, each, found)
-        return found
+        """Draw a response from every component, and take that of a component drawn by the mixing proportions."""
+        by_component = self._by_component(parameters)
+        shapes = [np.shape(value) for _, _, of_component in by_component for value in of_component.values()]
+        shape = np.broadcast_shapes(*shapes, *(np.shape(log_theta) for log_theta, _, _ in by_component))
+        responses, thetas = [], []
+        for log_theta, component, of_component in by_component:
+            every = {name: np.broadcast_to(value, shape) for name, value in of_component.items()}
+            responses.append(component.draw(rng, every, data))
+            thetas.append(np.broadcast_to(np.exp(log_theta), shape))
+        place = draw_categories(rng, np.stack(thetas, axis=-1)).astype(int) - 1
+        return np.take_along_axis(np.stack(responses, axis=-1), place[..., None], axis=-1)[..., 0]
 
 
 def _is_positive(value: float | str) -> bool:

@@ -186,7 +186,7 @@ OWN_SAMPLED = (
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 
-_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()")
+_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "pp_mixture()")
 """What only draws answer; a point estimate says where to find them."""
 
 OWN_POINT = (

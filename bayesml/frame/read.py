@@ -64,7 +64,12 @@ class RawData:
 
 
 def read_frame(
-    data: Any, names: Sequence[str], *, missing: Literal["drop", "error"] = "drop", grouping: Collection[str] = ()
+    data: Any,
+    names: Sequence[str],
+    *,
+    missing: Literal["drop", "error"] = "drop",
+    grouping: Collection[str] = (),
+    sparse: Collection[str] = (),
 ) -> Frame:
     """Read the columns ``names`` of the data.
 
@@ -75,6 +80,7 @@ def read_frame(
             warning, ``"error"`` refuses.
         grouping: those of the columns that are used as grouping factors alone; they may hold dates and whole numbers
             beyond 2^53, which become levels.
+        sparse: columns of numbers that some rows do not need, where they may be missing (NaN then) or infinite.
 
     Returns:
         The columns as numbers or factors; levels that no row has are dropped. The index of pandas data is kept.
@@ -87,7 +93,7 @@ def read_frame(
     """
     if missing not in ("drop", "error"):
         raise DataError(f"missing={missing!r} is not possible; choose 'drop' or 'error'.")
-    frame = finish_frame(read_columns(data, names, grouping), missing)
+    frame = finish_frame(read_columns(data, names, grouping), missing, sparse)
     for column in frame.columns.values():
         if column.levels is None and column.name not in grouping:
             _refuse_vanishing(column)
@@ -103,8 +109,8 @@ def _refuse_vanishing(column: Column) -> None:
         )
 
 
-def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> Frame:
-    """Return the complete rows of data that were read.
+def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error", sparse: Collection[str] = ()) -> Frame:
+    """Return the complete rows of data that were read; a row is complete without its ``sparse`` columns.
 
     Raises:
         DataError: there are no rows, or none is complete; a value is infinite; or rows that are not complete are
@@ -112,9 +118,11 @@ def finish_frame(raw: RawData, missing: Literal["drop", "error"] = "error") -> F
     """
     if raw.n_rows == 0:
         raise DataError("The data have no rows.")
-    keep = _complete_rows(raw.columns, raw.n_rows, missing)
+    needed = {name: column for name, column in raw.columns.items() if name not in sparse}
+    keep = _complete_rows(needed, raw.n_rows, missing)
     rows = frozen_array(np.flatnonzero(keep))
-    columns = {name: _finish(name, column, keep, rows, name in raw.grouping) for name, column in raw.columns.items()}
+    columns = {name: _finish(name, column, keep, rows, name in raw.grouping) for name, column in needed.items()}
+    columns |= {name: _finish_sparse(name, raw.columns[name], keep) for name in raw.columns if name in sparse}
     return Frame(columns, len(rows), rows, raw.n_rows - len(rows), None if raw.index is None else raw.index[keep])
 
 
@@ -234,6 +242,13 @@ def _refuse_unstorable(name: str, texts: Sequence[str]) -> None:
     if bad is not None:
         where = "The name of the column" if texts == (name,) else "Text of the column"
         raise DataError(f"{where} {name!r} has the character {bad.group()!r}, which no file can hold; replace it.")
+
+
+def _finish_sparse(name: str, raw: RawColumn, keep: np.ndarray) -> Column:
+    if raw.levels is not None:
+        raise DataError(f"The column `{name}` holds text, where numbers are needed.")
+    _refuse_unstorable(name, (name,))
+    return Column(name, frozen_array(np.where(raw.missing, np.nan, raw.values)[keep]))
 
 
 def _finish(name: str, raw: RawColumn, keep: np.ndarray, rows: np.ndarray, grouping: bool) -> Column:

@@ -8,12 +8,13 @@ it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
-from bayesml.formula import Addition
+from bayesml.formula import Addition, ParsedFormula, formula_variables
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
 from bayesml.response_terms.cens import Censoring
@@ -29,6 +30,7 @@ __all__ = [
     "estimates_sigma",
     "response_term",
     "needed_terms",
+    "sparse_columns",
     "term_arrays",
     "term_texts",
     "terms_taken",
@@ -61,6 +63,26 @@ def term_arrays(additions: Sequence[Addition], frame: Frame, functions: Function
     for addition in additions:
         found |= response_term(addition.name).arrays(addition, frame, functions)
     return found
+
+
+def sparse_columns(parsed: ParsedFormula, columns: Sequence[str]) -> frozenset[str]:
+    """Return the columns that only some rows need, as the upper ends of intervals in ``cens(c, y2 = upper)``.
+
+    Args:
+        parsed: the formula.
+        columns: names of the columns of the data.
+    """
+
+    def without(addition: Addition) -> Addition:
+        sparse = response_term(addition.name).sparse
+        return replace(addition, options=tuple(option for option in addition.options if option[0] not in sparse))
+
+    responses = []
+    for formula in parsed.responses:
+        additions = tuple(without(addition) for addition in formula.response.additions)
+        responses.append(replace(formula, response=replace(formula.response, additions=additions)))
+    elsewhere = formula_variables(replace(parsed, responses=tuple(responses)), columns)
+    return frozenset(formula_variables(parsed, columns)).difference(elsewhere)
 
 
 def with_terms(

@@ -30,10 +30,12 @@ class AbstractResponseTerm(ABC):
         grammar: how it is written.
         needed: what needs it in new data: ``"weights"`` what weights rows, ``"response"`` what looks at an observed
             response, ``"always"`` every prediction of the response.
+        sparse: keyword arguments that only some rows need, so that the others may lack a value.
     """
 
     grammar: ClassVar[ResponseTerm]
     needed: ClassVar[Literal["weights", "response", "always"]] = "always"
+    sparse: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def name(self) -> str:

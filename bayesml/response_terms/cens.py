@@ -12,7 +12,7 @@ from bayesml.columns import bare_name
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractLikelihood, Array
 from bayesml.families.records import RawResponse, ResponseData, Traits
-from bayesml.formula import Addition
+from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
@@ -30,11 +30,13 @@ LEFT, NONE, RIGHT, INTERVAL = -1.0, 0.0, 1.0, 2.0
 class Censoring(AbstractResponseTerm):
     """How each row is censored: ``left`` (-1), ``none`` (0, FALSE), ``right`` (1, TRUE) or ``interval`` (2).
 
-    Texts may be abbreviated. Of a row that is censored on an interval the response lies in (y, y2].
+    Texts may be abbreviated. Of a row that is censored on an interval the response lies in (y, y2], with y2 = inf where
+    there is no upper end; other rows need no y2.
     """
 
     grammar: ClassVar[ResponseTerm] = ResponseTerm("cens", keywords=("y2",))
     needed: ClassVar[Literal["weights", "response", "always"]] = "response"
+    sparse: ClassVar[frozenset[str]] = frozenset({"y2"})
 
     def is_taken_by(self, traits: Traits) -> bool:
         """A likelihood with distribution functions."""
@@ -43,21 +45,34 @@ class Censoring(AbstractResponseTerm):
     def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
         """Return the codes as numbers, and the upper ends of intervals."""
         codes = _codes(addition, frame, functions)
-        upper = dict(addition.options).get("y2")
+        on_interval, upper = codes == INTERVAL, dict(addition.options).get("y2")
         if upper is not None:
-            return {"cens": codes, "y2": value_of_rows(upper, frame, functions)}
-        places = np.flatnonzero(codes == INTERVAL)
-        if places.size:
-            text = addition.arguments[0].text
+            return {"cens": codes, "y2": _upper_ends(upper, frame, functions, on_interval)}
+        if on_interval.any():
+            text, row = addition.arguments[0].text, frame.rows[np.flatnonzero(on_interval)[0]] + 1
             raise DataError(
-                f"`cens({text})` says 'interval' in row {frame.rows[places[0]] + 1} (counting from 1), whose upper end "
-                f"is missing: write `cens({text}, y2 = upper)`."
+                f"`cens({text})` says 'interval' in row {row} (counting from 1), whose upper end is missing: write "
+                f"`cens({text}, y2 = upper)`."
             )
         return {"cens": codes}
 
     def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
         """Take distribution functions where a row is censored."""
         return Censored(likelihood, tuple(sorted({float(code) for code in arrays["cens"]})))
+
+
+def _upper_ends(upper: object, frame: Frame, functions: Functions, on_interval: np.ndarray) -> np.ndarray:
+    """Return the upper ends of intervals, ``(rows,)``; NaN in other rows, which need none."""
+    ends = np.full(frame.n_rows, np.nan)
+    if on_interval.any():
+        intervals = frame.select(on_interval)
+        column = intervals.columns.get(bare_name(upper.text) or "") if isinstance(upper, Expression) else None
+        # A column alone may be infinite or have gaps, which `encode` tells apart; a computed value may not.
+        if column is not None and column.levels is None:
+            ends[on_interval] = column.values
+        else:
+            ends[on_interval] = value_of_rows(upper, intervals, functions)
+    return ends
 
 
 def _codes(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:
@@ -129,9 +144,10 @@ class Censored(AbstractWrapped):
         if wrong.size:
             first = int(wrong[0])
             row = first if response.rows is None else int(response.rows[first])
+            found = "missing" if np.isnan(upper[first]) else f"{upper[first]:g} for {y[first]:g}"
             raise DataError(
                 f"`y2` of `cens()` is the upper end of an interval and must be larger than the response "
-                f"`{response.name}`; in row {row + 1} (counting from 1) it is {upper[first]:g} for {y[first]:g}."
+                f"`{response.name}`; in row {row + 1} (counting from 1) it is {found}."
             )
         return np.where(on_interval, upper, y + 1.0)
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["log_lik", "log_lik_by_rows"]
+__all__ = ["at_every_draw", "log_lik", "log_lik_by_rows"]
 
 ROWS_AT_ONCE = 20_000
 NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
 
-LogDensity = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+Function = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[str, Any]], Any]
 
 
 def log_lik(
@@ -98,7 +98,7 @@ def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.
         yield part, result
 
 
-def _compiled_density(fit: AbstractSampledFit) -> LogDensity:
+def _compiled_density(fit: AbstractSampledFit) -> Function:
     import jax
 
     from bayesml.compile import log_likelihood
@@ -109,14 +109,24 @@ def _compiled_density(fit: AbstractSampledFit) -> LogDensity:
     return jax.jit(density)
 
 
-def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, rows: Rows) -> np.ndarray:
-    """Evaluate the density block by block, every block of the same shape so that it is compiled once."""
+def at_every_draw(
+    fit: AbstractSampledFit, function: Function, batch: Batch, rows: Rows, shape: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Evaluate a function of parameters and rows block by block, each of the same shape so that it is compiled once.
+
+    Args:
+        fit: the fit.
+        function: takes linear predictors, further values and arrays of the response; returns ``(draws, rows, *shape)``.
+        batch: the draws.
+        rows: the rows.
+        shape: shape of the values of one row.
+    """
     from bayesml.engines.precision import double_precision
 
     single = {p.name: batch.values[p.name] for p in fit.likelihood.dpars if _is_single(p.name, batch)}
     further = {name: batch.values[name] for name, _ in fit.likelihood.further}
     draws = batch.where.stop - batch.where.start
-    result = np.empty((draws, rows.count))
+    result = np.empty((draws, rows.count, *shape))
     with double_precision():
         for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // min(rows.count, ROWS_AT_ONCE))):
             values = {name: value[part][:, None] for name, value in single.items()}
@@ -124,7 +134,12 @@ def _log_density(fit: AbstractSampledFit, density: LogDensity, batch: Batch, row
             for columns in _blocks(rows.count, ROWS_AT_ONCE):
                 predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
                 data = {name: value[columns] for name, value in rows.data.items()}
-                result[np.ix_(part, columns)] = density(predictors, values, data)
+                result[np.ix_(part, columns)] = function(predictors, values, data)
+    return result
+
+
+def _log_density(fit: AbstractSampledFit, density: Function, batch: Batch, rows: Rows) -> np.ndarray:
+    result = at_every_draw(fit, density, batch, rows)
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
     result[np.isnan(result)] = -np.inf
     if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import log_lik, loo
+    from bayesml.results.checks import log_lik, loo, pp_mixture
     from bayesml.results.predict import predict
     from bayesml.results.storage import export
 else:  # a fit and its table should not wait for what draws pictures of it
     export = lazy_module("bayesml.results.storage.export")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     loo = lazy_module("bayesml.results.checks.loo")
+    pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
 
@@ -78,6 +79,7 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     predict = Verb(lambda: predict.predict)
     residuals = Verb(lambda: predict.residuals)
     log_lik = Verb(lambda: log_lik.log_lik)
+    pp_mixture = Verb(lambda: pp_mixture.pp_mixture)
     loo = Verb(lambda: loo.loo)
 
     # Pictures

@@ -13,6 +13,7 @@ from bayesml.errors import warn_user
 from bayesml.formula import check_names, formula_of, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.language import language_with
+from bayesml.response_terms import sparse_columns
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
 from bayesml.results.storage.checkpoint import begin_checkpoint
 
@@ -73,5 +74,6 @@ def encode_data(recipe: Recipe, data: Any) -> tuple[Frame, Design]:
     if isinstance(data, Frame):
         frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)
     else:
-        frame = read_frame(data, used, missing=recipe.missing, grouping=grouping)
+        sparse = sparse_columns(parsed, available)
+        frame = read_frame(data, used, missing=recipe.missing, grouping=grouping, sparse=sparse)
     return frame, build_design(parsed, frame, recipe.family, recipe.functions)

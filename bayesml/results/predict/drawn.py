@@ -80,7 +80,9 @@ def _categories(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
 
 def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
     if what.kind == "linpred" or what.dpar is not None:
-        return prepare_rows(fit, request, predictors=(PredictorKey(dpar=what.dpar or "mu"),), additions=())
+        shown = what.dpar or "mu"
+        needed = (shown,) if what.kind == "linpred" else fit.likelihood.shown_parameters[shown]
+        return prepare_rows(fit, request, predictors=tuple(PredictorKey(dpar=name) for name in needed), additions=())
     weights = has_precisions(fit, request.newdata)
     if not what.one_trial:
         return prepare_rows(fit, request, weights=weights)
@@ -95,7 +97,7 @@ def _values(fit: AbstractSampledFit, batch: Batch, rows: Rows, what: What, rng: 
         return np.asarray(fit.likelihood.link(what.dpar or "mu").inverse(eta)) if what.transform else eta
     natural = natural_of_rows(fit, batch, rows)
     if what.dpar is not None:
-        return natural[what.dpar]
+        return fit.likelihood.shown_parameter(what.dpar, natural)
     if what.kind == "predict":
         return random_responses(fit.likelihood, rng, natural, rows)
     return np.asarray(fit.likelihood.mean(natural, rows.data))

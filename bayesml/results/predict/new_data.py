@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bayesml.frame.convert import RawColumn
 from bayesml.frame.types import frozen_array
 from bayesml.frame.values import Value, value_texts
 from bayesml.response_columns import column_values
-from bayesml.response_terms import term_arrays, term_texts
+from bayesml.response_terms import sparse_columns, term_arrays, term_texts
 from bayesml.results.predict.re_formula import Selection
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_new_data(
         raise DataError(_absent_text(absent, grouping, available) + _trials_hint(fit, absent, response))
     # All columns are read at once, so that Series with labels of their own are brought into one order.
     raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
-    frame = _complete(raw, ordinary)
+    frame = _complete(raw, ordinary, sparse_columns(fit.parsed, available))
     return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
 
 
@@ -96,15 +96,16 @@ def _trials_hint(fit: AbstractFit, absent: Sequence[str], response: bool) -> str
     )
 
 
-def _complete(raw: RawData, ordinary: Sequence[str]) -> Frame:
-    gaps = {name: raw.columns[name].missing for name in ordinary if raw.columns[name].missing.any()}
+def _complete(raw: RawData, ordinary: Sequence[str], sparse: Collection[str]) -> Frame:
+    missing = {name: raw.columns[name].missing for name in ordinary if name not in sparse}
+    gaps = {name: rows for name, rows in missing.items() if rows.any()}
     if gaps:
         rows = int(np.logical_or.reduce(list(gaps.values())).sum())
         raise DataError(
             f"The new data have missing values in {', '.join(f'`{name}`' for name in gaps)} "
             f"({rows} of {raw.n_rows} rows). Fill them in, or leave these rows out."
         )
-    return finish_frame(replace(raw, columns={name: raw.columns[name] for name in ordinary}))
+    return finish_frame(replace(raw, columns={name: raw.columns[name] for name in ordinary}), sparse=sparse)
 
 
 def _grouping_column(name: str, raw: RawColumn | None, n_rows: int) -> Column:

@@ -126,17 +126,24 @@ class DrawChoice:
         """Return the positions of the draws used among all draws."""
         return np.arange(self.chains * self.draws) if self.indices is None else self.indices
 
-    def label(self, values: np.ndarray, labels: pd.Index, name: str, categories: tuple[str, ...] = ()) -> xr.DataArray:
+    def label(
+        self,
+        values: np.ndarray,
+        labels: pd.Index,
+        name: str,
+        categories: tuple[str, ...] = (),
+        last: str = "category",
+    ) -> xr.DataArray:
         """Return ``(draws, rows)`` values with dimensions (chain, draw, obs), or (sample, obs) for chosen draws.
 
-        Values ``(draws, rows, categories)`` have the dimension ``category`` behind them.
+        Values ``(draws, rows, categories)`` have the dimension ``last`` behind them.
         """
         import xarray as xr
 
         further: dict[str, Any] = dict(row_coordinates(labels))
         dims: tuple[str, ...] = ("obs",)
         if values.ndim > 2:
-            further["category"], dims = list(categories), ("obs", "category")
+            further[last], dims = list(categories), ("obs", last)
         if self.indices is None:
             coords: dict[str, Any] = {"chain": np.arange(self.chains), "draw": np.arange(self.draws), **further}
             shaped = values.reshape(self.chains, self.draws, *values.shape[1:])
@@ -296,7 +303,7 @@ def main_parameter(likelihood: AbstractLikelihood) -> str:
 
 def known_parameter(fit: AbstractFit, dpar: str) -> str:
     """Return the name of a parameter of the family; raise a ModelError where it has none of that name."""
-    known = [p.name for p in fit.likelihood.dpars]
+    known = list(fit.likelihood.shown_parameters)
     if dpar not in known:
         listed = ", ".join(f"`{k}`" for k in known)
         raise ModelError(

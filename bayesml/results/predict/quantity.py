@@ -92,12 +92,14 @@ class DrawnQuantity(AbstractQuantity):
         choice: which draws these are.
         name: of the labelled array.
         categories: of a response of categories, whose probabilities the values are; each row has a number for each.
+        last: name of the dimension of categories.
     """
 
     values: np.ndarray
     choice: DrawChoice
     name: str
     categories: tuple[str, ...] = ()
+    last: str = "category"
 
     def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
         """Return mean and standard deviation, or their robust counterparts, and the central interval.
@@ -113,12 +115,12 @@ class DrawnQuantity(AbstractQuantity):
     def shown(self, summary: bool) -> xr.DataArray | pd.DataFrame:
         """Return the draws with their labels, or a table of mean, standard deviation and 95% interval."""
         if not summary:
-            return self.choice.label(self.values, self.labels, self.name, self.categories)
+            return self.choice.label(self.values, self.labels, self.name, self.categories, self.last)
         if not self.categories:
             return summarise(self.values, self.labels)
         import pandas as pd
 
-        index = pd.MultiIndex.from_product([self.labels, self.categories], names=["obs", "category"])
+        index = pd.MultiIndex.from_product([self.labels, self.categories], names=["obs", self.last])
         return summarise(self.values.reshape(len(self.values), -1), index)
 
 

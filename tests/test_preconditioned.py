@@ -47,6 +47,8 @@ FORMULAS = {
         (bayesml.prior("normal(0, 1)", class_="b", lb=0.0),),
     ),
     "no groups": ("real ~ x", "student", ()),
+    "smooth and groups": ("count ~ w + s(x, k = 4) + (1 | g) + (1 | h)", "poisson", ()),
+    "smooths in two predictors": (bayesml.bf("real ~ s(x, k = 4)", sigma="~ s(w, k = 5)"), "gaussian", ()),
     "priors of several kinds": (
         "count ~ x + w + (1 | g)",
         "poisson",
@@ -119,8 +121,9 @@ def distorted(pilot, factor):
 
 def flat_of(form, layout, problem):
     """Return the map from the form's coordinates to the model's unconstrained vector."""
-    scaled = arranging.scaled_terms(problem)
+    scaled = arranging.scaled_blocks(problem)
     moved = {parameter.name for together in scaled for parameter in together.standardised}
+    moved |= {block.site for together in scaled for block in together.blocks}
     values_at, (chain, _) = module.scaled_values(layout, scaled), block_chain(problem, layout)
 
     def flat(x, data):
@@ -132,7 +135,7 @@ def flat_of(form, layout, problem):
             if site.name in data["scales"]:
                 parts.append(jnp.log(value))
             else:
-                parts.append(value if site.name.startswith("z_") or site.name in moved else u[place])
+                parts.append(value if site.name in moved else u[place])
         return jnp.concatenate(parts)
 
     return flat
@@ -141,11 +144,11 @@ def flat_of(form, layout, problem):
 def test_terms_that_cross_too_widely_are_scaled_one_by_one(frame, rng, monkeypatch):
     formula, family, _ = FORMULAS["three factors"]
     problem = describe_problem(formula, frame, family)
-    (together,) = arranging.scaled_terms(problem)
-    assert [term.name for term in together.terms] == ["g", "h", "o"]
+    (together,) = arranging.scaled_blocks(problem)
+    assert [block.factor for block in together.blocks] == ["g", "h", "o"]
     assert (together.arrangement.chain, together.arrangement.tail) == ((2, 1), (0,))  # h has 8 effects, g has 6
     monkeypatch.setattr(arranging, "LARGEST_TAIL", 3)
-    assert [[t.name for t in each.terms] for each in arranging.scaled_terms(problem)] == [["o", "h"], ["g"]]
+    assert [[block.factor for block in each.blocks] for each in arranging.scaled_blocks(problem)] == [["o", "h"], ["g"]]
     test_density_is_the_models_times_the_jacobian("three factors", 1.0, frame, rng, monkeypatch)
 
 

@@ -14,6 +14,7 @@ from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
+from bayesml.terms.sampled import SampledBlock, SampledSlopes
 
 __all__ = [
     "CLAIMS",
@@ -24,9 +25,11 @@ __all__ = [
     "Collect",
     "EffectBlock",
     "Functions",
+    "SampledBlock",
+    "SampledSlopes",
     "blocks_of",
-    "combine",
     "SlopeColumns",
+    "combine",
     "group_terms",
     "known_addend",
     "population_term",

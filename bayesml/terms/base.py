@@ -17,6 +17,7 @@ from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
+from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
 Array = Any  # a NumPy or JAX array
@@ -92,6 +93,18 @@ class AbstractTerm(ABC):
     def is_linear(self) -> bool:
         """Whether what it adds is known, or all in its columns and blocks."""
         return not self.is_estimated or self.slope_columns() is not None or bool(self.effect_blocks())
+
+    def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
+        """Return the sampled coefficients of columns."""
+        own = self.slope_columns()
+        return () if own is None else (SampledSlopes(own.variable, self.place, self.key, own.array, slice(None)),)
+
+    def sampled_blocks(self) -> tuple[SampledBlock, ...]:
+        """Return the effects whose standard normal variables are sampled; terms may share a block.
+
+        What a term adds to the predictor is all in ``sampled_slopes`` and ``sampled_blocks``, or it has none of them.
+        """
+        return tuple(SampledBlock.of(block, self.place, self.key) for block in self.effect_blocks())
 
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:

@@ -86,6 +86,11 @@ class EffectBlock:
         return DenseBlock.of(self.name, Z, self.sd_texts[0])
 
     @property
+    def standard_deviations(self) -> tuple[tuple[str, int | None], ...]:
+        """The variable that holds the standard deviation of each entry, and its place there; None for a number."""
+        return tuple((self.sd, i) for i in range(sum(self.sizes))) if self.index else ((self.sd, None),)
+
+    @property
     def slices(self) -> tuple[slice, ...]:
         """The entries of each correlated set."""
         ends = tuple(accumulate(self.sizes))

@@ -8,6 +8,7 @@ from bayesml import names
 from bayesml.columns import Encoding
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import SlopeColumns
+from bayesml.terms.sampled import SampledSlopes
 
 __all__ = ["AbstractPopulationTerm"]
 
@@ -48,6 +49,17 @@ class AbstractPopulationTerm(AbstractTerm):
         """Return all of its columns, the Intercept among them."""
         texts = tuple(names.coefficient(coef, self.predictor) for coef in self.coefs)
         return SlopeColumns(names.population_variable(self.predictor), self.coefs, texts, "X")
+
+    def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
+        """Return the Intercept of centred columns, and the slopes."""
+        of, found = self.predictor, []
+        if self.has_intercept:
+            found.append(SampledSlopes(names.intercept_variable(of), of, self.key, "X", slice(0, 1)))
+        if self.slopes:
+            means = self.means if self.has_intercept else ()
+            columns = slice(int(self.has_intercept), None)
+            found.append(SampledSlopes(names.slopes_variable(of), of, self.key, "X", columns, means))
+        return tuple(found)
 
     @property
     def has_intercept(self) -> bool:

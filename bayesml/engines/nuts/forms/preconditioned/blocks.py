@@ -15,9 +15,9 @@ from jax import numpy as jnp
 
 from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
+from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.linalg.nesting import elimination_chain, parents
-from bayesml.names import standardised_variable
-from bayesml.terms import AbstractGroupTerm
+from bayesml.terms import SampledBlock
 
 __all__ = ["Blocks", "block_chain", "in_layout", "nested_factors"]
 
@@ -81,18 +81,22 @@ def in_layout(chain: Sequence[Blocks], effects: Sequence[Array], rest: Array) ->
 @final
 @dataclass(frozen=True)
 class _Factor:
-    """One grouping factor with its terms in all predictors, and the level of each row."""
+    """One grouping factor with its effects in all predictors, and the level of each row."""
 
-    groups: tuple[AbstractGroupTerm, ...]
+    blocks: tuple[SampledBlock, ...]
     codes: np.ndarray
 
     @property
+    def name(self) -> str:
+        return self.blocks[0].factor
+
+    @property
     def n_levels(self) -> int:
-        return len(self.groups[0].levels)
+        return self.blocks[0].vectors
 
     @property
     def q(self) -> int:
-        return sum(len(group.coefs) for group in self.groups)
+        return sum(block.q for block in self.blocks)
 
     @property
     def size(self) -> int:
@@ -107,12 +111,12 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
 
 
 def _factors(problem: Problem) -> list[_Factor]:
-    found: dict[str, list[tuple[AbstractGroupTerm, np.ndarray]]] = {}
-    for predictor in problem.design.schema.predictors:
-        for group in predictor.independent_groups():
-            codes = problem.design.arrays[predictor.key][group.key]["index"]
-            found.setdefault(group.name, []).append((group, np.asarray(codes)))
-    return [_Factor(tuple(group for group, _ in own), own[0][1]) for own in found.values()]
+    found: dict[str, list[SampledBlock]] = {}
+    for block in sampled_blocks(problem):
+        if block.is_factor:
+            found.setdefault(block.factor, []).append(block)
+    arrays = problem.design.arrays
+    return [_Factor(tuple(own), own[0].codes(own[0].predictors[0], arrays)) for own in found.values()]
 
 
 def _parents(inner: _Factor, outer: _Factor) -> np.ndarray:
@@ -127,7 +131,7 @@ def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], t
     places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
     blocks = []
     for factor in chain:
-        own = (places[standardised_variable(group.name, group.predictor)] for group in factor.groups)
+        own = (places[block.site] for block in factor.blocks)
         blocks.append(Blocks(factor.n_levels, tuple(sorted((place.start, place.stop) for place in own))))
     above = tuple(tuple(_parents(inner, outer) for outer in chain[i + 1 :]) for i, inner in enumerate(chain))
     return tuple(blocks), above

@@ -17,17 +17,17 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
-from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels
-from bayesml.engines.nuts.forms.preconditioned.arrangement import scaled_terms, sums_of
+from bayesml.engines.nuts.forms.preconditioned.arrangement import has_few_levels, scaled_blocks, sums_of
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
+from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
     first_scales,
     tuned_with_scales,
     with_scales_at_zero,
 )
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledTerms
+from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks
 from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 
@@ -46,12 +46,12 @@ def preconditioned_form(problem: Problem) -> Form:
         ArithmeticError: the pilot ran away.
     """
     spec, schema = problem.description.spec, problem.design.schema
-    pilot, scaled = find_pilot(problem), scaled_terms(problem)
+    pilot, scaled = find_pilot(problem), scaled_blocks(problem)
     model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
     data = data_of(problem) | {"pilot": {together.key: sums_of(problem, pilot, together) for together in scaled}}
     values_at = scaled_values(layout, scaled)
     start = _start_of(layout, pilot, scaled)
-    scales = first_scales(spec, layout, start) if _has_open_scales(problem) else {}
+    scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
     data["scales"] = scales
     start = with_scales_at_zero(layout, scales, start)
     chain, parents = block_chain(problem, layout)
@@ -81,9 +81,16 @@ def preconditioned_form(problem: Problem) -> Form:
 
 
 def _has_open_scales(problem: Problem) -> bool:
-    """Whether the data may leave a group standard deviation open down to 0: several compete, or levels are few."""
-    groups = [group for predictor in problem.design.schema.predictors for group in predictor.independent_groups()]
-    return len(groups) > 1 or has_few_levels(groups)
+    """Whether the data may leave a standard deviation open down to 0.
+
+    Several that compete may be, that of few levels, and that of a smooth, whose curve may be the straight line alone.
+    """
+    blocks = sampled_blocks(problem)
+    return len(blocks) > 1 or has_few_levels(blocks) or not all(block.is_factor for block in blocks)
+
+
+def _standard_deviations(problem: Problem) -> frozenset[str]:
+    return frozenset(part.sd for block in sampled_blocks(problem) for part in block.parts)
 
 
 def start_around_mode(size: int) -> Callable[[np.random.Generator, int], np.ndarray]:
@@ -106,7 +113,7 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
 
 
 def scaled_values(
-    layout: Layout, scaled: tuple[ScaledTerms, ...]
+    layout: Layout, scaled: tuple[ScaledBlocks, ...]
 ) -> Callable[[Array, Any], tuple[dict[str, Array], Array]]:
     """Return the map from the layout's vector to the values of the sites, and its log Jacobian determinant.
 
@@ -126,13 +133,13 @@ def scaled_values(
     return values_at
 
 
-def _in_units(layout: Layout, scaled: tuple[ScaledTerms, ...]) -> Layout:
+def _in_units(layout: Layout, scaled: tuple[ScaledBlocks, ...]) -> Layout:
     """Let standardised coefficients be of unit size."""
     names = {parameter.name for together in scaled for parameter in together.standardised}
     return Layout(tuple(replace(s, scale=np.ones(s.size)) if s.name in names else s for s in layout.sites))
 
 
-def _start_of(layout: Layout, pilot: Pilot, scaled: tuple[ScaledTerms, ...]) -> np.ndarray:
+def _start_of(layout: Layout, pilot: Pilot, scaled: tuple[ScaledBlocks, ...]) -> np.ndarray:
     """Return the pilot in the flat vector; labels with priors of different kinds are sites of their own."""
     standardised = {parameter.name for together in scaled for parameter in together.standardised}
     values = {}

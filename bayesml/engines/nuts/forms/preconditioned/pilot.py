@@ -2,11 +2,10 @@
 
 Alternates, in NumPy and SciPy on the derivatives of the rows,
 
-1. a Newton step for all coefficients of each linear predictor (population and group effects) given the group
-   covariances, on the sparse normal equations A' W A + prior precision,
+1. a Newton step for all coefficients of each linear predictor (slopes and effects) given the covariance matrices of
+   effects, on the sparse normal equations A' W A + prior precision,
 2. a Newton step for the single parameters of the likelihood, each on a scale without bounds,
-3. an EM step for each group covariance: the mean over levels of u_j u_j' + Var(u_j | y), with a prior weight of one
-   level that keeps it off zero.
+3. a step of expectation and maximisation for each covariance matrix (`covariances.covariance_step`).
 
 The coordinates are exact for any pilot, so that a few iterations do; nothing here needs to converge.
 """
@@ -19,18 +18,23 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml import names
 from bayesml.describe import single_parameters
-from bayesml.design import PredictorDesign
 from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of
-from bayesml.engines.nuts.forms.preconditioned.held import derived_of_others, held_values
-from bayesml.engines.nuts.forms.preconditioned.rows import Evaluate, RowDerivatives, row_derivatives
+from bayesml.engines.nuts.forms.preconditioned.covariances import (
+    BlockRows,
+    covariance_step,
+    hyperparameters,
+    standardised,
+)
+from bayesml.engines.nuts.forms.preconditioned.held import held_values
+from bayesml.engines.nuts.forms.preconditioned.linked import LinkedPredictors, linked_predictors
+from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
 from bayesml.lazy import lazy_module
-from bayesml.spec import ParameterSpec
-from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, population_terms
+from bayesml.spec import ModelSpec
+from bayesml.terms import SampledBlock, SampledSlopes
 
 if TYPE_CHECKING:
     from scipy import sparse as matrices
@@ -46,21 +50,15 @@ TOLERANCE = 1e-3
 @final
 @dataclass(frozen=True)
 class WorkingRows:
-    """The likelihood near the pilot as a normal one of a linear predictor, with the pilot's coefficients.
+    """The likelihood near the pilot as a normal one of a linear predictor.
 
     Attributes:
         weights: ``(n,)`` working precisions, minus the second derivatives of the rows' log-likelihoods.
         residuals: ``(n,)`` working residuals: first derivatives over ``weights``.
-        population: ``(n, p)`` population-level columns, centred as in the model.
-        coefficients: ``(p,)`` of these.
-        effects: group effects ``(levels, q)``, by the key of their term.
     """
 
     weights: np.ndarray
     residuals: np.ndarray
-    population: np.ndarray
-    coefficients: np.ndarray
-    effects: Mapping[str, np.ndarray]
 
 
 @final
@@ -69,17 +67,40 @@ class Pilot:
     """Rough estimates.
 
     Attributes:
-        values: every sampled parameter on its natural scale; zeros for the standardised variables of group effects.
+        values: every sampled parameter on its natural scale; zeros for the standard normal variables of effects.
+        effects: ``(vectors, entries)`` the effects of each block, by its site.
         predictors: the normal approximation of the likelihood in each linear predictor.
     """
 
     values: Mapping[str, np.ndarray]
+    effects: Mapping[str, np.ndarray]
     predictors: Mapping[PredictorKey, WorkingRows]
 
 
-def pilot_key(predictor: PredictorKey, group: str) -> str:
-    """Return the name of the pilot's covariance of one group-level term."""
-    return f"{names.predictor_name(predictor)}:{group}"
+@final
+@dataclass(frozen=True)
+class _Equations:
+    """The coefficients of linked predictors in one vector: slopes, then the effects of each block, vector by vector.
+
+    Attributes:
+        linked: the predictors.
+        slopes: place of each array of slopes.
+        blocks: place of each block.
+        rows: of each block in each predictor that it enters.
+        matrices: ``(rows, own coefficients)`` of each predictor.
+        own: which coefficients enter each predictor.
+        mean: ``(coefficients,)`` prior means.
+        precision: ``(slopes,)`` prior precisions of the slopes.
+    """
+
+    linked: LinkedPredictors
+    slopes: tuple[tuple[SampledSlopes, slice], ...]
+    blocks: tuple[tuple[SampledBlock, slice], ...]
+    rows: Mapping[str, Mapping[PredictorKey, BlockRows]]
+    matrices: Mapping[PredictorKey, matrices.csc_matrix]
+    own: Mapping[PredictorKey, np.ndarray]
+    mean: np.ndarray
+    precision: np.ndarray
 
 
 @final
@@ -87,32 +108,10 @@ def pilot_key(predictor: PredictorKey, group: str) -> str:
 class _State:
     """The current estimates; this file's loop owns and updates it."""
 
-    coefficients: dict[PredictorKey, np.ndarray]
-    covariances: dict[str, np.ndarray]
+    coefficients: list[np.ndarray]
+    covariances: dict[SampledBlock, np.ndarray]
     singles: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
-    derived: dict[str, np.ndarray]
-
-
-@final
-@dataclass(frozen=True)
-class _Columns:
-    """The linear predictor of one parameter as a sparse matrix: population columns, then each group's, level-major."""
-
-    predictor: PredictorDesign
-    arrays: Mapping[str, Mapping[str, np.ndarray]]
-    matrix: matrices.csc_matrix
-    prior_mean: np.ndarray
-    prior_precision: np.ndarray
-    n_population: int
-
-    def group_slices(self) -> list[tuple[AbstractGroupTerm, slice]]:
-        found, start = [], self.n_population
-        for group in self.predictor.independent_groups():
-            stop = start + len(group.levels) * len(group.coefs)
-            found.append((group, slice(start, stop)))
-            start = stop
-        return found
 
 
 def find_pilot(problem: Problem) -> Pilot:
@@ -121,127 +120,149 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    predictors = problem.design.schema.predictors
-    columns = {p.key: _columns(problem, p) for p in predictors if any(t.is_linear_gaussian for t in p.terms)}
+    systems = [_equations(problem, linked) for linked in linked_predictors(problem) if not linked.is_empty]
     singles = _singles(problem)
-    evaluate = row_derivatives(problem, singles)
-    data = data_of(problem)
-    state = _start(problem, columns, singles)
-    rows = evaluate(_reported(columns, state), data)
+    evaluate, data = row_derivatives(problem, singles), data_of(problem)
+    state = _start(problem.description.spec, systems, singles, held_values(problem, singles.names))
+
+    def rows_at() -> RowDerivatives:
+        return evaluate(_reported(problem, systems, state), data)
+
+    rows = rows_at()
     for _ in range(ITERATIONS):
-        before = {name: c.copy() for name, c in state.covariances.items()}
-        rows = _newton(columns, state, rows, evaluate, data)
+        before = {block: covariance.copy() for block, covariance in state.covariances.items()}
+        for number, equations in enumerate(systems):
+            for predictor in equations.linked.predictors:
+                rows = _newton(equations, number, predictor, state, rows, rows_at)
         _step_singles(state, singles, rows)
-        _update_covariances(columns, state, rows)
-        rows = evaluate(_reported(columns, state), data)
+        _update_covariances(systems, state, rows)
+        rows = rows_at()
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
             break
-    return _pilot(columns, state, rows)
+    return _pilot(problem.description.spec, systems, state, rows)
 
 
-def _settled(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> bool:
+def _settled(before: Mapping[SampledBlock, np.ndarray], after: Mapping[SampledBlock, np.ndarray]) -> bool:
     return all(np.allclose(before[k], after[k], rtol=TOLERANCE * 10, atol=0.0) for k in before)
 
 
-def _columns(problem: Problem, predictor: PredictorDesign) -> _Columns:
-    arrays = problem.design.arrays[predictor.key]
-    blocks, means, precisions = [], [np.zeros(0)], [np.zeros(0)]
-    for term in population_terms(predictor.terms):
-        X = arrays[term.key]["X"].astype(float)
-        if term.has_intercept:
-            X = np.concatenate([X[:, :1], X[:, 1:] - np.asarray(term.means)], axis=1)
-        blocks.append(sparse.csr_matrix(X))
-        mean, precision = _population_prior(problem, term)
-        means.append(mean)
-        precisions.append(precision)
-    n_population = sum(b.shape[1] for b in blocks)
-    for group in predictor.independent_groups():
-        blocks.append(_group_columns(group, arrays[group.key]))
-    empty = sparse.csr_matrix((problem.design.n_rows, 0))
-    matrix = sparse.hstack([empty, *blocks], format="csc")
-    return _Columns(predictor, arrays, matrix, np.concatenate(means), np.concatenate(precisions), n_population)
-
-
-def _group_columns(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray]) -> matrices.csr_matrix:
-    Z, index = arrays["Z"], arrays["index"]
-    n, q = Z.shape
-    columns = index[:, None] * q + np.arange(q)
-    return sparse.csr_matrix(
-        (Z.reshape(-1), (np.repeat(np.arange(n), q), columns.reshape(-1))), shape=(n, len(group.levels) * q)
-    )
-
-
-def _population_prior(problem: Problem, term: AbstractPopulationTerm) -> tuple[np.ndarray, np.ndarray]:
-    spec = problem.description.spec
-    found: list[ParameterSpec] = (
-        [spec.parameter(names.intercept_variable(term.predictor))] if term.has_intercept else []
-    )
-    found += [spec.parameter(names.slopes_variable(term.predictor))] if term.slopes else []
-    priors = [d for p in found for d in p.priors]
-    mean = np.array([d.location for d in priors])
+def _equations(problem: Problem, linked: LinkedPredictors) -> _Equations:
+    arrays, spec = problem.design.arrays, problem.description.spec
+    designs = [part.design(arrays) for part in linked.slopes]
+    sizes = [*(X.shape[1] for X in designs), *(block.size for block in linked.blocks)]
+    ends = np.cumsum([0, *sizes]).tolist()
+    places = [slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+    slopes = tuple(zip(linked.slopes, places, strict=False))
+    blocks = tuple(zip(linked.blocks, places[len(designs) :], strict=True))
+    rows = {
+        block.site: {
+            key: BlockRows(block, block.design(key, arrays), block.codes(key, arrays)) for key in block.predictors
+        }
+        for block in linked.blocks
+    }
+    matrices, own = {}, {}
+    for key in linked.predictors:
+        parts = [sparse.csr_matrix((problem.design.n_rows, 0))]
+        entering: list[np.ndarray] = [np.zeros(0, np.intp)]
+        for (part, place), X in zip(slopes, designs, strict=True):
+            if part.predictor == key:
+                parts.append(sparse.csr_matrix(X))
+                entering.append(np.arange(place.start, place.stop))
+        for block, place in blocks:
+            if key in block.predictors:
+                Z, used = _block_columns(rows[block.site][key], key)
+                parts.append(Z)
+                entering.append(place.start + used)
+        matrices[key], own[key] = sparse.hstack(parts, format="csc"), np.concatenate(entering)
+    priors = [d for part in linked.slopes for d in spec.parameter(part.name).priors]
+    mean = np.zeros(ends[-1])
+    mean[: len(priors)] = [d.location for d in priors]
     scale = np.array([max(d.scale, 1e-8) if d.is_proper else 1e8 for d in priors])
-    return mean, scale**-2.0
+    return _Equations(linked, slopes, blocks, rows, matrices, own, mean, scale**-2.0)
 
 
-def _start(problem: Problem, columns: Mapping[PredictorKey, _Columns], singles: SingleCoordinates) -> _State:
-    coefficients, covariances = {}, {}
-    for predictor, c in columns.items():
-        start = np.zeros(c.matrix.shape[1])
-        start[: c.n_population] = _centers(problem, c)
-        coefficients[predictor] = start
-        for group in c.predictor.independent_groups():
-            sd = problem.description.spec.parameter(names.group_sd_variable(group.name, predictor)).centers
-            covariances[pilot_key(predictor, group.key)] = np.diag(
-                np.broadcast_to(np.asarray(sd, float), len(group.coefs)) ** 2
-            )
-    held = held_values(problem, singles.names)
-    return _State(coefficients, covariances, _typical(problem, singles), held, derived_of_others(problem, held))
+def _block_columns(rows: BlockRows, predictor: PredictorKey) -> tuple[matrices.csr_matrix, np.ndarray]:
+    """Return the columns of the effects of a block that enter a predictor, and their numbers in the block."""
+    block, Z = rows.block, rows.design
+    if not block.is_factor:
+        return sparse.csr_matrix(Z), np.arange(block.size)
+    entries = np.flatnonzero([part.predictor == predictor for part in block.parts for _ in part.columns])
+    n, width = len(Z), len(entries)
+    columns = rows.codes[:, None] * width + np.arange(width)
+    places = (np.repeat(np.arange(n), width), columns.reshape(-1))
+    matrix = sparse.csr_matrix((Z[:, entries].reshape(-1), places), shape=(n, block.vectors * width))
+    return matrix, (np.arange(block.vectors)[:, None] * block.q + entries).reshape(-1)
 
 
-def _centers(problem: Problem, c: _Columns) -> np.ndarray:
-    spec, found = problem.description.spec, []
-    for term in population_terms(c.predictor.terms):
-        if term.has_intercept:
-            found += list(spec.parameter(names.intercept_variable(term.predictor)).centers)
-        if term.slopes:
-            found += list(spec.parameter(names.slopes_variable(term.predictor)).centers)
-    return np.asarray(found)
+def _start(
+    spec: ModelSpec, systems: list[_Equations], singles: SingleCoordinates, held: dict[str, np.ndarray]
+) -> _State:
+    coefficients, covariances = [], {}
+    for equations in systems:
+        start = np.zeros(len(equations.mean))
+        for part, place in equations.slopes:
+            start[place] = spec.parameter(part.name).centers
+        coefficients.append(start)
+        for block, _ in equations.blocks:
+            typical = [_typical_sd(spec, name, place) for name, place in block.standard_deviations]
+            covariances[block] = np.diag(np.square(typical))
+    return _State(coefficients, covariances, _typical(spec, singles), held)
 
 
-def _reported(columns: Mapping[PredictorKey, _Columns], state: _State) -> dict[str, np.ndarray]:
-    values: dict[str, Any] = {name: np.asarray(v) for name, v in state.singles.items()}
-    values |= state.held | state.derived
-    for predictor, c in columns.items():
-        theta = state.coefficients[predictor]
-        for term in population_terms(c.predictor.terms):
-            values |= term.derive(state.held | _population_values(term, theta[: c.n_population]))
-        for group, place in c.group_slices():
-            effects = theta[place].reshape(len(group.levels), len(group.coefs))
-            values[names.group_effect_variable(group.name, predictor)] = effects
+def _typical_sd(spec: ModelSpec, name: str, place: int | None) -> float:
+    centers = spec.parameter(name).centers
+    return centers[place or 0] if len(centers) > 1 else centers[0]
+
+
+def _effects(block: SampledBlock, coefficients: np.ndarray) -> np.ndarray:
+    return coefficients.reshape(block.vectors, block.q)
+
+
+def _reported(problem: Problem, systems: list[_Equations], state: _State) -> dict[str, np.ndarray]:
+    """Return the sampled parameters and what all terms derive from them."""
+    values: dict[str, Any] = state.held | {name: np.asarray(v) for name, v in state.singles.items()}
+    values |= hyperparameters(problem.description.spec, state.covariances)
+    for equations, coefficients in zip(systems, state.coefficients, strict=True):
+        values |= _slope_values(problem.description.spec, equations, coefficients)
+        for block, place in equations.blocks:
+            effects = _effects(block, coefficients[place])
+            values[block.site] = standardised(block, effects, state.covariances[block])
+    for predictor in problem.design.schema.predictors:
+        for term in predictor.terms:
+            values |= term.derive(values)
     return values
 
 
-def _population_values(term: AbstractPopulationTerm, theta: np.ndarray) -> dict[str, np.ndarray]:
-    values = {names.slopes_variable(term.predictor): theta[1:] if term.has_intercept else theta}
-    if term.has_intercept:
-        values[names.intercept_variable(term.predictor)] = theta[0]
-    return values
+def _slope_values(spec: ModelSpec, equations: _Equations, coefficients: np.ndarray) -> dict[str, np.ndarray]:
+    return {part.name: coefficients[place].reshape(spec.parameter(part.name).shape) for part, place in equations.slopes}
 
 
 def _newton(
-    columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives, evaluate: Evaluate, data: Any
+    equations: _Equations, number: int, predictor: PredictorKey, state: _State, rows: RowDerivatives, rows_at: Any
 ) -> RowDerivatives:
-    """One damped Newton step for each predictor in turn."""
-    for predictor, c in columns.items():
-        old = state.coefficients[predictor]
-        precision, mean = _precision(c, state, predictor), np.zeros(len(old))
-        mean[: c.n_population] = c.prior_mean
-        normal = c.matrix.T @ sparse.diags_array(rows.weight[predictor]) @ c.matrix + precision
-        gradient = c.matrix.T @ rows.score[predictor] - precision @ (old - mean)
-        step = _solve(normal, gradient)
-        rows = _line_search(columns, state, predictor, step, precision, mean, rows, evaluate, data)
+    """One damped Newton step for the coefficients of one predictor, all others held."""
+    own, matrix = equations.own[predictor], equations.matrices[predictor]
+    if not len(own):
+        return rows
+    precision, old = _precision(equations, state), state.coefficients[number]
+    weighted = matrix.T @ sparse.diags_array(rows.weight[predictor])
+    gradient = matrix.T @ rows.score[predictor] - (precision @ (old - equations.mean))[own]
+    step = np.zeros(len(old))
+    step[own] = _solve(weighted @ matrix + precision[own][:, own], gradient)
+
+    def objective(theta: np.ndarray, r: RowDerivatives) -> float:
+        away = theta - equations.mean
+        return r.log_likelihood - 0.5 * float(away @ (precision @ away))
+
+    best = objective(old, rows)
+    for halving in range(12):
+        tried = state.coefficients[number] = old + 0.5**halving * step
+        now = rows_at()
+        if np.isfinite(now.log_likelihood) and objective(tried, now) >= best - 1e-8 * abs(best):
+            return now
+    state.coefficients[number] = old
     return rows
 
 
@@ -253,38 +274,12 @@ def _solve(normal: Any, right: np.ndarray) -> np.ndarray:
     return factor.solve(right)
 
 
-def _line_search(
-    columns: Mapping[PredictorKey, _Columns],
-    state: _State,
-    predictor: PredictorKey,
-    step: np.ndarray,
-    precision: Any,
-    mean: np.ndarray,
-    rows: RowDerivatives,
-    evaluate: Evaluate,
-    data: Any,
-) -> RowDerivatives:
-    old = state.coefficients[predictor]
-
-    def objective(theta: np.ndarray, r: RowDerivatives) -> float:
-        return r.log_likelihood - 0.5 * float((theta - mean) @ (precision @ (theta - mean)))
-
-    best = objective(old, rows)
-    for halving in range(12):
-        state.coefficients[predictor] = old + 0.5**halving * step
-        now = evaluate(_reported(columns, state), data)
-        if np.isfinite(now.log_likelihood) and objective(state.coefficients[predictor], now) >= best - 1e-8 * abs(best):
-            return now
-    state.coefficients[predictor] = old
-    return rows
-
-
-def _precision(c: _Columns, state: _State, predictor: PredictorKey) -> matrices.csc_matrix:
-    blocks = [sparse.diags_array(c.prior_precision)] if c.n_population else []
-    for group in c.predictor.independent_groups():
-        inverse = np.linalg.inv(state.covariances[pilot_key(predictor, group.key)])
-        blocks.append(sparse.kron(sparse.eye_array(len(group.levels)), inverse))
-    return sparse.block_diag(blocks, format="csc")
+def _precision(equations: _Equations, state: _State) -> matrices.csr_matrix:
+    """Return the prior precision of all coefficients given the covariance matrices."""
+    parts = [sparse.diags_array(equations.precision)] if len(equations.precision) else []
+    for block, _ in equations.blocks:
+        parts.append(sparse.kron(sparse.eye_array(block.vectors), np.linalg.inv(state.covariances[block])))
+    return sparse.block_diag(parts, format="csr")
 
 
 def _singles(problem: Problem) -> SingleCoordinates:
@@ -294,8 +289,8 @@ def _singles(problem: Problem) -> SingleCoordinates:
     return SingleCoordinates(single_parameters(problem.design), further)
 
 
-def _typical(problem: Problem, singles: SingleCoordinates) -> dict[str, np.ndarray]:
-    spec, values = problem.description.spec, {}
+def _typical(spec: ModelSpec, singles: SingleCoordinates) -> dict[str, np.ndarray]:
+    values = {}
     for name in (p.name for p in singles.dpars):
         values[name] = np.asarray(spec.parameter(name).centers[0])
     for p in singles.further:
@@ -313,72 +308,26 @@ def _step_singles(state: _State, singles: SingleCoordinates, rows: RowDerivative
     state.singles = singles.moved(state.singles, np.clip(step, -1.0, 1.0))
 
 
-def level_information(group: AbstractGroupTerm, arrays: Mapping[str, np.ndarray], weight: np.ndarray) -> np.ndarray:
-    """Return sum_i w_i x_i x_i' of each level, ``(levels, q, q)``."""
-    Z, index, q = arrays["Z"], arrays["index"], len(group.coefs)
-    information = np.empty((len(group.levels), q, q))
-    for i in range(q):
-        for j in range(i + 1):
-            sums = np.bincount(index, weight * Z[:, i] * Z[:, j], len(group.levels))
-            information[:, i, j] = information[:, j, i] = sums
-    return information
+def _update_covariances(systems: list[_Equations], state: _State, rows: RowDerivatives) -> None:
+    for equations, coefficients in zip(systems, state.coefficients, strict=True):
+        for block, place in equations.blocks:
+            effects, before = _effects(block, coefficients[place]), state.covariances[block]
+            step = covariance_step(block, effects, before, equations.rows[block.site], rows.weight)
+            state.covariances[block] = step
 
 
-def _update_covariances(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> None:
-    for predictor, c in columns.items():
-        for group, place in c.group_slices():
-            key = pilot_key(predictor, group.key)
-            old = state.covariances[key]
-            information = level_information(group, c.arrays[group.key], rows.weight[predictor])
-            effects = state.coefficients[predictor][place].reshape(len(group.levels), len(group.coefs))
-            conditional = np.linalg.inv(information + np.linalg.inv(old))
-            moment = np.einsum("ji,jk->ik", effects, effects) + conditional.sum(axis=0) + old
-            state.covariances[key] = _restricted(moment / (len(group.levels) + 1), group)
-
-
-def _restricted(covariance: np.ndarray, group: AbstractGroupTerm) -> np.ndarray:
-    """Keep the correlated blocks only, and correlations within 0.95 so that the factor is well conditioned."""
-    kept = np.zeros_like(covariance)
-    for block in group.block_slices():
-        kept[block, block] = covariance[block, block]
-    sd = np.sqrt(np.diag(kept))
-    correlation = kept / np.outer(sd, sd)
-    off = correlation - np.diag(np.diag(correlation))
-    largest = np.abs(off).sum(axis=1).max(initial=0.0)
-    return np.outer(sd, sd) * (np.eye(len(sd)) + off * min(1.0, 0.95 / max(largest, 1e-12)))
-
-
-def _pilot(columns: Mapping[PredictorKey, _Columns], state: _State, rows: RowDerivatives) -> Pilot:
+def _pilot(spec: ModelSpec, systems: list[_Equations], state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
-    values |= state.held
-    predictors = {}
-    for predictor, c in columns.items():
-        coefficients = state.coefficients[predictor]
-        for term in population_terms(c.predictor.terms):
-            values |= _population_values(term, coefficients[: c.n_population])
-        effects = {}
-        for group, place in c.group_slices():
-            effects[group.key] = coefficients[place].reshape(len(group.levels), len(group.coefs))
-            values |= _group_values(group, predictor, state.covariances[pilot_key(predictor, group.key)])
-        predictors[predictor] = WorkingRows(
-            rows.weight[predictor],
-            rows.score[predictor] / rows.weight[predictor],
-            c.matrix[:, : c.n_population].toarray(),
-            coefficients[: c.n_population],
-            effects,
-        )
-    return Pilot(values, predictors)
-
-
-def _group_values(group: AbstractGroupTerm, predictor: PredictorKey, covariance: np.ndarray) -> dict[str, np.ndarray]:
-    """Return sd, Cholesky factors, and zeros in the place of z."""
-    sd = np.sqrt(np.diag(covariance))
-    values = {
-        names.group_sd_variable(group.name, predictor): sd,
-        names.standardised_variable(group.name, predictor): np.zeros((len(group.coefs), len(group.levels))),
+    values |= state.held | hyperparameters(spec, state.covariances)
+    effects = {}
+    for equations, coefficients in zip(systems, state.coefficients, strict=True):
+        values |= _slope_values(spec, equations, coefficients)
+        for block, place in equations.blocks:
+            effects[block.site] = _effects(block, coefficients[place])
+            values[block.site] = np.zeros(spec.parameter(block.site).shape)
+    working = {
+        key: WorkingRows(weight, rows.score[key] / weight)
+        for key, weight in rows.weight.items()
+        if np.ndim(weight) == 1
     }
-    for number, block in enumerate(group.block_slices()):
-        if group.blocks[number] > 1:
-            correlation = covariance[block, block] / np.outer(sd[block], sd[block])
-            values[names.cholesky_variable(group.name, predictor, number)] = np.linalg.cholesky(correlation)
-    return values
+    return Pilot(values, effects, working)

@@ -11,7 +11,6 @@ from bayesml.engines.layout import Layout
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.preconditioned.arrow import arrow_whitening
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks
-from bayesml.spec import ModelSpec
 
 __all__ = ["first_scales", "tuned_with_scales", "with_scales_at_zero"]
 
@@ -26,9 +25,8 @@ MOST_SEARCHED_TWICE = 200
 """Most dimensions beside the blocks for which the mode is searched for a second time."""
 
 
-def first_scales(spec: ModelSpec, layout: Layout, start: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the middle and the width of each group standard deviation near a start in the layout."""
-    sds = {parameter.name for parameter in spec.parameters if parameter.prior_class == "sd"}
+def first_scales(layout: Layout, sds: frozenset[str], start: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the middle and the width of each standard deviation of effects near a start in the layout."""
     found = {}
     for site, place in zip(layout.sites, layout.slices(), strict=True):
         if site.support.bounds == (0.0, np.inf) and site.name.split("[")[0] in sds:

@@ -1,20 +1,21 @@
-r"""Posterior-scaled coordinates of group effects and coefficients: each centred and scaled by what the data say of it.
+r"""Posterior-scaled coordinates of effects and coefficients: each centred and scaled by what the data say of it.
 
-Near a pilot the likelihood of a linear predictor is nearly normal: working responses of working precisions W. With the
-effects of several group terms stacked, ``u = Lambda z`` and z standard normal, the coefficients b standardised by their
-priors (approximately normal), and D the columns of both, z and b are then normal given the group covariances, with
-precision ``K = I + [Lambda 0; 0 I]' D' W D [Lambda 0; 0 I]`` and a mean m that follows from the working responses.
-Sampling moves in zeta,
+Near a pilot the likelihood of a linear predictor is nearly normal: working responses of working precisions W. Stack the
+effects of group-level terms and smooths, ``u = Lambda z`` with z standard normal, and the coefficients b, standardised
+by their priors (approximately normal), and let D hold the columns of both. Given the covariance matrices of the
+effects, z and b are then normal with precision ``K = I + [Lambda 0; 0 I]' D' W D [Lambda 0; 0 I]`` and a mean m that
+follows from the working responses. Where effects of several predictors are correlated, the rows of D are those of one
+predictor after the other, and W has the working precisions of each. Sampling moves in zeta,
 
     (z, b) = m + C^-T zeta,    K = C C',    log |d(z, b) / d zeta| = -1/2 log |K|,
 
 an exact change of variables whatever the pilot: non-centred where a level has no data, centred where it has much. K is
-that of all terms together. Each for itself they would compete: what one factor explains the other need not, and how
-they share depends on the sds, so that no linear map takes it out. The same holds for coefficients, whose distribution
-is as wide as the sds of few levels allow. In this form sd = 0 is an ordinary point.
+that of all terms together. Scaled one by one, terms would compete: what one explains the others need not, and how they
+share depends on the sds, so that no linear map takes it out. The same holds for coefficients, whose distribution is as
+wide as the sds of few levels allow. In this form sd = 0 is an ordinary point.
 
 K is factored as in the collapsed form: a chain of nested factors level by level, then a dense remainder of factors that
-cross the chain, and coefficients (``gaussian.elimination``).
+cross the chain, the coefficients of smooths, and population-level coefficients (``gaussian.elimination``).
 
 Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe & Liesenfeld (2021, transport maps).
 """
@@ -27,7 +28,6 @@ from typing import Any, final
 
 from jax import numpy as jnp
 
-from bayesml import names
 from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     gaussian_point,
@@ -39,11 +39,12 @@ from bayesml.engines.nuts.forms.gaussian.coefficients import joined, separated
 from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
 from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Parameters, Solved, eliminate
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
-from bayesml.terms import AbstractGroupTerm
+from bayesml.terms import SampledBlock
 from bayesml.terms.gather import at_rows
 
-__all__ = ["ScaledTerms"]
+__all__ = ["ScaledBlocks"]
 
 Array = Any
 FEW = 4
@@ -52,41 +53,47 @@ FEW = 4
 
 @final
 @dataclass(frozen=True)
-class ScaledTerms:
-    """The change of variables of group terms and coefficients of one linear predictor.
+class ScaledBlocks:
+    """The change of variables of effects and coefficients.
 
     Attributes:
-        terms: the group terms.
-        arrangement: the order of their elimination.
+        blocks: the effects; of those in the tail, blocks without levels come last.
+        arrangement: the order of their elimination. A block without levels has one entry for each of its vectors.
         standardised: population-level coefficients that change with them.
         followed: population-level coefficients that stay as they are, and that the effects follow.
     """
 
-    terms: tuple[AbstractGroupTerm, ...]
+    blocks: tuple[SampledBlock, ...]
     arrangement: Arrangement
     standardised: tuple[ParameterSpec, ...] = ()
     followed: tuple[ParameterSpec, ...] = ()
 
     @property
     def key(self) -> str:
-        """Name of the sums of these terms among the data."""
-        return f"{names.predictor_name(self.terms[0].predictor)}:{'+'.join(term.key for term in self.terms)}"
+        """Name of the sums of these blocks among the data."""
+        return "+".join(block.site for block in self.blocks)
+
+    @property
+    def predictors(self) -> tuple[PredictorKey, ...]:
+        """The predictors that these effects and coefficients enter."""
+        keys = [key for block in self.blocks for key in block.predictors]
+        return tuple(dict.fromkeys([*keys, *(p.predictor for p in self.standardised + self.followed)]))
 
     def transform(self, values: Mapping[str, Array], sums: Statistics) -> tuple[dict[str, Array], Array]:
-        """Return z ``(q, levels)`` of each term and the coefficients, and the log Jacobian determinant.
+        """Return z of each block and the coefficients, and the log Jacobian determinant.
 
         Args:
             values: every site, zeta in the place of z and of the standardised coefficients.
             sums: of the working responses.
         """
-        factors = tuple(covariance_factor(term.effect_blocks()[0], values) for term in self.terms)
+        factors = tuple(covariance_factor(block, values) for block in self.blocks)
         parameters = Parameters(factors, None, joined(self.followed, values))
         _, solved, corner = eliminate(sums, self.arrangement, parameters)
         changed, beside, log_jacobian = self._remainder(values, factors, corner, sums)
         above: list[list[Array]] = []
         for place in reversed(range(len(solved))):
             number = self.arrangement.chain[place]
-            name = _z_name(self.terms[number])
+            name = self.blocks[number].site
             z = _stage_point(values[name], solved[place], sums.stages[place], above, beside)
             above.insert(0, lower_times(factors[number], z))
             changed[name] = jnp.stack(z)
@@ -96,30 +103,25 @@ class ScaledTerms:
         self, values: Mapping[str, Array], factors: Sequence[Matrix], corner: Corner, sums: Statistics
     ) -> tuple[dict[str, Array], Array, Array]:
         """Return the values of tail and coefficients, what multiplies their columns, and the log Jacobian."""
-        tail = [(self.terms[i], factors[i]) for i in self.arrangement.tail]
-        parts = [jnp.reshape(values[_z_name(term)], (-1,)) for term, _ in tail]
+        tail = [(self.blocks[i], factors[i]) for i in self.arrangement.tail]
+        parts = [jnp.reshape(values[block.site], (-1,)) for block, _ in tail]
         zeta = jnp.concatenate([*parts, joined(self.standardised, values)])
         if not zeta.shape[0]:
             return {}, zeta, jnp.zeros(())
         point, _, halves = gaussian_point(corner.precision, corner.linear, zeta)
         changed: dict[str, Array] = {}
         multipliers, first = [], 0
-        for term, factor in tail:
-            shape = values[_z_name(term)].shape
-            z = point[first : first + shape[0] * shape[1]].reshape(shape)
-            changed[_z_name(term)] = z
+        for block, factor in tail:
+            z = point[first : first + block.size].reshape(block.q, block.vectors)
+            changed[block.site] = z if block.is_factor else z[0]
             multipliers += lower_times(factor, z)
-            first += shape[0] * shape[1]
+            first += block.size
         coefficients = sums.center.base + sums.center.scale * point[first:]
         return (
             changed | separated(self.standardised, coefficients),
             jnp.concatenate([*multipliers, point[first:]]),
             -halves,
         )
-
-
-def _z_name(term: AbstractGroupTerm) -> str:
-    return names.standardised_variable(term.name, term.predictor)
 
 
 def _stage_point(

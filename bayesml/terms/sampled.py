@@ -1,0 +1,161 @@
+"""What a term says of its parameters to an engine that samples them in coordinates of its own.
+
+A term that is linear in what is sampled adds ``X b + Z u`` to a predictor. The coefficients b are sampled as they are.
+The effects are ``u = Lambda z`` with z standard normal and sampled, and Lambda = diag(sd) L the factor of their
+covariance matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import final
+
+import numpy as np
+
+from bayesml.keys import PredictorKey
+from bayesml.terms.effect_block import EffectBlock
+
+__all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
+
+Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
+
+
+@final
+@dataclass(frozen=True)
+class SampledSlopes:
+    """A sampled array of coefficients of columns.
+
+    Attributes:
+        name: the parameter.
+        predictor: the predictor to which the columns belong.
+        term: key of the term.
+        array: name of the columns among its arrays.
+        columns: which of these are meant.
+        means: what is subtracted from each of them; empty where nothing is.
+    """
+
+    name: str
+    predictor: PredictorKey
+    term: str
+    array: str
+    columns: slice
+    means: tuple[float, ...] = ()
+
+    def design(self, arrays: Arrays) -> np.ndarray:
+        """Return the columns ``(rows, coefficients)``."""
+        X = np.asarray(arrays[self.predictor][self.term][self.array], float)[:, self.columns]
+        return X - np.asarray(self.means) if self.means else X
+
+
+@final
+@dataclass(frozen=True)
+class BlockPart:
+    """Neighbouring entries of the vectors of a block that enter one predictor by way of one term.
+
+    Attributes:
+        predictor: the predictor.
+        term: key of the term.
+        array: name of the columns among its arrays.
+        columns: the columns that the entries multiply; of a block without levels those that its vectors multiply.
+        sd: the parameter that holds the standard deviations of the entries.
+        places: where in it they are; empty where it is one number.
+    """
+
+    predictor: PredictorKey
+    term: str
+    array: str
+    columns: tuple[int, ...]
+    sd: str
+    places: tuple[int, ...]
+
+
+@final
+@dataclass(frozen=True)
+class SampledBlock:
+    """Effects ``u = Lambda z``: independent vectors that all have the covariance matrix ``Lambda Lambda'``.
+
+    Attributes:
+        site: the standard normal variables z, of shape ``(entries, vectors)``, or ``(vectors,)`` without levels.
+        factor: the grouping factor or the smooth.
+        vectors: number of vectors: the levels of a factor, or the coefficients of a spline.
+        sizes: sizes of the correlated sets of entries, in order.
+        cholesky: the parameter that holds the Cholesky factor of the correlations of each set; empty for sets of one.
+        parts: the entries, in order, by the predictor that they enter.
+        index: name of the level of each row among the arrays; empty where every row touches all vectors.
+    """
+
+    site: str
+    factor: str
+    vectors: int
+    sizes: tuple[int, ...]
+    cholesky: tuple[str, ...]
+    parts: tuple[BlockPart, ...]
+    index: str = ""
+
+    @classmethod
+    def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:
+        """Return what is sampled of a block of one term of one predictor."""
+        q, own = sum(block.sizes), block.columns or slice(0, None)
+        first = own.start or 0
+        count, places = (q, tuple(range(q))) if block.index else (block.vectors, ())
+        part = BlockPart(predictor, term, block.array, tuple(range(first, first + count)), block.sd, places)
+        return cls(block.standardised, block.name, block.vectors, block.sizes, block.cholesky, (part,), block.index)
+
+    @property
+    def q(self) -> int:
+        """Number of entries of a vector."""
+        return sum(self.sizes)
+
+    @property
+    def size(self) -> int:
+        """Number of effects."""
+        return self.q * self.vectors
+
+    @property
+    def is_factor(self) -> bool:
+        """Whether the vectors belong to the levels of a factor, of which each row has one."""
+        return bool(self.index)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The entries of each correlated set."""
+        ends = tuple(accumulate(self.sizes))
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+
+    @property
+    def standard_deviations(self) -> tuple[tuple[str, int | None], ...]:
+        """The parameter that holds the standard deviation of each entry, and its place there; None for a number."""
+        return tuple((part.sd, place) for part in self.parts for place in part.places or (None,))
+
+    @property
+    def predictors(self) -> tuple[PredictorKey, ...]:
+        """The predictors that it enters."""
+        return tuple(dict.fromkeys(part.predictor for part in self.parts))
+
+    def codes(self, predictor: PredictorKey, arrays: Arrays) -> np.ndarray:
+        """Return the level of each row of a predictor; zeros where there are no levels."""
+        part = next((p for p in self.parts if p.predictor == predictor), self.parts[0])
+        own = arrays[part.predictor][part.term]
+        return np.asarray(own[self.index]) if self.index else np.zeros(len(own[part.array]), np.intp)
+
+    def design(self, predictor: PredictorKey, arrays: Arrays) -> np.ndarray:
+        """Return what the rows of a predictor multiply effects with.
+
+        Returns:
+            ``(rows, entries)``, times the effects of the row's level; without levels ``(rows, vectors)``. Zero in the
+            columns of entries that do not enter the predictor.
+        """
+        columns = []
+        for part in self.parts:
+            Z = np.asarray(arrays[part.predictor][part.term][part.array], float)[:, list(part.columns)]
+            columns.append(Z if part.predictor == predictor else np.zeros_like(Z))
+        return np.concatenate(columns, axis=1)
+
+    def contribution(self, predictor: PredictorKey, arrays: Arrays, effects: np.ndarray) -> np.ndarray:
+        """Return what the effects ``(vectors, entries)`` add to the rows of a predictor, ``(rows,)``."""
+        Z = self.design(predictor, arrays)
+        if not self.is_factor:
+            return Z @ effects[:, 0]
+        return np.einsum("nq,nq->n", Z, effects[self.codes(predictor, arrays)])

@@ -30,7 +30,7 @@ from bayesml.distributions import (
 )
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
-from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
+from bayesml.families import FAMILIES, bernoulli, binomial, gaussian, negbinomial, poisson, student
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_rescor
@@ -119,6 +119,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
+    if name in FAMILIES:
+        return FAMILIES[name]
     if name not in _LATER:
         found: object = import_module(__name__)
         for part in module_attribute(name, __all__).split("."):
@@ -130,4 +132,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER} - {"TYPE_CHECKING", "import_module", "module_attribute"})
+    return sorted({*globals(), *_LATER} - {"FAMILIES", "TYPE_CHECKING", "import_module", "module_attribute"})

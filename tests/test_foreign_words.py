@@ -307,7 +307,7 @@ def test_names_are_not_listed() -> None:
         "AIC": "fit.aic",
         "posterior_predict": "fit.predict()",
         "exgaussian": "not there yet",
-        "gam": "not there yet",
+        "gam": "s(x)",
         "loo": "fit.loo()",
         "loadd": "did you mean `load`",
     }.items(),

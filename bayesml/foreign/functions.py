@@ -10,8 +10,8 @@ __all__ = ["MODULE"]
 
 _REML = 'Write `bayesml.fit("y ~ x + (x | g)", data, method="reml")`; `"ml"` for `REML = FALSE`.'
 _LAPLACE = 'Write `bayesml.fit("y ~ x + (1 | g)", data, family="poisson", method="laplace")`.'
-_SMOOTHS = "Smooth terms are not there yet; `bs(x, df=5)` and `cr(x, df=5)` are."
-_SHRINKAGE = "Shrinkage priors over all coefficients are not there yet."
+_SMOOTHS = 'Write `bayesml.fit("y ~ s(x) + (1 | g)", data)`, with `method="reml"` for the estimates of `gam`.'
+_SHRINKAGE = 'It is not there yet; `prior("horseshoe(1)", "b")` shrinks all coefficients together.'
 
 _OWN = (
     # fitting
@@ -76,10 +76,10 @@ _OWN = (
     Word("Exponential", "Bambi", alias="exponential"),
     Word("Uniform", "Bambi", alias="uniform"),
     Word("laplace", "Bambi", alias="double_exponential"),
-    Word("horseshoe", "brms", _SHRINKAGE),
     Word("R2D2", "brms", _SHRINKAGE),
     Word("lasso", "brms", _SHRINKAGE),
     # families: priors have these names in lower case
+    Word("mixture", "brms", alias="families.mixture"),
     Word("Gamma", "brms", alias="families.gamma"),
     Word("Beta", "brms", alias="families.beta"),
     Word("NegBinomial", "Bambi", alias="families.negbinomial"),
@@ -128,8 +128,9 @@ _FAMILIES = tuple(
 _IN_FORMULAS = (
     *(
         Word(name, "brms", f'It stands within the text of a formula, and is not there yet: `"y ~ {name}(...)"`.')
-        for name in ["s", "t2", "gp", "mo", "me", "cs", "ar", "ma", "arma", "car", "sar", "cosy", "unstr"]
+        for name in ["t2", "gp", "me", "ar", "ma", "arma", "car", "sar", "cosy", "unstr"]
     ),
+    *(Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(x)"`.') for name in ["s", "mo", "cs", "cse"]),
     *(
         Word(name, "R", f'It stands within the text of a formula: `"y ~ {name}(...)"`.')
         for name in ["bs", "ns", "poly", "scale", "ordered", "factor", "cbind"]

@@ -51,7 +51,7 @@ _BOTH = (
     Word("terms", "R", "Write `fit.formula`."),
     Word("standata", "brms", "There is no Stan here; `fit.problem.design.arrays` holds the data of the model."),
     Word("make_standata", "brms", "There is no Stan here; `fit.problem.design.arrays` holds the data of the model."),
-    Word("conditional_smooths", "brms", "Smooth terms are not there yet."),
+    Word("conditional_smooths", "brms", 'Write `fit.conditional_effects("x")`, the smooth with the rest of the model.'),
     Word("predict_proba", "scikit-learn", "Write `fit.epred(newdata)`, the probability for `bernoulli`."),
     Word("to_netcdf", "ArviZ", alias="save"),
     Word("saveRDS", "R", alias="save"),

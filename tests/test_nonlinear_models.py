@@ -51,6 +51,8 @@ def test_new_data_need_the_covariates_only(fit):
 def test_effects_follow_the_curve(fit):
     table = fit.conditional_effects("x")["x"]
     assert np.all(np.diff(table["estimate__"]) < 0)
+    with pytest.raises(ModelError, match="one of `mu`; got 'a'"):  # parameters of a function are no distributional ones
+        fit.conditional_effects("x", dpar="a")
 
 
 def test_a_saved_fit_predicts_alike(fit, frame, tmp_path):

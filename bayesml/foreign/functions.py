@@ -130,7 +130,10 @@ _IN_FORMULAS = (
         Word(name, "brms", f'It stands within the text of a formula, and is not there yet: `"y ~ {name}(...)"`.')
         for name in ["t2", "gp", "me", "ar", "ma", "arma", "car", "sar", "cosy", "unstr"]
     ),
-    *(Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(x)"`.') for name in ["s", "mo", "cs", "cse"]),
+    *(
+        Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(x)"`.')
+        for name in ("s", "mo", "cs", "cse")
+    ),
     *(
         Word(name, "R", f'It stands within the text of a formula: `"y ~ {name}(...)"`.')
         for name in ["bs", "ns", "poly", "scale", "ordered", "factor", "cbind"]

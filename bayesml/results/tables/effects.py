@@ -146,7 +146,7 @@ def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float,
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
-        known = [p.key.parameter for p in fit.problem.design.schema.predictors]
+        known = [p.key.parameter for p in fit.problem.design.schema.predictors if not p.key.nlpar]
         if dpar not in known:
             raise ModelError(
                 f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."

@@ -47,10 +47,6 @@ class PredictorDesign:
         """Return the group-level terms."""
         return group_terms(self.terms)
 
-    def independent_groups(self) -> tuple[AbstractGroupTerm, ...]:
-        """Return the group-level terms whose effects are independent of those of other predictors."""
-        return tuple(group for group in self.groups() if group.is_linear_gaussian)
-
     def without_groups(self) -> PredictorDesign:
         """Return the population-level part."""
         return replace(self, terms=tuple(term for term in self.terms if term not in self.groups()))

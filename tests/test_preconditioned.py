@@ -48,6 +48,12 @@ FORMULAS = {
     ),
     "no groups": ("real ~ x", "student", ()),
     "smooth and groups": ("count ~ w + s(x, k = 4) + (1 | g) + (1 | h)", "poisson", ()),
+    "shared effects": (bayesml.bf("real ~ x + (x | p | g)", sigma="~ w + (1 | p | g)"), "gaussian", ()),
+    "shared effects among others": (
+        bayesml.bf("real ~ (1 | p | g) + (0 + x | g) + (1 | h)", sigma="~ s(w, k = 4) + (1 | p | g)"),
+        "gaussian",
+        (),
+    ),
     "smooths in two predictors": (bayesml.bf("real ~ s(x, k = 4)", sigma="~ s(w, k = 5)"), "gaussian", ()),
     "priors of several kinds": (
         "count ~ x + w + (1 | g)",

@@ -69,11 +69,6 @@ class AbstractTerm(ABC):
         return ()
 
     @property
-    def is_linear_gaussian(self) -> bool:
-        """Whether it is known, or linear in coefficients that engines know: ``population_term`` or ``group_terms``."""
-        return False
-
-    @property
     def is_estimated(self) -> bool:
         """Whether there is something to estimate; a known addend to the predictor is not estimated."""
         return True

@@ -47,11 +47,6 @@ class AbstractGroupTerm(AbstractTerm):
         return self.name
 
     @property
-    def is_linear_gaussian(self) -> bool:
-        """Effects are normally distributed."""
-        return True
-
-    @property
     def grouping(self) -> tuple[str, ...]:
         """The columns whose combinations are the levels."""
         return self.factors
@@ -74,9 +69,7 @@ class AbstractGroupTerm(AbstractTerm):
         """
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
-        """Return one block, a vector of effects for each level; none where engines cannot take the term alone."""
-        if not self.is_linear_gaussian:
-            return ()
+        """Return one block, a vector of effects for each level."""
         of = self.predictor
         correlated = bool(self.pairs())
         own = EffectBlock(

@@ -51,11 +51,6 @@ class Offset(AbstractTerm):
         return {"offset": np.sum([evaluate(e, frame, self.functions) for e in self.expressions], axis=0)}
 
     @property
-    def is_linear_gaussian(self) -> bool:
-        """It is known."""
-        return True
-
-    @property
     def is_estimated(self) -> bool:
         """An offset is known."""
         return False

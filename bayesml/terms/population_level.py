@@ -36,11 +36,6 @@ class AbstractPopulationTerm(AbstractTerm):
         return "population"
 
     @property
-    def is_linear_gaussian(self) -> bool:
-        """It is linear."""
-        return True
-
-    @property
     def coefs(self) -> tuple[str, ...]:
         """Labels of all coefficients, ``Intercept`` first where there is one."""
         return self.encoding.labels[1:] if self.thresholds else self.encoding.labels

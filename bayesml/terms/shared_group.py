@@ -24,8 +24,10 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky
 from bayesml.terms.base import AbstractTerm, Array
+from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.group import SECTION, Group, cholesky_diagonal
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
+from bayesml.terms.sampled import BlockPart, SampledBlock
 from bayesml.variables import ReportedVariable
 
 __all__ = ["Member", "SharedGroup"]
@@ -67,10 +69,35 @@ class SharedGroup(AbstractGroupTerm):
     spreads: tuple[float, ...]
     members: tuple[tuple[str, tuple[Member, ...]], ...] = field(default=())
 
-    @property
-    def is_linear_gaussian(self) -> bool:
-        """Its effects are not independent of those of other predictors, so that engines do not eliminate them."""
-        return False
+    def effect_blocks(self) -> tuple[EffectBlock, ...]:
+        """Return nothing: the vectors of effects are not those of one predictor."""
+        return ()
+
+    def sampled_blocks(self) -> tuple[SampledBlock, ...]:
+        """Return a block for each identifier, the same from each of its terms, and one for what is not shared."""
+        return (*self._own_block(), *(self._shared_block(*each) for each in self.members))
+
+    def _own_block(self) -> Iterator[SampledBlock]:
+        free = [i for i, identity in enumerate(self.ids) if not identity]
+        slices = self.block_slices()
+        columns = tuple(k for i in free for k in range(slices[i].start, slices[i].stop))
+        if columns:
+            of = self.predictor
+            part = BlockPart(of, self.key, "Z", columns, names.group_sd_variable(self.name, of), columns)
+            sizes = tuple(self.blocks[i] for i in free)
+            cholesky = tuple(names.cholesky_variable(self.name, of, i) if self.blocks[i] > 1 else "" for i in free)
+            site = names.standardised_variable(self.name, of)
+            yield SampledBlock(site, self.name, len(self.levels), sizes, cholesky, (part,), "index")
+
+    def _shared_block(self, identity: str, members: tuple[Member, ...]) -> SampledBlock:
+        parts = []
+        for member in members:
+            columns = tuple(range(member.start, member.start + len(member.coefs)))
+            sd = names.group_sd_variable(self.name, member.predictor)
+            parts.append(BlockPart(member.predictor, self.key, "Z", columns, sd, columns))
+        size = sum(len(member.coefs) for member in members)
+        site, factor = self._site("z", identity), self._site("L", identity)
+        return SampledBlock(site, self.name, len(self.levels), (size,), (factor,), tuple(parts), "index")
 
     @property
     def plain(self) -> Group:
@@ -112,7 +139,7 @@ class SharedGroup(AbstractGroupTerm):
 
         An identifier that no other predictor has means nothing.
         """
-        alike = [t for t in terms if isinstance(t, SharedGroup) and set(t.factors) == set(self.factors)]
+        alike = [t for t in terms if isinstance(t, SharedGroup) and t.factors == self.factors]
         found = []
         for identity in dict.fromkeys(i for i in self.ids if i):
             members = tuple(member for term in alike for member in term.own_members(identity))

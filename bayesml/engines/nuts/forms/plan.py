@@ -238,7 +238,7 @@ def model_shape(problem: Problem) -> ModelShape:
     """Return what the choice of a form looks at."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    without = (*joint_priors(problem), *_modes(problem), *_shared_effects(problem), *_too_large(problem, size))
+    without = (*joint_priors(problem), *_modes(problem), *_too_large(problem, size))
     bare = ModelShape(spec.n_rows, size, without_mode=without)
     obstacles = collapse_conditions(problem)
     if obstacles:
@@ -258,14 +258,6 @@ def model_shape(problem: Problem) -> ModelShape:
 def _smooths(split: Split) -> Iterator[FactorShape]:
     for key, curves in groupby(split.blocks[len(split.groups) :], key=lambda pair: pair[0].key):
         yield FactorShape(key, sum(block.vectors for _, block in curves), 1)
-
-
-def _shared_effects(problem: Problem) -> Iterator[str]:
-    """Yield a reason for each group of effects that is correlated across predictors: no pilot fit scales them yet."""
-    for predictor in problem.design.schema.predictors:
-        for group in predictor.groups():
-            if group not in predictor.independent_groups():
-                yield f"effects of {group.name} are correlated across predictors"
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpyro.distributions as dist
 from jax import numpy as jnp
@@ -12,9 +12,11 @@ from numpyro.distributions import constraints
 from bayesml.distributions import Distribution
 from bayesml.supports import AbstractSupport, Ordered, SumToZero
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers
+
 __all__ = ["DependentElements", "dependent_elements"]
 
-Array = Any
 CONSTRAINTS = {Ordered: constraints.ordered_vector, SumToZero: constraints.zero_sum()}
 
 
@@ -41,11 +43,11 @@ class DependentElements(dist.Distribution):
         """The support of the vector."""
         return self._support
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: Numbers) -> Numbers:
         """Return the sum of the log densities of the elements."""
         return sum(element.log_prob(value[..., i]) for i, element in enumerate(self.elements))
 
-    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Numbers:
         """Draw elements and put them in order, which is exact where all have the same prior."""
         import jax
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.lazy import lazy_module
 from bayesml.links.elementary import softplus
+
+if TYPE_CHECKING:
+    from jaxtyping import ArrayLike, Float
+
+    from bayesml.shapes import Numbers
 
 __all__ = [
     "POSITIVE",
@@ -30,7 +35,6 @@ jax = lazy_module("jax")
 jnp = lazy_module("jax.numpy")
 transforms = lazy_module("numpyro.distributions.transforms")
 
-Array = Any
 Shape = tuple[int, ...]
 
 
@@ -53,7 +57,7 @@ class AbstractSupport(ABC):
         """Return how many unconstrained numbers stand for an array of that shape."""
 
     @abstractmethod
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Map unconstrained numbers ``(size,)`` to the value and the log Jacobian determinant; JAX arrays.
 
         Of a value with fewer degrees of freedom than elements, the determinant is that of the map to the elements that
@@ -98,7 +102,7 @@ class Interval(AbstractSupport):
         """Return the number of elements."""
         return int(np.prod(shape, dtype=int))
 
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Map each number on its own."""
         lower, upper = self.bounds
         if np.isfinite(lower) and np.isfinite(upper):
@@ -147,7 +151,7 @@ class CorrCholesky(AbstractSupport):
         """Return the number of correlations."""
         return shape[0] * (shape[0] - 1) // 2
 
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Return the factor; two columns are written out, more go through NumPyro's transform."""
         if shape[0] > 2:
             transform = transforms.CorrCholeskyTransform()
@@ -182,7 +186,7 @@ class Ordered(AbstractSupport):
         """Return the number of elements."""
         return shape[0]
 
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Return the sums of u_1 and the steps; the Jacobian is triangular with the steps on its diagonal."""
         if shape[0] == 1:
             return u, 0.0
@@ -214,7 +218,7 @@ class Simplex(AbstractSupport):
         """Return one less than the number of elements."""
         return shape[0] - 1
 
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Return the pieces; log |dx_i / du_i| = log z_i + log(1 - z_i) + log of what was left."""
         k = shape[0]
         shifted = u - np.log(np.arange(k - 1, 0, -1.0))
@@ -239,7 +243,7 @@ class SumToZero(AbstractSupport):
         """Return one less than the number of elements."""
         return shape[0] - 1
 
-    def constrain(self, u: Array, shape: Shape) -> tuple[Array, Array]:
+    def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Return the basis times u."""
         return _zero_sum_basis(shape[0]) @ u, 0.0
 

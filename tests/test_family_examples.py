@@ -41,19 +41,14 @@ def bound(example: Example, y: np.ndarray) -> tuple[AbstractLikelihood, dict[str
     return likelihood, {**likelihood.encode(raw, for_fit=False).arrays, **additions}
 
 
-def single(example: Example) -> dict[str, np.ndarray]:
-    """The parameters as ``values`` takes them: an axis for the rows before the axes of their own."""
-    return {k: np.asarray(v)[None] if np.ndim(v) else np.asarray(v) for k, v in example.parameters.items()}
-
-
-def values_of(example: Example, likelihood: AbstractLikelihood) -> dict[str, np.ndarray]:
+def values_of(example: Example, likelihood: AbstractLikelihood, shape: tuple[int, ...] = (1,)) -> dict[str, np.ndarray]:
     """The parameters as the densities take them, each with a predictor: one without may have a value of its own."""
-    known = single(example)
+    known = natural(example, shape)
     return likelihood.values({p.name: likelihood.link(p.name).forward(known[p.name]) for p in likelihood.dpars}, known)
 
 
 def natural(example: Example, shape: tuple[int, ...] = (1,)) -> dict[str, np.ndarray]:
-    """The parameters as ``mean`` and ``draw`` take them: every one for all rows."""
+    """The parameters as ``mean`` and ``draw`` take them, with axes for draws and rows before those of their own."""
     return {k: np.broadcast_to(v, (*shape, *np.shape(v))) for k, v in example.parameters.items()}
 
 
@@ -156,7 +151,8 @@ def test_derivatives_are_those_of_the_density(name: str) -> None:
     example = EXAMPLES[name]
     likelihood, data = bound(example, np.array(example.y))
     main = likelihood.dpars[0].name
-    auxiliary = {key: value for key, value in single(example).items() if key != main}
+    others = {key: value for key, value in example.parameters.items() if key != main}
+    auxiliary = {key: np.array(value)[None] if np.ndim(value) else value for key, value in others.items()}
     eta = np.full(len(example.y), float(likelihood.link(main).forward(example.parameters[main])))
     found, ours = likelihood.curvature(eta, data, auxiliary), automatic_curvature(likelihood, eta, data, auxiliary, 3)
     for part in ("log_density", "d1", "d2", "d3"):

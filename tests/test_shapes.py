@@ -1,12 +1,12 @@
-"""The shapes in the annotations of the sampler are those of its arrays, in every call that one iteration makes."""
+"""The shapes in annotations are those of the arrays: of the sampler, links, families, priors and terms."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from types import ModuleType
-from typing import Any, get_args, get_origin, get_type_hints
+from types import MethodType, ModuleType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -16,34 +16,50 @@ jaxtyping = pytest.importorskip("jaxtyping")
 import jax  # noqa: E402
 from jax import numpy as jnp  # noqa: E402
 
+from bayesml import shapes as general  # noqa: E402
+from bayesml.engines.nuts.forms.plain import plain_form  # noqa: E402
 from bayesml.engines.nuts.sampler import adaptation, chain_state, shapes, splitmix, transition, u_turn  # noqa: E402
 from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers, report_noise  # noqa: E402
 from bayesml.engines.precision import double_precision  # noqa: E402
+from bayesml.fit import describe_problem  # noqa: E402
 from bayesml.links import Jet, elementary, probability  # noqa: E402
 from bayesml.shapes import Elements  # noqa: E402
+from bayesml.terms import AbstractTerm  # noqa: E402
+from tests.test_distributions import PROPER  # noqa: E402
+from tests.test_family_examples import EXAMPLES, bound, natural, values_of  # noqa: E402
 
-NAMES = {name: getattr(shapes, name) for name in shapes.__all__}
+NAMES = {name: getattr(of, name) for of in (shapes, general) for name in of.__all__}
 
 
 def hints_of(value: Any) -> dict[str, Any]:
-    of_module = {"Elements": Elements, "Float": jaxtyping.Float, "UInt64": jaxtyping.UInt64}
-    names = vars(inspect.getmodule(value)) | NAMES | of_module
-    return get_type_hints(value, names)
+    of_module = {"Float": jaxtyping.Float, "UInt64": jaxtyping.UInt64, "ArrayLike": jaxtyping.ArrayLike}
+    return get_type_hints(value, vars(inspect.getmodule(value)) | NAMES | of_module)
+
+
+def array_types(hint: Any) -> tuple[Any, ...]:
+    """The types of which an array may be one; empty where the annotation is none of an array."""
+    possible = get_args(hint) or (hint,)
+    is_array = any(isinstance(one, type) and issubclass(one, jaxtyping.AbstractArray) for one in possible)
+    return possible if is_array and get_origin(hint) in (None, Union, UnionType) else ()
 
 
 def check(what: str, value: Any, hint: Any) -> None:
-    """Compare an array, or the arrays of a tuple, with its annotation; dimensions are bound by `jaxtyped`."""
-    if get_origin(hint) is tuple and Ellipsis not in get_args(hint):
-        for index, (part, of_part) in enumerate(zip(value, get_args(hint), strict=True)):
+    """Compare an array, or the arrays of a tuple or mapping, with its annotation; `jaxtyped` binds dimensions."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        parts = (arguments[0],) * len(value) if Ellipsis in arguments else arguments
+        for index, (part, of_part) in enumerate(zip(value, parts, strict=True)):
             check(f"{what}[{index}]", part, of_part)
+    elif origin in (dict, Mapping):
+        for name, part in value.items():
+            check(f"{what}[{name!r}]", part, arguments[1])
     elif isinstance(hint, type) and issubclass(hint, tuple):
         for name, of_field in hints_of(hint).items():
             check(f"{what}.{name}", getattr(value, name), of_field)
     elif hint is Jet:
         for part in value:
             check(what, part, Elements)
-    elif hint == Elements or (isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)):
-        possible = get_args(hint) or (hint,)
+    elif possible := array_types(hint):
         fits = any(isinstance(value, kind) for kind in possible)
         assert fits, f"{what} is {getattr(value, 'shape', value)}, not {hint}"
 
@@ -130,3 +146,57 @@ def test_links_work_element_by_element(function: Callable[..., Any]) -> None:
     more = [2.0] if function is elementary.power_jet else []
     checked(function)(between, *more)
     checked(function)(between[0, 0], *more)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_families_answer_for_every_draw_and_row(name: str) -> None:
+    """Three draws of the parameters and the rows of the example."""
+    example = EXAMPLES[name]
+    likelihood, data = bound(example, np.array(example.y))
+    parameters = natural(example, (3, 1))
+    with double_precision():
+        values = {key: jnp.asarray(value) for key, value in values_of(example, likelihood, (3, 1)).items()}
+        densities = [likelihood.log_prob]
+        densities += [likelihood.log_cdf, likelihood.log_survival] if likelihood.traits.has_cdf else []
+        for density in densities:
+            assert jax.eval_shape(checked(density), jnp.asarray(data["y"]), values, data).shape == (3, len(example.y))
+    for moment in (likelihood.mean, likelihood.variance):
+        wide = (3, len(example.y), *likelihood.event_shape)
+        assert np.broadcast_shapes(np.shape(checked(moment)(parameters, data)), wide) == wide
+    checked(likelihood.draw)(np.random.default_rng(1), parameters, data)
+
+
+@pytest.mark.parametrize("prior", PROPER, ids=str)
+@pytest.mark.parametrize("x", [np.full((2, 3), 0.3), 0.3], ids=["array", "number"])
+def test_distributions_work_element_by_element(prior: Any, x: Any) -> None:
+    for name in ("log_density", "log_density_derivative", "cdf", "survival", "quantile"):
+        checked(getattr(prior, name))(x)
+
+
+def test_terms_give_an_addend_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    n = 40
+    data = {name: rng.normal(size=n) for name in ("x", "z", "w")}
+    data |= {"y": rng.poisson(3.0, n), "k": np.arange(n) % 4, "g": np.arange(n) % 5}
+    formula = "y ~ x + mo(k) + s(z, k=5) + offset(w) + (1 + x | g)"
+    problem = describe_problem(formula, data, "poisson")
+    kinds = {type(term) for predictor in problem.design.schema.predictors for term in predictor.terms}
+    called = set()
+
+    def noted(kind: type, method: str) -> Callable[..., Any]:
+        function = getattr(kind, method)
+
+        def call(term: AbstractTerm, *arguments: Any) -> Any:
+            called.add((kind, method))
+            return checked(MethodType(function, term))(*arguments)
+
+        return call
+
+    for kind in kinds:
+        for method in ("derive", "contribution"):
+            monkeypatch.setattr(kind, method, noted(kind, method))
+    with double_precision():
+        form = plain_form(problem)
+        jax.eval_shape(form.density, jnp.zeros(form.size), form.data)
+    assert {kind.__name__ for kind in kinds} == {"Population", "Monotonic", "Smooth", "Offset", "Group"}
+    assert called == {(kind, method) for kind in kinds for method in ("derive", "contribution")}

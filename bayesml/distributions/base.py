@@ -16,9 +16,10 @@ from bayesml.errors import PriorError
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["Distribution", "format_number", "stack", "where_inside"]
 
-Array = Any
 SMALLEST_UNIFORM = 2.0**-60  # keeps quantiles of draws finite
 
 
@@ -71,32 +72,32 @@ class Distribution(ABC):
         """A finite typical distance from ``location``, for starting points."""
 
     @abstractmethod
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the normalised log density at ``x``, element by element; -inf outside the support."""
 
-    def log_density_inside(self, x: Array) -> Array:
+    def log_density_inside(self, x: Elements) -> Elements:
         """Return ``log_density`` for ``x`` that is known to be in the support, without checking it."""
         return self.log_density(x)
 
     @abstractmethod
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density`` inside the support."""
 
     @abstractmethod
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
 
     @abstractmethod
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x), accurate where it is small."""
 
     @abstractmethod
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
 
     @staticmethod
     @abstractmethod
-    def numpyro_form(*arguments: Array) -> dist.Distribution:
+    def numpyro_form(*arguments: Broadcast) -> dist.Distribution:
         """Return the NumPyro distribution with these arguments, which may be arrays of equal shape."""
 
     def numpyro(self) -> dist.Distribution:
@@ -132,7 +133,7 @@ def format_number(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def where_inside(x: Array, support: tuple[float, float], inside: Array, xp: Any) -> Array:
+def where_inside(x: Elements, support: tuple[float, float], inside: Elements, xp: Any) -> Elements:
     """Return ``inside`` where ``x`` lies in the support and -inf elsewhere."""
     return xp.where((x >= support[0]) & (x <= support[1]), inside, -np.inf)
 

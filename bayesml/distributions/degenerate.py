@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-__all__ = ["Constant", "Flat"]
+    from bayesml.shapes import Elements, Numbers
 
-Array = Any
+__all__ = ["Constant", "Flat"]
 
 
 @final
@@ -51,23 +51,23 @@ class Flat(Distribution):
         """One."""
         return 1.0
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return 0."""
         return 0.0 * array_namespace(x).asarray(x)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return 0."""
         return 0.0 * array_namespace(x).asarray(x)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Raise an error, since a flat prior is no distribution."""
         raise _improper()
 
@@ -115,29 +115,29 @@ class Constant(Distribution):
         """Zero."""
         return 0.0
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return 0 at the value (a point mass), -inf elsewhere."""
         xp = array_namespace(x)
         return xp.where(xp.asarray(x) == self.value, 0.0, -inf)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return 0."""
         return 0.0 * array_namespace(x).asarray(x)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return 0 below the value and 1 from there on."""
         return np.where(np.asarray(x) >= self.value, 1.0, 0.0)
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return 1 below the value and 0 from there on."""
         return 1 - self.cdf(x)
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the value."""
         return np.full(np.shape(p), self.value)
 
     @staticmethod
-    def numpyro_form(value: Array) -> dist.Distribution:
+    def numpyro_form(value: Numbers) -> dist.Distribution:
         """Return ``Delta``."""
         import numpyro.distributions as dist
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, lgamma
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-__all__ = ["Dirichlet", "dirichlet"]
+    from bayesml.shapes import Broadcast, Numbers
 
-Array = Any
+__all__ = ["Dirichlet", "dirichlet"]
 
 
 @final
@@ -59,7 +59,7 @@ class Dirichlet(WholeDistribution):
         if len(self.alpha) not in (1, shape[0]):
             raise PriorError(f"{self} has {len(self.alpha)} numbers for a simplex of {shape[0]} elements.")
 
-    def whole_log_density(self, value: Array) -> Array:
+    def whole_log_density(self, value: Numbers) -> Numbers:
         """Return log Gamma(sum alpha) - sum log Gamma(alpha) + sum (alpha - 1) log x."""
         xp = array_namespace(value)
         alpha = self.concentrations(value.shape[-1])
@@ -94,7 +94,7 @@ class Dirichlet(WholeDistribution):
         return 0.5
 
     @staticmethod
-    def numpyro_form(*alpha: Array) -> dist.Distribution:
+    def numpyro_form(*alpha: Broadcast) -> dist.Distribution:
         """Raise: the NumPyro form needs the number of elements."""
         raise PriorError("A Dirichlet prior needs the number of elements: use its numpyro_whole(shape).")
 

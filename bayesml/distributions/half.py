@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import inf, log
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-__all__ = ["AbstractHalf", "HalfCauchy", "HalfNormal", "HalfStudentT"]
+    from bayesml.shapes import Broadcast, Elements
 
-Array = Any
+__all__ = ["AbstractHalf", "HalfCauchy", "HalfNormal", "HalfStudentT"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,28 +50,28 @@ class AbstractHalf(Distribution):
         """The scale ``sigma``."""
         return self.sigma
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the log density of X plus log 2, or -inf below 0."""
         xp = array_namespace(x)
         return where_inside(xp.asarray(x), self.support, self.log_density_inside(x), xp)
 
-    def log_density_inside(self, x: Array) -> Array:
+    def log_density_inside(self, x: Elements) -> Elements:
         """Return the log density of X plus log 2."""
         return log(2) + self.whole.log_density(x)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""
         return self.whole.log_density_derivative(x)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return 1 - self.survival(x)
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return 2 * self.whole.survival(np.maximum(x, 0.0))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return np.abs(self.whole.quantile((1 - np.asarray(p)) / 2))
 
@@ -91,7 +91,7 @@ class HalfNormal(AbstractHalf):
         return Normal(0.0, self.sigma)
 
     @staticmethod
-    def numpyro_form(sigma: Array) -> dist.Distribution:
+    def numpyro_form(sigma: Broadcast) -> dist.Distribution:
         """Return ``HalfNormal``."""
         import numpyro.distributions as dist
 
@@ -114,7 +114,7 @@ class HalfStudentT(AbstractHalf):
         return StudentT(self.df, 0.0, self.sigma)
 
     @staticmethod
-    def numpyro_form(df: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(df: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``StudentT`` bounded below by 0."""
         import numpyro.distributions as dist
 
@@ -138,7 +138,7 @@ class HalfCauchy(AbstractHalf):
         return Cauchy(0.0, self.sigma)
 
     @staticmethod
-    def numpyro_form(sigma: Array) -> dist.Distribution:
+    def numpyro_form(sigma: Broadcast) -> dist.Distribution:
         """Return ``HalfCauchy``."""
         import numpyro.distributions as dist
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, lgamma, log, sqrt
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["Beta", "Uniform"]
 
 special = lazy_module("scipy.special")
-
-Array = Any
 
 
 @final
@@ -50,7 +50,7 @@ class Beta(Distribution):
         total = self.a + self.b
         return sqrt(self.a * self.b / (total + 1)) / total
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the log density; -inf outside (0, 1)."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
@@ -59,24 +59,24 @@ class Beta(Distribution):
         constant = lgamma(self.a + self.b) - lgamma(self.a) - lgamma(self.b)
         return xp.where(inside, constant + (self.a - 1) * xp.log(safe) + (self.b - 1) * xp.log1p(-safe), -inf)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return (a - 1) / x - (b - 1) / (1 - x)."""
         return (self.a - 1) / x - (self.b - 1) / (1 - x)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return special.betainc(self.a, self.b, np.clip(x, 0.0, 1.0))
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return special.betainc(self.b, self.a, 1 - np.clip(x, 0.0, 1.0))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return special.betaincinv(self.a, self.b, p)
 
     @staticmethod
-    def numpyro_form(a: Array, b: Array) -> dist.Distribution:
+    def numpyro_form(a: Broadcast, b: Broadcast) -> dist.Distribution:
         """Return ``Beta``."""
         import numpyro.distributions as dist
 
@@ -113,30 +113,30 @@ class Uniform(Distribution):
         """The standard deviation."""
         return (self.b - self.a) / sqrt(12)
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return -log(b - a)."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
         return where_inside(x, self.support, -log(self.b - self.a), xp)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return 0."""
         return 0.0 * x
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return np.clip((np.asarray(x) - self.a) / (self.b - self.a), 0.0, 1.0)
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return np.clip((self.b - np.asarray(x)) / (self.b - self.a), 0.0, 1.0)
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return self.a + (self.b - self.a) * np.asarray(p)
 
     @staticmethod
-    def numpyro_form(a: Array, b: Array) -> dist.Distribution:
+    def numpyro_form(a: Broadcast, b: Broadcast) -> dist.Distribution:
         """Return ``Uniform``."""
         import numpyro.distributions as dist
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import lgamma, log, pi
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -25,10 +25,11 @@ from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     import numpyro.distributions as dist
+    from jaxtyping import ArrayLike, Float
+
+    from bayesml.shapes import Broadcast, Elements, Numbers
 
 __all__ = ["LKJ", "is_lkj"]
-
-Array = Any
 
 
 @final
@@ -52,7 +53,7 @@ class LKJ(WholeDistribution):
 
         return dist.LKJCholesky(dimension, self.eta)
 
-    def cholesky_log_density(self, cholesky: Array) -> Array:
+    def cholesky_log_density(self, cholesky: Float[ArrayLike, "*factors k k"]) -> Float[ArrayLike, "*factors"]:
         """Return the log density of Cholesky factors ``(..., K, K)`` with respect to their lower triangle."""
         xp = array_namespace(cholesky)
         k = cholesky.shape[-1]
@@ -75,7 +76,7 @@ class LKJ(WholeDistribution):
             factor[..., m, m] = np.sqrt(1 - squared)
         return factor
 
-    def whole_log_density(self, value: Array) -> Array:
+    def whole_log_density(self, value: Numbers) -> Numbers:
         """Return ``cholesky_log_density``."""
         return self.cholesky_log_density(value)
 
@@ -102,7 +103,7 @@ class LKJ(WholeDistribution):
         """The standard deviation of a correlation between two columns."""
         return (2 * self.eta + 1) ** -0.5
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the log density of a correlation between two columns."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
@@ -110,28 +111,28 @@ class LKJ(WholeDistribution):
         constant = lgamma(self.eta + 0.5) - lgamma(self.eta) - 0.5 * log(pi)
         return xp.where(inside, constant + (self.eta - 1) * xp.log1p(-(xp.where(inside, x, 0.0) ** 2)), -np.inf)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return -2 (eta - 1) x / (1 - x^2)."""
         return -2 * (self.eta - 1) * x / (1 - x**2)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(rho <= x)."""
         from scipy import special
 
         return special.betainc(self.eta, self.eta, (1 + np.clip(x, -1.0, 1.0)) / 2)
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(rho > x)."""
         return self.cdf(-np.asarray(x))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         from scipy import special
 
         return 2 * special.betaincinv(self.eta, self.eta, p) - 1
 
     @staticmethod
-    def numpyro_form(eta: Array) -> dist.Distribution:
+    def numpyro_form(eta: Broadcast) -> dist.Distribution:
         """Raise: the NumPyro form needs the number of columns."""
         raise PriorError("An LKJ prior needs the number of correlated columns: use its cholesky(dimension).")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import jax
 import numpy as np
@@ -11,9 +11,11 @@ from jax import lax
 from jax import numpy as jnp
 from numpyro.distributions import constraints
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["Bounded"]
 
-Array = Any
 FARTHEST = 80.0  # largest unbounded coordinate; exp(80) does not overflow in single precision
 HALVINGS = 60
 
@@ -37,7 +39,13 @@ class Bounded(dist.Distribution):
     pytree_aux_fields = ("has_low", "has_high")
 
     def __init__(
-        self, base_dist: dist.Distribution, low: Array, high: Array, log_mass: Array, *, validate_args: Any = None
+        self,
+        base_dist: dist.Distribution,
+        low: Broadcast,
+        high: Broadcast,
+        log_mass: Broadcast,
+        *,
+        validate_args: Any = None,
     ) -> None:
         """Note which of the bounds are finite, which must be the same for all elements."""
         self.base_dist, self.low, self.high, self.log_mass = base_dist, low, high, log_mass
@@ -54,21 +62,21 @@ class Bounded(dist.Distribution):
             return constraints.less_than(self.high)
         return constraints.greater_than(self.low) if self.has_low else constraints.real
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: Broadcast) -> Broadcast:
         """Return the log density inside the interval."""
         return self.base_dist.log_prob(value) - self.log_mass
 
-    def cdf(self, value: Array) -> Array:
+    def cdf(self, value: Broadcast) -> Broadcast:
         """Return P(X <= value) for values inside the interval."""
         below = self.base_dist.cdf(self.low) if self.has_low else 0.0
         return (self.base_dist.cdf(value) - below) * jnp.exp(-self.log_mass)
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Elements:
         """Draw by inverting the cdf with bisection in unbounded coordinates."""
         shape = sample_shape + self.batch_shape
         target = jax.random.uniform(key, shape)
 
-        def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        def halve(_: int, bracket: tuple[Elements, Elements]) -> tuple[Elements, Elements]:
             left, right = bracket
             middle = (left + right) / 2
             is_left = self.cdf(self._value(middle)) < target
@@ -78,7 +86,7 @@ class Bounded(dist.Distribution):
         left, right = lax.fori_loop(0, HALVINGS, halve, start)
         return self._value((left + right) / 2)
 
-    def _value(self, t: Array) -> Array:
+    def _value(self, t: Elements) -> Elements:
         """Map the real line onto the interval with an increasing function."""
         if self.has_low and self.has_high:
             return self.low + (self.high - self.low) * jax.nn.sigmoid(t)

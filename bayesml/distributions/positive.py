@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import exp, inf, lgamma, log, pi, sqrt
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["AbstractPositive", "Exponential", "Gamma", "InvGamma", "LogNormal", "Weibull"]
 
 special = lazy_module("scipy.special")
 
-Array = Any
 SMALLEST = 1e-300  # quantiles of gamma(0.01, 0.01) underflow
 
 
@@ -29,7 +30,7 @@ class AbstractPositive(Distribution):
     """A density on (0, inf)."""
 
     @abstractmethod
-    def _log_density(self, x: Array, log_x: Array) -> Array:
+    def _log_density(self, x: Elements, log_x: Elements) -> Elements:
         """Return the log density at positive ``x``."""
 
     @abstractmethod
@@ -45,18 +46,18 @@ class AbstractPositive(Distribution):
         """The positive numbers."""
         return 0.0, inf
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the log density; -inf where x <= 0."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
         safe = xp.where(x > 0, x, 1.0)
         return xp.where(x > 0, self._log_density(safe, xp.log(safe)), -inf)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return np.where(np.asarray(x) > 0, self._cdf(np.maximum(x, SMALLEST)), 0.0)
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return np.where(np.asarray(x) > 0, self._survival(np.maximum(x, SMALLEST)), 1.0)
 
@@ -86,30 +87,30 @@ class Exponential(Distribution):
         """The standard deviation."""
         return 1 / self.rate
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return log rate - rate x."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
         return where_inside(x, self.support, log(self.rate) - self.rate * x, xp)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return -rate."""
         return -self.rate + 0.0 * x
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return -np.expm1(-self.rate * np.maximum(x, 0.0))
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return np.exp(-self.rate * np.maximum(x, 0.0))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return -np.log1p(-np.asarray(p)) / self.rate
 
     @staticmethod
-    def numpyro_form(rate: Array) -> dist.Distribution:
+    def numpyro_form(rate: Broadcast) -> dist.Distribution:
         """Return ``Exponential``."""
         import numpyro.distributions as dist
 
@@ -137,10 +138,10 @@ class Gamma(AbstractPositive):
         """The standard deviation."""
         return sqrt(self.alpha) / self.beta
 
-    def _log_density(self, x: Array, log_x: Array) -> Array:
+    def _log_density(self, x: Elements, log_x: Elements) -> Elements:
         return self.alpha * log(self.beta) - lgamma(self.alpha) + (self.alpha - 1) * log_x - self.beta * x
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return (alpha - 1) / x - beta."""
         return (self.alpha - 1) / x - self.beta
 
@@ -150,12 +151,12 @@ class Gamma(AbstractPositive):
     def _survival(self, x: np.ndarray) -> np.ndarray:
         return special.gammaincc(self.alpha, self.beta * x)
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return np.maximum(special.gammaincinv(self.alpha, p) / self.beta, SMALLEST)
 
     @staticmethod
-    def numpyro_form(alpha: Array, beta: Array) -> dist.Distribution:
+    def numpyro_form(alpha: Broadcast, beta: Broadcast) -> dist.Distribution:
         """Return ``Gamma``."""
         import numpyro.distributions as dist
 
@@ -183,10 +184,10 @@ class InvGamma(AbstractPositive):
         """The same as ``location``, since the standard deviation need not exist."""
         return self.location
 
-    def _log_density(self, x: Array, log_x: Array) -> Array:
+    def _log_density(self, x: Elements, log_x: Elements) -> Elements:
         return self.alpha * log(self.beta) - lgamma(self.alpha) - (self.alpha + 1) * log_x - self.beta / x
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return beta / x^2 - (alpha + 1) / x."""
         return (self.beta / x - (self.alpha + 1)) / x
 
@@ -196,12 +197,12 @@ class InvGamma(AbstractPositive):
     def _survival(self, x: np.ndarray) -> np.ndarray:
         return special.gammainc(self.alpha, self.beta / x)
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return self.beta / np.maximum(special.gammainccinv(self.alpha, p), SMALLEST)
 
     @staticmethod
-    def numpyro_form(alpha: Array, beta: Array) -> dist.Distribution:
+    def numpyro_form(alpha: Broadcast, beta: Broadcast) -> dist.Distribution:
         """Return ``InverseGamma``."""
         import numpyro.distributions as dist
 
@@ -229,10 +230,10 @@ class LogNormal(AbstractPositive):
         """The median times ``sigma``."""
         return exp(self.mu) * self.sigma
 
-    def _log_density(self, x: Array, log_x: Array) -> Array:
+    def _log_density(self, x: Elements, log_x: Elements) -> Elements:
         return -0.5 * ((log_x - self.mu) / self.sigma) ** 2 - 0.5 * log(2 * pi) - log(self.sigma) - log_x
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return -(1 + (log x - mu) / sigma^2) / x."""
         return -(1 + (array_namespace(x).log(x) - self.mu) / self.sigma**2) / x
 
@@ -242,12 +243,12 @@ class LogNormal(AbstractPositive):
     def _survival(self, x: np.ndarray) -> np.ndarray:
         return special.ndtr((self.mu - np.log(x)) / self.sigma)
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return np.exp(self.mu + self.sigma * special.ndtri(p))
 
     @staticmethod
-    def numpyro_form(mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``LogNormal``."""
         import numpyro.distributions as dist
 
@@ -275,11 +276,11 @@ class Weibull(AbstractPositive):
         """About the standard deviation, sigma / alpha, and at most sigma."""
         return self.sigma / max(self.alpha, 1.0)
 
-    def _log_density(self, x: Array, log_x: Array) -> Array:
+    def _log_density(self, x: Elements, log_x: Elements) -> Elements:
         log_z = log_x - log(self.sigma)
         return log(self.alpha / self.sigma) + (self.alpha - 1) * log_z - array_namespace(x).exp(self.alpha * log_z)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return (alpha - 1 - alpha (x / sigma)^alpha) / x."""
         return (self.alpha - 1 - self.alpha * (x / self.sigma) ** self.alpha) / x
 
@@ -289,12 +290,12 @@ class Weibull(AbstractPositive):
     def _survival(self, x: np.ndarray) -> np.ndarray:
         return np.exp(-((x / self.sigma) ** self.alpha))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return self.sigma * (-np.log1p(-np.asarray(p))) ** (1 / self.alpha)
 
     @staticmethod
-    def numpyro_form(alpha: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(alpha: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``Weibull``, whose arguments come in the other order."""
         import numpyro.distributions as dist
 

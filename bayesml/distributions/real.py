@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import inf, lgamma, log, pi
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["AbstractLocationScale", "Cauchy", "DoubleExponential", "Logistic", "Normal", "StudentT"]
 
 special = lazy_module("scipy.special")
-
-Array = Any
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,11 +34,11 @@ class AbstractLocationScale(Distribution):
     positive: ClassVar[frozenset[str]] = frozenset({"df", "sigma"})
 
     @abstractmethod
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         """Return log f(z)."""
 
     @abstractmethod
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         """Return the derivative of log f."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class AbstractLocationScale(Distribution):
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         """Return the inverse of ``_cdf``."""
 
-    def _z(self, x: Array) -> Array:
+    def _z(self, x: Elements) -> Elements:
         x = x if array_namespace(x) is not np else np.asarray(x, float)
         return (x - self.mu if self.mu else x) / self.sigma
 
@@ -68,23 +68,23 @@ class AbstractLocationScale(Distribution):
         """The scale ``sigma``."""
         return self.sigma
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return log f((x - mu) / sigma) - log sigma."""
         return self._log_density(self._z(x)) - log(self.sigma)
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""
         return self._slope(self._z(x)) / self.sigma
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         return self._cdf(self._z(x))
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         return self._cdf(-self._z(x))
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return self.mu + self.sigma * self._quantile(np.asarray(p, float))
 
@@ -104,10 +104,10 @@ class Normal(AbstractLocationScale):
 
     name: ClassVar[str] = "normal"
 
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         return -0.5 * z**2 - 0.5 * log(2 * pi)
 
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         return -z
 
     def _cdf(self, z: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ class Normal(AbstractLocationScale):
         return special.ndtri(p)
 
     @staticmethod
-    def numpyro_form(mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``Normal``."""
         import numpyro.distributions as dist
 
@@ -135,11 +135,11 @@ class StudentT(AbstractLocationScale):
 
     name: ClassVar[str] = "student_t"
 
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         constant = lgamma((self.df + 1) / 2) - lgamma(self.df / 2) - 0.5 * log(self.df * pi)
         return constant - (self.df + 1) / 2 * array_namespace(z).log1p(z**2 / self.df)
 
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         return -(self.df + 1) * z / (self.df + z**2)
 
     def _cdf(self, z: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ class StudentT(AbstractLocationScale):
         return special.stdtrit(self.df, p)
 
     @staticmethod
-    def numpyro_form(df: Array, mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(df: Broadcast, mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``StudentT``."""
         import numpyro.distributions as dist
 
@@ -166,10 +166,10 @@ class Cauchy(AbstractLocationScale):
 
     name: ClassVar[str] = "cauchy"
 
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         return -log(pi) - array_namespace(z).log1p(z**2)
 
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         return -2 * z / (1 + z**2)
 
     def _cdf(self, z: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ class Cauchy(AbstractLocationScale):
         return np.where(p < 0.25, -1 / np.tan(pi * np.where(p < 0.25, p, 0.25)), np.tan(pi * (p - 0.5)))
 
     @staticmethod
-    def numpyro_form(mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``Cauchy``."""
         import numpyro.distributions as dist
 
@@ -196,11 +196,11 @@ class Logistic(AbstractLocationScale):
 
     name: ClassVar[str] = "logistic"
 
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         xp = array_namespace(z)
         return -xp.abs(z) - 2 * xp.log1p(xp.exp(-xp.abs(z)))
 
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         return -array_namespace(z).tanh(z / 2)
 
     def _cdf(self, z: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ class Logistic(AbstractLocationScale):
         return special.logit(p)
 
     @staticmethod
-    def numpyro_form(mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``Logistic``."""
         import numpyro.distributions as dist
 
@@ -227,10 +227,10 @@ class DoubleExponential(AbstractLocationScale):
 
     name: ClassVar[str] = "double_exponential"
 
-    def _log_density(self, z: Array) -> Array:
+    def _log_density(self, z: Elements) -> Elements:
         return -array_namespace(z).abs(z) - log(2)
 
-    def _slope(self, z: Array) -> Array:
+    def _slope(self, z: Elements) -> Elements:
         return -array_namespace(z).sign(z)
 
     def _cdf(self, z: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ class DoubleExponential(AbstractLocationScale):
         return np.where(p < 0.5, np.log(2 * np.where(p < 0.5, p, 0.5)), -np.log(2 * (1 - np.where(p < 0.5, 0.5, p))))
 
     @staticmethod
-    def numpyro_form(mu: Array, sigma: Array) -> dist.Distribution:
+    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
         """Return ``Laplace``."""
         import numpyro.distributions as dist
 

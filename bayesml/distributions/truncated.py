@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
+    from bayesml.shapes import Broadcast, Elements
+
 __all__ = ["Truncated", "bounded"]
 
-Array = Any
 SMALLEST_MASS = 1e-12
 HALF_LOCATION, HALF_SCALE = 0.75, 0.75
 """Median of a half distribution, and half the distance of its 16% and 84% quantiles, both for scale 1 and rounded.
@@ -107,31 +108,31 @@ class Truncated(Distribution):
             return HALF_SCALE * self.distribution.scale
         return float(self.quantile(0.84) - self.quantile(0.16)) / 2 if self.is_proper else 1.0
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Return the log density of ``distribution`` minus the log of its mass in the interval, -inf outside of it."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
         return where_inside(x, self.support, self.log_density_inside(x), xp)
 
-    def log_density_inside(self, x: Array) -> Array:
+    def log_density_inside(self, x: Elements) -> Elements:
         """Return the log density of ``distribution`` minus the log of its mass in the interval."""
         return self.distribution.log_density(x) - float(np.log(self.mass))
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""
         return self.distribution.log_density_derivative(x)
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Return P(X <= x)."""
         inside = np.clip(x, self.lower, self.upper)
         return (self.distribution.cdf(inside) - self.distribution.cdf(self.lower)) / self.mass
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Return P(X > x)."""
         inside = np.clip(x, self.lower, self.upper)
         return (self.distribution.survival(inside) - self.distribution.survival(self.upper)) / self.mass
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         if not self.is_proper:
             return self.distribution.quantile(p)
@@ -139,7 +140,7 @@ class Truncated(Distribution):
         return np.clip(x, self.lower, self.upper)
 
     @staticmethod
-    def numpyro_form(base: Array, lower: Array, upper: Array, log_mass: Array) -> dist.Distribution:
+    def numpyro_form(base: Broadcast, lower: Broadcast, upper: Broadcast, log_mass: Broadcast) -> dist.Distribution:
         """Return the NumPyro distribution ``base`` restricted to the interval."""
         from bayesml.distributions.numpyro_bounded import Bounded
 

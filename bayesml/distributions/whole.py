@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from bayesml.errors import PriorError
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-__all__ = ["WholeDistribution"]
+    from bayesml.shapes import Elements, Numbers
 
-Array = Any
+__all__ = ["WholeDistribution"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +24,7 @@ class WholeDistribution(Distribution):
     """A distribution of an array. The functions of a single number raise an error unless a subclass defines them."""
 
     @abstractmethod
-    def whole_log_density(self, value: Array) -> Array:
+    def whole_log_density(self, value: Numbers) -> Numbers:
         """Return the log density of arrays, ``(...)``; the value lies in the support."""
 
     @abstractmethod
@@ -39,23 +39,23 @@ class WholeDistribution(Distribution):
         """Raise a PriorError where the arguments do not fit an array of that shape."""
         return
 
-    def log_density(self, x: Array) -> Array:
+    def log_density(self, x: Elements) -> Elements:
         """Raise: there is no density of one number."""
         self._refuse()
 
-    def log_density_derivative(self, x: Array) -> Array:
+    def log_density_derivative(self, x: Elements) -> Elements:
         """Raise: there is no density of one number."""
         self._refuse()
 
-    def cdf(self, x: Array) -> np.ndarray:
+    def cdf(self, x: Elements) -> Elements:
         """Raise: there is no distribution of one number."""
         self._refuse()
 
-    def survival(self, x: Array) -> np.ndarray:
+    def survival(self, x: Elements) -> Elements:
         """Raise: there is no distribution of one number."""
         self._refuse()
 
-    def quantile(self, p: Array) -> np.ndarray:
+    def quantile(self, p: Elements) -> Elements:
         """Raise: there is no distribution of one number."""
         self._refuse()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.records import DistributionalParameter
 from bayesml.links import get_link
 
-__all__ = ["automatic_auxiliary", "automatic_curvature"]
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, Observed, PerRow, Values
 
-Array = Any
-Rows = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], Array]
+    Rows = Callable[[PerRow, Values, DataArrays], PerRow]
+
+__all__ = ["automatic_auxiliary", "automatic_curvature"]
 
 
 class Density(Hashable, Protocol):
@@ -29,10 +31,10 @@ class Density(Hashable, Protocol):
     def dpars(self) -> tuple[DistributionalParameter, ...]:
         """The parameters that may have a predictor; the first has the main formula."""
 
-    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+    def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return the parameters as ``log_prob`` wants them."""
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row on JAX arrays."""
 
 
@@ -75,28 +77,28 @@ def _called(function: Callable[..., Any], eta: Any, auxiliary: Mapping[str, Any]
 def _log_density(likelihood: Density) -> Rows:
     main = likelihood.dpars[0].name
 
-    def rows(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def rows(eta: PerRow, auxiliary: Values, data: DataArrays) -> PerRow:
         return likelihood.log_prob(data["y"], likelihood.values({main: eta}, auxiliary), data)
 
     return rows
 
 
 @lru_cache(maxsize=64)
-def _derivatives(likelihood: Density, order: int) -> Callable[..., tuple[Array, ...]]:
+def _derivatives(likelihood: Density, order: int) -> Callable[..., tuple[PerRow, ...]]:
     import jax
 
-    def derivatives(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+    def derivatives(eta: PerRow, auxiliary: Values, data: DataArrays) -> tuple[PerRow, ...]:
         return _tower(lambda e: _log_density(likelihood)(e, auxiliary, data), order)(eta)
 
     return jax.jit(derivatives)
 
 
-def _tower(function: Callable[[Array], Array], order: int) -> Callable[[Array], tuple[Array, ...]]:
+def _tower(function: Callable[[PerRow], PerRow], order: int) -> Callable[[PerRow], tuple[PerRow, ...]]:
     """Return the function that gives row by row the value and the derivatives up to ``order``."""
     import jax
     from jax import numpy as jnp
 
-    def with_one_more(eta: Array) -> tuple[Array, ...]:
+    def with_one_more(eta: PerRow) -> tuple[PerRow, ...]:
         lower, slopes = jax.jvp(_tower(function, order - 1), (eta,), (jnp.ones_like(eta),))
         return (*lower, slopes[-1])
 
@@ -104,18 +106,18 @@ def _tower(function: Callable[[Array], Array], order: int) -> Callable[[Array], 
 
 
 @lru_cache(maxsize=64)
-def _auxiliary(likelihood: Density) -> Callable[..., dict[str, tuple[Array, ...]]]:
+def _auxiliary(likelihood: Density) -> Callable[..., dict[str, tuple[PerRow, ...]]]:
     """Return the derivatives along the unbounded scale of each single parameter, by its first link."""
     import jax
     from jax import numpy as jnp
 
-    def derivatives(eta: Array, auxiliary: Mapping[str, Array], data: Mapping[str, Array]) -> dict[str, Any]:
+    def derivatives(eta: PerRow, auxiliary: Values, data: DataArrays) -> dict[str, Any]:
         found = {}
         for dpar in likelihood.dpars[1:]:
             if dpar.name in auxiliary:
                 link = get_link(dpar.links[0])
 
-                def along(psi: Array, name: str = dpar.name, link: Any = link) -> tuple[Array, ...]:
+                def along(psi: PerRow, name: str = dpar.name, link: Any = link) -> tuple[PerRow, ...]:
                     at = {**auxiliary, name: link.inverse(psi)}
                     return _tower(lambda e: _log_density(likelihood)(e, at, data), 2)(eta)
 

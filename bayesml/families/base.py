@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from bayesml.families.records import DistributionalParameter, RawResponse, Respo
 from bayesml.links import Link, get_link
 from bayesml.spec import JointTarget, ParameterSpec
 
-__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "Array", "natural_values"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
-Array = Any  # a NumPy or JAX array: the arithmetic below is written with what both share
+__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "natural_values"]
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class AbstractLikelihood(ABC):
         """
 
     @abstractmethod
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row, ``(..., rows)``, on JAX arrays and with all constants.
 
         Args:
@@ -198,26 +199,24 @@ class AbstractLikelihood(ABC):
             data: ``ResponseData.arrays``.
         """
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y) on JAX arrays, exact in both tails."""
         raise ModelError(f"The family {self.family.name} has no distribution function here.")
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y) on JAX arrays, exact in both tails."""
         raise ModelError(f"The family {self.family.name} has no distribution function here.")
 
     @abstractmethod
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected response, ``(..., rows, *event_shape)`` (for binomial the expected count)."""
 
     @abstractmethod
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the response, for Pearson residuals; infinite where it does not exist."""
 
     @abstractmethod
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Return one random response for each element of the broadcast parameters, shaped like those of ``y``."""
 
     @property
@@ -225,7 +224,7 @@ class AbstractLikelihood(ABC):
         """The likelihoods from one of which each response comes; empty for what is no mixture."""
         return ()
 
-    def log_components(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+    def log_components(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
         """Return log(theta_k p_k(y)) of each of ``components``, on JAX arrays."""
         return ()
 
@@ -234,7 +233,7 @@ class AbstractLikelihood(ABC):
         """The parameters of a row that ``shown_parameter`` gives, each with those whose predictors it depends on."""
         return {p.name: (p.name,) for p in self.dpars}
 
-    def shown_parameter(self, name: str, parameters: Mapping[str, Array]) -> Array:
+    def shown_parameter(self, name: str, parameters: Values) -> Broadcast:
         """Return one parameter of each row as users see it, from the parameters on their natural scale.
 
         Not all of these are probabilities or the like for themselves: mixing proportions are one softmax.
@@ -245,7 +244,7 @@ class AbstractLikelihood(ABC):
         """Return the square root of what R calls the dispersion; 1 where the variance follows from the mean."""
         return 1.0
 
-    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+    def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return the parameters as the densities want them.
 
         Args:
@@ -319,7 +318,7 @@ class AbstractSimpleFamily(AbstractFamily, AbstractLikelihood):
         return self
 
 
-def natural_values(likelihood: AbstractLikelihood, values: Mapping[str, Array]) -> dict[str, Array]:
+def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
     """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` want them."""
     return {
         name: likelihood.link(name).inverse(value) if name in likelihood.linear else value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import format_number
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.binomial import binomial_curvature
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
@@ -18,6 +18,9 @@ from bayesml.families.records import DistributionalParameter, RawResponse, Respo
 from bayesml.families.response import numbers
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Bernoulli", "bernoulli"]
 
@@ -53,7 +56,7 @@ class Bernoulli(AbstractSimpleFamily):
             f'`{response.name} | trials(n) ~ ...` with family="binomial"; for counts use family="poisson".'
         )
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(y) from log(mu) and log(1 - mu), each exact in its tail."""
         from bayesml.families.densities import logit_binomial, possible
 
@@ -63,17 +66,15 @@ class Bernoulli(AbstractSimpleFamily):
         success, failure = link.log_inverse(values["mu"]), link.log_complement(values["mu"])
         return possible(success, failure, array_namespace(success).where(y > 0, success, failure))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the probability mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw zeros and ones."""
         return (rng.random(np.shape(parameters["mu"])) < parameters["mu"]).astype(float)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu (1 - mu)."""
         return parameters["mu"] * (1 - parameters["mu"])
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -19,6 +19,9 @@ from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Beta", "beta"]
 
@@ -49,44 +52,42 @@ class Beta(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density, with both shapes exact in their tails."""
         from bayesml.families import densities
 
         return densities.beta(y, *self._shapes(values))
 
-    def _shapes(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _shapes(self, values: Values) -> tuple[Broadcast, Broadcast]:
         xp, link, eta, phi = array_namespace(*values.values()), self.link("mu"), values["mu"], values["phi"]
         a, b = (m * phi for m in (link.inverse(eta), link.complement(eta)))
         # A negative shape, which the links log and identity allow, has no density; a vanishing one is rounding.
         smallest = 1e6 * np.finfo(a.dtype).tiny
         return xp.where(a < 0, np.nan, xp.maximum(a, smallest)), xp.where(b < 0, np.nan, xp.maximum(b, smallest))
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.incomplete import beta_tails
 
         return beta_tails(*self._shapes(values), y, 1.0 - y)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw proportions."""
         a, b = (np.maximum(m * parameters["phi"], SMALLEST) for m in (parameters["mu"], 1 - parameters["mu"]))
         return rng.beta(a, b)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu (1 - mu) / (1 + phi)."""
         return parameters["mu"] * (1 - parameters["mu"]) / (1 + parameters["phi"])
 

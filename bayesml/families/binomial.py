@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, numbers, require
 from bayesml.families.scales import PROBABILITY_LINKS, mu
 from bayesml.links import Link
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Binomial", "binomial", "binomial_curvature"]
 
@@ -25,7 +28,7 @@ FLOAT32_ROUNDING = 1e-6
 DECIMALS = range(2, 7)
 
 
-def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
+def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Broadcast) -> Curvature:
     """Return the derivatives of y log(mu) + (n - y) log(1 - mu), without the binomial coefficient."""
     if link.name == "logit":
         return _logit_curvature(eta, y, trials)
@@ -36,7 +39,7 @@ def binomial_curvature(link: Link, eta: np.ndarray, y: np.ndarray, trials: Array
     return Curvature(value, total.d1, total.d2, total.d3, -trials * success.d1 * failure.d1)
 
 
-def _logit_curvature(eta: np.ndarray, y: np.ndarray, trials: Array) -> Curvature:
+def _logit_curvature(eta: np.ndarray, y: np.ndarray, trials: Broadcast) -> Curvature:
     """Return the same for the logit link, on one exponential."""
     small = np.exp(-np.abs(eta))
     p = np.where(eta >= 0, 1.0, small) / (1 + small)
@@ -79,7 +82,7 @@ class Binomial(AbstractSimpleFamily):
         )
         return ResponseData({"y": y, "trials": trials})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(y) from log(mu) and log(1 - mu), each exact in its tail."""
         from bayesml.families import densities
 
@@ -89,32 +92,30 @@ class Binomial(AbstractSimpleFamily):
             return choose + densities.logit_binomial(y, values["mu"], n)
         return choose + densities.binomial(y, link.log_inverse(values["mu"]), link.log_complement(values["mu"]), n)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.tails import binomial_tails
 
         link, eta = self.link("mu"), values["mu"]
         return binomial_tails(y, data["trials"], link.inverse(eta), link.complement(eta))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected count, n mu."""
         return data["trials"] * parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw counts."""
         probability = np.clip(parameters["mu"], 0.0, 1.0)
         return rng.binomial(np.asarray(data["trials"]).astype(np.int64), probability).astype(float)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return n mu (1 - mu)."""
         return data["trials"] * parameters["mu"] * (1 - parameters["mu"])
 

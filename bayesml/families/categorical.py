@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.categories import category_codes, draw_categories, numbers_of_categories
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -23,6 +22,9 @@ from bayesml.families.softmax import (
     softmax,
 )
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Categorical", "CategoricalLikelihood", "categorical"]
 
@@ -72,24 +74,22 @@ class CategoricalLikelihood(AbstractSoftmaxLikelihood):
         note = f"models the probability of each category of {response.name}{compared}"
         return ResponseData({"y": y}, note, levels=self.labels)
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return mu_y - log sum_k exp(mu_k)."""
         logs = log_softmax(self.etas(values))
         xp = array_namespace(y, *logs)
         return sum(xp.where(y == k + 1, log, 0.0) for k, log in enumerate(logs))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the probability of each category."""
         return softmax(self.etas(parameters))
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the indicator of each category, p (1 - p)."""
         p = self.mean(parameters, data)
         return p * (1 - p)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw numbers of categories, from 1."""
         return draw_categories(rng, self.mean(parameters, data))
 

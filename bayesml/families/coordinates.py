@@ -6,16 +6,18 @@ probability, whatever link was chosen; a further parameter (thresholds, a simple
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from bayesml.families.base import Array
 from bayesml.families.records import DistributionalParameter
 from bayesml.links import Link, get_link
 from bayesml.spec import ParameterSpec
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, Numbers, Values
 
 __all__ = ["SingleCoordinates"]
 
@@ -48,7 +50,7 @@ class SingleCoordinates:
     def _links(self) -> Sequence[tuple[str, Link]]:
         return [(p.name, get_link(p.links[0])) for p in self.dpars]
 
-    def natural(self, u: Array) -> dict[str, Array]:
+    def natural(self, u: Broadcast) -> dict[str, Numbers]:
         """Return the parameters on their natural scale; of NumPy numbers without JAX unless there are further ones."""
         values = {name: link.inverse(u[i]) for i, (name, link) in enumerate(self._links())}
         start = len(self.dpars)
@@ -58,17 +60,17 @@ class SingleCoordinates:
             start = stop
         return values
 
-    def unbounded(self, values: Mapping[str, Array]) -> np.ndarray:
+    def unbounded(self, values: Values) -> np.ndarray:
         """Return the vector of parameters on their natural scale."""
         parts = [np.reshape(np.asarray(link.forward(values[name]), float), 1) for name, link in self._links()]
         parts += [p.support.unconstrain(np.asarray(values[p.name], float)) for p in self.further]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def moved(self, values: Mapping[str, Array], step: np.ndarray) -> dict[str, np.ndarray]:
+    def moved(self, values: Values, step: np.ndarray) -> dict[str, np.ndarray]:
         """Return the parameters after a step of the vector."""
         return self.inside(self.natural(self.unbounded(values) + step))
 
-    def inside(self, values: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    def inside(self, values: Values) -> dict[str, np.ndarray]:
         """Return the parameters, kept a little inside their bounds."""
         found = {name: np.asarray(value, float) for name, value in values.items()}
         for p in self.dpars:

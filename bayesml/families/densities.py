@@ -6,7 +6,7 @@ inf or NaN at linear predictors far from 0. None leaves out a constant.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 from jax import numpy as jnp
@@ -14,6 +14,11 @@ from jax.scipy.special import gammaln, xlogy
 
 from bayesml.families.rising import log_rising, stirling
 from bayesml.links.elementary import softplus
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, Int
+
+    from bayesml.shapes import Broadcast
 
 __all__ = [
     "beta",
@@ -28,12 +33,11 @@ __all__ = [
     "student_t",
 ]
 
-Array = Any
 ROUNDING = 1e-12
 HALF_LOG_2_PI = 0.9189385332046727
 
 
-def log_gamma(x: Array) -> Array:
+def log_gamma(x: Broadcast) -> Broadcast:
     """Return log Gamma(x) for x > 0, with value and gradient several times faster than ``gammaln`` and ``digamma``.
 
     Stirling's series at z = x + 8, where its first term left out is below 1e-14, and the recurrence back to x:
@@ -48,46 +52,46 @@ def log_gamma(x: Array) -> Array:
     return (x - 0.5) * jnp.log(z) - z + HALF_LOG_2_PI + stirling(z) - jnp.log(ratios)
 
 
-def normal(y: Array, mean: Array, scale: Array) -> Array:
+def normal(y: Broadcast, mean: Broadcast, scale: Broadcast) -> Broadcast:
     """Return log N(y; mean, scale^2)."""
     return -0.5 * ((y - mean) / scale) ** 2 - jnp.log(jnp.sqrt(2 * jnp.pi) * scale)
 
 
-def student_t(y: Array, df: Array, location: Array, scale: Array) -> Array:
+def student_t(y: Broadcast, df: Broadcast, location: Broadcast, scale: Broadcast) -> Broadcast:
     """Return the log density of location + scale t with t of ``df`` degrees of freedom."""
     constant = jnp.log(scale) + 0.5 * jnp.log(df) + 0.5 * jnp.log(jnp.pi)
     constant = constant + gammaln(0.5 * df) - gammaln(0.5 * (df + 1.0))
     return -0.5 * (df + 1.0) * jnp.log1p(((y - location) / scale) ** 2.0 / df) - constant
 
 
-def gamma(y: Array, shape: Array, rate: Array) -> Array:
+def gamma(y: Broadcast, shape: Broadcast, rate: Broadcast) -> Broadcast:
     """Return the log density of the gamma distribution of mean shape / rate."""
     return (shape - 1) * jnp.log(y) - rate * y - (gammaln(shape) - shape * jnp.log(rate))
 
 
-def beta(y: Array, a: Array, b: Array) -> Array:
+def beta(y: Broadcast, a: Broadcast, b: Broadcast) -> Broadcast:
     """Return (a - 1) log y + (b - 1) log(1 - y) - log B(a, b)."""
     constant = log_gamma(a + b) - log_gamma(a) - log_gamma(b)
     return constant + (a - 1) * jnp.log(y) + (b - 1) * jnp.log1p(-y)
 
 
-def poisson(y: Array, mean: Array) -> Array:
+def poisson(y: Broadcast, mean: Broadcast) -> Broadcast:
     """Return y log(mu) - mu - log(y!); NaN at a negative mean, which the link identity allows."""
     mean = jnp.where(mean < 0, jnp.nan, mean)
     return xlogy(y, mean) - gammaln(y + 1.0) - mean
 
 
-def poisson_of_log(y: Array, log_mean: Array) -> Array:
+def poisson_of_log(y: Broadcast, log_mean: Broadcast) -> Broadcast:
     """Return the same from log(mu)."""
     return y * log_mean - jnp.exp(log_mean) - gammaln(y + 1.0)
 
 
-def logit_binomial(y: Array, logit: Array, trials: Array) -> Array:
+def logit_binomial(y: Broadcast, logit: Broadcast, trials: Broadcast) -> Broadcast:
     """Return y eta - n log(1 + e^eta), without the binomial coefficient."""
     return y * logit - trials * softplus(logit)
 
 
-def binomial(y: Array, log_success: Array, log_failure: Array, trials: Array) -> Array:
+def binomial(y: Broadcast, log_success: Broadcast, log_failure: Broadcast, trials: Broadcast) -> Broadcast:
     """Return y log p + (n - y) log(1 - p), without the binomial coefficient.
 
     It is -inf where a probability exceeds 1, as the links log and identity let it.
@@ -96,25 +100,29 @@ def binomial(y: Array, log_success: Array, log_failure: Array, trials: Array) ->
     return possible(log_success, log_failure, log_prob)
 
 
-def log_choose(n: Array, k: Array) -> Array:
+def log_choose(n: Broadcast, k: Broadcast) -> Broadcast:
     """Return the log of the binomial coefficient."""
     return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
 
 
-def possible(log_success: Array, log_failure: Array, log_prob: Array) -> Array:
+def possible(log_success: Broadcast, log_failure: Broadcast, log_prob: Broadcast) -> Broadcast:
     """Return ``log_prob``, -inf where a probability exceeds 1, as the links log and identity let it."""
     outside = (log_success > ROUNDING) | (log_failure > ROUNDING)
     return jnp.where(outside, -jnp.inf, log_prob)
 
 
-def _times(weight: Array, log_value: Array) -> Array:
+def _times(weight: Broadcast, log_value: Broadcast) -> Broadcast:
     """Return weight * log_value, 0 where weight is 0 even if the log is -inf; its gradient likewise."""
     return jnp.where(weight == 0, 0.0, weight * jnp.where(weight == 0, 0.0, log_value))
 
 
 def negative_binomial(
-    y: Array, log_mean: Array, shape: Array, distinct: Array | None = None, place: Array | None = None
-) -> Array:
+    y: Broadcast,
+    log_mean: Broadcast,
+    shape: Broadcast,
+    distinct: Float[Array, " distinct"] | None = None,
+    place: Int[Array, " rows"] | None = None,
+) -> Broadcast:
     """Return the log density of counts with mean mu and variance mu + mu^2 / shape, from log(mu).
 
     Args:
@@ -131,13 +139,15 @@ def negative_binomial(
 
 
 @jax.custom_jvp
-def _rising_at(shape: Array, distinct: Array, place: Array) -> Array:
+def _rising_at(
+    shape: Float[Array, ""], distinct: Float[Array, " distinct"], place: Int[Array, " rows"]
+) -> Float[Array, " rows"]:
     """Return ``log_rising(shape, distinct)[place]``, whose gradient in shape is a scalar product, without a scatter."""
     return log_rising(shape, distinct)[place]
 
 
 @_rising_at.defjvp
-def _rising_at_jvp(at: tuple[Array, ...], along: tuple[Array, ...]) -> tuple[Array, Array]:
+def _rising_at_jvp(at: tuple[Any, ...], along: tuple[Any, ...]) -> tuple[Float[Array, " rows"], Float[Array, " rows"]]:
     shape, distinct, place = at
     values, slopes = jax.jvp(lambda s: log_rising(s, distinct), (shape,), (jnp.ones_like(shape),))
     return values[place], slopes[place] * along[0]

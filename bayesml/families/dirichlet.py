@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml import distributions
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import require
 from bayesml.families.scales import SCALE_LINKS
 from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, mu_names, reference_of, softmax
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Dirichlet", "DirichletLikelihood", "dirichlet"]
 
@@ -85,12 +87,12 @@ class DirichletLikelihood(AbstractSoftmaxLikelihood):
         require(response, sums, np.abs(sums - 1) <= TOLERANCE, "has shares that do not sum to 1 (sum shown)", divide)
         return ResponseData({"y": y})
 
-    def _shapes(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _shapes(self, values: Values) -> tuple[Broadcast, Broadcast]:
         """Return expectations ``(..., rows, k)`` and phi with an axis behind that of the rows."""
         phi = values["phi"]
         return softmax(self.etas(values)), array_namespace(phi).asarray(phi)[..., None]
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log Gamma(phi) - sum log Gamma(m_k phi) + sum (m_k phi - 1) log y_k."""
         from jax import numpy as jnp
 
@@ -103,18 +105,16 @@ class DirichletLikelihood(AbstractSoftmaxLikelihood):
         rows = log_gamma(phi)[..., 0] + jnp.sum((alpha - 1.0) * jnp.log(y) - log_gamma(alpha), axis=-1)
         return jnp.where(phi[..., 0] > 0, rows, jnp.nan)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected shares."""
         return self._shapes(parameters)[0]
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of each share, m (1 - m) / (1 + phi)."""
         mean, phi = self._shapes(parameters)
         return mean * (1 - mean) / (1 + phi)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw gamma variables G_k of shapes alpha_k, divided by their sum.
 
         log G of a small shape alpha is that of G' U^(1 / alpha) with G' of the shape alpha + 1 and U uniform, which

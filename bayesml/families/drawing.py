@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers, Values
 
 __all__ = ["draw_where_possible", "further_values"]
 
@@ -42,7 +46,7 @@ def draw_where_possible(
         return np.where(outside.reshape(*shape, *[1] * (drawn.ndim - len(shape))), np.nan, drawn)
 
 
-def further_values(likelihood: AbstractLikelihood, values: Mapping[str, Array]) -> dict[str, Array]:
+def further_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
     """Return the further parameters of a likelihood with an axis for the rows before their own axes."""
     found = {}
     for name, shape in likelihood.further:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require
 from bayesml.families.scales import POSITIVE_LINKS, mu
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Exponential", "exponential"]
 
@@ -38,37 +40,35 @@ class Exponential(AbstractSimpleFamily):
             require(response, y, some, "must be larger than 0 in some row", "Check that it is the right column.")
         return ResponseData({"y": y})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return -log(mu) - y / mu."""
         log_mean = self.link("mu").log_inverse(values["mu"])
         return -log_mean - y * array_namespace(log_mean).exp(-log_mean)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(1 - S(y))."""
         return self._tails(y, values)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return -y / mu."""
         return self._tails(y, values)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values) -> tuple[PerRow, PerRow]:
         from jax import numpy as jnp
 
         from bayesml.families.tails import hazard_tails
 
         return hazard_tails(y, lambda x: jnp.log(x) - self.link("mu").log_inverse(values["mu"]))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu^2."""
         return parameters["mu"] ** 2
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw exponential numbers."""
         return parameters["mu"] * rng.standard_exponential(np.shape(parameters["mu"]))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -18,6 +18,9 @@ from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Gamma", "draw_gamma", "gamma"]
 
@@ -53,32 +56,30 @@ class Gamma(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density with rate shape / mu."""
         from bayesml.families import densities
 
         return densities.gamma(y, values["shape"], values["shape"] / values["mu"])
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.incomplete import gamma_tails
 
         return gamma_tails(values["shape"], y * (values["shape"] / values["mu"]))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw gamma numbers."""
         return draw_gamma(rng, parameters["mu"], parameters["shape"])
 
@@ -86,7 +87,7 @@ class Gamma(AbstractSimpleFamily):
         """Return 1 / sqrt(shape), the coefficient of variation."""
         return float(auxiliary["shape"]) ** -0.5
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu^2 / shape."""
         return parameters["mu"] ** 2 / parameters["shape"]
 

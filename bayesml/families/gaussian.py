@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, pi
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -18,10 +18,13 @@ from bayesml.families.scales import REAL_LINKS, SIGMA, mu
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
+
 __all__ = ["EXAMPLE", "Gaussian", "encode_real", "gaussian", "gaussian_auxiliary", "gaussian_curvature", "total_scale"]
 
 
-def total_scale(parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+def total_scale(parameters: Values, data: DataArrays) -> Broadcast:
     """Return ``sigma``, or sqrt(sigma^2 + se^2) with known standard errors; sigma is 0 where it is not estimated."""
     if "se" not in data:
         return parameters["sigma"]
@@ -38,7 +41,7 @@ def encode_real(response: RawResponse, family: str, for_fit: bool) -> ResponseDa
     return ResponseData({"y": y} if se is None else {"y": y, "se": np.asarray(se, dtype=float)})
 
 
-def gaussian_curvature(y: np.ndarray, mean: np.ndarray, scale: Array, inner: Jet | None) -> Curvature:
+def gaussian_curvature(y: np.ndarray, mean: np.ndarray, scale: Broadcast, inner: Jet | None) -> Curvature:
     """Return the derivatives for residuals e = y - mu: d1 = e / v, d2 = -1 / v, v = scale^2."""
     residual, variance = y - mean, np.broadcast_to(np.asarray(scale, float) ** 2, y.shape)
     information = 1 / variance
@@ -48,7 +51,7 @@ def gaussian_curvature(y: np.ndarray, mean: np.ndarray, scale: Array, inner: Jet
 
 
 def gaussian_auxiliary(
-    y: np.ndarray, mean: np.ndarray, scale: Array, sigma: float, inner: Jet | None
+    y: np.ndarray, mean: np.ndarray, scale: Broadcast, sigma: float, inner: Jet | None
 ) -> dict[str, AuxiliaryDerivatives]:
     """Return the derivatives in log sigma, with dv / d log sigma = 2 sigma^2."""
     residual, variance = y - mean, np.broadcast_to(np.asarray(scale, float) ** 2, y.shape)
@@ -71,32 +74,30 @@ class Gaussian(AbstractSimpleFamily):
         """Take finite numbers that are not all equal."""
         return encode_real(response, self.name, for_fit)
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log N(y; mu, sigma^2 (+ se^2))."""
         from bayesml.families.densities import normal
 
         return normal(y, values["mu"], total_scale(values, data))
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.tails import normal_tails
 
         return normal_tails((y - values["mu"]) / total_scale(values, data))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from the normal distribution."""
         return rng.normal(parameters["mu"], total_scale(parameters, data))
 
@@ -104,7 +105,7 @@ class Gaussian(AbstractSimpleFamily):
         """Return sigma; 1 where the standard errors are known."""
         return float(auxiliary.get("sigma", 1.0))
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return sigma^2 (+ se^2)."""
         return total_scale(parameters, data) ** 2 + 0.0 * parameters["mu"]
 

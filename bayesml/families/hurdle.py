@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.gamma import Gamma
 from bayesml.families.lognormal import LogNormal
@@ -19,6 +18,9 @@ from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "EXAMPLE_LOGNORMAL", "Hurdle", "hurdle_gamma", "hurdle_lognormal"]
 
@@ -71,40 +73,38 @@ class Hurdle(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def _logs(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _logs(self, values: Values) -> tuple[Broadcast, Broadcast]:
         """Return log hu and log(1 - hu)."""
         link = self.link("hu")
         return link.log_inverse(values["hu"]), link.log_complement(values["hu"])
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log hu, or log(1 - hu) + log f(y)."""
         (log_hu, log_rest), xp = self._logs(values), array_namespace(y, *values.values())
         positive = self.positive.log_prob(xp.where(y > 0, y, 1.0), values, data)
         return xp.where(y > 0, log_rest + positive, log_hu)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(hu + (1 - hu) F(y)) for y of 0 and above."""
         (log_hu, log_rest), below = self._logs(values), self.positive.log_cdf(y, values, data)
         xp = array_namespace(below)
         return xp.where(y < 0, -np.inf, xp.logaddexp(log_hu, log_rest + below))
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log((1 - hu) S(y)) for y of 0 and above."""
         above = self.positive.log_survival(y, values, data)
         return array_namespace(above).where(y < 0, 0.0, self._logs(values)[1] + above)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (1 - hu) times the mean of the base."""
         return (1.0 - parameters["hu"]) * self.positive.mean(parameters, data)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (1 - hu) (variance + hu mean^2) of the base."""
         hu, mean = parameters["hu"], self.positive.mean(parameters, data)
         return (1.0 - hu) * (self.positive.variance(parameters, data) + hu * mean**2)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from the base, and set a share hu to 0."""
         drawn = self.positive.draw(rng, parameters, data)
         size = np.broadcast_shapes(np.shape(drawn), np.shape(parameters["hu"]))

@@ -8,7 +8,7 @@ its shapes. Iterations stop when no row changes any more; their number grows wit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 from jax import lax
@@ -16,16 +16,19 @@ from jax import numpy as jnp
 
 from bayesml.families.densities import log_gamma
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, Elements
+
+    Tails = tuple[Elements, Elements]
+
 __all__ = ["beta_tails", "gamma_tails", "log1mexp", "log_difference"]
 
-Array = Any
-Tails = tuple[Array, Array]
 LEAST_ITERATIONS = 40  # a fraction that ends early, at a whole shape, has not ended for its derivative
 MOST_ITERATIONS = 20_000
 TINY = 1e-200
 
 
-def log1mexp(x: Array) -> Array:
+def log1mexp(x: Broadcast) -> Broadcast:
     """Return log(1 - exp(x)) for x <= 0 without cancellation (Maechler 2012)."""
     near = x > -0.6931471805599453
     left, right = jnp.where(near, x, -1.0), jnp.where(near, -1.0, x)
@@ -33,7 +36,7 @@ def log1mexp(x: Array) -> Array:
     return jnp.where(near, jnp.log(-jnp.expm1(left)), jnp.log1p(-jnp.exp(right)))
 
 
-def log_difference(larger: Array, smaller: Array) -> Array:
+def log_difference(larger: Broadcast, smaller: Broadcast) -> Broadcast:
     """Return log(exp(larger) - exp(smaller))."""
     empty = jnp.isneginf(smaller)
     return larger + jnp.where(empty, 0.0, log1mexp(jnp.minimum(jnp.where(empty, -1.0, smaller - larger), 0.0)))
@@ -44,12 +47,12 @@ def _with_gradients(tails: Callable[..., Tails]) -> Callable[..., Tails]:
     wrapped = jax.custom_jvp(tails)
 
     @wrapped.defjvp
-    def along(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Tails, Tails]:
+    def along(primals: tuple[Elements, ...], tangents: tuple[Elements, ...]) -> tuple[Tails, Tails]:
         values = wrapped(*primals)
         low, high = jnp.zeros_like(values[0]), jnp.zeros_like(values[1])
         for i, tangent in enumerate(tangents):
 
-            def of_one(x: Array, place: int = i) -> Tails:
+            def of_one(x: Elements, place: int = i) -> Tails:
                 return tails(*primals[:place], x, *primals[place + 1 :])
 
             _, slopes = jax.jvp(of_one, (primals[i],), (jnp.ones_like(primals[i]),))
@@ -59,7 +62,7 @@ def _with_gradients(tails: Callable[..., Tails]) -> Callable[..., Tails]:
     return wrapped
 
 
-def gamma_tails(a: Array, x: Array) -> Tails:
+def gamma_tails(a: Broadcast, x: Broadcast) -> Tails:
     """Return log P(a, x) and log Q(a, x) = log(1 - P), the tails of a gamma variable of shape a at x.
 
     P by its power series where x < a + 1, else Q by Legendre's continued fraction (DLMF 8.11.4 and 8.9.2).
@@ -74,7 +77,7 @@ def gamma_tails(a: Array, x: Array) -> Tails:
     return jnp.where(zero, -jnp.inf, low), jnp.where(zero, 0.0, high)
 
 
-def _gamma_tails_forward(a: Array, x: Array) -> Tails:
+def _gamma_tails_forward(a: Elements, x: Elements) -> Tails:
     below = x < a + 1.0
     front = a * jnp.log(x) - x - log_gamma(a)
     # each branch is computed at a point where it converges, also for rows that take the other one
@@ -88,19 +91,19 @@ def _gamma_tails_forward(a: Array, x: Array) -> Tails:
 _gamma_tails = _with_gradients(_gamma_tails_forward)
 
 
-def _unfinished(n: Array, moving: Array) -> Array:
+def _unfinished(n: Elements, moving: Elements) -> Elements:
     return (n < LEAST_ITERATIONS) | ((n < MOST_ITERATIONS) & jnp.any(moving))
 
 
-def _gamma_series(a: Array, x: Array) -> Array:
+def _gamma_series(a: Elements, x: Elements) -> Elements:
     """Return sum_n x^n / (a (a + 1) ... (a + n))."""
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(state: tuple[Elements, Elements, Elements]) -> tuple[Elements, Elements, Elements]:
         n, term, total = state
         term = term * x / (a + n)
         return n + 1.0, term, total + term
 
-    def goes_on(state: tuple[Array, Array, Array]) -> Array:
+    def goes_on(state: tuple[Elements, Elements, Elements]) -> Elements:
         n, term, total = state
         return _unfinished(n, term > 1e-18 * total)
 
@@ -108,21 +111,21 @@ def _gamma_series(a: Array, x: Array) -> Array:
     return lax.while_loop(goes_on, step, (jnp.asarray(1.0), first, first))[2]
 
 
-def _gamma_fraction(a: Array, x: Array) -> Array:
+def _gamma_fraction(a: Elements, x: Elements) -> Elements:
     """Return Q(a, x) Gamma(a) x^-a e^x by the modified method of Lentz (Press et al. 2007, 6.2)."""
 
-    def step(n: Array, b: Array) -> tuple[Array, Array]:
+    def step(n: Elements, b: Elements) -> tuple[Elements, Elements]:
         return -n * (n - a), b + 2.0
 
     b = x + 1.0 - a
     return _lentz(step, b, 1.0 / b)
 
 
-def _lentz(step: Callable[[Array, Array], tuple[Array, Array]], b: Array, first: Array) -> Array:
-    def kept(value: Array) -> Array:
+def _lentz(step: Callable[[Elements, Elements], tuple[Elements, Elements]], b: Elements, first: Elements) -> Elements:
+    def kept(value: Elements) -> Elements:
         return jnp.where(jnp.abs(value) < TINY, TINY, value)
 
-    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def advance(state: tuple[Elements, ...]) -> tuple[Elements, ...]:
         n, b, c, d, h, _ = state
         numerator, b = step(n, b)
         d = 1.0 / kept(numerator * d + b)
@@ -130,14 +133,14 @@ def _lentz(step: Callable[[Array, Array], tuple[Array, Array]], b: Array, first:
         change = c * d
         return n + 1.0, b, c, d, h * change, change
 
-    def goes_on(state: tuple[Array, ...]) -> Array:
+    def goes_on(state: tuple[Elements, ...]) -> Elements:
         return _unfinished(state[0], jnp.abs(state[5] - 1.0) > 1e-16)
 
     start = (jnp.asarray(1.0), b, jnp.full_like(b, 1.0 / TINY), first, first, jnp.full_like(b, 2.0))
     return lax.while_loop(goes_on, advance, start)[4]
 
 
-def beta_tails(a: Array, b: Array, x: Array, rest: Array) -> Tails:
+def beta_tails(a: Broadcast, b: Broadcast, x: Broadcast, rest: Broadcast) -> Tails:
     """Return log I_x(a, b) and log(1 - I_x(a, b)), the tails of a beta variable of shapes a and b at x.
 
     By the continued fraction of DLMF 8.17.22, at x or at 1 - x, whichever is below the mean.
@@ -157,7 +160,7 @@ def beta_tails(a: Array, b: Array, x: Array, rest: Array) -> Tails:
     )
 
 
-def _beta_tails_forward(a: Array, b: Array, x: Array, rest: Array) -> Tails:
+def _beta_tails_forward(a: Elements, b: Elements, x: Elements, rest: Elements) -> Tails:
     below = x * (a + b + 2.0) < a + 1.0
     p, q = jnp.where(below, a, b), jnp.where(below, b, a)
     point = jnp.where(below, x, rest)
@@ -170,10 +173,10 @@ def _beta_tails_forward(a: Array, b: Array, x: Array, rest: Array) -> Tails:
 _beta_tails = _with_gradients(_beta_tails_forward)
 
 
-def _beta_fraction(a: Array, b: Array, x: Array) -> Array:
+def _beta_fraction(a: Elements, b: Elements, x: Elements) -> Elements:
     """Return the continued fraction with numerators d_n, 1 / (1 + d_1 / (1 + d_2 / ...))."""
 
-    def step(n: Array, denominator: Array) -> tuple[Array, Array]:
+    def step(n: Elements, denominator: Elements) -> tuple[Elements, Elements]:
         m = jnp.floor(n / 2.0)
         even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))
@@ -184,20 +187,20 @@ def _beta_fraction(a: Array, b: Array, x: Array) -> Array:
     return 1.0 / _lentz_from_one(step, one)
 
 
-def _lentz_from_one(step: Callable[[Array, Array], tuple[Array, Array]], one: Array) -> Array:
+def _lentz_from_one(step: Callable[[Elements, Elements], tuple[Elements, Elements]], one: Elements) -> Elements:
     """Return 1 + d_1 / (1 + d_2 / (1 + ...))."""
 
-    def kept(value: Array) -> Array:
+    def kept(value: Elements) -> Elements:
         return jnp.where(jnp.abs(value) < TINY, TINY, value)
 
-    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def advance(state: tuple[Elements, ...]) -> tuple[Elements, ...]:
         n, c, d, f, _ = state
         numerator, _ = step(n, one)
         d = 1.0 / kept(1.0 + numerator * d)
         c = kept(1.0 + numerator / c)
         return n + 1.0, c, d, f * c * d, c * d
 
-    def goes_on(state: tuple[Array, ...]) -> Array:
+    def goes_on(state: tuple[Elements, ...]) -> Elements:
         return _unfinished(state[0], jnp.abs(state[4] - 1.0) > 1e-16)
 
     start = (jnp.asarray(1.0), one, jnp.zeros_like(one), one, jnp.full_like(one, 2.0))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian_auxiliary, gaussian_curvature
@@ -17,6 +17,9 @@ from bayesml.families.records import DistributionalParameter, RawResponse, Respo
 from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import SIGMA, mu
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "LogNormal", "lognormal"]
 
@@ -38,38 +41,36 @@ class LogNormal(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log N(log y; mu, sigma^2) - log y."""
         from bayesml.families.densities import normal
 
         log_y = array_namespace(y).log(y)
         return normal(log_y, values["mu"], values["sigma"]) - log_y
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.tails import normal_tails, of_positive
 
         return of_positive(y, lambda x: normal_tails((array_namespace(x).log(x) - values["mu"]) / values["sigma"]))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return exp(mu + sigma^2 / 2)."""
         log_mean = parameters["mu"] + parameters["sigma"] ** 2 / 2
         return array_namespace(log_mean).exp(log_mean)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw exp of a normal number."""
         return np.exp(rng.normal(parameters["mu"], parameters["sigma"]))
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (exp(sigma^2) - 1) mean^2."""
         squared = self.mean(parameters, data) ** 2
         return array_namespace(squared).expm1(parameters["sigma"] ** 2) * squared

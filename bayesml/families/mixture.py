@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import dirichlet, logistic
 from bayesml.errors import FormulaError, ModelError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.categories import draw_categories
 from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian
@@ -23,6 +23,9 @@ from bayesml.links import Link, get_link
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Mixture", "MixtureLikelihood", "mixture_of"]
 
@@ -188,7 +191,7 @@ class MixtureLikelihood(AbstractLikelihood):
         arrays = {name: array for data in encoded for name, array in data.arrays.items()}
         return ResponseData(arrays, encoded[0].note, encoded[0].levels, encoded[0].is_share)
 
-    def _log_proportions(self, values: Mapping[str, Array]) -> Sequence[Array]:
+    def _log_proportions(self, values: Values) -> Sequence[Broadcast]:
         """Return the log of each mixing proportion."""
         if self.predicted:
             return log_softmax([values[name] for name in self.thetas])
@@ -198,7 +201,7 @@ class MixtureLikelihood(AbstractLikelihood):
         log_theta = array_namespace(theta).log(theta)
         return [log_theta[..., k] for k in range(len(self.components))]
 
-    def _by_component(self, values: Mapping[str, Array]) -> list[tuple[Array, AbstractLikelihood, dict[str, Array]]]:
+    def _by_component(self, values: Values) -> list[tuple[Broadcast, AbstractLikelihood, dict[str, Numbers]]]:
         """Return log theta_k, the component and its parameters under their names there."""
         triples = []
         for k, log_theta in enumerate(self._log_proportions(values)):
@@ -206,14 +209,14 @@ class MixtureLikelihood(AbstractLikelihood):
             triples.append((log_theta, component, {p.name: values[f"{p.name}{k + 1}"] for p in component.dpars}))
         return triples
 
-    def log_components(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, ...]:
+    def log_components(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
         """Return log(theta_k p_k(y)) of each component."""
         return tuple(
             log_theta + component.log_prob(y, of_component, data)
             for log_theta, component, of_component in self._by_component(values)
         )
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log sum_k theta_k p_k(y)."""
         from jax import numpy as jnp
 
@@ -225,32 +228,30 @@ class MixtureLikelihood(AbstractLikelihood):
         of_components = {p.name: (p.name,) for p in self.dpars if p.kind != "theta"}
         return of_components | {name: self.thetas if self.predicted else () for name in self.thetas}
 
-    def shown_parameter(self, name: str, parameters: Mapping[str, Array]) -> Array:
+    def shown_parameter(self, name: str, parameters: Values) -> Broadcast:
         """Return a parameter of a component, or a mixing proportion."""
         if name not in self.thetas:
             return parameters[name]
         return np.exp(self._log_proportions(parameters)[self.thetas.index(name)])
 
-    def _moments(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> list[tuple[Array, Array, Array]]:
+    def _moments(self, parameters: Values, data: DataArrays) -> list[tuple[Broadcast, Broadcast, Broadcast]]:
         """Return mixing proportion, expected response and variance of each component."""
         return [
             (np.exp(log_theta), component.mean(of_component, data), component.variance(of_component, data))
             for log_theta, component, of_component in self._by_component(parameters)
         ]
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return sum_k theta_k E_k(y)."""
         return sum(theta * mean for theta, mean, _ in self._moments(parameters, data))
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return sum_k theta_k (Var_k(y) + E_k(y)^2) - E(y)^2."""
         moments = self._moments(parameters, data)
         square = sum(theta * (variance + mean**2) for theta, mean, variance in moments)
         return square - sum(theta * mean for theta, mean, _ in moments) ** 2
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw a response from every component, and take that of a component drawn by the mixing proportions."""
         by_component = self._by_component(parameters)
         shapes = [np.shape(value) for _, _, of_component in by_component for value in of_component.values()]

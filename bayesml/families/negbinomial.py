@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import inv_gamma, student_t
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.example import Example
 from bayesml.families.gamma import draw_gamma
@@ -22,6 +22,9 @@ from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "NegativeBinomial", "negbinomial"]
 
@@ -46,37 +49,35 @@ class NegativeBinomial(AbstractSimpleFamily):
         """Take whole numbers >= 0."""
         return ResponseData({"y": counts(response, self.name)})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density from log(mu); see ``curvature`` for its form."""
         from bayesml.families.densities import negative_binomial
 
         log_mean = self.link("mu").log_inverse(values["mu"])
         return negative_binomial(y, log_mean, values["shape"], data.get("distinct"), data.get("place"))
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.tails import negative_binomial_tails
 
         return negative_binomial_tails(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw Poisson counts whose means are gamma distributed."""
         return draw_poisson(rng, draw_gamma(rng, parameters["mu"], parameters["shape"]))
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu + mu^2 / shape."""
         return parameters["mu"] + parameters["mu"] ** 2 / parameters["shape"]
 

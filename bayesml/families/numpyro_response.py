@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 import numpy as np
@@ -14,9 +13,10 @@ from numpyro.distributions import Distribution, constraints
 from bayesml.families.base import AbstractLikelihood, natural_values
 from bayesml.families.drawing import draw_where_possible
 
-__all__ = ["ResponseDistribution"]
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Observed, PerRow, Values
 
-Array = Any
+__all__ = ["ResponseDistribution"]
 
 
 @final
@@ -33,9 +33,9 @@ class ResponseDistribution(Distribution):
     def __init__(
         self,
         likelihood: AbstractLikelihood,
-        values: Mapping[str, Array],
-        data: Mapping[str, Array],
-        weights: Array | None = None,
+        values: Values,
+        data: DataArrays,
+        weights: PerRow | None = None,
     ) -> None:
         """Take parameters as ``log_prob`` of the likelihood wants them, and the arrays of the response."""
         self.likelihood, self.weights = likelihood, weights
@@ -44,17 +44,17 @@ class ResponseDistribution(Distribution):
         y = jnp.shape(self.data["y"])
         Distribution.__init__(self, lax.broadcast_shapes(y[:1], *shapes), y[1:], validate_args=False)
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: Observed) -> PerRow:
         """Return the log density of each row times its weight; a row without weight may have any density."""
         rows = self.likelihood.log_prob(value, self.values, self.data)
         return rows if self.weights is None else jnp.where(self.weights > 0, rows, 0.0) * self.weights
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Drawn:
         """Draw responses by the NumPy code of the likelihood."""
         shape = (*sample_shape, *self.batch_shape, *self.event_shape)
         dtype = jnp.result_type(float)
 
-        def drawn(seed: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> np.ndarray:
+        def drawn(seed: Any, values: Values, data: DataArrays) -> Drawn:
             rng = np.random.default_rng([int(word) for word in np.asarray(seed).reshape(-1)])
             return np.asarray(self._drawn(rng, values, data, sample_shape), dtype).reshape(shape)
 
@@ -63,7 +63,7 @@ class ResponseDistribution(Distribution):
         return jax.pure_callback(drawn, result, seed, self.values, self.data, vmap_method="sequential")
 
     def _drawn(
-        self, rng: np.random.Generator, values: Mapping[str, Array], data: Mapping[str, Array], leading: tuple[int, ...]
+        self, rng: np.random.Generator, values: Values, data: DataArrays, leading: tuple[int, ...]
     ) -> np.ndarray:
         parameters = natural_values(self.likelihood, {name: np.asarray(v, float) for name, v in values.items()})
         arrays = {name: np.asarray(value) for name, value in data.items()}

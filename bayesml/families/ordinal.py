@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
 from bayesml.distributions import normal, student_t
 from bayesml.errors import DataError, ModelError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.categories import MOST_CATEGORIES, draw_categories, numbers_of_categories
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -30,6 +30,9 @@ from bayesml.names import intercept_variable, thresholds_variable
 from bayesml.namespace import array_namespace
 from bayesml.spec import JointTarget, ParameterSpec
 from bayesml.supports import POSITIVE, Ordered
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Cumulative", "CumulativeLikelihood", "cumulative"]
 
@@ -196,23 +199,23 @@ class CumulativeLikelihood(AbstractLikelihood):
             levels=self.levels or None,
         )
 
-    def values(self, predictors: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, Array]:
+    def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return mu, disc, the thresholds, and category specific effects where there are any."""
         found = AbstractLikelihood.values(self, predictors, single)
         return {**found, SPECIFIC: predictors[SPECIFIC]} if SPECIFIC in predictors else found
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(F(upper) - F(lower)), exact in both tails."""
         tau = self._tau(values)
         upper = values["disc"] * ((tau * data["upper"]).sum(-1) - values["mu"])
         lower = values["disc"] * ((tau * data["lower"]).sum(-1) - values["mu"])
         return self._log_between(lower, upper, y <= 1, y > self.count)
 
-    def _tau(self, values: Mapping[str, Array]) -> Array:
+    def _tau(self, values: Values) -> Broadcast:
         tau = values[thresholds_variable(MU)]
         return tau - values[SPECIFIC] if SPECIFIC in values else tau
 
-    def _log_between(self, lower: Array, upper: Array, lowest: Array, highest: Array) -> Array:
+    def _log_between(self, lower: Broadcast, upper: Broadcast, lowest: Broadcast, highest: Broadcast) -> Broadcast:
         """Return log(F(upper) - F(lower)); no lower limit where ``lowest`` and no upper limit where ``highest``."""
         xp = array_namespace(upper)
         link, middle = self.chosen_family.link("mu"), ~(lowest | highest)
@@ -230,26 +233,24 @@ class CumulativeLikelihood(AbstractLikelihood):
         between = xp.where(rising, between, -inf)
         return xp.where(lowest, link.log_inverse(upper), xp.where(highest, link.log_complement(lower), between))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the probability of each category, ``(..., rows, categories)``."""
         tau, eta, disc = self._tau(parameters), np.asarray(parameters["mu"]), np.asarray(parameters["disc"])
         below = self.chosen_family.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
         edges = (np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1)))
         return np.maximum(np.diff(np.concatenate(edges, axis=-1), axis=-1), 0.0)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the indicator of each category, p (1 - p)."""
         p = self.mean(parameters, data)
         return p * (1 - p)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw numbers of categories, from 1."""
         return draw_categories(rng, self.mean(parameters, data))
 
 
-def _log_difference(link: Any, lower: Array, upper: Array, rising: Array, xp: Any) -> Array:
+def _log_difference(link: Any, lower: Broadcast, upper: Broadcast, rising: Broadcast, xp: Any) -> Broadcast:
     """Return log(F(upper) - F(lower)) in the tail in which both are small."""
     left = upper + lower < 0
     larger = xp.where(left, link.log_inverse(upper), link.log_complement(lower))

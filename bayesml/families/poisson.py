@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts
 from bayesml.families.scales import COUNT_LINKS, mu
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Poisson", "draw_poisson", "poisson"]
 
@@ -47,7 +50,7 @@ class Poisson(AbstractSimpleFamily):
         """Take whole numbers >= 0."""
         return ResponseData({"y": counts(response, self.name)})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return y log(mu) - mu - log(y!), from log(mu) where that is the linear predictor."""
         from bayesml.families import densities
 
@@ -56,30 +59,28 @@ class Poisson(AbstractSimpleFamily):
             return densities.poisson_of_log(y, values["mu"])
         return densities.poisson(y, link.inverse(values["mu"]))
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self._tails(y, values, data)[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self._tails(y, values, data)[1]
 
-    def _tails(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         from bayesml.families.tails import poisson_tails
 
         return poisson_tails(y, self.link("mu").inverse(values["mu"]))
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw counts."""
         return draw_poisson(rng, parameters["mu"])
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 

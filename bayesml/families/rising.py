@@ -6,19 +6,21 @@ to such values whenever counts vary no more than Poisson counts do.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bayesml.namespace import array_namespace
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast
+
 __all__ = ["digamma_rising", "log_rising", "stirling"]
 
-Array = Any
 SHIFT = 8
 # Coefficients of Stirling's series of log Gamma(z) in z^-11, z^-9, ..., z^-1 (Abramowitz and Stegun 6.1.41).
 STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 
 
-def log_rising(s: Array, y: Array) -> Array:
+def log_rising(s: Broadcast, y: Broadcast) -> Broadcast:
     """Return log Gamma(s + y) - log Gamma(s) - y log(s) for s > 0 and y >= 0, to rounding even at s = 1e15.
 
     For whole y it is sum_{k < y} log(1 + k / s). Each log Gamma(x) is Stirling's series at z = x + 8, where its first
@@ -34,7 +36,7 @@ def log_rising(s: Array, y: Array) -> Array:
     return powers + (stirling(high) - stirling(low)) - xp.log(ratio)
 
 
-def digamma_rising(s: Array, y: Array) -> Array:
+def digamma_rising(s: Broadcast, y: Broadcast) -> Broadcast:
     """Return the derivative of ``log_rising`` in s, digamma(s + y) - digamma(s) - y / s (6.3.6 and 6.3.18)."""
     xp = array_namespace(s, y)
     low, high = s + SHIFT, s + y + SHIFT
@@ -45,7 +47,7 @@ def digamma_rising(s: Array, y: Array) -> Array:
     return logarithms + recurrence - y / s
 
 
-def stirling(z: Array) -> Array:
+def stirling(z: Broadcast) -> Broadcast:
     """Return log Gamma(z) - (z - 1/2) log(z) + z - log(2 pi) / 2, for z of 8 and above."""
     square, series = 1.0 / z**2, 0.0
     for coefficient in STIRLING:
@@ -53,7 +55,7 @@ def stirling(z: Array) -> Array:
     return series / z
 
 
-def _stirling_slope(z: Array) -> Array:
+def _stirling_slope(z: Broadcast) -> Broadcast:
     square, series = 1.0 / z**2, 0.0
     for power, coefficient in zip(range(2 * len(STIRLING) - 1, 0, -2), STIRLING, strict=True):
         series = series * square - power * coefficient

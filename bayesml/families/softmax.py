@@ -6,17 +6,21 @@ them, the reference, is held at 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesml.errors import DataError, ModelError, did_you_mean
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.records import DistributionalParameter
 from bayesml.links import Link, get_link
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, Values
 
 __all__ = ["MU", "AbstractSoftmaxLikelihood", "checked_refcat", "log_softmax", "mu_names", "reference_of", "softmax"]
 
@@ -63,7 +67,7 @@ class AbstractSoftmaxLikelihood(AbstractLikelihood):
         """The labels."""
         return self.labels
 
-    def etas(self, values: Mapping[str, Array]) -> list[Array]:
+    def etas(self, values: Values) -> list[Broadcast]:
         """Return the linear predictor of each label, 0 of the reference."""
         etas = [values[mu.name] for mu in self.mus]
         if self.reference >= 0:
@@ -128,7 +132,7 @@ def checked_refcat(refcat: object) -> str:
     raise ModelError(f'`refcat` is the label of a category, or "NA" for no reference; got {refcat!r}.')
 
 
-def log_softmax(etas: Sequence[Array]) -> list[Array]:
+def log_softmax(etas: Sequence[Broadcast]) -> list[Broadcast]:
     """Return log(exp(eta_k) / sum_j exp(eta_j)) for each k; the largest is taken out, so that nothing overflows."""
     xp = array_namespace(*etas)
     top = etas[0]
@@ -138,7 +142,7 @@ def log_softmax(etas: Sequence[Array]) -> list[Array]:
     return [eta - log_sum for eta in etas]
 
 
-def softmax(etas: Sequence[Array]) -> Array:
+def softmax(etas: Sequence[Broadcast]) -> Broadcast:
     """Return exp(eta_k) / sum_j exp(eta_j) along a new last axis."""
     xp = array_namespace(*etas)
     logs = log_softmax(etas)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.gamma import SHAPE
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
@@ -17,6 +16,9 @@ from bayesml.families.response import numbers, require, require_variation
 from bayesml.families.scales import POSITIVE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Weibull", "weibull"]
 
@@ -41,13 +43,13 @@ class Weibull(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(shape / y) + t - exp(t), where t is the log of the cumulative hazard (y / scale)^shape."""
         t = self._log_hazard(y, values)
         xp = array_namespace(t)
         return xp.log(values["shape"]) - xp.log(y) + t - xp.exp(t)
 
-    def _log_hazard(self, y: Array, values: Mapping[str, Array]) -> Array:
+    def _log_hazard(self, y: Observed, values: Values) -> PerRow:
         from jax import numpy as jnp
 
         from bayesml.families.densities import log_gamma
@@ -56,31 +58,29 @@ class Weibull(AbstractSimpleFamily):
         log_scale = self.link("mu").log_inverse(values["mu"]) - log_gamma(1.0 + 1.0 / shape)
         return shape * (jnp.log(y) - log_scale)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(1 - S(y))."""
         from bayesml.families.tails import hazard_tails
 
         return hazard_tails(y, lambda x: self._log_hazard(x, values))[0]
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return minus the cumulative hazard."""
         from bayesml.families.tails import hazard_tails
 
         return hazard_tails(y, lambda x: self._log_hazard(x, values))[1]
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
         return parameters["mu"]
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu^2 (Gamma(1 + 2 / shape) / Gamma(1 + 1 / shape)^2 - 1)."""
         shape = np.asarray(parameters["shape"], dtype=float)
         ratio = special.gammaln(1.0 + 2.0 / shape) - 2.0 * special.gammaln(1.0 + 1.0 / shape)
         return parameters["mu"] ** 2 * np.expm1(ratio)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw by inversion: scale times a power of an exponential number."""
         shape = np.asarray(parameters["shape"], dtype=float)
         size = np.broadcast_shapes(np.shape(parameters["mu"]), np.shape(shape))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily, Array
+from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.negbinomial import NegativeBinomial
 from bayesml.families.poisson import Poisson
@@ -17,6 +16,9 @@ from bayesml.families.records import DistributionalParameter, RawResponse, Respo
 from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
+
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "EXAMPLE_NEGBINOMIAL", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
 
@@ -66,41 +68,39 @@ class ZeroInflated(AbstractSimpleFamily):
         """Take what the base takes."""
         return self.counts.encode(response, for_fit=for_fit)
 
-    def _logs(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _logs(self, values: Values) -> tuple[Broadcast, Broadcast]:
         """Return log zi and log(1 - zi)."""
         link = self.link("zi")
         return link.log_inverse(values["zi"]), link.log_complement(values["zi"])
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(zi + (1 - zi) f(0)), or log((1 - zi) f(y))."""
         (log_zi, log_rest), counted = self._logs(values), self.counts.log_prob(y, values, data)
         xp = array_namespace(counted)
         return xp.where(y == 0, xp.logaddexp(log_zi, log_rest + counted), log_rest + counted)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(zi + (1 - zi) F(y)) for y of 0 and above."""
         (log_zi, log_rest), below = self._logs(values), self.counts.log_cdf(y, values, data)
         xp = array_namespace(below)
         at = xp.logaddexp(log_zi, log_rest + xp.where(y < 0, 0.0, below))
         return xp.where(y < 0, -np.inf, at)
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log((1 - zi) S(y)) for y of 0 and above."""
         above = self.counts.log_survival(y, values, data)
         return array_namespace(above).where(y < 0, 0.0, self._logs(values)[1] + above)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (1 - zi) times the mean of the base."""
         return (1.0 - parameters["zi"]) * self.counts.mean(parameters, data)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (1 - zi) (variance + zi mean^2) of the base."""
         zi, mean = parameters["zi"], self.counts.mean(parameters, data)
         return (1.0 - zi) * (self.counts.variance(parameters, data) + zi * mean**2)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from the base, and set a share zi to 0."""
         drawn = self.counts.draw(rng, parameters, data)
         size = np.broadcast_shapes(np.shape(drawn), np.shape(parameters["zi"]))

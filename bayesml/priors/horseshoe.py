@@ -11,11 +11,10 @@ Small coefficients are shrunk to 0 by tau, large ones are normal with standard d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import isfinite
 from numbers import Real
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
 from bayesml.errors import PriorError
@@ -25,9 +24,10 @@ from bayesml.priors.joint import AbstractJointPrior
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 
-__all__ = ["Horseshoe", "horseshoe"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers, Values
 
-Array = Any
+__all__ = ["Horseshoe", "horseshoe"]
 
 
 @final
@@ -106,7 +106,7 @@ class Horseshoe(AbstractJointPrior):
             ParameterSpec(slab, "horseshoe", (), of, support=POSITIVE, priors=(slabs,), centers=(1.0,)),
         )
 
-    def value(self, target: ParameterSpec, values: Mapping[str, Array]) -> Array:
+    def value(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return z tau lambda~."""
         z, local, whole, slab = (values[name] for name in self._names(target))
         tau = whole * (self.par_ratio / self.rows**0.5 if self.par_ratio else self.scale_global)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bayesml.spec import ParameterSpec
 
-__all__ = ["AbstractJointPrior"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers, Values
 
-Array = Any
+__all__ = ["AbstractJointPrior"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +36,7 @@ class AbstractJointPrior(ABC):
         """Return the sampled parameters in the place of ``target``, each with its priors."""
 
     @abstractmethod
-    def value(self, target: ParameterSpec, values: Mapping[str, Array]) -> Array:
+    def value(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return the coefficients ``(k,)`` from the sampled values; NumPy or JAX arrays.
 
         Args:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from jax import numpy as jnp
 
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.incomplete import log_difference
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
 __all__ = ["log_between"]
 
 
 def log_between(
     likelihood: AbstractLikelihood,
-    lower: Array | None,
-    upper: Array | None,
-    values: Mapping[str, Array],
-    data: Mapping[str, Array],
-) -> Array:
+    lower: PerRow | None,
+    upper: PerRow | None,
+    values: Values,
+    data: DataArrays,
+) -> PerRow:
     """Return log P(lower < Y <= upper).
 
     It is the difference of two distribution functions below the median and of two survival functions above it, so that
@@ -46,11 +49,11 @@ def log_between(
 
 def _tails(
     likelihood: AbstractLikelihood,
-    y: Array,
-    values: Mapping[str, Array],
-    data: Mapping[str, Array],
+    y: Observed,
+    values: Values,
+    data: DataArrays,
     at_infinity: tuple[float, float],
-) -> tuple[Array, Array]:
+) -> tuple[PerRow, PerRow]:
     """Return log P(Y <= y) and log P(Y > y), and those given where y is infinite."""
     finite = jnp.isfinite(y)
     inner = jnp.where(finite, y, 0.0)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
 from bayesml.columns import bare_name
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
@@ -18,6 +17,9 @@ from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, value_of_rows
 from bayesml.response_terms.wrapped import AbstractWrapped
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
 __all__ = ["Censored", "Censoring"]
 
@@ -151,7 +153,7 @@ class Censored(AbstractWrapped):
             )
         return np.where(on_interval, upper, y + 1.0)
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y), log P(Y <= y), log P(Y > y) or log P(y < Y <= y2), as the row is censored."""
         total = self.base.log_prob(data["exact"], values, data) if NONE in self.codes else 0.0
         for code in self.codes:
@@ -160,7 +162,7 @@ class Censored(AbstractWrapped):
                 total = array_namespace(found).where(data["cens"] == code, found, total)
         return total
 
-    def _of_code(self, code: float, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def _of_code(self, code: float, y: Observed, values: Values, data: DataArrays) -> PerRow:
         if code == LEFT:
             return self.base.log_cdf(y, values, data)
         if code == RIGHT:

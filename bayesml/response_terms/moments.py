@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
 __all__ = ["truncated_draw", "truncated_moments"]
 
@@ -38,13 +41,13 @@ class TruncatedLikelihood(Hashable, Protocol):
     def has_upper(self) -> bool:
         """Whether there are upper bounds."""
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density."""
 
-    def log_mass(self, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_mass(self, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response within the bounds)."""
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
 
 
@@ -87,7 +90,7 @@ def _nodes(cuts: Sequence[np.ndarray]) -> Points:
 
 
 def _moments(
-    likelihood: TruncatedLikelihood, values: Mapping[str, Array], data: Mapping[str, Array], points: Points
+    likelihood: TruncatedLikelihood, values: Values, data: DataArrays, points: Points
 ) -> tuple[np.ndarray, np.ndarray]:
     zero = np.zeros(())
     mass, first, second = zero, zero, zero
@@ -159,8 +162,8 @@ def _outwards(
     start: np.ndarray,
     step: np.ndarray,
     least: np.ndarray,
-    values: Mapping[str, Array],
-    data: Mapping[str, Array],
+    values: Values,
+    data: DataArrays,
     bound: np.ndarray,
 ) -> np.ndarray:
     """Where nothing bounds, go from ``start`` in growing steps until the log probability beyond is below ``least``."""
@@ -176,8 +179,8 @@ def _outwards(
 def _quantile(
     likelihood: TruncatedLikelihood,
     u: np.ndarray,
-    values: Mapping[str, Array],
-    data: Mapping[str, Array],
+    values: Values,
+    data: DataArrays,
     lower: np.ndarray,
     upper: np.ndarray,
 ) -> np.ndarray:

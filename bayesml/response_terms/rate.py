@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
@@ -16,6 +15,9 @@ from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, refuse_rows, value_of_rows
 from bayesml.response_terms.wrapped import AbstractWrapped
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
 __all__ = ["Exposed", "Rate"]
 
@@ -62,35 +64,31 @@ class Exposed(AbstractWrapped):
         found = self.base.encode(response, for_fit=for_fit)
         return replace(found, arrays={**found.arrays, "rate": np.asarray(response.additions["rate"], dtype=float)})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density."""
         return self.base.log_prob(y, self._multiplied(values, data, self.linear), data)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response <= y)."""
         return self.base.log_cdf(y, self._multiplied(values, data, self.linear), data)
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(response > y)."""
         return self.base.log_survival(y, self._multiplied(values, data, self.linear), data)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected count."""
         return self.base.mean(self._multiplied(parameters, data), data)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the count."""
         return self.base.variance(self._multiplied(parameters, data), data)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw counts."""
         return self.base.draw(rng, self._multiplied(parameters, data), data)
 
-    def _multiplied(
-        self, values: Mapping[str, Array], data: Mapping[str, Array], linear: frozenset[str] = frozenset()
-    ) -> dict[str, Array]:
+    def _multiplied(self, values: Values, data: DataArrays, linear: frozenset[str] = frozenset()) -> dict[str, Numbers]:
         found, rate = dict(values), data["rate"]
         for name in self.base.traits.rate:
             value, link = found[name], self.link(name)

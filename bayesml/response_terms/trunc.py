@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError, FormulaError
-from bayesml.families.base import AbstractLikelihood, Array
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, value_of_rows
 from bayesml.response_terms.wrapped import AbstractWrapped
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["Truncated", "Truncation"]
 
@@ -81,51 +83,47 @@ class Truncated(AbstractWrapped):
             )
         return replace(found, arrays={**found.arrays, "lb": lower, "ub": upper})
 
-    def log_prob(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y) - log P(lb <= Y <= ub)."""
         return self.base.log_prob(y, values, data) - self.log_mass(values, data)
 
-    def log_cdf(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(lb <= Y <= y) - log P(lb <= Y <= ub)."""
         return self._between(self._lower(data), y, values, data) - self.log_mass(values, data)
 
-    def log_survival(self, y: Array, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(y < Y <= ub) - log P(lb <= Y <= ub)."""
         return self._between(y, self._upper(data), values, data) - self.log_mass(values, data)
 
-    def log_mass(self, values: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def log_mass(self, values: Values, data: DataArrays) -> PerRow:
         """Return log P(lb <= Y <= ub)."""
         return self._between(self._lower(data), self._upper(data), values, data)
 
-    def _lower(self, data: Mapping[str, Array]) -> Array | None:
+    def _lower(self, data: DataArrays) -> PerRow | None:
         """Return what Y is larger than: the lower bound, of counts the number before it."""
         return data["lb"] - (1.0 if self.traits.discrete else 0.0) if self.has_lower else None
 
-    def _upper(self, data: Mapping[str, Array]) -> Array | None:
+    def _upper(self, data: DataArrays) -> PerRow | None:
         return data["ub"] if self.has_upper else None
 
-    def _between(
-        self, lower: Array | None, upper: Array | None, values: Mapping[str, Array], data: Mapping[str, Array]
-    ) -> Array:
+    def _between(self, lower: PerRow | None, upper: PerRow | None, values: Values, data: DataArrays) -> PerRow:
         from bayesml.response_terms.between import log_between
 
         return log_between(self.base, lower, upper, values, data)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected response within the bounds, by numerical integration; see ``moments.py``."""
         from bayesml.response_terms.moments import truncated_moments
 
         return truncated_moments(self, parameters, data)[0]
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the response within the bounds, by numerical integration."""
         from bayesml.response_terms.moments import truncated_moments
 
         return truncated_moments(self, parameters, data)[1]
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw until a response lies within the bounds; where that takes long, by inversion."""
         from bayesml.response_terms.moments import truncated_draw
 

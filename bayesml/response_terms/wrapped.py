@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Array
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.links import Link
 from bayesml.spec import ParameterSpec
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Drawn, Expected, Values
 
 __all__ = ["AbstractWrapped"]
 
@@ -79,17 +83,15 @@ class AbstractWrapped(AbstractLikelihood):
         """Check and encode the response as ``base`` does."""
         return self.base.encode(response, for_fit=for_fit)
 
-    def mean(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected response of ``base``."""
         return self.base.mean(parameters, data)
 
-    def variance(self, parameters: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the response of ``base``."""
         return self.base.variance(parameters, data)
 
-    def draw(
-        self, rng: np.random.Generator, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from ``base``."""
         return self.base.draw(rng, parameters, data)
 

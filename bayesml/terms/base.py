@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
-Array = Any  # a NumPy or JAX array
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
+
 Functions = Mapping[str, Callable[..., Any]]
 
 
@@ -168,7 +170,7 @@ class AbstractTerm(ABC):
         return None
 
     @abstractmethod
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Compute the reported variables (``b``, ``r_Subject``) from the sampled ones; no leading axes."""
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -197,7 +199,7 @@ class AbstractTerm(ABC):
         return ()
 
     @abstractmethod
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return the addend to the linear predictor, ``(..., rows)``.
 
         ``values`` holds the reported variables, which may have leading axes for draws.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -21,9 +21,14 @@ from bayesml.keys import PredictorKey
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.variables import COEFFICIENTS, ReportedVariable
+
+if TYPE_CHECKING:
+    from jaxtyping import ArrayLike, Float
+
+    from bayesml.shapes import DataArrays, Numbers, Values
 
 __all__ = ["CLAIMS", "CategorySpecific", "collect"]
 
@@ -118,7 +123,7 @@ class CategorySpecific(AbstractTerm):
             ReportedVariable(name, "bcs", dims, (self.labels, numbers), texts, of, section=section, printed=printed),
         )
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``bcs``."""
         rows = [values[self._site(label)] for label in self.labels]
         return {names.special_variable("bcs", self.predictor): array_namespace(rows[0]).stack(rows)}
@@ -128,7 +133,7 @@ class CategorySpecific(AbstractTerm):
         b = values[names.special_variable("bcs", self.predictor)]
         return {self._site(label): b[..., i, :] for i, label in enumerate(self.labels)}
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> Float[ArrayLike, "*draws rows thresholds"]:
         """Return ``X b``, ``(..., rows, thresholds)``."""
         return arrays["X"] @ values[names.special_variable("bcs", self.predictor)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -23,11 +23,14 @@ from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, CorrCholesky
-from bayesml.terms.base import Array, Functions
+from bayesml.terms.base import Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.variables import ReportedVariable, Texts
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["SECTION", "Group", "cholesky_diagonal", "merged", "refuse_more"]
 
@@ -157,7 +160,7 @@ class Group(AbstractGroupTerm):
         )
         return ReportedVariable(name, kind, dims, coords, texts, self.predictor, self.name)
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``r`` ``(levels, coefs)`` and, with a correlated block, the correlations ``(pairs,)``."""
         sd = values[names.group_sd_variable(self.name, self.predictor)]
         z = values[names.standardised_variable(self.name, self.predictor)]
@@ -171,7 +174,7 @@ class Group(AbstractGroupTerm):
             derived[names.correlation_variable(self.name, self.predictor)] = self._correlations(values, xp)
         return derived
 
-    def _correlations(self, values: Mapping[str, Array], xp: Any) -> Array:
+    def _correlations(self, values: Values, xp: Any) -> Numbers:
         parts = []
         for i, size in enumerate(self.blocks):
             if size > 1:
@@ -216,7 +219,7 @@ class Group(AbstractGroupTerm):
         for block in self.block_slices():
             yield from far_covariates(self.name, self.coefs[block], arrays["Z"][:, block])
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return sum_k Z[:, k] r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.predictor)]
         columns = arrays["Z"]

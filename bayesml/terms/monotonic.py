@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -26,9 +26,12 @@ from bayesml.frame.types import frozen_array
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.variables import COEFFICIENTS, ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["CLAIMS", "Monotonic", "MonotonicCall", "collect"]
 
@@ -211,14 +214,14 @@ class Monotonic(AbstractTerm):
         for label in self.labels:
             yield names.special_coefficient("bsp", label, self.predictor), f"{label} {self.predictor}"
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Coefficients and simplexes are reported as they are sampled."""
         return {}
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return sum_k b_k X_k prod over its calls of D (zeta_1 + ... + zeta_x)."""
         b = values[names.special_variable("bsp", self.predictor)]
-        total: Array = 0.0
+        total: Numbers = 0.0
         for k, coefficient in enumerate(self.coefficients):
             effect = b[..., k, None] * arrays["X"][:, coefficient.column]
             for call, name in zip(coefficient.calls, coefficient.simplexes, strict=True):

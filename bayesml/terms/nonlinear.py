@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.variables import ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["NonlinearPredictor", "collect"]
 
@@ -70,15 +73,15 @@ class NonlinearPredictor(AbstractTerm):
         """It reports nothing."""
         return ()
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """It derives nothing."""
         return {}
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return 0: it is no addend; ``combined`` computes it from the other predictors."""
         return 0.0
 
-    def combined(self, predictors: Mapping[PredictorKey, Array], arrays: Mapping[str, Array]) -> Array:
+    def combined(self, predictors: Mapping[PredictorKey, Numbers], arrays: DataArrays) -> PerRow:
         """Return the function, ``(..., rows)``, from the predictors that it takes."""
         return self.function.value({key.nlpar: predictors[key] for key in self.takes}, arrays)
 

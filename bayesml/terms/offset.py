@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -13,8 +13,11 @@ from bayesml.formula import Expression, Predictor
 from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.variables import ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["Offset", "collect"]
 
@@ -71,11 +74,11 @@ class Offset(AbstractTerm):
         """An offset has none."""
         return ()
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """An offset reports nothing."""
         return {}
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return the offset itself."""
         return arrays["offset"]
 

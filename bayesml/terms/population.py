@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -21,11 +21,14 @@ from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.identified import Columns, check_identified
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.variables import COEFFICIENTS, ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["Population", "collect"]
 
@@ -135,7 +138,7 @@ class Population(AbstractPopulationTerm):
             if priors:
                 check_identified(Columns(self.slopes, centred, shift, self.predictor), priors)
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``b``, all coefficients on the user's scale."""
         name = names.population_variable(self.predictor)
         slopes = values[names.slopes_variable(self.predictor)] if self.slopes else None
@@ -150,7 +153,7 @@ class Population(AbstractPopulationTerm):
         uncentred = intercept - xp.asarray(self.means) @ slopes
         return {name: xp.concatenate([xp.reshape(uncentred, (1,)), slopes])}
 
-    def _thresholds(self, values: Mapping[str, Array], slopes: Array | None) -> dict[str, Array]:
+    def _thresholds(self, values: Values, slopes: Numbers | None) -> dict[str, Numbers]:
         """Return the slopes and the thresholds of predictors that are not centred.
 
         With column means m, tau_k - (x - m)' b = (tau_k + m' b) - x' b.
@@ -181,7 +184,7 @@ class Population(AbstractPopulationTerm):
         centred = tau - (slopes @ np.asarray(self.means))[..., None]
         return {names.slopes_variable(self.predictor): slopes, intercept: centred}
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return ``X b``."""
         if not self.coefs:
             return np.zeros(len(arrays["X"]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky
-from bayesml.terms.base import AbstractTerm, Array
+from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.group import SECTION, Group, cholesky_diagonal
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.terms.sampled import BlockPart, SampledBlock
 from bayesml.variables import ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["Member", "SharedGroup"]
 
@@ -130,7 +133,7 @@ class SharedGroup(AbstractGroupTerm):
         """Yield a sentence for each covariate far from zero, see ``Group``."""
         return self.plain.prior_warnings(arrays)
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return sum_k Z[:, k] r[index, k]."""
         return self.plain.contribution(values, arrays)
 
@@ -191,7 +194,7 @@ class SharedGroup(AbstractGroupTerm):
         yield PriorRow(defaults.correlation(), "cor", whole=LKJ)
         yield PriorRow(None, "cor", "", self.name, source="(vectorized)", whole=LKJ)
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``r``, the correlations of this predictor, and those of the vectors that it brings along."""
         sd = values[names.group_sd_variable(self.name, self.predictor)]
         xp = array_namespace(sd)
@@ -218,7 +221,7 @@ class SharedGroup(AbstractGroupTerm):
     def _correlated(self) -> list[int]:
         return [i for i, size in enumerate(self.blocks) if size > 1 and not self.ids[i]]
 
-    def _shared_rows(self, values: Mapping[str, Array], identity: str, block: slice, xp: object) -> Array:
+    def _shared_rows(self, values: Values, identity: str, block: slice, xp: object) -> Numbers:
         """Return this predictor's rows of diag(sd) L z, ``(columns of the block, levels)``."""
         start = self._start(identity, block)
         size = block.stop - block.start

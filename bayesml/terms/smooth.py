@@ -7,9 +7,9 @@ but the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -22,10 +22,13 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.smooths import SmoothBasis, fit_basis
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
-from bayesml.terms.base import AbstractTerm, Array, Functions
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.variables import COEFFICIENTS, ReportedVariable
+
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
 
@@ -242,14 +245,14 @@ class Smooth(AbstractTerm):
         yield self._slopes(), self.key
         yield from ((self._name("sds", stem), self.key) for stem in self._stems())
 
-    def derive(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``s = sds z`` of each curve."""
         return {
             self._name("s", stem): values[self._name("sds", stem)] * values[self._name("zs", stem)]
             for stem in self._stems()
         }
 
-    def contribution(self, values: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return ``Xs bs + Zs s``."""
         total = values[self._slopes()] @ arrays["Xs"].T if self._coefs() else 0.0
         for i, stem in enumerate(self._stems()):

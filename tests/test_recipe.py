@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import bayesml
-from bayesml import DataError, Fit, PointFit, bf, prior
-from bayesml.formula import Formula
+from bayesml import DataError, Fit, FormulaError, PointFit, bf, prior
+from bayesml.engines.nuts.programs import compiled
+from bayesml.formula import Formula, parse
 from bayesml.results.fits.fitting import prepared_model
 from bayesml.results.record.recipe import Recipe
 
@@ -101,6 +102,26 @@ def test_a_changed_family_or_formula_encodes_the_columns_of_the_fit(
     assert fit.update(family="student", method="map").recipe.family.name == "student"
 
 
+def test_a_formula_is_read_once(fit: PointFit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other data take the formula as the fit read it; a changed one is read once."""
+    read: list[Any] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        read.append(arguments[0])
+        return parse(*arguments, **named)
+
+    for module in ("fitting", "updating"):
+        monkeypatch.setattr(f"bayesml.results.fits.{module}.parse", counted)
+    other = fit.update(data=data(seed=2), family="student")
+    assert read == [] and other.parsed == fit.parsed
+    changed = fit.update(". ~ . + z", data=data(seed=2))
+    assert read == [changed.recipe.formula]
+    with pytest.raises(FormulaError, match="has not used `z`"):
+        fit.update(". ~ . + z")
+    with pytest.raises(FormulaError, match="`x` is not a column"):
+        fit.update(data={name: column for name, column in data().items() if name != "x"})
+
+
 def test_an_update_is_the_fit_that_fit_makes(fit: PointFit) -> None:
     again = fit.update(data=data(), data_name="made")
     assert again.recipe == fit.recipe
@@ -133,6 +154,28 @@ def test_the_same_model_is_not_compiled_again(sampled: Fit, monkeypatch: pytest.
     same = sampled.update(seed=1)
     np.testing.assert_array_equal(same.draws_record.values["b"], sampled.draws_record.values["b"])
     assert same.recipe == sampled.recipe
+
+
+@pytest.mark.filterwarnings("ignore::bayesml.errors.FitWarning")
+def test_another_response_runs_the_programs_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are kept under the structure of a model, to which priors and predictors belong but not the response."""
+    lowered: list[str] = []
+    original = compiled._Recipe.lowered
+
+    def counted(recipe: Any, as_kernel: bool) -> Any:
+        lowered.append(recipe.name)
+        return original(recipe, as_kernel)
+
+    monkeypatch.setattr(compiled._Recipe, "lowered", counted)
+    priors = [prior("normal(0, 2)", class_=name) for name in ("Intercept", "b", "sd", "sigma")]
+    options = {"draws": 100, "warmup": 100, "chains": 2, "seed": 1, "progress": False}
+    fit = bayesml.fit("y ~ x + (1 | g)", data(), prior=priors, **options)  # type: ignore[arg-type]
+    lowered.clear()
+    other = fit.update(data=data() | {"y": data(seed=2)["y"]})
+    assert not np.array_equal(other["b_x"], fit["b_x"])
+    assert lowered == []
+    fit.update(". ~ . + z", data=data())
+    assert set(lowered) == {"advance", "start", "report"}
 
 
 def test_a_recipe_comes_back_from_a_file(fit: PointFit, sampled: Fit, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from bayesml.describe import check_slopes, describe
 from bayesml.design import Design, build_design
 from bayesml.engines import Outcome, Problem, dispatch
 from bayesml.errors import warn_user
-from bayesml.formula import check_names, formula_of, formula_variables, grouping_variables, parse
+from bayesml.formula import ParsedFormula, check_names, formula_of, formula_variables, grouping_variables, parse
 from bayesml.frame import Frame, column_names, read_frame
 from bayesml.language import language_with
 from bayesml.response_terms import sparse_columns
@@ -65,11 +65,19 @@ def described_model(recipe: Recipe, frame: Frame, design: Design) -> PreparedMod
     return PreparedModel(Problem(design, description), frame, read)
 
 
-def encode_data(recipe: Recipe, data: Any) -> tuple[Frame, Design]:
-    """Return the columns that a model uses and their encoding; arguments as in ``prepared_model``."""
+def encode_data(recipe: Recipe, data: Any, parsed: ParsedFormula | None = None) -> tuple[Frame, Design]:
+    """Return the columns that a model uses and their encoding.
+
+    Args:
+        recipe: how the model is fitted.
+        data: any supported container of columns, or a ``Frame`` that was read already.
+        parsed: the formula, where it was read already.
+    """
     available = data.names if isinstance(data, Frame) else column_names(data)
-    parsed = parse(recipe.formula, available, language_with(recipe.functions))
-    check_names(parsed, available)
+    if parsed is None:
+        parsed = parse(recipe.formula, available, language_with(recipe.functions))
+    else:
+        check_names(parsed, available)
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
     if isinstance(data, Frame):
         frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)

@@ -12,8 +12,8 @@ from bayesml.design import Design
 from bayesml.engines import AbstractEngine, SamplerOptions, get_engine, with_options
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import ModelFormula, formula_of, formula_variables, parse, update_formula
-from bayesml.frame import Frame, column_names
+from bayesml.formula import ModelFormula, ParsedFormula, formula_of, formula_variables, parse, update_formula
+from bayesml.frame import Frame
 from bayesml.language import language_with
 from bayesml.priors import Prior, as_priors
 from bayesml.results.fits.fitting import described_model, encode_data, run_model
@@ -49,15 +49,11 @@ def updated(
     if formula is None and family is None and data is None:
         frame, design = fit.frame, fit.problem.design
     else:
-        frame, design = _encoded_again(fit, recipe, data)
+        parsed = fit.parsed if formula is None else parse(changed, language=language)
+        if data is None:
+            _refuse_unused_columns(parsed, fit.frame.names)
+        frame, design = encode_data(recipe, fit.frame if data is None else data, parsed)
     return run_model(_described(fit, recipe, frame, design, prior), began)
-
-
-def _encoded_again(fit: AbstractFit, recipe: Recipe, data: Any) -> tuple[Frame, Design]:
-    """Return the columns and the design of a changed model, from other data or the columns that the fit has."""
-    source = fit.frame if data is None else data
-    _refuse_unused_columns(recipe, source, data is None)
-    return encode_data(recipe, source)
 
 
 def _described(
@@ -74,12 +70,10 @@ def _described(
     return described_model(replace(recipe, priors=_still_meant(recipe, design)), frame, design)
 
 
-def _refuse_unused_columns(recipe: Recipe, source: Any, is_own: bool) -> None:
+def _refuse_unused_columns(parsed: ParsedFormula, known: Sequence[str]) -> None:
     """Say that columns are missing because the fit keeps those only that it used."""
-    known = source.names if isinstance(source, Frame) else column_names(source)
-    parsed = parse(recipe.formula, language=language_with(recipe.functions))
     missing = [name for name in formula_variables(parsed, known) if name not in known]
-    if is_own and missing:
+    if missing:
         listed = ", ".join(f"`{name}`" for name in missing)
         raise FormulaError(
             f"The fit has not used {listed} and keeps only the columns that it used ({', '.join(known)}); hand in the "

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.predict.effect_grid import Effect
+    from bayesml.results.predict.asked_effects import Effect
     from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 
 __all__ = ["draw_effects"]
 
 COLUMNS = 3
+MOST_TICKS = 20
 
 
 def draw_effects(effects: AbstractConditionalEffects, points: bool, ax: Axes | None) -> Figure:
@@ -81,11 +82,16 @@ def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractCon
         _points(axes, effect, effects.observed, [value for value, _ in parts], colours)
     for i, ((value, part), colour) in enumerate(zip(parts, colours, strict=True)):
         label = number(value) if effect.moderator else None
-        if effect.is_numeric:
+        if effect.is_line:
             _ribbon(axes, part, colour, label)
         else:
-            _intervals(axes, part, colour, label, (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts)))
-    if not effect.is_numeric:
+            x, gap = _places(effect, part)
+            _intervals(axes, part, x + gap * (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts)), colour, label)
+    if effect.is_numeric and not effect.is_line:
+        numbers = sorted(set(table["effect1__"]))
+        if len(numbers) <= MOST_TICKS:
+            axes.set_xticks(numbers, [_category(v) for v in numbers])
+    elif not effect.is_line:
         labels = [_category(v) for v in dict.fromkeys(table["effect1__"])]
         axes.set_xticks(range(len(labels)), labels, rotation=30 if max(map(len, labels)) * len(labels) > 40 else 0)
         axes.set_xlim(-0.6, len(labels) - 0.4)
@@ -115,11 +121,20 @@ def _ribbon(axes: Axes, part: pd.DataFrame, colour: str, label: str | None) -> N
     axes.margins(x=0.02)
 
 
-def _intervals(axes: Axes, part: pd.DataFrame, colour: str, label: str | None, shift: float) -> None:
+def _places(effect: Effect, part: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """Return where the points of a panel stand along its axis, and how far apart they are at least."""
+    if not effect.is_numeric:
+        return np.arange(len(part), dtype=float), 1.0
+    x = part["effect1__"].to_numpy(dtype=float)
+    gaps = np.diff(np.unique(x))
+    return x, float(gaps.min()) if gaps.size else 1.0
+
+
+def _intervals(axes: Axes, part: pd.DataFrame, x: np.ndarray, colour: str, label: str | None) -> None:
     middle = part["estimate__"].to_numpy()
     distances = [middle - part["lower__"].to_numpy(), part["upper__"].to_numpy() - middle]
     axes.errorbar(
-        np.arange(len(part)) + shift,
+        x,
         middle,
         yerr=distances,
         fmt="o",
@@ -138,7 +153,7 @@ def _points(axes: Axes, effect: Effect, observed: pd.DataFrame, values: list[Any
     if by_category:
         for value, colour in zip(values, colours, strict=True):
             shades[(observed[effect.moderator] == value).to_numpy()] = colour
-    spread = 0.0 if effect.is_numeric else 0.12
+    spread = 0.0 if effect.is_line else 0.12
     jitter = np.random.default_rng(0).uniform(-spread, spread, len(y))
     axes.scatter(x + jitter, y, s=10, c=shades.tolist(), alpha=0.35, linewidths=0, zorder=1)
 

@@ -11,7 +11,7 @@ from bayesml.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.predict.effect_grid import Effect
+    from bayesml.results.predict.asked_effects import Effect
 
 __all__ = ["AbstractConditionalEffects"]
 

@@ -11,15 +11,8 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
 from bayesml.results.plots.conditional import draw_effects
-from bayesml.results.predict.effect_grid import (
-    Effect,
-    Grid,
-    chosen_effects,
-    condition_rows,
-    effect_grid,
-    effects_note,
-    model_reference,
-)
+from bayesml.results.predict.asked_effects import Effect, chosen_effects, condition_rows
+from bayesml.results.predict.effect_grid import Grid, effect_grid, effects_note, model_reference
 from bayesml.results.predict.evaluate import evaluate
 from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import Summary, What
@@ -128,18 +121,17 @@ def conditional_effects(
     ones = _single_trials(fit, rows[0].values)
     shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
     what = What(method, shown, one_trial=ones)
-    tables, left_out = {}, 0
+    tables, shown_effects, left_out = {}, {}, 0
     for effect in chosen:
         of_columns = replace(effect, moderator="") if categories else effect
         grid = effect_grid(fit, known, of_columns, rows, {} if int_conditions is None else int_conditions, resolution)
         found = evaluate(fit, replace(request, newdata=grid.columns), what)
         left_out += grid.left_out
         tables[effect.name] = _table(grid, found.summary(prob, robust), categories)
+        shown_effects[effect.name] = replace(effect, is_line=grid.is_line)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
-    return ConditionalEffects(
-        tables, {e.name: e for e in chosen}, _label(fit, method, dpar, ones), observed, prob, note
-    )
+    return ConditionalEffects(tables, shown_effects, _label(fit, method, dpar, ones), observed, prob, note)
 
 
 def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_figure
 from bayesml.results.predict.predict import predict
 
@@ -47,6 +47,9 @@ def pp_check(
     Raises:
         ModelError: there is no such kind or column.
 
+    Warns:
+        FitWarning: responses are censored, so that the picture compares what was observed of them with whole responses.
+
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
     """
@@ -54,6 +57,10 @@ def pp_check(
     if kind not in KINDS:
         listed = ", ".join(f'"{k}"' for k in KINDS)
         raise ModelError(f"`kind` is one of {listed}; got {kind!r}{did_you_mean(str(kind), KINDS)}.")
+    if any(addition.name == "cens" for addition in fit.parsed.response.additions):
+        warn_user(
+            "Censored responses stand in the picture at the bounds that were observed, y_rep are whole responses."
+        )
     draw, default = KINDS[kind]
     available = fit.draws_record.n_chains * fit.draws_record.n_draws
     replicated = predict(fit, ndraws=min(default, available) if ndraws is None else ndraws, seed=seed).values

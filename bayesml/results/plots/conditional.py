@@ -100,7 +100,7 @@ def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractCon
     clean(axes, grid="y")
     if effect.moderator:
         axes.legend(
-            title=effect.moderator,
+            title=effect.legend or effect.moderator,
             fontsize=8.5,
             title_fontsize=9,
             frameon=False,

@@ -32,6 +32,7 @@ class Effect:
         moderator: the column in colours, or empty.
         is_numeric: whether the column along the axis is a number.
         is_line: whether it takes all values of its range.
+        legend: heading of the colours; empty for the name of their column.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Effect:
     moderator: str
     is_numeric: bool
     is_line: bool = True
+    legend: str = ""
 
 
 @final

@@ -114,7 +114,7 @@ def conditional_effects(
     known = model_reference(fit, re_formula)
     chosen = chosen_effects(fit, known, effects, dpar)
     categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
-    chosen = _along_categories(chosen, effects) if categories else chosen
+    chosen = _along_categories(fit, chosen, effects) if categories else chosen
     rows = condition_rows(fit, conditions)
     policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
     request = Request(None, re_formula, policy, ndraws, seed)
@@ -162,7 +162,9 @@ def _single_trials(fit: AbstractFit, given: Mapping[str, Any]) -> bool:
     return False
 
 
-def _along_categories(chosen: tuple[Effect, ...], effects: str | Sequence[str] | None) -> tuple[Effect, ...]:
+def _along_categories(
+    fit: AbstractFit, chosen: tuple[Effect, ...], effects: str | Sequence[str] | None
+) -> tuple[Effect, ...]:
     """Return the effects of one predictor each, with a colour for each category of the response.
 
     Raises:
@@ -174,7 +176,8 @@ def _along_categories(chosen: tuple[Effect, ...], effects: str | Sequence[str] |
             f"`{pairs[0]}`: the colours show the categories of the response. Ask for one predictor and hold the other "
             "at values with `conditions`."
         )
-    return tuple(replace(effect, moderator=CATEGORIES) for effect in chosen if not effect.moderator)
+    legend = "column" if fit.likelihood.response_labels else fit.parsed.response.name
+    return tuple(replace(effect, moderator=CATEGORIES, legend=legend) for effect in chosen if not effect.moderator)
 
 
 def _by_category(grid: Grid, categories: tuple[str, ...]) -> pd.DataFrame:
@@ -207,5 +210,5 @@ def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> st
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
     if dpar is None and method == "epred" and fit.likelihood.event_labels:
-        return f"P({name})"
+        return "expected share" if fit.likelihood.response_labels else f"P({name})"
     return dpar or (f"P({name})" if ones else name)

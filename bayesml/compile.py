@@ -40,6 +40,8 @@ def compile_model(
     def model(data: Data, y: Array | None) -> None:
         values = {p.name: sample_parameter(p) for p in spec.parameters}
         values |= spec.computed(values)
+        for name, value in likelihood.derive(values).items():
+            values[name] = numpyro.deterministic(name, value)
         for predictor in schema.predictors:
             for term in predictor.terms:
                 for name, value in term.derive(values).items():
@@ -107,7 +109,7 @@ def likelihood_values(
     likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Return the parameters as the density wants them, from linear predictors and the single parameters."""
-    by_name = {key.dpar: eta for key, eta in predictors.items() if not key.nlpar}
+    by_name = {likelihood.name_of(key): eta for key, eta in predictors.items() if not key.nlpar}
     return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from bayesml.design import Design
+from bayesml import names
+from bayesml.design import Design, ResponseDesign
 from bayesml.distributions import Distribution, WholeDistribution, flat
 from bayesml.errors import PriorError
 from bayesml.expansion import expanded_priors, shared_rows
@@ -28,6 +29,9 @@ from bayesml.priors import (
 from bayesml.spec import JointTarget, ModelSpec, ParameterSpec, PredictorSpec
 from bayesml.supports import Interval
 from bayesml.terms import known_addend
+
+Defaults = Mapping[str, DefaultPriors]
+"""The default priors of each response, by its name."""
 
 __all__ = ["Description", "check_slopes", "default_priors_of", "describe", "single_parameters"]
 
@@ -55,15 +59,17 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
     defaults = _defaults(design, style)
     parameters = tuple(_parameters(design, defaults))
     table = PriorTable.ordered(_rows(design, defaults))
-    resolution = resolve(parameters, table, expanded_priors(priors, design.likelihood))
-    sampled, joint = with_ordered_intercepts(*_expanded(resolution, design.n_rows), design.likelihood.ordered)
+    resolution = resolve(parameters, table, expanded_priors(priors, _named(design)))
+    sampled, joint = _expanded(resolution, design.n_rows)
+    for response in design.responses:
+        sampled, joint = with_ordered_intercepts(sampled, joint, response.likelihood.ordered, response.name)
     spec = ModelSpec(
         formula=design.schema.parsed.text,
         family=design.likelihood.family.name,
         predictors=tuple(
-            PredictorSpec(p.key, _link_name(design.likelihood, p.key), written.text)
+            PredictorSpec(p.key, _link_name(design, p.key), written.text)
             for p in design.schema.predictors
-            if (written := design.schema.written(p.key)) is not None and _has_link(design.likelihood, p.key)
+            if (written := design.schema.written(p.key)) is not None and _has_link(design, p.key)
         ),
         parameters=tuple(_started(p) for p in sampled),
         n_rows=design.n_rows,
@@ -73,14 +79,15 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
     return Description(spec, resolution.table)
 
 
-def _has_link(likelihood: AbstractLikelihood, key: PredictorKey) -> bool:
+def _has_link(design: Design, key: PredictorKey) -> bool:
     """Whether a predictor is one of a parameter; not so the effects on thresholds, which belong to that of mu."""
+    likelihood = design.of_response(key.resp).likelihood
     return bool(key.nlpar) or any(parameter.name == key.dpar for parameter in likelihood.dpars)
 
 
-def _link_name(likelihood: AbstractLikelihood, key: PredictorKey) -> str:
+def _link_name(design: Design, key: PredictorKey) -> str:
     """Return the link as the user chose it."""
-    return "identity" if key.nlpar else likelihood.chosen_link(key.dpar).name
+    return "identity" if key.nlpar else design.of_response(key.resp).likelihood.chosen_link(key.dpar).name
 
 
 def check_slopes(design: Design, description: Description) -> None:
@@ -93,23 +100,33 @@ def check_slopes(design: Design, description: Description) -> None:
 def default_priors_of(design: Design, style: Style) -> PriorTable:
     """Return the table of all prior targets with their defaults."""
     rows = tuple(_rows(design, _defaults(design, style)))
-    return PriorTable.ordered((*shared_rows(design.likelihood, rows), *rows))
+    return PriorTable.ordered((*shared_rows(_named(design), rows), *rows))
 
 
-def _defaults(design: Design, style: Style) -> DefaultPriors:
+def _named(design: Design) -> list[tuple[str, AbstractLikelihood]]:
+    return [(response.name, response.likelihood) for response in design.responses]
+
+
+def _defaults(design: Design, style: Style) -> Defaults:
+    """Return the default priors of each response, by its name."""
     if style not in ("bayesml", "brms"):
         raise PriorError(f'`default_priors` is "bayesml" or "brms"; got {style!r}.')
-    y = _measured_response(design, style)
+    return {response.name: _defaults_of(design, response, style) for response in design.responses}
+
+
+def _defaults_of(design: Design, response: ResponseDesign, style: Style) -> DefaultPriors:
+    y = _measured_response(response, style)
+    predictors = (t.predictor for p in design.schema.predictors for t in p.terms if t.predictor.resp == response.name)
     scales = {
-        key: predictor_scale(design.likelihood, key.dpar, y, _offset_mean(design, key), style)
-        for key in dict.fromkeys(t.predictor for p in design.schema.predictors for t in p.terms)
+        key: predictor_scale(response.likelihood, key.dpar, y, _offset_mean(design, key), style)
+        for key in dict.fromkeys(predictors)
     }
-    return DefaultPriors.of(design.likelihood, y, scales, style)
+    return DefaultPriors.of(response.likelihood, y, scales, style)
 
 
-def _measured_response(design: Design, style: Style) -> np.ndarray:
+def _measured_response(response: ResponseDesign, style: Style) -> np.ndarray:
     """Return what default priors are scaled by: the response; of counts out of trials the share, where brms counts."""
-    arrays = design.response.arrays
+    arrays = response.data.arrays
     if style == "brms" or "trials" not in arrays:
         return arrays["y"]
     return arrays["y"] / np.maximum(arrays["trials"], 1)
@@ -123,35 +140,45 @@ def _offset_mean(design: Design, key: PredictorKey) -> float:
 
 def single_parameters(design: Design) -> tuple[DistributionalParameter, ...]:
     """Return the distributional parameters that are one number each."""
-    predicted = {p.key.dpar for p in design.schema.predictors}
+    likelihood = design.likelihood
+    predicted = {likelihood.name_of(p.key) for p in design.schema.predictors}
+    known = {names.of_response("sigma", resp) for resp in design.schema.known_errors}
     return tuple(
-        p
-        for p in design.likelihood.dpars
-        if p.name not in predicted and p.unpredicted is None and (p.name != "sigma" or design.schema.estimates_sigma)
+        p for p in likelihood.dpars if p.name not in predicted and p.unpredicted is None and p.name not in known
     )
 
 
-def _parameters(design: Design, defaults: DefaultPriors) -> Iterator[ParameterSpec]:
+def _parameters(design: Design, defaults: Defaults) -> Iterator[ParameterSpec]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            yield from term.parameters(defaults.scales[term.predictor])
+            yield from term.parameters(defaults[term.predictor.resp].scales[term.predictor])
     for own in single_parameters(design):
-        parameter = ParameterSpec(own.name, own.name, support=Interval(*own.bounds))
-        center = defaults.center(parameter)
+        key = design.likelihood.key_of(own.name)
+        of = PredictorKey(key.resp)
+        parameter = ParameterSpec(own.name, key.dpar, predictor=of, support=Interval(*own.bounds))
+        center = _defaults_for(defaults, key).center(parameter)
         yield replace(parameter, centers=(center,), scales=(center,))
     for further in design.likelihood.parameters:
         yield replace(further, priors=())
 
 
-def _rows(design: Design, defaults: DefaultPriors) -> Iterator[PriorRow]:
+def _rows(design: Design, defaults: Defaults) -> Iterator[PriorRow]:
     for predictor in design.schema.predictors:
         for term in predictor.terms:
-            yield from term.prior_rows(defaults)
+            yield from term.prior_rows(defaults[term.predictor.resp])
     for own in single_parameters(design):
-        yield PriorRow(defaults.family_parameter(own.name), own.name, bounds=own.bounds)
+        key = design.likelihood.key_of(own.name)
+        prior = _defaults_for(defaults, key).family_parameter(key.dpar)
+        yield PriorRow(prior, key.dpar, predictor=(key.resp, "", ""), bounds=own.bounds)
     for parameter in design.likelihood.parameters:
-        is_flat = defaults.style == "brms" and parameter.prior_class in design.likelihood.flat_in_brms
+        style = _defaults_for(defaults, parameter.predictor).style
+        is_flat = style == "brms" and parameter.prior_class in design.likelihood.flat_in_brms
         yield from _family_rows(parameter, flat() if is_flat else parameter.priors[0])
+
+
+def _defaults_for(defaults: Defaults, key: PredictorKey) -> DefaultPriors:
+    """Return the defaults of a response; what all responses have in common has those that any of them gives it."""
+    return defaults[key.resp] if key.resp in defaults else next(iter(defaults.values()))
 
 
 def _family_rows(parameter: ParameterSpec, prior: Distribution) -> Iterator[PriorRow]:

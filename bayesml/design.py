@@ -11,13 +11,20 @@ import numpy as np
 from bayesml.columns import bare_name, evaluate, nonlinear_function
 from bayesml.errors import FormulaError, did_you_mean
 from bayesml.expansion import refuse_unused_terms
-from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
-from bayesml.formula import ParsedFormula, Predictor, is_simple_name
+from bayesml.families import (
+    AbstractFamily,
+    AbstractLikelihood,
+    JointLikelihood,
+    RawResponse,
+    ResponseData,
+    joint_likelihood,
+)
+from bayesml.formula import ParsedFormula, Predictor, Response, ResponseFormula, is_simple_name
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
 from bayesml.response_columns import column_labels, column_values, with_columns
-from bayesml.response_terms import estimates_sigma, term_arrays, with_terms
+from bayesml.response_terms import has_sigma, term_arrays, with_terms
 from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
 __all__ = [
@@ -60,14 +67,19 @@ class Schema:
     Attributes:
         parsed: the formula.
         predictors: the encoded predictors, ``mu`` first.
-        estimates_sigma: False where ``se()`` gives the standard errors and stands in for ``sigma``.
+        known_errors: names of the responses whose standard errors are known, so that they have no ``sigma``.
         functions: the caller's own functions.
     """
 
     parsed: ParsedFormula
     predictors: tuple[PredictorDesign, ...]
-    estimates_sigma: bool
+    known_errors: frozenset[str]
     functions: Functions
+
+    @property
+    def estimates_sigma(self) -> bool:
+        """False where ``se()`` gives the standard errors of all responses and stands in for ``sigma``."""
+        return len(self.known_errors) < len(self.parsed.responses)
 
     def written(self, key: PredictorKey) -> Predictor | None:
         """Return the formula of a predictor as written: of ``muB`` the main one where it has none of its own.
@@ -100,6 +112,11 @@ class ResponseDesign:
     data: ResponseData
     weights: np.ndarray | None
 
+    @property
+    def weighted_arrays(self) -> Mapping[str, np.ndarray]:
+        """The arrays of the response, its weights among them where it has any."""
+        return self.data.arrays if self.weights is None else {**self.data.arrays, "weights": self.weights}
+
 
 @final
 @dataclass(frozen=True)
@@ -109,37 +126,54 @@ class Design:
     Attributes:
         schema: how they were encoded.
         arrays: arrays of every term.
-        responses: the encoded responses with their likelihoods.
+        responses: the encoded responses, each with its own likelihood.
+        joint: the distribution of all responses together; None where there is one.
     """
 
     schema: Schema
     arrays: Arrays
     responses: tuple[ResponseDesign, ...]
+    joint: JointLikelihood | None = None
 
     @property
     def response(self) -> ResponseData:
-        """The data of the response, for code that handles one."""
-        return self._single.data
+        """The data of all responses, as ``likelihood`` wants them."""
+        if self.joint is None:
+            return self.responses[0].data
+        notes = [each.data.note for each in self.responses if each.data.note]
+        return ResponseData(self.joint.joined([each.weighted_arrays for each in self.responses]), "; ".join(notes))
 
     @property
     def likelihood(self) -> AbstractLikelihood:
-        """The likelihood of the response, for code that handles one."""
-        return self._single.likelihood
+        """The likelihood of all responses."""
+        return self.responses[0].likelihood if self.joint is None else self.joint
 
     @property
     def weights(self) -> np.ndarray | None:
-        """The weights of the response, for code that handles one."""
-        return self._single.weights
+        """The weights of the rows; among several responses each has its own, which are part of ``response``."""
+        return self.responses[0].weights if self.joint is None else None
 
-    @property
-    def _single(self) -> ResponseDesign:
-        (single,) = self.responses
-        return single
+    def of_response(self, resp: str) -> ResponseDesign:
+        """Return the response of that name; empty for the only one."""
+        return next(each for each in self.responses if each.name == resp)
 
     def with_response(self, arrays: Mapping[str, np.ndarray], weights: np.ndarray | None) -> Design:
-        """Return the design of a model of one response with other arrays of the response and other weights."""
-        data = replace(self.response, arrays=arrays)
-        return replace(self, responses=(replace(self._single, data=data, weights=weights),))
+        """Return the design with other arrays of the responses and other weights.
+
+        Args:
+            arrays: as in ``response``.
+            weights: of each row, beside those of single responses where there are several.
+        """
+        if self.joint is None:
+            data = replace(self.response, arrays=arrays)
+            return replace(self, responses=(replace(self.responses[0], data=data, weights=weights),))
+        changed = []
+        for each in self.responses:
+            own = self.joint.own_data(each.name, arrays)
+            known = own.pop("weights", None)
+            total = weights if known is None else known if weights is None else known * weights
+            changed.append(replace(each, data=replace(each.data, arrays=own), weights=total))
+        return replace(self, responses=tuple(changed))
 
     @property
     def n_rows(self) -> int:
@@ -169,22 +203,40 @@ def build_design(
         DataError: the data do not fit the formula or the family.
     """
     functions = _checked_functions(functions)
-    _refuse_what_is_not_there(parsed, functions, family)
-    parsed = with_columns(parsed, family)
-    raw = response_values(parsed, frame, functions, family.takes_columns)
-    additions = parsed.response.additions
-    fixed = {each.key.parameter: each.value for each in parsed.responses[0].fixed}
-    bound = family.bind(raw).with_formula(frozenset(p.key.dpar for p in parsed.predictors), fixed)
-    likelihood = with_terms(bound, additions, raw.additions, parsed.text)
-    _check_dpars(parsed, likelihood)
-    refuse_unused_terms(parsed, likelihood)
-    response = ResponseDesign("", likelihood, likelihood.encode(raw), raw.additions.get("weights"))
-    written = _predictors(parsed, likelihood)
-    predictors = tuple(d for p in written for d in _encode_predictor(p, frame, functions, likelihood))
+    families = family.of_responses(len(parsed.responses))
+    _refuse_what_is_not_there(parsed, functions, families)
+    parsed = with_columns(parsed, families)
+    responses = tuple(
+        _response(formula, chosen, frame, functions) for formula, chosen in zip(parsed.responses, families, strict=True)
+    )
+    joint = _joint(parsed, responses) if len(responses) > 1 else None
+    predictors = tuple(
+        design
+        for formula, response in zip(parsed.responses, responses, strict=True)
+        for predictor in _predictors(formula, response.likelihood)
+        for design in _encode_predictor(predictor, frame, functions, response.likelihood)
+    )
     predictors = _joined(predictors)
     _check_spelling(predictors)
-    schema = Schema(parsed, predictors, _estimates_sigma(parsed), functions)
-    return Design(schema, redesign(schema, frame), (response,))
+    known_errors = frozenset(formula.name for formula in parsed.responses if not has_sigma(formula.response.additions))
+    schema = Schema(parsed, predictors, known_errors, functions)
+    return Design(schema, redesign(schema, frame), responses, joint)
+
+
+def _response(formula: ResponseFormula, family: AbstractFamily, frame: Frame, functions: Functions) -> ResponseDesign:
+    raw = response_values(formula.response, frame, functions, family.takes_columns)
+    fixed = {each.key.parameter: each.value for each in formula.fixed}
+    bound = family.bind(raw).with_formula(frozenset(p.key.dpar for p in formula.predictors), fixed)
+    likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
+    _check_dpars(formula, likelihood)
+    refuse_unused_terms(formula, likelihood)
+    return ResponseDesign(formula.name, likelihood, likelihood.encode(raw), raw.additions.get("weights"))
+
+
+def _joint(parsed: ParsedFormula, responses: Sequence[ResponseDesign]) -> JointLikelihood:
+    parts = [(each.name, each.likelihood) for each in responses]
+    predicted = [frozenset(p.key.dpar for p in formula.predictors) for formula in parsed.responses]
+    return joint_likelihood(parts, predicted, [each.weights for each in responses], parsed.rescor)
 
 
 def redesign(schema: Schema, frame: Frame) -> Arrays:
@@ -238,24 +290,22 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
                 )
 
 
-def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions, family: AbstractFamily) -> None:
+def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions, families: Sequence[AbstractFamily]) -> None:
     """Refuse what the formula language has and this version cannot fit."""
     not_there = "is not available in this version of bayesml"
-    if len(parsed.responses) > 1:
-        raise FormulaError(f"A model of several responses {not_there}; fit one model for each response.")
-    formula = parsed.responses[0]
-    for predictor in formula.predictors:
+    for predictor in parsed.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
-    for fixed in formula.fixed:
-        if not family.can_fix(fixed.key.parameter):
-            raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
+    for formula, family in zip(parsed.responses, families, strict=True):
+        for fixed in formula.fixed:
+            if not family.can_fix(fixed.key.parameter):
+                raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
-def _predictors(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:
+def _predictors(formula: ResponseFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:
     """Yield the predictors; the main formula is that of every ``mu``, of ``muB`` and ``muC`` where they have no own."""
-    own = {predictor.key.dpar for predictor in parsed.predictors}
-    for predictor in parsed.predictors:
+    own = {predictor.key.dpar for predictor in formula.predictors}
+    for predictor in formula.predictors:
         if predictor.key.dpar != "mu" or any(p.name == "mu" for p in likelihood.dpars):
             yield predictor
         else:
@@ -264,37 +314,30 @@ def _predictors(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> Iterat
                     yield replace(predictor, key=replace(predictor.key, dpar=dpar.name))
 
 
-def _check_dpars(parsed: ParsedFormula, likelihood: AbstractLikelihood) -> None:
+def _check_dpars(formula: ResponseFormula, likelihood: AbstractLikelihood) -> None:
     known = [p.name for p in likelihood.dpars]
     known += ["mu"] if any(p.kind == "mu" for p in likelihood.dpars) else []
-    for predictor in parsed.predictors:
+    for predictor in formula.predictors:
         dpar = predictor.key.dpar
         if dpar not in known:
             hint = did_you_mean(dpar, known)
-            if any(p.nonlinear is not None for p in parsed.predictors):
+            if any(p.nonlinear is not None for p in formula.predictors):
                 hint += " and no nonlinear formula names it"
             raise FormulaError(
                 f"`{dpar}` is not a parameter of the family {likelihood.family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."
             )
-    if not _estimates_sigma(parsed) and parsed.predictor(PredictorKey(dpar="sigma")) is not None:
+    if not has_sigma(formula.response.additions) and any(p.key.dpar == "sigma" for p in formula.predictors):
         raise FormulaError(
             "`se()` replaces `sigma`, which then cannot have a formula. Write `se(x, sigma=True)` to estimate both."
         )
 
 
-def _estimates_sigma(parsed: ParsedFormula) -> bool:
-    se = next((a for a in parsed.response.additions if a.name == "se"), None)
-    return se is None or estimates_sigma(se)
-
-
-def response_values(
-    parsed: ParsedFormula, frame: Frame, functions: Functions, takes_columns: bool = False
-) -> RawResponse:
-    """Evaluate the left-hand side of the formula.
+def response_values(response: Response, frame: Frame, functions: Functions, takes_columns: bool = False) -> RawResponse:
+    """Evaluate the left-hand side of a formula.
 
     Args:
-        parsed: the formula.
+        response: the left-hand side.
         frame: the data.
         functions: the caller's own functions.
         takes_columns: whether ``cbind(a, b)`` is two columns.
@@ -302,13 +345,13 @@ def response_values(
     Raises:
         DataError: the response or an addition term has impossible values.
     """
-    expression = parsed.response.expression
-    additions = term_arrays(parsed.response.additions, frame, functions)
-    if takes_columns and parsed.response.columns:
-        values, labels = column_values(parsed.response, frame, functions), column_labels(parsed.response)
-        return RawResponse(parsed.response.name, values, None, additions, rows=frame.rows, columns=labels)
+    expression, label, rows = response.expression, response.name, frame.rows
+    additions = term_arrays(response.additions, frame, functions)
+    if takes_columns and response.columns:
+        values, labels = column_values(response, frame, functions), column_labels(response)
+        return RawResponse(label, values, None, additions, rows=rows, columns=labels)
     name = bare_name(expression.text)
     column = frame.columns.get(name) if name else None
     if column is not None:
-        return RawResponse(parsed.response.name, column.values, column.levels, additions, column.is_boolean, frame.rows)
-    return RawResponse(parsed.response.name, evaluate(expression, frame, functions), None, additions, rows=frame.rows)
+        return RawResponse(label, column.values, column.levels, additions, column.is_boolean, rows)
+    return RawResponse(label, evaluate(expression, frame, functions), None, additions, rows=rows)

@@ -29,12 +29,15 @@ __all__ = [
     "group_sd",
     "group_sd_variable",
     "intercept_variable",
+    "of_response",
+    "parameter_variable",
     "population_variable",
     "predictor_name",
     "prefix",
     "prefixed",
     "prior_name",
     "reorderings",
+    "residual_correlation",
     "same_interaction",
     "slopes_variable",
     "smooth_label",
@@ -55,13 +58,34 @@ def variable(name: str) -> str:
 
 
 def predictor_name(predictor: PredictorKey) -> str:
-    """Return what a predictor is called where it is listed: ``mu``, ``sigma``, ``y1``, ``y1_sigma``."""
+    """Return what a predictor is called where it is listed: ``mu``, ``sigma``, ``y1``, ``sigma_y1``."""
     return prefix(predictor) or predictor.dpar
 
 
 def prefix(predictor: PredictorKey) -> str:
-    """Return what stands before a coefficient of the predictor: nothing for ``mu``, ``sigma``, ``y1_sigma``, ``a``."""
-    return "_".join(part for part in predictor.target if part)
+    """Return what stands before a coefficient of the predictor: nothing for ``mu``, ``sigma``, ``sigma_y1``, ``a``."""
+    resp, dpar, nlpar = predictor.target
+    return "_".join(part for part in (dpar, resp, nlpar) if part)
+
+
+def parameter_variable(key: PredictorKey) -> str:
+    """Return the variable of a distributional parameter that is a single number: ``sigma``, ``sigma_y1``."""
+    return of_response(key.dpar, key.resp)
+
+
+def of_response(name: str, resp: str) -> str:
+    """Return the name of what belongs to one of several responses, ``sigma_y1``; unchanged without a response.
+
+    Names of responses are letters and digits, so that the last ``_`` separates the two.
+    """
+    if name == coefficient("Intercept", PredictorKey()):
+        return coefficient("Intercept", PredictorKey(resp))
+    return f"{name}_{resp}" if resp else name
+
+
+def residual_correlation(first: str, second: str) -> str:
+    """Return the text name of the residual correlation of two responses: ``rescor__y1__y2``."""
+    return f"rescor__{first}__{second}"
 
 
 def _suffix(predictor: PredictorKey, joint: str) -> str:

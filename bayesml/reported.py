@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
 from bayesml.design import Schema
+from bayesml.families.joint import CORRELATIONS, FACTOR
 from bayesml.keys import PredictorKey
-from bayesml.spec import ModelSpec
+from bayesml.names import correlation_label, of_response, residual_correlation
+from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.variables import ReportedVariable
 
 __all__ = ["reported_names", "reported_variables"]
 
 SECTION = "Further Distributional Parameters"
-ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "s", "r")
+ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "rescor", "s", "r")
 """Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations.
 
 A kind that is not listed is one of coefficients and stands with those of smooths.
@@ -20,7 +25,9 @@ A kind that is not listed is one of coefficients and stands with those of smooth
 def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariable, ...]:
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
-    of_terms += [_family_parameter(p.name, p.shape) for p in spec.parameters if p.is_family_parameter]
+    of_terms += [_family_parameter(p) for p in spec.parameters if p.is_family_parameter]
+    if any(p.name == FACTOR for p in spec.parameters):
+        of_terms.append(_residual_correlations([formula.name for formula in schema.parsed.responses]))
     return tuple(sorted(of_terms, key=_place))
 
 
@@ -29,15 +36,34 @@ def _place(variable: ReportedVariable) -> int:
     return ORDER.index(kind if kind in ORDER else "bs")
 
 
-def _family_parameter(name: str, shape: tuple[int, ...]) -> ReportedVariable:
+def _family_parameter(parameter: ParameterSpec) -> ReportedVariable:
     """Return a number, or a vector with an element for each component: ``theta1``, ``theta2``."""
-    of = PredictorKey(dpar=name)
-    if not shape:
+    name, resp = parameter.name, parameter.predictor.resp
+    of = PredictorKey(resp, parameter.prior_class)
+    if not parameter.shape:
         return ReportedVariable(name, "family", (), (), (((), name),), of, section=SECTION, printed=(name,))
-    numbers = tuple(str(k + 1) for k in range(shape[0]))
-    printed = tuple(name + number for number in numbers)
+    numbers = tuple(str(k + 1) for k in range(parameter.shape[0]))
+    printed = tuple(of_response(parameter.prior_class + number, resp) for number in numbers)
     texts = tuple(((k,), text) for k, text in enumerate(printed))
     return ReportedVariable(name, "family", ("component",), (numbers,), texts, of, section=SECTION, printed=printed)
+
+
+def _residual_correlations(responses: Sequence[str]) -> ReportedVariable:
+    """Return the correlation of the residuals of each pair of responses."""
+    pairs = tuple(combinations(responses, 2))
+    texts = tuple(((k,), residual_correlation(*pair)) for k, pair in enumerate(pairs))
+    printed = tuple(f"{CORRELATIONS}({first},{second})" for first, second in pairs)
+    coords = (tuple(correlation_label(*pair) for pair in pairs),)
+    return ReportedVariable(
+        CORRELATIONS,
+        CORRELATIONS,
+        (f"{CORRELATIONS}_pair",),
+        coords,
+        texts,
+        PredictorKey(),
+        section="Residual Correlations",
+        printed=printed,
+    )
 
 
 def reported_names(spec: ModelSpec, schema: Schema) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +17,18 @@ from bayesml.terms import Functions
 __all__ = ["column_labels", "column_values", "with_columns"]
 
 
-def with_columns(parsed: ParsedFormula, family: AbstractFamily) -> ParsedFormula:
-    """Return the formula as a family reads it: ``cbind(a, b)`` is two columns rather than successes and failures.
+def with_columns(parsed: ParsedFormula, families: Sequence[AbstractFamily]) -> ParsedFormula:
+    """Return the formula as families read it: ``cbind(a, b)`` may be two columns rather than successes and failures.
+
+    Args:
+        parsed: the formula.
+        families: the family of each response.
 
     Raises:
         FormulaError: the family takes one column and there are more than two.
     """
-    return replace(parsed, responses=tuple(_with_columns(formula, family) for formula in parsed.responses))
+    pairs = zip(parsed.responses, families, strict=True)
+    return replace(parsed, responses=tuple(_with_columns(formula, family) for formula, family in pairs))
 
 
 def _with_columns(formula: ResponseFormula, family: AbstractFamily) -> ResponseFormula:

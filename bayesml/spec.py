@@ -11,7 +11,7 @@ from typing import Any, Protocol, final
 
 from bayesml.distributions import Constant, Distribution
 from bayesml.keys import MU, PredictorKey
-from bayesml.names import predictor_name
+from bayesml.names import intercept_variable, of_response, predictor_name
 from bayesml.supports import UNBOUNDED, AbstractSupport
 
 __all__ = ["Bounds", "JointTarget", "ModelSpec", "ParameterSpec", "PredictorSpec", "unbounded"]
@@ -56,7 +56,7 @@ class ParameterSpec:
     @property
     def is_family_parameter(self) -> bool:
         """Whether it belongs to the response distribution rather than to a term."""
-        return self.prior_class == self.name != "Intercept"
+        return of_response(self.prior_class, self.predictor.resp) == self.name != intercept_variable(self.predictor)
 
     @property
     def bounds(self) -> Bounds:

@@ -21,8 +21,6 @@ NOT_YET = {
     "family 'hurdle_poisson'": "hurdle_poisson",
     "family 'skew_normal'": "skew_normal",
     "family 'sratio'": "sratio",
-    "rescor|several responses": "mv mv_rescor_re mv_no_rescor mv_three mv_own_terms mv_sigma mv_families "
-    "mv_weights mv_slopes",
     r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",

@@ -188,7 +188,6 @@ MODELS = [
 # Runs of models that cannot be fitted yet, with what the error names (a regular expression). Whoever adds a feature
 # removes its line.
 NOT_YET = {
-    "biv": "rescor|several responses",
     "car1": r"`car\(",
     "gr_by": r"`gr\(",
     "invgauss": "family 'inverse.gaussian'",
@@ -196,7 +195,6 @@ NOT_YET = {
     "mm2": r"`mm\(",
     "skewn": "family 'skew_normal'",
     "sleep_arma": r"`arma\(",
-    "student_biv": "rescor|several responses",
     "thres_gr": "thres",
 }
 READY = [model for model in MODELS if model.name not in NOT_YET]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Broadcast, Elements, Numbers
 
-__all__ = ["LKJ", "is_lkj"]
+__all__ = ["LKJ", "cholesky_diagonal", "is_lkj"]
 
 
 @final
@@ -140,3 +140,17 @@ class LKJ(WholeDistribution):
 def is_lkj(distribution: Distribution) -> bool:
     """Return whether the distribution is one of correlation matrices."""
     return isinstance(distribution, LKJ)
+
+
+def cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
+    """Return matrices with the diagonal of the Cholesky factor of correlation matrices, 0 elsewhere.
+
+    The square of an element is the ratio of two leading minors. A draw at the edge of the correlation matrices has a
+    minor of zero, where a factorisation fails.
+    """
+    size = correlation.shape[-1]
+    minors = [np.ones(correlation.shape[:-2])] + [np.linalg.det(correlation[..., :k, :k]) for k in range(1, size + 1)]
+    factor = np.zeros(correlation.shape)
+    for k in range(size):
+        factor[..., k, k] = np.sqrt(np.maximum(minors[k + 1], 0.0) / np.maximum(minors[k], np.finfo(float).tiny))
+    return factor

@@ -7,6 +7,7 @@ ask. A new family is one file and one line in ``FAMILIES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
@@ -21,12 +22,14 @@ from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal
+from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.several import Several, several
 from bayesml.families.student import student
 from bayesml.families.weibull import weibull
 from bayesml.families.zero_inflated import zero_inflated_negbinomial, zero_inflated_poisson
@@ -40,6 +43,7 @@ __all__ = [
     "AuxiliaryDerivatives",
     "Curvature",
     "DistributionalParameter",
+    "JointLikelihood",
     "RawResponse",
     "ResponseData",
     "Traits",
@@ -55,10 +59,12 @@ __all__ = [
     "get_family",
     "hurdle_gamma",
     "hurdle_lognormal",
+    "joint_likelihood",
     "lognormal",
     "mixture",
     "negbinomial",
     "poisson",
+    "several",
     "student",
     "weibull",
     "zero_inflated_negbinomial",
@@ -87,17 +93,18 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
 }
 
 
-FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture}
+FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture, "MV": Several}
 """Families that are made of others, by the name before their parentheses."""
 
 
 def get_family(
-    family: str | AbstractFamily | Callable[..., AbstractFamily] = "gaussian", link: str | None = None
+    family: str | AbstractFamily | Callable[..., AbstractFamily] | Sequence[Any] = "gaussian", link: str | None = None
 ) -> AbstractFamily:
     """Return a family from its name, its constructor or itself.
 
     Args:
-        family: ``"poisson"``, ``poisson(link="sqrt")`` or ``poisson``; names as in brms, in any case.
+        family: ``"poisson"``, ``poisson(link="sqrt")`` or ``poisson``; names as in brms, in any case. A list of these
+            is a family for each of several responses.
         link: link of mu where ``family`` is a name or a constructor; None for the family's default.
 
     Raises:
@@ -107,6 +114,8 @@ def get_family(
         >>> get_family("poisson").link("mu").name
         'log'
     """
+    if isinstance(family, (list, tuple)):
+        return several([get_family(each, link) for each in family])
     if isinstance(family, AbstractFamily):
         if link is not None:
             raise ModelError(f'The family is already made; give it the link itself: {family.name}(link="{link}").')

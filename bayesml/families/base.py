@@ -16,6 +16,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.keys import PredictorKey
 from bayesml.links import Link, get_link
 from bayesml.spec import JointTarget, ParameterSpec
 
@@ -62,6 +63,10 @@ class AbstractFamily(ABC):
     def checked_links(self, *names: str) -> tuple[Link, ...]:
         """Return links by name, as ``with_links`` does, for a family whose parameters are those of another."""
         return _links_of(self.name, self.dpars, names)
+
+    def of_responses(self, count: int) -> tuple[AbstractFamily, ...]:
+        """Return the family of each of some responses: this one for all of them."""
+        return (self,) * count
 
     def can_fix(self, parameter: str) -> bool:
         """Whether a formula may give a parameter a value, ``theta1=1``."""
@@ -175,6 +180,31 @@ class AbstractLikelihood(ABC):
     def dpar(self, name: str) -> DistributionalParameter:
         """Return the distributional parameter of that name."""
         return next(p for p in self.dpars if p.name == name)
+
+    def name_of(self, key: PredictorKey) -> str:
+        """Return what the parameter with that predictor is called here: ``sigma``, among responses ``sigma_y1``."""
+        return key.dpar
+
+    def key_of(self, dpar: str) -> PredictorKey:
+        """Return the address of a distributional parameter, the way back of ``name_of``."""
+        return PredictorKey(dpar=dpar)
+
+    def derive(self, values: Values) -> dict[str, Numbers]:
+        """Compute reported variables from ``parameters``; no leading axes. Those reported as they are are left out."""
+        return {}
+
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute ``parameters`` that are not reported from draws of what is, the way back of ``derive``."""
+        return {}
+
+    def residual_correlations(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return the correlation matrices of the residuals of several responses, ``(..., k, k)``; None without such."""
+        return None
+
+    @property
+    def also_taken(self) -> tuple[str, ...]:
+        """Names of predictors that the densities take where there are such, beside those of ``dpars``."""
+        return ()
 
     @abstractmethod
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -199,6 +199,11 @@ class CumulativeLikelihood(AbstractLikelihood):
             levels=self.levels or None,
         )
 
+    @property
+    def also_taken(self) -> tuple[str, ...]:
+        """Category specific effects."""
+        return (SPECIFIC,)
+
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return mu, disc, the thresholds, and category specific effects where there are any."""
         found = AbstractLikelihood.values(self, predictors, single)

@@ -115,6 +115,8 @@ class Traits:
         trials: counts are out of ``trials(n)``, which the response needs.
         known_errors: takes ``se()``, the known standard errors of the responses.
         rate: the parameters that are proportional to an exposure, which ``rate()`` gives; empty where there is none.
+        residuals: distribution of (y - mu) / sigma where that is ``normal`` or ``student_t``, so that the residuals of
+            several such responses may be correlated; empty otherwise.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
     """
 
@@ -131,4 +133,5 @@ class Traits:
     trials: bool = False
     known_errors: bool = False
     rate: frozenset[str] = frozenset()
+    residuals: str = ""
     several_modes: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bayesml.formula.calls import bind_arguments, special_fault
 from bayesml.formula.language import LANGUAGE, Language, ResponseTerm
 from bayesml.formula.names import argument_texts, check_names, effect_factors, formula_variables, grouping_variables
-from bayesml.formula.parser import parse
+from bayesml.formula.parser import parse, response_count
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
 from bayesml.formula.types import (
@@ -24,6 +24,7 @@ from bayesml.formula.types import (
     Value,
 )
 from bayesml.formula.update import formula_of, update_formula
+from bayesml.formula.write import left_side
 
 __all__ = [
     "LANGUAGE",
@@ -55,8 +56,10 @@ __all__ = [
     "formula_variables",
     "grouping_variables",
     "is_simple_name",
+    "left_side",
     "parse",
     "quote_name",
+    "response_count",
     "set_rescor",
     "special_fault",
     "update_formula",

@@ -10,12 +10,12 @@ from bayesml.formula.groups import refuse_unequal_ids
 from bayesml.formula.language import LANGUAGE, Language
 from bayesml.formula.names import check_names, names_in
 from bayesml.formula.predictors import Sides, cut, nonlinear_of, read_additive, read_nonlinear
-from bayesml.formula.response import read_responses
+from bayesml.formula.response import count_responses, read_responses
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula
 from bayesml.formula.types import FixedParameter, ParsedFormula, Predictor, Response, ResponseFormula
 from bayesml.keys import PredictorKey
 
-__all__ = ["parse"]
+__all__ = ["parse", "response_count"]
 
 
 def parse(
@@ -56,6 +56,16 @@ def parse(
     if columns is not None:
         check_names(parsed, columns)
     return parsed
+
+
+def response_count(text: str) -> int:
+    """Return how many responses a formula has: those of ``mvbind(y1, y2)``, else one.
+
+    Raises:
+        FormulaError: the text has no left-hand side.
+    """
+    sides = cut(_one_line(text))
+    return count_responses(sides.left, sides.source)
 
 
 def _one_line(text: str) -> str:

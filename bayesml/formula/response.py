@@ -12,7 +12,7 @@ from bayesml.formula.planned import PLANNED_ADDITIONS, PLANNED_TERMS, not_availa
 from bayesml.formula.tokens import CONSTANTS, Token, canonical, fault, split_top_level, text_between
 from bayesml.formula.types import Addition, Expression, Response, Value
 
-__all__ = ["read_responses"]
+__all__ = ["count_responses", "read_responses"]
 
 
 def read_responses(tokens: Sequence[Token], source: str, language: Language) -> tuple[Response, ...]:
@@ -38,6 +38,11 @@ def read_responses(tokens: Sequence[Token], source: str, language: Language) -> 
         raise fault("The response is missing: a column stands left of `~`.", source, 0, stop)
     additions = _read_additions(right[0], tokens, source, language) if right else ()
     return tuple(_response(piece, additions, source) for piece in _bound(left, source))
+
+
+def count_responses(tokens: Sequence[Token], source: str) -> int:
+    """Return the number of responses left of ``~``."""
+    return len(_bound(split_top_level(tokens, "|")[0], source))
 
 
 def _bound(tokens: Sequence[Token], source: str) -> list[list[Token]]:

@@ -171,5 +171,5 @@ class DefaultPriors:
 
     def center(self, parameter: ParameterSpec) -> float:
         """Return a typical value of a family parameter, where sampling starts."""
-        dpar = self.likelihood.dpar(parameter.name)
+        dpar = self.likelihood.dpar(parameter.prior_class)
         return 0.5 * self.residual_spread if dpar.kind == "sigma" else dpar.typical

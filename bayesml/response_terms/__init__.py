@@ -19,7 +19,7 @@ from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
 from bayesml.response_terms.cens import Censoring
 from bayesml.response_terms.rate import Rate
-from bayesml.response_terms.se import StandardErrors, estimates_sigma
+from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.trials import Trials
 from bayesml.response_terms.trunc import Truncation
 from bayesml.response_terms.weights import Weights
@@ -27,9 +27,9 @@ from bayesml.response_terms.weights import Weights
 __all__ = [
     "RESPONSE_TERMS",
     "AbstractResponseTerm",
-    "estimates_sigma",
-    "response_term",
+    "has_sigma",
     "needed_terms",
+    "response_term",
     "sparse_columns",
     "term_arrays",
     "term_texts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -14,7 +15,7 @@ from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, value_of_rows
 
-__all__ = ["StandardErrors", "estimates_sigma"]
+__all__ = ["StandardErrors", "has_sigma"]
 
 
 @final
@@ -50,3 +51,8 @@ class StandardErrors(AbstractResponseTerm):
 def estimates_sigma(addition: Addition) -> bool:
     """Return whether ``se(s, sigma=TRUE)`` was written."""
     return bool(dict(addition.options).get("sigma", False))
+
+
+def has_sigma(additions: Sequence[Addition]) -> bool:
+    """Return whether a response has a ``sigma``, which ``se(s)`` alone stands for."""
+    return all(estimates_sigma(addition) for addition in additions if addition.name == StandardErrors.grammar.name)

@@ -16,6 +16,7 @@ import numpy as np
 from bayesml import names
 from bayesml.columns import Computation, computations, encode, replay
 from bayesml.distributions import LKJ
+from bayesml.distributions.lkj import cholesky_diagonal
 from bayesml.errors import DataError, FormulaError
 from bayesml.formula import GroupCall, Predictor, quote_name
 from bayesml.frame import Frame, Levels, match_codes
@@ -114,7 +115,7 @@ class Group(AbstractGroupTerm):
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the names of its standard deviations and Cholesky factors."""
-        of = "" if self.predictor.is_mu else f" of {names.predictor_name(self.predictor)}"
+        of = f" of {prefix}" if (prefix := names.prefix(self.predictor)) else ""
         owner = f"{':'.join(map(quote_name, self.factors))}{of}"
         yield names.group_sd_variable(self.name, self.predictor), owner
         yield from ((self._cholesky(i), owner) for i, size in enumerate(self.blocks) if size > 1)
@@ -224,20 +225,6 @@ class Group(AbstractGroupTerm):
         effects = values[names.group_effect_variable(self.name, self.predictor)]
         columns = arrays["Z"]
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
-
-
-def cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:
-    """Return matrices with the diagonal of the Cholesky factor of correlation matrices, 0 elsewhere.
-
-    The square of an element is the ratio of two leading minors. A draw at the edge of the correlation matrices has a
-    minor of zero, where a factorisation fails.
-    """
-    size = correlation.shape[-1]
-    minors = [np.ones(correlation.shape[:-2])] + [np.linalg.det(correlation[..., :k, :k]) for k in range(1, size + 1)]
-    factor = np.zeros(correlation.shape)
-    for k in range(size):
-        factor[..., k, k] = np.sqrt(np.maximum(minors[k + 1], 0.0) / np.maximum(minors[k], np.finfo(float).tiny))
-    return factor
 
 
 def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> Group:

@@ -12,7 +12,7 @@ from bayesml.distributions import Constant, Distribution
 from bayesml.errors import PriorError, warn_user
 from bayesml.keys import PredictorKey
 from bayesml.linalg import orthogonalise
-from bayesml.names import predictor_name
+from bayesml.names import prefix
 
 __all__ = ["Columns", "check_identified"]
 
@@ -100,7 +100,8 @@ def _combinations(labels: Sequence[str], columns: np.ndarray) -> list[tuple[str,
 def _listed(columns: Columns, found: Sequence[tuple[str, tuple[str, ...]]]) -> str:
     parts = [f"`{label}` ({_reason(partners)})" for label, partners in found[:LISTED]]
     more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    where = "" if columns.predictor.is_mu else f" in the formula of `{predictor_name(columns.predictor)}`"
+    of = prefix(columns.predictor)
+    where = f" in the formula of `{of}`" if of else ""
     are = "are linear combinations" if len(found) > 1 else "is a linear combination"
     return f"{', '.join(parts)}{more} {are} of other columns{where} in these data"
 

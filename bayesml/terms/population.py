@@ -125,7 +125,7 @@ class Population(AbstractPopulationTerm):
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each coefficient."""
-        of = "" if self.predictor.is_mu else f" of {names.predictor_name(self.predictor)}"
+        of = f" of {prefix}" if (prefix := names.prefix(self.predictor)) else ""
         yield from ((names.coefficient(coef, self.predictor), f"{coef}{of}") for coef in self.coefs)
 
     def check_identified(self, spec: ModelSpec, arrays: Mapping[str, np.ndarray]) -> None:

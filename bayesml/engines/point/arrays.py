@@ -25,7 +25,7 @@ from bayesml.terms import (
     population_term,
 )
 
-__all__ = ["PointArrays", "point_arrays", "refuse_priors", "slope_matrix"]
+__all__ = ["PointArrays", "point_arrays", "refuse_priors", "refuse_several_responses", "slope_matrix"]
 
 
 @final
@@ -146,4 +146,14 @@ def refuse_priors(problem: Problem, method: str) -> None:
         raise ModelError(
             f'method="{method}" maximises the likelihood and knows no priors; got {what}. Use method="map", which adds '
             'the priors to the marginal likelihood, or method="nuts".'
+        )
+
+
+def refuse_several_responses(problem: Problem, method: str) -> None:
+    """Raise a ModelError where there are several responses."""
+    names = [f"`{response.name}`" for response in problem.design.responses]
+    if len(names) > 1:
+        raise ModelError(
+            f'method="{method}" is for models of one response; this one has {", ".join(names)}. Use method="nuts", or '
+            "fit one model for each response."
         )

@@ -6,7 +6,7 @@ import time
 from typing import Literal
 
 from bayesml.engines.base import Outcome, Problem
-from bayesml.engines.point.arrays import refuse_priors
+from bayesml.engines.point.arrays import refuse_priors, refuse_several_responses
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.generalised import estimate_generalised, restore_generalised
 from bayesml.engines.point.linear import estimate_linear, is_linear, restore_linear
@@ -18,6 +18,7 @@ __all__ = ["restore_laplace", "restore_map", "run_laplace", "run_linear", "run_m
 
 def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
     """Maximise the (restricted) likelihood of a linear mixed model."""
+    refuse_several_responses(problem, method)
     refuse_priors(problem, method)
     began = time.perf_counter()
     return _outcome(estimate_linear(problem, method, reml=reml), began)
@@ -27,6 +28,7 @@ def run_laplace(
     problem: Problem, method: str, quadrature_points: int, curvature: Literal["observed", "fisher"]
 ) -> Outcome:
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
+    refuse_several_responses(problem, method)
     refuse_priors(problem, method)
     began = time.perf_counter()
     if _is_ml(problem, quadrature_points):
@@ -36,6 +38,7 @@ def run_laplace(
 
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
+    refuse_several_responses(problem, method)
     began = time.perf_counter()
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))

@@ -50,6 +50,7 @@ def _log_density(parameter: ParameterSpec, value: np.ndarray) -> np.ndarray:
 def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     """Return the draws of what has a prior: reported variables, and those that only the sampler knows."""
     values = dict(fit.draws_record.values)
+    values |= fit.likelihood.sampled(values)
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.sampled(values)

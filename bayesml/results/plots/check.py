@@ -10,6 +10,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_figure
 from bayesml.results.predict.predict import predict
+from bayesml.results.record.one_response import require_one_response
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,7 @@ def pp_check(
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
     """
+    require_one_response(fit)
     kind = kind or ("bars" if fit.likelihood.traits.discrete else "dens_overlay")
     if kind not in KINDS:
         listed = ", ".join(f'"{k}"' for k in KINDS)

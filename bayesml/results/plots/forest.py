@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.names import predictor_name
+from bayesml.names import prefix
 from bayesml.results.plots.style import DARK, MAIN, chosen_parameters, clean, new_figure
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ KINDS = {
     "sd": "standard deviations",
     "family": "family parameters",
     "cor": "correlations",
+    "rescor": "residual correlations",
     "r": "group-level effects",
 }
 
@@ -61,11 +62,8 @@ def _kinds(fit: AbstractSampledFit) -> dict[str, str]:
     """Return the title of the panel of each parameter: kinds apart, and parameters with different scales apart."""
     titles = {}
     for variable in fit.variables:
-        of = (
-            f" of {predictor_name(variable.predictor)}"
-            if not variable.predictor.is_mu and variable.kind != "family"
-            else ""
-        )
+        owner = "" if variable.kind == "family" else prefix(variable.predictor)
+        of = f" of {owner}" if owner else ""
         for _, text in variable.texts:
             # On the scale of an intercept the slopes would be dots.
             is_intercept = variable.kind == "b" and text.endswith("_Intercept")

@@ -19,6 +19,7 @@ from bayesml.response_terms import needed_terms
 from bayesml.results.predict.new_levels import LevelSampler, check_policy
 from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.rows import Rows, encoded_rows, own_rows
+from bayesml.results.record.one_response import require_one_response
 from bayesml.results.record.reduced import require_effects
 from bayesml.results.record.row_labels import row_coordinates
 from bayesml.terms import combine
@@ -91,6 +92,7 @@ def prepare_rows(
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
         FormulaError: ``re_formula`` asks for what the model does not have.
     """
+    require_one_response(fit)
     policy = check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
     selection = selection if predictors is None else selection.only(predictors)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
-from bayesml.families import AbstractFamily, get_family
-from bayesml.formula import Formula, ModelFormula
+from bayesml.families import AbstractFamily, get_family, several
+from bayesml.formula import JointFormula, ModelFormula, response_count
 from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.priors import Prior, Style
@@ -18,10 +19,28 @@ __all__ = ["FittedModel", "Missing", "PreparedModel", "Recipe", "family_of"]
 Missing = Literal["drop", "error"]
 
 
-def family_of(formula: ModelFormula, family: str | AbstractFamily) -> AbstractFamily:
-    """Return the family of a model; what ``bf(..., family=)`` says stands before what ``fit`` is given, as in brms."""
-    given = formula.family if isinstance(formula, Formula) else None
-    return get_family(family if given is None else given)
+def family_of(formula: ModelFormula, family: str | AbstractFamily | Sequence[Any]) -> AbstractFamily:
+    """Return the family of a model; what ``bf(..., family=)`` says stands before what ``fit`` is given, as in brms.
+
+    Raises:
+        ModelError: there is no such family, or there are more or fewer families than responses.
+        FormulaError: a left-hand side cannot be read.
+    """
+    given = get_family(family)
+    parts = formula.formulas if isinstance(formula, JointFormula) else (formula,)
+    if len(parts) == 1:
+        return given if parts[0].family is None else get_family(parts[0].family)
+    if all(part.family is None for part in parts):
+        return given
+    counts = [response_count(part.text) for part in parts]
+    is_asked = any(part.family is None for part in parts)
+    defaults = given.of_responses(sum(counts)) if is_asked else ()
+    found: list[AbstractFamily] = []
+    for part, count in zip(parts, counts, strict=True):
+        start = len(found)
+        own = defaults[start : start + count] if part.family is None else get_family(part.family).of_responses(count)
+        found += own
+    return several(found)
 
 
 @final
@@ -31,7 +50,7 @@ class Recipe:
 
     Attributes:
         formula: the formula as written, ``bf(...)``.
-        family: the response family with its links.
+        family: the response family with its links; of several responses the families of all.
         engine: the engine with its options; of a finished fit with every option that the run filled in.
         priors: the priors that the user set.
         default_priors: which defaults fill the rest.

@@ -11,6 +11,7 @@ from bayesml.errors import ModelError
 from bayesml.results.checks.log_lik import log_lik
 from bayesml.results.checks.log_prior import log_prior
 from bayesml.results.predict.predict import predict
+from bayesml.results.record.one_response import require_one_response
 from bayesml.results.record.row_labels import with_plain_rows
 from bayesml.results.record.select import is_prior_only
 from bayesml.results.storage.to_arviz import (
@@ -70,10 +71,12 @@ def to_arviz(
     """
     _check_options(log_likelihood, posterior_predictive, group_effects)
     groups = idata_groups(fit, group_effects) | {"log_prior": _log_prior(fit)}
-    prior_only = is_prior_only(fit)
-    if log_likelihood or (log_likelihood is None and not prior_only):
+    prior_only, one = is_prior_only(fit), len(fit.parsed.responses) == 1
+    if log_likelihood or posterior_predictive:
+        require_one_response(fit)
+    if log_likelihood or (log_likelihood is None and one and not prior_only):
         groups["log_likelihood"] = _log_likelihood(fit, bool(log_likelihood))
-    if posterior_predictive is not False:
+    if posterior_predictive or (posterior_predictive is None and one):
         drawn = _predictive(fit, fit.seed if seed is None else seed, bool(posterior_predictive))
         groups |= dict.fromkeys(["posterior_predictive", *(["prior_predictive"] if prior_only else [])], drawn)
     return collect_groups({name: groups[name] for name in ORDER if name in groups}, idata_attributes(fit))

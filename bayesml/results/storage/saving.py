@@ -76,15 +76,15 @@ def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
 
 def _check_response(fit: AbstractFit) -> None:
     """Refuse a refit whose response is not that of its columns: ``fit.refit(y)`` of ``log(y) ~ x``."""
-    design = fit.problem.design
-    raw = response_values(fit.parsed, fit.frame, fit.recipe.functions, fit.family.takes_columns)
-    own = fit.likelihood.encode(raw).arrays["y"]
-    if not np.array_equal(own, design.response.arrays["y"]):
-        raise ModelError(
-            f"The fit has another response than the columns that are saved with it: `{fit.parsed.response.name}` is "
-            "computed from them, or has categories. Fit the model to data with the new response instead, "
-            "fit.update(data=data), and save that."
-        )
+    for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
+        takes_columns = response.likelihood.family.takes_columns
+        raw = response_values(formula.response, fit.frame, fit.recipe.functions, takes_columns)
+        if not np.array_equal(response.likelihood.encode(raw).arrays["y"], response.data.arrays["y"]):
+            raise ModelError(
+                "The fit has another response than the columns that are saved with it: "
+                f"`{formula.response.name}` is computed from them, or has categories. Fit the model to data with the "
+                "new response instead, fit.update(data=data), and save that."
+            )
 
 
 def _target(path: str | os.PathLike[str]) -> Path:

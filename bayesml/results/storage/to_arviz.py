@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.frame import Column
+from bayesml.names import of_response
 from bayesml.names import variable as legal_name
 from bayesml.results.record.row_labels import ROWS, plain_coordinates
 from bayesml.results.record.select import dimensions, is_prior_only, labelled
@@ -123,23 +124,25 @@ def _statistics(fit: AbstractSampledFit) -> xr.Dataset:
 
 
 def _observed(fit: AbstractSampledFit) -> xr.Dataset:
-    y, labels = fit.problem.design.response.arrays["y"].astype(response_dtype(fit)), fit.likelihood.response_labels
-    if not labels:
-        return _rows_dataset(fit, {response_variable(fit): y})
-    return (
-        _rows_dataset(fit, {})
-        .assign_coords(category=list(labels))
-        .assign({response_variable(fit): ((ROWS, "category"), y)})
-    )
+    found = _rows_dataset(fit, {})
+    for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
+        name, traits = _column_name(formula.response.name), response.likelihood.traits
+        y = response.data.arrays["y"].astype(np.int64 if traits.discrete else np.float64)
+        labels = response.likelihood.response_labels
+        if not labels:
+            found = found.drop_vars(name, errors="ignore").assign({name: (ROWS, y)})
+        else:
+            found = found.assign_coords(category=list(labels)).assign({name: ((ROWS, "category"), y)})
+    return found
 
 
 def _constant(fit: AbstractSampledFit) -> xr.Dataset:
-    design = fit.problem.design
     columns = {_column_name(c.name): _shown(c) for c in fit.frame.columns.values()}
-    columns.pop(response_variable(fit), None)
-    known = {name: values for name, values in design.response.arrays.items() if name != "y"}
-    if design.weights is not None:
-        known["weights"] = design.weights
+    known: dict[str, np.ndarray] = {}
+    for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
+        columns.pop(_column_name(formula.response.name), None)
+        own = {name: values for name, values in response.weighted_arrays.items() if name != "y"}
+        known |= {of_response(name, response.name): values for name, values in own.items()}
     return _rows_dataset(fit, {**known, **columns})
 
 

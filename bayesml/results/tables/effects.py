@@ -18,6 +18,7 @@ from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
+from bayesml.results.record.one_response import require_one_response
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,7 @@ def conditional_effects(
         >>> effects["Days"].head()
         >>> effects.plot(points=True)
     """
+    require_one_response(fit)
     _check_options(fit, method, dpar, prob, resolution)
     known = model_reference(fit, re_formula)
     chosen = chosen_effects(fit, known, effects, dpar)

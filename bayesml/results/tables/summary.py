@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.errors import ModelError
-from bayesml.names import predictor_name
+from bayesml.formula import left_side
 from bayesml.posterior import Draws
 from bayesml.results.record.select import elements, is_prior_only
 from bayesml.results.tables.statistics import center_and_error
@@ -31,6 +31,7 @@ SECTIONS = (
     "Regression Coefficients",
     "Monotonic Simplex Parameters",
     "Further Distributional Parameters",
+    "Residual Correlations",
 )
 """The tables in brms's order; what terms report beside them comes last."""
 INDENT = " " * 9
@@ -214,16 +215,29 @@ def _measured(
 
 def _header(fit: AbstractSampledFit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     spec, response = fit.problem.description.spec, fit.problem.design.response
-    links = "; ".join(f"{predictor_name(p.key)} = {p.link}" for p in spec.predictors if not p.key.nlpar)
-    others = tuple(f"{predictor_name(p.key)} ~ {p.text}" for p in spec.predictors if not p.key.is_mu)
+    responses = [formula.name for formula in fit.parsed.responses]
+    links = tuple(
+        "; ".join(f"{p.key.dpar} = {p.link}" for p in spec.predictors if p.key.resp == resp and not p.key.nlpar)
+        for resp in responses
+    )
     data = f"{fit.data_name} (Number of observations: {spec.n_rows})"
     return (
         ("Family", (spec.family,)),
-        ("Links", (links,)),
-        ("Formula", (spec.formula, *others)),
+        ("Links", links),
+        ("Formula", _formula_lines(fit)),
         ("Data", (data, response.note) if response.note else (data,)),
         ("Draws", _draws_lines(fit)),
     )
+
+
+def _formula_lines(fit: AbstractSampledFit) -> tuple[str, ...]:
+    """Return the formula of each response, with those of its further parameters below it."""
+    lines: list[str] = []
+    for formula in fit.parsed.responses:
+        main = f"{left_side(formula)} ~ {formula.predictors[0].text}" if formula.name else formula.text
+        own = [p for p in fit.problem.description.spec.predictors if p.key.resp == formula.name and not p.key.is_mu]
+        lines += [main, *(f"{p.key.parameter} ~ {p.text}" for p in own)]
+    return tuple(lines)
 
 
 def _draws_lines(fit: AbstractSampledFit) -> tuple[str, ...]:

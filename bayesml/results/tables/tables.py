@@ -239,18 +239,33 @@ def varcorr(fit: AbstractSampledFit, robust: bool = False, probs: Probs = BOTH_T
         probs: probabilities of the quantiles.
 
     Returns:
-        One ``VarCorr`` for each grouping factor; ``residual__`` holds ``sigma`` where the family has it as one number.
+        One ``VarCorr`` for each grouping factor; ``residual__`` holds ``sigma`` where the family has it as one number,
+        of several responses that of each and their residual correlations.
 
     Example:
         >>> fit.varcorr()["Subject"].cor_matrix
     """
     levels = fit.problem.description.spec.levels
     found = {group: _group_variation(fit, group, robust, probs) for group, _ in levels}
-    sigma = next((v for v in fit.variables if v.kind == "family" and v.name == "sigma"), None)
-    if sigma is not None:
-        values = fit.draws_record.values["sigma"].reshape(-1, 1)
-        found["residual__"] = _variation(("sigma",), values, np.ones((len(values), 1, 1)), robust, probs)
+    sigmas = [v for v in fit.variables if v.kind == "family" and v.predictor.dpar == "sigma"]
+    if sigmas:
+        found["residual__"] = _residual_variation(fit, sigmas, robust, probs)
     return found
+
+
+def _residual_variation(
+    fit: AbstractSampledFit, sigmas: Sequence[ReportedVariable], robust: bool, probs: Probs
+) -> VarCorr:
+    values, likelihood = fit.draws_record.values, fit.likelihood
+    names = [v.predictor.resp for v in sigmas]
+    sd = np.stack([values[v.name].reshape(-1) for v in sigmas], axis=1)
+    whole = likelihood.residual_correlations(values)
+    if whole is None:
+        cor = np.zeros((len(sd), len(names), len(names))) + np.eye(len(names))
+    else:
+        places = [k for k, response in enumerate(fit.problem.design.responses) if response.name in names]
+        cor = whole[..., places, :][..., places].reshape(len(sd), len(names), len(names))
+    return _variation(names if names != [""] else ("sigma",), sd, cor, robust, probs)
 
 
 def _group_variation(fit: AbstractSampledFit, group: str, robust: bool, probs: Probs) -> VarCorr:

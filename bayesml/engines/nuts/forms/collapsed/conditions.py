@@ -26,6 +26,9 @@ def collapse_conditions(problem: Problem) -> tuple[str, ...]:
 
 def _reasons(problem: Problem) -> Iterator[str]:
     schema, likelihood = problem.design.schema, problem.likelihood
+    if len(problem.design.responses) > 1:
+        yield "there are several responses"
+        return
     if not likelihood.traits.normal:
         has_term = likelihood is not likelihood.family and isinstance(likelihood.family, AbstractLikelihood)
         what = "with its response terms " if has_term else ""

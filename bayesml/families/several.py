@@ -1,0 +1,65 @@
+"""A family for each of several responses, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from bayesml.errors import ModelError
+from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.records import DistributionalParameter, RawResponse
+
+__all__ = ["Several", "several"]
+
+
+@final
+@dataclass(frozen=True)
+class Several(AbstractFamily):
+    """A family for each of several responses.
+
+    Attributes:
+        families: the families, in the order of the responses.
+    """
+
+    families: tuple[AbstractFamily, ...] = ()
+
+    dpars: ClassVar[tuple[DistributionalParameter, ...]] = ()
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The families as brms prints them: ``MV(gaussian, poisson)``."""
+        return f"MV({', '.join(family.name for family in self.families)})"
+
+    def of_responses(self, count: int) -> tuple[AbstractFamily, ...]:
+        """Return the family of each response.
+
+        Raises:
+            ModelError: there are more or fewer responses than families, which are not all the same.
+        """
+        if len(self.families) == count:
+            return self.families
+        if len(set(self.families)) == 1:
+            return self.families[:1] * count
+        raise ModelError(
+            f"There are {len(self.families)} families, {', '.join(f.name for f in self.families)}, and {count} "
+            f"response{'s' if count > 1 else ''}. Give one family for all, or one for each response in their order."
+        )
+
+    def bind(self, response: RawResponse) -> AbstractLikelihood:
+        """Refuse: each family is bound to a response of its own."""
+        raise ModelError(f"{self.name} is for several responses, and `{response.name}` is one.")
+
+
+def several(families: Sequence[AbstractFamily]) -> AbstractFamily:
+    """Return the families of several responses as one value.
+
+    Args:
+        families: one for each response.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not families:
+        raise ModelError('`family` is an empty list; give one family for each response, ["gaussian", "poisson"].')
+    return Several((), tuple(families))

@@ -315,8 +315,8 @@ def _predictors(formula: ResponseFormula, likelihood: AbstractLikelihood) -> Ite
 
 
 def _check_dpars(formula: ResponseFormula, likelihood: AbstractLikelihood) -> None:
-    known = [p.name for p in likelihood.dpars]
-    known += ["mu"] if any(p.kind == "mu" for p in likelihood.dpars) else []
+    mains = ["mu"] if any(p.kind == "mu" for p in likelihood.dpars) else []
+    known = list(dict.fromkeys([*(p.name for p in likelihood.dpars), *mains]))
     for predictor in formula.predictors:
         dpar = predictor.key.dpar
         if dpar not in known:

@@ -19,6 +19,8 @@ __all__ = ["Resolution", "resolve"]
 
 SHARED_CLASSES = frozenset({"cor"})
 """Classes whose priors hold in every predictor alike."""
+RESPONSE = 1
+"""Place of the response in a flat target."""
 WHOLES: dict[type[Distribution], tuple[str, str]] = {
     LKJ: ("a correlation matrix", 'an LKJ prior, for example "lkj(2)"'),
     Dirichlet: ("a simplex", 'a Dirichlet prior, for example "dirichlet(2, 1, 1)"'),
@@ -123,6 +125,8 @@ def _closest(defaults: PriorTable, given: Prior) -> str:
     wanted = flat_target(given.target)
     for part, value in enumerate(wanted):
         fitting = [row for row in rows if flat_target(row.target)[part] == value]
+        if not fitting and part == RESPONSE and not value:
+            return f' (say of which response it is the prior, resp="{flat_target(rows[0].target)[part]}")'
         if not fitting:
             return did_you_mean(value, dict.fromkeys(flat_target(row.target)[part] for row in rows))
         rows = fitting

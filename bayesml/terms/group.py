@@ -114,10 +114,11 @@ class Group(AbstractGroupTerm):
             yield PriorRow(None, "cor", "", self.name, source=inherited, whole=LKJ)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its standard deviations and Cholesky factors."""
+        """Yield the names of its standard deviations, standard normal variables and Cholesky factors."""
         of = f" of {prefix}" if (prefix := names.prefix(self.predictor)) else ""
         owner = f"{':'.join(map(quote_name, self.factors))}{of}"
         yield names.group_sd_variable(self.name, self.predictor), owner
+        yield names.standardised_variable(self.name, self.predictor), owner
         yield from ((self._cholesky(i), owner) for i, size in enumerate(self.blocks) if size > 1)
 
     def reported(self) -> tuple[ReportedVariable, ...]:

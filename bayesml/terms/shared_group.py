@@ -126,8 +126,10 @@ class SharedGroup(AbstractGroupTerm):
         return self.plain.arrays(frame)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its standard deviations."""
-        return self.plain.spellings()
+        """Yield the names of ``Group``, and those of the standard normal variables of each vector."""
+        yield from self.plain.spellings()
+        for identity, _ in self.members:
+            yield self._site("z", identity), f"(... | {identity} | {self.name})"
 
     def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
         """Yield a sentence for each covariate far from zero, see ``Group``."""

@@ -316,6 +316,7 @@ def known_parameter(fit: AbstractFit, dpar: str) -> str:
 
 def predicted_parameter(fit: AbstractFit, dpar: str | None) -> str:
     """Return the name of a parameter with a linear predictor, the main one for None; a ModelError else."""
+    require_one_response(fit)
     known = known_parameter(fit, main_parameter(fit.likelihood) if dpar is None else dpar)
     if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
         raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')

@@ -30,7 +30,7 @@ from bayesml.distributions import (
 )
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
-from bayesml.families import FAMILIES, bernoulli, binomial, gaussian, negbinomial, poisson, student
+from bayesml.families import FAMILIES, bernoulli, binomial, custom_family, gaussian, negbinomial, poisson, student
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_rescor
@@ -73,6 +73,7 @@ __all__ = [
     "check_laplace",
     "compare_models",
     "constant",
+    "custom_family",
     "default_prior",
     "dirichlet",
     "double_exponential",

@@ -6,6 +6,7 @@ import os
 import time
 
 from bayesml.engines import dispatch
+from bayesml.families import AbstractFamily
 from bayesml.results.fits.fit_object import Fit, finished
 from bayesml.results.fits.fitting import fitted_model
 from bayesml.results.storage.checkpoint import read_checkpoint
@@ -15,7 +16,11 @@ __all__ = ["resume"]
 
 
 def resume(
-    checkpoint: str | os.PathLike[str], *, functions: Functions | None = None, progress: bool | None = None
+    checkpoint: str | os.PathLike[str],
+    *,
+    functions: Functions | None = None,
+    family: AbstractFamily | None = None,
+    progress: bool | None = None,
 ) -> Fit:
     """Go on with a run that ``fit(..., checkpoint=folder)`` began, in whatever process.
 
@@ -26,6 +31,7 @@ def resume(
     Args:
         checkpoint: the folder.
         functions: the functions that the fit was given as ``functions=``, where it was.
+        family: the family of the fit where it is a ``custom_family(...)``, made or imported as it was.
         progress: whether to show how far the run is; None does as the run did.
 
     Returns:
@@ -39,7 +45,7 @@ def resume(
         >>> fit = bayesml.resume("run1")
     """
     began = time.perf_counter()
-    model = read_checkpoint(checkpoint, functions)
+    model = read_checkpoint(checkpoint, functions, family)
     engine = model.recipe.engine.resumed(os.fspath(checkpoint), progress)
     prepared = time.perf_counter() - began
     result = finished(fitted_model(model, dispatch.run(engine, model.problem), prepared))

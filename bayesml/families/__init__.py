@@ -17,6 +17,7 @@ from bayesml.families.beta import beta
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.custom import custom_family
 from bayesml.families.dirichlet import dirichlet
 from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
@@ -52,6 +53,7 @@ __all__ = [
     "binomial",
     "categorical",
     "cumulative",
+    "custom_family",
     "dirichlet",
     "exponential",
     "gamma",

@@ -46,6 +46,13 @@ class AbstractFamily(ABC):
     """Name of the family that has this one as its limit (poisson: negbinomial at an infinite shape)."""
     takes_columns: ClassVar[bool] = False
     """Whether the response has several columns, ``cbind(a, b, c)``."""
+    not_stored: ClassVar[frozenset[str]] = frozenset()
+    """Fields that a file does not hold: functions of the user."""
+
+    @property
+    def user_functions(self) -> Mapping[str, str]:
+        """Names of the functions of the user in it, by what they are for; empty for all other families."""
+        return {}
 
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
@@ -269,6 +276,10 @@ class AbstractLikelihood(ABC):
         Not all of these are probabilities or the like for themselves: mixing proportions are one softmax.
         """
         return parameters[name]
+
+    def probe(self, data: DataArrays) -> np.ndarray | None:
+        """Return numbers that tell functions of the user from others, ``(rows,)``; None where there are none."""
+        return None
 
     def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
         """Return the square root of what R calls the dispersion; 1 where the variance follows from the mean."""

@@ -53,6 +53,11 @@ class Mixture(AbstractFamily):
         """The components: ``mixture(gaussian, student)``."""
         return f"mixture({', '.join(component.name for component in self.components)})"
 
+    @property
+    def user_functions(self) -> Mapping[str, str]:
+        """Those of the components."""
+        return {role: name for component in self.components for role, name in component.user_functions.items()}
+
     def can_fix(self, parameter: str) -> bool:
         """Mixing proportions."""
         return parameter in {f"theta{k + 1}" for k in range(len(self.components))}
@@ -140,6 +145,8 @@ class MixtureLikelihood(AbstractLikelihood):
             discrete=every[0].discrete,
             rows_repeat=all(traits.rows_repeat for traits in every),
             trials=any(traits.trials for traits in every),
+            own_data=any(traits.own_data for traits in every),
+            has_moments=all(traits.has_moments for traits in every),
             several_modes=True,
         )
 
@@ -190,6 +197,11 @@ class MixtureLikelihood(AbstractLikelihood):
         encoded = [component.encode(response, for_fit=for_fit) for component in self.components]
         arrays = {name: array for data in encoded for name, array in data.arrays.items()}
         return ResponseData(arrays, encoded[0].note, encoded[0].levels, encoded[0].is_share)
+
+    def probe(self, data: DataArrays) -> np.ndarray | None:
+        """Those of the components, behind each other."""
+        found = [each for component in self.components if (each := component.probe(data)) is not None]
+        return np.concatenate(found) if found else None
 
     def _log_proportions(self, values: Values) -> Sequence[Broadcast]:
         """Return the log of each mixing proportion."""

@@ -29,6 +29,8 @@ class DistributionalParameter:
             empty it is the name.
         unpredicted: its value where it has no formula, ``disc`` of ordinal families; None where it is estimated then.
         typical: a value inside its bounds, where single numbers start.
+        flat_in_brms: whether brms gives it and its Intercept flat priors, so that the defaults here hold for the other
+            style only.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DistributionalParameter:
     role: str = ""
     typical: float = 1.0
     unpredicted: float | None = None
+    flat_in_brms: bool = False
 
     @property
     def kind(self) -> str:
@@ -117,6 +120,8 @@ class Traits:
         rate: the parameters that are proportional to an exposure, which ``rate()`` gives; empty where there is none.
         residuals: distribution of (y - mu) / sigma where that is ``normal`` or ``student_t``, so that the residuals of
             several such responses may be correlated; empty otherwise.
+        own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
+        has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
     """
 
@@ -134,4 +139,6 @@ class Traits:
     known_errors: bool = False
     rate: frozenset[str] = frozenset()
     residuals: str = ""
+    own_data: bool = False
+    has_moments: bool = True
     several_modes: bool = False

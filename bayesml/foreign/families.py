@@ -30,7 +30,7 @@ FAMILY_ALIASES = MappingProxyType(
 _PLANNED = """
 acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2
 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox cratio custom custom_family dirichlet2 dirichlet_multinomial discrete_weibull
+truncated_poisson cox cratio dirichlet2 dirichlet_multinomial discrete_weibull
 exgaussian frechet gen_extreme_value geometric hurdle_cumulative hurdle_negbinomial hurdle_negativebinomial
 hurdle_poisson inverse_gaussian laplace logistic_normal multinomial nbinom1 negbinomial2 ordered ordered_beta
 ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
@@ -42,6 +42,7 @@ PLANNED_FAMILIES = frozenset(_PLANNED.split())
 
 FAMILY_ADVICE = MappingProxyType(
     {
+        **dict.fromkeys(("custom", "custom_family"), "Make it of a function: family=bayesml.custom_family(...)."),
         "mixture": 'Its components are named: family=bayesml.families.mixture("gaussian", "gaussian").',
         "quasibinomial": "Overdispersion has a likelihood here: add `(1 | row)` with a column that numbers the rows.",
         "quasipoisson": 'Overdispersion has a likelihood here: family="negbinomial".',

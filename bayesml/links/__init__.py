@@ -11,10 +11,11 @@ from math import inf
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.links import elementary as e
 from bayesml.links import probability as p
+from bayesml.links.between import between, between_name
 from bayesml.links.jet import Jet, special_functions
 from bayesml.links.link import Link
 
-__all__ = ["LINKS", "Jet", "Link", "get_link", "special_functions"]
+__all__ = ["LINKS", "Jet", "Link", "between_name", "get_link", "special_functions"]
 
 UNIT, POSITIVE = (0.0, 1.0), (0.0, inf)
 
@@ -100,7 +101,7 @@ def get_link(name: str | Link) -> Link:
     """
     if isinstance(name, Link):
         return name
-    link = LINKS.get(name) if isinstance(name, str) else None
+    link = LINKS.get(name) or between(name) if isinstance(name, str) else None
     if link is None:
         hint = did_you_mean(name, LINKS) if isinstance(name, str) else ""
         raise ModelError(f"There is no link {name!r}{hint}; there are {', '.join(LINKS)}.")

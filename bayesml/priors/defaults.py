@@ -15,7 +15,7 @@ from typing import Literal, final
 import numpy as np
 
 from bayesml.distributions import Distribution, flat, lkj, normal, student_t
-from bayesml.families import AbstractLikelihood
+from bayesml.families import AbstractLikelihood, DistributionalParameter
 from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 
@@ -138,9 +138,11 @@ class DefaultPriors:
 
     def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
-        prior = self.likelihood.dpar(predictor.dpar).intercept_prior
-        if prior is not None:
-            return prior
+        dpar = self.likelihood.dpar(predictor.dpar)
+        if self._is_flat(dpar):
+            return flat()
+        if dpar.intercept_prior is not None:
+            return dpar.intercept_prior
         scale = self.scales[predictor]
         return student_t(3, round(scale.location, 10), scale.spread)
 
@@ -166,10 +168,17 @@ class DefaultPriors:
 
     def family_parameter(self, name: str) -> Distribution:
         """Return the prior of a family parameter that is not predicted."""
-        prior = self.likelihood.dpar(name).prior
-        return prior if prior is not None else student_t(3, 0, self.residual_spread)
+        dpar = self.likelihood.dpar(name)
+        if self._is_flat(dpar):
+            return flat()
+        return dpar.prior if dpar.prior is not None else student_t(3, 0, self.residual_spread)
+
+    def _is_flat(self, dpar: DistributionalParameter) -> bool:
+        return self.style == "brms" and dpar.flat_in_brms
 
     def center(self, parameter: ParameterSpec) -> float:
         """Return a typical value of a family parameter, where sampling starts."""
         dpar = self.likelihood.dpar(parameter.prior_class)
-        return 0.5 * self.residual_spread if dpar.kind == "sigma" else dpar.typical
+        lower, upper = dpar.bounds
+        half = 0.5 * self.residual_spread
+        return half if dpar.kind == "sigma" and lower < half < upper else dpar.typical

@@ -12,12 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayesml.columns import variables_of
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
 from bayesml.formula import Addition, ParsedFormula, formula_variables
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
 from bayesml.response_terms.cens import Censoring
+from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.trials import Trials
@@ -34,6 +36,7 @@ __all__ = [
     "term_arrays",
     "term_texts",
     "terms_taken",
+    "whole_columns",
     "with_terms",
 ]
 
@@ -43,6 +46,8 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     Censoring(),
     StandardErrors(),
     Trials(),
+    WholeData(),
+    RealData(),
     Weights(),
 )
 """In the order in which they wrap a likelihood: censoring is of the truncated response."""
@@ -123,6 +128,12 @@ def needed_terms(additions: Sequence[Addition], *, response: bool = False, weigh
 def terms_taken(likelihood: AbstractLikelihood) -> tuple[str, ...]:
     """Return the names of the response terms that a likelihood takes, in alphabetic order."""
     return tuple(sorted(term.name for term in RESPONSE_TERMS if term.is_taken_by(likelihood.traits)))
+
+
+def whole_columns(additions: Sequence[Addition]) -> frozenset[str]:
+    """Return the columns in terms of whole numbers, which have no mean."""
+    whole = (addition for addition in additions if response_term(addition.name).whole)
+    return frozenset(name for addition in whole for text in term_texts(addition) for name in variables_of(text))
 
 
 def _refusal(likelihood: AbstractLikelihood, addition: Addition, text: str) -> FormulaError:

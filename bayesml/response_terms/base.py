@@ -31,11 +31,13 @@ class AbstractResponseTerm(ABC):
         needed: what needs it in new data: ``"weights"`` what weights rows, ``"response"`` what looks at an observed
             response, ``"always"`` every prediction of the response.
         sparse: keyword arguments that only some rows need, so that the others may lack a value.
+        whole: whether its columns hold whole numbers that may stand for anything, so that they have no mean.
     """
 
     grammar: ClassVar[ResponseTerm]
     needed: ClassVar[Literal["weights", "response", "always"]] = "always"
     sparse: ClassVar[frozenset[str]] = frozenset()
+    whole: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -73,6 +73,8 @@ class AbstractWrapped(AbstractLikelihood):
             trials=own.trials,
             known_errors=own.known_errors,
             rate=own.rate,
+            own_data=own.own_data,
+            has_moments=own.has_moments,
         )
 
     def link(self, dpar: str) -> Link:
@@ -94,6 +96,10 @@ class AbstractWrapped(AbstractLikelihood):
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from ``base``."""
         return self.base.draw(rng, parameters, data)
+
+    def probe(self, data: DataArrays) -> np.ndarray | None:
+        """As in ``base``."""
+        return self.base.probe(data)
 
     def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
         """As in ``base``."""

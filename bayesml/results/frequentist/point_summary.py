@@ -141,7 +141,9 @@ def _criterion(fit: AbstractPointFit) -> Section:
     return Section("", (), padded, (False,) * 5, prior)
 
 
-def _residuals(fit: AbstractPointFit) -> Section:
+def _residuals(fit: AbstractPointFit) -> Section | None:
+    if not fit.likelihood.traits.has_moments:
+        return None
     quantiles = np.quantile(residual_values(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
     texts = format_jointly(zap_small(quantiles, 5).tolist())
     return Section("Scaled residuals:", (), (("Min", "1Q", "Median", "3Q", "Max"), tuple(texts)), (False,) * 5)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.response_terms import whole_columns
 from bayesml.results.predict.asked_effects import Condition, Effect, listed
 from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.reference import Reference, reference
@@ -85,6 +86,8 @@ def effect_grid(
     """Return the rows of one effect under every condition, those left out at which the model cannot be computed."""
     _check_given(fit, given)
     fixed = known.held(_held_columns(fit))
+    whole = whole_columns(fit.parsed.response.additions) & fixed.keys()
+    fixed |= {name: known.nearest_observed(name, [fixed[name]])[0] for name in whole}
     across = [None] if not effect.moderator else _moderator_values(known, effect.moderator, given, fixed)
     axes = list(_axis_values(known, effect.axis, resolution))
     best = _fullest(_grid(fit, known, effect, conditions, axis, across, fixed) for axis in axes)

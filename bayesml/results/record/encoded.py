@@ -70,9 +70,14 @@ def formula_from_json(value: Any) -> Any:
 
 
 def family_to_json(family: AbstractFamily) -> dict[str, Any]:
-    """Return the name of a family, of its links, and the options that its name does not say."""
-    known = None if family.name.partition("(")[0] in FAMILIES_OF_FAMILIES else get_family(family.name)
-    chosen = {f.name: getattr(family, f.name) for f in fields(family) if f.name != "links"}
+    """Return the name of a family, of its links, and the options that its name does not say.
+
+    Functions of the user are left out.
+    """
+    is_made = family.user_functions or family.name.partition("(")[0] in FAMILIES_OF_FAMILIES
+    known = None if is_made else get_family(family.name)
+    left_out = {"links", *family.not_stored}
+    chosen = {f.name: getattr(family, f.name) for f in fields(family) if f.name not in left_out}
     options = {k: _option_to_json(v) for k, v in chosen.items() if known is None or v != getattr(known, k)}
     return {"name": family.name, "links": [link.name for link in family.links], "options": options}
 

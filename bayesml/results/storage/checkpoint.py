@@ -11,6 +11,7 @@ from typing import Any
 
 from bayesml.engines.array_files import read_arrays, write_arrays
 from bayesml.errors import BayesmlError, ModelError
+from bayesml.families import AbstractFamily
 from bayesml.frame import frame_from_arrays, frame_to_arrays
 from bayesml.results.record.recipe import PreparedModel
 from bayesml.results.storage.document import MALFORMED, model_from_json, model_to_json
@@ -62,7 +63,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_checkpoint(folder: str | os.PathLike[str], functions: Functions | None) -> PreparedModel:
+def read_checkpoint(
+    folder: str | os.PathLike[str], functions: Functions | None, family: AbstractFamily | None = None
+) -> PreparedModel:
     """Read the model of a checkpoint.
 
     Raises:
@@ -79,7 +82,7 @@ def read_checkpoint(folder: str | os.PathLike[str], functions: Functions | None)
     try:
         document = _document(source / MODEL)
         frame = frame_from_arrays(read_arrays(source / DATA), document["data"])
-        return model_from_json(source, document, frame, functions)
+        return model_from_json(source, document, frame, functions, family)
     except BayesmlError:
         raise
     except MALFORMED as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from bayesml.describe import describe
 from bayesml.design import Design, build_design
 from bayesml.engines import Problem
 from bayesml.errors import ModelError
+from bayesml.families import AbstractFamily
 from bayesml.formula import formula_of
 from bayesml.frame import Frame
 from bayesml.priors import Style
@@ -44,6 +46,7 @@ def model_to_json(problem: Problem, columns: Mapping[str, Any], recipe: Recipe) 
         "parsed": encoded.formula_to_json(parsed),
         "functions": sorted(recipe.functions),
         "family": encoded.family_to_json(recipe.family),
+        "family_functions": dict(recipe.family.user_functions),
         "priors": [encoded.prior_to_json(prior) for prior in recipe.priors],
         "default_priors": recipe.default_priors,
         "engine": encoded.engine_to_json(recipe.engine),
@@ -55,7 +58,11 @@ def model_to_json(problem: Problem, columns: Mapping[str, Any], recipe: Recipe) 
 
 
 def model_from_json(
-    source: Path, document: Mapping[str, Any], frame: Frame, functions: Functions | None
+    source: Path,
+    document: Mapping[str, Any],
+    frame: Frame,
+    functions: Functions | None,
+    family: AbstractFamily | None = None,
 ) -> PreparedModel:
     """Encode the stored columns again and describe the model.
 
@@ -64,14 +71,15 @@ def model_from_json(
         document: what ``model_to_json`` returned.
         frame: the columns.
         functions: the functions that the fit was given, where it was.
+        family: the family that the fit was given, where functions of the user are part of it.
 
     Raises:
-        ModelError: a function is missing, or the libraries installed here encode the data differently.
+        ModelError: a function or the family is missing, or the libraries installed here encode the data differently.
     """
     parsed = encoded.formula_from_json(document["parsed"])
     recipe = Recipe(
         formula_of(parsed),
-        encoded.family_from_json(document["family"]),
+        _family(source, document, family),
         encoded.engine_from_json(document["engine"]),
         tuple(encoded.prior_from_json(each) for each in document["priors"]),
         _one_of(document["default_priors"], get_args(Style)),
@@ -84,6 +92,30 @@ def model_from_json(
     description = describe(design, recipe.priors, recipe.default_priors)
     recipe = replace(recipe, functions=design.schema.functions)
     return PreparedModel(Problem(design, description), frame, recipe)
+
+
+def _family(source: Path, document: Mapping[str, Any], given: AbstractFamily | None) -> AbstractFamily:
+    """Return the family of a file; nothing that the file names is imported."""
+    stored, names = document["family"], document.get("family_functions", {})
+    if given is not None and not isinstance(given, AbstractFamily):
+        raise ModelError(f"`family` is the family that the fit was given, custom_family(...); got {given!r:.80}.")
+    if given is not None and json.loads(json.dumps(encoded.family_to_json(given))) != stored:
+        raise ModelError(
+            f"The fit in `{source}` was made with another family than the one given as `family`: it has the family "
+            f"{stored['name']}, with {_shown_options(stored)}."
+        )
+    if given is None and names:
+        listed = ", ".join(f"{role} `{name}`" for role, name in names.items())
+        raise ModelError(
+            f"The fit in `{source}` has the family {stored['name']}, whose functions are not stored ({listed}). Make "
+            "or import the family as it was and pass it: family=custom_family(...)."
+        )
+    return encoded.family_from_json(stored) if given is None else given
+
+
+def _shown_options(stored: Mapping[str, Any]) -> str:
+    options = {"links": stored["links"], **stored["options"]}
+    return ", ".join(f"{name}={value}" for name, value in options.items() if not isinstance(value, dict))
 
 
 def _one_of(value: Any, known: tuple[str, ...]) -> Any:

@@ -53,5 +53,8 @@ def _arrays(design: Design) -> Iterator[tuple[str, np.ndarray]]:
             where = f"{predictor_name(predictor)} / {key}"
             yield from ((f"{where} / {name}", array) for name, array in arrays.items())
     yield from ((f"response / {name}", array) for name, array in design.response.arrays.items())
+    probe = design.likelihood.probe(design.response.arrays)
+    if probe is not None:
+        yield "density of the response", probe
     if design.weights is not None:
         yield "weights", design.weights

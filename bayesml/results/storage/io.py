@@ -17,6 +17,7 @@ import numpy as np
 from bayesml.engines import Outcome, dispatch
 from bayesml.engines.base import Continuation
 from bayesml.errors import BayesmlError, ModelError
+from bayesml.families import AbstractFamily
 from bayesml.frame import Frame, frame_from_arrays
 from bayesml.posterior import AbstractPosterior, Draws, ReducedEffects, StoredEstimate
 from bayesml.reported import reported_variables
@@ -44,18 +45,22 @@ if TYPE_CHECKING:
 __all__ = ["load", "save"]
 
 
-def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fit | PointFit:
+def load(
+    path: str | os.PathLike[str], functions: Functions | None = None, family: AbstractFamily | None = None
+) -> Fit | PointFit:
     """Read a fit that ``fit.save(path)`` wrote; every method works as before.
 
-    Nothing in the file is executed: it holds arrays and JSON text.
+    Nothing in the file is executed: it holds arrays and JSON text. Of functions it holds the names alone.
 
     Args:
         path: the file.
         functions: the functions that the fit was given as ``functions=``, where it was.
+        family: the family of the fit where it is a ``custom_family(...)``, made or imported as it was. Its parameters
+            are compared with the stored ones, and the density of the data at typical parameters with the stored one.
 
     Raises:
-        ModelError: there is no such file; it is not a saved fit, is damaged or is of a later version; a function is
-            missing; or the libraries installed here encode the data differently.
+        ModelError: there is no such file; it is not a saved fit, is damaged or is of a later version; a function or the
+            family is missing or another one; or the libraries installed here encode the data differently.
 
     Example:
         >>> fit = bayesml.load("sleep.nc")
@@ -67,7 +72,7 @@ def load(path: str | os.PathLike[str], functions: Functions | None = None) -> Fi
         raise ModelError(f"There is no file `{source}`.")
     groups = _checked_groups(source)
     try:
-        return _rebuild(source, _read_document(source), groups, functions)
+        return _rebuild(source, _read_document(source), groups, functions, family)
     except BayesmlError:
         raise
     except MALFORMED as error:
@@ -115,9 +120,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _rebuild(
-    source: Path, document: Mapping[str, Any], groups: frozenset[str], functions: Functions | None
+    source: Path,
+    document: Mapping[str, Any],
+    groups: frozenset[str],
+    functions: Functions | None,
+    family: AbstractFamily | None,
 ) -> Fit | PointFit:
-    model = model_from_json(source, document, _frame(source, document["data"]), functions)
+    model = model_from_json(source, document, _frame(source, document["data"]), functions, family)
     outcome = Outcome(
         _estimate(source, document, model) if ESTIMATE in groups else _draws(source, groups, model),
         encoded.timing_from_json(document["timing"]),

@@ -44,7 +44,7 @@ def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
     """Write a fit to one netCDF file.
 
     The file is written beside its destination and then renamed: a file of that name is replaced whole or not at all.
-    Functions that were given as ``functions=`` are not stored, only their names.
+    Functions that were given as ``functions=``, and those of a ``custom_family``, are not stored, only their names.
 
     Args:
         fit: the fit.

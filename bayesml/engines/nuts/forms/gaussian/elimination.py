@@ -8,6 +8,7 @@ and 3; Bates' blocked Cholesky with the largest factor first).
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -246,9 +247,10 @@ def _corner(
     if not m:
         precision = _diagonal(center.precision) + _over(total.design, sigma, 2)
         return Corner(precision, center.shift + _over(total.cross, sigma, 2), value, halves)
-    scaled = scale_tail(arrangement, parameters, scale_tail(arrangement, parameters, total.design).T)
+    scaling = _tail_scaling(arrangement, parameters, center.base.shape[0])
+    scaled = scaling(scaling(total.design).T)
     prior = jnp.concatenate([jnp.ones(m), center.precision])
-    cross = _over(scale_tail(arrangement, parameters, total.cross), sigma)
+    cross = _over(scaling(total.cross), sigma)
     linear = jnp.concatenate([jnp.zeros(m), center.shift]) + cross
     return Corner(_diagonal(prior) + scaled, linear, value, halves)
 
@@ -262,8 +264,17 @@ def _diagonal(numbers: Array) -> Array:
     return numbers * np.eye(numbers.shape[0])
 
 
-def scale_tail(arrangement: Arrangement, parameters: Parameters, rows: Array) -> Array:
-    """Return ``B' rows`` with B the block-diagonal matrix of the Lambda of the tail and 1 / sigma for the slopes."""
+def _tail_scaling(arrangement: Arrangement, parameters: Parameters, slopes: int) -> Callable[[Array], Array]:
+    """Return the product ``B' rows`` with the block-diagonal B: the Lambda of the tail, and 1 / sigma for the slopes."""
+    if all(arrangement.sizes[i] == 1 for i in arrangement.tail):
+        # B is diagonal: one product for all blocks, so that the number of operations does not grow with theirs
+        sds = [jnp.broadcast_to(parameters.factors[i][0][0], (arrangement.levels[i],)) for i in arrangement.tail]
+        scale = _over(jnp.concatenate([*sds, jnp.ones(slopes)]), parameters.sigma)
+        return lambda rows: rows * jnp.expand_dims(scale, tuple(range(1, rows.ndim)))
+    return lambda rows: _scale_tail(arrangement, parameters, rows)
+
+
+def _scale_tail(arrangement: Arrangement, parameters: Parameters, rows: Array) -> Array:
     parts, first = [], 0
     for i in arrangement.tail:
         q, levels = arrangement.sizes[i], arrangement.levels[i]

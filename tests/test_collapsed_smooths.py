@@ -70,7 +70,7 @@ def test_curves_without_bends_do_not_diverge(response: str) -> None:
     assert run.min_bulk_ess.value >= 1000
 
 
-@pytest.mark.filterwarnings("ignore:.*diverged:bayesml.FitWarning")  # of the plain form
+@pytest.mark.filterwarnings("ignore::bayesml.FitWarning")  # the plain form has few effective draws of the sds
 def test_draws_agree_with_those_of_the_model_as_written() -> None:
     formula, data = "y ~ z + s(x, k=5)", small()
     collapsed = bayesml.fit(formula, data, seed=3, progress=False)

@@ -265,7 +265,7 @@ def _diagonal(numbers: Array) -> Array:
 
 
 def _tail_scaling(arrangement: Arrangement, parameters: Parameters, slopes: int) -> Callable[[Array], Array]:
-    """Return the product ``B' rows`` with the block-diagonal B: the Lambda of the tail, and 1 / sigma for the slopes."""
+    """Return the product ``B' rows`` with the block-diagonal B: Lambda of the tail, and 1 / sigma for the slopes."""
     if all(arrangement.sizes[i] == 1 for i in arrangement.tail):
         # B is diagonal: one product for all blocks, so that the number of operations does not grow with theirs
         sds = [jnp.broadcast_to(parameters.factors[i][0][0], (arrangement.levels[i],)) for i in arrangement.tail]

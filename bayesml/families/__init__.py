@@ -39,6 +39,7 @@ from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 __all__ = [
     "FAMILIES",
     "FAMILIES_OF_FAMILIES",
+    "FAMILIES_OF_RESPONSES",
     "AbstractFamily",
     "AbstractLikelihood",
     "AuxiliaryDerivatives",
@@ -95,8 +96,10 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
 }
 
 
-FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture, "MV": Several}
-"""Families that are made of others, by the name before their parentheses."""
+FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture}
+"""Families of a response that are made of others, by the name before their parentheses."""
+FAMILIES_OF_RESPONSES: dict[str, Callable[..., AbstractFamily]] = {"MV": Several}
+"""The families of several responses, by that name."""
 
 
 def get_family(

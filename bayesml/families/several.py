@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -30,6 +30,11 @@ class Several(AbstractFamily):
     def name(self) -> str:  # type: ignore[override]
         """The families as brms prints them: ``MV(gaussian, poisson)``."""
         return f"MV({', '.join(family.name for family in self.families)})"
+
+    @property
+    def user_functions(self) -> Mapping[str, str]:
+        """Those of the families."""
+        return {role: name for family in self.families for role, name in family.user_functions.items()}
 
     def of_responses(self, count: int) -> tuple[AbstractFamily, ...]:
         """Return the family of each response.

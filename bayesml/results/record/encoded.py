@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from bayesml.engines import AbstractEngine, get_engine
-from bayesml.families import FAMILIES_OF_FAMILIES, AbstractFamily, get_family
+from bayesml.families import FAMILIES_OF_FAMILIES, FAMILIES_OF_RESPONSES, AbstractFamily, get_family
 from bayesml.formula import (
     Addition,
     Expression,
@@ -40,6 +40,7 @@ __all__ = [
     "timing_to_json",
 ]
 
+MADE_OF_OTHERS = {**FAMILIES_OF_FAMILIES, **FAMILIES_OF_RESPONSES}
 FORMULA_TYPES = {
     kind.__name__: kind
     for kind in (
@@ -74,7 +75,7 @@ def family_to_json(family: AbstractFamily) -> dict[str, Any]:
 
     Functions of the user are left out.
     """
-    is_made = family.user_functions or family.name.partition("(")[0] in FAMILIES_OF_FAMILIES
+    is_made = family.user_functions or family.name.partition("(")[0] in MADE_OF_OTHERS
     known = None if is_made else get_family(family.name)
     left_out = {"links", *family.not_stored}
     chosen = {f.name: getattr(family, f.name) for f in fields(family) if f.name not in left_out}
@@ -93,8 +94,8 @@ def family_from_json(content: Mapping[str, Any]) -> AbstractFamily:
     options = {name: _option_from_json(value) for name, value in content.get("options", {}).items()}
     links = tuple(get_link(name) for name in content["links"])
     name = content["name"].partition("(")[0]
-    if name in FAMILIES_OF_FAMILIES:
-        return FAMILIES_OF_FAMILIES[name](links=links, **options)
+    if name in MADE_OF_OTHERS:
+        return MADE_OF_OTHERS[name](links=links, **options)
     return replace(get_family(name), links=links, **options)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from bayesml.distributions import format_number
 from bayesml.errors import DataError, did_you_mean
 from bayesml.families.records import RawResponse
-from bayesml.families.response import numbers
+from bayesml.families.response import numbers, require
 
 __all__ = ["MOST_CATEGORIES", "category_codes", "draw_categories", "numbers_of_categories"]
 
@@ -26,6 +26,8 @@ def category_codes(response: RawResponse, family: str) -> tuple[np.ndarray, tupl
         codes, labels = np.asarray(response.values).astype(int) + 1, tuple(response.levels)
     else:
         values = numbers(response, family)
+        cure = "Turn numbers that are labels into text; a number that is measured has another family."
+        require(response, values, values == np.round(values), "must be a category or a whole number", cure)
         distinct, places = np.unique(values, return_inverse=True)
         labels = tuple(format_number(value) for value in distinct.tolist())
         codes = places + 1

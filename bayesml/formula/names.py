@@ -189,7 +189,19 @@ def _unknown_in(parsed: ParsedFormula, name: str, columns: Sequence[str]) -> For
     sources = [formula.text for formula in parsed.responses]
     sources += [predictor.population.expression.source for predictor in parsed.predictors]
     source = next((s for s in sources if _find(name, s) is not None), sources[0])
-    return unknown_name(name, columns, Expression(source, source, 0))
+    expression = Expression(source, source, 0)
+    if any(predictor.key.parameter == name for predictor in parsed.predictors):
+        return _not_nonlinear(name, expression)
+    return unknown_name(name, columns, expression)
+
+
+def _not_nonlinear(name: str, expression: Expression) -> FormulaError:
+    message = (
+        f"`{name}` is not a column of the data, but has a formula. Say that the formula which it stands in is "
+        "nonlinear: nonlinear=True for the main one, else the names of all, nonlinear=['mu', 'a']."
+    )
+    token = _find(name, expression.source, expression.start)
+    return FormulaError(message) if token is None else fault(message, expression.source, token.start, token.stop)
 
 
 def _neither(name: str, nonlinear: Nonlinear, columns: Sequence[str]) -> FormulaError:

@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from bayesml.errors import DataError, FormulaError
+from bayesml.formula import Expression
 from bayesml.smooths.base import Request
 
 __all__ = ["LARGEST_K", "check_count", "covariate_matrix", "distinct_rows", "listed", "one_covariate", "whole"]
@@ -35,7 +36,8 @@ def whole(value: object, argument: str, label: str, smallest: int, largest: int 
     """
     is_number = isinstance(value, (Integral, float, np.floating)) and not isinstance(value, bool)
     if not is_number or value != np.floor(value) or not np.isfinite(value):  # type: ignore[operator, call-overload]
-        raise FormulaError(f"In `{label}`, `{argument}` is a whole number, not {value!r}.")
+        shown = f"`{value.text}`" if isinstance(value, Expression) else repr(value)
+        raise FormulaError(f"In `{label}`, `{argument}` is a whole number, not {shown}.")
     number = int(value)  # type: ignore[call-overload]
     if not smallest <= number <= largest:
         raise FormulaError(f"In `{label}`, `{argument}` lies between {smallest} and {largest}, not {number}.")

@@ -505,7 +505,7 @@ def test_coordinates_of_the_sampled_effects_change_the_density_by_their_jacobian
             x = rng.normal(size=layout.size)
             values, _ = layout.constrain(apply_arrow(x, data["white"], ()))
             change = 0.0
-            for alone in map(scaled_alone, groups):
+            for alone in (scaled_alone(subject.problem.description.spec, group) for group in groups):
                 changed, own = alone.transform(values, data["pilot"][alone.key])
                 values |= changed
                 change += float(own)

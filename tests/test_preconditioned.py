@@ -34,6 +34,14 @@ FORMULAS = {
     "scalar": ("count ~ x + (1 | g)", "poisson", ()),
     "vector": ("binary ~ x + (x | g)", "bernoulli", ()),
     "independent": ("count ~ x + (x || g)", "negbinomial", ()),
+    "sds with priors of several kinds": (
+        "count ~ x + (x || g) + (1 | h)",
+        "poisson",
+        (
+            bayesml.prior("exponential(1)", class_="sd", coef="x", group="g"),
+            bayesml.prior("constant(0.5)", class_="sd", group="h"),
+        ),
+    ),
     "crossed": ("count ~ x + (x | g) + (1 | h)", "poisson", ()),
     "nested": ("count ~ x + (1 | g) + (1 | o)", "poisson", ()),
     "sigma": (bayesml.bf("real ~ x + (1 | g)", sigma="~ x + (1 | g)"), "gaussian", ()),

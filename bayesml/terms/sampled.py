@@ -130,6 +130,11 @@ class SampledBlock:
         return tuple((part.sd, place) for part in self.parts for place in part.places or (None,))
 
     @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """The parameters from which the covariance matrix follows."""
+        return tuple(dict.fromkeys([*(part.sd for part in self.parts), *filter(None, self.cholesky)]))
+
+    @property
     def predictors(self) -> tuple[PredictorKey, ...]:
         """The predictors that it enters."""
         return tuple(dict.fromkeys(part.predictor for part in self.parts))

@@ -41,6 +41,7 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
     nested factors that a gradient would pay too much: then the chain is, and each of the others for itself.
     """
     found: list[ScaledBlocks] = []
+    spec = problem.description.spec
     largest = {factor.name for factor in nested_factors(problem)}
     for linked in linked_predictors(problem):
         if not linked.blocks:
@@ -50,24 +51,24 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
         factors = [stacked_block(b, linked.predictors, problem) for b in blocks if b.is_factor]
         chain = _chain(factors, largest)
         tail = tuple(i for i in range(len(blocks)) if i not in chain)
-        standardised, followed = _coefficients(problem.description.spec, linked)
+        standardised, followed = _coefficients(spec, linked)
         size = sum(blocks[i].size for i in tail)
         leaf = blocks[chain[0]].size if chain else 0
         if size > LARGEST_TAIL or leaf * size**2 > MOST_OPERATIONS:
             if chain:
                 within = [blocks[i] for i in chain]
-                found.append(_scaled(within, tuple(range(len(chain))), (), standardised, followed))
+                found.append(_scaled(spec, within, tuple(range(len(chain))), (), standardised, followed))
             # after the chain, which puts the coefficients in the place of their units
-            found += [_alone(blocks[i], standardised + followed) for i in tail]
+            found += [_alone(spec, blocks[i], standardised + followed) for i in tail]
         else:
-            found.append(_scaled(blocks, chain, tail, standardised, followed))
+            found.append(_scaled(spec, blocks, chain, tail, standardised, followed))
     return tuple(found)
 
 
-def scaled_alone(term: AbstractTerm) -> ScaledBlocks:
+def scaled_alone(spec: ModelSpec, term: AbstractTerm) -> ScaledBlocks:
     """Return the block of one group-level term, which no coefficient changes."""
     (block,) = term.sampled_blocks()
-    return _alone(block, ())
+    return _alone(spec, block, ())
 
 
 def has_few_levels(blocks: Sequence[SampledBlock]) -> bool:
@@ -75,13 +76,14 @@ def has_few_levels(blocks: Sequence[SampledBlock]) -> bool:
     return any(block.vectors < FEW_LEVELS for block in blocks if block.is_factor)
 
 
-def _alone(block: SampledBlock, followed: tuple[ParameterSpec, ...]) -> ScaledBlocks:
+def _alone(spec: ModelSpec, block: SampledBlock, followed: tuple[ParameterSpec, ...]) -> ScaledBlocks:
     own = tuple(each for each in followed if each.predictor in block.predictors)
     chain, tail = ((0,), ()) if block.is_factor else ((), (0,))
-    return _scaled([block], chain, tail, (), own)
+    return _scaled(spec, [block], chain, tail, (), own)
 
 
 def _scaled(
+    spec: ModelSpec,
     blocks: Sequence[SampledBlock],
     chain: tuple[int, ...],
     tail: tuple[int, ...],
@@ -90,7 +92,8 @@ def _scaled(
 ) -> ScaledBlocks:
     levels, sizes = tuple(b.vectors for b in blocks), tuple(b.q for b in blocks)
     arrangement = Arrangement(chain, tail, (), levels, sizes, triangular=False, ordered=False)
-    return ScaledBlocks(tuple(blocks), arrangement, standardised, followed)
+    scales = tuple(spec.parameter(name) for name in dict.fromkeys(name for b in blocks for name in b.hyperparameters))
+    return ScaledBlocks(tuple(blocks), arrangement, scales, standardised, followed)
 
 
 def _chain(factors: Sequence[AbstractBlock], largest: set[str]) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ def linear_parameters(problem: Problem) -> set[str]:
     """Return the names of all parameters of slopes and blocks: coefficients, effects, and what scales these."""
     found = {part.name for term in _terms(problem) for part in term.sampled_slopes()}
     for block in sampled_blocks(problem):
-        found |= {block.site, *(part.sd for part in block.parts), *filter(None, block.cholesky)}
+        found |= {block.site, *block.hyperparameters}
     return found
 
 

@@ -67,7 +67,8 @@ class Pilot:
     """Rough estimates.
 
     Attributes:
-        values: every sampled parameter on its natural scale; zeros for the standard normal variables of effects.
+        values: every sampled parameter on its natural scale, zeros for the standard normal variables of effects; by
+            label too where labels are sites of their own.
         effects: ``(vectors, entries)`` the effects of each block, by its site.
         predictors: the normal approximation of the likelihood in each linear predictor.
     """
@@ -325,6 +326,9 @@ def _pilot(spec: ModelSpec, systems: list[_Equations], state: _State, rows: RowD
         for block, place in equations.blocks:
             effects[block.site] = _effects(block, coefficients[place])
             values[block.site] = np.zeros(spec.parameter(block.site).shape)
+    for parameter in spec.parameters:
+        if parameter.name in values and not parameter.is_single_site:
+            values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
     working = {
         key: WorkingRows(weight, rows.score[key] / weight)
         for key, weight in rows.weight.items()

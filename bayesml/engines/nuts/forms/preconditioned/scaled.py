@@ -28,6 +28,7 @@ from typing import Any, final
 
 from jax import numpy as jnp
 
+from bayesml.engines.log_prior import parameter_values
 from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     gaussian_point,
@@ -59,12 +60,14 @@ class ScaledBlocks:
     Attributes:
         blocks: the effects; of those in the tail, blocks without levels come last.
         arrangement: the order of their elimination. A block without levels has one entry for each of its vectors.
+        hyperparameters: standard deviations and Cholesky factors of correlations.
         standardised: population-level coefficients that change with them.
         followed: population-level coefficients that stay as they are, and that the effects follow.
     """
 
     blocks: tuple[SampledBlock, ...]
     arrangement: Arrangement
+    hyperparameters: tuple[ParameterSpec, ...]
     standardised: tuple[ParameterSpec, ...] = ()
     followed: tuple[ParameterSpec, ...] = ()
 
@@ -86,7 +89,8 @@ class ScaledBlocks:
             values: every site, zeta in the place of z and of the standardised coefficients.
             sums: of the working responses.
         """
-        factors = tuple(covariance_factor(block, values) for block in self.blocks)
+        scales = parameter_values(self.hyperparameters, values)
+        factors = tuple(covariance_factor(block, scales) for block in self.blocks)
         parameters = Parameters(factors, None, joined(self.followed, values))
         _, solved, corner = eliminate(sums, self.arrangement, parameters)
         changed, beside, log_jacobian = self._remainder(values, factors, corner, sums)

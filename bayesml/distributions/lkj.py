@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Broadcast, Elements, Numbers
 
-__all__ = ["LKJ", "cholesky_diagonal", "is_lkj"]
+__all__ = ["LKJ", "cholesky_diagonal", "cholesky_factor", "is_lkj"]
 
 
 @final
@@ -140,6 +140,21 @@ class LKJ(WholeDistribution):
 def is_lkj(distribution: Distribution) -> bool:
     """Return whether the distribution is one of correlation matrices."""
     return isinstance(distribution, LKJ)
+
+
+def cholesky_factor(correlation: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factors of correlation matrices, ``(..., k, k)``, also of draws at the edge of these.
+
+    Where an element of the diagonal is 0, those below it are too.
+    """
+    factor = np.zeros(correlation.shape)
+    for j in range(correlation.shape[-1]):
+        rest = correlation[..., :, j] - np.einsum("...ik,...k->...i", factor[..., :, :j], factor[..., j, :j])
+        diagonal = np.sqrt(np.maximum(rest[..., j], 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            below = np.where(diagonal[..., None] > 0.0, rest[..., j + 1 :] / diagonal[..., None], 0.0)
+        factor[..., j, j], factor[..., j + 1 :, j] = diagonal, below
+    return factor
 
 
 def cholesky_diagonal(correlation: np.ndarray) -> np.ndarray:

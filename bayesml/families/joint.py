@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.distributions import lkj
-from bayesml.distributions.lkj import cholesky_diagonal
+from bayesml.distributions.lkj import cholesky_factor
 from bayesml.errors import DataError, FormulaError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.gaussian import total_scale
@@ -177,9 +177,11 @@ class JointLikelihood(AbstractLikelihood):
         return [(end - count, end) for end, count in zip(ends, counts, strict=True)]
 
     def joined(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Return the arrays of all responses as one mapping, the way back of ``own_data``."""
-        columns = [np.reshape(np.asarray(own["y"], float), (len(own["y"]), -1)) for own in arrays]
-        found = {"y": np.concatenate(columns, axis=1)}
+        """Return the arrays of all responses as one mapping, the way back of ``own_data``; ``y`` if all have it."""
+        found: dict[str, np.ndarray] = {}
+        if all("y" in own for own in arrays):
+            columns = [np.reshape(np.asarray(own["y"], float), (len(own["y"]), -1)) for own in arrays]
+            found["y"] = np.concatenate(columns, axis=1)
         for resp, own in zip(self.responses, arrays, strict=True):
             found |= {f"{name}_{resp}": array for name, array in own.items() if name != "y"}
         return found
@@ -245,9 +247,9 @@ class JointLikelihood(AbstractLikelihood):
         return {CORRELATIONS: (factor @ factor.T)[np.triu_indices(len(self.parts), 1)]}
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return matrices with the diagonal of the factor, on which alone its prior density depends."""
+        """Return the factor of the residual correlations."""
         matrix = self.residual_correlations(values)
-        return {} if matrix is None else {FACTOR: cholesky_diagonal(matrix)}
+        return {} if matrix is None else {FACTOR: cholesky_factor(matrix)}
 
     def residual_correlations(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """Return the correlation matrices of the residuals, from draws of the reported variables."""

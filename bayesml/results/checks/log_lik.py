@@ -19,6 +19,7 @@ from bayesml.results.predict.prepare import (
     prepare_rows,
 )
 from bayesml.results.predict.rows import Rows
+from bayesml.results.record.one_response import of_one
 from bayesml.results.record.row_blocks import narrowed
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def log_lik(
     fit: AbstractSampledFit,
     newdata: Any = None,
     *,
+    resp: str | None = None,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
@@ -51,6 +53,8 @@ def log_lik(
     Args:
         fit: the fit.
         newdata: rows with their response; those of the fit if None.
+        resp: which of several responses: its own density, whatever the others are. None is the joint density of all
+            responses of a row: the sum of theirs, or with correlated residuals their multivariate density.
         re_formula: which group-level effects, see ``bayesml.results.predict.predict.linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -67,6 +71,7 @@ def log_lik(
     Example:
         >>> fit.log_lik().sum("obs")
     """
+    fit = fit if resp is None else of_one(fit, resp)
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
     density = _compiled_density(fit)
@@ -123,7 +128,11 @@ def at_every_draw(
     """
     from bayesml.engines.precision import double_precision
 
-    single = {p.name: batch.values[p.name] for p in fit.likelihood.dpars if _is_single(p.name, batch)}
+    single = {
+        p.name: batch.values[p.name]
+        for p in fit.likelihood.dpars
+        if _is_single(p.name, fit.likelihood.key_of(p.name), batch)
+    }
     further = {name: batch.values[name] for name, _ in fit.likelihood.further}
     draws = batch.where.stop - batch.where.start
     result = np.empty((draws, rows.count, *shape))
@@ -153,8 +162,8 @@ def _log_density(fit: AbstractSampledFit, density: Function, batch: Batch, rows:
     return result
 
 
-def _is_single(name: str, batch: Batch) -> bool:
-    return PredictorKey(dpar=name) not in batch.predictors and name in batch.values
+def _is_single(name: str, key: PredictorKey, batch: Batch) -> bool:
+    return key not in batch.predictors and name in batch.values
 
 
 def _blocks(length: int, size: int) -> list[np.ndarray]:

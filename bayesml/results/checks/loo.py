@@ -12,6 +12,7 @@ from bayesml.convergence import convergence
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.checks.log_lik import log_lik_by_rows
 from bayesml.results.checks.psis import LeaveOneOut, leave_one_out
+from bayesml.results.record.one_response import of_one
 from bayesml.results.record.row_labels import ROWS, plain_coordinates
 from bayesml.results.record.select import elements, is_prior_only
 from bayesml.results.storage.to_arviz import collect_groups
@@ -31,7 +32,7 @@ NUMBERS_AT_ONCE = 4_000_000
 """Log-likelihoods held at once, 32 MB; with the effects they need and temporary arrays about 300 MB."""
 
 
-def loo(fit: AbstractSampledFit, pointwise: bool = True) -> Any:
+def loo(fit: AbstractSampledFit, pointwise: bool = True, *, resp: str | None = None) -> Any:
     """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
 
     The draws are reweighted by Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and
@@ -41,6 +42,7 @@ def loo(fit: AbstractSampledFit, pointwise: bool = True) -> Any:
     Args:
         fit: the fit.
         pointwise: whether to keep the value and the Pareto k of every observation; the printed table then counts them.
+        resp: which of several responses; None takes the joint density of all responses of a row, see ``log_lik``.
 
     Returns:
         ArviZ's ``ELPDData``: with ArviZ 0.x it has ``elpd_loo``, ``se``, ``p_loo``, ``loo_i`` and ``pareto_k``; from
@@ -56,6 +58,7 @@ def loo(fit: AbstractSampledFit, pointwise: bool = True) -> Any:
     Example:
         >>> fit.loo()
     """
+    fit = fit if resp is None else of_one(fit, resp)
     return _elpd_data(fit, left_out(fit), pointwise)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_figure
 from bayesml.results.predict.predict import predict
-from bayesml.results.record.one_response import require_one_response
+from bayesml.results.record.one_response import of_one
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ def pp_check(
     kind: str | None = None,
     seed: int | None = None,
     *,
+    resp: str | None = None,
     column: str | None = None,
 ) -> Figure:
     """Draw the observed response y beside responses y_rep drawn from the posterior predictive distribution.
@@ -43,10 +44,11 @@ def pp_check(
             intervals (default for a discrete one), ``"hist"`` histograms side by side, ``"ecdf_overlay"`` cumulative
             distributions, ``"stat"`` mean and standard deviation, ``"intervals"`` 50% and 90% intervals of every row.
         seed: whole number; the same seed gives the same picture.
+        resp: which of several responses.
         column: which column of a response of several, ``cbind(a, b, c)``; None takes the first.
 
     Raises:
-        ModelError: there is no such kind or column.
+        ModelError: there is no such kind or column, or ``resp`` does not say which of several responses.
 
     Warns:
         FitWarning: responses are censored, so that the picture compares what was observed of them with whole responses.
@@ -54,7 +56,7 @@ def pp_check(
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
     """
-    require_one_response(fit)
+    fit = of_one(fit, resp)
     kind = kind or ("bars" if fit.likelihood.traits.discrete else "dens_overlay")
     if kind not in KINDS:
         listed = ", ".join(f'"{k}"' for k in KINDS)

@@ -26,8 +26,17 @@ from bayesml.results.predict.prepare import (
 from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.rows import Rows
 from bayesml.results.record.fit import AbstractSampledFit
+from bayesml.results.record.one_response import full_key
 
-__all__ = ["evaluate_draws", "evaluate_rows", "has_precisions", "natural_of_rows"]
+__all__ = [
+    "evaluate_draws",
+    "category_labels",
+    "evaluate_rows",
+    "has_precisions",
+    "natural_of_rows",
+    "needed_predictors",
+    "row_values",
+]
 
 NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
 
@@ -54,24 +63,24 @@ def evaluate_rows(
         shifts: ``(rows,)`` numbers to add to linear predictors.
     """
     choice, rng = choose_draws(fit, request), generators(request.seed)[2]
-    categories = _categories(fit, what)
+    categories = category_labels(fit, what)
     shape = (choice.count, rows.count)
     values = np.empty((*shape, len(categories)) if categories else shape)
     for batch in batches(fit, rows, choice, request):
         with np.errstate(all="ignore"):
-            values[batch.where] = _values(fit, _shifted(batch, shifts), rows, what, rng)
-    name = what.dpar if what.dpar and what.kind == "epred" else what.kind
-    return DrawnQuantity(rows.labels, values, choice, name, categories)
+            values[batch.where] = row_values(fit, _shifted(batch, shifts), rows, what, rng)
+    return DrawnQuantity(rows.labels, values, choice, what.name, categories)
 
 
 def _shifted(batch: Batch, shifts: Mapping[PredictorKey, np.ndarray]) -> Batch:
     if not shifts:
         return batch
-    moved = {key: batch.predictors[key] + shift for key, shift in shifts.items()}
+    own = {(key if key in batch.predictors else replace(key, resp="")): shift for key, shift in shifts.items()}
+    moved = {key: batch.predictors[key] + shift for key, shift in own.items()}
     return replace(batch, predictors={**batch.predictors, **moved})
 
 
-def _categories(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
+def category_labels(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
     """Return the labels of the numbers that a row has, where it has several."""
     if what.dpar is not None or what.kind == "linpred":
         return ()
@@ -80,9 +89,7 @@ def _categories(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
 
 def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
     if what.kind == "linpred" or what.dpar is not None:
-        shown = what.dpar or "mu"
-        needed = (shown,) if what.kind == "linpred" else fit.likelihood.shown_parameters[shown]
-        return prepare_rows(fit, request, predictors=tuple(PredictorKey(dpar=name) for name in needed), additions=())
+        return prepare_rows(fit, request, predictors=needed_predictors(fit, what), additions=())
     weights = has_precisions(fit, request.newdata)
     if not what.one_trial:
         return prepare_rows(fit, request, weights=weights)
@@ -91,9 +98,17 @@ def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
     return replace(rows, data={**rows.data, "trials": np.ones(rows.count)})
 
 
-def _values(fit: AbstractSampledFit, batch: Batch, rows: Rows, what: What, rng: np.random.Generator) -> np.ndarray:
+def needed_predictors(fit: AbstractSampledFit, what: What) -> tuple[PredictorKey, ...]:
+    """Return the predictors of a linear predictor, or of a parameter."""
+    shown = what.dpar or "mu"
+    needed = (shown,) if what.kind == "linpred" else fit.likelihood.shown_parameters[shown]
+    return tuple(full_key(fit, name) for name in needed)
+
+
+def row_values(fit: AbstractSampledFit, batch: Batch, rows: Rows, what: What, rng: np.random.Generator) -> np.ndarray:
+    """Return a number of each draw and row, ``(draws, rows)``, with an axis for those of categories."""
     if what.kind == "linpred":
-        eta = batch.predictors[PredictorKey(dpar=what.dpar or "mu")]
+        eta = batch.predictors[fit.likelihood.key_of(what.dpar or "mu")]
         return np.asarray(fit.likelihood.link(what.dpar or "mu").inverse(eta)) if what.transform else eta
     natural = natural_of_rows(fit, batch, rows)
     if what.dpar is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.columns import bare_name, evaluate, variables_of
 from bayesml.errors import DataError, did_you_mean
-from bayesml.families import RawResponse
+from bayesml.families import JointLikelihood, RawResponse
 from bayesml.formula import Addition
 from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, read_columns, recode
 from bayesml.frame.convert import RawColumn
@@ -19,6 +19,7 @@ from bayesml.frame.values import Value, value_texts
 from bayesml.response_columns import column_values
 from bayesml.response_terms import sparse_columns, term_arrays, term_texts
 from bayesml.results.predict.re_formula import Selection
+from bayesml.results.record.one_response import each_response
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
@@ -71,8 +72,10 @@ def _ordinary_columns(
     for predictor in selection.predictors:
         for term in predictor.terms:
             needed += term.covariates
-    texts = [fit.parsed.response.expression.text] if response else []
-    texts += [text for a in fit.parsed.response.additions if a.name in additions for text in term_texts(a)]
+    texts = []
+    for each in fit.parsed.responses:
+        texts += [each.response.expression.text] if response else []
+        texts += [text for a in each.response.additions if a.name in additions for text in term_texts(a)]
     return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))
 
 
@@ -88,7 +91,8 @@ def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequ
 
 
 def _trials_hint(fit: AbstractFit, absent: Sequence[str], response: bool) -> str:
-    texts = [e.text for a in fit.parsed.response.additions if a.name == "trials" for e in a.arguments]
+    every = [a for each in fit.parsed.responses for a in each.response.additions]
+    texts = [e.text for a in every if a.name == "trials" for e in a.arguments]
     if response or not any(name in variables_of(text) for text in texts for name in absent):
         return ""
     return (
@@ -133,9 +137,14 @@ def _as_levels(name: str, codes: np.ndarray, values: tuple[Value, ...]) -> Colum
 def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: Sequence[str]) -> dict[str, np.ndarray]:
     """Return what the family needs beside its parameters: ``trials``, ``se``, ``weights``, and ``y`` on request.
 
+    Those of several responses have the names that their joint likelihood gives them, weights among them.
+
     Raises:
         DataError: a value is impossible for the family.
     """
+    if isinstance(fit.likelihood, JointLikelihood):
+        every = [response_arrays(one, frame, response, additions) for one in each_response(fit).values()]
+        return fit.likelihood.joined(every)
     wanted = [a for a in fit.parsed.response.additions if a.name in additions]
     values = term_arrays(wanted, frame, fit.problem.design.schema.functions)
     for addition in wanted:

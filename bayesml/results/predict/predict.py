@@ -6,7 +6,7 @@ Every function takes ``newdata`` (any supported data frame; None for the rows of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from bayesml.results.predict.prepare import (
     random_responses,
 )
 from bayesml.results.predict.quantity import DrawnQuantity, What
+from bayesml.results.predict.several import DrawnQuantities, evaluate_responses
+from bayesml.results.record.one_response import each_response, has_several, of_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,19 +35,23 @@ if TYPE_CHECKING:
 
 __all__ = ["NewLevels", "epred", "linpred", "predict", "residuals"]
 
+Shown: TypeAlias = "xr.DataArray | pd.DataFrame | dict[str, xr.DataArray | pd.DataFrame]"
+"""Draws or a table; by response where there are several, and a number of one response is one for each category."""
+
 
 def linpred(
     fit: AbstractSampledFit,
     newdata: Any = None,
     *,
     dpar: str | None = None,
+    resp: str | None = None,
     transform: bool = False,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
     seed: int | None = None,
     summary: bool = False,
-) -> xr.DataArray | pd.DataFrame:
+) -> Shown:
     """Return draws of a linear predictor, eta = X b + sum_g Z_g r_g + offset.
 
     Args:
@@ -53,6 +59,7 @@ def linpred(
         newdata: rows to predict, as any data frame that ``fit`` takes; only the columns needed are read, and factor
             levels, contrasts, means and spline knots are those of the fit. None predicts the rows of the fit.
         dpar: the distributional parameter; None is ``mu``.
+        resp: which of several responses; None takes all of them.
         transform: whether to apply the inverse link: of a binomial or bernoulli model the probability, for which
             ``trials()`` is not needed.
         re_formula: which group-level effects: None all of them, ``"NA"`` (or ``"~0"``, False) none, a formula such as
@@ -68,7 +75,9 @@ def linpred(
     Returns:
         Draws with dimensions (chain, draw, obs), or (sample, obs) where ``ndraws`` is given; ``obs`` is the index of
         the pandas data, of the rows kept where some were left out, or the position of the row in other data. With
-        ``summary=True`` a data frame with that index and the columns Estimate, Est.Error, Q2.5, Q97.5.
+        ``summary=True`` a data frame with that index and the columns Estimate, Est.Error, Q2.5, Q97.5. All of several
+        responses have the dimension ``resp`` (in a table its index) behind these; where one of them has a number for
+        each category, a dict with an array or a table for each response.
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
@@ -78,8 +87,10 @@ def linpred(
     Example:
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
-    what = What("linpred", predicted_parameter(fit, dpar), transform)
-    return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    for one in _asked(fit, resp):
+        predicted_parameter(one, dpar)
+    return _evaluated(fit, resp, request, What("linpred", dpar, transform)).shown(summary)
 
 
 def epred(
@@ -87,12 +98,13 @@ def epred(
     newdata: Any = None,
     *,
     dpar: str | None = None,
+    resp: str | None = None,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
     seed: int | None = None,
     summary: bool = False,
-) -> xr.DataArray | pd.DataFrame:
+) -> Shown:
     """Return draws of the expected response E(y | parameters), or of a distributional parameter on its own scale.
 
     Args:
@@ -100,6 +112,7 @@ def epred(
         newdata: rows to predict; those of the fit if None. ``trials()`` and ``se()`` of the formula need their columns,
             the response does not.
         dpar: a distributional parameter, also one without a formula; None is the expected response.
+        resp: which of several responses, see ``linpred``.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -118,25 +131,31 @@ def epred(
     Example:
         >>> fit.epred({"Days": [0, 9], "Subject": [308, 308]}, summary=True)
     """
-    what = What("epred", None if dpar is None else known_parameter(fit, dpar))
-    return evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), what).shown(summary)
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    if dpar is not None:
+        for one in _asked(fit, resp):
+            known_parameter(one, dpar)
+    return _evaluated(fit, resp, request, What("epred", dpar)).shown(summary)
 
 
 def predict(
     fit: AbstractSampledFit,
     newdata: Any = None,
     *,
+    resp: str | None = None,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
     seed: int | None = None,
     summary: bool = False,
-) -> xr.DataArray | pd.DataFrame:
+) -> Shown:
     """Return draws of the response itself: one random response for each posterior draw and row.
 
     Args:
         fit: the fit.
         newdata: rows to predict; those of the fit if None.
+        resp: which of several responses, see ``linpred``. Without it the responses of a row are drawn together, with
+            the correlations of their residuals and of effects of new levels.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -154,15 +173,30 @@ def predict(
     Example:
         >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
     """
-    drawn = evaluate_draws(fit, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
-    _warn_about_undrawn(fit, drawn.values)
+    drawn = _evaluated(fit, resp, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
+    _warn_about_undrawn(fit if resp is None else of_one(fit, resp), drawn.values)
     return drawn.shown(summary)
+
+
+def _asked(fit: AbstractSampledFit, resp: str | None) -> tuple[AbstractSampledFit, ...]:
+    """Return the fit as seen by each response that is asked for."""
+    return tuple(each_response(fit).values()) if resp is None else (of_one(fit, resp),)
+
+
+def _evaluated(
+    fit: AbstractSampledFit, resp: str | None, request: Request, what: What
+) -> DrawnQuantity | DrawnQuantities:
+    """Return draws of one response, or of all of several together."""
+    if resp is None and has_several(fit):
+        return evaluate_responses(fit, request, what)
+    return evaluate_draws(of_one(fit, resp), request, what)
 
 
 def residuals(
     fit: AbstractSampledFit,
     newdata: Any = None,
     *,
+    resp: str | None = None,
     type: Literal["ordinary", "pearson"] = "ordinary",
     method: Literal["epred", "predict"] = "epred",
     re_formula: Any = None,
@@ -170,12 +204,13 @@ def residuals(
     ndraws: int | None = None,
     seed: int | None = None,
     summary: bool = False,
-) -> xr.DataArray | pd.DataFrame:
+) -> Shown:
     """Return draws of the residuals, observed minus expected response.
 
     Args:
         fit: the fit.
         newdata: rows with their response; those of the fit if None.
+        resp: which of several responses, see ``linpred``.
         type: ``"ordinary"``, or ``"pearson"``: divided by the standard deviation of the response at that draw.
         method: ``"epred"`` subtracts the expected response, ``"predict"`` a random one.
         re_formula: which group-level effects, see ``linpred``.
@@ -197,15 +232,23 @@ def residuals(
     """
     _check_choice("type", type, ("ordinary", "pearson"))
     _check_choice("method", method, ("epred", "predict"))
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    if resp is None and has_several(fit):
+        return DrawnQuantities(
+            {name: _residuals(one, request, type, method) for name, one in each_response(fit).items()}
+        ).shown(summary)
+    return _residuals(of_one(fit, resp), request, type, method).shown(summary)
+
+
+def _residuals(fit: AbstractSampledFit, request: Request, type: str, method: str) -> DrawnQuantity:
     columns = fit.likelihood.response_labels
     if fit.likelihood.event_labels and not columns:
         raise ModelError(
             f"A response of categories has no residuals: `{fit.parsed.response.name}` is no number. `epred()` gives "
             "the probability of each category; `pp_check()` compares the counts."
         )
-    request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    rows = prepare_rows(fit, request, response=True, weights=has_precisions(fit, newdata))
-    choice, rng = choose_draws(fit, request), generators(seed)[2]
+    rows = prepare_rows(fit, request, response=True, weights=has_precisions(fit, request.newdata))
+    choice, rng = choose_draws(fit, request), generators(request.seed)[2]
     result = np.empty((choice.count, rows.count, *([len(columns)] if columns else [])))
     for batch in batches(fit, rows, choice, request):
         natural = natural_of_rows(fit, batch, rows)
@@ -217,7 +260,7 @@ def residuals(
             result[batch.where] = rows.data["y"] - expected
             if type == "pearson":
                 result[batch.where] /= np.sqrt(fit.likelihood.variance(natural, rows.data))
-    return DrawnQuantity(rows.labels, result, choice, "residuals", columns).shown(summary)
+    return DrawnQuantity(rows.labels, result, choice, "residuals", columns)
 
 
 def _warn_about_undrawn(fit: AbstractSampledFit, drawn: np.ndarray) -> None:

@@ -6,7 +6,7 @@ All in NumPy: a prediction never waits for a compiler.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -19,7 +19,7 @@ from bayesml.response_terms import needed_terms
 from bayesml.results.predict.new_levels import LevelSampler, check_policy
 from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.rows import Rows, encoded_rows, own_rows
-from bayesml.results.record.one_response import require_one_response
+from bayesml.results.record.one_response import OwnNames, full_key, response_name
 from bayesml.results.record.reduced import require_effects
 from bayesml.results.record.row_labels import row_coordinates
 from bayesml.terms import combine
@@ -92,13 +92,14 @@ def prepare_rows(
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
         FormulaError: ``re_formula`` asks for what the model does not have.
     """
-    require_one_response(fit)
     policy = check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
     selection = selection if predictors is None else selection.only(predictors)
     if request.newdata is None:
         return own_rows(fit, selection)
-    needed = needed_terms(fit.parsed.response.additions, response=response)
+    needed = {
+        name for each in fit.parsed.responses for name in needed_terms(each.response.additions, response=response)
+    }
     wanted = [*(needed if additions is None else additions), *(["weights"] if weights else [])]
     may_lack_groups = request.new_levels != "error"
     return encoded_rows(fit, request.newdata, selection, wanted, policy, may_lack_groups, response=response)
@@ -190,8 +191,10 @@ class Batch:
 
     Attributes:
         where: their positions in the result.
-        values: the reported variables, ``(draws, *shape)``.
+        values: the reported variables, ``(draws, *shape)``, and what densities take beside them.
         predictors: the linear predictors, ``(draws, rows)``.
+
+    Of one of several responses both have the names that they have in a model of one.
     """
 
     where: slice
@@ -247,11 +250,16 @@ def batches(
     for start in range(0, len(positions), size):
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
-        drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)))
+        drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)) | fit.likelihood.sampled(known))
         chosen_predictors = rows.selection.predictors
         sums = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in chosen_predictors}
         predictors = combine(((p.key, p.terms) for p in chosen_predictors), sums, rows.arrays)
-        yield Batch(slice(start, start + len(chosen)), drawn, predictors)
+        where, resp = slice(start, start + len(chosen)), response_name(fit)
+        if resp:
+            own = {replace(key, resp=""): eta for key, eta in predictors.items()}
+            yield Batch(where, OwnNames(drawn, resp), own)
+        else:
+            yield Batch(where, drawn, predictors)
 
 
 def _batch_size(rows: Rows) -> int:
@@ -276,7 +284,7 @@ def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str
     draws = batch.where.stop - batch.where.start
     natural = {}
     for parameter in likelihood.dpars:
-        key = PredictorKey(dpar=parameter.name)
+        key = likelihood.key_of(parameter.name)
         if key in batch.predictors:
             with np.errstate(all="ignore"):
                 natural[parameter.name] = likelihood.link(parameter.name).inverse(batch.predictors[key])
@@ -284,7 +292,8 @@ def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str
             natural[parameter.name] = batch.values[parameter.name][:, None]
         else:
             natural[parameter.name] = np.full((draws, 1), parameter.unpredicted or 0.0)
-    others = {key.dpar: eta for key, eta in batch.predictors.items() if not key.nlpar and key.dpar not in natural}
+    named = {likelihood.name_of(key): eta for key, eta in batch.predictors.items() if not key.nlpar}
+    others = {name: eta for name, eta in named.items() if name not in natural}
     return natural | others | further_values(likelihood, batch.values)
 
 
@@ -316,9 +325,8 @@ def known_parameter(fit: AbstractFit, dpar: str) -> str:
 
 def predicted_parameter(fit: AbstractFit, dpar: str | None) -> str:
     """Return the name of a parameter with a linear predictor, the main one for None; a ModelError else."""
-    require_one_response(fit)
     known = known_parameter(fit, main_parameter(fit.likelihood) if dpar is None else dpar)
-    if fit.problem.design.schema.predictor(PredictorKey(dpar=known)) is None:
+    if fit.problem.design.schema.predictor(full_key(fit, known)) is None:
         raise ModelError(f'`{known}` has no formula and so no linear predictor; epred(dpar="{known}") gives its draws.')
     return known
 

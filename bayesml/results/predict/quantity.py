@@ -43,6 +43,11 @@ class What:
     transform: bool = False
     one_trial: bool = False
 
+    @property
+    def name(self) -> str:
+        """What the labelled array is called."""
+        return self.dpar if self.dpar and self.kind == "epred" else self.kind
+
 
 @final
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 from bayesml.errors import ModelError, warn_user
 from bayesml.frame import Frame
 from bayesml.frame.types import frozen_array
-from bayesml.keys import PredictorKey
 from bayesml.results.frequentist.degrees_of_freedom import Ddf, check_level
 from bayesml.results.frequentist.nesting import average_weights, with_nests
 from bayesml.results.predict.prepare import predicted_parameter
@@ -20,6 +19,7 @@ from bayesml.results.questions.grid import Grid, Keys, check_predictors, grid_re
 from bayesml.results.questions.grid_rows import AbstractGridRows, rows_at
 from bayesml.results.questions.marginal_means import MarginalMeans
 from bayesml.results.questions.response_scale import ResponseScale, response_scale
+from bayesml.results.record.one_response import full_key, of_one
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
@@ -65,6 +65,7 @@ def emmeans(
     nesting: Any = "auto",
     offset: float | None = None,
     dpar: str | None = None,
+    resp: str | None = None,
 ) -> MarginalMeans:
     """Estimate marginal means: the linear predictor averaged with equal weights over the levels of all other factors.
 
@@ -95,6 +96,7 @@ def emmeans(
         offset: value of the offset; None is the mean of the offset over the rows of the fit, as in emmeans, for
             ``offset(log(e))`` the mean of log(e). A variable of the offset that ``at`` names stands at its value.
         dpar: the distributional parameter whose predictor is averaged, such as ``"sigma"``; None is ``mu``.
+        resp: which of several responses.
 
     Raises:
         ModelError: a name is not a population-level predictor, or a value does not exist; the model has several main
@@ -111,7 +113,7 @@ def emmeans(
         >>> print(means)
         >>> means.contrasts("pairwise")
     """
-    targets, within = _names(specs), _names(by)
+    fit, targets, within = of_one(fit, resp), _names(specs), _names(by)
     question = _question(fit, type, dpar, "emmean", ddf, level)
     _check_targets(fit, targets, within, question.keys)
     grid = reference_grid(fit, question.keys, at, nesting=nesting, offset=offset)
@@ -131,7 +133,7 @@ def _question(fit: AbstractFit, type: str, dpar: str | None, name: str, ddf: Ddf
             f"The transformation of the response `{scale.left}` cannot be undone; the estimates are those of "
             f"`{scale.left}`."
         )
-    keys = (PredictorKey(dpar=shown),)
+    keys = (full_key(fit, shown),)
     return _Question(What("linpred", shown), keys, name if scale is None else "response", scale, ddf, level)
 
 
@@ -150,6 +152,7 @@ def slopes(
     nesting: Any = "auto",
     type: Scale = "link",
     dpar: str | None = None,
+    resp: str | None = None,
 ) -> MarginalMeans:
     """Estimate simple slopes: the derivative of the linear predictor in a number, for each value of other predictors.
 
@@ -167,6 +170,7 @@ def slopes(
         type: ``"link"``; ``"response"`` for the derivative of the expected response, for which the fit needs draws. Of
             a response of categories that is the probability of each.
         dpar: as in ``emmeans``.
+        resp: as in ``emmeans``.
 
     Raises:
         ModelError: a name is not a population-level predictor, or ``variable`` is not a number; see ``emmeans``.
@@ -175,7 +179,7 @@ def slopes(
         >>> fit = bayesml.fit("post_qol ~ months * reason + base_qol + (months | clinic)", data, method="reml")
         >>> fit.slopes("months", by="reason")
     """
-    targets, name = _names(by), f"{variable}.trend"
+    fit, targets, name = of_one(fit, resp), _names(by), f"{variable}.trend"
     question = (
         _question(fit, "link", dpar, name, ddf, level) if type == "link" else _of_response(type, name, ddf, level)
     )

@@ -10,15 +10,14 @@ import numpy as np
 from bayesml.describe import describe
 from bayesml.design import build_design
 from bayesml.engines import NUTS, Outcome, Problem
-from bayesml.families import get_family
-from bayesml.formula import Formula, formula_of, formula_variables, parse
+from bayesml.formula import ModelFormula, formula_of, formula_variables, parse
 from bayesml.frame import column_names, read_frame
 from bayesml.language import language_with
 from bayesml.posterior import Draws, Timing
 from bayesml.priors import Prior
 from bayesml.reported import reported_variables
 from bayesml.results.fits.fit_object import Fit
-from bayesml.results.record.recipe import Recipe
+from bayesml.results.record.recipe import Recipe, family_of
 from bayesml.variables import ReportedVariable
 
 CHAINS, DRAWS = 3, 60
@@ -26,7 +25,7 @@ ENGINE = NUTS(draws=DRAWS, warmup=40, chains=CHAINS, max_treedepth=5, seed=1)
 
 
 def handmade_fit(
-    formula: str | Formula,
+    formula: str | ModelFormula,
     data: Any,
     family: Any = "gaussian",
     *,
@@ -41,7 +40,7 @@ def handmade_fit(
     """Return a fit whose draws are random; ``change`` and ``statistics`` replace some of them."""
     parsed = parse(formula, column_names(data), language_with(functions or {}))
     frame = read_frame(data, formula_variables(parsed))
-    chosen = get_family(family)
+    chosen = family_of(formula_of(parsed) if isinstance(formula, str) else formula, family)
     design = build_design(parsed, frame, chosen, functions)
     problem = Problem(design, describe(design, priors))
     rng = np.random.default_rng(4)
@@ -66,6 +65,8 @@ def random_values(variable: ReportedVariable, rng: np.random.Generator, lead: tu
         first, second = zip(*([coefs.index(coef) for coef in pair] for pair in variable.pairs), strict=True)
         return (factor @ factor.swapaxes(-1, -2))[..., first, second]
     values = rng.normal(size=(*lead, *shape))
+    if variable.kind == "rescor":
+        return np.tanh(0.3 * values)  # of up to three responses a positive definite matrix in all but rare draws
     return np.abs(values) + 0.5 if variable.kind in ("sd", "family") else values
 
 

@@ -361,14 +361,6 @@ def test_residual_variation_has_the_correlation(fit):
     assert list(residual.sd.index) == ["y2"]  # that of y1 has a formula
 
 
-def test_what_asks_about_one_response_says_so(fit):
-    for ask in (fit.epred, fit.linpred, fit.predict, fit.residuals, fit.log_lik, fit.loo, fit.pp_check):
-        with pytest.raises(ModelError, match=r"several responses \(`y1`, `y2`\)"):
-            ask()
-    with pytest.raises(ModelError, match="several responses"):
-        fit.conditional_effects()
-
-
 def test_two_responses_of_a_formula_are_not_the_same():
     with pytest.raises(BayesmlError, match="would be called `y1`"):
         describe_problem(bf("y1 ~ 1") + bf("y_1 ~ 1"), pd.DataFrame({"y1": [1.0, 2.0], "y_1": [1.0, 2.0]}))

@@ -156,7 +156,6 @@ METHOD_ARGUMENTS = (
     Word("plot", "brms", "Write `fit.conditional_effects().plot()`."),
     Word("oldNames", "lme4", _UNUSED),
     Word("quiet", "lme4", _UNUSED),
-    Word("resp", "brms", "Predictions of models of several responses are not there yet."),
     Word(
         "nlpar",
         "brms",

@@ -159,7 +159,7 @@ def _check_same_response(who: str, one: AbstractSampledFit, other: AbstractSampl
     shared = [key for key in ("y", "trials") if key in first and key in second]
     if all(same_numbers(first[key], second[key]) for key in shared):
         return
-    texts = [fit.parsed.response.expression.text for fit in (one, other)]
+    texts = [", ".join(each.response.expression.text for each in fit.parsed.responses) for fit in (one, other)]
     different = f"`{texts[0]}` and `{texts[1]}`" if texts[0] != texts[1] else f"other values of `{texts[0]}`"
     advice = (
         " A density of a transformed response is one on another scale: for log(y) write y with family lognormal."
@@ -200,8 +200,14 @@ def _shared_predictors(one: AbstractSampledFit, other: AbstractSampledFit) -> li
 
 
 def _response_texts(fit: AbstractSampledFit) -> list[str]:
-    response = fit.parsed.response
-    return [response.expression.text, *(a.text for addition in response.additions for a in addition.arguments)]
+    return [
+        text
+        for each in fit.parsed.responses
+        for text in (
+            each.response.expression.text,
+            *(a.text for addition in each.response.additions for a in addition.arguments),
+        )
+    ]
 
 
 def _agree(one: AbstractSampledFit, other: AbstractSampledFit, name: str) -> bool:

@@ -67,7 +67,8 @@ def pp_check(
         )
     draw, default = KINDS[kind]
     available = fit.draws_record.n_chains * fit.draws_record.n_draws
-    replicated = predict(fit, ndraws=min(default, available) if ndraws is None else ndraws, seed=seed).values
+    drawn: Any = predict(fit, ndraws=min(default, available) if ndraws is None else ndraws, seed=seed)
+    replicated = drawn.to_numpy()
     y, name = np.asarray(fit.problem.design.response.arrays["y"], dtype=float), fit.parsed.response.name
     if column is not None or fit.likelihood.response_labels:
         place, name = _column(fit.likelihood.response_labels, column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,32 +24,40 @@ COLUMNS = 3
 MOST_TICKS = 20
 
 
-def draw_effects(effects: AbstractConditionalEffects, points: bool, ax: Axes | None) -> Figure:
+def draw_effects(every: Sequence[AbstractConditionalEffects], points: bool, ax: Axes | None) -> Figure:
     """Draw every effect under every condition.
+
+    Args:
+        every: the effects, those on each of several responses by themselves.
+        points: whether to show observed responses.
+        ax: where to draw a single panel; None makes a figure.
 
     Raises:
         ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
     """
-    if points and effects.observed is None:
+    if points and all(effects.observed is None for effects in every):
         raise ModelError("Observed responses can be shown beside the expected or predicted response only.")
     panels = [
-        (effects.effects[name], label, part)
+        (effects, effects.effects[name], str(label), part)
+        for effects in every
         for name, table in effects.items()
         for label, part in table.groupby("cond__", sort=False)
     ]
     if ax is not None and len(panels) > 1:
         raise ModelError(f"`ax` takes one panel, but there are {len(panels)}; ask for a single effect and condition.")
     if ax is None:
-        figure, axes = _layout(len(panels), any(effect.moderator for effect, _, _ in panels))
+        figure, axes = _layout(len(panels), any(effect.moderator for _, effect, _, _ in panels))
     else:
         figure, axes = _figure_of(ax), [ax]
-    several = {effect.name for effect, label, _ in panels if label != panels[0][1]}
-    for panel, (effect, label, part) in zip(axes, panels, strict=False):
+    drawn: dict[tuple[str, str], list[tuple[Axes, str]]] = {}
+    for panel, (effects, effect, label, part) in zip(axes, panels, strict=False):
         _panel(panel, effect, part, effects, points)
-        if effect.name in several:
-            panel.set_title(label, fontsize=9.5, loc="left")
-    for name in several:
-        _share_height([axis for axis, (effect, _, _) in zip(axes, panels, strict=False) if effect.name == name])
+        drawn.setdefault((effects.response, effect.name), []).append((panel, label))
+    for alike in drawn.values():
+        if len(alike) > 1:
+            _share_height([panel for panel, _ in alike])
+            for panel, label in alike:
+                panel.set_title(label, fontsize=9.5, loc="left")
     return figure
 
 

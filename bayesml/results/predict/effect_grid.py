@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.formula import formula_variables
 from bayesml.response_terms import whole_columns
 from bayesml.results.predict.asked_effects import Condition, Effect, listed
 from bayesml.results.predict.re_formula import select_groups
@@ -269,7 +270,8 @@ def _held_columns(fit: AbstractFit) -> tuple[str, ...]:
         for name in variables_of(e.text)
     )
     idle.difference_update(name for p in fit.problem.design.schema.predictors for t in p.terms for name in t.covariates)
-    return tuple(name for name in fit.frame.columns if name not in idle)
+    used = formula_variables(parsed, fit.frame.names)  # of one of several responses not all columns
+    return tuple(name for name in fit.frame.columns if name in used and name not in idle)
 
 
 def _levels(fit: AbstractFit, effect: Effect, columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from bayesml.errors import ModelError
 from bayesml.results.checks.log_lik import log_lik
 from bayesml.results.checks.log_prior import log_prior
 from bayesml.results.predict.predict import predict
-from bayesml.results.record.one_response import require_one_response
+from bayesml.results.record.one_response import each_response, has_several
 from bayesml.results.record.row_labels import with_plain_rows
 from bayesml.results.record.select import is_prior_only
 from bayesml.results.storage.to_arviz import (
@@ -46,7 +48,8 @@ def to_arviz(
     ``arviz.loo`` would make a meaningless number of it.
 
     ``log_likelihood`` and ``posterior_predictive`` have the dimensions chain, draw and obs, and are computed when
-    something reads them first: a plot, ``arviz.loo``, or writing a file.
+    something reads them first: a plot, ``arviz.loo``, or writing a file. Of several responses each is a variable; where
+    their residuals are correlated ``log_likelihood`` has one variable, their joint density.
 
     Args:
         fit: the fit.
@@ -71,12 +74,10 @@ def to_arviz(
     """
     _check_options(log_likelihood, posterior_predictive, group_effects)
     groups = idata_groups(fit, group_effects) | {"log_prior": _log_prior(fit)}
-    prior_only, one = is_prior_only(fit), len(fit.parsed.responses) == 1
-    if log_likelihood or posterior_predictive:
-        require_one_response(fit)
-    if log_likelihood or (log_likelihood is None and one and not prior_only):
+    prior_only = is_prior_only(fit)
+    if log_likelihood or (log_likelihood is None and not prior_only):
         groups["log_likelihood"] = _log_likelihood(fit, bool(log_likelihood))
-    if posterior_predictive or (posterior_predictive is None and one):
+    if posterior_predictive is not False:
         drawn = _predictive(fit, fit.seed if seed is None else seed, bool(posterior_predictive))
         groups |= dict.fromkeys(["posterior_predictive", *(["prior_predictive"] if prior_only else [])], drawn)
     return collect_groups({name: groups[name] for name in ORDER if name in groups}, idata_attributes(fit))
@@ -97,12 +98,26 @@ def _check_options(log_likelihood: object, posterior_predictive: object, group_e
 
 
 def _log_likelihood(fit: AbstractSampledFit, now: bool) -> xr.Dataset:
-    name = response_variable(fit)
+    """Return a variable for each response; one of the joint density where residuals are correlated."""
+    joint = fit.likelihood.residual_correlations(fit.draws_record.values) is not None
+    fits = {"_".join(each_response(fit)): fit} if joint else each_response(fit)
+    names = {resp: resp if joint else response_variable(one) for resp, one in fits.items()}
     if now:
-        return with_plain_rows(log_lik(fit).to_dataset(name=name))
+        return _merged(with_plain_rows(log_lik(one).to_dataset(name=names[resp])) for resp, one in fits.items())
     from bayesml.results.storage.on_demand import rows_on_demand
 
-    return rows_on_demand(fit, partial(_log_likelihood_values, fit), "log_likelihood", name)
+    return _merged(
+        rows_on_demand(one, partial(_log_likelihood_values, one), "log_likelihood", names[resp])
+        for resp, one in fits.items()
+    )
+
+
+def _merged(datasets: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Return the variables of all, which have the same rows and draws."""
+    first, *others = datasets
+    for other in others:
+        first = first.assign_coords(other.coords).assign(other.data_vars)
+    return first
 
 
 def _log_prior(fit: AbstractSampledFit) -> xr.Dataset:
@@ -113,25 +128,58 @@ def _log_prior(fit: AbstractSampledFit) -> xr.Dataset:
 
 
 def _predictive(fit: AbstractSampledFit, seed: int, now: bool) -> xr.Dataset:
-    name = response_variable(fit)
+    """Return a variable for each response; those of one row are drawn together."""
+    drawn = _Drawn(fit, seed)
     if now:
-        drawn = predict(fit, seed=seed)
-        complete = bool(np.isfinite(drawn).all())
-        return with_plain_rows((drawn.astype(response_dtype(fit)) if complete else drawn).to_dataset(name=name))
+        return _merged(
+            with_plain_rows(_in_type(one, drawn.labelled[resp]).to_dataset(name=response_variable(one)))
+            for resp, one in each_response(fit).items()
+        )
     from bayesml.results.storage.on_demand import rows_on_demand
 
-    return rows_on_demand(fit, partial(_responses, fit, seed), "posterior_predictive", name, response_dtype(fit))
+    return _merged(
+        rows_on_demand(
+            one, partial(drawn.numbers, resp), "posterior_predictive", response_variable(one), response_dtype(one)
+        )
+        for resp, one in each_response(fit).items()
+    )
+
+
+def _in_type(one: AbstractSampledFit, drawn: xr.DataArray) -> xr.DataArray:
+    return drawn.astype(response_dtype(one)) if bool(np.isfinite(drawn).all()) else drawn
 
 
 def _log_likelihood_values(fit: AbstractSampledFit) -> np.ndarray:
     return log_lik(fit).to_numpy()
 
 
-def _responses(fit: AbstractSampledFit, seed: int) -> np.ndarray:
-    drawn = predict(fit, seed=seed).to_numpy()
-    if fit.likelihood.traits.discrete and not np.isfinite(drawn).all():
-        raise ModelError(
-            "Some responses could not be drawn, since a parameter leaves its range, and whole numbers have no NaN. "
-            "fit.to_arviz(posterior_predictive=True) gives what there is."
-        )
-    return drawn
+@final
+@dataclass(frozen=True)
+class _Drawn:
+    """Random responses of every row, drawn once for all responses."""
+
+    fit: AbstractSampledFit
+    seed: int
+
+    @cached_property
+    def labelled(self) -> dict[str, xr.DataArray]:
+        """The draws by response."""
+        drawn: Any = predict(self.fit, seed=self.seed)
+        if not has_several(self.fit):
+            return dict.fromkeys(each_response(self.fit), drawn)
+        names = each_response(self.fit)
+        return drawn if isinstance(drawn, dict) else {resp: drawn.sel(resp=resp, drop=True) for resp in names}
+
+    def numbers(self, resp: str) -> np.ndarray:
+        """Return the draws of one response.
+
+        Raises:
+            ModelError: some could not be drawn, and the response is a whole number.
+        """
+        drawn = self.labelled[resp].to_numpy()
+        if each_response(self.fit)[resp].likelihood.traits.discrete and not np.isfinite(drawn).all():
+            raise ModelError(
+                "Some responses could not be drawn, since a parameter leaves its range, and whole numbers have no NaN. "
+                "fit.to_arviz(posterior_predictive=True) gives what there is."
+            )
+        return drawn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -18,7 +18,7 @@ from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
-from bayesml.results.record.one_response import require_one_response
+from bayesml.results.record.one_response import each_response, has_several, of_one, response_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,42 @@ class ConditionalEffects(AbstractConditionalEffects):
         Raises:
             ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
         """
-        return draw_effects(self, points, ax)
+        return draw_effects([self], points, ax)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class EffectsByResponse(Mapping[str, ConditionalEffects]):
+    """Conditional effects on each of several responses: ``effects["y1"]["x"]``.
+
+    Attributes:
+        parts: the effects on each response by its name.
+    """
+
+    parts: Mapping[str, ConditionalEffects]
+
+    def __getitem__(self, resp: str) -> ConditionalEffects:
+        if resp not in self.parts:
+            there = ", ".join(f"`{name}`" for name in self.parts)
+            raise ModelError(f"There are no effects on `{resp}` here; there are effects on {there}.")
+        return self.parts[resp]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(part) for part in self.parts.values())
+
+    def plot(self, points: bool = False) -> Figure:
+        """Draw the effects on all responses, one panel for each.
+
+        Args:
+            points: whether to show the observed responses too, where the effects are on their scale.
+        """
+        return draw_effects(list(self.parts.values()), points, None)
 
 
 def conditional_effects(
@@ -74,11 +109,12 @@ def conditional_effects(
     robust: bool = True,
     method: Method = "epred",
     dpar: str | None = None,
+    resp: str | None = None,
     resolution: int = 100,
     ndraws: int | None = None,
     new_levels: str | None = None,
     seed: int | None = None,
-) -> ConditionalEffects:
+) -> ConditionalEffects | EffectsByResponse:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
 
     Args:
@@ -96,6 +132,7 @@ def conditional_effects(
         method: ``"epred"`` the expected response, ``"predict"`` the response with its residual variation, ``"linpred"``
             the linear predictor.
         dpar: a distributional parameter to show instead of the response.
+        resp: which of several responses; None takes all that have these effects: ``effects["y1"]["x"]``.
         resolution: number of points along a numeric axis.
         ndraws: number of draws, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``; None is ``"uncertainty"`` for draws, ``"zero"`` for
@@ -111,29 +148,75 @@ def conditional_effects(
         >>> effects["Days"].head()
         >>> effects.plot(points=True)
     """
-    require_one_response(fit)
-    _check_options(fit, method, dpar, prob, resolution)
-    known = model_reference(fit, re_formula)
-    chosen = chosen_effects(fit, known, effects, dpar)
-    categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
-    chosen = _along_categories(fit, chosen, effects) if categories else chosen
-    rows = condition_rows(fit, conditions)
     policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
-    request = Request(None, re_formula, policy, ndraws, seed)
+    request, given = Request(None, re_formula, policy, ndraws, seed), {} if int_conditions is None else int_conditions
+
+    def of(one: AbstractFit) -> ConditionalEffects:
+        _check_options(one, method, dpar, prob, resolution)
+        asked = _Asked(effects, conditions, given, method, dpar, prob, robust, resolution)
+        return _effects_on(one, asked, request)
+
+    if resp is not None or not has_several(fit):
+        return of(of_one(fit, resp))
+    return EffectsByResponse(_where_there_are(of, each_response(fit)))
+
+
+def _where_there_are(
+    of: Callable[[AbstractFit], ConditionalEffects], fits: Mapping[str, AbstractFit]
+) -> dict[str, ConditionalEffects]:
+    """Return the effects on every response that has them.
+
+    Raises:
+        ModelError: none has; the error is that of the first.
+    """
+    found, errors = {}, []
+    for name, one in fits.items():
+        try:
+            found[name] = of(one)
+        except ModelError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
+@final
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked of ``conditional_effects``, see there."""
+
+    effects: str | Sequence[str] | None
+    conditions: Any
+    int_conditions: Mapping[str, Sequence[Any]]
+    method: Method
+    dpar: str | None
+    prob: float
+    robust: bool
+    resolution: int
+
+
+def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> ConditionalEffects:
+    """Return the effects on one response."""
+    method, dpar = asked.method, asked.dpar
+    known = model_reference(fit, request.re_formula)
+    chosen = chosen_effects(fit, known, asked.effects, dpar)
+    categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
+    chosen = _along_categories(fit, chosen, asked.effects) if categories else chosen
+    rows = condition_rows(fit, asked.conditions)
     ones = _single_trials(fit, rows[0].values)
     shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
     what = What(method, shown, one_trial=ones)
     tables, shown_effects, left_out = {}, {}, 0
     for effect in chosen:
         of_columns = replace(effect, moderator="") if categories else effect
-        grid = effect_grid(fit, known, of_columns, rows, {} if int_conditions is None else int_conditions, resolution)
+        grid = effect_grid(fit, known, of_columns, rows, asked.int_conditions, asked.resolution)
         found = evaluate(fit, replace(request, newdata=grid.columns), what)
         left_out += grid.left_out
-        tables[effect.name] = _table(grid, found.summary(prob, robust), categories)
+        tables[effect.name] = _table(grid, found.summary(asked.prob, asked.robust), categories)
         shown_effects[effect.name] = replace(effect, is_line=grid.is_line)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
-    return ConditionalEffects(tables, shown_effects, _label(fit, method, dpar, ones), observed, prob, note)
+    return ConditionalEffects(tables, shown_effects, _label(fit, method, dpar, ones), observed, asked.prob, note)
 
 
 def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
@@ -203,14 +286,15 @@ def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:
 
 
 def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> str:
+    name = fit.parsed.response.name
+    of_response = f" of {name}" if response_name(fit) else ""
     if method == "linpred":
         shown = dpar or main_parameter(fit.likelihood)
         link = fit.likelihood.link(shown).name
-        return shown if link == "identity" else f"{link}({shown})"
-    name = fit.parsed.response.name
+        return (shown if link == "identity" else f"{link}({shown})") + of_response
     levels = fit.problem.design.response.levels
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
     if dpar is None and method == "epred" and fit.likelihood.event_labels:
         return "expected share" if fit.likelihood.response_labels else f"P({name})"
-    return dpar or (f"P({name})" if ones else name)
+    return dpar + of_response if dpar else f"P({name})" if ones else name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import bayesml
-from bayesml.formula import Formula
+from bayesml.formula import ModelFormula
 
 __all__ = ["MODELS", "Form", "Model"]
 
@@ -17,7 +17,7 @@ class Form:
     """One way to sample a posterior.
 
     Attributes:
-        name: of the form that the plan must choose; empty where it is free to.
+        name: of the form that the plan must choose.
         marginalize: as in ``fit``.
         precondition: as in ``fit``.
         largest_only: of crossed factors, integrate out the one with the most effects only.
@@ -35,7 +35,7 @@ class Model:
 
     Attributes:
         name: for messages and test ids.
-        formula: its response is ``y``, censored by ``c`` where there is a window.
+        formula: its response is ``y``, or ``responses``, censored by ``c`` where there is a window.
         family: its family.
         columns: predictors and grouping factors.
         priors: one for every class of parameter.
@@ -43,10 +43,11 @@ class Model:
         placeholder: responses that the family takes; of a response with a few values, all of them.
         has_few_values: whether the response has a few values only.
         window: for each row the interval in which a response is known exactly, ``(2, rows)``; beyond it is censored.
+        responses: names of the responses.
     """
 
     name: str
-    formula: str | Formula
+    formula: str | ModelFormula
     family: str
     columns: dict[str, np.ndarray]
     priors: tuple[bayesml.Prior, ...]
@@ -54,6 +55,7 @@ class Model:
     placeholder: tuple[float, ...] = (0.0, 1.0)
     has_few_values: bool = False
     window: np.ndarray | None = None
+    responses: tuple[str, ...] = ("y",)
 
     @property
     def rows(self) -> int:
@@ -67,7 +69,6 @@ class Model:
 
 COLLAPSED = Form("collapsed", marginalize=True)
 PRECONDITIONED = Form("preconditioned", precondition=True)
-CHOSEN = Form("")
 
 
 def _grouped(levels: int, rows: int) -> dict[str, np.ndarray]:
@@ -113,6 +114,10 @@ def _priors(intercept: str, slope: str, sd: str | None = None, **others: str) ->
 
 def _of_coefs(class_: str, texts: dict[str, str]) -> tuple[bayesml.Prior, ...]:
     return tuple(bayesml.prior(text, class_, coef=coef) for coef, text in texts.items())
+
+
+def _of_responses(responses: tuple[str, ...], **texts: str) -> tuple[bayesml.Prior, ...]:
+    return tuple(bayesml.prior(text, class_, resp=resp) for resp in responses for class_, text in texts.items())
 
 
 MODELS = (
@@ -225,7 +230,7 @@ MODELS = (
         "gaussian",
         _spread(-1.0, 1.0, 1, 40),
         _priors("normal(0, 2)", "normal(0, 1)", sigma="exponential(1)", sds="normal(0, 2)"),
-        (CHOSEN,),
+        (COLLAPSED, PRECONDITIONED),
     ),
     Model(
         "smooth, poisson",
@@ -233,7 +238,7 @@ MODELS = (
         "poisson",
         _spread(-1.0, 1.0, 1, 40),
         _priors("normal(1, 1)", "normal(0, 0.5)", sds="normal(0, 1)"),
-        (CHOSEN,),
+        (PRECONDITIONED,),
     ),
     Model(
         "effects correlated across mu and sigma",
@@ -245,6 +250,20 @@ MODELS = (
             bayesml.prior("normal(0, 0.5)", "Intercept", dpar="sigma"),
             bayesml.prior("normal(0, 0.5)", "sd", dpar="sigma"),
         ),
-        (CHOSEN,),
+        (PRECONDITIONED,),
+    ),
+    Model(
+        "bivariate gaussian with residual correlation",
+        bayesml.bf("mvbind(y1, y2) ~ x + (1 | p | g)") + bayesml.set_rescor(True),
+        "gaussian",
+        _grouped(8, 6),
+        (
+            *_of_responses(("y1", "y2"), Intercept="normal(1, 2)", b="normal(0, 1)", sd="normal(0, 1)"),
+            *_of_responses(("y1", "y2"), sigma="exponential(1)"),
+            bayesml.prior("lkj(2)", "cor"),
+            bayesml.prior("lkj(2)", "rescor"),
+        ),
+        (PRECONDITIONED,),
+        responses=("y1", "y2"),
     ),
 )

@@ -18,7 +18,7 @@ from bayesml.compile import log_likelihood as row_log_likelihood
 from bayesml.engines.base import Problem
 from bayesml.engines.precision import double_precision
 from bayesml.reported import reported_variables
-from tests.calibration.simulate import natural_parameters
+from tests.calibration.simulate import completed, natural_parameters
 
 __all__ = ["LOG_LIKELIHOOD", "Quantities", "quantities_of"]
 
@@ -59,6 +59,6 @@ def _log_likelihood(problem: Problem) -> Callable[[Problem, Mapping[str, np.ndar
     def log_likelihood(problem: Problem, values: Mapping[str, np.ndarray]) -> np.ndarray:
         arrays = {key: {k: dict(a) for k, a in terms.items()} for key, terms in problem.design.arrays.items()}
         with double_precision():
-            return np.asarray(compiled(dict(values), arrays, dict(problem.design.response.arrays)))
+            return np.asarray(compiled(completed(problem, values), arrays, dict(problem.design.response.arrays)))
 
     return log_likelihood

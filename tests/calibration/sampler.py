@@ -93,7 +93,7 @@ class NutsSampler:
 
     def _plan(self, problem: Problem) -> Plan:
         plan = plan_for(problem, self.form.marginalize, self.form.precondition)
-        assert self.form.name in (plan.form, "")
+        assert plan.form == self.form.name
         if self.form.largest_only:
             plan = replace(plan, sampled_effects=("all but the largest",))
         return plan

@@ -12,10 +12,11 @@ from bayesml.engines.base import Problem
 from bayesml.engines.nuts.driver.prior import prior_draws
 from bayesml.families import RawResponse
 from bayesml.families.base import natural_values
+from bayesml.families.joint import FACTOR
 from bayesml.fit import describe_problem
 from tests.calibration.models import Model
 
-__all__ = ["Simulation", "natural_parameters", "problem_of", "simulations", "with_response"]
+__all__ = ["Simulation", "completed", "natural_parameters", "problem_of", "simulations", "with_response"]
 
 CODES = LEFT, KNOWN, RIGHT = (-1.0, 0.0, 1.0)  # of cens(c)
 
@@ -37,7 +38,7 @@ class Simulation:
 
 def problem_of(model: Model) -> Problem:
     """Describe a model; its response is a placeholder, of which only shapes and labels are read."""
-    data = model.columns | {"y": np.resize(np.array(model.placeholder), model.rows)}
+    data = model.columns | dict.fromkeys(model.responses, np.resize(np.array(model.placeholder), model.rows))
     if model.window is not None:
         data |= {"c": np.resize(np.array(CODES), model.rows)}
     return describe_problem(model.formula, data, model.family, prior=model.priors)
@@ -45,6 +46,9 @@ def problem_of(model: Model) -> Problem:
 
 def with_response(model: Model, problem: Problem, y: np.ndarray) -> Problem:
     """Return the problem with another response, of which the model observes what lies in its window."""
+    if problem.design.joint is not None:
+        arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}
+        return replace(problem, design=problem.design.with_response(arrays, problem.design.weights))
     additions = {}
     if model.window is not None:
         first, last = model.window
@@ -54,12 +58,18 @@ def with_response(model: Model, problem: Problem, y: np.ndarray) -> Problem:
     return replace(problem, design=problem.design.with_response(response.arrays, problem.design.weights))
 
 
+def completed(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return reported variables with what the density takes in their place: the factor of residual correlations."""
+    matrices = problem.likelihood.residual_correlations(values)
+    return {**values} if matrices is None else {**values, FACTOR: np.linalg.cholesky(matrices)}
+
+
 def natural_parameters(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's parameters on their natural scale, ``(draws, rows)`` or ``(draws, 1)``."""
     schema, likelihood = problem.design.schema, problem.likelihood
     predictors = linear_predictors(schema, values, problem.design.arrays)
     single = {p.name: values[p.name][:, None] for p in likelihood.dpars if p.name in values}
-    return natural_values(likelihood, likelihood_values(likelihood, predictors, {**values, **single}))
+    return natural_values(likelihood, likelihood_values(likelihood, predictors, completed(problem, values) | single))
 
 
 def simulations(model: Model, problem: Problem, count: int, seed: int) -> list[Simulation]:

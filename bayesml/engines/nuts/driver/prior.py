@@ -78,6 +78,7 @@ def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> n
 
 def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]) -> dict[str, np.ndarray]:
     values |= problem.description.spec.computed(values)
+    values |= problem.likelihood.derive(values)
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.derive(values)

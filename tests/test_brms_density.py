@@ -17,8 +17,6 @@ NOT_YET = {
     "threshold": "cum_sum_to_zero",
     "thres": "cum_thres_gr cum_thres_four",
     "family 'exgaussian'": "exgaussian",
-    "family 'geometric'": "geometric",
-    "family 'hurdle_poisson'": "hurdle_poisson",
     "family 'skew_normal'": "skew_normal",
     "family 'sratio'": "sratio",
     r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",

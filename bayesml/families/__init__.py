@@ -22,7 +22,8 @@ from bayesml.families.dirichlet import dirichlet
 from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
-from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal
+from bayesml.families.geometric import geometric
+from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
@@ -59,9 +60,12 @@ __all__ = [
     "exponential",
     "gamma",
     "gaussian",
+    "geometric",
     "get_family",
     "hurdle_gamma",
     "hurdle_lognormal",
+    "hurdle_negbinomial",
+    "hurdle_poisson",
     "joint_likelihood",
     "lognormal",
     "mixture",
@@ -83,6 +87,7 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "negbinomial": negbinomial,
     "gamma": gamma,
     "lognormal": lognormal,
+    "geometric": geometric,
     "beta": beta,
     "exponential": exponential,
     "weibull": weibull,
@@ -90,6 +95,8 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "zero_inflated_negbinomial": zero_inflated_negbinomial,
     "hurdle_gamma": hurdle_gamma,
     "hurdle_lognormal": hurdle_lognormal,
+    "hurdle_poisson": hurdle_poisson,
+    "hurdle_negbinomial": hurdle_negbinomial,
     "cumulative": cumulative,
     "categorical": categorical,
     "dirichlet": dirichlet,
@@ -182,13 +189,13 @@ def _constructor(family: object) -> Callable[..., AbstractFamily]:
 def _named(family: str) -> Callable[..., AbstractFamily]:
     text, _, link = family.strip().removesuffix("()").partition("(")
     name = text.strip().lower().replace(".", "_").replace("-", "_").replace(" ", "_")
-    joined = {_joined(known): known for known in FAMILIES}
-    own = FAMILY_ALIASES.get(name, joined.get(name, name))
-    if own in FAMILIES and not link:
-        return FAMILIES[own]
-    if own in FAMILIES:
+    known = {_joined(spelling): ours for spelling, ours in (*FAMILY_ALIASES.items(), *((f, f) for f in FAMILIES))}
+    family_name = FAMILY_ALIASES.get(name, name if name in PLANNED_FAMILIES else known.get(_joined(name), name))
+    if family_name in FAMILIES and not link:
+        return FAMILIES[family_name]
+    if family_name in FAMILIES:
         link = link.rstrip(") ").rpartition("=")[2].strip("\"' ")
-        raise ModelError(f'{family!r} has a link: write it as family=bayesml.families.{own}(link="{link}").')
+        raise ModelError(f'{family!r} has a link: write it as family=bayesml.families.{family_name}(link="{link}").')
     if _joined(name) in map(_joined, PLANNED_FAMILIES):
         raise ModelError(f"The family {family!r} is not there yet. {_there_are()}")
     if name in FAMILY_ADVICE:
@@ -203,8 +210,15 @@ def _joined(name: str) -> str:
 
 
 def _near(name: str, candidates: Iterable[str]) -> list[str]:
-    """Leave out what ``name`` only contains: another family, as ``bellpoisson`` would be."""
-    return [each for each in candidates if each not in name or len(name) <= len(each) + 1]
+    """Leave out what ``name`` only contains, or shares its ending with: ``bellpoisson`` would be another family."""
+
+    def is_near(family: str) -> bool:
+        beginning, _, ending = family.rpartition("_")
+        if beginning and name.endswith(ending):
+            return bool(did_you_mean(name.removesuffix(ending).rstrip("_"), [beginning]))
+        return family not in name or len(name) <= len(family) + 1
+
+    return [family for family in candidates if is_near(family)]
 
 
 def _refuse_prior(family: object) -> None:
@@ -213,12 +227,12 @@ def _refuse_prior(family: object) -> None:
     if not issubclass(kind, Distribution):
         return
     name = kind.__name__.lower()
-    own = FAMILY_ALIASES.get(name, name)
+    namesake = FAMILY_ALIASES.get(name, name)
     cure = _there_are()
-    if own in FAMILIES:
-        cure = f'The family is family="{own}", or bayesml.families.{own}(link=...) with another link.'
-    elif own in PLANNED_FAMILIES:
-        cure = f"The family {own} is not there yet. {cure}"
+    if namesake in FAMILIES:
+        cure = f'The family is family="{namesake}", or bayesml.families.{namesake}(link=...) with another link.'
+    elif namesake in PLANNED_FAMILIES:
+        cure = f"The family {namesake} is not there yet. {cure}"
     raise ModelError(f"`family` got {name}, the prior distribution. {cure}")
 
 

@@ -96,7 +96,7 @@ class AbstractLikelihood(ABC):
 
     The methods get parameters by name. A distributional parameter is an array that broadcasts against the rows in its
     last axis, ``(..., rows)`` or ``(..., 1)`` or a number; one of ``parameters`` has its own axes behind that of the
-    rows, ``(..., 1, *shape)``. ``data`` is ``ResponseData.arrays``. In ``log_prob``, ``log_cdf`` and ``log_survival``
+    rows, ``(..., 1, *shape)``. ``data`` is ``ResponseData.arrays``. In ``log_prob`` and ``log_tails``
     the parameters in ``linear`` are linear predictors, which keep the tails; all others, and all in the other methods,
     are on their natural scale. ``values`` makes the one from the other.
     """
@@ -236,13 +236,17 @@ class AbstractLikelihood(ABC):
             data: ``ResponseData.arrays``.
         """
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y) on JAX arrays, exact in both tails."""
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y) on JAX arrays, each exact where it is tiny."""
         raise ModelError(f"The family {self.family.name} has no distribution function here.")
 
+    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
+        """Return log P(response <= y)."""
+        return self.log_tails(y, values, data)[0]
+
     def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y) on JAX arrays, exact in both tails."""
-        raise ModelError(f"The family {self.family.name} has no distribution function here.")
+        """Return log P(response > y)."""
+        return self.log_tails(y, values, data)[1]
 
     @abstractmethod
     def mean(self, parameters: Values, data: DataArrays) -> Expected:

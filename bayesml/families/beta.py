@@ -65,15 +65,8 @@ class Beta(AbstractSimpleFamily):
         smallest = 1e6 * np.finfo(a.dtype).tiny
         return xp.where(a < 0, np.nan, xp.maximum(a, smallest)), xp.where(b < 0, np.nan, xp.maximum(b, smallest))
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.incomplete import beta_tails
 
         return beta_tails(*self._shapes(values), y, 1.0 - y)

@@ -92,15 +92,8 @@ class Binomial(AbstractSimpleFamily):
             return choose + densities.logit_binomial(y, values["mu"], n)
         return choose + densities.binomial(y, link.log_inverse(values["mu"]), link.log_complement(values["mu"]), n)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import binomial_tails
 
         link, eta = self.link("mu"), values["mu"]

@@ -146,13 +146,11 @@ class Custom(AbstractSimpleFamily):
         """Return what the user's function returns."""
         return self._needed("log_prob", "", data).rows([y, *self._arguments(values, data)])
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return what the user's function returns."""
-        return self._needed("log_cdf", "cens() and trunc() need", data).rows([y, *self._arguments(values, data)])
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return what the user's function returns."""
-        return self._needed("log_survival", "cens() and trunc() need", data).rows([y, *self._arguments(values, data)])
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return what ``log_cdf`` and ``log_survival`` return."""
+        arguments = [y, *self._arguments(values, data)]
+        below, above = (self._needed(name, "cens() and trunc() need", data) for name in ("log_cdf", "log_survival"))
+        return below.rows(arguments), above.rows(arguments)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return what the user's ``epred`` returns."""

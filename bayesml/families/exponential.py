@@ -45,15 +45,8 @@ class Exponential(AbstractSimpleFamily):
         log_mean = self.link("mu").log_inverse(values["mu"])
         return -log_mean - y * array_namespace(log_mean).exp(-log_mean)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log(1 - S(y))."""
-        return self._tails(y, values)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return -y / mu."""
-        return self._tails(y, values)[1]
-
-    def _tails(self, y: Observed, values: Values) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from jax import numpy as jnp
 
         from bayesml.families.tails import hazard_tails

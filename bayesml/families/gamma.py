@@ -62,15 +62,8 @@ class Gamma(AbstractSimpleFamily):
 
         return densities.gamma(y, values["shape"], values["shape"] / values["mu"])
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.incomplete import gamma_tails
 
         return gamma_tails(values["shape"], y * (values["shape"] / values["mu"]))

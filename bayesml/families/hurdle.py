@@ -1,4 +1,7 @@
-"""Hurdles: the response is 0 with probability hu, and else comes from a distribution of positive numbers."""
+"""Hurdles: the response is 0 with probability hu, and else comes from a distribution of positive numbers.
+
+Of a family of counts f, whose probability of 0 belongs to the hurdle, the positive part is f(y) / (1 - f(0)).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ import numpy as np
 
 from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily
+from bayesml.families.counts import AbstractCount
 from bayesml.families.example import Example
 from bayesml.families.gamma import Gamma
 from bayesml.families.lognormal import LogNormal
+from bayesml.families.negbinomial import NegativeBinomial
+from bayesml.families.poisson import Poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.response import counts, numbers, require, require_variation
 from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 from bayesml.namespace import array_namespace
@@ -22,7 +28,17 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "EXAMPLE_LOGNORMAL", "Hurdle", "hurdle_gamma", "hurdle_lognormal"]
+__all__ = [
+    "EXAMPLE",
+    "EXAMPLE_LOGNORMAL",
+    "EXAMPLE_NEGBINOMIAL",
+    "EXAMPLE_POISSON",
+    "Hurdle",
+    "hurdle_gamma",
+    "hurdle_lognormal",
+    "hurdle_negbinomial",
+    "hurdle_poisson",
+]
 
 HU = DistributionalParameter(
     "hu", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
@@ -32,10 +48,10 @@ HU = DistributionalParameter(
 @final
 @dataclass(frozen=True)
 class Hurdle(AbstractSimpleFamily):
-    """P(0) = hu, and the density (1 - hu) f(y) of positive numbers.
+    """P(0) = hu, and the density (1 - hu) f(y) of positive numbers, (1 - hu) f(y) / (1 - f(0)) of counts.
 
     Attributes:
-        base: the family of positive numbers; its links come first among ``links``, that of hu last.
+        base: the family of positive numbers or of counts; its links come first among ``links``, that of hu last.
     """
 
     base: type[AbstractSimpleFamily]
@@ -56,9 +72,20 @@ class Hurdle(AbstractSimpleFamily):
         return (*self.base.dpars, HU)
 
     @property
+    def count_family(self) -> AbstractCount | None:
+        """The family of the positive part where it is one of counts, of which the hurdle leaves those above 0."""
+        return positive if isinstance(positive := self.positive, AbstractCount) else None
+
+    @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Distribution functions, and the scale of the default priors, where the base has them."""
-        return Traits(has_cdf=self.base.traits.has_cdf, priors_on_log_scale=self.base.traits.response_on_log_scale)
+        of_base = self.base.traits
+        return Traits(
+            discrete=of_base.discrete,
+            rows_repeat=of_base.rows_repeat,
+            has_cdf=of_base.has_cdf,
+            priors_on_log_scale=of_base.response_on_log_scale,
+        )
 
     @property
     def linear(self) -> frozenset[str]:  # type: ignore[override]
@@ -66,7 +93,9 @@ class Hurdle(AbstractSimpleFamily):
         return self.base.linear | {"hu"}
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take numbers of 0 or larger that are not all equal."""
+        """Take counts, or numbers of 0 or larger that are not all equal."""
+        if self.count_family is not None:
+            return ResponseData({"y": counts(response, self.name)})
         y = numbers(response, self.name)
         require(response, y, y >= 0, "must not be negative", "Drop such rows, or model them with another family.")
         if for_fit:
@@ -74,39 +103,51 @@ class Hurdle(AbstractSimpleFamily):
         return ResponseData({"y": y})
 
     def _logs(self, values: Values) -> tuple[Broadcast, Broadcast]:
-        """Return log hu and log(1 - hu)."""
-        link = self.link("hu")
-        return link.log_inverse(values["hu"]), link.log_complement(values["hu"])
+        """Return log hu and log((1 - hu) / P(y > 0 in the base))."""
+        link, family = self.link("hu"), self.count_family
+        log_rest = link.log_complement(values["hu"])
+        if family is not None:
+            log_rest = log_rest - family.log_some(family.log_mean(values), values)
+        return link.log_inverse(values["hu"]), log_rest
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log hu, or log(1 - hu) + log f(y)."""
+        """Return log hu, or log(1 - hu) + log(f(y) / P(y > 0))."""
         (log_hu, log_rest), xp = self._logs(values), array_namespace(y, *values.values())
         positive = self.positive.log_prob(xp.where(y > 0, y, 1.0), values, data)
         return xp.where(y > 0, log_rest + positive, log_hu)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log(hu + (1 - hu) F(y)) for y of 0 and above."""
-        (log_hu, log_rest), below = self._logs(values), self.positive.log_cdf(y, values, data)
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log(hu + (1 - hu) P(0 < Y <= y) / P(0 < Y)) and log((1 - hu) P(Y > y) / P(Y > 0)), Y of the base."""
+        (log_hu, log_rest), (below, above) = self._logs(values), self.positive.log_tails(y, values, data)
         xp = array_namespace(below)
-        return xp.where(y < 0, -np.inf, xp.logaddexp(log_hu, log_rest + below))
+        if self.count_family is not None:
+            from bayesml.families.between import log_between
 
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log((1 - hu) S(y)) for y of 0 and above."""
-        above = self.positive.log_survival(y, values, data)
-        return array_namespace(above).where(y < 0, 0.0, self._logs(values)[1] + above)
+            some = log_between(self.positive, 0.0 * y, xp.maximum(y, 1.0), values, data)
+            below = xp.where(y < 1, -np.inf, some)
+        up_to = xp.logaddexp(log_hu, log_rest + below)
+        return xp.where(y < 0, -np.inf, up_to), xp.where(y < 0, 0.0, log_rest + above)
+
+    def _share(self, parameters: Values) -> Broadcast:
+        """Return (1 - hu) / P(y > 0 in the base): moments of the base times this are those of the response."""
+        if self.count_family is None:
+            return 1.0 - parameters["hu"]
+        with np.errstate(divide="ignore"):
+            return (1.0 - parameters["hu"]) / np.exp(self.count_family.log_some(np.log(parameters["mu"]), parameters))
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - hu) times the mean of the base."""
-        return (1.0 - parameters["hu"]) * self.positive.mean(parameters, data)
+        """Return (1 - hu) times the mean of the base, which for counts is divided by P(y > 0)."""
+        return self._share(parameters) * self.positive.mean(parameters, data)
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - hu) (variance + hu mean^2) of the base."""
-        hu, mean = parameters["hu"], self.positive.mean(parameters, data)
-        return (1.0 - hu) * (self.positive.variance(parameters, data) + hu * mean**2)
+        """Return share (variance + mean^2) - (share mean)^2 of the base, where the share is (1 - hu) / P(y > 0)."""
+        share, mean = self._share(parameters), self.positive.mean(parameters, data)
+        return share * (self.positive.variance(parameters, data) + (1.0 - share) * mean**2)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw from the base, and set a share hu to 0."""
-        drawn = self.positive.draw(rng, parameters, data)
+        """Draw from the positive part, and set a share hu to 0."""
+        family = self.count_family
+        drawn = self.positive.draw(rng, parameters, data) if family is None else family.draw_some(rng, parameters)
         size = np.broadcast_shapes(np.shape(drawn), np.shape(parameters["hu"]))
         return np.where(rng.random(size) < parameters["hu"], 0.0, drawn)
 
@@ -133,6 +174,27 @@ def hurdle_lognormal(link: str = "identity", link_sigma: str = "log", link_hu: s
     return _over(LogNormal, link, link_sigma, link_hu)
 
 
+def hurdle_poisson(link: str = "log", link_hu: str = "logit") -> Hurdle:
+    """Return the hurdle Poisson family: counts that are 0 with probability hu, and else Poisson counts above 0.
+
+    Args:
+        link: link of mu, the mean of the Poisson distribution before its zeros are left out.
+        link_hu: link of the probability hu of a zero, where it has a formula.
+    """
+    return _over(Poisson, link, link_hu)
+
+
+def hurdle_negbinomial(link: str = "log", link_shape: str = "log", link_hu: str = "logit") -> Hurdle:
+    """Return the hurdle negative binomial family.
+
+    Args:
+        link: link of mu, the mean of the negative binomial distribution before its zeros are left out.
+        link_shape: link of shape, where it has a formula.
+        link_hu: link of the probability hu of a zero, where it has a formula.
+    """
+    return _over(NegativeBinomial, link, link_shape, link_hu)
+
+
 def _over(base: type[AbstractSimpleFamily], *links: str) -> Hurdle:
     default = Hurdle((*(get_link(p.links[0]) for p in base.dpars), get_link(HU.links[0])), base)
     return replace(default, links=default.checked_links(*links))
@@ -157,4 +219,21 @@ EXAMPLE_LOGNORMAL = Example(
     source="SciPy 1.17.1: log(0.3) and log(0.7 f(y)), f(y) of stats.lognorm(0.9, scale=exp(0.4))",
     support=(0.0, inf),
     atoms=(0.0,),
+)
+
+
+EXAMPLE_POISSON = Example(
+    hurdle_poisson(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5, "hu": 0.3},
+    log_density=(-1.2039728043259361, -1.8547337283225391, -7.326235353410766),
+    source="SciPy 1.17.1: log(0.3) and log(0.7 f(y) / (1 - f(0))), f(y) of stats.poisson(2.5)",
+)
+
+EXAMPLE_NEGBINOMIAL = Example(
+    hurdle_negbinomial(),
+    y=(0.0, 1.0, 9.0),
+    parameters={"mu": 2.5, "shape": 1.7, "hu": 0.3},
+    log_density=(-1.2039728043259361, -1.6404701078709634, -4.62425789263036),
+    source="SciPy 1.17.1: log(0.3) and log(0.7 f(y) / (1 - f(0))), f(y) of stats.nbinom(1.7, 1.7 / 4.2)",
 )

@@ -48,15 +48,8 @@ class LogNormal(AbstractSimpleFamily):
         log_y = array_namespace(y).log(y)
         return normal(log_y, values["mu"], values["sigma"]) - log_y
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import normal_tails, of_positive
 
         return of_positive(y, lambda x: normal_tails((array_namespace(x).log(x) - values["mu"]) / values["sigma"]))

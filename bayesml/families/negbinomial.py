@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from bayesml.distributions import inv_gamma, student_t
-from bayesml.families.base import AbstractSimpleFamily
+from bayesml.families.counts import SMALL, AbstractCount, log_probability_of_some
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.example import Example
 from bayesml.families.gamma import draw_gamma
 from bayesml.families.poisson import draw_poisson
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import counts
+from bayesml.families.records import DistributionalParameter, Traits
 from bayesml.families.rising import digamma_rising, log_rising
 from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.links.elementary import softplus
+from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
@@ -35,7 +35,7 @@ SHAPE = DistributionalParameter("shape", SCALE_LINKS, (0.0, inf), inv_gamma(0.4,
 
 @final
 @dataclass(frozen=True)
-class NegativeBinomial(AbstractSimpleFamily):
+class NegativeBinomial(AbstractCount):
     """Counts with mean mu and variance mu + mu^2 / shape."""
 
     name: ClassVar[str] = "negbinomial"
@@ -45,37 +45,46 @@ class NegativeBinomial(AbstractSimpleFamily):
     )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take whole numbers >= 0."""
-        return ResponseData({"y": counts(response, self.name)})
-
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density from log(mu); see ``curvature`` for its form."""
         from bayesml.families.densities import negative_binomial
 
-        log_mean = self.link("mu").log_inverse(values["mu"])
-        return negative_binomial(y, log_mean, values["shape"], data.get("distinct"), data.get("place"))
+        return negative_binomial(y, self.log_mean(values), values["shape"], data.get("distinct"), data.get("place"))
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import negative_binomial_tails
 
-        return negative_binomial_tails(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return mu."""
-        return parameters["mu"]
+        return negative_binomial_tails(y, self.log_mean(values), values["shape"])
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw Poisson counts whose means are gamma distributed."""
         return draw_poisson(rng, draw_gamma(rng, parameters["mu"], parameters["shape"]))
+
+    def log_some(self, log_mean: PerRow, values: Values) -> PerRow:
+        """Return log(1 - P(0)) with P(0) = (1 + mu / shape)^-shape = exp(-shape log(1 + e^t)), t = log(mu / shape)."""
+        xp = array_namespace(log_mean, values["shape"])
+        log_shape = xp.log(values["shape"])
+        t = log_mean - log_shape
+        is_small = t < SMALL
+        # log(log(1 + e^t)) is t - e^t / 2 where e^t is small
+        log_log = xp.where(is_small, t - 0.5 * xp.exp(t), xp.log(softplus(xp.where(is_small, 0.0, t))))
+        return log_probability_of_some(log_shape + log_log)
+
+    def draw_some(self, rng: np.random.Generator, parameters: Values) -> Drawn:
+        """Draw counts larger than 0.
+
+        A count is the number of events in [0, 1] of a Poisson process whose rate is gamma distributed with shape s and
+        rate r = s / mu. The first event is at t with P(T > t) = (1 + t / r)^-s, cut off at t = 1. Given it the rate is
+        gamma distributed with shape s + 1 and rate r + t, and the others are Poisson in what is left, 1 - t.
+        """
+        mean, shape = np.broadcast_arrays(*(np.asarray(parameters[name], dtype=float) for name in ("mu", "shape")))
+        with np.errstate(all="ignore"):
+            rate = shape / mean
+            some = -np.expm1(-shape * np.log1p(mean / shape))
+            first = rate * np.expm1(-np.log1p(-rng.random(mean.shape) * some) / shape)
+            others = draw_gamma(rng, (shape + 1.0) / (rate + first) * (1.0 - first), shape + 1.0)
+        return 1.0 + draw_poisson(rng, np.where(mean > 0, np.maximum(others, 0.0), 0.0))
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu + mu^2 / shape."""

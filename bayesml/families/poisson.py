@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractSimpleFamily
+from bayesml.families.counts import AbstractCount, log_probability_of_some
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
 from bayesml.families.example import Example
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import counts
+from bayesml.families.records import DistributionalParameter, Traits
 from bayesml.families.scales import COUNT_LINKS, mu
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def draw_poisson(rng: np.random.Generator, rate: np.ndarray) -> np.ndarray:
 
 @final
 @dataclass(frozen=True)
-class Poisson(AbstractSimpleFamily):
+class Poisson(AbstractCount):
     """Counts with mean and variance mu."""
 
     name: ClassVar[str] = "poisson"
@@ -46,10 +45,6 @@ class Poisson(AbstractSimpleFamily):
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
     limit_of: ClassVar[str] = "negbinomial"
 
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take whole numbers >= 0."""
-        return ResponseData({"y": counts(response, self.name)})
-
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return y log(mu) - mu - log(y!), from log(mu) where that is the linear predictor."""
         from bayesml.families import densities
@@ -59,26 +54,30 @@ class Poisson(AbstractSimpleFamily):
             return densities.poisson_of_log(y, values["mu"])
         return densities.poisson(y, link.inverse(values["mu"]))
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import poisson_tails
 
         return poisson_tails(y, self.link("mu").inverse(values["mu"]))
 
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return mu."""
-        return parameters["mu"]
-
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw counts."""
         return draw_poisson(rng, parameters["mu"])
+
+    def log_some(self, log_mean: PerRow, values: Values) -> PerRow:
+        """Return log(1 - exp(-mu))."""
+        return log_probability_of_some(log_mean)
+
+    def draw_some(self, rng: np.random.Generator, parameters: Values) -> Drawn:
+        """Draw counts larger than 0.
+
+        A count is the number of events of a Poisson process of rate mu in [0, 1]. Given that there is one, the first is
+        at t with P(T > t) = exp(-mu t) cut off at t = 1, and the number of the others is Poisson in what is left.
+        """
+        mean = np.asarray(parameters["mu"], dtype=float)
+        uniform = rng.random(mean.shape)
+        # -log(1 - U (1 - exp(-mu))) is mu t
+        return 1.0 + draw_poisson(rng, np.maximum(mean + np.log1p(uniform * np.expm1(-mean)), 0.0))
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""

@@ -109,7 +109,7 @@ class Traits:
         rows_repeat: responses take few values, so that identical rows are worth counting once with a weight.
         count_table: a parameter for which, as long as it is a single number, ``log_prob`` can use a table of the
             distinct responses (``distinct`` and ``place`` in its data); empty for none.
-        has_cdf: there are ``log_cdf`` and ``log_survival``.
+        has_cdf: there are distribution functions, ``log_tails``.
         two_levels: the response is one of two categories, and its mean is the probability of the second.
         latent_threshold: the response says whether a latent variable, whose distribution the link names, exceeds 0; its
             variance is that on the scale of the linear predictor.

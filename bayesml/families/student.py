@@ -44,15 +44,8 @@ class Student(AbstractSimpleFamily):
 
         return student_t(y, values["nu"], values["mu"], total_scale(values, data))
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self._tails(y, values, data)[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self._tails(y, values, data)[1]
-
-    def _tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import student_tails
 
         return student_tails((y - values["mu"]) / total_scale(values, data), values["nu"])

@@ -58,17 +58,11 @@ class Weibull(AbstractSimpleFamily):
         log_scale = self.link("mu").log_inverse(values["mu"]) - log_gamma(1.0 + 1.0 / shape)
         return shape * (jnp.log(y) - log_scale)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log(1 - S(y))."""
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.tails import hazard_tails
 
-        return hazard_tails(y, lambda x: self._log_hazard(x, values))[0]
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return minus the cumulative hazard."""
-        from bayesml.families.tails import hazard_tails
-
-        return hazard_tails(y, lambda x: self._log_hazard(x, values))[1]
+        return hazard_tails(y, lambda x: self._log_hazard(x, values))
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""

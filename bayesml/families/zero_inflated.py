@@ -79,17 +79,12 @@ class ZeroInflated(AbstractSimpleFamily):
         xp = array_namespace(counted)
         return xp.where(y == 0, xp.logaddexp(log_zi, log_rest + counted), log_rest + counted)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log(zi + (1 - zi) F(y)) for y of 0 and above."""
-        (log_zi, log_rest), below = self._logs(values), self.counts.log_cdf(y, values, data)
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log(zi + (1 - zi) F(y)) and log((1 - zi) S(y)) for y of 0 and above."""
+        (log_zi, log_rest), (below, above) = self._logs(values), self.counts.log_tails(y, values, data)
         xp = array_namespace(below)
-        at = xp.logaddexp(log_zi, log_rest + xp.where(y < 0, 0.0, below))
-        return xp.where(y < 0, -np.inf, at)
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log((1 - zi) S(y)) for y of 0 and above."""
-        above = self.counts.log_survival(y, values, data)
-        return array_namespace(above).where(y < 0, 0.0, self._logs(values)[1] + above)
+        up_to = xp.logaddexp(log_zi, log_rest + xp.where(y < 0, 0.0, below))
+        return xp.where(y < 0, -np.inf, up_to), xp.where(y < 0, 0.0, log_rest + above)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return (1 - zi) times the mean of the base."""

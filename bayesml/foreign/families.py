@@ -23,17 +23,17 @@ FAMILY_ALIASES = MappingProxyType(
         "zip": "zero_inflated_poisson",
         "zinb": "zero_inflated_negbinomial",
         "zero_inflated_negativebinomial": "zero_inflated_negbinomial",
+        "hurdle_negativebinomial": "hurdle_negbinomial",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2
-com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox cratio dirichlet2 dirichlet_multinomial discrete_weibull
-exgaussian frechet gen_extreme_value geometric hurdle_cumulative hurdle_negbinomial hurdle_negativebinomial
-hurdle_poisson inverse_gaussian laplace logistic_normal multinomial nbinom1 negbinomial2 ordered ordered_beta
-ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
+acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 com_poisson
+compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox
+cratio dirichlet2 dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value hurdle_cumulative
+inverse_gaussian laplace logistic_normal multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal
+shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
 zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial zero_inflated_binomial
 zero_one_inflated_beta
 """

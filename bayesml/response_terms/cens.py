@@ -167,6 +167,6 @@ class Censored(AbstractWrapped):
             return self.base.log_cdf(y, values, data)
         if code == RIGHT:
             return self.base.log_survival(y, values, data)
-        from bayesml.response_terms.between import log_between
+        from bayesml.families.between import log_between
 
         return log_between(self.base, y, data["y2"], values, data)

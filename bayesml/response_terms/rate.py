@@ -68,13 +68,9 @@ class Exposed(AbstractWrapped):
         """Return the log density."""
         return self.base.log_prob(y, self._multiplied(values, data, self.linear), data)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response <= y)."""
-        return self.base.log_cdf(y, self._multiplied(values, data, self.linear), data)
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(response > y)."""
-        return self.base.log_survival(y, self._multiplied(values, data, self.linear), data)
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return log P(response <= y) and log P(response > y)."""
+        return self.base.log_tails(y, self._multiplied(values, data, self.linear), data)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the expected count."""

@@ -87,13 +87,11 @@ class Truncated(AbstractWrapped):
         """Return log f(y) - log P(lb <= Y <= ub)."""
         return self.base.log_prob(y, values, data) - self.log_mass(values, data)
 
-    def log_cdf(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(lb <= Y <= y) - log P(lb <= Y <= ub)."""
-        return self._between(self._lower(data), y, values, data) - self.log_mass(values, data)
-
-    def log_survival(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log P(y < Y <= ub) - log P(lb <= Y <= ub)."""
-        return self._between(y, self._upper(data), values, data) - self.log_mass(values, data)
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return the logarithms of P(lb <= Y <= y) and P(y < Y <= ub), both divided by P(lb <= Y <= ub)."""
+        log_mass = self.log_mass(values, data)
+        below = self._between(self._lower(data), y, values, data)
+        return below - log_mass, self._between(y, self._upper(data), values, data) - log_mass
 
     def log_mass(self, values: Values, data: DataArrays) -> PerRow:
         """Return log P(lb <= Y <= ub)."""
@@ -107,7 +105,7 @@ class Truncated(AbstractWrapped):
         return data["ub"] if self.has_upper else None
 
     def _between(self, lower: PerRow | None, upper: PerRow | None, values: Values, data: DataArrays) -> PerRow:
-        from bayesml.response_terms.between import log_between
+        from bayesml.families.between import log_between
 
         return log_between(self.base, lower, upper, values, data)
 

@@ -38,11 +38,9 @@ class HyperbolicSecant(AbstractSimpleFamily):
         a = _standardised(y, values)
         return -jnp.logaddexp(a, -a) - jnp.log(values["sigma"])
 
-    def log_cdf(self, y: Any, values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return _log_tail(_standardised(y, values))
-
-    def log_survival(self, y: Any, values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return _log_tail(-_standardised(y, values))
+    def log_tails(self, y: Any, values: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any]:
+        a = _standardised(y, values)
+        return _log_tail(a), _log_tail(-a)
 
     def mean(self, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
         return parameters["mu"]

@@ -54,7 +54,7 @@ class Rounded(AbstractWrapped):
         return replace(found, arrays={**found.arrays, "rounded": np.asarray(response.additions["rounded"])})
 
     def log_prob(self, y: Any, values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        from bayesml.response_terms.between import log_between
+        from bayesml.families.between import log_between
 
         half = 0.5 * data["rounded"]
         return log_between(self.base, y - half, y + half, values, data)

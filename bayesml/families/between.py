@@ -57,5 +57,5 @@ def _tails(
     """Return log P(Y <= y) and log P(Y > y), and those given where y is infinite."""
     finite = jnp.isfinite(y)
     inner = jnp.where(finite, y, 0.0)
-    tails = likelihood.log_cdf(inner, values, data), likelihood.log_survival(inner, values, data)
+    tails = likelihood.log_tails(inner, values, data)
     return jnp.where(finite, tails[0], at_infinity[0]), jnp.where(finite, tails[1], at_infinity[1])

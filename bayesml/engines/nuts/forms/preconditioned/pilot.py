@@ -1,9 +1,9 @@
 """A pilot: rough estimates of everything, from which the sampler's coordinates are built.
 
-Alternates, in NumPy and SciPy on the derivatives of the rows,
+Alternates, in NumPy on the derivatives of the rows,
 
 1. a Newton step for all coefficients of each linear predictor (slopes and effects) given the covariance matrices of
-   effects, on the sparse normal equations A' W A + prior precision,
+   effects (`normal_equations`),
 2. a Newton step for the single parameters of the likelihood, each on a scale without bounds,
 3. a step of expectation and maximisation for each covariance matrix (`covariances.covariance_step`).
 
@@ -12,9 +12,9 @@ The coordinates are exact for any pilot, so that a few iterations do; nothing he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
@@ -28,20 +28,16 @@ from bayesml.engines.nuts.forms.preconditioned.covariances import (
     standardised,
 )
 from bayesml.engines.nuts.forms.preconditioned.held import held_values
-from bayesml.engines.nuts.forms.preconditioned.linked import LinkedPredictors, linked_predictors
+from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
+from bayesml.engines.nuts.forms.preconditioned.normal_equations import NormalEquations
 from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
-from bayesml.lazy import lazy_module
+from bayesml.linalg import DenseBlock, GroupBlock
 from bayesml.spec import ModelSpec
-from bayesml.terms import SampledBlock, SampledSlopes
-
-if TYPE_CHECKING:
-    from scipy import sparse as matrices
+from bayesml.terms import SampledBlock
 
 __all__ = ["Pilot", "WorkingRows", "find_pilot"]
-
-sparse, factorisations = lazy_module("scipy.sparse"), lazy_module("scipy.sparse.linalg")
 
 ITERATIONS = 25
 TOLERANCE = 1e-3
@@ -80,36 +76,55 @@ class Pilot:
 
 @final
 @dataclass(frozen=True)
-class _Equations:
-    """The coefficients of linked predictors in one vector: slopes, then the effects of each block, vector by vector.
+class _Slopes:
+    """One array of coefficients of columns.
 
     Attributes:
-        linked: the predictors.
-        slopes: place of each array of slopes.
-        blocks: place of each block.
-        rows: of each block in each predictor that it enters.
-        matrices: ``(rows, own coefficients)`` of each predictor.
-        own: which coefficients enter each predictor.
-        mean: ``(coefficients,)`` prior means.
-        precision: ``(slopes,)`` prior precisions of the slopes.
+        name: the parameter.
+        start: ``(p,)`` where they start.
+        mean: ``(p,)`` of their priors.
+        sd: ``(p,)`` of their priors.
     """
 
-    linked: LinkedPredictors
-    slopes: tuple[tuple[SampledSlopes, slice], ...]
-    blocks: tuple[tuple[SampledBlock, slice], ...]
-    rows: Mapping[str, Mapping[PredictorKey, BlockRows]]
-    matrices: Mapping[PredictorKey, matrices.csc_matrix]
-    own: Mapping[PredictorKey, np.ndarray]
+    name: str
+    start: np.ndarray
     mean: np.ndarray
-    precision: np.ndarray
+    sd: np.ndarray
+
+
+@final
+@dataclass(frozen=True)
+class _Predictor:
+    """The coefficients of one linear predictor.
+
+    Attributes:
+        key: the predictor.
+        blocks: the effects that enter it, and which entries of their vectors do.
+        slopes: coefficients of columns.
+        equations: the columns of the blocks, then those of all slopes in units of their sds.
+    """
+
+    key: PredictorKey
+    blocks: tuple[tuple[SampledBlock, np.ndarray], ...]
+    slopes: tuple[_Slopes, ...]
+    equations: NormalEquations
 
 
 @final
 @dataclass
 class _State:
-    """The current estimates; this file's loop owns and updates it."""
+    """The current estimates; this file's loop owns and updates it.
 
-    coefficients: list[np.ndarray]
+    Attributes:
+        slopes: coefficients of columns, ``(p,)``, by parameter.
+        effects: ``(vectors, entries)`` of each block.
+        covariances: ``(entries, entries)`` of each block.
+        singles: the single parameters of the likelihood.
+        held: all other parameters.
+    """
+
+    slopes: dict[str, np.ndarray]
+    effects: dict[SampledBlock, np.ndarray]
     covariances: dict[SampledBlock, np.ndarray]
     singles: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
@@ -121,95 +136,95 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    systems = [_equations(problem, linked) for linked in linked_predictors(problem) if not linked.is_empty]
-    singles = _singles(problem)
+    spec, rows_of = problem.description.spec, _block_rows(problem)
+    predictors, singles = tuple(_predictors(problem, rows_of)), _singles(problem)
     evaluate, data = row_derivatives(problem, singles), data_of(problem)
-    state = _start(problem.description.spec, systems, singles, held_values(problem, singles.names))
+    state = _start(spec, predictors, rows_of, singles, held_values(problem, singles.names))
 
     def rows_at() -> RowDerivatives:
-        return evaluate(_reported(problem, systems, state), data)
+        return evaluate(_reported(problem, state), data)
 
     rows = rows_at()
     for _ in range(ITERATIONS):
-        before = {block: covariance.copy() for block, covariance in state.covariances.items()}
-        for number, equations in enumerate(systems):
-            for predictor in equations.linked.predictors:
-                rows = _newton(equations, number, predictor, state, rows, rows_at)
+        before = dict(state.covariances)
+        for predictor in predictors:
+            rows = _newton(predictor, state, rows, rows_at)
         _step_singles(state, singles, rows)
-        _update_covariances(systems, state, rows)
+        for block, own in rows_of.items():
+            state.covariances[block] = covariance_step(block, state.effects[block], before[block], own, rows.weight)
         rows = rows_at()
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
             break
-    return _pilot(problem.description.spec, systems, state, rows)
+    return _pilot(spec, state, rows)
 
 
 def _settled(before: Mapping[SampledBlock, np.ndarray], after: Mapping[SampledBlock, np.ndarray]) -> bool:
     return all(np.allclose(before[k], after[k], rtol=TOLERANCE * 10, atol=0.0) for k in before)
 
 
-def _equations(problem: Problem, linked: LinkedPredictors) -> _Equations:
-    arrays, spec = problem.design.arrays, problem.description.spec
-    designs = [part.design(arrays) for part in linked.slopes]
-    sizes = [*(X.shape[1] for X in designs), *(block.size for block in linked.blocks)]
-    ends = np.cumsum([0, *sizes]).tolist()
-    places = [slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
-    slopes = tuple(zip(linked.slopes, places, strict=False))
-    blocks = tuple(zip(linked.blocks, places[len(designs) :], strict=True))
-    rows = {
-        block.site: {
-            key: BlockRows(block, block.design(key, arrays), block.codes(key, arrays)) for key in block.predictors
-        }
-        for block in linked.blocks
+def _block_rows(problem: Problem) -> dict[SampledBlock, dict[PredictorKey, BlockRows]]:
+    """Return the rows of each block in each predictor that it enters."""
+    arrays = problem.design.arrays
+    return {
+        block: {key: BlockRows(block, block.design(key, arrays), block.codes(key, arrays)) for key in block.predictors}
+        for block in sampled_blocks(problem)
     }
-    matrices, own = {}, {}
-    for key in linked.predictors:
-        parts = [sparse.csr_matrix((problem.design.n_rows, 0))]
-        entering: list[np.ndarray] = [np.zeros(0, np.intp)]
-        for (part, place), X in zip(slopes, designs, strict=True):
-            if part.predictor == key:
-                parts.append(sparse.csr_matrix(X))
-                entering.append(np.arange(place.start, place.stop))
-        for block, place in blocks:
-            if key in block.predictors:
-                Z, used = _block_columns(rows[block.site][key], key)
-                parts.append(Z)
-                entering.append(place.start + used)
-        matrices[key], own[key] = sparse.hstack(parts, format="csc"), np.concatenate(entering)
-    priors = [d for part in linked.slopes for d in spec.parameter(part.name).priors]
-    mean = np.zeros(ends[-1])
-    mean[: len(priors)] = [d.location for d in priors]
-    scale = np.array([max(d.scale, 1e-8) if d.is_proper else 1e8 for d in priors])
-    return _Equations(linked, slopes, blocks, rows, matrices, own, mean, scale**-2.0)
 
 
-def _block_columns(rows: BlockRows, predictor: PredictorKey) -> tuple[matrices.csr_matrix, np.ndarray]:
-    """Return the columns of the effects of a block that enter a predictor, and their numbers in the block."""
-    block, Z = rows.block, rows.design
+def _predictors(
+    problem: Problem, rows_of: Mapping[SampledBlock, Mapping[PredictorKey, BlockRows]]
+) -> Iterator[_Predictor]:
+    """Yield the predictors that have coefficients."""
+    for design in problem.design.schema.predictors:
+        key = design.key
+        blocks = tuple((block, _entries(block, key)) for block, own in rows_of.items() if key in own)
+        parts = [part for term in design.terms for part in term.sampled_slopes()]
+        slopes = tuple(_slopes(problem.description.spec, part.name) for part in parts)
+        columns: list[Any] = [_columns(rows_of[block][key], entries) for block, entries in blocks]
+        if parts:
+            X = [part.design(problem.design.arrays) * own.sd for part, own in zip(parts, slopes, strict=True)]
+            columns.append(DenseBlock.of("population", np.concatenate(X, axis=1)))
+        if columns:
+            yield _Predictor(key, blocks, slopes, NormalEquations.of(columns))
+
+
+def _entries(block: SampledBlock, predictor: PredictorKey) -> np.ndarray:
+    """Return which entries of the vectors of a block enter a predictor."""
     if not block.is_factor:
-        return sparse.csr_matrix(Z), np.arange(block.size)
-    entries = np.flatnonzero([part.predictor == predictor for part in block.parts for _ in part.columns])
-    n, width = len(Z), len(entries)
-    columns = rows.codes[:, None] * width + np.arange(width)
-    places = (np.repeat(np.arange(n), width), columns.reshape(-1))
-    matrix = sparse.csr_matrix((Z[:, entries].reshape(-1), places), shape=(n, block.vectors * width))
-    return matrix, (np.arange(block.vectors)[:, None] * block.q + entries).reshape(-1)
+        return np.zeros(1, np.intp)
+    return np.flatnonzero([part.predictor == predictor for part in block.parts for _ in part.columns])
+
+
+def _columns(rows: BlockRows, entries: np.ndarray) -> GroupBlock | DenseBlock:
+    if not rows.block.is_factor:
+        return DenseBlock.of(rows.block.factor, rows.design)
+    Z = rows.design[:, entries]
+    return GroupBlock(rows.block.factor, rows.codes, rows.block.vectors, Z, (len(entries),))
+
+
+def _slopes(spec: ModelSpec, name: str) -> _Slopes:
+    parameter = spec.parameter(name)
+    sd = [max(d.scale, 1e-8) if d.is_proper else 1e8 for d in parameter.priors]
+    mean = [d.location for d in parameter.priors]
+    return _Slopes(name, np.asarray(parameter.centers, float), np.array(mean, float), np.array(sd, float))
 
 
 def _start(
-    spec: ModelSpec, systems: list[_Equations], singles: SingleCoordinates, held: dict[str, np.ndarray]
+    spec: ModelSpec,
+    predictors: Sequence[_Predictor],
+    blocks: Iterable[SampledBlock],
+    singles: SingleCoordinates,
+    held: dict[str, np.ndarray],
 ) -> _State:
-    coefficients, covariances = [], {}
-    for equations in systems:
-        start = np.zeros(len(equations.mean))
-        for part, place in equations.slopes:
-            start[place] = spec.parameter(part.name).centers
-        coefficients.append(start)
-        for block, _ in equations.blocks:
-            typical = [_typical_sd(spec, name, place) for name, place in block.standard_deviations]
-            covariances[block] = np.diag(np.square(typical))
-    return _State(coefficients, covariances, _typical(spec, singles), held)
+    slopes = {own.name: own.start for predictor in predictors for own in predictor.slopes}
+    effects, covariances = {}, {}
+    for block in blocks:
+        effects[block] = np.zeros((block.vectors, block.q))
+        typical = [_typical_sd(spec, name, place) for name, place in block.standard_deviations]
+        covariances[block] = np.diag(np.square(typical))
+    return _State(slopes, effects, covariances, _typical(spec, singles), held)
 
 
 def _typical_sd(spec: ModelSpec, name: str, place: int | None) -> float:
@@ -217,70 +232,84 @@ def _typical_sd(spec: ModelSpec, name: str, place: int | None) -> float:
     return centers[place or 0] if len(centers) > 1 else centers[0]
 
 
-def _effects(block: SampledBlock, coefficients: np.ndarray) -> np.ndarray:
-    return coefficients.reshape(block.vectors, block.q)
-
-
-def _reported(problem: Problem, systems: list[_Equations], state: _State) -> dict[str, np.ndarray]:
+def _reported(problem: Problem, state: _State) -> dict[str, np.ndarray]:
     """Return the sampled parameters and what all terms derive from them."""
+    spec = problem.description.spec
     values: dict[str, Any] = state.held | {name: np.asarray(v) for name, v in state.singles.items()}
-    values |= hyperparameters(problem.description.spec, state.covariances)
-    for equations, coefficients in zip(systems, state.coefficients, strict=True):
-        values |= _slope_values(problem.description.spec, equations, coefficients)
-        for block, place in equations.blocks:
-            effects = _effects(block, coefficients[place])
-            values[block.site] = standardised(block, effects, state.covariances[block])
+    values |= hyperparameters(spec, state.covariances) | _slope_values(spec, state)
+    for block, covariance in state.covariances.items():
+        values[block.site] = standardised(block, state.effects[block], covariance)
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.derive(values)
     return values
 
 
-def _slope_values(spec: ModelSpec, equations: _Equations, coefficients: np.ndarray) -> dict[str, np.ndarray]:
-    return {part.name: coefficients[place].reshape(spec.parameter(part.name).shape) for part, place in equations.slopes}
+def _slope_values(spec: ModelSpec, state: _State) -> dict[str, np.ndarray]:
+    return {name: own.reshape(spec.parameter(name).shape) for name, own in state.slopes.items()}
 
 
 def _newton(
-    equations: _Equations, number: int, predictor: PredictorKey, state: _State, rows: RowDerivatives, rows_at: Any
+    predictor: _Predictor, state: _State, rows: RowDerivatives, rows_at: Callable[[], RowDerivatives]
 ) -> RowDerivatives:
     """One damped Newton step for the coefficients of one predictor, all others held."""
-    own, matrix = equations.own[predictor], equations.matrices[predictor]
-    if not len(own):
-        return rows
-    precision, old = _precision(equations, state), state.coefficients[number]
-    weighted = matrix.T @ sparse.diags_array(rows.weight[predictor])
-    gradient = matrix.T @ rows.score[predictor] - (precision @ (old - equations.mean))[own]
-    step = np.zeros(len(old))
-    step[own] = _solve(weighted @ matrix + precision[own][:, own], gradient)
+    precisions = {block: np.linalg.inv(state.covariances[block]) for block, _ in predictor.blocks}
+    slopes, effects = dict(state.slopes), dict(state.effects)
+    step = _step(predictor, state, precisions, rows)
 
-    def objective(theta: np.ndarray, r: RowDerivatives) -> float:
-        away = theta - equations.mean
-        return r.log_likelihood - 0.5 * float(away @ (precision @ away))
+    def objective(r: RowDerivatives) -> float:
+        own = sum(float((((state.slopes[s.name] - s.mean) / s.sd) ** 2).sum()) for s in predictor.slopes)
+        for block, precision in precisions.items():
+            own += float(np.einsum("ja,ab,jb->", state.effects[block], precision, state.effects[block]))
+        return r.log_likelihood - 0.5 * own
 
-    best = objective(old, rows)
+    best = objective(rows)
     for halving in range(12):
-        tried = state.coefficients[number] = old + 0.5**halving * step
+        _move(predictor, state, slopes, effects, [0.5**halving * part for part in step])
         now = rows_at()
-        if np.isfinite(now.log_likelihood) and objective(tried, now) >= best - 1e-8 * abs(best):
+        if np.isfinite(now.log_likelihood) and objective(now) >= best - 1e-8 * abs(best):
             return now
-    state.coefficients[number] = old
+    state.slopes, state.effects = slopes, effects
     return rows
 
 
-def _solve(normal: Any, right: np.ndarray) -> np.ndarray:
-    """Solve with a positive definite matrix: pivots on the diagonal, in an order that looks at its pattern alone."""
-    factor = factorisations.splu(
-        sparse.csc_matrix(normal), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
-    return factor.solve(right)
+def _step(
+    predictor: _Predictor, state: _State, precisions: Mapping[SampledBlock, np.ndarray], rows: RowDerivatives
+) -> list[np.ndarray]:
+    """Return the Newton step of the effects of each block, and of all slopes in units of their sds.
+
+    Given the entries of its vectors that enter other predictors, those of this one have the precision Q_EE, the block
+    of the precision matrix Q.
+    """
+    gradient, factors = predictor.equations.sums(rows.score[predictor.key]), []
+    for number, (block, entries) in enumerate(predictor.blocks):
+        precision = precisions[block]
+        gradient[number] = gradient[number] - (state.effects[block] @ precision)[:, entries]
+        factors.append(np.linalg.cholesky(np.linalg.inv(precision[np.ix_(entries, entries)])))
+    if predictor.slopes:
+        away = [(state.slopes[own.name] - own.mean) / own.sd for own in predictor.slopes]
+        gradient[-1] = gradient[-1] - np.concatenate(away)[:, None]
+        factors.append(np.eye(1))
+    return predictor.equations.solve(rows.weight[predictor.key], factors, gradient)
 
 
-def _precision(equations: _Equations, state: _State) -> matrices.csr_matrix:
-    """Return the prior precision of all coefficients given the covariance matrices."""
-    parts = [sparse.diags_array(equations.precision)] if len(equations.precision) else []
-    for block, _ in equations.blocks:
-        parts.append(sparse.kron(sparse.eye_array(block.vectors), np.linalg.inv(state.covariances[block])))
-    return sparse.block_diag(parts, format="csr")
+def _move(
+    predictor: _Predictor,
+    state: _State,
+    slopes: Mapping[str, np.ndarray],
+    effects: Mapping[SampledBlock, np.ndarray],
+    step: Sequence[np.ndarray],
+) -> None:
+    """Set the coefficients of a predictor to values before a step plus the step."""
+    for (block, entries), part in zip(predictor.blocks, step, strict=False):
+        moved = effects[block].copy()
+        moved[:, entries] += part
+        state.effects[block] = moved
+    first = 0
+    for own in predictor.slopes:
+        stop = first + len(own.sd)
+        state.slopes[own.name] = slopes[own.name] + own.sd * step[-1][first:stop, 0]
+        first = stop
 
 
 def _singles(problem: Problem) -> SingleCoordinates:
@@ -309,26 +338,14 @@ def _step_singles(state: _State, singles: SingleCoordinates, rows: RowDerivative
     state.singles = singles.moved(state.singles, np.clip(step, -1.0, 1.0))
 
 
-def _update_covariances(systems: list[_Equations], state: _State, rows: RowDerivatives) -> None:
-    for equations, coefficients in zip(systems, state.coefficients, strict=True):
-        for block, place in equations.blocks:
-            effects, before = _effects(block, coefficients[place]), state.covariances[block]
-            step = covariance_step(block, effects, before, equations.rows[block.site], rows.weight)
-            state.covariances[block] = step
-
-
-def _pilot(spec: ModelSpec, systems: list[_Equations], state: _State, rows: RowDerivatives) -> Pilot:
+def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
-    values |= state.held | hyperparameters(spec, state.covariances)
-    effects = {}
-    for equations, coefficients in zip(systems, state.coefficients, strict=True):
-        values |= _slope_values(spec, equations, coefficients)
-        for block, place in equations.blocks:
-            effects[block.site] = _effects(block, coefficients[place])
-            values[block.site] = np.zeros(spec.parameter(block.site).shape)
+    values |= state.held | hyperparameters(spec, state.covariances) | _slope_values(spec, state)
+    values |= {block.site: np.zeros(spec.parameter(block.site).shape) for block in state.effects}
     for parameter in spec.parameters:
         if parameter.name in values and not parameter.is_single_site:
             values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
+    effects = {block.site: own for block, own in state.effects.items()}
     working = {
         key: WorkingRows(weight, rows.score[key] / weight)
         for key, weight in rows.weight.items()

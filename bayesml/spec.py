@@ -33,6 +33,7 @@ class ParameterSpec:
         predictor: the predictor it belongs to.
         group: the grouping factor, or an empty string.
         coefs: labels along the first axis; empty for a scalar and for an array that has one prior as a whole.
+        prior_coefs: labels under which the prior of each of ``coefs`` is found; empty where they are ``coefs``.
         label: the coefficient whose parameter this is, where it has one prior as a whole (a simplex of ``mo(x)``).
         support: where the values lie, as the model needs them.
         priors: one distribution for each label, or a single one for all; empty before resolution.
@@ -52,6 +53,7 @@ class ParameterSpec:
     centers: tuple[float, ...] = (0.0,)
     scales: tuple[float, ...] = (1.0,)
     label: str = ""
+    prior_coefs: tuple[str, ...] = ()
 
     @property
     def is_family_parameter(self) -> bool:
@@ -81,6 +83,11 @@ class ParameterSpec:
                 and first.can_batch(self.priors)
             )
         )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The label under which the prior of each of ``labels`` is found."""
+        return self.prior_coefs or self.labels
 
     @property
     def labels(self) -> tuple[str, ...]:

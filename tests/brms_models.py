@@ -34,6 +34,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
+from bayesml.terms.stratified_group import StratifiedGroup
 from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
 
@@ -264,7 +265,10 @@ class Translation:
 
     def log_jacobian(self) -> float:
         """Return the log density of brms's parameters over that of ours at the same point."""
-        return -sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
+        strata = [t for p in self.problem.design.schema.predictors for t in p.terms if isinstance(t, StratifiedGroup)]
+        zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
+        scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
+        return zeros * 0.5 * math.log(2.0 * math.pi) - scales
 
     def _horseshoes(self) -> list[Any]:
         return [j for j in self.problem.description.spec.joint if isinstance(j.prior, AbstractJointPrior)]
@@ -292,6 +296,8 @@ class Translation:
 
     def _group(self, parameter: ParameterSpec) -> np.ndarray:
         term, columns, index = group_of(self.problem, parameter)
+        if isinstance(term, StratifiedGroup):
+            return self._of_strata(parameter, term, columns, index)
         shared = dict(term.members) if isinstance(term, SharedGroup) else {}
         identity = next((i for i in shared if parameter.name.endswith(f"__{i}")), None)
         if identity is not None:
@@ -313,6 +319,28 @@ class Translation:
             free = [b for b, i in zip(term.block_slices(), term.ids, strict=True) if not i]
             cells = [cell for block in free for cell in cells[block]]
         return self._standardised(cells, index, parameter.predictor)
+
+    def _of_strata(
+        self, parameter: ParameterSpec, term: StratifiedGroup, columns: np.ndarray, index: np.ndarray
+    ) -> np.ndarray:
+        """Return a parameter of a term with strata, whose columns stand one stratum after the other.
+
+        The standard normal variables of other strata than that of the level are 0: brms has none of them.
+        """
+        q, count = len(term.coefs), len(term.by_levels)
+        plain = columns.reshape(len(columns), count, q).sum(axis=1)
+        cells = [self._cell(column, index, parameter.predictor) for column in plain.T]
+        if parameter.prior_class == "sd":
+            return np.array([self._of_group("sd", group)[k][s] for s in range(count) for group, k in cells])
+        if parameter.prior_class == "cor":
+            block = _block_of(term.eliminated, parameter)
+            group, _ = cells[term.block_slices()[block % len(term.blocks)].start]
+            return self._of_group("L", group)[block // len(term.blocks)]
+        z = self._standardised(cells, index, parameter.predictor)
+        every = np.zeros((count, q, len(term.levels)))
+        for level, stratum in enumerate(term.strata):
+            every[stratum, :, level] = z[:, level]
+        return every.reshape(count * q, -1)
 
     def _standardised(self, cells: list[tuple[int, int]], index: np.ndarray, predictor: PredictorKey) -> np.ndarray:
         """Return the standard normal variables of some columns, ``(columns, levels)``."""

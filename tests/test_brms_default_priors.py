@@ -22,7 +22,6 @@ NOT_YET = {
     "arma(": r"`arma\(",
     "asym_laplace": "family 'asym_laplace'",
     "beta_binomial": "family 'beta_binomial'",
-    "by = side": r"`gr\(",
     "cosy(": r"`cosy\(",
     "cox": "family 'cox'",
     "cratio": "family 'cratio'",

@@ -19,7 +19,6 @@ NOT_YET = {
     "family 'exgaussian'": "exgaussian",
     "family 'skew_normal'": "skew_normal",
     "family 'sratio'": "sratio",
-    r"`gr\(": "gr_by gr_by_slopes gr_by_independent gr_by_two",
     r"`ar\(": "ar",
     r"`gp\(": "gp",
 }

@@ -189,7 +189,6 @@ MODELS = [
 # removes its line.
 NOT_YET = {
     "car1": r"`car\(",
-    "gr_by": r"`gr\(",
     "invgauss": "family 'inverse.gaussian'",
     "me1": r"`me\(",
     "mm2": r"`mm\(",

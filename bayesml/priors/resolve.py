@@ -68,7 +68,7 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
 def _joint_prior(
     parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]
 ) -> AbstractJointPrior | None:
-    chosen, _ = _choose(parameter, parameter.labels[0], rows, user)
+    chosen, _ = _choose(parameter, parameter.targets[0], rows, user)
     return chosen if isinstance(chosen, AbstractJointPrior) else None
 
 
@@ -225,7 +225,7 @@ def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:
-    chosen = [_choose(parameter, coef, rows, user) for coef in parameter.labels]
+    chosen = [_choose(parameter, coef, rows, user) for coef in parameter.targets]
     first = chosen[0][0]
     if isinstance(first, WholeDistribution):
         first.check_shape(parameter.shape)

@@ -57,6 +57,7 @@ class EffectBlock:
         columns: which of these are its own; None takes all.
         unpenalised: text names of the slopes that belong to it: those of a curve's columns without a penalty.
         index: name of the level of each row among the arrays; empty where every row touches all coefficients.
+        reported: of each vector the entries that are reported; empty where all are.
     """
 
     name: str
@@ -73,6 +74,7 @@ class EffectBlock:
     columns: slice | None = None
     unpenalised: tuple[str, ...] = ()
     index: str = ""
+    reported: tuple[tuple[int, ...], ...] = ()
 
     def design(self, arrays: Mapping[str, np.ndarray]) -> AbstractBlock:
         """Return the block at some rows.
@@ -116,4 +118,7 @@ class EffectBlock:
 
     def coefficients(self, effects: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variable of the coefficients; ``effects`` is ``(..., vectors, q)``."""
+        if self.reported:
+            own = np.broadcast_to(np.asarray(self.reported), (*effects.shape[:-1], len(self.reported[0])))
+            effects = np.take_along_axis(effects, own, axis=-1)
         return {self.effects: effects if self.index else effects[..., 0]}

@@ -263,7 +263,6 @@ def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, funct
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
     said = {
-        "`gr(..., by=)`": part.by,
         "`gr(..., cov=)`": part.cov,
         "`gr(..., pw=)`": part.prior_weights,
         "`gr(..., dist=)`": part.dist != "gaussian",

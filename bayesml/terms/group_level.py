@@ -68,6 +68,35 @@ class AbstractGroupTerm(AbstractTerm):
             shared: what terms that share effects have drawn so far; it is filled here.
         """
 
+    @property
+    def eliminated(self) -> AbstractGroupTerm:
+        """The term as engines know it: each column of ``Z`` with its label."""
+        return self
+
+    @property
+    def own_entries(self) -> np.ndarray:
+        """``(levels, coefs)`` which of the effects of a level in ``eliminated`` are those of ``coefs``."""
+        return np.tile(np.arange(len(self.coefs)), (len(self.levels), 1))
+
+    def masked(self, arrays: Mapping[str, np.ndarray], columns: tuple[int, ...]) -> Mapping[str, np.ndarray]:
+        """Return the arrays with some of the varying columns, by number among ``coefs``, set to zero."""
+        Z = np.array(arrays["Z"], dtype=float)
+        Z[:, list(columns)] = 0.0
+        return {**arrays, "Z": Z}
+
+    def with_new_levels(self, arrays: Mapping[str, np.ndarray], count: int) -> AbstractGroupTerm:
+        """Return the term with what it knows of levels that the fit has not seen.
+
+        Args:
+            arrays: the arrays of the term, where such levels have the numbers behind the others.
+            count: number of new levels.
+        """
+        return self
+
+    def donors(self, rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
+        """Return random known levels from which new ones may borrow their effects, ``(draws, count)``."""
+        return rng.integers(len(self.levels), size=(draws, count))
+
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return one block, a vector of effects for each level."""
         of = self.predictor

@@ -35,7 +35,7 @@ class PointArrays:
 
     Attributes:
         population: the population-level term, or None.
-        terms: the group-level terms in the order of the formula.
+        terms: the group-level terms in the order of the formula, each with the columns of its block.
         parts: the columns of each term that has any, in the order of ``X``, the population-level ones first.
         X: ``(rows, coefs)`` all columns whose coefficients have no distribution, possibly none.
         effects: what the blocks are; those of the group-level terms come first, in their order.
@@ -114,7 +114,7 @@ def _collected(problem: Problem) -> PointArrays:
     blocks = blocks_of(terms)
     return PointArrays(
         population_term(terms),
-        group_terms(terms),
+        tuple(group.eliminated for group in group_terms(terms)),
         tuple(part for term in terms if (part := term.slope_columns())),
         slope_matrix(terms, arrays, design.n_rows),
         tuple(block for _, block in blocks),

@@ -20,9 +20,9 @@ from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.point.unbounded import combination_errors
 from bayesml.linalg import AbstractBlock
 from bayesml.posterior import AbstractPosterior, StoredEstimate
-from bayesml.terms import AbstractGroupTerm, EffectBlock
+from bayesml.terms import AbstractGroupTerm, EffectBlock, group_terms
 
-__all__ = ["AbstractEstimate", "GroupEstimate", "SmoothEstimate"]
+__all__ = ["AbstractEstimate", "GroupEstimate", "LevelEffects", "SmoothEstimate"]
 
 
 @final
@@ -31,7 +31,7 @@ class GroupEstimate:
     """What is estimated of one group-level term.
 
     Attributes:
-        term: the term.
+        term: the term, with the columns of its block.
         block: its rows.
         factor: lower-triangular Lambda, ``(q, q)``.
         effects: conditional modes, ``(levels, q)``.
@@ -41,6 +41,22 @@ class GroupEstimate:
     term: AbstractGroupTerm
     block: AbstractBlock
     factor: np.ndarray
+    effects: np.ndarray
+    variances: np.ndarray
+
+
+@final
+@dataclass(frozen=True)
+class LevelEffects:
+    """The effects of one group-level term as users see them.
+
+    Attributes:
+        term: the term.
+        effects: conditional modes, ``(levels, coefs)``.
+        variances: their conditional covariances, ``(levels, coefs, coefs)``.
+    """
+
+    term: AbstractGroupTerm
     effects: np.ndarray
     variances: np.ndarray
 
@@ -248,6 +264,18 @@ class AbstractEstimate(AbstractPosterior):
         arrays, count = self.arrays, len(self.arrays.terms)
         parts = (arrays.blocks[:count], self.factors[:count], self.effects[:count], self.variances[:count])
         return tuple(GroupEstimate(*each) for each in zip(arrays.terms, *parts, strict=True))
+
+    @property
+    def level_effects(self) -> tuple[LevelEffects, ...]:
+        """The effects of the group-level terms, in the order of the formula; of strata those of the level's own."""
+        found = []
+        terms = group_terms(self.problem.design.schema.predictors[0].terms)
+        for term, group in zip(terms, self.groups, strict=True):
+            own = term.own_entries
+            rows = np.take_along_axis(group.variances, own[:, :, None], axis=1)
+            variances = np.take_along_axis(rows, own[:, None, :], axis=2)
+            found.append(LevelEffects(term, np.take_along_axis(group.effects, own, axis=1), variances))
+        return tuple(found)
 
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:

@@ -171,7 +171,7 @@ def _contours(axes: Axes, p: int, right: float, limit: float) -> None:
 def _effects(axes: Axes, fit: AbstractPointFit) -> None:
     """Normal quantiles of the conditional modes of each coefficient, over their own standard deviation."""
     shown = 0
-    for term, effects in ((group.term, group.effects) for group in fit.estimate.groups):
+    for term, effects in ((own.term, own.effects) for own in fit.estimate.level_effects):
         for k, coef in enumerate(term.coefs):
             spread = effects[:, k].std(ddof=1) if len(effects) > 2 else 0.0
             if spread <= 0 or shown == MOST_EFFECTS:

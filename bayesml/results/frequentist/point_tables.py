@@ -86,9 +86,9 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     """
     import pandas as pd
 
-    estimate, found = fit.estimate, {}
-    for group in estimate.groups:
-        term, effects, variances = group.term, group.effects, group.variances
+    found = {}
+    for own in fit.estimate.level_effects:
+        term, effects, variances = own.term, own.effects, own.variances
         errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
         columns = level_columns(term.levels.labels, term.coefs)
         found[term.name] = pd.DataFrame({**columns, "Estimate": effects.ravel(), "Std.Error": errors.ravel()})
@@ -107,10 +107,10 @@ def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     estimate, found = fit.estimate, {}
-    for group in estimate.groups:
-        term = group.term
+    for own in estimate.level_effects:
+        term = own.term
         varying = population_spellings(term.coefs, estimate.coefs)
-        labels, total = totals(estimate.coefs, estimate.beta, varying, group.effects)
+        labels, total = totals(estimate.coefs, estimate.beta, varying, own.effects)
         found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
     return found
 

@@ -137,7 +137,7 @@ def _with_group_effects(
     estimate = fit.estimate
     kept = {group.key for group in selection.groups()}
     eta = np.tile(population, (n, 1))
-    for own, rows in zip(estimate.groups, groups, strict=True):
+    for own, rows, shown in zip(estimate.groups, groups, estimate.level_effects, strict=True):
         term, factor, modes, Z, index = own.term, own.factor, own.effects, rows.Z, rows.codes
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
@@ -145,7 +145,7 @@ def _with_group_effects(
         dropped = selection.dropped.get((MU, term.key), ())
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]
-            if term.key in kept and k not in dropped:
+            if term.key in kept and k % len(shown.term.coefs) not in dropped:  # each stratum has all columns
                 drawn = np.where(known, modes[np.where(known, index, 0), k], drawn if draws_unseen else 0.0)
             eta += Z[:, k] * drawn
     return eta

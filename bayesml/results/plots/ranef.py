@@ -36,14 +36,15 @@ def ranef_plot(fit: AbstractPointFit, group: str | None = None) -> Figure:
         >>> fit.ranef_plot("Subject")
     """
     places = _chosen(fit, group)
-    terms = [fit.estimate.arrays.terms[place] for place in places]
+    shown = [fit.estimate.level_effects[place] for place in places]
+    terms = [own.term for own in shown]
     heights = [_height(len(term.levels)) for term in terms]
     widest = max(len(term.coefs) for term in terms)
     figure = new_figure(max(3.4 * widest, 5.0), sum(heights))
     parts = np.atleast_1d(figure.subfigures(len(terms), 1, height_ratios=heights))
-    for part, place, term in zip(parts, places, terms, strict=True):
+    for part, own, term in zip(parts, shown, terms, strict=True):
         axes = part.subplots(1, widest, squeeze=False)[0]
-        effects, variances = fit.estimate.effects[place], fit.estimate.variances[place]
+        effects, variances = own.effects, own.variances
         for k, label in enumerate(term.coefs):
             error = np.sqrt(np.maximum(variances[:, k, k], 0.0))
             _caterpillar(axes[k], effects[:, k], error, term)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast, final, get_args
 
 import numpy as np
@@ -28,9 +28,15 @@ LISTED = 5
 @final
 @dataclass(frozen=True)
 class UnseenLevels:
-    """Levels of new data that the fit has not seen, by grouping factor; level k has index ``n_levels + k``."""
+    """Levels of new data that the fit has not seen, by grouping factor; level k has index ``n_levels + k``.
+
+    Attributes:
+        labels: what they are called.
+        terms: the terms that have such levels, with what they know of them, by predictor and key.
+    """
 
     labels: Mapping[str, tuple[str, ...]]
+    terms: Mapping[tuple[PredictorKey, str], AbstractGroupTerm] = field(default_factory=dict)
 
     def count(self, group: AbstractGroupTerm) -> int:
         """Return how many there are of a grouping factor."""
@@ -56,6 +62,7 @@ def index_unseen(
     indexed: dict[PredictorKey, dict[str, Mapping[str, np.ndarray]]]
     indexed = {predictor: dict(terms) for predictor, terms in arrays.items()}
     labels: dict[str, tuple[str, ...]] = {}
+    found: dict[tuple[PredictorKey, str], AbstractGroupTerm] = {}
     for group in groups:
         index = arrays[group.predictor][group.key]["index"]
         unseen = index < 0
@@ -68,8 +75,9 @@ def index_unseen(
             raise _refusal(group, labels[group.name])
         renumbered = np.array(index)
         renumbered[unseen] = len(group.levels) + position
-        indexed[group.predictor][group.key] = {**arrays[group.predictor][group.key], "index": renumbered}
-    return indexed, UnseenLevels(labels)
+        own = indexed[group.predictor][group.key] = {**arrays[group.predictor][group.key], "index": renumbered}
+        found[group.predictor, group.key] = group.with_new_levels(own, len(new))
+    return indexed, UnseenLevels(labels, found)
 
 
 def _refusal(group: AbstractGroupTerm, labels: Sequence[str]) -> DataError:
@@ -109,10 +117,10 @@ class LevelSampler:
         cls, groups: Sequence[AbstractGroupTerm], unseen: UnseenLevels, policy: NewLevels, rng: np.random.Generator
     ) -> LevelSampler:
         """Build the sampler; with ``"old"`` the known levels are chosen here."""
-        affected = tuple(group for group in groups if unseen.count(group))
+        affected = tuple(unseen.terms[group.predictor, group.key] for group in groups if unseen.count(group))
         fixed: dict[str, np.ndarray] = {}
         if policy == "old":
-            fixed = {g.name: rng.integers(len(g.levels), size=unseen.count(g)) for g in _one_each(affected)}
+            fixed = {g.name: g.donors(rng, 1, unseen.count(g))[0] for g in _one_each(affected)}
         return cls(affected, unseen, policy, rng, fixed)
 
     def extended(self, values: Mapping[str, np.ndarray], n_draws: int) -> dict[str, np.ndarray]:
@@ -140,7 +148,7 @@ class LevelSampler:
         shape = (n_draws, self.unseen.count(group))
         if self.policy == "old":
             return np.broadcast_to(self.fixed[group.name], shape)
-        return self.rng.integers(len(group.levels), size=shape)
+        return group.donors(self.rng, *shape)
 
 
 def _one_each(groups: Sequence[AbstractGroupTerm]) -> tuple[AbstractGroupTerm, ...]:

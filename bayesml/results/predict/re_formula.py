@@ -48,17 +48,16 @@ class Selection:
 
     def mask(self, arrays: Arrays) -> Arrays:
         """Return ``arrays`` of the wanted terms, with dropped columns set to zero."""
-        return {
-            p.key: {t.key: self._masked(p.key, t.key, arrays[p.key][t.key]) for t in p.terms} for p in self.predictors
-        }
+        return {p.key: {t.key: self._masked(p, t.key, arrays[p.key][t.key]) for t in p.terms} for p in self.predictors}
 
-    def _masked(self, predictor: PredictorKey, key: str, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        dropped = self.dropped.get((predictor, key))
+    def _masked(
+        self, predictor: PredictorDesign, key: str, arrays: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        dropped = self.dropped.get((predictor.key, key))
         if not dropped:
             return arrays
-        columns = np.array(arrays["Z"], dtype=float)
-        columns[:, list(dropped)] = 0.0
-        return {**arrays, "Z": columns}
+        (group,) = (group for group in predictor.groups() if group.key == key)
+        return group.masked(arrays, dropped)
 
 
 def select_groups(fit: AbstractFit, re_formula: Any) -> Selection:

@@ -277,7 +277,7 @@ def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
 
 
 def _factor(group: AbstractGroupTerm) -> FactorShape:
-    return FactorShape(group.name, len(group.levels), len(group.coefs))
+    return FactorShape(group.name, len(group.levels), len(group.eliminated.coefs))
 
 
 def plan_for(problem: Problem, marginalize: bool | None = None, precondition: bool | None = None) -> Plan:

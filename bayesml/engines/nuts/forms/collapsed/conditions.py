@@ -47,8 +47,9 @@ def _reasons(problem: Problem) -> Iterator[str]:
         if not term.is_linear:
             yield f"the term {term.key} is not linear and Gaussian"
     for group in group_terms(schema.predictors[0].terms):
-        if len(group.coefs) > MOST_COLUMNS:
-            yield f"{len(group.coefs)} effects vary over {group.name}, more than the {MOST_COLUMNS} eliminated together"
+        columns = len(group.eliminated.coefs)
+        if columns > MOST_COLUMNS:
+            yield f"{columns} effects vary over {group.name}, more than the {MOST_COLUMNS} eliminated together"
     yield from joint_priors(problem)
     response = problem.design.response.arrays
     others = sorted(set(response) - {"y", "se"})

@@ -14,7 +14,7 @@ from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.response import positive_numbers
 from bayesml.families.scales import POSITIVE_LINKS, SCALE_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
@@ -50,11 +50,7 @@ class Gamma(AbstractSimpleFamily):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
-        y = numbers(response, self.name)
-        require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
-        if for_fit:
-            require_variation(response, y)
-        return ResponseData({"y": y})
+        return ResponseData({"y": positive_numbers(response, self.name, for_fit=for_fit)})
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density with rate shape / mu."""

@@ -5,24 +5,21 @@ Of a family of counts f, whose probability of 0 belongs to the hurdle, the posit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.counts import AbstractCount
 from bayesml.families.example import Example
 from bayesml.families.gamma import Gamma
 from bayesml.families.lognormal import LogNormal
+from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
 from bayesml.families.negbinomial import NegativeBinomial
 from bayesml.families.poisson import Poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, numbers, require, require_variation
-from bayesml.families.scales import PROBABILITY_LINKS
-from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
@@ -40,57 +37,30 @@ __all__ = [
     "hurdle_poisson",
 ]
 
-HU = DistributionalParameter(
-    "hu", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
-)
-
 
 @final
 @dataclass(frozen=True)
-class Hurdle(AbstractSimpleFamily):
-    """P(0) = hu, and the density (1 - hu) f(y) of positive numbers, (1 - hu) f(y) / (1 - f(0)) of counts.
+class Hurdle(AbstractMoreZeros):
+    """P(0) = hu, and the density (1 - hu) f(y) of positive numbers, (1 - hu) f(y) / (1 - f(0)) of counts."""
 
-    Attributes:
-        base: the family of positive numbers or of counts; its links come first among ``links``, that of hu last.
-    """
-
-    base: type[AbstractSimpleFamily]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Brms's name."""
-        return f"hurdle_{self.base.name}"
-
-    @property
-    def positive(self) -> AbstractSimpleFamily:
-        """The family of the positive part, with its links."""
-        return self.base(self.links[:-1])
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:  # type: ignore[override]
-        """Those of the base, and hu."""
-        return (*self.base.dpars, HU)
+    prefix: ClassVar[str] = "hurdle"
+    zero: ClassVar[DistributionalParameter] = probability_of_zero("hu")
 
     @property
     def count_family(self) -> AbstractCount | None:
         """The family of the positive part where it is one of counts, of which the hurdle leaves those above 0."""
-        return positive if isinstance(positive := self.positive, AbstractCount) else None
+        return self.other if isinstance(self.other, AbstractCount) else None
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Distribution functions, and the scale of the default priors, where the base has them."""
-        of_base = self.base.traits
+        """Distribution functions, and the scale of the default priors, where the other family has them."""
+        traits = self.base.traits
         return Traits(
-            discrete=of_base.discrete,
-            rows_repeat=of_base.rows_repeat,
-            has_cdf=of_base.has_cdf,
-            priors_on_log_scale=of_base.response_on_log_scale,
+            discrete=traits.discrete,
+            rows_repeat=traits.rows_repeat,
+            has_cdf=traits.has_cdf,
+            priors_on_log_scale=traits.response_on_log_scale,
         )
-
-    @property
-    def linear(self) -> frozenset[str]:  # type: ignore[override]
-        """Those of the base, and hu, whose logarithm and that of its complement keep their tails."""
-        return self.base.linear | {"hu"}
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take counts, or numbers of 0 or larger that are not all equal."""
@@ -102,54 +72,58 @@ class Hurdle(AbstractSimpleFamily):
             require_variation(response, y)
         return ResponseData({"y": y})
 
-    def _logs(self, values: Values) -> tuple[Broadcast, Broadcast]:
-        """Return log hu and log((1 - hu) / P(y > 0 in the base))."""
-        link, family = self.link("hu"), self.count_family
-        log_rest = link.log_complement(values["hu"])
-        if family is not None:
-            log_rest = log_rest - family.log_some(family.log_mean(values), values)
-        return link.log_inverse(values["hu"]), log_rest
+    def _log_parts(self, values: Values) -> tuple[Broadcast, Broadcast]:
+        """Return log hu and log((1 - hu) / P(y > 0 in the other family))."""
+        (log_hu, log_rest), counts = self.log_zero(values), self.count_family
+        if counts is None:
+            return log_hu, log_rest
+        return log_hu, log_rest - counts.log_some(counts.log_mean(values), values)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log hu, or log(1 - hu) + log(f(y) / P(y > 0))."""
-        (log_hu, log_rest), xp = self._logs(values), array_namespace(y, *values.values())
-        positive = self.positive.log_prob(xp.where(y > 0, y, 1.0), values, data)
+        (log_hu, log_rest), xp = self._log_parts(values), array_namespace(y, *values.values())
+        positive = self.other.log_prob(xp.where(y > 0, y, 1.0), values, data)
         return xp.where(y > 0, log_rest + positive, log_hu)
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
-        """Return log(hu + (1 - hu) P(0 < Y <= y) / P(0 < Y)) and log((1 - hu) P(Y > y) / P(Y > 0)), Y of the base."""
-        (log_hu, log_rest), (below, above) = self._logs(values), self.positive.log_tails(y, values, data)
+        """Return both tails for y of 0 and above, where Y is of the other family.
+
+        They are log(hu + (1 - hu) P(0 < Y <= y) / P(Y > 0)) and log((1 - hu) P(Y > y) / P(Y > 0)).
+        """
+        (log_hu, log_rest), (below, above) = self._log_parts(values), self.other.log_tails(y, values, data)
         xp = array_namespace(below)
         if self.count_family is not None:
             from bayesml.families.between import log_between
 
-            some = log_between(self.positive, 0.0 * y, xp.maximum(y, 1.0), values, data)
+            some = log_between(self.other, 0.0 * y, xp.maximum(y, 1.0), values, data)
             below = xp.where(y < 1, -np.inf, some)
         up_to = xp.logaddexp(log_hu, log_rest + below)
         return xp.where(y < 0, -np.inf, up_to), xp.where(y < 0, 0.0, log_rest + above)
 
     def _share(self, parameters: Values) -> Broadcast:
-        """Return (1 - hu) / P(y > 0 in the base): moments of the base times this are those of the response."""
+        """Return (1 - hu) / P(Y > 0), Y of the other family.
+
+        Y^k is 0 where Y is, so that E(y^k) = (1 - hu) E(Y^k | Y > 0) is E(Y^k) times this.
+        """
         if self.count_family is None:
             return 1.0 - parameters["hu"]
         with np.errstate(divide="ignore"):
             return (1.0 - parameters["hu"]) / np.exp(self.count_family.log_some(np.log(parameters["mu"]), parameters))
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - hu) times the mean of the base, which for counts is divided by P(y > 0)."""
-        return self._share(parameters) * self.positive.mean(parameters, data)
+        """Return (1 - hu) times the mean of the other family, which for counts is divided by P(y > 0)."""
+        return self._share(parameters) * self.other.mean(parameters, data)
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return share (variance + mean^2) - (share mean)^2 of the base, where the share is (1 - hu) / P(y > 0)."""
-        share, mean = self._share(parameters), self.positive.mean(parameters, data)
-        return share * (self.positive.variance(parameters, data) + (1.0 - share) * mean**2)
+        """Return E(y^2) - E(y)^2; see ``_share``."""
+        share, mean = self._share(parameters), self.other.mean(parameters, data)
+        return share * (self.other.variance(parameters, data) + (1.0 - share) * mean**2)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw from the positive part, and set a share hu to 0."""
-        family = self.count_family
-        drawn = self.positive.draw(rng, parameters, data) if family is None else family.draw_some(rng, parameters)
-        size = np.broadcast_shapes(np.shape(drawn), np.shape(parameters["hu"]))
-        return np.where(rng.random(size) < parameters["hu"], 0.0, drawn)
+        counts = self.count_family
+        drawn = self.other.draw(rng, parameters, data) if counts is None else counts.draw_some(rng, parameters)
+        return self.with_zeros(rng, drawn, parameters)
 
 
 def hurdle_gamma(link: str = "log", link_shape: str = "log", link_hu: str = "logit") -> Hurdle:
@@ -160,7 +134,7 @@ def hurdle_gamma(link: str = "log", link_shape: str = "log", link_hu: str = "log
         link_shape: link of shape, where it has a formula.
         link_hu: link of the probability hu of a zero, where it has a formula.
     """
-    return _over(Gamma, link, link_shape, link_hu)
+    return Hurdle.over(Gamma, link, link_shape, link_hu)
 
 
 def hurdle_lognormal(link: str = "identity", link_sigma: str = "log", link_hu: str = "logit") -> Hurdle:
@@ -171,7 +145,7 @@ def hurdle_lognormal(link: str = "identity", link_sigma: str = "log", link_hu: s
         link_sigma: link of sigma, where it has a formula.
         link_hu: link of the probability hu of a zero, where it has a formula.
     """
-    return _over(LogNormal, link, link_sigma, link_hu)
+    return Hurdle.over(LogNormal, link, link_sigma, link_hu)
 
 
 def hurdle_poisson(link: str = "log", link_hu: str = "logit") -> Hurdle:
@@ -181,7 +155,7 @@ def hurdle_poisson(link: str = "log", link_hu: str = "logit") -> Hurdle:
         link: link of mu, the mean of the Poisson distribution before its zeros are left out.
         link_hu: link of the probability hu of a zero, where it has a formula.
     """
-    return _over(Poisson, link, link_hu)
+    return Hurdle.over(Poisson, link, link_hu)
 
 
 def hurdle_negbinomial(link: str = "log", link_shape: str = "log", link_hu: str = "logit") -> Hurdle:
@@ -192,12 +166,7 @@ def hurdle_negbinomial(link: str = "log", link_shape: str = "log", link_hu: str 
         link_shape: link of shape, where it has a formula.
         link_hu: link of the probability hu of a zero, where it has a formula.
     """
-    return _over(NegativeBinomial, link, link_shape, link_hu)
-
-
-def _over(base: type[AbstractSimpleFamily], *links: str) -> Hurdle:
-    default = Hurdle((*(get_link(p.links[0]) for p in base.dpars), get_link(HU.links[0])), base)
-    return replace(default, links=default.checked_links(*links))
+    return Hurdle.over(NegativeBinomial, link, link_shape, link_hu)
 
 
 EXAMPLE = Example(

@@ -14,7 +14,7 @@ from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian_auxiliary, gaussian_curvature
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import numbers, require, require_variation
+from bayesml.families.response import positive_numbers
 from bayesml.families.scales import SIGMA, mu
 from bayesml.namespace import array_namespace
 
@@ -35,11 +35,7 @@ class LogNormal(AbstractSimpleFamily):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""
-        y = numbers(response, self.name)
-        require(response, y, y > 0, "must be larger than 0", "Drop such rows, or model them with another family.")
-        if for_fit:
-            require_variation(response, y)
-        return ResponseData({"y": y})
+        return ResponseData({"y": positive_numbers(response, self.name, for_fit=for_fit)})
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log N(log y; mu, sigma^2) - log y."""

@@ -7,7 +7,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.records import RawResponse
 
-__all__ = ["counts", "numbers", "require", "require_variation"]
+__all__ = ["counts", "numbers", "positive_numbers", "require", "require_variation"]
 
 
 def require(response: RawResponse, values: np.ndarray, good: np.ndarray, rule: str, cure: str) -> None:
@@ -47,6 +47,20 @@ def numbers(response: RawResponse, family: str) -> np.ndarray:
     if values.ndim != 1 or values.size == 0:
         raise DataError(f"The response `{response.name}` has shape {values.shape}; it must be a column with rows.")
     require(response, values, np.isfinite(values), "must be finite", "Drop or correct such rows.")
+    return values
+
+
+def positive_numbers(response: RawResponse, family: str, *, for_fit: bool) -> np.ndarray:
+    """Return the response as positive finite floats.
+
+    Raises:
+        DataError: a value is not larger than 0, or all are equal where they are to be fitted.
+    """
+    values = numbers(response, family)
+    cure = "Drop such rows, or model them with another family."
+    require(response, values, values > 0, "must be larger than 0", cure)
+    if for_fit:
+        require_variation(response, values)
     return values
 
 

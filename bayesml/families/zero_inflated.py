@@ -2,104 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml import distributions
-from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
+from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
 from bayesml.families.negbinomial import NegativeBinomial
 from bayesml.families.poisson import Poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.scales import PROBABILITY_LINKS
-from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
-    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
+    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "EXAMPLE_NEGBINOMIAL", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
-
-ZI = DistributionalParameter(
-    "zi", PROBABILITY_LINKS, (0.0, 1.0), distributions.beta(1, 1), distributions.logistic(0, 1), typical=0.2
-)
 
 
 @final
 @dataclass(frozen=True)
-class ZeroInflated(AbstractSimpleFamily):
-    """P(0) = zi + (1 - zi) f(0), and (1 - zi) f(y) elsewhere.
+class ZeroInflated(AbstractMoreZeros):
+    """P(0) = zi + (1 - zi) f(0), and (1 - zi) f(y) elsewhere, with a family f of counts."""
 
-    Attributes:
-        base: the family of counts that is inflated; its links come first among ``links``, that of zi last.
-    """
-
-    base: type[AbstractSimpleFamily]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Brms's name."""
-        return f"zero_inflated_{self.base.name}"
-
-    @property
-    def counts(self) -> AbstractSimpleFamily:
-        """The family that is inflated, with its links."""
-        return self.base(self.links[:-1])
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:  # type: ignore[override]
-        """Those of the base, and zi."""
-        return (*self.base.dpars, ZI)
+    prefix: ClassVar[str] = "zero_inflated"
+    zero: ClassVar[DistributionalParameter] = probability_of_zero("zi")
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of counts whose rows repeat; a table of counts and a rate belong to the base alone."""
-        own = self.base.traits
-        return Traits(discrete=True, rows_repeat=own.rows_repeat, has_cdf=own.has_cdf, trials=own.trials)
-
-    @property
-    def linear(self) -> frozenset[str]:  # type: ignore[override]
-        """Those of the base, and zi, whose logarithm and that of its complement keep their tails."""
-        return self.base.linear | {"zi"}
+        """Those of counts; a table of counts and a rate belong to the other family alone."""
+        traits = self.base.traits
+        return Traits(discrete=True, rows_repeat=traits.rows_repeat, has_cdf=traits.has_cdf, trials=traits.trials)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take what the base takes."""
-        return self.counts.encode(response, for_fit=for_fit)
-
-    def _logs(self, values: Values) -> tuple[Broadcast, Broadcast]:
-        """Return log zi and log(1 - zi)."""
-        link = self.link("zi")
-        return link.log_inverse(values["zi"]), link.log_complement(values["zi"])
+        """Take what the other family takes."""
+        return self.other.encode(response, for_fit=for_fit)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(zi + (1 - zi) f(0)), or log((1 - zi) f(y))."""
-        (log_zi, log_rest), counted = self._logs(values), self.counts.log_prob(y, values, data)
+        (log_zi, log_rest), counted = self.log_zero(values), self.other.log_prob(y, values, data)
         xp = array_namespace(counted)
         return xp.where(y == 0, xp.logaddexp(log_zi, log_rest + counted), log_rest + counted)
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log(zi + (1 - zi) F(y)) and log((1 - zi) S(y)) for y of 0 and above."""
-        (log_zi, log_rest), (below, above) = self._logs(values), self.counts.log_tails(y, values, data)
+        (log_zi, log_rest), (below, above) = self.log_zero(values), self.other.log_tails(y, values, data)
         xp = array_namespace(below)
         up_to = xp.logaddexp(log_zi, log_rest + xp.where(y < 0, 0.0, below))
         return xp.where(y < 0, -np.inf, up_to), xp.where(y < 0, 0.0, log_rest + above)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) times the mean of the base."""
-        return (1.0 - parameters["zi"]) * self.counts.mean(parameters, data)
+        """Return (1 - zi) times the mean of the other family."""
+        return (1.0 - parameters["zi"]) * self.other.mean(parameters, data)
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) (variance + zi mean^2) of the base."""
-        zi, mean = parameters["zi"], self.counts.mean(parameters, data)
-        return (1.0 - zi) * (self.counts.variance(parameters, data) + zi * mean**2)
+        """Return (1 - zi) (variance + zi mean^2) of the other family."""
+        zi, mean = parameters["zi"], self.other.mean(parameters, data)
+        return (1.0 - zi) * (self.other.variance(parameters, data) + zi * mean**2)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw from the base, and set a share zi to 0."""
-        drawn = self.counts.draw(rng, parameters, data)
-        size = np.broadcast_shapes(np.shape(drawn), np.shape(parameters["zi"]))
-        return np.where(rng.random(size) < parameters["zi"], 0.0, drawn)
+        """Draw from the other family, and set a share zi to 0."""
+        return self.with_zeros(rng, self.other.draw(rng, parameters, data), parameters)
 
 
 def zero_inflated_poisson(link: str = "log", link_zi: str = "logit") -> ZeroInflated:
@@ -109,7 +72,7 @@ def zero_inflated_poisson(link: str = "log", link_zi: str = "logit") -> ZeroInfl
         link: link of the mean mu of the Poisson part.
         link_zi: link of the probability zi of a zero from outside the Poisson part, where it has a formula.
     """
-    return _inflated(Poisson, link, link_zi)
+    return ZeroInflated.over(Poisson, link, link_zi)
 
 
 def zero_inflated_negbinomial(link: str = "log", link_shape: str = "log", link_zi: str = "logit") -> ZeroInflated:
@@ -120,12 +83,7 @@ def zero_inflated_negbinomial(link: str = "log", link_shape: str = "log", link_z
         link_shape: link of shape, where it has a formula.
         link_zi: link of the probability zi of a zero from outside that part, where it has a formula.
     """
-    return _inflated(NegativeBinomial, link, link_shape, link_zi)
-
-
-def _inflated(base: type[AbstractSimpleFamily], *links: str) -> ZeroInflated:
-    default = ZeroInflated((*(get_link(p.links[0]) for p in base.dpars), get_link(ZI.links[0])), base)
-    return replace(default, links=default.checked_links(*links))
+    return ZeroInflated.over(NegativeBinomial, link, link_shape, link_zi)
 
 
 EXAMPLE = Example(

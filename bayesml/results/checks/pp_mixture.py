@@ -13,6 +13,7 @@ from bayesml.results.checks.log_lik import at_every_draw
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import Request, batches, choose_draws, prepare_rows
 from bayesml.results.predict.quantity import DrawnQuantity
+from bayesml.results.record.one_response import of_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ def pp_mixture(
     fit: AbstractSampledFit,
     newdata: Any = None,
     *,
+    resp: str | None = None,
     log: bool = False,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
@@ -42,6 +44,7 @@ def pp_mixture(
     Args:
         fit: a fit of a mixture.
         newdata: rows with their response; those of the fit if None.
+        resp: which of several responses.
         log: whether to return logarithms, which keep their digits where a probability is tiny.
         re_formula: which group-level effects, see ``bayesml.results.predict.predict.linpred``.
         new_levels: what unseen levels get, see ``linpred``.
@@ -60,6 +63,7 @@ def pp_mixture(
     Example:
         >>> fit.pp_mixture(summary=True)
     """
+    fit = of_one(fit, resp)
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     components = fit.likelihood.components
     if not components:

@@ -86,5 +86,4 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     plot = Verb(lambda: plots.plot)
     pairs = Verb(lambda: plots.pairs)
     forest = Verb(lambda: plots.forest)
-    ranef_plot = Verb(lambda: plots.ranef_plot)
     pp_check = Verb(lambda: plots.pp_check)

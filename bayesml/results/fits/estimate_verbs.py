@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         simulate,
         variance_explained,
     )
-    from bayesml.results.plots import ranef
     from bayesml.results.predict import point_predict
 else:  # fits with draws should not wait for what they do not have
     anova = lazy_module("bayesml.results.frequentist.anova")
@@ -36,7 +35,6 @@ else:  # fits with draws should not wait for what they do not have
     point_predict = lazy_module("bayesml.results.predict.point_predict")
     point_summary = lazy_module("bayesml.results.frequentist.point_summary")
     point_tables = lazy_module("bayesml.results.frequentist.point_tables")
-    ranef = lazy_module("bayesml.results.plots.ranef")
     ranova = lazy_module("bayesml.results.frequentist.ranova")
     residuals = lazy_module("bayesml.results.frequentist.residuals")
     simulate = lazy_module("bayesml.results.frequentist.simulate")
@@ -89,4 +87,3 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
 
     # Pictures
     check_model = Verb(lambda: check_model.check_model)
-    ranef_plot = Verb(lambda: ranef.ranef_plot)

@@ -11,6 +11,7 @@ from bayesml.results.fits.verb import Verb
 from bayesml.results.record.fit import AbstractFit
 
 if TYPE_CHECKING:
+    from bayesml.results.plots import groups
     from bayesml.results.questions import contrast, emmeans
     from bayesml.results.storage import saving
     from bayesml.results.tables import effects, tables
@@ -18,6 +19,7 @@ else:  # a fit and its table should not wait for what is asked of it later
     contrast = lazy_module("bayesml.results.questions.contrast")
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
+    groups = lazy_module("bayesml.results.plots.groups")
     saving = lazy_module("bayesml.results.storage.saving")
     tables = lazy_module("bayesml.results.tables.tables")
 
@@ -43,4 +45,5 @@ class AbstractFitVerbs(AbstractFit):
     emmeans = Verb(lambda: emmeans.emmeans)
     slopes = Verb(lambda: emmeans.slopes)
     conditional_effects = Verb(lambda: effects.conditional_effects)
+    ranef_plot = Verb(lambda: groups.ranef_plot)
     save = Verb(lambda: saving.save)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bayesml.results.plots.check import pp_check
 from bayesml.results.plots.forest import forest
-from bayesml.results.plots.groups import ranef_plot
 from bayesml.results.plots.pairs import pairs
 from bayesml.results.plots.trace import plot
 
-__all__ = ["forest", "pairs", "plot", "pp_check", "ranef_plot"]
+__all__ = ["forest", "pairs", "plot", "pp_check"]

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prefixed
 from bayesml.results.plots.style import DARK, MAIN, MUTED, clean, new_figure
+from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.reduced import require_effects
-from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.record.fit import AbstractSampledFit
-
 __all__ = ["ranef_plot"]
 
 LABELLED = 70
 LEVELS_AT_ONCE = 2000
+NORMAL_95 = 1.959963984540054
 
 
-def ranef_plot(fit: AbstractSampledFit, group: str | None = None) -> Figure:
+@final
+@dataclass(frozen=True)
+class _Panel:
+    """The effects of the levels of a grouping factor on one coefficient.
+
+    Attributes:
+        group: the grouping factor.
+        title: the coefficient.
+        levels: labels of the levels.
+        ends: ``(3, levels)`` lower end, middle and upper end of the intervals.
+    """
+
+    group: str
+    title: str
+    levels: tuple[str, ...]
+    ends: np.ndarray
+
+
+def ranef_plot(fit: AbstractFit, group: str | None = None) -> Figure:
     """Draw the group-level effects with 95% intervals, each panel sorted by its effect (a caterpillar plot).
+
+    Of draws these are the central intervals around the medians, of estimates the conditional modes with conditional
+    intervals.
 
     Args:
         fit: the fit.
@@ -37,63 +59,49 @@ def ranef_plot(fit: AbstractSampledFit, group: str | None = None) -> Figure:
     Example:
         >>> fit.ranef_plot("Subject")
     """
-    chosen = _chosen(fit, group)
-    panels = [
-        [(v, k) for v in chosen if v.group == name for k in range(len(v.coords[1]))]
-        for name in dict.fromkeys(v.group for v in chosen)
-    ]
-    heights = [_height(len(row[0][0].coords[0])) for row in panels]
-    widest = max(len(row) for row in panels)
+    rows = list(_by_group(list(_panels(fit)), group).values())
+    heights = [_height(len(row[0].levels)) for row in rows]
+    widest = max(len(row) for row in rows)
     figure = new_figure(max(3.4 * widest, 5.0), sum(heights))
-    for part, row in zip(np.atleast_1d(figure.subfigures(len(panels), 1, height_ratios=heights)), panels, strict=True):
+    for part, row in zip(np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=heights)), rows, strict=True):
         axes = part.subplots(1, widest, squeeze=False)[0]
-        for panel, (variable, coef) in zip(axes, row, strict=False):
-            _caterpillar(panel, fit.draws_record.values[variable.name][..., coef], variable, coef)
+        for each, panel in zip(axes, row, strict=False):
+            _caterpillar(each, panel)
         for unused in axes[len(row) :]:
             unused.set_axis_off()
-        part.suptitle(f"{row[0][0].group} ({len(row[0][0].coords[0])} levels)", fontsize=10.5, color=DARK)
+        part.suptitle(f"{row[0].group} ({len(row[0].levels)} levels)", fontsize=10.5, color=DARK)
     return figure
 
 
-def _chosen(fit: AbstractSampledFit, group: str | None) -> list[ReportedVariable]:
-    require_effects(fit, "The picture of group-level effects")
-    effects = [v for v in fit.variables if v.kind == "r"]
-    known = list(dict.fromkeys(v.group for v in effects))
-    if not known:
+def _by_group(panels: list[_Panel], group: str | None) -> dict[str, list[_Panel]]:
+    if not panels:
         raise ModelError("The model has no group-level effects to draw.")
-    if group is not None and group not in known:
+    known = {name: [p for p in panels if p.group == name] for name in dict.fromkeys(p.group for p in panels)}
+    if group is None:
+        return known
+    if group not in known:
         listed = ", ".join(f"`{k}`" for k in known)
         raise ModelError(
             f"The model has no grouping factor `{group}`{did_you_mean(str(group), known)}; it has {listed}."
         )
-    return [v for v in effects if group in (None, v.group)]
+    return {group: known[group]}
 
 
-def _height(levels: int) -> float:
-    return 0.9 + 0.19 * max(levels, 8) if levels <= LABELLED else 8.0
-
-
-def _caterpillar(axes: Axes, drawn: np.ndarray, variable: ReportedVariable, coef: int) -> None:
-    lower, middle, upper = _intervals(drawn.reshape(-1, drawn.shape[-1]))
-    order = np.argsort(middle, kind="stable")
-    rows, labelled = np.arange(len(order)), len(order) <= LABELLED
-    axes.axvline(0.0, color="#8A939C", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    if labelled:
-        axes.hlines(rows, lower[order], upper[order], color=MAIN, linewidth=1.3)
-    else:
-        axes.fill_betweenx(rows, lower[order], upper[order], color=MAIN, alpha=0.3, linewidth=0, step="mid")
-    axes.plot(middle[order], rows, "o" if labelled else ".", color=DARK, markersize=3.8 if labelled else 1.6)
-    axes.set_yticks(rows if labelled else [], [variable.coords[0][i] for i in order] if labelled else [])
-    axes.set_ylim(-0.8, len(order) - 0.2)
-    axes.set_title(_title(variable, coef), fontsize=9.5)
-    if not labelled:
-        axes.set_ylabel("levels, sorted", fontsize=9, color=MUTED)
-    clean(axes, grid="x")
-
-
-def _title(variable: ReportedVariable, coef: int) -> str:
-    label = variable.coords[1][coef]
-    return prefixed(label, variable.predictor)
+def _panels(fit: AbstractFit) -> Iterator[_Panel]:
+    if isinstance(fit, AbstractSampledFit):
+        require_effects(fit, "The picture of group-level effects")
+        for v in fit.variables:
+            for k, coef in enumerate(v.coords[1]) if v.kind == "r" else ():
+                drawn = fit.draws_record.values[v.name][..., k]
+                ends = _intervals(drawn.reshape(-1, drawn.shape[-1]))
+                yield _Panel(v.group, prefixed(coef, v.predictor), v.coords[0], ends)
+        return
+    assert isinstance(fit, AbstractPointFit)
+    for own in fit.estimate.level_effects:
+        for k, coef in enumerate(own.term.coefs):
+            middle, reach = own.effects[:, k], NORMAL_95 * np.sqrt(np.maximum(own.variances[:, k, k], 0.0))
+            ends = np.stack([middle - reach, middle, middle + reach])
+            yield _Panel(own.term.name, coef, own.term.levels.labels, ends)
 
 
 def _intervals(draws: np.ndarray) -> np.ndarray:
@@ -102,3 +110,24 @@ def _intervals(draws: np.ndarray) -> np.ndarray:
         for start in range(0, draws.shape[1], LEVELS_AT_ONCE)
     ]
     return np.concatenate(parts, axis=1)
+
+
+def _height(levels: int) -> float:
+    return 0.9 + 0.19 * max(levels, 8) if levels <= LABELLED else 8.0
+
+
+def _caterpillar(axes: Axes, panel: _Panel) -> None:
+    order = np.argsort(panel.ends[1], kind="stable")
+    lower, middle, upper = panel.ends[:, order]
+    rows, labelled = np.arange(len(order)), len(order) <= LABELLED
+    axes.axvline(0.0, color="#8A939C", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    if labelled:
+        axes.hlines(rows, lower, upper, color=MAIN, linewidth=1.3)
+    else:
+        axes.fill_betweenx(rows, lower, upper, color=MAIN, alpha=0.3, linewidth=0, step="mid")
+        axes.set_ylabel("levels, sorted", fontsize=9, color=MUTED)
+    axes.plot(middle, rows, "o" if labelled else ".", color=DARK, markersize=3.8 if labelled else 1.6)
+    axes.set_yticks(rows if labelled else [], [panel.levels[i] for i in order] if labelled else [])
+    axes.set_ylim(-0.8, len(order) - 0.2)
+    axes.set_title(panel.title, fontsize=9.5)
+    clean(axes, grid="x")

@@ -18,20 +18,7 @@ __all__ = ["AbstractConditionalEffects"]
 
 @dataclass(frozen=True, repr=False)
 class AbstractConditionalEffects(Mapping[str, "pd.DataFrame"]):
-    """Conditional effects by name: ``effects["Days"]``, ``effects["x:group"]``.
-
-    Each table holds the predictors, ``cond__`` (which of the ``conditions``), ``effect1__`` and ``effect2__`` (the
-    predictors along the axis and in colours), ``estimate__``, ``se__``, ``lower__`` and ``upper__``.
-
-    Attributes:
-        tables: the tables by name.
-        effects: which predictors each is about.
-        response: label of what is predicted.
-        observed: the rows of the fit and their response under the column ``response__``, for ``plot(points=True)``;
-            None where the prediction is not on the scale of the response.
-        prob: probability of the intervals.
-        note: what was assumed, for example one trial for each row.
-    """
+    """What pictures read of conditional effects; ``results.tables.effects.ConditionalEffects`` says what it all is."""
 
     tables: Mapping[str, pd.DataFrame]
     effects: Mapping[str, Effect]

@@ -245,6 +245,30 @@ def test_means_of_one_response(fit: bayesml.Fit) -> None:
     np.testing.assert_allclose(table["Estimate"], (b["b_y1_x"] - b["b_y2_f[v]"]).mean())
 
 
+def test_the_share_of_variance_of_each_response(fit: bayesml.Fit, mixed: bayesml.Fit) -> None:
+    mean = flat(fit.epred())
+    rest = DATA[["y.1", "y2"]].to_numpy() - mean
+    expected = mean.var(axis=1, ddof=1) / (mean.var(axis=1, ddof=1) + rest.var(axis=1, ddof=1))
+    drawn = fit.bayes_R2(summary=False)
+    assert list(drawn.columns) == ["R2y1", "R2y2"]
+    np.testing.assert_allclose(drawn, expected, rtol=1e-10)
+    table = fit.bayes_R2(resp="y2")
+    np.testing.assert_allclose(table.loc["R2y2", "Estimate"], expected[:, 1].mean())
+    assert list(handmade_fit("y2 ~ x", DATA).bayes_R2().index) == ["R2"]
+    with pytest.raises(ModelError, match="`o` has categories"):
+        mixed.bayes_R2()
+
+
+def test_components_of_one_response() -> None:
+    formula = bf("y2 ~ x", family=bayesml.families.mixture("gaussian", "gaussian")) + bf("k ~ z", family="poisson")
+    both = handmade_fit(formula, DATA)
+    found = both.pp_mixture(resp="y2")
+    assert found.dims[-1] == "component"
+    np.testing.assert_allclose(found.sum("component"), 1.0)
+    with pytest.raises(ModelError, match="poisson is no mixture"):
+        both.pp_mixture(resp="k")
+
+
 def test_a_picture_of_one_response(mixed: bayesml.Fit) -> None:
     for resp, label in (("y1", "y.1"), ("k", "k"), ("o", "o")):
         figure = mixed.pp_check(resp=resp, ndraws=5, seed=1)

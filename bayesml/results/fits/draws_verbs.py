@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import log_lik, loo, pp_mixture
+    from bayesml.results.checks import bayes_r2, log_lik, loo, pp_mixture
     from bayesml.results.predict import predict
     from bayesml.results.storage import export
 else:  # a fit and its table should not wait for what draws pictures of it
+    bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
     export = lazy_module("bayesml.results.storage.export")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     loo = lazy_module("bayesml.results.checks.loo")
@@ -81,6 +82,7 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     log_lik = Verb(lambda: log_lik.log_lik)
     pp_mixture = Verb(lambda: pp_mixture.pp_mixture)
     loo = Verb(lambda: loo.loo)
+    bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
 
     # Pictures
     plot = Verb(lambda: plots.plot)

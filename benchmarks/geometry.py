@@ -1,4 +1,4 @@
-"""Posteriors whose shape is difficult: nested and crossed factors, sds near 0, four studies.
+"""Posteriors whose shape is difficult: nested and crossed factors, sds near 0, four studies, smooths, shared effects.
 
 ``python benchmarks/geometry.py [CASE ...] [--seeds N] [--meta N]`` fits each case with the default options, one seed
 after the other, and prints the worst of each measure. ``--meta`` is the number of meta-analyses of each kind (500).
@@ -7,6 +7,7 @@ after the other, and prints the worst of each measure. ``--meta`` is the number 
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ FACTS = Path(__file__).resolve().parents[1] / "tests" / "facts"
 
 @dataclass(frozen=True)
 class Case:
-    """One model with its data, or with many data sets: ``data`` takes their number."""
+    """One model with its data, or with many data sets: ``data`` takes their number.
 
-    formula: str
+    The formula is that of ``mu``, or those of mu and sigma.
+    """
+
+    formula: str | tuple[str, str]
     family: str
     data: Callable[[int], Columns]
     is_meta: bool = False
@@ -66,6 +70,35 @@ def _response(family: str, eta: np.ndarray, rng: np.random.Generator) -> dict[st
     return {"y": y} if family == "bernoulli" else {"y": y, "n": trials}
 
 
+def _curve(rows: int, groups: int = 0, levels: int = 0, wave: float = 1.0, seed: int = 1) -> Columns:
+    """Return counts with a wave in x, effects of groups g, and a wave of its own for each level of f."""
+    rng = np.random.default_rng(seed)
+    x, number = rng.uniform(size=rows), np.arange(rows)
+    columns, eta = {"x": x}, 1.0 + wave * np.sin(6 * x) + (1.0 - wave) * 0.5 * x
+    if groups:
+        columns["g"] = labels("g", number % groups)
+        eta = eta + 0.5 * rng.normal(size=groups)[number % groups]
+    if levels:
+        columns["f"] = labels("f", number % levels)
+        eta = 1.0 + np.sin(6 * x + number % levels)
+    return {**columns, "y": rng.poisson(np.exp(eta))}
+
+
+def _motorcycle(seed: int) -> Columns:
+    found = json.loads((FACTS / "smooths.json").read_text())["data"]["mcycle"]
+    return {name: np.asarray(column) for name, column in found.items()}
+
+
+def _shared(groups: int, seed: int = 3) -> Columns:
+    """Return a response of which the mean and the logarithm of the sd have correlated effects of g."""
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(groups), 15)
+    x = rng.normal(size=g.size)
+    effects = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.7], [0.7, 1.0]], groups) * [1.0, 0.5]
+    y = 1.0 + x + effects[g, 0] + np.exp(-0.3 + effects[g, 1]) * rng.normal(size=g.size)
+    return {"x": x, "g": labels("g", g), "y": y}
+
+
 def _effects_with_errors(seed: int) -> Columns:
     rng = np.random.default_rng(seed)
     s = rng.uniform(0.1, 0.6, 4)
@@ -81,6 +114,7 @@ def _events(seed: int) -> Columns:
 
 
 THREE, TWO = "y ~ x + (1 | a) + (1 | b) + (1 | c)", "y ~ x + (1 | a) + (1 | b)"
+BOTH = ("y ~ x + (1 | p | g)", "~ (1 | p | g)")
 CASES = {
     "grouseticks": Case(
         "TICKS ~ YEAR + HEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)",
@@ -103,6 +137,13 @@ CASES = {
     "crossed bernoulli, sd 0": Case(TWO, "bernoulli", lambda seed: crossed("bernoulli", (0.6, 0.0))),
     "4 studies, se": Case("y | se(s) ~ 1 + (1 | study)", "gaussian", _effects_with_errors, True),
     "4 studies, events": Case("y | trials(n) ~ 1 + (1 | study)", "binomial", _events, True),
+    "smooth and groups": Case("y ~ s(x) + (1 | g)", "poisson", lambda seed: _curve(300, groups=20)),
+    "straight smooth": Case("y ~ s(x)", "poisson", lambda seed: _curve(200, wave=0.0)),
+    "smooths of levels": Case("y ~ f + s(x, by = f)", "poisson", lambda seed: _curve(400, levels=4)),
+    "smooths of mu and sigma": Case(("accel ~ s(times)", "~ s(times)"), "gaussian", _motorcycle),
+    "shared, 20 groups": Case(BOTH, "gaussian", lambda seed: _shared(20)),
+    "shared, 60 groups": Case(BOTH, "gaussian", lambda seed: _shared(60)),
+    "shared, 200 groups": Case(BOTH, "gaussian", lambda seed: _shared(200)),
 }
 HEAD = ("case", "form", "fits", "leapfrogs a draw", "min bulk ESS", "min tail ESS", "Rhat", "divergent draws")
 
@@ -112,10 +153,11 @@ def measured(name: str, case: Case, seeds: range) -> tuple[str, ...]:
     import bayesml
 
     runs: list[Any] = []
+    formula = case.formula if isinstance(case.formula, str) else bayesml.bf(case.formula[0], sigma=case.formula[1])
     for seed in seeds:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bayesml.FitWarning)
-            fit = bayesml.fit(case.formula, dict(case.data(seed)), case.family, seed=seed, progress=False)
+            fit = bayesml.fit(formula, dict(case.data(seed)), case.family, seed=seed, progress=False)
         runs.append((fit.plan.split(" ")[0], fit.diagnostics))
     numbers = [run for _, run in runs]
     return (

@@ -62,6 +62,11 @@ FORMULAS = {
         "gaussian",
         (),
     ),
+    "shared effects of two responses": (
+        bayesml.bf("real ~ x + (1 | p | g)") + bayesml.bf("count ~ (1 | p | g)", family="poisson"),
+        "gaussian",
+        (),
+    ),
     "smooths in two predictors": (bayesml.bf("real ~ s(x, k = 4)", sigma="~ s(w, k = 5)"), "gaussian", ()),
     "priors of several kinds": (
         "count ~ x + w + (1 | g)",

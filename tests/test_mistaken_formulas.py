@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from bayesml import bf
-from bayesml.errors import DataError, FormulaError
+from bayesml import bf, prior
+from bayesml.errors import DataError, FormulaError, PriorError
 from bayesml.fit import describe_problem
 
 N = 40
@@ -27,6 +27,7 @@ DATA = {
         (bf("y ~ a * x", a="~ b", b="~ 1", nonlinear=True), "gaussian", "`b` is not a column of the data, but has a"),
         (bf("y ~ a * x", nonlinear=True), "gaussian", '`a` is neither a column of the data nor a parameter with a'),
         (bf("count ~ x", hu="~ x"), "zero_inflated_poisson", "poisson; it has `mu`, `zi`."),
+        (bf("k ~ a * x", a="~ 1", nonlinear=True), "cumulative", "The main formula of the family cumulative cannot be"),
         ("y ~ s(x, k=x)", "gaussian", "In `s(x, k=x)`, `k` is a whole number, not `x`."),
     ],
 )  # fmt: skip
@@ -39,3 +40,9 @@ def test_measurements_are_no_categories():
     with pytest.raises(DataError, match=r"`y` must be a category or a whole number; it is "):
         describe_problem("y ~ x", DATA, "categorical")
     assert describe_problem("k ~ x", DATA, "categorical").likelihood.event_labels == ("1", "2", "3")
+
+
+@pytest.mark.parametrize("coef", ["", "1"])
+def test_single_thresholds_cannot_be_constant(coef):
+    with pytest.raises(PriorError, match="cannot be constant"):
+        describe_problem("k ~ x", DATA, "cumulative", prior=[prior("constant(-1)", "Intercept", coef=coef)])

@@ -233,6 +233,11 @@ def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: d
         return parameter
     if parameter.is_whole:
         return replace(parameter, priors=tuple(d for d, _ in chosen))
+    if parameter.support.is_whole and any(isinstance(d, Constant) for d, _ in chosen):
+        raise PriorError(
+            f'The elements of class "{parameter.prior_class}" depend on each other, so that single ones cannot be '
+            "constant in this version of bayesml. A narrow prior such as normal(-1, 0.01) is close to it."
+        )
     return replace(
         parameter,
         priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, chosen, strict=True)),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.columns import Computation, NonlinearFunction, nonlinear_function
+from bayesml.errors import FormulaError
+from bayesml.families import AbstractLikelihood
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
@@ -40,6 +42,15 @@ class NonlinearPredictor(AbstractTerm):
     def key(self) -> str:
         """It is the only one of its predictor."""
         return "nonlinear"
+
+    def bound(self, likelihood: AbstractLikelihood) -> AbstractTerm:
+        """Refuse what has thresholds, which belong to a predictor that is a sum of terms."""
+        if likelihood.thresholds and self.predictor.is_mu:
+            raise FormulaError(
+                f"The main formula of the family {likelihood.family.name} cannot be nonlinear in this version of "
+                "bayesml: its thresholds need a sum of terms."
+            )
+        return self
 
     @property
     def variables(self) -> tuple[str, ...]:

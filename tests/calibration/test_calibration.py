@@ -32,7 +32,7 @@ def _id(case: object) -> str:
 def test_ranks_are_uniform(case, capsys):
     model, form = case
     problem = problem_of(model)
-    simulated = simulations(model, problem, SIMULATIONS, seed=20)
+    simulated = simulations(model, problem, SIMULATIONS, model.seed)
     study = run_study(simulated, NutsSampler(form, DRAWS), quantities_of(problem))
     with capsys.disabled():
         print(f"\n{_id(case)}: {study}")

@@ -1,7 +1,7 @@
 """Block linear algebra of mixed models: arrays in, frozen values out; no formula, no data frame, no JAX."""
 
 from bayesml.linalg.adjoint import Adjoint, adjoint, mixed_model_inverse, variance_scores
-from bayesml.linalg.arrow import NotPositiveDefinite
+from bayesml.linalg.arrow import ArrowMatrix, NotPositiveDefinite
 from bayesml.linalg.arrow_factor import ArrowFactor, factorise_identity_plus
 from bayesml.linalg.blocks import AbstractBlock, DenseBlock, GroupBlock, ThetaLayout
 from bayesml.linalg.cholesky import Factorisation, factorise
@@ -17,6 +17,7 @@ __all__ = [
     "AbstractBlock",
     "Adjoint",
     "ArrowFactor",
+    "ArrowMatrix",
     "CrossProducts",
     "Factorisation",
     "DenseBlock",

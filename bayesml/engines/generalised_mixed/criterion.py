@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from bayesml.engines.generalised_mixed.blocks import split
-from bayesml.engines.generalised_mixed.fisher import fisher_slopes
+from bayesml.engines.generalised_mixed.fisher import fisher_information
+from bayesml.engines.generalised_mixed.information import AbstractInformation
 from bayesml.engines.generalised_mixed.mode import Mode, gather, level_sums
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
 
@@ -25,21 +26,23 @@ class Value:
     gradient: np.ndarray
 
 
+Slopes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From the leverages to the derivatives in eta and psi of the sum of their products with W."""
+
+
 @final
 @dataclass(frozen=True)
 class Weighting:
     """The curvature W whose ``log |M'WM + I|`` enters the criterion, with its slopes.
 
     Attributes:
-        value: ``(n,)``.
-        slope: its derivative in eta.
-        auxiliary: its derivative with respect to each auxiliary parameter.
-        solutions: derivative of the criterion in K, applied to each row: ``P m_i``, ``(q, n)`` for each factor.
+        value: W.
+        slopes: how it changes with eta and psi.
+        solutions: derivative of the criterion in K, applied to each row: ``P m_i``, ``(q, N)`` for each factor.
     """
 
-    value: np.ndarray
-    slope: np.ndarray
-    auxiliary: tuple[np.ndarray, ...]
+    value: AbstractInformation
+    slopes: Slopes
     solutions: tuple[np.ndarray, ...]
 
 
@@ -71,22 +74,18 @@ def laplace(problem: Problem, mode: Mode) -> Value:
         NotPositiveDefinite: K is not positive definite.
     """
     assert mode.factor is not None
-    if problem.curvature == "observed":
-        factor = mode.factor
-        auxiliary = tuple(-part.d2 for part in mode.density.auxiliary)
-        value, slope = -mode.density.d2, -mode.density.d3
-    else:
-        factor = problem.factorise(mode.density.fisher, mode.rows)
-        slope, auxiliary = fisher_slopes(problem, mode.eta, mode.parameters.psi)
-        value = mode.density.fisher
-    weighting = Weighting(value, slope, auxiliary, problem.blocks.products(factor.inverse, mode.rows))
+    factor, value = mode.factor, mode.density.information
+    slopes: Slopes = mode.density.information_slopes
+    if problem.curvature == "fisher":
+        value, slopes = fisher_information(problem, mode.density, mode.eta, mode.parameters.psi)
+        factor = problem.factorise(value, mode.rows)
+    weighting = Weighting(value, slopes, problem.blocks.products(factor.inverse, mode.rows))
     return Value(mode.objective + factor.log_determinant, assemble(problem, mode, weighting, _direct(problem, mode)))
 
 
 def _direct(problem: Problem, mode: Mode) -> Direct:
     eta = -2.0 * mode.density.d1
-    psi = np.array([-2.0 * float(part.value.sum()) for part in mode.density.auxiliary])
-    return Direct(eta, products(problem, eta, mode.u), psi)
+    return Direct(eta, products(problem, eta, mode.u), -2.0 * mode.density.psi)
 
 
 def products(problem: Problem, rows: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -98,23 +97,20 @@ def products(problem: Problem, rows: np.ndarray, effects: np.ndarray) -> tuple[n
 def assemble(problem: Problem, mode: Mode, weighting: Weighting, direct: Direct) -> np.ndarray:
     """Add to the direct derivatives what the mode and K contribute.
 
-    With ``v_i = m_i'P m_i``, ``a = W' v``, ``t = K^-1 (M'a + du)`` and ``h = a - W_observed M t``: the derivative
-    in the fixed part gains h; in Lambda ``sum_i h_i z_i u' + s_i z_i t' + 2 W_i z_i (P m_i)'``; in psi
-    ``sum_i v_i dW_i + (M t)_i ds_i``.
+    With the leverages ``v_i = m_i'P m_i``, ``a = W' v``, ``t = K^-1 (M'a + du)`` and ``h = a - W_observed M t``: the
+    derivative in the fixed part gains h; in Lambda ``sum_i h_i z_i u' + s_i z_i t' + 2 W_i z_i (P m_i)'``; in psi
+    ``sum_i v_i dW_i + (M t)_i ds_i``. With several linear predictors in a row, v_i and W_i are matrices, and products
+    of the two sums over their entries.
     """
     assert mode.factor is not None
     columns, rows = problem.columns, mode.rows
-    pairs = zip(rows, weighting.solutions, strict=True)
-    leverage = sum((np.einsum("qn,qn->n", row, solved) for row, solved in pairs), np.zeros(problem.n))
-    slope = weighting.slope * leverage
+    slope, by_psi = weighting.slopes(weighting.value.leverages(rows, weighting.solutions))
     right = level_sums(columns, rows, slope)
     shift = mode.factor.solve(right if direct.u is None else right + direct.u)
     moved = gather(columns, rows, shift)
-    indirect = slope + mode.density.d2 * moved
+    indirect = slope - mode.density.information.times(moved)
     lambdas = _lambda_slopes(problem, mode, weighting, direct.lambdas, indirect, shift)
-    psi = direct.psi.copy()
-    for i, (part, change) in enumerate(zip(mode.density.auxiliary, weighting.auxiliary, strict=True)):
-        psi[i] += float(leverage @ change) + float(np.sum(moved * part.d1))
+    psi = direct.psi + by_psi + mode.density.psi_sums(moved)
     gamma = problem.basis_sums(indirect + direct.eta)
     return Parameters(problem.layout.gather(lambdas), gamma, psi).flat
 
@@ -130,6 +126,6 @@ def _lambda_slopes(
     by_mode, by_shift = products(problem, indirect, mode.u), products(problem, mode.density.d1, shift)
     parts = zip(problem.columns, weighting.solutions, direct, by_mode, by_shift, strict=True)
     return [
-        given + first + second + 2.0 * part.slope(part.Z * weighting.value, solved)
+        given + first + second + 2.0 * part.slope(part.Z, weighting.value.times(solved))
         for part, solved, given, first, second in parts
     ]

@@ -48,7 +48,7 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
         effects_norm=float(mode.u @ mode.u),
         log_determinant=mode.factor.log_determinant,
         saturated=saturated_log_likelihood(problem, mode.parameters.psi) if quadrature else None,
-        n=problem.n,
+        n=len(mode.density.value),
         quadrature_points=criterion.points,
         vcov=covariance[k : k + p, k : k + p],
         vcov_root=root,

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.engines.generalised_mixed.blocks import Columns, split, total_size
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
-from bayesml.engines.generalised_mixed.response import RowDerivatives
+from bayesml.engines.generalised_mixed.response import AbstractDerivatives
 from bayesml.linalg import ArrowFactor, NotPositiveDefinite
 
 __all__ = ["Mode", "find_mode", "gather", "level_sums"]
@@ -44,7 +44,7 @@ class Mode:
     rows: tuple[np.ndarray, ...]
     u: np.ndarray
     eta: np.ndarray
-    density: RowDerivatives
+    density: AbstractDerivatives
     deviance: float
     factor: ArrowFactor | None = None
     decrement: float = np.inf
@@ -133,23 +133,21 @@ class _Search:
         if previous.factor is None or not len(previous.u):
             return previous.u
         moved = self.base + gather(self.problem.columns, self.rows, previous.u) - previous.eta
-        slope = previous.density.d1 + previous.density.d2 * moved
-        change = self.parameters.psi - previous.parameters.psi
-        for amount, auxiliary in zip(change, previous.density.auxiliary, strict=True):
-            slope = slope + amount * auxiliary.d1
+        slope = previous.density.d1 - previous.density.information.times(moved)
+        slope = slope + previous.density.carried(self.parameters.psi - previous.parameters.psi)
         gradient = level_sums(self.problem.columns, self.rows, slope) - previous.u
         return previous.u + previous.factor.solve(gradient)
 
     def newton(self, mode: Mode) -> tuple[Mode, np.ndarray]:
         """Factorise K here and return the Newton step; negative curvatures are left out where K is indefinite."""
         gradient = level_sums(self.problem.columns, self.rows, mode.density.d1) - mode.u
-        curvature = -mode.density.d2
+        curvature = mode.density.information
         try:
             factor = self.problem.factorise(curvature, self.rows)
         except NotPositiveDefinite:
-            if not np.isfinite(curvature).all() or curvature.min(initial=0.0) >= 0:
+            if not curvature.is_finite or curvature.is_nonnegative:
                 raise FloatingPointError("the curvature of the log density is not finite") from None
-            factor = self.problem.factorise(np.maximum(curvature, 0.0), self.rows)
+            factor = self.problem.factorise(curvature.nonnegative(), self.rows)
             step = factor.solve(gradient)
             return replace(mode, decrement=float(gradient @ step)), step
         step = factor.solve(gradient)

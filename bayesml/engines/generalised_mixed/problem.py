@@ -10,6 +10,7 @@ from typing import Literal, final
 import numpy as np
 
 from bayesml.engines.generalised_mixed.blocks import Columns
+from bayesml.engines.generalised_mixed.information import AbstractInformation
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.errors import DataError
 from bayesml.linalg import (
@@ -116,7 +117,7 @@ class Problem:
 
     @property
     def n(self) -> int:
-        """Number of rows."""
+        """Number of rows; of those with several linear predictors each of these counts."""
         return self.basis.shape[1]
 
     @property
@@ -134,17 +135,17 @@ class Problem:
         k, p, _ = self.sizes
         return Parameters(flat[:k], flat[k : k + p], flat[k + p :])
 
-    def factorise(self, weights: np.ndarray, rows: Sequence[np.ndarray]) -> ArrowFactor:
+    def factorise(self, information: AbstractInformation, rows: Sequence[np.ndarray]) -> ArrowFactor:
         """Factorise K.
 
         Args:
-            weights: ``(n,)`` curvature of each row.
+            information: W.
             rows: ``(q, n)`` columns ``Lambda'Z'`` of each factor.
 
         Raises:
             NotPositiveDefinite: K is not positive definite.
         """
-        return factorise_identity_plus(self.blocks.form(rows, weights=weights))
+        return factorise_identity_plus(information.form(self.blocks, rows))
 
     def fixed_part(self, gamma: np.ndarray) -> np.ndarray:
         """Return the linear predictor without group effects."""

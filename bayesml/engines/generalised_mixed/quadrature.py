@@ -13,6 +13,7 @@ from bayesml.engines.generalised_mixed.blocks import Columns, split
 from bayesml.engines.generalised_mixed.criterion import Direct, Value, Weighting, assemble
 from bayesml.engines.generalised_mixed.mode import Mode
 from bayesml.engines.generalised_mixed.problem import Problem
+from bayesml.engines.generalised_mixed.response import RowDerivatives
 from bayesml.linalg.levels import apply, contract, crossed
 
 __all__ = ["adaptive_quadrature", "grid"]
@@ -67,8 +68,7 @@ def adaptive_quadrature(problem: Problem, mode: Mode, points: int) -> Value:
     spread_bar = sums.spread / sums.total
     in_k = crossed(root, root) - 2.0 * _inverse_root_adjoint(root, spread_bar)
     solutions = (np.einsum("abn,bn->an", in_k[:, :, part.codes], mode.rows[0]),)
-    auxiliary = tuple(-slopes.d2 for slopes in mode.density.auxiliary)
-    weighting = Weighting(-mode.density.d2, -mode.density.d3, auxiliary, solutions)
+    weighting = Weighting(mode.density.information, mode.density.information_slopes, solutions)
     direct = Direct(
         -2.0 * sums.eta / sums.total[part.codes],
         (-2.0 * (sums.lambdas / sums.total).sum(axis=2),),
@@ -117,6 +117,7 @@ def _batch(problem: Problem, mode: Mode, nodes: np.ndarray, log_weights: np.ndar
     u = centre[:, None] + shift
     eta = mode.eta + np.einsum("qn,qkn->kn", mode.rows[0], shift[:, :, part.codes])
     density = problem.response.derivatives(eta, mode.parameters.psi).weighted(problem.weights)
+    assert isinstance(density, RowDerivatives)
     rise = _level_sums(part, density.value - mode.density.value)
     rise -= 0.5 * (np.einsum("qkj,qkj->kj", u, u) - np.einsum("qj,qj->j", centre, centre))
     weight = np.exp(rise + log_weights[:, None])

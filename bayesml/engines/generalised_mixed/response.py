@@ -2,12 +2,61 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Protocol, Self, final
 
 import numpy as np
 
-__all__ = ["AuxiliarySlopes", "ResponseModel", "RowDerivatives"]
+from bayesml.engines.generalised_mixed.information import AbstractInformation, RowNumbers
+
+__all__ = ["AbstractDerivatives", "AuxiliarySlopes", "ResponseModel", "RowDerivatives"]
+
+
+@dataclass(frozen=True)
+class AbstractDerivatives(ABC):
+    """The log density of every row at one point, and its derivatives in the linear predictors and in psi.
+
+    N counts the linear predictors of all n rows, see ``information.py``.
+
+    Attributes:
+        value: ``(n,)`` log density with all its constants.
+        d1: ``(N,)`` first derivatives in the linear predictors.
+    """
+
+    value: np.ndarray
+    d1: np.ndarray
+
+    @property
+    @abstractmethod
+    def information(self) -> AbstractInformation:
+        """W, minus the second derivatives in the linear predictors."""
+
+    @property
+    @abstractmethod
+    def scoring(self) -> AbstractInformation:
+        """A nonnegative matrix in the place of W that steers a search: the expected information where it is known."""
+
+    @property
+    @abstractmethod
+    def psi(self) -> np.ndarray:
+        """``(m,)`` derivatives in psi of the sum over rows."""
+
+    @abstractmethod
+    def psi_sums(self, values: np.ndarray) -> np.ndarray:
+        """Return ``(m,)`` sums of ``(N,)`` values times the derivatives of ``d1`` in psi."""
+
+    @abstractmethod
+    def carried(self, change: np.ndarray) -> np.ndarray:
+        """Return ``(N,)``: how ``d1`` changes as psi changes by ``(m,)``, to first order."""
+
+    @abstractmethod
+    def information_slopes(self, leverages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives of the sum of all entries of W times those of leverages: ``(N,)`` in eta, ``(m,)``."""
+
+    @abstractmethod
+    def weighted(self, weights: np.ndarray | None) -> Self:
+        """Return everything times the row weights; the density to the power of the weight."""
 
 
 @final
@@ -28,24 +77,52 @@ class AuxiliarySlopes:
 
 @final
 @dataclass(frozen=True)
-class RowDerivatives:
-    """The log density of every row and its derivatives in eta, each shaped like eta.
+class RowDerivatives(AbstractDerivatives):
+    """The derivatives of rows with one linear predictor eta, each shaped like eta.
 
     Attributes:
-        value: log density with all its constants.
-        d1: first derivative.
         d2: second derivative.
         d3: third derivative.
         fisher: minus the expectation of the second derivative.
         auxiliary: derivatives with respect to each auxiliary parameter.
     """
 
-    value: np.ndarray
-    d1: np.ndarray
     d2: np.ndarray
     d3: np.ndarray
     fisher: np.ndarray
     auxiliary: tuple[AuxiliarySlopes, ...] = ()
+
+    @property
+    def information(self) -> RowNumbers:
+        """Minus the second derivatives."""
+        return RowNumbers(-self.d2)
+
+    @property
+    def scoring(self) -> RowNumbers:
+        """The expected information where it is usable."""
+        usable = np.isfinite(self.fisher) & (self.fisher > 0)
+        return RowNumbers(np.where(usable, self.fisher, np.maximum(-self.d2, 0.0)))
+
+    @property
+    def psi(self) -> np.ndarray:
+        """Sums over the rows."""
+        return np.array([float(part.value.sum()) for part in self.auxiliary])
+
+    def psi_sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over the rows."""
+        return np.array([float(np.sum(values * part.d1)) for part in self.auxiliary])
+
+    def carried(self, change: np.ndarray) -> np.ndarray:
+        """Return the sum over the auxiliary parameters."""
+        slope = np.zeros_like(self.d1)
+        for amount, part in zip(change, self.auxiliary, strict=True):
+            slope = slope + amount * part.d1
+        return slope
+
+    def information_slopes(self, leverages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return them from the third derivatives."""
+        psi = np.array([-float(leverages @ part.d2) for part in self.auxiliary])
+        return -self.d3 * leverages, psi
 
     def weighted(self, weights: np.ndarray | None) -> RowDerivatives:
         """Return everything times the row weights; the density to the power of the weight."""

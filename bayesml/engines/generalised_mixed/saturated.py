@@ -66,4 +66,6 @@ def saturated_log_likelihood(problem: Problem, psi: np.ndarray) -> float:
 
 
 def _rows(problem: Problem, eta: np.ndarray, psi: np.ndarray) -> RowDerivatives:
-    return problem.response.derivatives(eta, psi).weighted(problem.weights)
+    found = problem.response.derivatives(eta, psi).weighted(problem.weights)
+    assert isinstance(found, RowDerivatives)
+    return found

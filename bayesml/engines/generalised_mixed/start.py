@@ -7,7 +7,7 @@ import numpy as np
 from bayesml.engines.generalised_mixed.mode import Mode, level_sums
 from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
-from bayesml.engines.generalised_mixed.response import RowDerivatives
+from bayesml.engines.generalised_mixed.response import AbstractDerivatives
 
 __all__ = ["conditional_information", "starting_metric", "starting_point", "working_scale"]
 
@@ -22,15 +22,14 @@ def starting_point(problem: Problem) -> Parameters:
     return Parameters(_moments(problem, density), gamma, psi)
 
 
-def _without_groups(problem: Problem, psi: np.ndarray) -> tuple[np.ndarray, RowDerivatives]:
+def _without_groups(problem: Problem, psi: np.ndarray) -> tuple[np.ndarray, AbstractDerivatives]:
     basis = problem.basis
     target = np.broadcast_to(np.asarray(problem.response.start_eta(), dtype=float), (problem.n,))
     target = target if problem.offset is None else target - problem.offset
     gamma = np.linalg.lstsq(basis @ basis.T, problem.basis_sums(target), rcond=None)[0] if len(basis) else np.empty(0)
     density = _rows(problem, gamma, psi)
     for _ in range(20):
-        weights = _positive_curvature(density)
-        information = (basis * weights) @ basis.T
+        information = density.scoring.times(basis) @ basis.T
         gradient = problem.basis_sums(density.d1)
         if not np.isfinite(information).all() or not np.isfinite(gradient).all():
             break
@@ -46,7 +45,7 @@ def _without_groups(problem: Problem, psi: np.ndarray) -> tuple[np.ndarray, RowD
 
 def _halved(
     problem: Problem, gamma: np.ndarray, step: np.ndarray, psi: np.ndarray, before: float
-) -> tuple[np.ndarray, RowDerivatives] | None:
+) -> tuple[np.ndarray, AbstractDerivatives] | None:
     for halving in range(20):
         trial = gamma + step * 0.5**halving
         density = _rows(problem, trial, psi)
@@ -55,25 +54,20 @@ def _halved(
     return None
 
 
-def _rows(problem: Problem, gamma: np.ndarray, psi: np.ndarray) -> RowDerivatives:
+def _rows(problem: Problem, gamma: np.ndarray, psi: np.ndarray) -> AbstractDerivatives:
     return problem.response.derivatives(problem.fixed_part(gamma), psi).weighted(problem.weights)
 
 
-def _positive_curvature(density: RowDerivatives) -> np.ndarray:
-    usable = np.isfinite(density.fisher) & (density.fisher > 0)
-    return np.where(usable, density.fisher, np.maximum(-density.d2, 0.0))
-
-
-def working_scale(density: RowDerivatives) -> float:
+def working_scale(density: AbstractDerivatives) -> float:
     """Return the standard deviation of a working residual: one over the root of the mean curvature."""
-    mean = float(np.mean(_positive_curvature(density)))
+    mean = float(np.mean(density.scoring.diagonal))
     return 1.0 / np.sqrt(mean) if np.isfinite(mean) and mean > 0 else 1.0
 
 
-def _moments(problem: Problem, density: RowDerivatives) -> np.ndarray:
+def _moments(problem: Problem, density: AbstractDerivatives) -> np.ndarray:
     """Match ``sum_j S_j^2`` to ``sum_j I_j + I_j^2 theta^2`` for the scores S and informations I of each column."""
     floor = (SMALLEST * working_scale(density)) ** 2
-    weights, diagonals = _positive_curvature(density), []
+    weights, diagonals = density.scoring.diagonal, []
     for part in problem.columns:
         scores = part.vectors(np.array([part.sums(z * density.d1) for z in part.Z]))
         information = part.vectors(np.array([part.sums(z * z * weights) for z in part.Z]))
@@ -87,10 +81,10 @@ def _moments(problem: Problem, density: RowDerivatives) -> np.ndarray:
 def conditional_information(problem: Problem, mode: Mode) -> np.ndarray:
     """Return ``X'V^-1 X`` in the basis, V the marginal covariance of the working response at the mode."""
     assert mode.factor is not None
-    basis, weights = problem.basis, np.maximum(-mode.density.d2, 0.0)
-    information = (basis * weights) @ basis.T
+    basis, weights = problem.basis, mode.density.information.nonnegative()
+    information = weights.times(basis) @ basis.T
     if len(mode.u) and len(basis):
-        coupled = np.stack([level_sums(problem.columns, mode.rows, weights * x) for x in basis], axis=1)
+        coupled = np.stack([level_sums(problem.columns, mode.rows, weights.times(x)) for x in basis], axis=1)
         information -= coupled.T @ mode.factor.solve(coupled)
     return information
 

@@ -25,6 +25,7 @@ __all__ = [
     "Collect",
     "EffectBlock",
     "Functions",
+    "NonlinearPredictor",
     "SampledBlock",
     "SampledSlopes",
     "blocks_of",

@@ -23,6 +23,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
+from bayesml.terms.effect_block import SlopeColumns
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class CategorySpecific(AbstractTerm):
                 f"cumulative; the family is {likelihood.family.name}."
             )
         return replace(self, thresholds=likelihood.thresholds)
+
+    def slope_columns(self) -> SlopeColumns:
+        """Return its columns, with a coefficient for each threshold."""
+        labels = tuple(f"{label}[{k + 1}]" for label in self.labels for k in range(self.thresholds))
+        texts = tuple(names.special_coefficient("bcs", label, self.predictor) for label in labels)
+        variable = names.special_variable("bcs", self.predictor)
+        return SlopeColumns(variable, labels, texts, "X", width=self.thresholds)
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``X``, ``(rows, coefs)``."""

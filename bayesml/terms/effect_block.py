@@ -29,12 +29,17 @@ class SlopeColumns:
         labels: their labels.
         texts: their text names.
         array: name of the columns ``(rows, labels)`` among the arrays of the term.
+        width: number of linear predictors that take each column, each with a coefficient of its own: the thresholds of
+            category specific effects. The coefficients of a column follow each other.
+        center: what thresholds expect to be taken off each column; empty for nothing.
     """
 
     variable: str
     labels: tuple[str, ...]
     texts: tuple[str, ...]
     array: str
+    width: int = 1
+    center: tuple[float, ...] = ()
 
 
 @final

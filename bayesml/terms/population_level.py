@@ -43,7 +43,8 @@ class AbstractPopulationTerm(AbstractTerm):
     def slope_columns(self) -> SlopeColumns:
         """Return all of its columns, the Intercept among them."""
         texts = tuple(names.coefficient(coef, self.predictor) for coef in self.coefs)
-        return SlopeColumns(names.population_variable(self.predictor), self.coefs, texts, "X")
+        center = self.means if self.thresholds else ()
+        return SlopeColumns(names.population_variable(self.predictor), self.coefs, texts, "X", center=center)
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the Intercept of centred columns, and the slopes."""

@@ -12,6 +12,7 @@ from bayesml.engines.generalised_mixed.mode import Mode
 from bayesml.engines.generalised_mixed.optimum import Optimum, inverse_where_positive
 from bayesml.engines.generalised_mixed.outer import FARTHEST_PSI, Criterion
 from bayesml.engines.generalised_mixed.problem import Problem
+from bayesml.engines.generalised_mixed.response import RowDerivatives
 from bayesml.engines.generalised_mixed.result import Convergence, GeneralisedMixedFit, GroupEstimate
 from bayesml.engines.generalised_mixed.saturated import saturated_log_likelihood
 from bayesml.engines.generalised_mixed.separation import UNCERTAIN, Separation, find_separation, separation_message
@@ -29,7 +30,7 @@ def build_result(criterion: Criterion, optimum: Optimum, X: np.ndarray, names: S
     mode = best.mode
     assert mode is not None and mode.factor is not None
     separation = Separation.none(len(problem.fixed.kept))
-    if criterion.penalty is None and _suspicious(problem, optimum):
+    if criterion.penalty is None and isinstance(mode.density, RowDerivatives) and _suspicious(problem, optimum):
         separation = find_separation(problem, X, mode.parameters.psi)
     covariance, root, hessian_message = _covariance(problem, optimum, mode, separation)
     k, p, _ = problem.sizes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from bayesml.engines.generalised_mixed.estimates import build_result
 from bayesml.engines.generalised_mixed.optimum import optimise
 from bayesml.engines.generalised_mixed.outer import Criterion
-from bayesml.engines.generalised_mixed.problem import Curvature, Penalty, build_problem
+from bayesml.engines.generalised_mixed.problem import Curvature, Parameters, Penalty, Problem, build_problem
 from bayesml.engines.generalised_mixed.response import ResponseModel
 from bayesml.engines.generalised_mixed.result import GeneralisedMixedFit
+from bayesml.engines.generalised_mixed.start import starting_point
 from bayesml.engines.generalised_mixed.support import Support
 from bayesml.errors import ModelError
 from bayesml.linalg import AbstractBlock
@@ -34,6 +35,7 @@ def fit_generalised_mixed(
     penalty: Penalty | None = None,
     support: Support | None = None,
     names: Sequence[str] | None = None,
+    start: Callable[[Problem], Parameters] = starting_point,
 ) -> GeneralisedMixedFit:
     """Maximise the marginal likelihood of a generalised linear mixed model.
 
@@ -55,6 +57,7 @@ def fit_generalised_mixed(
         penalty: minus twice a log prior of ``(theta, beta, psi)``: then the result is the mode of the posterior.
         support: the bounds beyond which the prior is zero, where there are any.
         names: labels of the columns of X for messages.
+        start: finds where the search starts.
 
     Raises:
         DataError: arrays do not fit together or are not finite.
@@ -74,7 +77,7 @@ def fit_generalised_mixed(
     with np.errstate(all="ignore"):
         problem = build_problem(response, X, groups, offset, weights, curvature)
         criterion = Criterion(problem, quadrature_points, penalty, support)
-        optimum = optimise(criterion)
+        optimum = optimise(criterion, start)
         labels = tuple(names) if names is not None else tuple(f"x{j + 1}" for j in range(X.shape[1]))
         return build_result(criterion, optimum, X, labels)
 

@@ -162,7 +162,7 @@ class RowMatrices(AbstractInformation):
         return np.einsum("akn,...kn->...an", root, self._split(values)).reshape(values.shape)
 
     def form(self, blocks: RowBlocks, rows: Sequence[np.ndarray]) -> ArrowMatrix:
-        """Return the weighted cross-products of ``V'M``: with ``W = V diag(w) V'`` a row counts as d rows of weight w."""
+        """Return the cross-products of ``V'M`` with weights w: with ``W = V diag(w) V'`` a row counts as d rows."""
         values, vectors = self._spectrum
         turned = [np.einsum("qan,akn->qkn", self._split(row), vectors).reshape(row.shape) for row in rows]
         return blocks.form(turned, weights=values.ravel())
@@ -176,7 +176,7 @@ class RowMatrices(AbstractInformation):
 
 
 def _spectrum_of_two(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return eigenvalues and eigenvectors of ``[[a, b], [b, c]]`` by one Jacobi rotation (Golub and Van Loan, 8.5.2)."""
+    """Return eigenvalues and eigenvectors of ``[[a, b], [b, c]]`` by a Jacobi rotation (Golub and Van Loan, 8.5.2)."""
     (a, b), (_, c) = matrices
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         tau = (c - a) / (2.0 * b)

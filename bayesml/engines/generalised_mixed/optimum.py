@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
 from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
+from bayesml.engines.generalised_mixed.problem import Parameters, Problem
 from bayesml.engines.generalised_mixed.quasi_newton import Descent, minimise
 from bayesml.engines.generalised_mixed.start import starting_metric, starting_point, working_scale
 from bayesml.engines.generalised_mixed.support import BARRIERS, SHARES, moved_inside, users_point
@@ -49,12 +51,16 @@ class Optimum:
     at_bounds: tuple[tuple[str, float], ...] = ()
 
 
-def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
+def optimise(criterion: Criterion, start: Callable[[Problem], Parameters] = starting_point) -> Optimum:
     """Minimise the criterion over ``(theta, gamma, psi)``.
 
     The search is free in the sign of every column of Lambda, since u and -u have the same distribution; the
     criterion is even and smooth there, so a zero variance is an ordinary minimum. Zero is accepted only where the
     slope in the variance is not negative.
+
+    Args:
+        criterion: what to minimise.
+        start: where the search starts.
 
     Raises:
         ModelError: the criterion is not finite at the starting point.
@@ -62,19 +68,19 @@ def optimise(criterion: Criterion, start: np.ndarray | None = None) -> Optimum:
     problem = criterion.problem
     at_bounds: tuple[tuple[str, float], ...] = ()
     if criterion.support is not None:
-        descent, at_bounds = _within(criterion)
+        descent, at_bounds = _within(criterion, start(problem))
     else:
-        here = _first(criterion, starting_point(problem).flat if start is None else start)
+        here = _first(criterion, start(problem).flat)
         descent = minimise(criterion, here, starting_metric(problem, criterion, here))
     descent, free = _settle_zeros(criterion, descent)
     return replace(_certify(criterion, descent, free), at_bounds=at_bounds)
 
 
-def _within(criterion: Criterion) -> tuple[Descent, tuple[tuple[str, float], ...]]:
+def _within(criterion: Criterion, start: Parameters) -> tuple[Descent, tuple[tuple[str, float], ...]]:
     """Minimise within the bounds of the priors: each search begins where the one with a higher barrier ended."""
     problem, support = criterion.problem, criterion.support
     assert support is not None
-    start, criterion.barrier = starting_point(problem), BARRIERS[0]
+    criterion.barrier = BARRIERS[0]
     found = [criterion.at(moved_inside(problem, support, start, share)) for share in SHARES]
     here = _first(criterion, min(found, key=lambda each: each.value).flat)
     descent = minimise(criterion, here, starting_metric(problem, criterion, here))

@@ -150,5 +150,5 @@ class ResponseModel(Protocol):
     def start_psi(self) -> np.ndarray:
         """Return ``(m,)`` rough auxiliary parameters on the scale of psi."""
 
-    def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> RowDerivatives:
+    def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> AbstractDerivatives:
         """Return the log density and its derivatives at ``eta``, ``(..., n)``."""

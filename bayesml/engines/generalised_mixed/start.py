@@ -9,7 +9,7 @@ from bayesml.engines.generalised_mixed.outer import Criterion, Evaluation
 from bayesml.engines.generalised_mixed.problem import Parameters, Problem
 from bayesml.engines.generalised_mixed.response import AbstractDerivatives
 
-__all__ = ["conditional_information", "starting_metric", "starting_point", "working_scale"]
+__all__ = ["conditional_information", "group_deviations", "starting_metric", "starting_point", "working_scale"]
 
 SMALLEST = 0.1  # least starting standard deviation, in units of the working residual
 PSI_STEP = 1e-3
@@ -19,7 +19,7 @@ def starting_point(problem: Problem) -> Parameters:
     """Fit the model without group effects by scoring, then guess the group variances from its residuals."""
     psi = problem.psi_start
     gamma, density = _without_groups(problem, psi)
-    return Parameters(_moments(problem, density), gamma, psi)
+    return Parameters(group_deviations(problem, density), gamma, psi)
 
 
 def _without_groups(problem: Problem, psi: np.ndarray) -> tuple[np.ndarray, AbstractDerivatives]:
@@ -64,8 +64,11 @@ def working_scale(density: AbstractDerivatives) -> float:
     return 1.0 / np.sqrt(mean) if np.isfinite(mean) and mean > 0 else 1.0
 
 
-def _moments(problem: Problem, density: AbstractDerivatives) -> np.ndarray:
-    """Match ``sum_j S_j^2`` to ``sum_j I_j + I_j^2 theta^2`` for the scores S and informations I of each column."""
+def group_deviations(problem: Problem, density: AbstractDerivatives) -> np.ndarray:
+    """Guess theta from the model without group effects.
+
+    Match ``sum_j S_j^2`` to ``sum_j I_j + I_j^2 theta^2`` for the scores S and informations I of each column.
+    """
     floor = (SMALLEST * working_scale(density)) ** 2
     weights, diagonals = density.scoring.diagonal, []
     for part in problem.columns:

@@ -47,7 +47,12 @@ def stored_fit(fit: GeneralisedMixedFit) -> StoredEstimate:
 
 
 def fit_from_stored(
-    stored: StoredEstimate, response: ResponseModel, blocks: Sequence[AbstractBlock], rows: int, columns: int
+    stored: StoredEstimate,
+    response: ResponseModel,
+    blocks: Sequence[AbstractBlock],
+    rows: int,
+    columns: int,
+    predictors: int = 1,
 ) -> GeneralisedMixedFit:
     """Return the fit of a model with these data.
 
@@ -57,6 +62,7 @@ def fit_from_stored(
         blocks: the group-level terms.
         rows: number of rows.
         columns: number of columns of X, kept or not.
+        predictors: number of linear predictors of a row.
 
     Raises:
         ValueError: something is missing or does not belong to the model.
@@ -86,8 +92,8 @@ def fit_from_stored(
         covariance=stored.array("covariance", (k + p + m, k + p + m)),
         hessian_message=stored.text("hessian_message"),
         groups=tuple(_group(stored, place, block) for place, block in enumerate(blocks)),
-        eta=stored.array("eta", (rows,)),
-        eta_fixed=stored.array("eta_fixed", (rows,)),
+        eta=stored.array("eta", (predictors * rows,)),
+        eta_fixed=stored.array("eta_fixed", (predictors * rows,)),
         convergence=_convergence(stored),
     )
 

@@ -25,7 +25,14 @@ from bayesml.terms import (
     population_term,
 )
 
-__all__ = ["PointArrays", "point_arrays", "refuse_priors", "refuse_several_responses", "slope_matrix"]
+__all__ = [
+    "PointArrays",
+    "has_one_predictor",
+    "point_arrays",
+    "refuse_priors",
+    "refuse_several_responses",
+    "slope_matrix",
+]
 
 
 @final
@@ -77,9 +84,17 @@ class PointArrays:
         """Return the reported variables of the coefficients of all columns, ``(..., coefs)``."""
         found, place = {}, 0
         for part in self.parts:
-            found[part.variable] = coefficients[..., place : place + len(part.labels)]
+            own = coefficients[..., place : place + len(part.labels)]
+            found[part.variable] = own if part.width == 1 else own.reshape(*own.shape[:-1], -1, part.width)
             place += len(part.labels)
         return found
+
+
+def has_one_predictor(problem: Problem) -> bool:
+    """Whether the linear predictor of mu is all that has a formula, and every other parameter is one number."""
+    (first, *others) = problem.design.schema.predictors
+    plain = first.key.is_mu and not others and all(term.is_linear for term in first.terms)
+    return plain and not problem.likelihood.parameters
 
 
 def point_arrays(problem: Problem, method: str) -> PointArrays:
@@ -93,7 +108,8 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
     if others:
         listed, verb = " and ".join(f"`{other}`" for other in others), "has" if len(others) == 1 else "have"
         raise ModelError(
-            f'method="{method}" estimates one linear predictor, but {listed} {verb} a formula too. Use method="nuts".'
+            f'method="{method}" estimates one linear predictor, but {listed} {verb} a formula too. Use '
+            'method="laplace" or method="nuts".'
         )
     taken = dict(problem.likelihood.further)
     computed = [p.name for p in problem.likelihood.parameters if p.name not in taken]

@@ -25,12 +25,13 @@ def estimable(estimate: AbstractEstimate, rows: np.ndarray) -> np.ndarray:
 
     Args:
         estimate: the estimates.
-        rows: ``(rows, coefs)``.
+        rows: ``(rows, coefs)`` weights of all coefficients.
     """
-    kept = estimate.kept
+    kept = estimate.kept_columns
     left_out = np.setdiff1d(np.arange(len(estimate.arrays.coefs)), kept)
     if not len(left_out):
         return np.ones(len(rows), dtype=bool)
+    rows = rows[:, estimate.column_places]
     M, errors = _dependence(_rows_that_count(estimate), kept, left_out)
     used, lost = rows[:, kept], rows[:, left_out]
     allowed = CANCELLED * (np.abs(used) @ np.abs(M) + np.abs(lost)) + np.abs(used) @ errors

@@ -97,6 +97,26 @@ class AbstractEstimate(AbstractPosterior):
         """Columns of X that are in the model; the others are linear combinations of earlier ones."""
 
     @property
+    def kept_columns(self) -> np.ndarray:
+        """Columns of X that are in the model, where other coefficients stand beside those of X."""
+        return self.kept
+
+    @property
+    def column_places(self) -> np.ndarray:
+        """Places of the columns of X among ``labels``."""
+        return np.arange(len(self.labels))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of all coefficients, those without a column in the model among them."""
+        return self.arrays.coefs
+
+    @property
+    def has_one_predictor(self) -> bool:
+        """Whether the linear predictor of mu is all that has a formula, and every other parameter is one number."""
+        return True
+
+    @property
     @abstractmethod
     def beta(self) -> np.ndarray:
         """``(kept,)`` coefficients."""

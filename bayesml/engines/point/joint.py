@@ -22,7 +22,7 @@ from bayesml.linalg import AbstractBlock, ArrowFactor, RowBlocks, arranged, fact
 from bayesml.linalg.nesting import chain_of_factors
 from bayesml.linalg.quadratic_forms import SparseRows, quadratic_forms
 
-__all__ = ["JointEffects", "NewRows"]
+__all__ = ["JointEffects", "NewRows", "sparse_rows", "unseen_variances"]
 
 NUMBERS_AT_ONCE = 4_000_000
 
@@ -86,17 +86,7 @@ class JointEffects:
         return self._rows(self.arrays.blocks, len(self.arrays.X))
 
     def _rows(self, blocks: Sequence[AbstractBlock | None], count: int) -> SparseRows:
-        """Return the rows of M; levels without data and blocks that are left out have entries of 0."""
-        levels, columns = [], []
-        for own, factor, block in zip(self.arrays.blocks, self.factors, blocks, strict=True):
-            if block is None:
-                levels.append(np.zeros(count, dtype=np.intp))
-                columns.append(np.zeros((own.row_shape(own.n_levels)[0], count)))
-                continue
-            known = block.codes < own.n_levels
-            levels.append(np.where(known, block.codes, 0))
-            columns.append(block.scaled(block.Z, factor) * known)
-        return SparseRows(tuple(levels), tuple(columns))
+        return sparse_rows(self.arrays.blocks, self.factors, blocks, count)
 
     @cached_property
     def _blocks(self) -> RowBlocks:
@@ -168,13 +158,7 @@ class JointEffects:
         return np.where(is_unbounded(rows.X[:, self.kept], self.unbounded), np.inf, np.sqrt(np.maximum(variance, 0.0)))
 
     def _unseen(self, rows: NewRows) -> np.ndarray:
-        """Return ``(rows,)`` variances z' Lambda Lambda' z of levels without data."""
-        total = np.zeros(len(rows.X))
-        for own, factor, block in zip(self.arrays.blocks, self.factors, rows.blocks, strict=True):
-            if block is not None and block.is_factor:
-                new = block.codes >= own.n_levels
-                total[new] += ((block.Z[new] @ factor) ** 2).sum(axis=1)
-        return total
+        return unseen_variances(self.arrays.blocks, self.factors, rows)
 
     def effective_degrees(self, place: int) -> float:
         """Return the degrees of freedom that the coefficients of a block take, given the variance parameters.
@@ -224,3 +208,39 @@ class JointEffects:
             perturbed += rng.standard_normal((self._size, count))
             out[:, start : start + count] = self._factor.solve(perturbed)
         return out
+
+
+def sparse_rows(
+    own: Sequence[AbstractBlock],
+    factors: Sequence[np.ndarray],
+    blocks: Sequence[AbstractBlock | None],
+    count: int,
+) -> SparseRows:
+    """Return rows of M = Z Lambda; levels without data and blocks that are left out have entries of 0.
+
+    Args:
+        own: the blocks of the fit.
+        factors: Lambda of each.
+        blocks: the blocks at the rows wanted, None where one is left out.
+        count: number of rows.
+    """
+    levels, columns = [], []
+    for of_fit, factor, block in zip(own, factors, blocks, strict=True):
+        if block is None:
+            levels.append(np.zeros(count, dtype=np.intp))
+            columns.append(np.zeros((of_fit.row_shape(of_fit.n_levels)[0], count)))
+            continue
+        known = block.codes < of_fit.n_levels
+        levels.append(np.where(known, block.codes, 0))
+        columns.append(block.scaled(block.Z, factor) * known)
+    return SparseRows(tuple(levels), tuple(columns))
+
+
+def unseen_variances(own: Sequence[AbstractBlock], factors: Sequence[np.ndarray], rows: NewRows) -> np.ndarray:
+    """Return ``(rows,)`` variances z' Lambda Lambda' z of levels without data."""
+    total = np.zeros(len(rows.X))
+    for of_fit, factor, block in zip(own, factors, rows.blocks, strict=True):
+        if block is not None and block.is_factor:
+            new = block.codes >= of_fit.n_levels
+            total[new] += ((block.Z[new] @ factor) ** 2).sum(axis=1)
+    return total

@@ -6,11 +6,13 @@ import time
 from typing import Literal
 
 from bayesml.engines.base import Outcome, Problem
-from bayesml.engines.point.arrays import refuse_priors, refuse_several_responses
+from bayesml.engines.point.arrays import has_one_predictor, refuse_priors, refuse_several_responses
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.generalised import estimate_generalised, restore_generalised
 from bayesml.engines.point.linear import estimate_linear, is_linear, restore_linear
 from bayesml.engines.point.penalty import held_parameters, log_prior_penalty
+from bayesml.engines.point.several.fitting import estimate_several, restore_several
+from bayesml.errors import ModelError
 from bayesml.posterior import StoredEstimate, Timing
 
 __all__ = ["restore_laplace", "restore_map", "run_laplace", "run_linear", "run_map"]
@@ -31,6 +33,9 @@ def run_laplace(
     refuse_several_responses(problem, method)
     refuse_priors(problem, method)
     began = time.perf_counter()
+    if not has_one_predictor(problem):
+        _refuse_options(quadrature_points, curvature)
+        return _outcome(estimate_several(problem, method), began)
     if _is_ml(problem, quadrature_points):
         return _outcome(estimate_linear(problem, method, reml=False), began)
     return _outcome(estimate_generalised(problem, method, quadrature_points, curvature), began)
@@ -55,6 +60,8 @@ def restore_laplace(
     stored: StoredEstimate,
 ) -> AbstractEstimate:
     """Return a stored estimate of ``run_laplace``."""
+    if not has_one_predictor(problem):
+        return restore_several(problem, method, stored)
     if _is_ml(problem, quadrature_points):
         return restore_linear(problem, method, stored)
     return restore_generalised(problem, method, stored, quadrature_points, curvature)
@@ -65,6 +72,18 @@ def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> Abstra
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
     return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)
+
+
+def _refuse_options(quadrature_points: int, curvature: str) -> None:
+    if quadrature_points > 1:
+        raise ModelError(
+            "Quadrature is for models in which mu alone has a formula; leave out `quadrature_points` for Laplace's "
+            "approximation."
+        )
+    if curvature != "observed":
+        raise ModelError(
+            'The expected information is known where mu alone has a formula; leave out `curvature="fisher"`.'
+        )
 
 
 def _is_ml(problem: Problem, quadrature_points: int) -> bool:

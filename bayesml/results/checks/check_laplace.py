@@ -104,7 +104,7 @@ def _compared(
 ) -> dict[str, np.ndarray]:
     flat = drawn.reshape(-1, drawn.shape[2])
     mean, sd = flat.mean(axis=0), flat.std(axis=0, ddof=1)
-    errors = {f"b_{c}": e for c, e in zip(fit.estimate.coefs, fit.estimate.standard_errors, strict=True)}
+    errors = dict(zip(fit.estimate.texts, fit.estimate.standard_errors, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "estimate": estimates,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.results.frequentist.residuals import fitted, residual_values
+from bayesml.results.frequentist.submodels import require_one_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,7 @@ def influence(fit: AbstractPointFit) -> pd.DataFrame:
     """
     import pandas as pd
 
+    require_one_predictor(fit, "influence()")
     scaled = residual_values(fit, "scaled")
     leverage = fit.estimate.leverages
     left = np.maximum(1.0 - leverage, np.finfo(float).tiny)

@@ -48,11 +48,17 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
     """What can be asked of estimates with their covariances."""
 
     @property
-    def fitted(self) -> pd.Series:
-        """Expected response of the rows of the fit, group effects included, with the index of the data."""
+    def fitted(self) -> pd.Series | pd.DataFrame:
+        """Expected response of the rows of the fit, group effects included, with the index of the data.
+
+        Of a response of categories the probabilities, a column for each.
+        """
         import pandas as pd
 
-        return pd.Series(residuals.fitted(self), index=self.frame.labels())
+        found, labels = residuals.fitted(self), self.frame.labels()
+        if found.ndim > 1:
+            return pd.DataFrame(found, index=labels, columns=list(self.likelihood.event_labels))
+        return pd.Series(found, index=labels)
 
     def __getitem__(self, name: str) -> float:
         """Return one number by name: ``fit["b_Days"]``, ``fit["sd_Subject__Days"]``."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesml.results.frequentist.degrees_of_freedom import Ddf, NormalTests, method_name, tests_of
 from bayesml.results.frequentist.hypotheses import hypotheses
+from bayesml.results.frequentist.submodels import require_one_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,7 @@ def anova(fit: AbstractPointFit, type: int = 3, ddf: Ddf = "default") -> pd.Data
     """
     import pandas as pd
 
+    require_one_predictor(fit, "anova() of one fit")
     tests = tests_of(fit, ddf)
     found = {name: tests.f_test(L) for name, L in hypotheses(fit, type).items()}
     if isinstance(tests, NormalTests):

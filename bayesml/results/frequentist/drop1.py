@@ -14,7 +14,7 @@ from bayesml.formula import LinearPart
 from bayesml.results.frequentist.anova import anova
 from bayesml.results.frequentist.degrees_of_freedom import Ddf, NormalTests, tests_of
 from bayesml.results.frequentist.deletion_table import deletion_table
-from bayesml.results.frequentist.submodels import require_likelihood
+from bayesml.results.frequentist.submodels import require_likelihood, require_one_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ def drop1(
     """
     if test not in ("Chisq", "F", None):
         raise ModelError(f'`test` is "Chisq", "F" or None; got {test!r}.')
+    require_one_predictor(fit, "drop1()")
     chosen = _chosen(fit, scope)
     if test == "F":
         return _f_tests(fit, chosen, ddf)

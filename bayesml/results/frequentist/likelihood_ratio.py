@@ -138,7 +138,8 @@ def compare_models(*fits: AbstractPointFit, names: Sequence[str] | None = None) 
 
     Returns:
         One row for each fit, best AIC first: df, logLik, AIC, BIC, dAIC, dBIC (differences to the smallest), weight
-        (Akaike weights, exp(-dAIC / 2) normalised), R2 marginal, R2 conditional.
+        (Akaike weights, exp(-dAIC / 2) normalised), R2 marginal, R2 conditional, which are NaN where more than ``mu``
+        has a formula.
 
     Raises:
         ModelError: fewer than two fits, other responses, posterior modes, REML fits whose predictors differ.
@@ -152,7 +153,8 @@ def compare_models(*fits: AbstractPointFit, names: Sequence[str] | None = None) 
     labels = _labels(fits, names)
     aic, bic = np.array([f.aic for f in fits]), np.array([f.bic for f in fits])
     weight = np.exp(-(aic - aic.min()) / 2.0)
-    explained = [r2(f) for f in fits]
+    unknown = {"marginal": float("nan"), "conditional": float("nan")}
+    explained = [r2(f) if f.estimate.has_one_predictor else unknown for f in fits]
     table = pd.DataFrame(
         {
             "df": [f.df for f in fits],

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesml.engines.point.answers import Approximation
 from bayesml.engines.point.elements import deviations
+from bayesml.names import prefixed
 from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
@@ -103,7 +104,7 @@ def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSumm
 
 def _header(fit: AbstractPointFit) -> Section:
     lines = []
-    traits, link = fit.likelihood.traits, fit.likelihood.link("mu").name
+    traits, link = fit.likelihood.traits, fit.likelihood.chosen_link(fit.likelihood.dpars[0].name).name
     if not traits.normal or traits.response_on_log_scale or link != "identity":
         lines.append(f" Family: {fit.family.name}  ( {link} )")
     lines += [f"Formula: {fit.formula}", f"   Data: {fit.data_name}"]
@@ -116,7 +117,8 @@ def _title(fit: AbstractPointFit) -> str:
     mixed = " mixed" if estimate.arrays.blocks else ""
     tests = ". t-tests use Satterthwaite's method" if estimate.t_tests is not None and estimate.coefs else ""
     found = "REML" if estimate.is_reml else "maximum likelihood" if estimate.log_prior is None else "posterior mode"
-    if fit.likelihood.traits.normal and fit.likelihood.link("mu").name == "identity":
+    plain = estimate.has_one_predictor and fit.likelihood.traits.normal
+    if plain and fit.likelihood.link("mu").name == "identity":
         return f"Linear{mixed} model fit by {found}{tests}"
     return f"Generalized linear{mixed} model fit by {found}{_how(estimate.approximation)}"
 
@@ -142,7 +144,7 @@ def _criterion(fit: AbstractPointFit) -> Section:
 
 
 def _residuals(fit: AbstractPointFit) -> Section | None:
-    if not fit.likelihood.traits.has_moments:
+    if fit.likelihood.event_shape or not fit.likelihood.traits.has_moments:
         return None
     quantiles = np.quantile(residual_values(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
     texts = format_jointly(zap_small(quantiles, 5).tolist())
@@ -163,7 +165,7 @@ def _random(fit: AbstractPointFit) -> Section | None:
     rows = [("Groups", "Name", "Variance", "Std.Dev.", *(("Corr",) + ("",) * (widest - 1) if widest else ()))]
     for (group, name, _, cor), v, d in zip(entries, variances, deviation, strict=True):
         rows.append((group, name, v, d, *cor, *("",) * (widest - len(cor))))
-    counted = "; ".join(f"{t.name}, {len(t.levels)}" for t in ordered_terms(fit))
+    counted = "; ".join(dict.fromkeys(f"{t.name}, {len(t.levels)}" for t in ordered_terms(fit)))
     after = (f"Number of obs: {fit.nobs}, groups:  {counted}",)
     return Section("Random effects:", (), tuple(rows), (True,) * (4 + widest), after, " ")
 
@@ -179,13 +181,13 @@ def ordered_terms(fit: AbstractPointFit) -> list[AbstractGroupTerm]:
 
 def _entries(fit: AbstractPointFit) -> Iterator[tuple[str, str, float, tuple[str, ...]]]:
     """Yield group, coefficient, sd and the correlations with earlier coefficients of the same block."""
-    factors = {group.term.name: group.factor for group in fit.estimate.groups}
+    factors = {(group.term.name, group.term.predictor): group.factor for group in fit.estimate.groups}
     for term in ordered_terms(fit):
-        sd, cor = deviations(factors[term.name])
+        sd, cor = deviations(factors[term.name, term.predictor])
         for block in term.block_slices():
             for i in range(block.start, block.stop):
                 texts = tuple("NaN" if np.isnan(r) else f"{r:5.2f}" for r in cor[i, block.start : i])
-                yield term.name if i == 0 else "", term.coefs[i], float(sd[i]), texts
+                yield term.name if i == 0 else "", prefixed(term.coefs[i], term.predictor), float(sd[i]), texts
 
 
 def _smooths(fit: AbstractPointFit) -> Section | None:

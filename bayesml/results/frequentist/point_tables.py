@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.special import ndtr, stdtr
 
 from bayesml.engines.point.elements import deviations
+from bayesml.engines.point.estimate import GroupEstimate
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.names import prefixed
+from bayesml.results.frequentist.submodels import require_one_predictor
 from bayesml.results.record.levels import level_columns, population_spellings, totals
 from bayesml.variables import find_text
 
@@ -87,12 +92,25 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     found = {}
-    for own in fit.estimate.level_effects:
-        term, effects, variances = own.term, own.effects, own.variances
-        errors = np.sqrt(np.maximum(np.einsum("jqq->jq", variances), 0.0))
-        columns = level_columns(term.levels.labels, term.coefs)
-        found[term.name] = pd.DataFrame({**columns, "Estimate": effects.ravel(), "Std.Error": errors.ravel()})
+    for name, parts in _by_factor(fit).items():
+        effects = np.concatenate([part.effects for part in parts], axis=1)
+        errors = np.concatenate([np.sqrt(np.maximum(np.einsum("jqq->jq", p.variances), 0.0)) for p in parts], axis=1)
+        columns = level_columns(parts[0].term.levels.labels, _varying(parts))
+        found[name] = pd.DataFrame({**columns, "Estimate": effects.ravel(), "Std.Error": errors.ravel()})
     return found
+
+
+def _by_factor(fit: AbstractPointFit) -> dict[str, list[GroupEstimate]]:
+    """Return the group-level terms by grouping factor, those of all predictors together."""
+    found: dict[str, list[GroupEstimate]] = {}
+    for group in fit.estimate.level_effects:
+        found.setdefault(group.term.name, []).append(group)
+    return found
+
+
+def _varying(parts: Sequence[GroupEstimate]) -> tuple[str, ...]:
+    """Return the labels of the coefficients that vary, with their predictors: ``x``, ``zi_Intercept``."""
+    return tuple(prefixed(coef, part.term.predictor) for part in parts for coef in part.term.coefs)
 
 
 def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
@@ -107,11 +125,12 @@ def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     estimate, found = fit.estimate, {}
-    for own in estimate.level_effects:
-        term = own.term
-        varying = population_spellings(term.coefs, estimate.coefs)
-        labels, total = totals(estimate.coefs, estimate.beta, varying, own.effects)
-        found[term.name] = pd.DataFrame(total, index=pd.Index(term.levels.labels, dtype=object), columns=list(labels))
+    for name, parts in _by_factor(fit).items():
+        varying = population_spellings(_varying(parts), estimate.coefs)
+        effects = np.concatenate([part.effects for part in parts], axis=1)
+        labels, total = totals(estimate.coefs, estimate.beta, varying, effects)
+        index = pd.Index(parts[0].term.levels.labels, dtype=object)
+        found[name] = pd.DataFrame(total, index=index, columns=list(labels))
     return found
 
 
@@ -141,7 +160,10 @@ def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
         >>> fit.varcorr()["Subject"].sd["Days"]
     """
     estimate = fit.estimate
-    found = {group.term.name: _variation(group.term.coefs, group.factor) for group in estimate.groups}
+    found = {
+        name: _variation(_varying(parts), block_diag(*(part.factor for part in parts)))
+        for name, parts in _by_factor(fit).items()
+    }
     found |= {own.effects.sd: _variation(own.effects.coefs, np.array([[own.sd]])) for own in estimate.smooths}
     if "sigma" in estimate.auxiliary:
         found["residual__"] = _variation(("sigma",), np.array([[estimate.auxiliary["sigma"]]]))
@@ -175,6 +197,8 @@ def vcov(fit: AbstractPointFit, full: bool = False) -> pd.DataFrame:
     import pandas as pd
 
     estimate = fit.estimate
+    if full:
+        require_one_predictor(fit, "vcov(full=True)")
     if not full:
         labels = list(estimate.coefs)
         touched = np.asarray(np.any(estimate.unbounded, axis=1))

@@ -15,7 +15,12 @@ from bayesml.formula import GroupCall
 from bayesml.linalg import AbstractBlock
 from bayesml.results.frequentist.deletion_table import deletion_table
 from bayesml.results.frequentist.drop1 import droppable
-from bayesml.results.frequentist.submodels import require_likelihood, with_columns, without_columns
+from bayesml.results.frequentist.submodels import (
+    require_likelihood,
+    require_one_predictor,
+    with_columns,
+    without_columns,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +57,7 @@ def ranova(fit: AbstractPointFit) -> pd.DataFrame:
         >>> bayesml.fit("Reaction ~ Days + (Days | Subject)", data, method="reml").ranova()
     """
     require_likelihood(fit, "ranova()")
+    require_one_predictor(fit, "ranova()")
     X = fit.estimate.arrays.X
     if not fit.estimate.arrays.terms:
         raise ModelError("The model has no group-level terms to test.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from bayesml.engines.point.answers import NormalRows
+from bayesml.engines.point.several.estimate import SeveralEstimate
 from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["ResidualType", "expected", "fitted", "natural_parameters", "residual_values", "residuals"]
+__all__ = [
+    "ResidualType",
+    "expected",
+    "fitted",
+    "natural_parameters",
+    "residual_values",
+    "residuals",
+    "several_parameters",
+]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
 SATURATED_STEPS = 100
@@ -44,9 +53,23 @@ def expected(
 
 
 def fitted(fit: AbstractPointFit) -> np.ndarray:
-    """Return the expected response of the rows of the fit."""
+    """Return the expected response of the rows of the fit; of categories the probability of each."""
+    if isinstance(fit.estimate, SeveralEstimate):
+        natural, data = several_parameters(fit, fit.estimate), dict(fit.problem.design.response.arrays)
+        mean = np.asarray(fit.likelihood.mean(natural, data), dtype=float)
+        return np.broadcast_to(mean, (fit.nobs, *fit.likelihood.event_shape))
     design = fit.problem.design
     return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
+
+
+def several_parameters(fit: AbstractPointFit, estimate: SeveralEstimate) -> dict[str, np.ndarray]:
+    """Return every parameter of the rows of the fit on its natural scale, where rows have several linear predictors."""
+    design, response = fit.problem.design, estimate.model.response
+    eta = estimate.eta.reshape(response.slots.count, -1)
+    natural = response.natural(eta, estimate.fit.psi, design.arrays, design.response.arrays)
+    if design.weights is not None and weights_are_precisions(fit.method, fit.likelihood):
+        natural["sigma"] = sigma_of_rows(natural["sigma"], design.weights)
+    return natural
 
 
 def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> pd.Series:
@@ -77,6 +100,8 @@ def residual_values(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
     """Return the residuals of the rows of the fit, see ``residuals``."""
     if type not in get_args(ResidualType):
         raise ModelError(f"`type` is one of {', '.join(repr(t) for t in get_args(ResidualType))}; got {type!r}.")
+    if not fit.estimate.has_one_predictor:
+        return _of_several(fit, type)
     rows = fit.estimate.normal_rows
     if rows is not None and not fit.likelihood.traits.response_on_log_scale:
         return _normal(rows, type)
@@ -93,6 +118,23 @@ def residual_values(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
             plain = y - fitted(fit)
             return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
     return _working(fit) if type == "working" else _deviance(fit)
+
+
+def _of_several(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
+    if fit.likelihood.event_shape or type in ("deviance", "working"):
+        raise ModelError(
+            f"There are no residuals of type {type!r} for this model: "
+            + ("the response has categories." if fit.likelihood.event_shape else "more than `mu` has a formula.")
+        )
+    plain = np.asarray(fit.problem.design.response.arrays["y"], dtype=float) - fitted(fit)
+    if type == "response":
+        return plain
+    assert isinstance(fit.estimate, SeveralEstimate)
+    natural = several_parameters(fit, fit.estimate)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = fit.likelihood.variance(natural, fit.problem.design.response.arrays)
+        root = 1.0 if weights_are_precisions(fit.method, fit.likelihood) else _root_weights(fit)
+        return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
 
 
 def _normal(rows: NormalRows, type: ResidualType) -> np.ndarray:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 
 from bayesml.columns import bare_name
+from bayesml.design import Arrays
+from bayesml.engines.point.several.estimate import SeveralEstimate
+from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import DataError, ModelError
 from bayesml.families import RawResponse
+from bayesml.families.drawing import draw_where_possible
 from bayesml.frame import Column, Frame, column_names, positions_of, recode
 from bayesml.frame.convert import RawColumn, convert
-from bayesml.keys import MU
 from bayesml.linalg import AbstractBlock
 from bayesml.posterior import Timing
 from bayesml.results.frequentist.residuals import natural_parameters
@@ -76,10 +79,10 @@ def simulate(
         groups = [group.block for group in fit.estimate.groups]
         selection = select_groups(fit, keep)
         eta = _with_group_effects(fit, fit.estimate.eta_population, groups, int(n), rng, selection, False)
-        return _responses(fit, eta, rng, design.weights, design.response.arrays)
+        return _responses(fit, eta, rng, design.weights, design.response.arrays, design.arrays)
     rows = point_rows(fit, newdata, "NA", "zero")
     eta = _new_linear_predictors(fit, rows.eta, newdata, int(n), rng, keep, new_levels)
-    drawn = _responses(fit, eta, rng, rows.weights, rows.data)
+    drawn = _responses(fit, eta, rng, rows.weights, rows.data, rows.arrays)
     return drawn if rows.estimable.all() else np.where(rows.estimable, drawn, np.nan)
 
 
@@ -89,9 +92,30 @@ def _responses(
     rng: np.random.Generator,
     weights: np.ndarray | None,
     data: Mapping[str, np.ndarray],
+    arrays: Arrays,
 ) -> np.ndarray:
+    if isinstance(fit.estimate, SeveralEstimate):
+        return _of_several(fit, fit.estimate, eta, rng, weights, data, arrays)
     natural = {k: np.broadcast_to(v, eta.shape) for k, v in natural_parameters(fit, eta, weights).items()}
     return np.asarray(fit.likelihood.draw(rng, natural, data), dtype=float)
+
+
+def _of_several(
+    fit: AbstractPointFit,
+    estimate: SeveralEstimate,
+    eta: np.ndarray,
+    rng: np.random.Generator,
+    weights: np.ndarray | None,
+    data: Mapping[str, np.ndarray],
+    arrays: Arrays,
+) -> np.ndarray:
+    """Return responses of rows with several linear predictors, from ``(n, d rows)`` of these."""
+    response = estimate.model.response
+    stacked = eta.reshape(len(eta), response.slots.count, -1).swapaxes(0, 1)
+    natural = response.natural(stacked, estimate.fit.psi, arrays, data)
+    if weights is not None and weights_are_precisions(fit.method, fit.likelihood):
+        natural["sigma"] = sigma_of_rows(natural["sigma"], weights)
+    return draw_where_possible(fit.likelihood, rng, natural, data, stacked.shape[1:])
 
 
 def _new_linear_predictors(
@@ -135,17 +159,18 @@ def _with_group_effects(
         draws_unseen: whether kept effects of unseen levels are drawn; else they are 0.
     """
     estimate = fit.estimate
-    kept = {group.key for group in selection.groups()}
+    kept = {(group.predictor, group.key) for group in selection.groups()}
     eta = np.tile(population, (n, 1))
     for own, rows, shown in zip(estimate.groups, groups, estimate.level_effects, strict=True):
         term, factor, modes, Z, index = own.term, own.factor, own.effects, rows.Z, rows.codes
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
         effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
-        dropped = selection.dropped.get((MU, term.key), ())
+        dropped = selection.dropped.get((term.predictor, term.key), ())
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]
-            if term.key in kept and k % len(shown.term.coefs) not in dropped:  # each stratum has all columns
+            is_kept = (term.predictor, term.key) in kept
+            if is_kept and k % len(shown.term.coefs) not in dropped:  # each stratum has all columns
                 drawn = np.where(known, modes[np.where(known, index, 0), k], drawn if draws_unseen else 0.0)
             eta += Z[:, k] * drawn
     return eta

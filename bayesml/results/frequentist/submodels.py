@@ -14,13 +14,23 @@ from bayesml.linalg import AbstractBlock
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["require_likelihood", "with_columns", "without_columns"]
+__all__ = ["require_likelihood", "require_one_predictor", "with_columns", "without_columns"]
 
 
 def require_likelihood(fit: AbstractPointFit, what: str) -> None:
     """Raise a ModelError for a fit with priors, whose criterion is not a likelihood."""
     if fit.method == "map":
         raise ModelError(f'{what} compares likelihoods; this fit is a posterior mode. Use method="ml" or "laplace".')
+
+
+def require_one_predictor(fit: AbstractPointFit, what: str) -> None:
+    """Raise a ModelError for a fit in which more than mu has a formula, or a parameter is more than a number."""
+    if not fit.estimate.has_one_predictor:
+        raise ModelError(
+            f"{what} is for models in which `mu` alone has a formula and terms are linear. Here fixef(), contrast(), "
+            "confint() and predictions have standard errors, anova(smaller, larger) compares likelihoods, and "
+            "fit.to_normal_draws() answers what draws can answer."
+        )
 
 
 def without_columns(blocks: Sequence[AbstractBlock], term: int, dropped: Sequence[int]) -> list[AbstractBlock]:

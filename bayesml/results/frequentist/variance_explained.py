@@ -10,6 +10,7 @@ import numpy as np
 from bayesml.engines.point.unbounded import is_unbounded
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError
+from bayesml.results.frequentist.submodels import require_one_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ def variance_parts(fit: AbstractPointFit) -> VarianceParts:
     (negbinomial), log(1 + 1/shape) (Gamma with log), lambda the mean response; else the variance of the response
     carried to the link scale by the delta method.
     """
+    require_one_predictor(fit, "A share of explained variance")
     estimate = fit.estimate
     X, offset = estimate.arrays.X[:, estimate.kept], estimate.arrays.offset
     explained = estimate.eta_population - (0.0 if offset is None else offset)

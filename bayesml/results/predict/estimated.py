@@ -10,11 +10,13 @@ from typing import final
 import numpy as np
 from scipy.special import ndtri
 
+from bayesml.engines.point.several.estimate import SeveralEstimate
 from bayesml.errors import ModelError
 from bayesml.results.frequentist.residuals import expected, natural_parameters
 from bayesml.results.predict.point_rows import PointRows, point_rows
 from bayesml.results.predict.prepare import Request
 from bayesml.results.predict.quantity import EstimatedQuantity, What
+from bayesml.results.predict.several_predictors import evaluate_several
 from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["evaluate_estimates"]
@@ -27,6 +29,11 @@ def evaluate_estimates(fit: AbstractPointFit, request: Request, what: What) -> E
     """Return estimates of a number of each row; see ``evaluate``."""
     if request.ndraws is not None:
         raise ModelError("`ndraws` chooses among draws, and a point estimate has none; to_normal_draws() makes some.")
+    estimate = fit.estimate
+    if isinstance(estimate, SeveralEstimate):
+        return evaluate_several(fit, estimate, request, what)
+    if what.dpar not in (None, "mu"):
+        raise ModelError(f"`dpar` is a parameter with a formula, which is `mu` alone; got {what.dpar!r}.")
     newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
     function: Callable[[np.ndarray], np.ndarray] | None = None
     if what.kind == "linpred" or what.dpar is not None:

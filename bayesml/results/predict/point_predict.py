@@ -31,6 +31,7 @@ def linpred(
     se: bool = False,
     interval: Literal["confidence"] | None = None,
     prob: float = 0.95,
+    dpar: str | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Return the linear predictor, eta = X b + sum_g Z_g r_g + offset, at the estimates.
 
@@ -47,6 +48,7 @@ def linpred(
             estimated variance parameters.
         interval: ``"confidence"`` adds the limits of a normal interval.
         prob: probability of the interval.
+        dpar: the parameter whose linear predictor is wanted, ``"zi"``; None is ``mu``.
 
     Returns:
         One value for each row, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower
@@ -63,7 +65,7 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", interval="confidence")
     """
     _check(interval, prob, ("confidence",))
-    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels), What("linpred", transform=transform))
+    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels), What("linpred", dpar, transform))
     return found.shown(se, None if interval is None else prob)
 
 
@@ -76,6 +78,7 @@ def epred(
     se: bool = False,
     interval: Literal["confidence"] | None = None,
     prob: float = 0.95,
+    dpar: str | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
@@ -90,16 +93,19 @@ def epred(
         se: whether to return standard errors, see ``linpred``.
         interval: ``"confidence"`` adds the limits of the expected response.
         prob: probability of the interval.
+        dpar: a distributional parameter in the place of the response, ``"zi"``.
 
     Returns:
-        As ``linpred``.
+        As ``predict``.
 
     Example:
         >>> fit.epred({"Days": [0, 9]}, re_formula="NA", se=True)
     """
     if interval == "prediction":
         raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
-    return predict(fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob)
+    return predict(
+        fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, dpar=dpar
+    )
 
 
 def predict(
@@ -113,6 +119,7 @@ def predict(
     prob: float = 0.95,
     seed: int = 0,
     type: Scale | None = None,
+    dpar: str | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
@@ -132,9 +139,11 @@ def predict(
         seed: seed of the simulated responses.
         type: None for the expected response. ``"response"`` is R's: the same, but of a binomial model for one trial,
             which is the probability and needs no ``trials()``. ``"link"`` is the linear predictor, see ``linpred``.
+        dpar: a distributional parameter in the place of the response, ``"zi"``.
 
     Returns:
-        As ``linpred``.
+        As ``linpred``. The expected response of a response of categories is the probability of each: a column for each,
+        or with ``se`` or ``interval`` a row for each.
 
     Raises:
         DataError: see ``linpred``.
@@ -150,11 +159,14 @@ def predict(
         _check(interval, prob, ("confidence",))
         confidence: Literal["confidence"] | None = None if interval is None else "confidence"
         return linpred(
-            fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob
+            fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob, dpar=dpar
         )
     _check(interval, prob, ("confidence", "prediction"))
     shares = type == "response" and fit.likelihood.traits.trials
-    what = What("predict" if interval == "prediction" else "epred", one_trial=shares and interval != "prediction")
+    if dpar is not None and interval == "prediction":
+        raise ModelError(f"A distributional parameter has no prediction interval; leave out `dpar={dpar!r}`.")
+    kind: Literal["predict", "epred"] = "predict" if interval == "prediction" else "epred"
+    what = What(kind, dpar, one_trial=shares and interval != "prediction")
     found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels, seed=seed), what)
     shown = found.shown(se, None if interval is None else prob)
     return shown.div(found.data["trials"], axis=0) if shares else shown

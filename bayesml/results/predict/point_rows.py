@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
 
+from bayesml.design import Arrays
 from bayesml.engines.point.arrays import slope_matrix
 from bayesml.engines.point.estimability import estimable
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.joint import NewRows
+from bayesml.engines.point.several.estimate import SeveralEstimate
 from bayesml.errors import DataError, ModelError, warn_user
 from bayesml.frame import column_names
 from bayesml.keys import MU
@@ -43,6 +45,10 @@ class PointRows:
         weights: likelihood weights, or None.
         labels: a label for each row: the index of pandas data, else its position in the data given.
         estimable: ``(rows,)`` whether the data of the fit determine the population-level part.
+        arrays: arrays of the terms.
+
+    Where a row has several linear predictors, ``eta`` and ``rows`` hold those of the first one in all rows, then those
+    of the second, and so on.
     """
 
     eta: np.ndarray
@@ -51,10 +57,14 @@ class PointRows:
     weights: np.ndarray | None
     labels: pd.Index
     estimable: np.ndarray
+    arrays: Arrays
 
     def shown(self, values: np.ndarray) -> np.ndarray:
         """Return values of the rows, NaN where they cannot be estimated."""
-        return values if self.estimable.all() else np.where(self.estimable, values, np.nan)
+        if self.estimable.all():
+            return values
+        known = self.estimable.reshape(-1, *[1] * (values.ndim - 1))
+        return np.where(known, values, np.nan)
 
 
 def point_rows(
@@ -65,6 +75,7 @@ def point_rows(
     *,
     additions: bool = True,
     trials: bool = True,
+    centred: bool = True,
 ) -> PointRows:
     """Encode the rows to predict and compute their linear predictor.
 
@@ -76,6 +87,7 @@ def point_rows(
         additions: whether the response terms of the formula (``trials``, ``se``, ``weights``) are needed; without them
             ``data`` is empty.
         trials: whether the number of trials is needed; without it each row has one trial, whatever the data say.
+        centred: whether a linear predictor below thresholds is that of centred predictors, as the densities take it.
 
     Raises:
         DataError: the new data lack something, or have an unseen level that is refused.
@@ -89,20 +101,20 @@ def point_rows(
         )
     selection = select_groups(fit, re_formula)
     if newdata is None:
-        found = _assembled(fit, own_rows(fit, selection))
+        found = _assembled(fit, own_rows(fit, selection), centred)
     else:
         _refuse_absent_groups(selection, newdata, new_levels)
         wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
         rows = encoded_rows(fit, newdata, selection, wanted, "gaussian", True)  # unseen levels are numbered alone
         if new_levels == "error" and rows.unseen.labels:
             raise _refusal(*next(iter(rows.unseen.labels.items())))
-        found = _assembled(fit, rows)
+        found = _assembled(fit, rows, centred)
         found = replace(found, estimable=_estimable(fit.estimate, found))
     return found if trials else _with_one_trial(found)
 
 
 def _with_one_trial(rows: PointRows) -> PointRows:
-    return replace(rows, data={**rows.data, "trials": np.ones(len(rows.eta))})
+    return replace(rows, data={**rows.data, "trials": np.ones(len(rows.labels))})
 
 
 def _needed_additions(fit: AbstractPointFit, newdata: Any) -> tuple[str, ...]:
@@ -136,8 +148,10 @@ def _refusal(group: str, labels: tuple[str, ...]) -> DataError:
     )
 
 
-def _assembled(fit: AbstractPointFit, rows: Rows) -> PointRows:
+def _assembled(fit: AbstractPointFit, rows: Rows, centred: bool) -> PointRows:
     estimate = fit.estimate
+    if isinstance(estimate, SeveralEstimate):
+        return _several(estimate, rows, centred)
     own, selection, labels = rows.arrays[MU], rows.selection, rows.labels
     X = slope_matrix(selection.predictors[0].terms, own, len(labels))
     offset = known_addend(selection.predictors[0].terms, own)
@@ -153,7 +167,26 @@ def _assembled(fit: AbstractPointFit, rows: Rows) -> PointRows:
         blocks.append(found)
         eta += found.contribution(with_zeros(found, effects))
     known = np.ones(len(labels), dtype=bool)
-    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, labels, known)
+    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, labels, known, rows.arrays)
+
+
+def _several(estimate: SeveralEstimate, rows: Rows, centred: bool) -> PointRows:
+    """Return the rows with all their linear predictors."""
+    slots, count = estimate.model.response.slots, len(rows.labels)
+    X = slots.X(rows.arrays, count, centred=centred)
+    eta = X @ estimate.column_coefficients(estimate.fit.beta)
+    offset = slots.offset(rows.arrays, count)
+    eta = eta if offset is None else eta + offset
+    chosen = {(group.predictor, group.key) for group in rows.selection.groups()}
+    blocks: list[AbstractBlock | None] = []
+    for own, effects in zip(slots.blocks(), estimate.effects, strict=True):
+        if own.effects.index and (own.term.predictor, own.term.key) not in chosen:
+            blocks.append(None)
+            continue
+        blocks.append(found := own.stacked(rows.arrays, slots.count))
+        eta = eta + found.contribution(with_zeros(found, effects))
+    known = np.ones(count, dtype=bool)
+    return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, rows.labels, known, rows.arrays)
 
 
 def with_zeros(rows: AbstractBlock, effects: np.ndarray) -> np.ndarray:
@@ -164,7 +197,9 @@ def with_zeros(rows: AbstractBlock, effects: np.ndarray) -> np.ndarray:
 
 def _estimable(estimate: AbstractEstimate, rows: PointRows) -> np.ndarray:
     """Return which rows can be estimated; warn about the others."""
-    known = estimable(estimate, rows.rows.X)
+    weights = np.zeros((len(rows.rows.X), len(estimate.labels)))
+    weights[:, estimate.column_places] = rows.rows.X
+    known = np.asarray(estimable(estimate, weights).reshape(-1, len(rows.labels)).all(axis=0))
     if not known.all():
         dropped = ", ".join(f"`{name}`" for name in estimate.dropped)
         first = rows.labels[int(np.argmin(known))]

@@ -143,24 +143,37 @@ class EstimatedQuantity(AbstractQuantity):
         errors: computes ``(rows,)`` standard errors by the delta method.
         ends: computes the ends of the intervals.
         data: ``trials`` and ``se`` of the rows, where they were needed.
+        categories: of a response of categories, whose probabilities the numbers are, ``(rows, categories)``.
     """
 
     estimate: np.ndarray
     errors: Callable[[], np.ndarray]
     ends: Ends
     data: Mapping[str, np.ndarray]
+    categories: tuple[str, ...] = ()
 
     def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
-        """Return estimate, standard error and interval; there is nothing to be robust about."""
-        return Summary(self.estimate, self.errors(), *self.ends(prob))
+        """Return estimate, standard error and interval; there is nothing to be robust about.
+
+        Categories follow each other within each row.
+        """
+        return Summary(*(np.ravel(part) for part in (self.estimate, self.errors(), *self.ends(prob))))
 
     def shown(self, se: bool, prob: float | None) -> pd.Series | pd.DataFrame:
-        """Return the estimates, with ``se`` their standard errors, and with a probability intervals too."""
+        """Return the estimates, with ``se`` their standard errors, and with a probability intervals too.
+
+        Of categories the estimates alone have a column for each, and with their errors a row for each.
+        """
         import pandas as pd
 
         if not se and prob is None:
+            if self.categories:
+                return pd.DataFrame(self.estimate, index=self.labels, columns=list(self.categories))
             return pd.Series(self.estimate, index=self.labels)
         columns = {"Estimate": self.estimate, "Std.Error": self.errors()}
         if prob is not None:
             columns |= dict(zip(["Lower", "Upper"], self.ends(prob), strict=True))
-        return pd.DataFrame(columns, index=self.labels)
+        index = self.labels
+        if self.categories:
+            index = pd.MultiIndex.from_product([self.labels, self.categories], names=["obs", "category"])
+        return pd.DataFrame({name: np.ravel(values) for name, values in columns.items()}, index=index)

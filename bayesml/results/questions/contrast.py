@@ -72,7 +72,7 @@ def contrast(
     if isinstance(fit, AbstractSampledFit):
         return _of_draws(fit, L, rhs, ddf, joint, check_level(level))
     assert isinstance(fit, AbstractPointFit)
-    labels, weights, constants = _rows(fit.estimate.arrays.coefs, L, fit.estimate.kept)
+    labels, weights, constants = _rows(fit.estimate.labels, L, fit.estimate.kept)
     value = _values(rhs, len(weights)) - constants
     kept = _estimable(fit, weights, labels)
     tests = tests_of(fit, ddf)

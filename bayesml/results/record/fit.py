@@ -205,7 +205,9 @@ class AbstractPointFit(AbstractFit):
         Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
         """
         auxiliary = self.estimate.auxiliary
-        return float(auxiliary["sigma"]) if "sigma" in auxiliary else self.likelihood.root_dispersion(auxiliary)
+        if "sigma" in auxiliary or not self.estimate.has_one_predictor:
+            return float(auxiliary.get("sigma", 1.0))
+        return self.likelihood.root_dispersion(auxiliary)
 
     @property
     def is_singular(self) -> bool:

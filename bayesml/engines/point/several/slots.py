@@ -1,0 +1,172 @@
+"""The linear predictors of a model: what each row's density is a function of, and the columns and blocks behind them.
+
+A row has one linear predictor for each parameter with a formula, and one for each threshold of category specific
+effects; they stand one after the other, those of the first parameter in all rows first. A nonlinear formula is no
+linear predictor but a function of those of its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from bayesml import names
+from bayesml.design import PredictorDesign
+from bayesml.keys import PredictorKey
+from bayesml.linalg import AbstractBlock
+from bayesml.terms import AbstractTerm, EffectBlock, NonlinearPredictor, SlopeColumns, known_addend
+
+__all__ = ["Slot", "SlotBlock", "SlotColumns", "Slots", "TermArrays"]
+
+TermArrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
+"""Arrays of the terms of every predictor."""
+
+
+@final
+@dataclass(frozen=True)
+class Slot:
+    """The linear predictors of one parameter.
+
+    Attributes:
+        key: the parameter.
+        start: place of the first of them.
+        width: how many there are: 1, or the number of thresholds.
+    """
+
+    key: PredictorKey
+    start: int
+    width: int
+
+
+@final
+@dataclass(frozen=True)
+class SlotColumns:
+    """Columns of one term, whose coefficients are estimated one by one.
+
+    Attributes:
+        slot: the linear predictors that they belong to.
+        term: the term.
+        part: what the term says of them.
+    """
+
+    slot: Slot
+    term: AbstractTerm
+    part: SlopeColumns
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the coefficients among those of the whole model: ``x``, ``sigma_x``."""
+        return tuple(names.prefixed(label, self.term.predictor) for label in self.part.labels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the reported variable."""
+        count, width = len(self.part.labels), self.part.width
+        return (count,) if width == 1 else (count // width, width)
+
+    def stacked(self, arrays: TermArrays, count: int, centred: bool) -> np.ndarray:
+        """Return the columns over ``count`` linear predictors of each row, ``(count * rows, coefs)``."""
+        X = np.asarray(arrays[self.slot.key][self.term.key][self.part.array], dtype=float)
+        X = X - np.asarray(self.part.center) if centred and self.part.center else X
+        out = np.zeros((count, len(X), len(self.part.labels)))
+        for k in range(self.part.width):
+            out[self.slot.start + k, :, k :: self.part.width] = X
+        return out.reshape(count * len(X), -1)
+
+
+@final
+@dataclass(frozen=True)
+class SlotBlock:
+    """A block of effects of one term.
+
+    Attributes:
+        slot: the linear predictor that it belongs to.
+        term: the term.
+        effects: what the block is.
+    """
+
+    slot: Slot
+    term: AbstractTerm
+    effects: EffectBlock
+
+    def stacked(self, arrays: TermArrays, count: int) -> AbstractBlock:
+        """Return the block over ``count`` linear predictors of each row; its columns are 0 in all but its own."""
+        own = self.effects.design(arrays[self.slot.key][self.term.key])
+        Z = np.zeros((count, *own.Z.shape))
+        Z[self.slot.start] = own.Z
+        return replace(own, codes=np.tile(own.codes, count), Z=Z.reshape(-1, own.Z.shape[1]))
+
+
+@final
+@dataclass(frozen=True)
+class Slots:
+    """The linear predictors of a model.
+
+    Attributes:
+        predictors: the predictors of the model, or those of them that are wanted.
+        slots: the linear predictors.
+    """
+
+    predictors: tuple[PredictorDesign, ...]
+    slots: tuple[Slot, ...]
+
+    @classmethod
+    def of(cls, predictors: Sequence[PredictorDesign]) -> Slots:
+        """Give each predictor that is a sum of terms its place."""
+        slots, start = [], 0
+        for predictor in predictors:
+            if any(isinstance(term, NonlinearPredictor) for term in predictor.terms):
+                continue
+            width = max((part.width for term in predictor.terms if (part := term.slope_columns())), default=1)
+            slots.append(Slot(predictor.key, start, width))
+            start += width
+        return cls(tuple(predictors), tuple(slots))
+
+    @property
+    def count(self) -> int:
+        """Number of linear predictors of a row."""
+        return sum(slot.width for slot in self.slots)
+
+    def terms(self) -> Iterator[tuple[Slot, AbstractTerm]]:
+        """Yield every term of a sum with its place."""
+        by_key = {slot.key: slot for slot in self.slots}
+        yield from ((by_key[p.key], term) for p in self.predictors if p.key in by_key for term in p.terms)
+
+    def columns(self) -> tuple[SlotColumns, ...]:
+        """Return the columns of all terms."""
+        return tuple(SlotColumns(slot, term, part) for slot, term in self.terms() if (part := term.slope_columns()))
+
+    def blocks(self) -> tuple[SlotBlock, ...]:
+        """Return the blocks of all terms, those over the levels of factors first."""
+        every = (SlotBlock(slot, term, block) for slot, term in self.terms() for block in term.effect_blocks())
+        return tuple(sorted(every, key=lambda block: not block.effects.index))
+
+    def others(self) -> tuple[tuple[Slot, AbstractTerm], ...]:
+        """Return the terms that are not linear in coefficients."""
+        return tuple((slot, term) for slot, term in self.terms() if not term.is_linear)
+
+    def X(self, arrays: TermArrays, rows: int, *, centred: bool) -> np.ndarray:
+        """Return all columns, ``(count * rows, coefs)``.
+
+        Args:
+            arrays: arrays of the terms.
+            rows: number of rows.
+            centred: whether columns are those for thresholds of centred predictors.
+        """
+        parts = [part.stacked(arrays, self.count, centred) for part in self.columns()]
+        return np.concatenate([np.zeros((self.count * rows, 0)), *parts], axis=1)
+
+    def offset(self, arrays: TermArrays, rows: int) -> np.ndarray | None:
+        """Return what is added without any parameter, ``(count * rows,)``; None where that is nothing."""
+        out, found = np.zeros((self.count, rows)), False
+        terms = {p.key: p.terms for p in self.predictors}
+        for slot in self.slots:
+            own = arrays[slot.key]  # without group effects, where these were left out
+            addend = known_addend((term for term in terms[slot.key] if term.key in own), own)
+            if addend is not None:
+                out[slot.start] = addend
+                found = True
+        return out.ravel() if found else None

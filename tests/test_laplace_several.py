@@ -1,0 +1,220 @@
+"""Laplace's approximation where rows have thresholds or several linear predictors, against ordinal, glmmTMB and others.
+
+The numbers are made by facts/several_predictors.R. Those programs maximise the same likelihoods; where a tolerance is
+wider than rounding, the comment beside it says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesml
+from bayesml.errors import ModelError
+
+FACTS = Path(__file__).parent / "facts"
+EXPECTED = json.loads((FACTS / "several_predictors.json").read_text())
+LINKS = ("logit", "probit", "cloglog", "cauchit")
+
+
+@cache
+def wine() -> pd.DataFrame:
+    return pd.read_csv(FACTS / "wine.csv")
+
+
+@cache
+def salamanders() -> pd.DataFrame:
+    data = pd.read_csv(FACTS / "salamanders.csv")
+    return data.assign(mined=pd.Categorical(data["mined"], ["yes", "no"]))
+
+
+@cache
+def simulated() -> pd.DataFrame:
+    return pd.read_csv(FACTS / "several_predictors.csv")
+
+
+def laplace(formula, data, family, **options):
+    return bayesml.fit(formula, data, family, method="laplace", **options)
+
+
+def check(fit, expected: Mapping, names: Mapping[str, str], *, rtol: float = 1e-4, errors: float = 2e-3) -> None:
+    """Compare coefficients and standard errors; of ``names`` the keys are ours."""
+    table = fit.fixef()
+    for ours, theirs in names.items():
+        assert table.loc[ours, "Estimate"] == pytest.approx(expected["coef"][theirs], rel=rtol, abs=rtol), ours
+        if theirs in expected["se"]:
+            assert table.loc[ours, "Std.Error"] == pytest.approx(expected["se"][theirs], rel=errors), ours
+
+
+WINE = {"temp[warm]": "tempwarm", "contact[yes]": "contactyes"}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_thresholds_without_groups_equal_clm(link):
+    expected = EXPECTED[f"clm_{link}"]
+    fit = laplace("rating ~ temp + contact", wine(), bayesml.families.cumulative(link))
+    # ordinal's own Cauchy distribution function has four digits: R's pcauchy at its estimates gives -92.515554, as here
+    exact = link != "cauchit"
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-8 if exact else 5e-4)
+    check(fit, expected, WINE, rtol=1e-6 if exact else 1e-4, errors=1e-5)
+    thresholds = fit.fixef().iloc[:4]
+    np.testing.assert_allclose(thresholds["Estimate"], expected["thresholds"], rtol=1e-6 if exact else 1e-4)
+    np.testing.assert_allclose(thresholds["Std.Error"], expected["threshold_se"], rtol=1e-5 if exact else 1e-4)
+    assert fit.df == 6
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_thresholds_with_groups_equal_clmm(link):
+    # clmm's standard errors are differences of its likelihood, and its distribution functions have fewer digits than R's
+    expected = EXPECTED[f"clmm_{link}"]
+    fit = laplace("rating ~ temp + contact + (1 | judge)", wine(), bayesml.families.cumulative(link))
+    exact = link != "cauchit"
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=5e-6 if exact else 5e-4)
+    check(fit, expected, WINE, rtol=2e-5, errors=1e-3 if exact else 5e-3)
+    thresholds = fit.fixef().iloc[:4]
+    np.testing.assert_allclose(thresholds["Estimate"], expected["thresholds"], rtol=2e-5)
+    np.testing.assert_allclose(thresholds["Std.Error"], expected["threshold_se"], rtol=1e-3 if exact else 5e-3)
+    assert fit.varcorr()["judge"].sd["Intercept"] == pytest.approx(expected["sd"]["judge (Intercept)"], rel=5e-5)
+    assert fit.df == 7
+
+
+def test_equidistant_thresholds_equal_ordinal():
+    family = bayesml.families.cumulative(threshold="equidistant")
+    for name, formula in (("clm", "rating ~ temp + contact"), ("clmm", "rating ~ temp + contact + (1 | judge)")):
+        expected = EXPECTED[f"{name}_equidistant"]
+        fit = laplace(formula, wine(), family)
+        assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-6)
+        check(fit, expected, WINE, rtol=2e-5, errors=1e-2)
+        first, step = expected["thresholds"]
+        np.testing.assert_allclose(fit.fixef()["Estimate"].iloc[:4], first + step * np.arange(4), rtol=2e-5)
+        assert fit["delta"] == pytest.approx(step, rel=2e-5)
+        assert fit.df == 4 + (name == "clmm")
+
+
+def test_varying_slopes_equal_clmm():
+    expected = EXPECTED["clmm_slope"]
+    with pytest.warns(bayesml.FitWarning, match="linearly dependent"):
+        fit = laplace("rating ~ temp + contact + (contact | judge)", wine(), "cumulative")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-6)
+    check(fit, expected, WINE, rtol=2e-4, errors=2e-2)  # a correlation of 1, near which clmm stops
+    sd = fit.varcorr()["judge"].sd
+    np.testing.assert_allclose(sd, [expected["sd"]["judge (Intercept)"], expected["sd"]["judge contactyes"]], rtol=1e-3)
+
+
+def test_category_specific_effects_equal_nominal_ones():
+    expected = EXPECTED["clm_nominal"]
+    fit = laplace("rating ~ temp + cs(contact)", wine(), "cumulative")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-8)
+    table = fit.fixef()
+    names = ["1|2", "2|3", "3|4", "4|5"]
+    for k, name in enumerate(names, start=1):
+        # clm adds its nominal effects to the thresholds, cs() takes them off
+        own = table.loc[f"contact[yes][{k}]"]
+        assert own["Estimate"] == pytest.approx(-expected["coef"][f"{name}.contactyes"], rel=1e-5)
+        assert own["Std.Error"] == pytest.approx(expected["se"][f"{name}.contactyes"], rel=1e-4)
+        assert table.loc[f"Intercept[{k}]", "Estimate"] == pytest.approx(
+            expected["coef"][f"{name}.(Intercept)"], rel=1e-5
+        )
+
+
+MINED = {"Intercept": "cond.(Intercept)", "mined[no]": "cond.minedno"}
+ZI = {"zi_Intercept": "zi.(Intercept)", "zi_mined[no]": "zi.minedno"}
+
+
+@pytest.mark.parametrize("name", ["zip", "zip_groups"])
+def test_predicted_zero_inflation_equals_glmmtmb(name):
+    expected = EXPECTED[name]
+    zi = "~ mined" if name == "zip" else "~ mined + (1 | site)"
+    formula = bayesml.bf("count ~ mined + cover + (1 | site)", zi=zi)
+    fit = laplace(formula, salamanders(), "zero_inflated_poisson")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    check(fit, expected, {**MINED, **ZI, "cover": "cond.cover"}, rtol=1e-3, errors=1e-3)
+    sd = fit.varcorr()["site"].sd
+    assert sd["Intercept"] == pytest.approx(expected["sd"]["cond site (Intercept)"], rel=1e-3)
+    if name == "zip_groups":
+        assert sd["zi_Intercept"] == pytest.approx(expected["sd"]["zi site (Intercept)"], rel=1e-3)
+
+
+def test_zero_inflated_negbinomial_equals_glmmtmb():
+    expected = EXPECTED["zinb"]
+    formula = bayesml.bf("count ~ mined + (1 | site)", zi="~ mined")
+    fit = laplace(formula, salamanders(), "zero_inflated_negbinomial")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    check(fit, expected, {**MINED, **ZI}, rtol=1e-3, errors=1e-3)
+    assert np.log(fit["shape"]) == pytest.approx(expected["coef"]["disp.(Intercept)"], abs=1e-3)
+
+
+def test_a_predicted_shape_equals_glmmtmb():
+    expected = EXPECTED["nb_disp"]
+    fit = laplace(bayesml.bf("count ~ mined + (1 | site)", shape="~ mined"), salamanders(), "negbinomial")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    shape = {"shape_Intercept": "disp.(Intercept)", "shape_mined[no]": "disp.minedno"}
+    check(fit, expected, {**MINED, **shape}, rtol=1e-3, errors=1e-3)
+
+
+def test_a_predicted_sigma_equals_glmmtmb():
+    # glmmTMB 1.1.5 predicts log sigma^2, twice log sigma
+    expected = EXPECTED["gaussian_sigma"]
+    fit = laplace(bayesml.bf("normal ~ x + (1 | g)", sigma="~ z"), simulated(), "gaussian")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    check(fit, expected, {"Intercept": "cond.(Intercept)", "x": "cond.x"}, rtol=1e-3, errors=1e-3)
+    table = fit.fixef()
+    for ours, theirs in (("sigma_Intercept", "disp.(Intercept)"), ("sigma_z", "disp.z")):
+        assert 2.0 * table.loc[ours, "Estimate"] == pytest.approx(expected["coef"][theirs], rel=1e-3)
+        assert 2.0 * table.loc[ours, "Std.Error"] == pytest.approx(expected["se"][theirs], rel=1e-3)
+
+
+def test_a_predicted_phi_equals_glmmtmb():
+    expected = EXPECTED["beta_phi"]
+    fit = laplace(bayesml.bf("share ~ x + (1 | g)", phi="~ z"), simulated(), "beta")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    names = {"Intercept": "cond.(Intercept)", "x": "cond.x", "phi_Intercept": "disp.(Intercept)", "phi_z": "disp.z"}
+    check(fit, expected, names, rtol=1e-3, errors=1e-3)
+
+
+def test_a_hurdle_with_groups_in_both_parts_equals_glmmtmb():
+    expected = EXPECTED["hurdle_gamma"]
+    fit = laplace(bayesml.bf("hurdle ~ x + (1 | g)", hu="~ z + (1 | g)"), simulated(), "hurdle_gamma")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-5)
+    names = {"Intercept": "cond.(Intercept)", "x": "cond.x", "hu_Intercept": "zi.(Intercept)", "hu_z": "zi.z"}
+    check(fit, expected, names, rtol=1e-3, errors=1e-3)
+    sd = fit.varcorr()["g"].sd
+    assert sd["hu_Intercept"] == pytest.approx(expected["sd"]["zi g (Intercept)"], rel=1e-3)
+
+
+def test_categories_equal_multinom():
+    expected = EXPECTED["multinom"]
+    fit = laplace("choice ~ x + z", simulated(), "categorical")
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-7)
+    names = {
+        f"mu{k}_{ours}": f"{k}.{r}" for k in "bc" for ours, r in (("Intercept", "(Intercept)"), ("x", "x"), ("z", "z"))
+    }
+    check(fit, expected, names, rtol=1e-4, errors=1e-4)
+
+
+@pytest.mark.parametrize("family", ["weibull", "exponential"])
+def test_censored_times_equal_survreg(family):
+    # survreg predicts the logarithm of the scale lambda; we predict that of the mean, lambda Gamma(1 + 1 / shape)
+    from math import lgamma
+
+    expected = EXPECTED[f"survreg_{family}"]
+    fit = laplace("time | cens(censored) ~ x", simulated(), family)
+    assert fit.logLik == pytest.approx(expected["loglik"], abs=1e-6)
+    shape = fit["shape"] if family == "weibull" else 1.0
+    assert 1.0 / shape == pytest.approx(expected["coef"]["scale"], rel=1e-5)
+    assert fit["b_x"] == pytest.approx(expected["coef"]["x"], rel=1e-5)
+    intercept = fit["b_Intercept"] - lgamma(1.0 + 1.0 / shape)
+    assert intercept == pytest.approx(expected["coef"]["(Intercept)"], rel=1e-5)
+    assert fit.fixef().loc["x", "Std.Error"] == pytest.approx(expected["se"]["x"], rel=1e-3)
+
+
+def test_quadrature_and_expected_information_are_refused():
+    for method, said in ((bayesml.Laplace(7), "Quadrature"), (bayesml.Laplace(curvature="fisher"), "expected")):
+        with pytest.raises(ModelError, match=said):
+            bayesml.fit("rating ~ temp + (1 | judge)", wine(), "cumulative", method=method)

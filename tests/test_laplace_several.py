@@ -71,7 +71,7 @@ def test_thresholds_without_groups_equal_clm(link):
 
 @pytest.mark.parametrize("link", LINKS)
 def test_thresholds_with_groups_equal_clmm(link):
-    # clmm's standard errors are differences of its likelihood, and its distribution functions have fewer digits than R's
+    # clmm's standard errors are differences of its likelihood; its distribution functions have fewer digits than R's
     expected = EXPECTED[f"clmm_{link}"]
     fit = laplace("rating ~ temp + contact + (1 | judge)", wine(), bayesml.families.cumulative(link))
     exact = link != "cauchit"

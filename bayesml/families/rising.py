@@ -13,7 +13,7 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast
 
-__all__ = ["digamma_rising", "log_rising", "stirling"]
+__all__ = ["digamma_rising", "log_rising", "stirling", "stirling_slope"]
 
 SHIFT = 8
 # Coefficients of Stirling's series of log Gamma(z) in z^-11, z^-9, ..., z^-1 (Abramowitz and Stegun 6.1.41).
@@ -43,7 +43,7 @@ def digamma_rising(s: Broadcast, y: Broadcast) -> Broadcast:
     recurrence = 0.0
     for k in range(SHIFT):
         recurrence = recurrence + y / ((s + k) * (s + y + k))
-    logarithms = xp.log1p(y / low) + (y / (2 * low * high) + _stirling_slope(high) - _stirling_slope(low))
+    logarithms = xp.log1p(y / low) + (y / (2 * low * high) + stirling_slope(high) - stirling_slope(low))
     return logarithms + recurrence - y / s
 
 
@@ -55,7 +55,7 @@ def stirling(z: Broadcast) -> Broadcast:
     return series / z
 
 
-def _stirling_slope(z: Broadcast) -> Broadcast:
+def stirling_slope(z: Broadcast) -> Broadcast:
     square, series = 1.0 / z**2, 0.0
     for power, coefficient in zip(range(2 * len(STIRLING) - 1, 0, -2), STIRLING, strict=True):
         series = series * square - power * coefficient

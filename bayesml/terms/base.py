@@ -94,7 +94,9 @@ class AbstractTerm(ABC):
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the sampled coefficients of columns."""
         own = self.slope_columns()
-        return () if own is None else (SampledSlopes(own.variable, self.place, self.key, own.array, slice(None)),)
+        if own is None or own.width > 1:
+            return ()
+        return (SampledSlopes(own.variable, self.place, self.key, own.array, slice(None)),)
 
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return the effects whose standard normal variables are sampled; terms may share a block.

@@ -51,12 +51,14 @@ class ML(AbstractEngine):
 class Laplace(AbstractEngine):
     """Maximum likelihood with the group effects integrated out by Laplace's approximation or adaptive quadrature.
 
-    For every family with closed forms; family parameters such as ``shape`` are estimated too. On a gaussian model with
+    For every family, also where several parameters have formulas with group effects of their own, and for ordinal
+    thresholds; derivatives that a family does not give come by automatic differentiation. On a gaussian model with
     group effects the approximation is exact and this is ``ML``. ``y | weights(w)`` are precisions of gaussian and
     lognormal responses as in lme4 (the residual variance is sigma^2 / w), powers of the densities of all others.
 
     Attributes:
-        quadrature_points: Gauss-Hermite points for each coefficient, 1 is Laplace; more need a single grouping factor.
+        quadrature_points: Gauss-Hermite points for each coefficient, 1 is Laplace; more need a single grouping factor,
+            and a formula for mu alone.
         curvature: ``"observed"`` is Laplace's approximation; ``"fisher"`` takes the expected information in its
             determinant, as lme4 does where the link is not canonical.
 

@@ -60,7 +60,7 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
         ModelError: effects are correlated across predictors, or a prior holds something that cannot be held.
     """
     design = problem.design
-    shared = [term for p in design.schema.predictors for term in p.groups() if not term.is_linear_gaussian]
+    shared = [term for p in design.schema.predictors for term in p.groups() if not term.effect_blocks()]
     if shared:
         raise ModelError(
             f'method="{method}" has no form for effects of `{shared[0].name}` that are correlated across predictors '

@@ -56,6 +56,7 @@ def stirling(z: Broadcast) -> Broadcast:
 
 
 def stirling_slope(z: Broadcast) -> Broadcast:
+    """Return the derivative of ``stirling``."""
     square, series = 1.0 / z**2, 0.0
     for power, coefficient in zip(range(2 * len(STIRLING) - 1, 0, -2), STIRLING, strict=True):
         series = series * square - power * coefficient

@@ -19,10 +19,10 @@ import pytest
 
 from bayesml.engines import cache
 from bayesml.engines.cache import private_folder, read_private_file, write_private_file
-from bayesml.engines.nuts.programs import stored, tested
 from bayesml.engines.nuts.programs.kernel import has_kernels
-from bayesml.engines.nuts.programs.stored import is_stored, load_program, store_program, stored_name
 from bayesml.engines.precision import double_precision, persistent_cache
+from bayesml.engines.programs import stored, tested
+from bayesml.engines.programs.stored import is_stored, load_program, store_program, stored_name
 from bayesml.errors import FitWarning
 
 pytestmark = pytest.mark.skipif(not cache.HAS_OWNERS, reason="owners and modes are POSIX's")

@@ -17,7 +17,7 @@ from jax import numpy as jnp
 from scipy import stats
 
 import bayesml
-from bayesml.engines.nuts.programs.structure import structure_key
+from bayesml.engines.programs.structure import structure_key
 from bayesml.errors import BayesmlError, DataError, FormulaError, ModelError
 from bayesml.families import RawResponse, mixture
 from bayesml.families.automatic import automatic_curvature

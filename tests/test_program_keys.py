@@ -12,9 +12,9 @@ import pytest
 import bayesml
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.programs.program import chain_program, report_program
-from bayesml.engines.nuts.programs.stored import stored_name
-from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.precision import double_precision
+from bayesml.engines.programs.stored import stored_name
+from bayesml.engines.programs.structure import structure_key
 from bayesml.errors import BayesmlError
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables

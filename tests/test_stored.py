@@ -19,13 +19,13 @@ from jax import numpy as jnp
 from bayesml.engines.nuts.driver.background import Background
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.programs import compiled as module
-from bayesml.engines.nuts.programs import stored
-from bayesml.engines.nuts.programs.compiled import compiled_with
 from bayesml.engines.nuts.programs.program import chain_program, report_program
-from bayesml.engines.nuts.programs.stored import is_stored, load_program, store_program, stored_name
-from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.nuts.sampler.chain_state import state_like
 from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
+from bayesml.engines.programs import stored
+from bayesml.engines.programs.compiling import compiled_with
+from bayesml.engines.programs.stored import is_stored, load_program, store_program, stored_name
+from bayesml.engines.programs.structure import structure_key
 from bayesml.fit import describe_problem
 from bayesml.reported import reported_variables
 

@@ -16,10 +16,10 @@ import bayesml
 from bayesml.design import PredictorDesign
 from bayesml.distributions import Normal
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.programs import structure
-from bayesml.engines.nuts.programs.structure import package_key, structure_key
 from bayesml.engines.nuts.sampler.chain_state import Stage, Statistics
 from bayesml.engines.precision import double_precision
+from bayesml.engines.programs import structure
+from bayesml.engines.programs.structure import package_key, structure_key
 from bayesml.families import FAMILIES, get_family
 from bayesml.fit import describe_problem
 from bayesml.frozen import FrozenMapping

@@ -18,17 +18,18 @@ from bayesml.engines.nuts.driver.background import Background
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.programs.kernel import KERNEL_OPTIONS, UNHOISTED, has_kernels, one_kernel
 from bayesml.engines.nuts.programs.program import LONGEST_BLOCK, ChainProgram, chain_program, report_program
-from bayesml.engines.nuts.programs.stored import is_stored, load_program, store_program, stored_name
-from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.nuts.sampler.chain_state import state_like
 from bayesml.engines.nuts.sampler.random_numbers import random_numbers
 from bayesml.engines.precision import double_precision, no_persistent_cache, persistent_cache
+from bayesml.engines.programs.compiling import compiled_with
+from bayesml.engines.programs.stored import is_stored, load_program, store_program, stored_name
+from bayesml.engines.programs.structure import structure_key
 from bayesml.engines.progress import Progress
 from bayesml.errors import ModelError
 from bayesml.garbage_collection import garbage_collection_paused
 from bayesml.variables import ReportedVariable
 
-__all__ = ["Compiled", "compile_form", "compiled_with", "reads_few_numbers", "starting_point"]
+__all__ = ["Compiled", "compile_form", "reads_few_numbers", "starting_point"]
 
 START_ATTEMPTS = 100
 QUICKLY = {"xla_cpu_use_fusion_emitters": False}
@@ -243,20 +244,6 @@ def _submitted(
             return program
 
     return background.submit(made)
-
-
-def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
-    """Compile a traced program with options of XLA:CPU, or without them where this version of XLA does not know one.
-
-    The options change how long compiling takes, not what the program computes.
-    """
-    options = options if jax.default_backend() == "cpu" else {}
-    try:
-        return lowered.compile(compiler_options=dict(options))
-    except RuntimeError:
-        if not options:
-            raise
-        return lowered.compile()
 
 
 def reads_few_numbers(data: Any) -> bool:

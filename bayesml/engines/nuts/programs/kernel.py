@@ -18,7 +18,7 @@ import jax
 from jax import numpy as jnp
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from bayesml.engines.nuts.programs.tested import is_tested_version
+from bayesml.engines.programs.tested import is_tested_version
 
 __all__ = ["KERNEL_OPTIONS", "UNHOISTED", "has_kernels", "one_kernel"]
 

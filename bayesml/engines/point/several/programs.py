@@ -9,9 +9,9 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from bayesml.engines.nuts.programs.compiled import compiled_with
-from bayesml.engines.nuts.programs.stored import load_program, store_program, stored_name
 from bayesml.engines.precision import no_persistent_cache
+from bayesml.engines.programs.compiling import compiled_with
+from bayesml.engines.programs.stored import load_program, store_program, stored_name
 
 __all__ = ["RowProgram"]
 

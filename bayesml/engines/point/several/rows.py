@@ -15,8 +15,8 @@ import jax
 from jax import numpy as jnp
 
 from bayesml.compile import likelihood_values
-from bayesml.engines.nuts.programs.structure import structure_key
 from bayesml.engines.point.several.programs import RowProgram
+from bayesml.engines.programs.structure import structure_key
 from bayesml.engines.weighting import log_density_of_precision
 from bayesml.families import AbstractLikelihood
 from bayesml.families.base import natural_values

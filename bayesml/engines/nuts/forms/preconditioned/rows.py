@@ -18,7 +18,7 @@ from jax import numpy as jnp
 from bayesml.compile import Data, combined, linear_predictors, log_likelihood, summed_predictors
 from bayesml.design import Schema
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.programs.structure import structure_key
+from bayesml.engines.programs.structure import structure_key
 from bayesml.families.base import AbstractLikelihood
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.families.drawing import further_values

@@ -33,8 +33,8 @@ import numpy as np
 from jax.experimental import serialize_executable
 
 from bayesml.engines.cache import private_folder, read_private_file, write_private_file
-from bayesml.engines.nuts.programs.structure import package_key, structure_key
-from bayesml.engines.nuts.programs.tested import is_tested_version
+from bayesml.engines.programs.structure import package_key, structure_key
+from bayesml.engines.programs.tested import is_tested_version
 
 __all__ = ["is_stored", "load_program", "store_program", "stored_name"]
 

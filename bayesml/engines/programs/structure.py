@@ -25,7 +25,7 @@ __all__ = ["package_key", "structure_key"]
 PLAIN_KINDS = "biufcSUmM"
 """Kinds of NumPy arrays whose bytes determine their values. The bytes of object arrays are addresses, and those of
 structured arrays do not say how the fields are called."""
-PACKAGE = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[2]
 TRUSTED = frozenset({"bayesml", "builtins", "jax", "numpy", "numpyro"})
 """Packages whose classes and functions are identified by name. Their source text or version is in ``package_key``.
 

@@ -286,11 +286,15 @@ class AbstractEstimate(AbstractPosterior):
         return tuple(GroupEstimate(*each) for each in zip(arrays.terms, *parts, strict=True))
 
     @property
+    def written_groups(self) -> tuple[AbstractGroupTerm, ...]:
+        """The group-level terms as they are written, in the order of ``groups``."""
+        return group_terms(self.problem.design.schema.predictors[0].terms)
+
+    @property
     def level_effects(self) -> tuple[LevelEffects, ...]:
         """The effects of the group-level terms, in the order of the formula; of strata those of the level's own."""
         found = []
-        terms = group_terms(self.problem.design.schema.predictors[0].terms)
-        for term, group in zip(terms, self.groups, strict=True):
+        for term, group in zip(self.written_groups, self.groups, strict=True):
             own = term.own_entries
             rows = np.take_along_axis(group.variances, own[:, :, None], axis=1)
             variances = np.take_along_axis(rows, own[:, None, :], axis=2)

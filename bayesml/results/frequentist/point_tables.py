@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 import numpy as np
 from scipy.linalg import block_diag
 from scipy.special import ndtr, stdtr
 
 from bayesml.engines.point.elements import deviations
-from bayesml.engines.point.estimate import GroupEstimate
+from bayesml.engines.point.estimate import GroupEstimate, LevelEffects
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prefixed
 from bayesml.results.frequentist.submodels import require_one_predictor
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
 
 __all__ = ["CoefficientTable", "VarCorr", "coef", "coefficient_table", "fixef", "get", "ranef", "varcorr", "vcov"]
+
+
+Part = TypeVar("Part", LevelEffects, GroupEstimate)
 
 
 @final
@@ -92,7 +95,7 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     found = {}
-    for name, parts in _by_factor(fit).items():
+    for name, parts in _by_factor(fit.estimate.level_effects).items():
         effects = np.concatenate([part.effects for part in parts], axis=1)
         errors = np.concatenate([np.sqrt(np.maximum(np.einsum("jqq->jq", p.variances), 0.0)) for p in parts], axis=1)
         columns = level_columns(parts[0].term.levels.labels, _varying(parts))
@@ -100,15 +103,15 @@ def ranef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _by_factor(fit: AbstractPointFit) -> dict[str, list[GroupEstimate]]:
-    """Return the group-level terms by grouping factor, those of all predictors together."""
-    found: dict[str, list[GroupEstimate]] = {}
-    for group in fit.estimate.level_effects:
-        found.setdefault(group.term.name, []).append(group)
+def _by_factor(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    """Return what belongs to group-level terms by grouping factor, that of all predictors together."""
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.term.name, []).append(part)
     return found
 
 
-def _varying(parts: Sequence[GroupEstimate]) -> tuple[str, ...]:
+def _varying(parts: Sequence[LevelEffects | GroupEstimate]) -> tuple[str, ...]:
     """Return the labels of the coefficients that vary, with their predictors: ``x``, ``zi_Intercept``."""
     return tuple(prefixed(coef, part.term.predictor) for part in parts for coef in part.term.coefs)
 
@@ -125,7 +128,7 @@ def coef(fit: AbstractPointFit) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     estimate, found = fit.estimate, {}
-    for name, parts in _by_factor(fit).items():
+    for name, parts in _by_factor(estimate.level_effects).items():
         varying = population_spellings(_varying(parts), estimate.coefs)
         effects = np.concatenate([part.effects for part in parts], axis=1)
         labels, total = totals(estimate.coefs, estimate.beta, varying, effects)
@@ -162,7 +165,7 @@ def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
     estimate = fit.estimate
     found = {
         name: _variation(_varying(parts), block_diag(*(part.factor for part in parts)))
-        for name, parts in _by_factor(fit).items()
+        for name, parts in _by_factor(estimate.groups).items()
     }
     found |= {own.effects.sd: _variation(own.effects.coefs, np.array([[own.sd]])) for own in estimate.smooths}
     if "sigma" in estimate.auxiliary:

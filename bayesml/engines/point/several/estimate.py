@@ -25,7 +25,7 @@ from bayesml.linalg import AbstractBlock, ThetaLayout
 from bayesml.names import intercept_variable, slopes_variable
 from bayesml.posterior import StoredEstimate
 from bayesml.reported import reported_variables
-from bayesml.terms import AbstractPopulationTerm
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms
 from bayesml.variables import ReportedVariable
 
 __all__ = ["SeveralEstimate"]
@@ -224,6 +224,11 @@ class SeveralEstimate(AbstractEstimate):
         count = len(self.arrays.terms)
         parts = (self.arrays.blocks[:count], self.factors[:count], self.effects[:count], self.variances[:count])
         return tuple(GroupEstimate(*each) for each in zip(self.arrays.terms, *parts, strict=True))
+
+    @property
+    def written_groups(self) -> tuple[AbstractGroupTerm, ...]:
+        """The group-level terms of all predictors, in the order of ``groups``."""
+        return group_terms(block.term for block in self.model.response.slots.blocks())
 
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:

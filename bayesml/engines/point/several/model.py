@@ -72,7 +72,7 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
     blocks = slots.blocks()
     arrays = PointArrays(
         None,
-        group_terms(block.term for block in blocks),
+        tuple(group.eliminated for group in group_terms(block.term for block in blocks)),
         tuple(replace(part.part, labels=part.labels) for part in slots.columns()),
         slots.X(design.arrays, design.n_rows, centred=True),
         tuple(block.effects for block in blocks),

@@ -53,15 +53,16 @@ class RowBlocks:
         """
         right = np.empty((0, 0)) if ends is None else ends
         left = tuple(columns) if weights is None else tuple(weights * rows for rows in columns)
-        faces = tuple(self._face(place, left, columns, right) for place in range(len(self.arrow.stages)))
+        faces = tuple(self.face(place, left, columns, right) for place in range(len(self.arrow.stages)))
         coupling = None
         if self.pattern is not None:
             coupling = self.pattern.form(left[self.arrow.stages[0].block], columns, self.reused)
-        return ArrowMatrix(self.arrow, faces, coupling, self._corner(left, columns, right, weights))
+        return ArrowMatrix(self.arrow, faces, coupling, self.corner(left, columns, right, weights))
 
-    def _face(
+    def face(
         self, place: int, left: Sequence[np.ndarray], columns: Sequence[np.ndarray], ends: np.ndarray
     ) -> np.ndarray:
+        """Return the face of one stage of ``left W [columns ends]``, W already in ``left``."""
         stage, q = self.arrow.stages[place], self.arrow.stages[place].q
         later = [columns[other.block] for other in self.arrow.stages[place + 1 :]]
         m = 0 if place == 0 and self.pattern is not None else self.arrow.width
@@ -76,10 +77,11 @@ class RowBlocks:
             for c, second in enumerate(ends, start=width - len(ends)):
                 face[a, c] = np.bincount(codes, first * second, levels)
             if m:
-                self._fill_tail(face[a, width - len(ends) - m : width - len(ends)], place, first, columns)
+                self.fill_tail(face[a, width - len(ends) - m : width - len(ends)], place, first, columns)
         return face
 
-    def _fill_tail(self, face: np.ndarray, place: int, first: np.ndarray, columns: Sequence[np.ndarray]) -> None:
+    def fill_tail(self, face: np.ndarray, place: int, first: np.ndarray, columns: Sequence[np.ndarray]) -> None:
+        """Fill ``(width, J)`` with the products of one column ``first`` of a stage and all of the tail."""
         levels = self.arrow.stages[place].levels
         for part, cells in zip(self.arrow.tail, self.cells[place], strict=True):
             for d, second in enumerate(columns[part.block]):
@@ -107,9 +109,14 @@ class RowBlocks:
             for j in range(i + 1, len(tail))
         )
 
-    def _corner(
-        self, left: Sequence[np.ndarray], columns: Sequence[np.ndarray], ends: np.ndarray, weights: np.ndarray | None
+    def corner(
+        self,
+        left: Sequence[np.ndarray],
+        columns: Sequence[np.ndarray],
+        ends: np.ndarray,
+        weights: np.ndarray | None = None,
     ) -> np.ndarray:
+        """Return the products ``(m + e, m + e)`` of tail and ends; ``weights`` are those that ``left`` has already."""
         m, tail = self.arrow.width, self.arrow.tail
         corner = np.zeros((m + len(ends), m + len(ends)))
         if not len(corner):

@@ -10,14 +10,15 @@ to it, sums of squares are added and never subtracted, and nothing is divided by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
-from bayesml.linalg.nesting import LevelOrder, chain_of_factors, level_orders, parents
+from bayesml.linalg import RowBlocks
+from bayesml.linalg.arrow import BlockArrow
+from bayesml.linalg.nesting import LevelOrder, chain_of_factors, level_orders
 from bayesml.terms.gather import level_rows
 
 __all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
@@ -135,54 +136,100 @@ def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray |
     root = np.sqrt(rows.weights)
     residual = rows.y - rows.kept @ start[:k] - rows.design @ start[k:]
     dense = [rows.blocks[i].Z for i in arrangement.tail if not rows.blocks[i].is_factor]
-    design = [*dense, rows.design * center.scale]
-    narrow = np.ascontiguousarray(np.column_stack([*design, rows.kept, residual]).T) * root
-    columns = [np.ascontiguousarray(block.Z.T) * root for block in rows.blocks]
-    tail = [
-        TailColumn(rows.blocks[i].codes, z, rows.blocks[i].n_levels)
-        for i in (*arrangement.tail, *arrangement.sampled)
-        if rows.blocks[i].is_factor
-        for z in columns[i]
-    ]
-    if not arrangement.chain:
-        return Statistics((), narrow @ narrow.T, center)
-    stages, explained = _stages(rows, arrangement, columns, (tail, narrow))
-    sampled = sum(arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.sampled)
-    before = sum(column.n_levels for column in tail) - sampled
-    return _split(stages, _corner(tail, narrow, explained), center, (before, sampled))
+    wide = np.column_stack([*dense, rows.design * center.scale, rows.kept, residual]).T
+    columns = {i: np.ascontiguousarray(block.Z.T) * root for i, block in enumerate(rows.blocks) if block.is_factor}
+    factors = [i for i in (*arrangement.chain, *arrangement.tail, *arrangement.sampled) if i in columns]
+    orders = _orders(rows, arrangement)
+    shapes = [(rows.blocks[i].q, len(orders[i].levels)) for i in factors]
+    codes = tuple(orders[i].codes for i in factors)
+    blocks = RowBlocks(BlockArrow.of(shapes, codes, range(len(arrangement.chain))), codes, None, reused=False)
+    faces, corner = _products(
+        blocks, [columns[i] for i in factors], np.ascontiguousarray(wide) * root, arrangement.triangular
+    )
+    places = {factors[part.block]: range(part.rows.start, part.rows.stop) for part in blocks.arrow.tail}
+    levels = [orders[i].levels for i in arrangement.chain]
+    return _split(blocks.arrow, (faces, corner), levels, center, _sorted(arrangement, places, len(corner), k))
 
 
-def _split(stages: Sequence[WideStage], corner: np.ndarray, center: Center, sampled: tuple[int, int]) -> Statistics:
-    """Tell the columns that are integrated out from those that are not.
+def _orders(rows: GaussianRows, arrangement: Arrangement) -> dict[int, LevelOrder]:
+    """Return the order in which the levels of each block are stored; those of crossed factors stay as they are."""
+    own = {i: LevelOrder(np.arange(block.n_levels), block.codes) for i, block in enumerate(rows.blocks)}
+    if not arrangement.ordered:
+        return own
+    found = level_orders(rows.blocks, arrangement.chain)
+    return own | {i: found[i] for i in arrangement.chain}
 
-    They come as [crossed factors, sampled factors, blocks that every row touches, slopes, kept, response].
+
+def _products(
+    blocks: RowBlocks, columns: list[np.ndarray], wide: np.ndarray, triangular: bool
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the faces of the chain and the corner of the products of ``columns`` and ``wide``.
+
+    With a triangular leaf its face is ``[R, Q' .]``, and all later products are of what is orthogonal to Q. The columns
+    of the crossed factors, one for each level, are not freed of Q one by one: their products among themselves are
+    reduced by those of their ``Q' .``.
+    """
+    arrow, faces = blocks.arrow, []
+    explained = np.zeros(())
+    if triangular and arrow.stages:
+        leaf, later = arrow.stages[0], len(arrow.stages)
+        codes = blocks.codes[0]
+        triangle, unit, rest = _triangularise(columns[0], codes, leaf.levels, [*columns[1:later], wide])
+        crossed = np.empty((leaf.q, arrow.width, leaf.levels))
+        for face, column in zip(crossed, unit, strict=True):
+            blocks.fill_tail(face, 0, column, columns)
+        flat = crossed.swapaxes(0, 1).reshape(arrow.width, leaf.q * leaf.levels)
+        explained = flat @ flat.T
+        faces.append(np.concatenate([triangle, *rest[:-1], crossed, rest[-1]], axis=1))
+    faces += [blocks.face(place, columns, columns, wide) for place in range(len(faces), len(arrow.stages))]
+    corner = blocks.corner(columns, columns, wide)
+    corner[: arrow.width, : arrow.width] -= explained
+    return faces, corner
+
+
+def _sorted(arrangement: Arrangement, places: Mapping[int, range], size: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns that are integrated out and those that are not, out of all but those of the chain.
+
+    They come as [crossed factors, blocks that every row touches, slopes, kept, response].
 
     Args:
-        stages: of the chain.
-        corner: products beside the leaf.
-        center: where the coefficients are counted from.
-        sampled: the first column of the sampled factors, and how many they have.
+        arrangement: of the blocks.
+        places: of each crossed factor.
+        size: number of columns.
+        k: number of the kept ones.
     """
-    first, stop, last = sampled[0], sum(sampled), len(corner) - 1 - len(center.kept)
-    places = np.arange(len(corner))
-    design = np.concatenate([places[:first], places[stop:last]])
-    kept = np.concatenate([places[first:stop], places[last:-1]])
-    order = np.concatenate([design, kept, places[-1:]])
-    sorted_stages = tuple(
-        Stage(
-            wide.own,
-            wide.upper,
-            wide.right[:, design],
-            wide.right[:, kept],
-            wide.right[:, -1],
-            wide.parents,
-            wide.levels,
-            np.ones(len(wide.levels)),
-        )
-        for wide in stages
+    first = sum(len(place) for place in places.values())
+    tail, sampled = (
+        [column for i in factors if i in places for column in places[i]]
+        for factors in (arrangement.tail, arrangement.sampled)
     )
-    center = center._replace(kept=np.concatenate([np.zeros(sampled[1]), center.kept]))
-    return Statistics(sorted_stages, corner[np.ix_(order, order)], center)
+    return np.array([*tail, *range(first, size - 1 - k)], int), np.array(
+        [*sampled, *range(size - 1 - k, size - 1)], int
+    )
+
+
+def _split(
+    arrow: BlockArrow,
+    products: tuple[list[np.ndarray], np.ndarray],
+    levels: list[np.ndarray],
+    center: Center,
+    columns: tuple[np.ndarray, np.ndarray],
+) -> Statistics:
+    """Tell the columns that are integrated out from those that are not."""
+    (faces, corner), (design, kept), stages = products, columns, []
+    for place, (shape, face) in enumerate(zip(arrow.stages, faces, strict=True)):
+        ends = np.cumsum([shape.q, *(later.q for later in arrow.stages[place + 1 :])])
+        own, *upper, right = np.split(face, ends, axis=1)
+        parents = tuple(_table(above.index, above.size) for above in shape.above)
+        parts = right[:, design], right[:, kept], right[:, -1]
+        stages.append(Stage(own, tuple(upper), *parts, parents, levels[place], np.ones(shape.levels)))
+    order = np.concatenate([design, kept, [len(corner) - 1]])
+    center = center._replace(kept=np.concatenate([np.zeros(len(kept) - len(center.kept)), center.kept]))
+    return Statistics(tuple(stages), corner[np.ix_(order, order)], center)
+
+
+def _table(parent: np.ndarray, n_parents: int) -> dict[str, Any]:
+    return {"index": parent.astype(np.int32), **level_rows(parent, n_parents)}
 
 
 def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
@@ -199,94 +246,25 @@ def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
     return Center(kept, base, scale, np.where(flat, 0.0, 1.0), shift, np.float64(constant), np.float64(rows.count))
 
 
-@final
-@dataclass(frozen=True)
-class TailColumn:
-    """The columns of one coefficient of one factor of the tail: one for each level, ``values`` where ``codes`` says."""
-
-    codes: np.ndarray
-    values: np.ndarray
-    n_levels: int
-
-    def sums(self, column: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
-        """Return the products with ``column`` by own level and by ``codes``, ``(n_levels, size)``."""
-        key = self.codes * size + codes
-        return np.bincount(key, self.values * column, minlength=self.n_levels * size).reshape(self.n_levels, size)
-
-
-def _corner(tail: Sequence[TailColumn], narrow: np.ndarray, explained: np.ndarray) -> np.ndarray:
-    """Products of tail and narrow columns, those of the latter already freed of the leaf."""
-    if not tail:
-        return narrow @ narrow.T
-    own = np.block([[_pair(left, right) for right in tail] for left in tail]) - explained
-    none = np.zeros(narrow.shape[1], np.intp)
-    beside = np.concatenate([np.column_stack([t.sums(c, none, 1) for c in narrow]) for t in tail])
-    return np.block([[own, beside], [beside.T, narrow @ narrow.T]])
-
-
-def _pair(left: TailColumn, right: TailColumn) -> np.ndarray:
-    return left.sums(right.values, right.codes, right.n_levels)
-
-
-Wide = tuple[Sequence[TailColumn], np.ndarray]
-
-
-class WideStage(NamedTuple):
-    """A stage whose columns ``right`` are not yet told apart."""
-
-    own: np.ndarray
-    upper: tuple[np.ndarray, ...]
-    right: np.ndarray
-    parents: tuple[dict[str, Any], ...]
-    levels: np.ndarray
-
-
-def _stages(
-    rows: GaussianRows, arrangement: Arrangement, columns: Sequence[np.ndarray], right: Wide
-) -> tuple[tuple[WideStage, ...], np.ndarray]:
-    """Return the stages and what the leaf explains of the products of the tail; frees ``right[1]`` of the leaf."""
-    if arrangement.ordered:
-        orders = level_orders(rows.blocks, arrangement.chain)
-        ordered = [orders[i] for i in arrangement.chain]
-    else:
-        ordered = [LevelOrder(np.arange(rows.blocks[i].n_levels), rows.blocks[i].codes) for i in arrangement.chain]
-    own = [columns[i].copy() for i in arrangement.chain]
-    stages, explained = [], np.zeros(())
-    if arrangement.triangular:
-        triangle, upper, sides = _triangularise(own[0], ordered[0].codes, len(ordered[0].levels), own[1:], right)
-        m = sides.shape[1] - len(right[1])
-        flat = sides[:, :m].swapaxes(0, 1).reshape(m, sides.shape[0] * sides.shape[2])
-        explained = flat @ flat.T
-        stages.append(_stage(triangle, upper, sides, ordered))
-    for place in range(len(stages), len(own)):
-        codes, size = ordered[place].codes, len(ordered[place].levels)
-        products = [_products(own[place], side, codes, size) for side in own[place:]]
-        stages.append(_stage(products[0], products[1:], _sides(own[place], right, codes, size), ordered[place:]))
-    return tuple(stages), explained
-
-
 def _triangularise(
-    own: np.ndarray, codes: np.ndarray, size: int, later: Sequence[np.ndarray], right: Wide
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    """Modified Gram-Schmidt within each level: R, Q'later and Q'right; what is orthogonal to Q is left in place."""
+    own: np.ndarray, codes: np.ndarray, size: int, others: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return R, Q and the products of Q with other columns, which are left orthogonal to it; by level.
+
+    Modified Gram-Schmidt: sums of squares are added and never subtracted.
+    """
     q, basis = len(own), own.copy()
-    length = np.sqrt(_squares(own, codes, size))
+    length = [np.sqrt(np.bincount(codes, column**2, minlength=size)) for column in own]
     triangle, unit = np.zeros((q, q, size)), np.empty_like(own)
-    rest = [np.zeros((q, len(columns), size)) for columns in (*later, right[1])]
+    rest = [np.zeros((q, len(columns), size)) for columns in others]
     for a in range(q):
         norm = np.sqrt(np.bincount(codes, basis[a] ** 2, minlength=size))
         triangle[a, a] = norm = np.where(norm > NEGLIGIBLE * length[a], norm, 0.0)
         unit[a] = basis[a] * np.divide(1.0, norm, out=np.zeros(size), where=norm > 0)[codes]
         triangle[a, a + 1 :] = [_take_out(unit[a], column, codes, size) for column in basis[a + 1 :]] or 0.0
-        for columns, target in zip((*later, right[1]), rest, strict=True):
+        for columns, target in zip(others, rest, strict=True):
             target[a] = [_take_out(unit[a], column, codes, size) for column in columns]
-    tail = [[t.sums(u, codes, size) for t in right[0]] for u in unit]
-    wide = np.stack([np.concatenate([*parts, side]) for parts, side in zip(tail, rest[-1], strict=True)])
-    return triangle, rest[:-1], wide
-
-
-def _squares(columns: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
-    return np.array([np.bincount(codes, column**2, minlength=size) for column in columns])
+    return triangle, unit, rest
 
 
 def _take_out(unit: np.ndarray, column: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
@@ -294,25 +272,3 @@ def _take_out(unit: np.ndarray, column: np.ndarray, codes: np.ndarray, size: int
     along = np.bincount(codes, unit * column, minlength=size)
     column -= unit * along[codes]
     return along
-
-
-def _sides(left: np.ndarray, right: Wide, codes: np.ndarray, size: int) -> np.ndarray:
-    tail = [np.concatenate([t.sums(column, codes, size) for t in right[0]] or [np.zeros((0, size))]) for column in left]
-    return np.concatenate([np.stack(tail), _products(left, right[1], codes, size)], axis=1)
-
-
-def _products(left: np.ndarray, right: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
-    """Return sums of products by level, ``(q, c, size)``."""
-    return np.array([[np.bincount(codes, a * b, minlength=size) for b in right] for a in left])
-
-
-def _stage(own: np.ndarray, upper: Sequence[np.ndarray], sides: np.ndarray, orders: Sequence[LevelOrder]) -> WideStage:
-    here = orders[0]
-    found = (parents(here.codes, order.codes, len(here.levels)) for order in orders[1:])
-    # the chain was chosen so that there always is a parent
-    above = tuple(_table(p, len(order.levels)) for p, order in zip(found, orders[1:], strict=True) if p is not None)
-    return WideStage(own, tuple(upper), sides, above, here.levels)
-
-
-def _table(parent: np.ndarray, n_parents: int) -> dict[str, Any]:
-    return {"index": parent.astype(np.int32), **level_rows(parent, n_parents)}

@@ -13,13 +13,13 @@ from bayesml.engines.nuts.forms.gaussian.algebra import (
     identity_plus_gram,
     inner,
     inverse_cholesky,
+    lower_times,
     normal_draw,
-    sandwich,
     scaled_root,
-    scaled_rows,
 )
 from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Face, Parameters, eliminate
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.terms.gather import at_rows
 
 __all__ = ["noise_sizes", "recover"]
@@ -53,7 +53,7 @@ def recover(
         slopes ``(p,)``, the sampled ones among them, and for each integrated factor the standard normal variables z
         ``(q, levels)``; those of a level without rows come from their prior.
     """
-    faces, _, corner = eliminate(statistics, arrangement, parameters)
+    faces, solved, corner = eliminate(statistics, arrangement, parameters)
     used = corner.linear.shape[0] - standardised.shape[0]
     scaled = _scaled(standardised, statistics)
     drawn = jnp.concatenate([_corner_draw(noise[:used], _given(corner, scaled)), scaled])
@@ -61,15 +61,19 @@ def recover(
     slopes = statistics.center.base + statistics.center.scale * drawn[m:]
     effects: dict[int, Array] = _tail_effects(arrangement, drawn)
     beside = _unscaled_tail(arrangement, parameters, drawn)
-    above: list[Array] = []
+    above: list[list[Array]] = []
     for place in reversed(range(len(faces))):
         i, stage = arrangement.chain[place], statistics.stages[place]
         scale = divided(parameters.factors[i], parameters.sigma)
-        known = above, beside, parameters.sigma
         own = _part(noise, used, (arrangement.sizes[i], arrangement.levels[i]))
         used += own.size
-        z = _stage_draw(own[:, stage.levels], faces[place], stage, scale, known, place == 0 and arrangement.triangular)
-        above.insert(0, full(scale) @ z)
+        if place == 0 and arrangement.triangular:
+            known = above, beside, parameters.sigma
+            z = jnp.stack(_leaf_draw(own[:, stage.levels], faces[place], stage, scale, known))
+        else:
+            away = own[:, stage.levels]
+            z = jnp.stack(stage_point(away, solved[place], stage, above, beside, parameters.sigma))
+        above.insert(0, lower_times(scale, list(z)))
         # Back in the order of the levels; those without rows keep their noise, which is a draw from their prior.
         effects[i] = own.at[:, stage.levels].set(z, unique_indices=True)
     return slopes, effects
@@ -120,19 +124,16 @@ def _unscaled_tail(arrangement: Arrangement, parameters: Parameters, drawn: Arra
     return jnp.concatenate([*parts, drawn[first:] / parameters.sigma])
 
 
-def _stage_draw(
-    noise: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[Array], Array, Array], is_root: bool
-) -> Array:
-    """Draw z of one factor given the factors above it (effects over sigma), tail and slopes."""
+def _leaf_draw(
+    noise: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[list[Array]], Array, Array]
+) -> list[Array]:
+    """Draw z of a triangular leaf, with precision ``I + Lambda' R' R Lambda`` given all else.
+
+    Its elimination factored the covariance of its rows, ``I + R Lambda Lambda' R'``.
+    """
     above, beside, sigma = known
     rest = jnp.stack(face.response) / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
     for block, parent, effect in zip(face.upper, stage.parents, above, strict=True):
-        rest = rest - jnp.einsum("kaj,aj->kj", block, at_rows(effect, parent))
-    if is_root:
-        rows = scaled_root(face.own, scale)
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        precision = identity_plus_gram(columns)
-        linear = [inner(column, rest) for column in columns]
-    else:
-        precision, linear = sandwich(face.own, scale), scaled_rows(scale, rest)
-    return jnp.stack(normal_draw(precision, linear, noise))
+        rest = rest - jnp.einsum("kaj,aj->kj", block, at_rows(jnp.stack(effect), parent))
+    columns = [list(column) for column in zip(*scaled_root(face.own, scale), strict=True)]
+    return normal_draw(identity_plus_gram(columns), [inner(column, rest) for column in columns], noise)

@@ -32,18 +32,16 @@ from bayesml.engines.log_prior import parameter_values
 from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     gaussian_point,
-    inner,
     lower_times,
-    transposed_half_solve,
 )
 from bayesml.engines.nuts.forms.gaussian.coefficients import joined, separated
 from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
-from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Parameters, Solved, eliminate
-from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Parameters, eliminate
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics
+from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import SampledBlock
-from bayesml.terms.gather import at_rows
 
 __all__ = ["ScaledBlocks"]
 
@@ -98,7 +96,7 @@ class ScaledBlocks:
         for place in reversed(range(len(solved))):
             number = self.arrangement.chain[place]
             name = self.blocks[number].site
-            z = _stage_point(values[name], solved[place], sums.stages[place], above, beside)
+            z = stage_point(values[name], solved[place], sums.stages[place], above, beside, None)
             above.insert(0, lower_times(factors[number], z))
             changed[name] = jnp.stack(z)
         return changed, log_jacobian - corner.halves
@@ -126,22 +124,3 @@ class ScaledBlocks:
             jnp.concatenate([*multipliers, point[first:]]),
             -halves,
         )
-
-
-def _stage_point(
-    zeta: Array, solved: Solved, stage: Stage, above: Sequence[Sequence[Array]], beside: Array
-) -> list[Array]:
-    """Return z of one factor: ``C^-T (C^-1 Lambda' [response - upper u - design v] + zeta)``."""
-    rest = [solved.response[a] + zeta[a] for a in range(zeta.shape[0])]
-    if beside.shape[0]:
-        rest = [r - _weighted(beside, rows) for r, rows in zip(rest, solved.design, strict=True)]
-    for upper, parents, effects in zip(solved.upper, stage.parents, above, strict=True):
-        here = [at_rows(effect, parents) for effect in effects]
-        rest = [r - inner(rows, here) for r, rows in zip(rest, upper, strict=True)]
-    return transposed_half_solve(solved.factor, rest)
-
-
-def _weighted(numbers: Array, rows: Array) -> Array:
-    """Return the sum of rows ``(d, J)``, each times a number."""
-    d = numbers.shape[0]
-    return inner([numbers[i] for i in range(d)], [rows[i] for i in range(d)]) if d <= FEW else numbers @ rows

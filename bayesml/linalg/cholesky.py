@@ -13,6 +13,7 @@ from bayesml.linalg.arrow import BlockArrow, NotPositiveDefinite
 from bayesml.linalg.crossproducts import CrossProducts
 from bayesml.linalg.elimination import Elimination, Pivot, eliminate
 from bayesml.linalg.levels import apply, inverse_cholesky, log_determinant, transposed
+from bayesml.linalg.tail import block_product
 
 __all__ = ["Factorisation", "factorise", "scale_tail"]
 
@@ -105,14 +106,8 @@ def _penalised(own: np.ndarray, lam: np.ndarray) -> np.ndarray:
 
 def scale_tail(arrow: BlockArrow, lambdas: Sequence[np.ndarray], rows: np.ndarray, transpose: bool) -> np.ndarray:
     """Multiply ``(m, c)`` from the left by the block-diagonal Lambda of the tail, or by its transpose."""
-    if all(len(lambdas[part.block]) == 1 for part in arrow.tail):
-        scales = [lambdas[part.block][0, 0] for part in arrow.tail]
-        return rows * np.repeat(scales, [part.q * part.levels for part in arrow.tail])[:, None]
-    out = np.empty_like(rows)
-    for part in arrow.tail:
-        lam = lambdas[part.block].T if transpose else lambdas[part.block]
-        out[part.rows] = (lam @ rows[part.rows].reshape(len(lam), -1)).reshape(-1, rows.shape[1])
-    return out
+    factors = [lambdas[part.block].T if transpose else lambdas[part.block] for part in arrow.tail]
+    return block_product([part.q * part.levels for part in arrow.tail], factors, rows)
 
 
 def _factor_tail(arrow: BlockArrow, lambdas: Sequence[np.ndarray], corner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

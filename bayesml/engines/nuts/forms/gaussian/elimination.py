@@ -8,7 +8,7 @@ and 3; Bates' blocked Cholesky with the largest factor first).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +32,10 @@ from bayesml.engines.nuts.forms.gaussian.algebra import (
     scaled_rows,
 )
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
+from bayesml.linalg.tail import block_product
 from bayesml.terms.gather import level_sums
 
-__all__ = ["Corner", "Face", "Parameters", "eliminate", "log_marginal", "log_standardised"]
+__all__ = ["Corner", "Face", "Parameters", "eliminate", "log_marginal", "log_standardised", "tail_product"]
 
 Array = Any
 SMALL_GRAM = 3
@@ -247,10 +248,10 @@ def _corner(
     if not m:
         precision = _diagonal(center.precision) + _over(total.design, sigma, 2)
         return Corner(precision, center.shift + _over(total.cross, sigma, 2), value, halves)
-    scaling = _tail_scaling(arrangement, parameters, center.base.shape[0])
-    scaled = scaling(scaling(total.design).T)
+    product = partial(tail_product, arrangement, parameters, slopes=center.base.shape[0], transpose=True)
+    scaled = _over(product(product(total.design).T), sigma, 2)
     prior = jnp.concatenate([jnp.ones(m), center.precision])
-    cross = _over(scaling(total.cross), sigma)
+    cross = _over(product(total.cross), sigma, 2)
     linear = jnp.concatenate([jnp.zeros(m), center.shift]) + cross
     return Corner(_diagonal(prior) + scaled, linear, value, halves)
 
@@ -264,22 +265,12 @@ def _diagonal(numbers: Array) -> Array:
     return numbers * np.eye(numbers.shape[0])
 
 
-def _tail_scaling(arrangement: Arrangement, parameters: Parameters, slopes: int) -> Callable[[Array], Array]:
-    """Return the product ``B' rows`` with the block-diagonal B: Lambda of the tail, and 1 / sigma for the slopes."""
-    if all(arrangement.sizes[i] == 1 for i in arrangement.tail):
-        # B is diagonal: one product for all blocks, so that the number of operations does not grow with theirs
-        sds = [jnp.broadcast_to(parameters.factors[i][0][0], (arrangement.levels[i],)) for i in arrangement.tail]
-        scale = _over(jnp.concatenate([*sds, jnp.ones(slopes)]), parameters.sigma)
-        return lambda rows: rows * jnp.expand_dims(scale, tuple(range(1, rows.ndim)))
-    return lambda rows: _scale_tail(arrangement, parameters, rows)
-
-
-def _scale_tail(arrangement: Arrangement, parameters: Parameters, rows: Array) -> Array:
-    parts, first = [], 0
-    for i in arrangement.tail:
-        q, levels = arrangement.sizes[i], arrangement.levels[i]
-        block = rows[first : first + q * levels].reshape(q, levels, -1)
-        scale = _over(full(parameters.factors[i]), parameters.sigma)
-        parts.append(jnp.einsum("ba,bjc->ajc", scale, block).reshape(q * levels, *rows.shape[1:]))
-        first += q * levels
-    return jnp.concatenate([*parts, _over(rows[first:], parameters.sigma)])
+def tail_product(
+    arrangement: Arrangement, parameters: Parameters, rows: Array, slopes: int, transpose: bool = False
+) -> Array:
+    """Return the rows of tail and slopes, times the covariance factors of the tail, or these transposed."""
+    widths = [arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail]
+    factors: list[Any] = [parameters.factors[i] for i in arrangement.tail]
+    whole = [full(factor) if len(factor) > 1 else factor for factor in factors]
+    turned = [factor.T if transpose and len(factor) > 1 else factor for factor in whole]
+    return block_product([*widths, slopes], [*turned, [[1.0]]], rows)

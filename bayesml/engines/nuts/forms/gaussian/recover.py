@@ -9,7 +9,6 @@ from jax import numpy as jnp
 from bayesml.engines.nuts.forms.gaussian.algebra import (
     Matrix,
     divided,
-    full,
     identity_plus_gram,
     inner,
     inverse_cholesky,
@@ -17,7 +16,7 @@ from bayesml.engines.nuts.forms.gaussian.algebra import (
     normal_draw,
     scaled_root,
 )
-from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Face, Parameters, eliminate
+from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Face, Parameters, eliminate, tail_product
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics
 from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.terms.gather import at_rows
@@ -60,7 +59,7 @@ def recover(
     m = drawn.shape[0] - statistics.center.base.shape[0]
     slopes = statistics.center.base + statistics.center.scale * drawn[m:]
     effects: dict[int, Array] = _tail_effects(arrangement, drawn)
-    beside = _unscaled_tail(arrangement, parameters, drawn)
+    beside = tail_product(arrangement, parameters, drawn, slopes.shape[0]) / parameters.sigma
     above: list[list[Array]] = []
     for place in reversed(range(len(faces))):
         i, stage = arrangement.chain[place], statistics.stages[place]
@@ -112,16 +111,6 @@ def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:
         effects[i] = drawn[first : first + shape[0] * shape[1]].reshape(shape)
         first += shape[0] * shape[1]
     return effects
-
-
-def _unscaled_tail(arrangement: Arrangement, parameters: Parameters, drawn: Array) -> Array:
-    """Return the coefficients of the tail and of the scaled slopes over sigma."""
-    effects, first = _tail_effects(arrangement, drawn), 0
-    parts = []
-    for i in arrangement.tail:
-        parts.append((full(parameters.factors[i]) / parameters.sigma @ effects[i]).reshape(-1))
-        first += parts[-1].shape[0]
-    return jnp.concatenate([*parts, drawn[first:] / parameters.sigma])
 
 
 def _leaf_draw(

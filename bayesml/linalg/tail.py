@@ -1,0 +1,42 @@
+"""The block-diagonal covariance factor of the dense tail, for NumPy and JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesml.namespace import array_namespace
+
+__all__ = ["block_product"]
+
+Array = Any
+
+
+def block_product(widths: Sequence[int], factors: Sequence[Array], rows: Array) -> Array:
+    """Multiply rows ``(m,)`` or ``(m, c)`` from the left by a block-diagonal matrix with blocks ``factor (x) I``.
+
+    Args:
+        widths: rows of each block, coefficient by coefficient, levels innermost.
+        factors: ``(q, q)`` of each block, q a divisor of the width; that of q = 1 may be nested lists.
+        rows: the rows of all blocks, one block after the other.
+    """
+    xp = array_namespace(rows, *factors)
+    if all(len(factor) == 1 for factor in factors):
+        # the matrix is diagonal: one product, so that the number of operations hardly grows with that of the blocks
+        scales = [factor[0][0] for factor in factors]
+        if xp is np:
+            spread = np.repeat(scales, widths)
+        else:
+            spread = xp.concatenate([xp.broadcast_to(s, (w,)) for s, w in zip(scales, widths, strict=True)])
+        return rows * (spread[:, None] if rows.ndim == 2 else spread)
+    parts, first = [], 0
+    for width, factor in zip(widths, factors, strict=True):
+        block = rows[first : first + width]
+        if len(factor) == 1:
+            parts.append(factor[0][0] * block)
+        else:
+            parts.append((factor @ block.reshape(len(factor), -1)).reshape(block.shape))
+        first += width
+    return xp.concatenate(parts)

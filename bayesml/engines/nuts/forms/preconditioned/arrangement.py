@@ -40,7 +40,7 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
     All blocks of a predictor are, and of predictors that share effects, unless so many effects are outside the chain of
     nested factors that a gradient would pay too much: then the chain is, and each of the others for itself.
     """
-    found: list[ScaledBlocks] = []
+    together: list[ScaledBlocks] = []
     spec = problem.description.spec
     largest = {factor.name for factor in nested_factors(problem)}
     for linked in linked_predictors(problem):
@@ -57,12 +57,12 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
         if size > LARGEST_TAIL or leaf * size**2 > MOST_OPERATIONS:
             if chain:
                 within = [blocks[i] for i in chain]
-                found.append(_scaled(spec, within, tuple(range(len(chain))), (), standardised, followed))
+                together.append(_scaled(spec, within, tuple(range(len(chain))), (), standardised, followed))
             # after the chain, which puts the coefficients in the place of their units
-            found += [_alone(spec, blocks[i], standardised + followed) for i in tail]
+            together += [_alone(spec, blocks[i], standardised + followed) for i in tail]
         else:
-            found.append(_scaled(spec, blocks, chain, tail, standardised, followed))
-    return tuple(found)
+            together.append(_scaled(spec, blocks, chain, tail, standardised, followed))
+    return tuple(together)
 
 
 def scaled_alone(spec: ModelSpec, term: AbstractTerm) -> ScaledBlocks:
@@ -77,9 +77,9 @@ def has_few_levels(blocks: Sequence[SampledBlock]) -> bool:
 
 
 def _alone(spec: ModelSpec, block: SampledBlock, followed: tuple[ParameterSpec, ...]) -> ScaledBlocks:
-    own = tuple(each for each in followed if each.predictor in block.predictors)
+    entering = tuple(each for each in followed if each.predictor in block.predictors)
     chain, tail = ((0,), ()) if block.is_factor else ((), (0,))
-    return _scaled(spec, [block], chain, tail, (), own)
+    return _scaled(spec, [block], chain, tail, (), entering)
 
 
 def _scaled(
@@ -120,13 +120,13 @@ def _coefficients(
 
     With few levels the Intercept is as uncertain as their standard deviation allows, which no fixed scale serves.
     """
-    found = tuple(p for part in linked.slopes if (p := spec.parameter(part.name)).is_single_site)
-    if sum(_size(p) for p in found) > MOST_FOLLOWED:
-        found = tuple(p for p in found if not p.coefs)
-    intercepts = tuple(p for p in found if not p.coefs)
+    coefficients = tuple(p for part in linked.slopes if (p := spec.parameter(part.name)).is_single_site)
+    if sum(_size(p) for p in coefficients) > MOST_FOLLOWED:
+        coefficients = tuple(p for p in coefficients if not p.coefs)
+    intercepts = tuple(p for p in coefficients if not p.coefs)
     if has_few_levels(linked.blocks) and all(is_unbounded(p) for p in intercepts):
-        return intercepts, tuple(p for p in found if p.coefs)
-    return (), found
+        return intercepts, tuple(p for p in coefficients if p.coefs)
+    return (), coefficients
 
 
 def _size(parameter: ParameterSpec) -> int:
@@ -161,14 +161,14 @@ def _stacked_slopes(problem: Problem, keys: Sequence[PredictorKey], parameters: 
     """Return the columns of coefficients, zero in the rows of predictors that these do not enter."""
     slopes = {part.name: part for linked in linked_predictors(problem) for part in linked.slopes}
     n = problem.design.n_rows
-    found = np.zeros((n * len(keys), sum(_size(p) for p in parameters)))
+    columns = np.zeros((n * len(keys), sum(_size(p) for p in parameters)))
     first = 0
     for parameter in parameters:
         part, stop = slopes[parameter.name], first + _size(parameter)
         place = keys.index(part.predictor)
-        found[place * n : (place + 1) * n, first:stop] = part.design(problem.design.arrays)
+        columns[place * n : (place + 1) * n, first:stop] = part.design(problem.design.arrays)
         first = stop
-    return found
+    return columns
 
 
 def _values(pilot: Pilot, parameters: Sequence[ParameterSpec]) -> np.ndarray:
@@ -177,14 +177,14 @@ def _values(pilot: Pilot, parameters: Sequence[ParameterSpec]) -> np.ndarray:
 
 def _response(problem: Problem, pilot: Pilot, together: ScaledBlocks) -> np.ndarray:
     """Return the working responses with the effects of the blocks in them, everything else held at the pilot."""
-    found = []
+    responses = []
     for key in together.predictors:
         response = pilot.predictors[key].residuals
         for block in together.blocks:
             if key in block.predictors:
                 response = response + block.contribution(key, problem.design.arrays, pilot.effects[block.site])
-        found.append(response)
-    return np.concatenate(found)
+        responses.append(response)
+    return np.concatenate(responses)
 
 
 def _priors(parameters: Sequence[ParameterSpec]) -> SlopePriors:

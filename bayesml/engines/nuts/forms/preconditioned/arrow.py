@@ -55,8 +55,8 @@ class _Curvature:
 
     def solve(self, gradient: np.ndarray) -> np.ndarray:
         """Return H^-1 g."""
-        *own, rest = split(self.shapes, gradient)
-        rests, tail = forward(self.elimination, [part.T[:, None] for part in own], rest[:, None])
+        *effects, rest = split(self.shapes, gradient)
+        rests, tail = forward(self.elimination, [part.T[:, None] for part in effects], rest[:, None])
         tail = self.root @ (self.root.T @ tail)
         solved, _ = backward(self.elimination, rests, tail)
         return np.concatenate([*(part[:, 0].T.reshape(-1) for part in solved), tail[:, 0]])
@@ -67,13 +67,13 @@ class _Curvature:
         Args:
             scale: ``(R,)`` of the rest, in which the curvature was measured.
         """
-        found, ends = [], np.cumsum([width for _, width in self.shapes])
+        stages, ends = [], np.cumsum([width for _, width in self.shapes])
         for place, (pivot, face) in enumerate(zip(self.elimination.pivots, self.elimination.faces, strict=True)):
             explained = apply(pivot.explained, face[:, self.shapes[place][1] :]).transpose(2, 0, 1)
             *upper, coupling = np.split(explained, ends[place + 1 :] - ends[place], axis=2)
             roots = pivot.root.transpose(2, 1, 0)
-            found.append({"roots": roots, "upper": tuple(upper), "coupling": coupling / scale})
-        return tuple({name: _contiguous(part) for name, part in stage.items()} for stage in found)
+            stages.append({"roots": roots, "upper": tuple(upper), "coupling": coupling / scale})
+        return tuple({name: _contiguous(part) for name, part in stage.items()} for stage in stages)
 
 
 def _contiguous(arrays: Any) -> Any:
@@ -83,8 +83,8 @@ def _contiguous(arrays: Any) -> Any:
 def split(shapes: Sequence[tuple[int, int]], flat: np.ndarray) -> list[np.ndarray]:
     """Return the effects ``(levels, width)`` of each factor and the rest."""
     ends = np.cumsum([levels * width for levels, width in shapes]).tolist()
-    *own, rest = np.split(flat, ends)
-    return [*(part.reshape(shape) for part, shape in zip(own, shapes, strict=True)), rest]
+    *effects, rest = np.split(flat, ends)
+    return [*(part.reshape(shape) for part, shape in zip(effects, shapes, strict=True)), rest]
 
 
 def unit_arrow(start: np.ndarray, scale: np.ndarray, chain: tuple[Blocks, ...], parents: Parents) -> dict[str, Any]:
@@ -112,8 +112,8 @@ def unit_arrow(start: np.ndarray, scale: np.ndarray, chain: tuple[Blocks, ...], 
     )
     sizes = [blocks.levels for blocks in chain]
     tables = (
-        tuple({"index": p.astype(np.int32), **level_rows(p, n)} for p, n in zip(own, sizes[s + 1 :], strict=True))
-        for s, own in enumerate(parents)
+        tuple({"index": p.astype(np.int32), **level_rows(p, n)} for p, n in zip(above, sizes[s + 1 :], strict=True))
+        for s, above in enumerate(parents)
     )
     return {"stages": stages, "rest": start[rest], "root": np.diag(scale[rest]), "parents": tuple(tables)}
 
@@ -130,12 +130,12 @@ def arrow_whitening(evaluate: Evaluate, unit: Mapping[str, Any]) -> dict[str, An
     """
     modes = [np.asarray(stage["mode"]) for stage in unit["stages"]]
     rest, scale = np.asarray(unit["rest"]), np.asarray(unit["root"])
-    parents = tuple(tuple(np.asarray(p["index"]) for p in own) for own in unit["parents"])
+    parents = tuple(tuple(np.asarray(p["index"]) for p in above) for above in unit["parents"])
     shapes = tuple(mode.shape for mode in modes)
     arrow = _arrow(shapes, parents, len(rest))
     size = sum(mode.size for mode in modes) + len(rest)
-    found, curvature = climb(evaluate, lambda x: _factor(evaluate, x, shapes, arrow), np.zeros(size))
-    *moved, ahead = split(shapes, found)
+    climbed, curvature = climb(evaluate, lambda x: _factor(evaluate, x, shapes, arrow), np.zeros(size))
+    *moved, ahead = split(shapes, climbed)
     stages = tuple(
         {"mode": mode + step, **arrays}
         for mode, step, arrays in zip(modes, moved, curvature.arrays(np.diag(scale)), strict=True)
@@ -166,8 +166,8 @@ def _factor(evaluate: Evaluate, x: np.ndarray, shapes: tuple[tuple[int, int], ..
     return _Curvature(shapes, elimination, clipped_roots(elimination.corner)[0])
 
 
-def _clipped_pivot(place: int, own: np.ndarray) -> Pivot:
-    root = clipped_roots(own.transpose(2, 0, 1))[0].transpose(2, 1, 0)
+def _clipped_pivot(place: int, blocks: np.ndarray) -> Pivot:
+    root = clipped_roots(blocks.transpose(2, 0, 1))[0].transpose(2, 1, 0)
     return Pivot(root, root, 0.0)
 
 
@@ -190,8 +190,8 @@ def apply_arrow(x: Array, white: Mapping[str, Any], chain: tuple[Blocks, ...]) -
     away: list[Array] = []  # distances from the mode of later factors, the next one first
     for s in reversed(range(len(chain))):
         stage, blocks = white["stages"][s], chain[s]
-        own = x[ends[s] : ends[s + 1]].reshape(blocks.levels, blocks.width)
-        scaled = stage["roots"][:, 0] * own if blocks.width == 1 else jnp.einsum("jbk,jk->jb", stage["roots"], own)
+        whitened, roots = x[ends[s] : ends[s + 1]].reshape(blocks.levels, blocks.width), stage["roots"]
+        scaled = roots[:, 0] * whitened if blocks.width == 1 else jnp.einsum("jbk,jk->jb", roots, whitened)
         scaled = scaled - stage["coupling"] @ rest
         for upper, parents, later in zip(stage["upper"], white["parents"][s], away, strict=True):
             scaled = scaled - jnp.einsum("jbc,cj->jb", upper, at_rows(later.T, parents))

@@ -1,7 +1,8 @@
 """Which effects make the blocks of the Hessian: those of the largest factor, and of the factors that it is nested in.
 
-Given everything else the levels of a factor do not interact. Once the effects of a factor are eliminated, those of a
-factor that holds its levels still do not: each level eliminated has one parent there.
+Given everything else, the effects of two levels of a factor are independent. Where the levels of that factor are nested
+in those of another, the same holds of the other factor once the effects of the first are eliminated: each level has one
+parent there, so that eliminating it changes what is known of this parent alone.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def in_layout(chain: Sequence[Blocks], effects: Sequence[Array], rest: Array) ->
     A gather by a permutation would do the same, but its gradient is a scatter.
     """
     tables = sorted(
-        (table for blocks, own in zip(chain, effects, strict=True) for table in blocks.tables(own)),
+        (table for blocks, part in zip(chain, effects, strict=True) for table in blocks.tables(part)),
         key=lambda table: table[0],
     )
     parts, at, used = [], 0, 0
@@ -111,18 +112,18 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
 
 
 def _factors(problem: Problem) -> list[_Factor]:
-    found: dict[str, list[SampledBlock]] = {}
+    by_name: dict[str, list[SampledBlock]] = {}
     for block in sampled_blocks(problem):
         if block.is_factor:
-            found.setdefault(block.factor, []).append(block)
+            by_name.setdefault(block.factor, []).append(block)
     arrays = problem.design.arrays
-    return [_Factor(tuple(own), own[0].codes(own[0].predictors[0], arrays)) for own in found.values()]
+    return [_Factor(tuple(blocks), blocks[0].codes(blocks[0].predictors[0], arrays)) for blocks in by_name.values()]
 
 
 def _parents(inner: _Factor, outer: _Factor) -> np.ndarray:
-    found = parents(inner.codes, outer.codes, inner.n_levels)
-    assert found is not None  # nested is transitive, and the chain was chosen so
-    return found
+    parent_of = parents(inner.codes, outer.codes, inner.n_levels)
+    assert parent_of is not None  # nested is transitive, and the chain was chosen so
+    return parent_of
 
 
 def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], tuple[tuple[np.ndarray, ...], ...]]:
@@ -131,7 +132,7 @@ def block_chain(problem: Problem, layout: Layout) -> tuple[tuple[Blocks, ...], t
     places = dict(zip((site.name for site in layout.sites), layout.slices(), strict=True))
     blocks = []
     for factor in chain:
-        own = (places[block.site] for block in factor.blocks)
-        blocks.append(Blocks(factor.n_levels, tuple(sorted((place.start, place.stop) for place in own))))
+        segments = (places[block.site] for block in factor.blocks)
+        blocks.append(Blocks(factor.n_levels, tuple(sorted((place.start, place.stop) for place in segments))))
     above = tuple(tuple(_parents(inner, outer) for outer in chain[i + 1 :]) for i, inner in enumerate(chain))
     return tuple(blocks), above

@@ -31,12 +31,12 @@ class BlockRows:
         Z, q = self.design, self.block.q
         if not self.block.is_factor:
             return (Z.T @ (weights[:, None] * Z))[None]
-        found = np.empty((self.block.vectors, q, q))
+        sums_of_levels = np.empty((self.block.vectors, q, q))
         for i in range(q):
             for j in range(i + 1):
                 sums = np.bincount(self.codes, weights * Z[:, i] * Z[:, j], self.block.vectors)
-                found[:, i, j] = found[:, j, i] = sums
-        return found
+                sums_of_levels[:, i, j] = sums_of_levels[:, j, i] = sums
+        return sums_of_levels
 
 
 def covariance_step(
@@ -58,7 +58,7 @@ def covariance_step(
         rows: of each predictor that the block enters.
         weights: ``(rows,)`` working precisions of each.
     """
-    information = sum((own.information(weights[key]) for key, own in rows.items()), np.zeros(()))
+    information = sum((part.information(weights[key]) for key, part in rows.items()), np.zeros(()))
     if block.is_factor:
         spread = np.linalg.inv(information + np.linalg.inv(covariance)).sum(axis=0)
     else:
@@ -70,8 +70,8 @@ def covariance_step(
 def _restricted(covariance: np.ndarray, block: SampledBlock) -> np.ndarray:
     """Keep the correlated sets only, and correlations so small that the factor is well conditioned."""
     kept = np.zeros_like(covariance)
-    for own in block.slices:
-        kept[own, own] = covariance[own, own]
+    for entries in block.slices:
+        kept[entries, entries] = covariance[entries, entries]
     sd = np.sqrt(np.diag(kept))
     correlation = kept / np.outer(sd, sd)
     off = correlation - np.diag(np.diag(correlation))
@@ -81,17 +81,17 @@ def _restricted(covariance: np.ndarray, block: SampledBlock) -> np.ndarray:
 
 def hyperparameters(spec: ModelSpec, covariances: Mapping[SampledBlock, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the parameters of covariance matrices: standard deviations and Cholesky factors of correlations."""
-    found: dict[str, np.ndarray] = {}
+    values: dict[str, np.ndarray] = {}
     for block, covariance in covariances.items():
         sd = np.sqrt(np.diag(covariance))
         for value, (name, place) in zip(sd, block.standard_deviations, strict=True):
-            own = found.setdefault(name, np.zeros(spec.parameter(name).shape))
-            own[() if place is None else place] = value
+            sds = values.setdefault(name, np.zeros(spec.parameter(name).shape))
+            sds[() if place is None else place] = value
         for entries, name in zip(block.slices, block.cholesky, strict=True):
             if name:
                 correlation = covariance[entries, entries] / np.outer(sd[entries], sd[entries])
-                found[name] = np.linalg.cholesky(correlation)
-    return found
+                values[name] = np.linalg.cholesky(correlation)
+    return values
 
 
 def standardised(block: SampledBlock, effects: np.ndarray, covariance: np.ndarray) -> np.ndarray:

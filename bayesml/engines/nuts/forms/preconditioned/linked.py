@@ -1,4 +1,4 @@
-"""Which predictors share effects, and all that is linear in what they sample."""
+"""Which predictors share effects, with the coefficients and the effects of each."""
 
 from __future__ import annotations
 
@@ -31,11 +31,6 @@ class LinkedPredictors:
     slopes: tuple[SampledSlopes, ...]
     blocks: tuple[SampledBlock, ...]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is linear in what is sampled."""
-        return not self.slopes and not self.blocks
-
 
 def sampled_blocks(problem: Problem) -> tuple[SampledBlock, ...]:
     """Return the effects of all predictors; terms of several predictors may share a block."""
@@ -48,27 +43,27 @@ def linked_predictors(problem: Problem) -> tuple[LinkedPredictors, ...]:
     blocks = sampled_blocks(problem)
     sets: list[tuple[PredictorKey, ...]] = [(p.key,) for p in problem.design.schema.predictors]
     for block in blocks:
-        touched = [own for own in sets if set(own) & set(block.predictors)]
+        touched = [keys for keys in sets if set(keys) & set(block.predictors)]
         if len(touched) > 1:
-            joined = tuple(key for own in touched for key in own)
-            sets = [joined if own is touched[0] else own for own in sets if own not in touched[1:]]
+            union = tuple(key for keys in touched for key in keys)
+            sets = [union if keys is touched[0] else keys for keys in sets if keys not in touched[1:]]
     slopes = [part for term in _terms(problem) for part in term.sampled_slopes()]
     return tuple(
         LinkedPredictors(
-            own,
-            tuple(part for part in slopes if part.predictor in own),
-            tuple(block for block in blocks if block.predictors[0] in own),
+            keys,
+            tuple(part for part in slopes if part.predictor in keys),
+            tuple(block for block in blocks if block.predictors[0] in keys),
         )
-        for own in sets
+        for keys in sets
     )
 
 
 def linear_parameters(problem: Problem) -> set[str]:
     """Return the names of all parameters of slopes and blocks: coefficients, effects, and what scales these."""
-    found = {part.name for term in _terms(problem) for part in term.sampled_slopes()}
+    names = {part.name for term in _terms(problem) for part in term.sampled_slopes()}
     for block in sampled_blocks(problem):
-        found |= {block.site, *block.hyperparameters}
-    return found
+        names |= {block.site, *block.hyperparameters}
+    return names
 
 
 def stacked_block(block: SampledBlock, predictors: Sequence[PredictorKey], problem: Problem) -> AbstractBlock:

@@ -150,8 +150,8 @@ def find_pilot(problem: Problem) -> Pilot:
         for predictor in predictors:
             rows = _newton(predictor, state, rows, rows_at)
         _step_singles(state, singles, rows)
-        for block, own in rows_of.items():
-            state.covariances[block] = covariance_step(block, state.effects[block], before[block], own, rows.weight)
+        for block, parts in rows_of.items():
+            state.covariances[block] = covariance_step(block, state.effects[block], before[block], parts, rows.weight)
         rows = rows_at()
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
@@ -179,12 +179,12 @@ def _predictors(
     """Yield the predictors that have coefficients."""
     for design in problem.design.schema.predictors:
         key = design.key
-        blocks = tuple((block, _entries(block, key)) for block, own in rows_of.items() if key in own)
+        blocks = tuple((block, _entries(block, key)) for block in rows_of if key in block.predictors)
         parts = [part for term in design.terms for part in term.sampled_slopes()]
         slopes = tuple(_slopes(problem.description.spec, part.name) for part in parts)
         columns: list[Any] = [_columns(rows_of[block][key], entries) for block, entries in blocks]
         if parts:
-            X = [part.design(problem.design.arrays) * own.sd for part, own in zip(parts, slopes, strict=True)]
+            X = [part.design(problem.design.arrays) * of_part.sd for part, of_part in zip(parts, slopes, strict=True)]
             columns.append(DenseBlock.of("population", np.concatenate(X, axis=1)))
         if columns:
             yield _Predictor(key, blocks, slopes, NormalEquations.of(columns))
@@ -218,7 +218,7 @@ def _start(
     singles: SingleCoordinates,
     held: dict[str, np.ndarray],
 ) -> _State:
-    slopes = {own.name: own.start for predictor in predictors for own in predictor.slopes}
+    slopes = {part.name: part.start for predictor in predictors for part in predictor.slopes}
     effects, covariances = {}, {}
     for block in blocks:
         effects[block] = np.zeros((block.vectors, block.q))
@@ -246,7 +246,7 @@ def _reported(problem: Problem, state: _State) -> dict[str, np.ndarray]:
 
 
 def _slope_values(spec: ModelSpec, state: _State) -> dict[str, np.ndarray]:
-    return {name: own.reshape(spec.parameter(name).shape) for name, own in state.slopes.items()}
+    return {name: coefficients.reshape(spec.parameter(name).shape) for name, coefficients in state.slopes.items()}
 
 
 def _newton(
@@ -258,10 +258,10 @@ def _newton(
     step = _step(predictor, state, precisions, rows)
 
     def objective(r: RowDerivatives) -> float:
-        own = sum(float((((state.slopes[s.name] - s.mean) / s.sd) ** 2).sum()) for s in predictor.slopes)
+        squares = sum(float((((state.slopes[s.name] - s.mean) / s.sd) ** 2).sum()) for s in predictor.slopes)
         for block, precision in precisions.items():
-            own += float(np.einsum("ja,ab,jb->", state.effects[block], precision, state.effects[block]))
-        return r.log_likelihood - 0.5 * own
+            squares += float(np.einsum("ja,ab,jb->", state.effects[block], precision, state.effects[block]))
+        return r.log_likelihood - 0.5 * squares
 
     best = objective(rows)
     for halving in range(12):
@@ -287,7 +287,7 @@ def _step(
         gradient[number] = gradient[number] - (state.effects[block] @ precision)[:, entries]
         factors.append(np.linalg.cholesky(np.linalg.inv(precision[np.ix_(entries, entries)])))
     if predictor.slopes:
-        away = [(state.slopes[own.name] - own.mean) / own.sd for own in predictor.slopes]
+        away = [(state.slopes[part.name] - part.mean) / part.sd for part in predictor.slopes]
         gradient[-1] = gradient[-1] - np.concatenate(away)[:, None]
         factors.append(np.eye(1))
     return predictor.equations.solve(rows.weight[predictor.key], factors, gradient)
@@ -306,9 +306,10 @@ def _move(
         moved[:, entries] += part
         state.effects[block] = moved
     first = 0
-    for own in predictor.slopes:
-        stop = first + len(own.sd)
-        state.slopes[own.name] = slopes[own.name] + own.sd * step[-1][first:stop, 0]
+    for coefficients in predictor.slopes:
+        name, sd = coefficients.name, coefficients.sd
+        stop = first + len(sd)
+        state.slopes[name] = slopes[name] + sd * step[-1][first:stop, 0]
         first = stop
 
 
@@ -345,7 +346,7 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
     for parameter in spec.parameters:
         if parameter.name in values and not parameter.is_single_site:
             values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
-    effects = {block.site: own for block, own in state.effects.items()}
+    effects = {block.site: table for block, table in state.effects.items()}
     working = {
         key: WorkingRows(weight, rows.score[key] / weight)
         for key, weight in rows.weight.items()

@@ -167,10 +167,10 @@ def _shared_program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
 def _diagonal(total: Any, key: PredictorKey, predictors: Mapping[PredictorKey, Array], *rest: Any) -> Array:
     """Rows do not share a linear predictor's entries, so a product of the Hessian with ones is its diagonal."""
 
-    def own(eta: Array) -> Array:
+    def score(eta: Array) -> Array:
         return jax.grad(total)({**predictors, key: eta}, *rest)[key]
 
-    return jax.jvp(own, (predictors[key],), (jnp.ones_like(predictors[key]),))[1]
+    return jax.jvp(score, (predictors[key],), (jnp.ones_like(predictors[key]),))[1]
 
 
 def _clipped(weight: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Coordinates of group standard deviations that follow where, and how well, the data place them."""
+"""Maps of standard deviations that are linear near the mode, over a width that the curvature there gives."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ MOST_SEARCHED_TWICE = 200
 
 def first_scales(layout: Layout, sds: frozenset[str], start: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the middle and the width of each standard deviation of effects near a start in the layout."""
-    found = {}
+    scales = {}
     for site, place in zip(layout.sites, layout.slices(), strict=True):
         if site.support.bounds == (0.0, np.inf) and site.name.split("[")[0] in sds:
-            found[site.name] = np.exp(start[place]), FIRST_WIDTH * np.exp(start[place])
-    return found
+            scales[site.name] = np.exp(start[place]), FIRST_WIDTH * np.exp(start[place])
+    return scales
 
 
 def with_scales_at_zero(layout: Layout, scales: Scales, start: np.ndarray) -> np.ndarray:
@@ -44,7 +44,10 @@ def with_scales_at_zero(layout: Layout, scales: Scales, start: np.ndarray) -> np
 
 
 def tuned_with_scales(layout: Layout, chain: tuple[Blocks, ...]) -> Callable[[ValueAndGradient, Any], Any]:
-    """Return what tunes a form: it whitens at the mode, learns the scales there, and does so once more.
+    """Return the function that tunes a form.
+
+    It climbs to the mode and whitens there. The values of the standard deviations at the mode, and how uncertain they
+    are, then give their maps (``near_linear``); where these differ from the maps before, it climbs once more.
 
     Args:
         layout: the sites.
@@ -56,26 +59,26 @@ def tuned_with_scales(layout: Layout, chain: tuple[Blocks, ...]) -> Callable[[Va
     place_in_rest = np.cumsum(rest) - 1
 
     def tune(value_and_gradient: ValueAndGradient, data: Any) -> Any:
-        found = data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
+        whitened = data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
         if not data["scales"] or rest.sum() > MOST_SEARCHED_TWICE:
-            return found
-        mode, root = np.array(found["white"]["rest"]), np.asarray(found["white"]["root"])
+            return whitened
+        mode, root = np.array(whitened["white"]["rest"]), np.asarray(whitened["white"]["root"])
         distances = np.sqrt((root**2).sum(axis=1))
         scales, moved = {}, False
         for site, place in zip(layout.sites, layout.slices(), strict=True):
             if site.name not in data["scales"]:
                 continue
-            here = place_in_rest[place]
+            positions = place_in_rest[place]
             before = tuple(np.asarray(each) for each in data["scales"][site.name])
-            scales[site.name] = _learned(mode[here], distances[here], *before)
+            scales[site.name] = _learned(mode[positions], distances[positions], *before)
             moved |= bool(np.any(np.abs(np.log(np.divide(scales[site.name], before))) > np.log(ALIKE)))
             middle, width = scales[site.name]
-            mode[here], distances[here] = 0.0, width / middle
+            mode[positions], distances[positions] = 0.0, width / middle
         if not moved:
-            return found
+            return whitened
         stages = tuple(
             {**unit, "mode": stage["mode"]}
-            for unit, stage in zip(data["white"]["stages"], found["white"]["stages"], strict=True)
+            for unit, stage in zip(data["white"]["stages"], whitened["white"]["stages"], strict=True)
         )
         again = data | {"scales": scales}
         start = data["white"] | {"rest": mode, "root": np.diag(distances), "stages": stages}

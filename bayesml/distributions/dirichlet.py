@@ -37,14 +37,14 @@ class Dirichlet(WholeDistribution):
     name: ClassVar[str] = "dirichlet"
 
     def __post_init__(self) -> None:
-        given = self.alpha if isinstance(self.alpha, Sequence) else (self.alpha,)
-        for value in given:
+        concentrations = self.alpha if isinstance(self.alpha, Sequence) else (self.alpha,)
+        for value in concentrations:
             bad = isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value)
             if bad or float(value) <= 0:
                 raise PriorError(f"`alpha` of dirichlet() is a number larger than 0, or one for each; got {value!r}.")
-        if not given:
+        if not concentrations:
             raise PriorError("dirichlet() takes a number larger than 0, or one for each element; got none.")
-        object.__setattr__(self, "alpha", tuple(float(value) for value in given))
+        object.__setattr__(self, "alpha", tuple(float(value) for value in concentrations))
 
     def __str__(self) -> str:
         return f"dirichlet({', '.join(map(format_number, self.alpha))})"

@@ -130,30 +130,30 @@ def _in_order(
 ) -> list[ast.expr]:
     """Return the arguments in the order of ``expected``, each given once."""
     signature = f"{name}({', '.join(expected)})"
-    given = dict(zip(expected, positional, strict=False))
+    arguments = dict(zip(expected, positional, strict=False))
     for word, value in named.items():
         argument = next((a for a in (word, *SYNONYMS.get(word, ())) if a in expected), None)
-        if argument is None or argument in given:
+        if argument is None or argument in arguments:
             problem = f"there is no argument `{word}`" if argument is None else f"`{argument}` is given twice"
             raise PriorError(f"The prior `{text}`: {problem}; write `{signature}`.")
-        given[argument] = value
+        arguments[argument] = value
     number = len(positional) + len(named)
-    if len(given) != len(expected) or number != len(expected):
+    if len(arguments) != len(expected) or number != len(expected):
         raise PriorError(f"The prior `{text}`: write `{signature}`; {number} argument(s) were given.")
-    return [given[argument] for argument in expected]
+    return [arguments[argument] for argument in expected]
 
 
 def _dirichlet(text: str, positional: list[ast.expr], named: dict[str, ast.expr]) -> Dirichlet:
     """Read ``dirichlet(2, 1, 1)``, ``dirichlet(c(2, 1, 1))`` or ``dirichlet([2, 1, 1])``."""
-    given = [*positional, *(value for word, value in named.items() if word == "alpha")]
-    if len(given) != len(positional) + len(named):
+    arguments = [*positional, *(value for word, value in named.items() if word == "alpha")]
+    if len(arguments) != len(positional) + len(named):
         raise PriorError(f"The prior `{text}`: write `dirichlet(1)`, or one number for each element.")
-    if len(given) == 1 and isinstance(given[0], (ast.List, ast.Tuple)):
-        given = given[0].elts
-    elif len(given) == 1 and isinstance(given[0], ast.Call) and ast.unparse(given[0].func) == "c":
-        given = given[0].args
+    if len(arguments) == 1 and isinstance(arguments[0], (ast.List, ast.Tuple)):
+        arguments = arguments[0].elts
+    elif len(arguments) == 1 and isinstance(arguments[0], ast.Call) and ast.unparse(arguments[0].func) == "c":
+        arguments = arguments[0].args
     try:
-        return Dirichlet(tuple(_number(text, argument) for argument in given))
+        return Dirichlet(tuple(_number(text, argument) for argument in arguments))
     except PriorError as error:
         raise PriorError(str(error) if str(error).startswith("The prior") else f"The prior `{text}`: {error}") from None
 

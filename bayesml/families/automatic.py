@@ -49,9 +49,9 @@ def automatic_curvature(
 
     The expected information needs the sum over all responses; where it only steers a search, the observed one does.
     """
-    found = _called(_derivatives(likelihood, order), eta, auxiliary, data)
-    density = np.where(np.isnan(found[0]), -np.inf, found[0])
-    d1, d2, d3 = (found[k] if k <= order else None for k in (1, 2, 3))
+    derivatives = _called(_derivatives(likelihood, order), eta, auxiliary, data)
+    density = np.where(np.isnan(derivatives[0]), -np.inf, derivatives[0])
+    d1, d2, d3 = (derivatives[k] if k <= order else None for k in (1, 2, 3))
     return Curvature(density, d1, d2, d3, None if d2 is None else np.abs(d2))
 
 
@@ -59,10 +59,10 @@ def automatic_auxiliary(
     likelihood: Density, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
 ) -> dict[str, AuxiliaryDerivatives]:
     """Return what ``AbstractLikelihood.auxiliary_derivatives`` promises."""
-    found = _called(_auxiliary(likelihood), eta, auxiliary, data)
+    derivatives = _called(_auxiliary(likelihood), eta, auxiliary, data)
     return {
         name: AuxiliaryDerivatives(value, d1, d2, -np.sign(curve) * d2)
-        for name, (value, d1, d2, curve) in found.items()
+        for name, (value, d1, d2, curve) in derivatives.items()
     }
 
 
@@ -112,7 +112,7 @@ def _auxiliary(likelihood: Density) -> Callable[..., dict[str, tuple[PerRow, ...
     from jax import numpy as jnp
 
     def derivatives(eta: PerRow, auxiliary: Values, data: DataArrays) -> dict[str, Any]:
-        found = {}
+        by_parameter = {}
         for dpar in likelihood.dpars[1:]:
             if dpar.name in auxiliary:
                 link = get_link(dpar.links[0])
@@ -123,7 +123,7 @@ def _auxiliary(likelihood: Density) -> Callable[..., dict[str, tuple[PerRow, ...
 
                 psi = jnp.asarray(link.forward(auxiliary[dpar.name]))
                 values, slopes = jax.jvp(along, (psi,), (jnp.ones_like(psi),))
-                found[dpar.name] = (*slopes, values[2])
-        return found
+                by_parameter[dpar.name] = (*slopes, values[2])
+        return by_parameter
 
     return jax.jit(derivatives)

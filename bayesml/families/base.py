@@ -297,16 +297,16 @@ class AbstractLikelihood(ABC):
             single: the other parameters on their natural scale; one that the model does not have (``sigma`` where
                 ``se()`` stands for it) may be missing and is 0.
         """
-        found = {name: single[name] for name, _ in self.further}
+        parameters = {name: single[name] for name, _ in self.further}
         for name in (p.name for p in self.dpars):
             if name in predictors:
                 eta = predictors[name]
-                found[name] = eta if name in self.linear else self.link(name).inverse(eta)
+                parameters[name] = eta if name in self.linear else self.link(name).inverse(eta)
             else:
                 unpredicted = self.dpar(name).unpredicted
                 value = single.get(name, 0.0) if unpredicted is None else unpredicted
-                found[name] = self.link(name).forward(value) if name in self.linear else value
-        return found
+                parameters[name] = self.link(name).forward(value) if name in self.linear else value
+        return parameters
 
     @property
     def has_expected_information(self) -> bool:
@@ -372,8 +372,8 @@ def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, 
 
 
 def _links_of(family: str, dpars: tuple[DistributionalParameter, ...], names: tuple[str, ...]) -> tuple[Link, ...]:
-    given = names + tuple(dpar.links[0] for dpar in dpars[len(names) :])
-    return tuple(_link_of(family, dpar, name) for dpar, name in zip(dpars, given, strict=True))
+    chosen_names = names + tuple(dpar.links[0] for dpar in dpars[len(names) :])
+    return tuple(_link_of(family, dpar, name) for dpar, name in zip(dpars, chosen_names, strict=True))
 
 
 def _link_of(family: str, dpar: DistributionalParameter, name: str) -> Link:

@@ -72,9 +72,9 @@ class SingleCoordinates:
 
     def inside(self, values: Values) -> dict[str, np.ndarray]:
         """Return the parameters, kept a little inside their bounds."""
-        found = {name: np.asarray(value, float) for name, value in values.items()}
+        kept = {name: np.asarray(value, float) for name, value in values.items()}
         for p in self.dpars:
             lower, upper = p.bounds
             above = 0.1 * abs(lower) if np.isfinite(lower) and lower else INSIDE
-            found[p.name] = np.clip(found[p.name], lower + above, min(upper - INSIDE, 1.0 / INSIDE))
-        return found
+            kept[p.name] = np.clip(kept[p.name], lower + above, min(upper - INSIDE, 1.0 / INSIDE))
+        return kept

@@ -95,10 +95,10 @@ class Custom(AbstractSimpleFamily):
             cure = 'The family was made with type="int"; type="real" is for other numbers.'
             require(response, y, y == np.round(y), "must be a whole number", cure)
         own = {name: np.asarray(value) for name, value in response.additions.items() if OWN_DATA.fullmatch(name)}
-        found = ResponseData({"y": y, **own})
+        data = ResponseData({"y": y, **own})
         if for_fit:
-            self._try_functions(found.arrays, response.rows)
-        return found
+            self._try_functions(data.arrays, response.rows)
+        return data
 
     def _try_functions(self, data: DataArrays, rows: np.ndarray | None) -> None:
         """Trace the density at typical parameters, and look for what is not a number."""
@@ -110,12 +110,12 @@ class Custom(AbstractSimpleFamily):
         names = ("y", *self.names, *_own_names(data))
         tried = [self._typical(data, shift) for shift in (0.0, 0.3)]
         try:
-            found = self._densities(data, tried)
+            densities = self._densities(data, tried)
         except ModelError as error:  # without the notes that JAX adds to an error
             raise ModelError(str(error)) from error.__cause__
-        if np.isnan(found[1]).any() or (found[1] == np.inf).any():  # at one point alone it may be 0 / 0
+        if np.isnan(densities[1]).any() or (densities[1] == np.inf).any():  # at one point alone it may be 0 / 0
             values = {**data, **{name: np.full(len(data["y"]), value) for name, value in tried[0].items()}}
-            log_prob.refuse_nan(found[0], names, values, rows)
+            log_prob.refuse_nan(densities[0], names, values, rows)
 
     def _typical(self, data: DataArrays, shift: float) -> dict[str, float]:
         """Return parameters inside their bounds; ``shift`` moves them on the scale of the first link."""
@@ -166,14 +166,14 @@ class Custom(AbstractSimpleFamily):
         arguments = self._broadcast(parameters, data)
         function.check_arguments(("rng", *self.names, *_own_names(data)))
         shape = np.shape(arguments[0])
-        found = np.asarray(function([rng, *arguments]), dtype=float)
-        if found.shape != shape:
+        drawn = np.asarray(function([rng, *arguments]), dtype=float)
+        if drawn.shape != shape:
             raise ModelError(
                 f"The function `{function_name(function.function)}`, posterior_predict of the family {self.label}, "
-                f"returned an array of shape {found.shape} for parameters of shape {shape}; it has to draw one "
+                f"returned an array of shape {drawn.shape} for parameters of shape {shape}; it has to draw one "
                 "response for each element of the parameters."
             )
-        return found
+        return drawn
 
     def _of_shape(self, role: str, needs: str, parameters: Values, data: DataArrays) -> np.ndarray:
         function = self._needed(role, needs, data)

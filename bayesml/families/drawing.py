@@ -48,9 +48,9 @@ def draw_where_possible(
 
 def further_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
     """Return the further parameters of a likelihood with an axis for the rows before their own axes."""
-    found = {}
+    with_rows = {}
     for name, shape in likelihood.further:
         value = values[name]
         place = len(value.shape) - len(shape)
-        found[name] = value.reshape(*value.shape[:place], 1, *value.shape[place:])
-    return found
+        with_rows[name] = value.reshape(*value.shape[:place], 1, *value.shape[place:])
+    return with_rows

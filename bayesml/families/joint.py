@@ -178,13 +178,13 @@ class JointLikelihood(AbstractLikelihood):
 
     def joined(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Return the arrays of all responses as one mapping, the way back of ``own_data``; ``y`` if all have it."""
-        found: dict[str, np.ndarray] = {}
+        arrays_of_all: dict[str, np.ndarray] = {}
         if all("y" in own for own in arrays):
             columns = [np.reshape(np.asarray(own["y"], float), (len(own["y"]), -1)) for own in arrays]
-            found["y"] = np.concatenate(columns, axis=1)
+            arrays_of_all["y"] = np.concatenate(columns, axis=1)
         for resp, own in zip(self.responses, arrays, strict=True):
-            found |= {f"{name}_{resp}": array for name, array in own.items() if name != "y"}
-        return found
+            arrays_of_all |= {f"{name}_{resp}": array for name, array in own.items() if name != "y"}
+        return arrays_of_all
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return the parameters of every response as its density wants them."""

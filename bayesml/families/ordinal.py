@@ -206,8 +206,8 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return mu, disc, the thresholds, and category specific effects where there are any."""
-        found = AbstractLikelihood.values(self, predictors, single)
-        return {**found, SPECIFIC: predictors[SPECIFIC]} if SPECIFIC in predictors else found
+        parameters = AbstractLikelihood.values(self, predictors, single)
+        return {**parameters, SPECIFIC: predictors[SPECIFIC]} if SPECIFIC in predictors else parameters
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(F(upper) - F(lower)), exact in both tails."""

@@ -146,5 +146,5 @@ def softmax(etas: Sequence[Broadcast]) -> Broadcast:
     """Return exp(eta_k) / sum_j exp(eta_j) along a new last axis."""
     xp = array_namespace(*etas)
     logs = log_softmax(etas)
-    shape = np.broadcast_shapes(*(np.shape(each) for each in logs))
-    return xp.exp(xp.stack([xp.broadcast_to(each, shape) for each in logs], axis=-1))
+    shape = np.broadcast_shapes(*(np.shape(log) for log in logs))
+    return xp.exp(xp.stack([xp.broadcast_to(log, shape) for log in logs], axis=-1))

@@ -54,10 +54,10 @@ class Prior:
         return f'prior("{str(self.distribution) or "flat"}", {", ".join(where)})'
 
 
-def _addresses(given: Prior) -> tuple[tuple[str, str], ...]:
+def _addresses(prior: Prior) -> tuple[tuple[str, str], ...]:
     """Return the arguments of ``prior`` that say which parameters are meant, beside the class."""
-    parts = (("coef", given.coef), ("group", given.group), ("resp", given.resp), ("dpar", given.dpar))
-    return (*parts, ("nlpar", given.nlpar))
+    parts = (("coef", prior.coef), ("group", prior.group), ("resp", prior.resp), ("dpar", prior.dpar))
+    return (*parts, ("nlpar", prior.nlpar))
 
 
 @answers_foreign_arguments("PRIOR_ARGUMENTS")
@@ -130,7 +130,7 @@ def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
         return () if value is None else (value,)
     one_by_one = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
     listed: tuple[Any, ...] = tuple(value) if one_by_one else (value,)
-    stranger = next((each for each in listed if not isinstance(each, Prior)), None)
+    stranger = next((item for item in listed if not isinstance(item, Prior)), None)
     if stranger is not None:
         _refuse_family(stranger)
         raise PriorError(

@@ -39,17 +39,17 @@ def parse_prior(text: str) -> Distribution | AbstractJointPrior:
         call = None
     if not isinstance(call, ast.Call) or any(word.arg is None for word in call.keywords):
         raise PriorError(f"The prior `{text[:LONGEST]}` cannot be read; write for example `{name}(1)`.")
-    given = dict(zip(expected, call.args, strict=False))
+    arguments = dict(zip(expected, call.args, strict=False))
     for word in call.keywords:
         argument = str(word.arg)
-        if argument not in expected or argument in given:
-            problem = f"`{argument}` is given twice" if argument in given else f"there is no argument `{argument}`"
-            hint = "" if argument in given else did_you_mean(argument, expected)
+        if argument not in expected or argument in arguments:
+            problem = f"`{argument}` is given twice" if argument in arguments else f"there is no argument `{argument}`"
+            hint = "" if argument in arguments else did_you_mean(argument, expected)
             raise PriorError(f"The prior `{text}`: {problem}{hint}; {name} takes {', '.join(expected)}.")
-        given[argument] = word.value
+        arguments[argument] = word.value
     if len(call.args) > len(expected):
         raise PriorError(f"The prior `{text}`: {name} takes {', '.join(expected)}.")
-    values = {word: _value(text, node) for word, node in given.items() if ast.unparse(node) not in ("NULL", "None")}
+    values = {word: _value(text, node) for word, node in arguments.items() if ast.unparse(node) not in ("NULL", "None")}
     try:
         return kind(**values)
     except PriorError as error:

@@ -59,9 +59,9 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
         if row.target in user:
             _warn_of_truncation(user[row.target], row)
     table = PriorTable(rows)
-    given = {row.target: row for row in rows}
-    resolved = tuple(_with_priors(p, given, user) if p.prior_class else p for p in parameters)
-    joint = {p.name: prior for p in parameters if p.prior_class and (prior := _joint_prior(p, given, user))}
+    by_target = {row.target: row for row in rows}
+    resolved = tuple(_with_priors(p, by_target, user) if p.prior_class else p for p in parameters)
+    joint = {p.name: prior for p in parameters if p.prior_class and (prior := _joint_prior(p, by_target, user))}
     return Resolution(resolved, table, joint)
 
 
@@ -74,16 +74,18 @@ def _joint_prior(
 
 def _matched(defaults: PriorTable, priors: Sequence[Prior]) -> dict[Target, Prior]:
     matched: dict[Target, Prior] = {}
-    for each in priors:
-        if not isinstance(each, Prior):
-            raise PriorError(f'`prior` takes a list of prior("...", class_=...) values; got {each!r}.')
-        row = _find(defaults, each)
+    for prior in priors:
+        if not isinstance(prior, Prior):
+            raise PriorError(f'`prior` takes a list of prior("...", class_=...) values; got {prior!r}.')
+        row = _find(defaults, prior)
         if row is None:
-            raise PriorError(_no_match(defaults, each))
+            raise PriorError(_no_match(defaults, prior))
         if row.target in matched:
-            raise PriorError(f"Two priors for the same parameters: {matched[row.target]} and {each}. Keep one of them.")
-        _check_kind(each, row)
-        matched[row.target] = each
+            raise PriorError(
+                f"Two priors for the same parameters: {matched[row.target]} and {prior}. Keep one of them."
+            )
+        _check_kind(prior, row)
+        matched[row.target] = prior
     _refuse_beside_joint(matched)
     return matched
 
@@ -96,33 +98,33 @@ def _refuse_beside_joint(matched: dict[Target, Prior]) -> None:
             raise PriorError(f"{each}: {joint} is the prior of all coefficients; leave one of the two out.")
 
 
-def _find(defaults: PriorTable, given: Prior) -> PriorRow | None:
-    exact = next((r for r in defaults.rows if r.target == given.target), None)
+def _find(defaults: PriorTable, prior: Prior) -> PriorRow | None:
+    exact = next((r for r in defaults.rows if r.target == prior.target), None)
     if exact is not None:
         return exact
-    group = same_interaction(given.group)
-    rows = [r for r in defaults.rows if r.target[:2] == given.target[:2]]
-    rows = [r for r in rows if same_interaction(r.group) == group and bool(r.coef) == bool(given.coef)]
-    place = find_coefficient(given.coef, [r.coef for r in rows])
+    group = same_interaction(prior.group)
+    rows = [r for r in defaults.rows if r.target[:2] == prior.target[:2]]
+    rows = [r for r in rows if same_interaction(r.group) == group and bool(r.coef) == bool(prior.coef)]
+    place = find_coefficient(prior.coef, [r.coef for r in rows])
     return None if place is None else rows[place]
 
 
-def _no_match(defaults: PriorTable, given: Prior) -> str:
+def _no_match(defaults: PriorTable, prior: Prior) -> str:
     possible = "\n".join(f"    {_spell(row)}" for row in defaults.rows)
     return (
-        f"{given} matches no parameter of the model{_closest(defaults, given)}. Priors can be set on\n{possible}\n"
+        f"{prior} matches no parameter of the model{_closest(defaults, prior)}. Priors can be set on\n{possible}\n"
         "`default_prior(formula, data, family)` shows this table with the defaults."
     )
 
 
-def _closest(defaults: PriorTable, given: Prior) -> str:
+def _closest(defaults: PriorTable, prior: Prior) -> str:
     """Return a hint about the first part of the target that fits no row, given that the parts before it do."""
-    if given.prior_class == "L":
+    if prior.prior_class == "L":
         return ' (brms\'s class "L" is class_="cor" here)'
-    if given.prior_class == "b" and given.coef == "Intercept":
+    if prior.prior_class == "b" and prior.coef == "Intercept":
         return ' (the intercept has a class of its own, class_="Intercept"; only `0 + Intercept` makes it a `b`)'
     rows = list(defaults.rows)
-    wanted = flat_target(given.target)
+    wanted = flat_target(prior.target)
     for part, value in enumerate(wanted):
         fitting = [row for row in rows if flat_target(row.target)[part] == value]
         if not fitting and part == RESPONSE and not value:
@@ -144,45 +146,45 @@ def _spell(row: PriorRow) -> str:
     return ", ".join(parts)
 
 
-def _check_kind(given: Prior, row: PriorRow) -> None:
-    distribution = given.distribution
+def _check_kind(prior: Prior, row: PriorRow) -> None:
+    distribution = prior.distribution
     if row.whole is not None:
         what, example = WHOLES[row.whole]
         if not isinstance(distribution, row.whole):
-            raise PriorError(f"{given}: {what} takes {example}.")
-        if given.lower is not None or given.upper is not None:
-            raise PriorError(f"{given}: {what} takes no bounds.")
+            raise PriorError(f"{prior}: {what} takes {example}.")
+        if prior.lower is not None or prior.upper is not None:
+            raise PriorError(f"{prior}: {what} takes no bounds.")
     elif isinstance(distribution, LKJ):
-        raise PriorError(f'{given}: "lkj" is for correlation matrices only (class_="cor").')
+        raise PriorError(f'{prior}: "lkj" is for correlation matrices only (class_="cor").')
     elif isinstance(distribution, WholeDistribution):
-        raise PriorError(f'{given}: "{distribution.name}" is for simplexes only, such as class_="simo".')
+        raise PriorError(f'{prior}: "{distribution.name}" is for simplexes only, such as class_="simo".')
     elif isinstance(distribution, AbstractJointPrior):
-        _check_joint(given, row)
+        _check_joint(prior, row)
 
 
-def _check_joint(given: Prior, row: PriorRow) -> None:
-    name = given.distribution.name
+def _check_joint(prior: Prior, row: PriorRow) -> None:
+    name = prior.distribution.name
     if row.prior_class != "b" or row.coef:
-        raise PriorError(f'{given}: "{name}" is a prior of all coefficients of a predictor; write class_="b" alone.')
-    if given.lower is not None or given.upper is not None:
-        raise PriorError(f'{given}: "{name}" takes no bounds.')
+        raise PriorError(f'{prior}: "{name}" is a prior of all coefficients of a predictor; write class_="b" alone.')
+    if prior.lower is not None or prior.upper is not None:
+        raise PriorError(f'{prior}: "{name}" takes no bounds.')
 
 
 def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
     """Return the row with the user's prior on it; a default that a wider prior of the user replaces is inherited."""
     wider = [user[target] for target in _levels_of(row.target)[1:] if target in user]
     if row.target in user:
-        given = user[row.target]
-        bounds = _bounds(row.bounds, given, wider)
-        return replace(row, distribution=given.distribution, bounds=bounds, source="user")
+        prior = user[row.target]
+        bounds = _bounds(row.bounds, prior, wider)
+        return replace(row, distribution=prior.distribution, bounds=bounds, source="user")
     if wider and row.distribution is not None:
         return replace(row, distribution=None, source="(vectorized)")
     return row
 
 
-def _warn_of_truncation(given: Prior, row: PriorRow) -> None:
+def _warn_of_truncation(prior: Prior, row: PriorRow) -> None:
     """Warn of an ``exponential(1)`` on a coefficient, which is then positive, unless bounds say that this is meant."""
-    distribution = given.distribution
+    distribution = prior.distribution
     if isinstance(distribution, (Uniform, Constant, WholeDistribution, AbstractJointPrior)):
         return
     lower, upper = distribution.support
@@ -193,22 +195,23 @@ def _warn_of_truncation(given: Prior, row: PriorRow) -> None:
     )
     bounds = ", ".join(f"{key}={limit:g}" for key, limit in (("lb", lower), ("ub", upper)) if abs(limit) < float("inf"))
     warn_user(
-        f"{given} allows only values {allowed}, where the parameter has no such limit. Say so with {bounds} if this is "
+        f"{prior} allows only values {allowed}, where the parameter has no such limit. Say so with {bounds} if this is "
         "meant; else choose a prior on all numbers, such as normal(0, 1)."
     )
 
 
-def _bounds(own: Bounds, given: Prior, wider: Sequence[Prior]) -> Bounds:
+def _bounds(possible: Bounds, prior: Prior, wider: Sequence[Prior]) -> Bounds:
     """Return the bounds given, else those of the closest wider prior, else the model's own."""
-    lowers = [p.lower for p in (given, *wider) if p.lower is not None]
-    uppers = [p.upper for p in (given, *wider) if p.upper is not None]
-    lower, upper = float(lowers[0]) if lowers else own[0], float(uppers[0]) if uppers else own[1]
-    if lower < own[0] or upper > own[1]:
+    lowers = [p.lower for p in (prior, *wider) if p.lower is not None]
+    uppers = [p.upper for p in (prior, *wider) if p.upper is not None]
+    lower, upper = float(lowers[0]) if lowers else possible[0], float(uppers[0]) if uppers else possible[1]
+    if lower < possible[0] or upper > possible[1]:
         raise PriorError(
-            f"{given}: the bounds ({lower:g}, {upper:g}) reach outside the possible values ({own[0]:g}, {own[1]:g})."
+            f"{prior}: the bounds ({lower:g}, {upper:g}) reach outside the possible values "
+            f"({possible[0]:g}, {possible[1]:g})."
         )
     if lower >= upper:
-        raise PriorError(f"{given}: with the bounds of the whole class it has to lie between {lower:g} and {upper:g}.")
+        raise PriorError(f"{prior}: with the bounds of the whole class it has to lie between {lower:g} and {upper:g}.")
     return lower, upper
 
 
@@ -225,22 +228,22 @@ def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:
-    chosen = [_choose(parameter, coef, rows, user) for coef in parameter.targets]
-    first = chosen[0][0]
+    rows_of_labels = [_choose(parameter, coef, rows, user) for coef in parameter.targets]
+    first = rows_of_labels[0][0]
     if isinstance(first, WholeDistribution):
         first.check_shape(parameter.shape)
     if isinstance(first, AbstractJointPrior):
         return parameter
     if parameter.is_whole:
-        return replace(parameter, priors=tuple(d for d, _ in chosen))
-    if parameter.support.is_whole and any(isinstance(d, Constant) for d, _ in chosen):
+        return replace(parameter, priors=tuple(d for d, _ in rows_of_labels))
+    if parameter.support.is_whole and any(isinstance(d, Constant) for d, _ in rows_of_labels):
         raise PriorError(
             f'The elements of class "{parameter.prior_class}" depend on each other, so that single ones cannot be '
             "constant in this version of bayesml. A narrow prior such as normal(-1, 0.01) is close to it."
         )
     return replace(
         parameter,
-        priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, chosen, strict=True)),
+        priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, rows_of_labels, strict=True)),
     )
 
 

@@ -64,10 +64,10 @@ def term_arrays(additions: Sequence[Addition], frame: Frame, functions: Function
     Raises:
         DataError: a value is impossible.
     """
-    found: dict[str, np.ndarray] = {}
+    by_name: dict[str, np.ndarray] = {}
     for addition in additions:
-        found |= response_term(addition.name).arrays(addition, frame, functions)
-    return found
+        by_name |= response_term(addition.name).arrays(addition, frame, functions)
+    return by_name
 
 
 def sparse_columns(parsed: ParsedFormula, columns: Sequence[str]) -> frozenset[str]:

@@ -63,8 +63,8 @@ class AbstractResponseTerm(ABC):
 
 def value_of_rows(value: object, frame: Frame, functions: Functions) -> np.ndarray:
     """Return an argument, a number or a column expression, as one float for each row."""
-    found = evaluate(value, frame, functions) if isinstance(value, Expression) else np.asarray(value, dtype=float)
-    return np.broadcast_to(np.asarray(found, dtype=float), (frame.n_rows,)).astype(float)
+    numbers = evaluate(value, frame, functions) if isinstance(value, Expression) else np.asarray(value, dtype=float)
+    return np.broadcast_to(np.asarray(numbers, dtype=float), (frame.n_rows,)).astype(float)
 
 
 def term_texts(addition: Addition) -> list[str]:

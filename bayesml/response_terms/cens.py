@@ -103,9 +103,9 @@ def _code_of(level: str) -> float | None:
     written = level.strip().lower()
     if written in ("true", "false"):
         return RIGHT if written == "true" else NONE
-    found = [code for name, code in CODES.items() if written and name.startswith(written)]
-    if len(found) == 1:
-        return found[0]
+    codes = [code for name, code in CODES.items() if written and name.startswith(written)]
+    if len(codes) == 1:
+        return codes[0]
     try:
         return float(written)
     except ValueError:
@@ -132,13 +132,13 @@ class Censored(AbstractWrapped):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Add the codes, the upper ends, and ``exact``: the response, or where it is censored one that is not."""
-        found = self.base.encode(response, for_fit=for_fit)
-        y, codes = found.arrays["y"], np.asarray(response.additions["cens"], dtype=float)
+        encoded = self.base.encode(response, for_fit=for_fit)
+        y, codes = encoded.arrays["y"], np.asarray(response.additions["cens"], dtype=float)
         known = y[codes == NONE]
         arrays = {"cens": codes, "exact": np.where(codes == NONE, y, known[0]) if known.size else y}
         if "y2" in response.additions:
             arrays["y2"] = self._upper_ends(response, y, codes)
-        return replace(found, arrays={**found.arrays, **arrays})
+        return replace(encoded, arrays={**encoded.arrays, **arrays})
 
     def _upper_ends(self, response: RawResponse, y: np.ndarray, codes: np.ndarray) -> np.ndarray:
         upper, on_interval = np.asarray(response.additions["y2"], dtype=float), codes == INTERVAL
@@ -146,10 +146,10 @@ class Censored(AbstractWrapped):
         if wrong.size:
             first = int(wrong[0])
             row = first if response.rows is None else int(response.rows[first])
-            found = "missing" if np.isnan(upper[first]) else f"{upper[first]:g} for {y[first]:g}"
+            what = "missing" if np.isnan(upper[first]) else f"{upper[first]:g} for {y[first]:g}"
             raise DataError(
                 f"`y2` of `cens()` is the upper end of an interval and must be larger than the response "
-                f"`{response.name}`; in row {row + 1} (counting from 1) it is {found}."
+                f"`{response.name}`; in row {row + 1} (counting from 1) it is {what}."
             )
         return np.where(on_interval, upper, y + 1.0)
 
@@ -158,8 +158,8 @@ class Censored(AbstractWrapped):
         total = self.base.log_prob(data["exact"], values, data) if NONE in self.codes else 0.0
         for code in self.codes:
             if code != NONE:
-                found = self._of_code(code, y, values, data)
-                total = array_namespace(found).where(data["cens"] == code, found, total)
+                of_code = self._of_code(code, y, values, data)
+                total = array_namespace(of_code).where(data["cens"] == code, of_code, total)
         return total
 
     def _of_code(self, code: float, y: Observed, values: Values, data: DataArrays) -> PerRow:

@@ -30,14 +30,14 @@ class WholeData(AbstractResponseTerm):
 
     def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
         """Return ``vint1``, ``vint2``, ..."""
-        found = {}
+        columns = {}
         for number, argument in enumerate(addition.arguments, 1):
             values = value_of_rows(argument, frame, functions)
             bad = ~np.isfinite(values) | (values != np.round(values))
             rule = "it takes whole numbers. Write vreal() for others."
             refuse_rows(frame, bad, values, f"vint({argument.text})", rule)
-            found[f"vint{number}"] = values.astype(np.int64)
-        return found
+            columns[f"vint{number}"] = values.astype(np.int64)
+        return columns
 
 
 @final
@@ -53,9 +53,9 @@ class RealData(AbstractResponseTerm):
 
     def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
         """Return ``vreal1``, ``vreal2``, ..."""
-        found = {}
+        columns = {}
         for number, argument in enumerate(addition.arguments, 1):
             values = value_of_rows(argument, frame, functions)
             refuse_rows(frame, ~np.isfinite(values), values, f"vreal({argument.text})", "it takes finite numbers.")
-            found[f"vreal{number}"] = values
-        return found
+            columns[f"vreal{number}"] = values
+        return columns

@@ -61,8 +61,8 @@ class Exposed(AbstractWrapped):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Add the exposures."""
-        found = self.base.encode(response, for_fit=for_fit)
-        return replace(found, arrays={**found.arrays, "rate": np.asarray(response.additions["rate"], dtype=float)})
+        encoded = self.base.encode(response, for_fit=for_fit)
+        return replace(encoded, arrays={**encoded.arrays, "rate": np.asarray(response.additions["rate"], dtype=float)})
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density."""
@@ -85,13 +85,13 @@ class Exposed(AbstractWrapped):
         return self.base.draw(rng, self._multiplied(parameters, data), data)
 
     def _multiplied(self, values: Values, data: DataArrays, linear: frozenset[str] = frozenset()) -> dict[str, Numbers]:
-        found, rate = dict(values), data["rate"]
+        multiplied, rate = dict(values), data["rate"]
         for name in self.base.traits.rate:
-            value, link = found[name], self.link(name)
+            value, link = multiplied[name], self.link(name)
             if name not in linear:
-                found[name] = value * rate
+                multiplied[name] = value * rate
             elif link.name == "log":
-                found[name] = value + array_namespace(value, rate).log(rate)
+                multiplied[name] = value + array_namespace(value, rate).log(rate)
             else:
-                found[name] = link.forward(link.inverse(value) * rate)
-        return found
+                multiplied[name] = link.forward(link.inverse(value) * rate)
+        return multiplied

@@ -35,11 +35,11 @@ class Truncation(AbstractResponseTerm):
 
     def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
         """Return the bounds, infinite where there is none."""
-        given = {key: value for key, value in addition.options if value is not None}
-        if not given:
+        bounds = {key: value for key, value in addition.options if value is not None}
+        if not bounds:
             raise FormulaError("`trunc()` takes a bound: `trunc(lb = 0)`, `trunc(ub = 10)`, or both.")
-        lower = value_of_rows(given.get("lb", -np.inf), frame, functions)
-        upper = value_of_rows(given.get("ub", np.inf), frame, functions)
+        lower = value_of_rows(bounds.get("lb", -np.inf), frame, functions)
+        upper = value_of_rows(bounds.get("ub", np.inf), frame, functions)
         wrong = np.flatnonzero(~(lower < upper))
         if wrong.size:
             row = int(wrong[0])
@@ -70,8 +70,8 @@ class Truncated(AbstractWrapped):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Refuse responses outside of the bounds, and add the bounds."""
-        found = self.base.encode(response, for_fit=for_fit)
-        y = found.arrays["y"]
+        encoded = self.base.encode(response, for_fit=for_fit)
+        y = encoded.arrays["y"]
         lower, upper = (np.asarray(response.additions[name], dtype=float) for name in ("lb", "ub"))
         outside = np.flatnonzero((y < lower) | (y > upper))
         if outside.size:
@@ -81,7 +81,7 @@ class Truncated(AbstractWrapped):
                 f"The response `{response.name}` lies outside of its bounds in `trunc()`: it is {y[first]:g} in row "
                 f"{row + 1} (counting from 1), and the bounds are {lower[first]:g} and {upper[first]:g}."
             )
-        return replace(found, arrays={**found.arrays, "lb": lower, "ub": upper})
+        return replace(encoded, arrays={**encoded.arrays, "lb": lower, "ub": upper})
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y) - log P(lb <= Y <= ub)."""

@@ -62,19 +62,19 @@ class AbstractWrapped(AbstractLikelihood):
     @property
     def traits(self) -> Traits:
         """What is left of the traits of ``base``: a form that takes its density apart no longer holds."""
-        own = self.base.traits
+        of_base = self.base.traits
         return Traits(
-            discrete=own.discrete,
-            response_on_log_scale=own.response_on_log_scale,
-            priors_on_log_scale=own.priors_on_log_scale,
-            rows_repeat=own.rows_repeat,
-            has_cdf=own.has_cdf,
-            two_levels=own.two_levels,
-            trials=own.trials,
-            known_errors=own.known_errors,
-            rate=own.rate,
-            own_data=own.own_data,
-            has_moments=own.has_moments,
+            discrete=of_base.discrete,
+            response_on_log_scale=of_base.response_on_log_scale,
+            priors_on_log_scale=of_base.priors_on_log_scale,
+            rows_repeat=of_base.rows_repeat,
+            has_cdf=of_base.has_cdf,
+            two_levels=of_base.two_levels,
+            trials=of_base.trials,
+            known_errors=of_base.known_errors,
+            rate=of_base.rate,
+            own_data=of_base.own_data,
+            has_moments=of_base.has_moments,
         )
 
     def link(self, dpar: str) -> Link:

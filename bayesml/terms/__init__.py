@@ -87,12 +87,12 @@ def combine(
         arrays: arrays of every term.
     """
     functions = {key: t for key, terms in predictors for t in terms if isinstance(t, NonlinearPredictor)}
-    found = {key: value for key, value in sums.items() if key not in functions}
-    while len(found) < len(sums):
+    known = {key: value for key, value in sums.items() if key not in functions}
+    while len(known) < len(sums):
         for key, term in functions.items():
-            if key not in found and all(taken in found for taken in term.takes):
-                found[key] = term.combined(found, arrays[key][term.key])
-    return {key: found[key] for key in sums}
+            if key not in known and all(taken in known for taken in term.takes):
+                known[key] = term.combined(known, arrays[key][term.key])
+    return {key: known[key] for key in sums}
 
 
 def known_addend(terms: Iterable[AbstractTerm], arrays: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray | None:

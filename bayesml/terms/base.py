@@ -93,10 +93,10 @@ class AbstractTerm(ABC):
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the sampled coefficients of columns."""
-        own = self.slope_columns()
-        if own is None or own.width > 1:
+        columns = self.slope_columns()
+        if columns is None or columns.width > 1:
             return ()
-        return (SampledSlopes(own.variable, self.place, self.key, own.array, slice(None)),)
+        return (SampledSlopes(columns.variable, self.place, self.key, columns.array, slice(None)),)
 
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return the effects whose standard normal variables are sampled; terms may share a block.

@@ -106,7 +106,7 @@ class EffectBlock:
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The pairs of entries whose correlation is estimated, set by set."""
-        return tuple(pair for own in self.slices for pair in combinations(range(own.start, own.stop), 2))
+        return tuple(pair for part in self.slices for pair in combinations(range(part.start, part.stop), 2))
 
     def hyperparameters(self, sd: np.ndarray, correlation: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variables of standard deviations and correlations.
@@ -115,15 +115,15 @@ class EffectBlock:
             sd: ``(..., q)``.
             correlation: ``(..., q, q)`` matrices.
         """
-        found = {self.sd: sd if self.index else sd[..., 0]}
+        variables = {self.sd: sd if self.index else sd[..., 0]}
         if self.cor:
             first, second = np.asarray(self.pairs, dtype=int).reshape(-1, 2).T
-            found[self.cor] = correlation[..., first, second]
-        return found
+            variables[self.cor] = correlation[..., first, second]
+        return variables
 
     def coefficients(self, effects: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variable of the coefficients; ``effects`` is ``(..., vectors, q)``."""
         if self.reported:
-            own = np.broadcast_to(np.asarray(self.reported), (*effects.shape[:-1], len(self.reported[0])))
-            effects = np.take_along_axis(effects, own, axis=-1)
+            entries = np.broadcast_to(np.asarray(self.reported), (*effects.shape[:-1], len(self.reported[0])))
+            effects = np.take_along_axis(effects, entries, axis=-1)
         return {self.effects: effects if self.index else effects[..., 0]}

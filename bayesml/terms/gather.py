@@ -142,10 +142,10 @@ def _tables(index: np.ndarray, levels: int) -> dict[str, Any]:
     members = np.split(by_size, _cuts(counts[by_size]))
     if len(members) == 1:
         members = [np.arange(levels)]
-    found: dict[str, Any] = {"rows": tuple(_table(by_level, starts[own], counts[own]) for own in members)}
+    tables: dict[str, Any] = {"rows": tuple(_table(by_level, starts[own], counts[own]) for own in members)}
     if len(members) > 1:
-        found["place"] = np.argsort(by_size).astype(np.int32)
-    return found
+        tables["place"] = np.argsort(by_size).astype(np.int32)
+    return tables
 
 
 def _table(by_level: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -167,8 +167,8 @@ def _cuts(counts: np.ndarray) -> list[int]:
         costs = least[:j] + (ends[j] - ends[:j]) * widths[j - 1] + TABLE_COST
         cut[j] = np.argmin(costs)
         least[j] = costs[cut[j]]
-    found, j = [], cut[-1]
+    ends_of_tables, j = [], cut[-1]
     while j:
-        found.append(int(ends[j]))
+        ends_of_tables.append(int(ends[j]))
         j = cut[j]
-    return found[::-1]
+    return ends_of_tables[::-1]

@@ -157,8 +157,8 @@ class Group(AbstractGroupTerm):
         self, name: str, kind: str, over: tuple[str, ...], coords: tuple[tuple[str, ...], ...], texts: Texts
     ) -> ReportedVariable:
         dims = tuple(
-            names.group_dimension(self.name, self.predictor, each) if each else names.dimension(self.name)
-            for each in over
+            names.group_dimension(self.name, self.predictor, term) if term else names.dimension(self.name)
+            for term in over
         )
         return ReportedVariable(name, kind, dims, coords, texts, self.predictor, self.name)
 
@@ -269,8 +269,8 @@ def refuse_more(part: GroupCall) -> None:
         "`mm(...)`": part.membership is not None,
         "a call of `" + "".join(call.name for call in part.specials[:1]) + "(...)`": part.specials,
     }
-    for what, given in said.items():
-        if given:
+    for what, value in said.items():
+        if value:
             raise FormulaError.at(
                 f"In a group term {what} is not available in this version of bayesml.",
                 part.columns.expression.source,

@@ -101,7 +101,7 @@ class AbstractGroupTerm(AbstractTerm):
         """Return one block, a vector of effects for each level."""
         of = self.predictor
         correlated = bool(self.pairs())
-        own = EffectBlock(
+        block = EffectBlock(
             self.name,
             len(self.levels),
             self.coefs,
@@ -115,7 +115,7 @@ class AbstractGroupTerm(AbstractTerm):
             "Z",
             index="index",
         )
-        return (own,)
+        return (block,)
 
     def block_slices(self) -> tuple[slice, ...]:
         """Return the columns of each correlated block."""

@@ -57,8 +57,8 @@ def check_identified(columns: Columns, priors: Sequence[Distribution]) -> None:
     """
     free = [i for i, prior in enumerate(priors) if not isinstance(prior, Constant)]
     matrix = _without_rounding(columns)
-    found = _combinations([columns.labels[i] for i in free], matrix[:, free])
-    if not found:
+    combinations = _combinations([columns.labels[i] for i in free], matrix[:, free])
+    if not combinations:
         return
     flat = [i for i, prior in enumerate(priors) if not prior.is_proper]
     unbounded = _combinations([columns.labels[i] for i in flat], matrix[:, flat])
@@ -69,8 +69,8 @@ def check_identified(columns: Columns, priors: Sequence[Distribution]) -> None:
             f'prior("normal(0, 10)", class_="b"{_arguments(columns.predictor)}).'
         )
     message = (
-        f"{_listed(columns, found)}: the data cannot tell these coefficients apart, and the prior alone decides how "
-        "the effect is split between them. Take columns out of the formula, or set priors that say what is meant."
+        f"{_listed(columns, combinations)}: the data cannot tell these coefficients apart, and the prior alone decides "
+        "how the effect is split between them. Take columns out of the formula, or set priors that say what is meant."
     )
     warn_user(message)
 
@@ -89,20 +89,20 @@ def _combinations(labels: Sequence[str], columns: np.ndarray) -> list[tuple[str,
         return []
     basis, effects = orthogonalise(columns)
     size = np.sqrt((columns**2).sum(axis=0))
-    found = []
+    combinations = []
     for j in effects.dropped:
         weights = np.abs(effects.coefficients(basis.T @ columns[:, j])) * size[effects.kept]
         partners = [labels[k] for k in effects.kept[weights > SHARE * size[j]]] if size[j] > 0 else []
-        found.append((labels[j], tuple(partners)))
-    return found
+        combinations.append((labels[j], tuple(partners)))
+    return combinations
 
 
-def _listed(columns: Columns, found: Sequence[tuple[str, tuple[str, ...]]]) -> str:
-    parts = [f"`{label}` ({_reason(partners)})" for label, partners in found[:LISTED]]
-    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+def _listed(columns: Columns, combinations: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    parts = [f"`{label}` ({_reason(partners)})" for label, partners in combinations[:LISTED]]
+    more = f" and {len(combinations) - LISTED} more" if len(combinations) > LISTED else ""
     of = prefix(columns.predictor)
     where = f" in the formula of `{of}`" if of else ""
-    are = "are linear combinations" if len(found) > 1 else "is a linear combination"
+    are = "are linear combinations" if len(combinations) > 1 else "is a linear combination"
     return f"{', '.join(parts)}{more} {are} of other columns{where} in these data"
 
 

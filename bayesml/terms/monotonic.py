@@ -253,8 +253,8 @@ def _values(expression: Expression, frame: Frame, functions: Functions) -> tuple
 
 
 def _freeze(call: SpecialCall, frame: Frame, functions: Functions) -> MonotonicCall:
-    given = bind_arguments(call, ("x", "id"))
-    expression, identity = given.get("x"), given.get("id")
+    arguments = bind_arguments(call, ("x", "id"))
+    expression, identity = arguments.get("x"), arguments.get("id")
     if not isinstance(expression, Expression):
         raise special_fault("`mo(x)` takes an ordered factor or a column of whole numbers.", call)
     shared = identity.text if isinstance(identity, Expression) else str(identity or "")
@@ -306,7 +306,7 @@ def _coefficients(
     encoding: Encoding, specials: tuple[SpecialCall, ...], calls: tuple[MonotonicCall, ...], of: Predictor
 ) -> tuple[Coefficient, ...]:
     places = {call.spelling: i for i, call in enumerate(calls)}
-    found = []
+    coefficients = []
     for column, (label, term) in enumerate(zip(encoding.labels, encoding.assign, strict=True)):
         own = (specials[term], *specials[term].others)
         spelled = label
@@ -319,8 +319,8 @@ def _coefficients(
             identity = calls[number].id
             shared_name = names.variable(names.special_coefficient("simo", identity, of.key))
             simplexes.append(shared_name if identity else name)
-        found.append(Coefficient(spelled, column, numbers, tuple(simplexes)))
-    return tuple(found)
+        coefficients.append(Coefficient(spelled, column, numbers, tuple(simplexes)))
+    return tuple(coefficients)
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:

@@ -171,10 +171,10 @@ class Population(AbstractPopulationTerm):
             return self._sampled_thresholds(values)
         b = values[names.population_variable(self.predictor)]
         slopes = b[..., 1:] if self.has_intercept else b
-        found = {names.slopes_variable(self.predictor): slopes}
+        of_sites = {names.slopes_variable(self.predictor): slopes}
         if self.has_intercept:
-            found[names.intercept_variable(self.predictor)] = b[..., 0] + slopes @ np.asarray(self.means)
-        return found
+            of_sites[names.intercept_variable(self.predictor)] = b[..., 0] + slopes @ np.asarray(self.means)
+        return of_sites
 
     def _sampled_thresholds(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         intercept, tau = names.intercept_variable(self.predictor), values[names.thresholds_variable(self.predictor)]

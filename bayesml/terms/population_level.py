@@ -48,14 +48,14 @@ class AbstractPopulationTerm(AbstractTerm):
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the Intercept of centred columns, and the slopes."""
-        of, found = self.predictor, []
+        of, blocks = self.predictor, []
         if self.has_intercept:
-            found.append(SampledSlopes(names.intercept_variable(of), of, self.key, "X", slice(0, 1)))
+            blocks.append(SampledSlopes(names.intercept_variable(of), of, self.key, "X", slice(0, 1)))
         if self.slopes:
             means = self.means if self.has_intercept else ()
             columns = slice(int(self.has_intercept), None)
-            found.append(SampledSlopes(names.slopes_variable(of), of, self.key, "X", columns, means))
-        return tuple(found)
+            blocks.append(SampledSlopes(names.slopes_variable(of), of, self.key, "X", columns, means))
+        return tuple(blocks)
 
     @property
     def has_intercept(self) -> bool:

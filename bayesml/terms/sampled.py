@@ -97,8 +97,7 @@ class SampledBlock:
     @classmethod
     def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:
         """Return what is sampled of a block of one term of one predictor."""
-        q, own = sum(block.sizes), block.columns or slice(0, None)
-        first = own.start or 0
+        q, first = sum(block.sizes), block.columns.start or 0 if block.columns else 0
         count, places = (q, tuple(range(q))) if block.index else (block.vectors, ())
         part = BlockPart(predictor, term, block.array, tuple(range(first, first + count)), block.sd, places)
         return cls(block.standardised, block.name, block.vectors, block.sizes, block.cholesky, (part,), block.index)
@@ -142,8 +141,8 @@ class SampledBlock:
     def codes(self, predictor: PredictorKey, arrays: Arrays) -> np.ndarray:
         """Return the level of each row of a predictor; zeros where there are no levels."""
         part = next((p for p in self.parts if p.predictor == predictor), self.parts[0])
-        own = arrays[part.predictor][part.term]
-        return np.asarray(own[self.index]) if self.index else np.zeros(len(own[part.array]), np.intp)
+        of_term = arrays[part.predictor][part.term]
+        return np.asarray(of_term[self.index]) if self.index else np.zeros(len(of_term[part.array]), np.intp)
 
     def design(self, predictor: PredictorKey, arrays: Arrays) -> np.ndarray:
         """Return what the rows of a predictor multiply effects with.

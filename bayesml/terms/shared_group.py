@@ -145,19 +145,19 @@ class SharedGroup(AbstractGroupTerm):
         An identifier that no other predictor has means nothing.
         """
         alike = [t for t in terms if isinstance(t, SharedGroup) and t.factors == self.factors]
-        found = []
+        shared = []
         for identity in dict.fromkeys(i for i in self.ids if i):
             members = tuple(member for term in alike for member in term.own_members(identity))
             if len(members) > 1:
-                found.append((identity, members))
-        kept = {identity for identity, _ in found}
+                shared.append((identity, members))
+        kept = {identity for identity, _ in shared}
         ids = tuple(identity if identity in kept else "" for identity in self.ids)
-        return replace(self, ids=ids, members=tuple(found)) if found else self.plain
+        return replace(self, ids=ids, members=tuple(shared)) if shared else self.plain
 
     def own_members(self, identity: str) -> Iterator[Member]:
         """Yield its own blocks with an identifier."""
-        for block, own in zip(self.block_slices(), self.ids, strict=True):
-            if own == identity:
+        for block, of_block in zip(self.block_slices(), self.ids, strict=True):
+            if of_block == identity:
                 yield Member(self.predictor, self.coefs[block], block.start)
 
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -179,16 +179,16 @@ class SharedGroup(AbstractGroupTerm):
         sd, *factors, z = self.plain.parameters(scale)
         free = [i for i, identity in enumerate(self.ids) if not identity]
         kept = {names.cholesky_variable(self.name, self.predictor, i) for i in free}
-        found = [sd, *(f for f in factors if f.name in kept)]
+        specs = [sd, *(f for f in factors if f.name in kept)]
         rows = sum(self.blocks[i] for i in free)
         if rows:
-            found.append(replace(z, shape=(rows, len(self.levels))))
+            specs.append(replace(z, shape=(rows, len(self.levels))))
         for identity, members in self._owned():
             q = sum(len(m.coefs) for m in members)
             name, of = self._site("L", identity), self.predictor
-            found.append(ParameterSpec(name, "cor", (q, q), of, self.name, support=CorrCholesky()))
-            found.append(ParameterSpec(self._site("z", identity), "", (q, len(self.levels)), of, self.name))
-        return tuple(found)
+            specs.append(ParameterSpec(name, "cor", (q, q), of, self.name, support=CorrCholesky()))
+            specs.append(ParameterSpec(self._site("z", identity), "", (q, len(self.levels)), of, self.name))
+        return tuple(specs)
 
     def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
         """Yield the rows of ``Group``; correlations across predictors have the class ``cor`` too."""
@@ -212,9 +212,9 @@ class SharedGroup(AbstractGroupTerm):
             rows.append(scaled * z if self.blocks[i] == 1 else (scaled * values[factor]) @ z)
         derived = {names.group_effect_variable(self.name, self.predictor): xp.concatenate(rows).T}
         if self.pairs():
-            own = [values[names.cholesky_variable(self.name, self.predictor, i)] for i in self._correlated()]
+            factors = [values[names.cholesky_variable(self.name, self.predictor, i)] for i in self._correlated()]
             name = names.correlation_variable(self.name, self.predictor)
-            derived[name] = xp.concatenate([(f @ f.T)[np.triu_indices(f.shape[0], 1)] for f in own])
+            derived[name] = xp.concatenate([(f @ f.T)[np.triu_indices(f.shape[0], 1)] for f in factors])
         for identity, _ in self._owned():
             factor = values[self._site("L", identity)]
             derived[self._site("cor", identity)] = (factor @ factor.T)[np.triu_indices(factor.shape[0], 1)]
@@ -233,29 +233,29 @@ class SharedGroup(AbstractGroupTerm):
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the diagonals of the Cholesky factors, as matrices."""
-        found = {}
+        sites = {}
         if self.pairs():
             matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
             for i in self._correlated():
                 block = self.block_slices()[i]
                 site = names.cholesky_variable(self.name, self.predictor, i)
-                found[site] = cholesky_diagonal(matrix[..., block, block])
+                sites[site] = cholesky_diagonal(matrix[..., block, block])
         for identity, _ in self._owned():
             matrix = self._joint_matrix(identity, values[self._site("cor", identity)])
-            found[self._site("L", identity)] = cholesky_diagonal(matrix)
-        return found
+            sites[self._site("L", identity)] = cholesky_diagonal(matrix)
+        return sites
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return standard deviations, correlations and effects; those across predictors at the first of them."""
         sd, *others = self.plain.reported()
-        own = []
+        correlations = []
         if self.pairs():
             matching = replace(self.plain, blocks=tuple(
                 size for i, b in enumerate(self.blocks) for size in ((1,) * b if self.ids[i] else (b,))
             ))  # fmt: skip
-            own = [v for v in matching.reported() if v.kind == "cor"]
+            correlations = [v for v in matching.reported() if v.kind == "cor"]
         shared = [self._shared_correlations(*each) for each in self._owned()]
-        return (sd, *own, *shared, *(v for v in others if v.kind == "r"))
+        return (sd, *correlations, *shared, *(v for v in others if v.kind == "r"))
 
     def _shared_correlations(self, identity: str, members: tuple[Member, ...]) -> ReportedVariable:
         labels = [label for member in members for label in member.labels]

@@ -180,20 +180,20 @@ class StratifiedGroup(AbstractGroupTerm):
         known, index, stratum = len(self.levels), arrays["index"], arrays["stratum"]
         strata = []
         for level in range(known, known + count):
-            found = np.unique(stratum[index == level])
-            if len(found) > 1:
-                listed = ", ".join(f"`{self.by_levels.labels[s]}`" for s in found)
+            strata_of_level = np.unique(stratum[index == level])
+            if len(strata_of_level) > 1:
+                listed = ", ".join(f"`{self.by_levels.labels[s]}`" for s in strata_of_level)
                 raise DataError(
                     f"A new level of `{self.name}` in the new data has several values of `{self.by}` ({listed}); a "
                     "level lies in one stratum."
                 )
-            strata.append(int(found[0]))
+            strata.append(int(strata_of_level[0]))
         return replace(self, strata=(*self.strata[:known], *strata))
 
     def donors(self, rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
         """Return for each new level random known ones of its stratum, ``(draws, count)``."""
-        own = np.asarray(self.strata[: len(self.levels)])
-        each = [np.flatnonzero(own == s) for s in self.strata[len(own) :]]
+        stratum_of_level = np.asarray(self.strata[: len(self.levels)])
+        each = [np.flatnonzero(stratum_of_level == s) for s in self.strata[len(stratum_of_level) :]]
         return np.stack([places[rng.integers(len(places), size=draws)] for places in each], axis=1)
 
     def narrowed(
@@ -239,8 +239,8 @@ def stratified(group: Group, part: GroupCall, frame: Frame) -> StratifiedGroup:
     wrong = np.flatnonzero(first[codes] != strata)
     if wrong.size:
         level = int(codes[wrong].min())
-        found = sorted(set(strata[codes == level].tolist()))
-        listed = ", ".join(f"`{by_levels.labels[s]}`" for s in found[:LISTED])
+        strata_of_level = sorted(set(strata[codes == level].tolist()))
+        listed = ", ".join(f"`{by_levels.labels[s]}`" for s in strata_of_level[:LISTED])
         raise DataError(
             f"`{part.text}` needs one value of {quote_name(part.by)} for each level of "
             f"{':'.join(map(quote_name, group.factors))}, but the level `{group.levels.labels[level]}` has {listed}. "

@@ -31,17 +31,17 @@ def with_level_tables(problem: Problem) -> Problem:
     groups = [(p.key, g) for p in problem.design.schema.predictors for g in p.groups()]
     if not groups or not problem.rows_commute:
         return problem
-    by_levels = sorted(groups, key=lambda own: len(own[1].levels))
+    by_levels = sorted(groups, key=lambda pair: len(pair[1].levels))
     order = np.lexsort([problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels])
     weights = problem.design.weights
     ordered = with_rows(problem, order, None if weights is None else weights[order])
     arrays: dict[PredictorKey, dict[str, Any]] = {
-        predictor: dict(own) for predictor, own in ordered.design.arrays.items()
+        predictor: dict(by_term) for predictor, by_term in ordered.design.arrays.items()
     }
     for predictor, group in groups:
-        own = arrays[predictor][group.key]
-        found = level_rows(own["index"], len(group.levels))
-        arrays[predictor][group.key] = {**own, "index": own["index"].astype(np.int32), **found}
+        of_term = arrays[predictor][group.key]
+        tables = level_rows(of_term["index"], len(group.levels))
+        arrays[predictor][group.key] = {**of_term, "index": of_term["index"].astype(np.int32), **tables}
     return replace(ordered, design=replace(ordered.design, arrays=arrays))
 
 

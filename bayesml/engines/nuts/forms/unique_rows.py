@@ -33,8 +33,8 @@ def with_unique_rows(problem: Problem) -> Problem:
     _, first, counts = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_counts=True)
     if len(first) > (1 - LEAST_SAVED) * design.n_rows:
         return problem
-    own = np.ones(design.n_rows) if design.weights is None else np.asarray(design.weights, float)
-    return with_rows(problem, first, counts * own[first])
+    given_weights = np.ones(design.n_rows) if design.weights is None else np.asarray(design.weights, float)
+    return with_rows(problem, first, counts * given_weights[first])
 
 
 def with_rows(problem: Problem, rows: np.ndarray, weights: np.ndarray | None) -> Problem:

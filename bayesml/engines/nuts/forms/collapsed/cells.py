@@ -58,8 +58,8 @@ def cell_statistics(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCe
     """Return the sums of every cell along a last axis, and the sums of the weights of the log-likelihood."""
     start, parts = pilot(rows), []
     for cell in range(cells.count):
-        here = replace(rows, weights=np.where(cells.codes == cell, rows.weights, 0.0), count=0.0)
-        parts.append(statistics(here, arrangement, start))
+        rows_of_cell = replace(rows, weights=np.where(cells.codes == cell, rows.weights, 0.0), count=0.0)
+        parts.append(statistics(rows_of_cell, arrangement, start))
     stages = tuple(_stacked([part.stages[i] for part in parts]) for i in range(len(parts[0].stages)))
     corner = np.stack([part.corner for part in parts], axis=-1)
     return Statistics(stages, corner, parts[0].center), np.bincount(cells.codes, rows.weights)

@@ -30,10 +30,10 @@ def compressed(statistics: Statistics) -> Statistics:
     return statistics._replace(stages=(_rotated(stage, groups, width),))
 
 
-def _alike(own: np.ndarray) -> list[np.ndarray]:
+def _alike(factors: np.ndarray) -> list[np.ndarray]:
     """Return the indices of the levels of each pattern of R, equal up to rounding."""
-    size = np.sqrt((own**2).sum(axis=1, keepdims=True).max(axis=2, keepdims=True))
-    keys = np.round(own / (ALIKE * np.where(size > 0, size, 1.0))).reshape(-1, own.shape[-1]).T
+    size = np.sqrt((factors**2).sum(axis=1, keepdims=True).max(axis=2, keepdims=True))
+    keys = np.round(factors / (ALIKE * np.where(size > 0, size, 1.0))).reshape(-1, factors.shape[-1]).T
     _, pattern = np.unique(keys, axis=0, return_inverse=True)
     order = np.argsort(pattern.reshape(-1), kind="stable")
     return np.split(order, np.cumsum(np.bincount(pattern.reshape(-1)))[:-1])

@@ -63,7 +63,7 @@ def _reasons(problem: Problem) -> Iterator[str]:
 
 def joint_priors(problem: Problem) -> Iterator[str]:
     """Yield a reason for each joint prior of coefficients, whose scales are sampled."""
-    for each in problem.description.spec.joint:
-        if not isinstance(each.prior, AbstractJointPrior):
+    for joint_target in problem.description.spec.joint:
+        if not isinstance(joint_target.prior, AbstractJointPrior):
             continue
-        yield f"the prior of {each.target.name} is {each.prior}, whose scales are sampled"
+        yield f"the prior of {joint_target.target.name} is {joint_target.prior}, whose scales are sampled"

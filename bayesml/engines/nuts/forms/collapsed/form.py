@@ -228,10 +228,10 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
 
 def _all_slopes(split: Split, drawn: Array, values: Mapping[str, Array]) -> dict[str, Array]:
     """Return the slopes of each parameter, the drawn and the sampled ones in the order of the model."""
-    found, first = {}, 0
+    by_name, first = {}, 0
     for parameter, place in zip(split.slopes, split.places, strict=True):
         integrated, kept = ([i for i in place if i in numbers] for numbers in (split.integrated, split.kept))
         parts = [drawn[first : first + len(integrated)]] + ([values[parameter.name]] if kept else [])
-        found[parameter.name] = jnp.concatenate(parts)[np.argsort([*integrated, *kept])]
+        by_name[parameter.name] = jnp.concatenate(parts)[np.argsort([*integrated, *kept])]
         first += len(integrated)
-    return found
+    return by_name

@@ -75,8 +75,8 @@ class Split:
         """Numbers of the slopes of ``standardised``."""
         standardised = {parameter.name for parameter in self.standardised}
         places = (p for slopes, p in zip(self.slopes, self.places, strict=True) if slopes.name in standardised)
-        own = {i for place in places for i in place}
-        return tuple(i for i in self.kept if i in own)
+        places_of_block = {i for place in places for i in place}
+        return tuple(i for i in self.kept if i in places_of_block)
 
     @property
     def places(self) -> tuple[range, ...]:
@@ -107,8 +107,8 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset(), standardis
     parameters = []
     for parameter in spec.parameters:
         if parameter.name in of_slopes:
-            own = [i - of_slopes[parameter.name].start for i in of_slopes[parameter.name] if i in kept]
-            parameters += [_part(parameter, own)] if own else []
+            positions = [i - of_slopes[parameter.name].start for i in of_slopes[parameter.name] if i in kept]
+            parameters += [_part(parameter, positions)] if positions else []
         elif parameter.name not in eliminated:
             parameters.append(parameter)
     linear = (names.intercept_variable(MU), *of_slopes)
@@ -123,9 +123,9 @@ def _slopes(spec: ModelSpec, terms: Sequence[AbstractTerm]) -> Iterator[Paramete
     if population is not None and population.slopes:
         yield spec.parameter(names.slopes_variable(MU))
     for term in terms:
-        own = term.slope_columns()
-        if term is not population and own is not None:
-            yield spec.parameter(own.variable)
+        columns = term.slope_columns()
+        if term is not population and columns is not None:
+            yield spec.parameter(columns.variable)
 
 
 def _priors(slopes: ParameterSpec) -> tuple[Any, ...]:
@@ -184,7 +184,7 @@ def _slope_columns(problem: Problem, split: Split) -> np.ndarray:
         X = np.asarray(arrays[split.population.key]["X"], float)
         parts.append((X[:, 1:] if split.has_intercept else X) - np.asarray(split.population.means, float))
     for term in problem.design.schema.predictors[0].terms:
-        own = term.slope_columns()
-        if term is not split.population and own is not None:
-            parts.append(np.asarray(arrays[term.key][own.array], float))
+        columns = term.slope_columns()
+        if term is not split.population and columns is not None:
+            parts.append(np.asarray(arrays[term.key][columns.array], float))
     return np.concatenate(parts, axis=1)

@@ -42,8 +42,8 @@ def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
     """Return the pilot in the flat vector, the layout's own centre where the pilot knows nothing."""
     values = {}
     for site in layout.sites:
-        found = pilot.values.get(site.name)
-        if found is None or np.shape(found) not in ((), site.shape):
-            found = np.asarray(site.constrain(site.center)[0])
-        values[site.name] = np.broadcast_to(found, site.shape)
+        value = pilot.values.get(site.name)
+        if value is None or np.shape(value) not in ((), site.shape):
+            value = np.asarray(site.constrain(site.center)[0])
+        values[site.name] = np.broadcast_to(value, site.shape)
     return flatten(layout, values)

@@ -100,7 +100,7 @@ def test_one_response_is_answered_as_in_a_model_of_it_alone(resp: str, mixed: ba
 
 def test_new_data_need_the_columns_of_the_response_alone(mixed: bayesml.Fit) -> None:
     assert mixed.epred({"z": [0.0, 1.0]}, resp="k").shape == (CHAINS, DRAWS, 2)
-    with pytest.raises(DataError, match="`z`"):
+    with pytest.raises(DataError, match="`z`.*one alone, `resp=`"):
         mixed.epred({"x": [0.0], "g": ["g1"]})
     with pytest.raises(DataError, match="`k`"):
         mixed.log_lik({"z": [0.0]}, resp="k")
@@ -120,7 +120,7 @@ def test_a_response_has_two_names(fit: bayesml.Fit) -> None:
         (lambda fit: fit.pp_check(), "say which is meant, resp='y1'; it has `y1`, `y2`"),
         (lambda fit: fit.emmeans("f"), "say which is meant"),
         (lambda fit: fit.emmeans("f", resp="y1"), "`f` in `specs` is not a population-level predictor"),
-        (lambda fit: fit.linpred(dpar="sigma"), "`sigma` has no formula"),
+        (lambda fit: fit.linpred(dpar="sigma"), "`sigma` has no formula.*about `y2`; ask for another response alone"),
         (lambda fit: fit.epred(dpar="nu"), "no parameter `nu`"),
         (lambda fit: fit.conditional_effects("w"), "`w` is not an effect"),
         (lambda fit: fit.loo(resp="y"), "no response 'y'"),
@@ -255,7 +255,7 @@ def test_the_share_of_variance_of_each_response(fit: bayesml.Fit, mixed: bayesml
     table = fit.bayes_R2(resp="y2")
     np.testing.assert_allclose(table.loc["R2y2", "Estimate"], expected[:, 1].mean())
     assert list(handmade_fit("y2 ~ x", DATA).bayes_R2().index) == ["R2"]
-    with pytest.raises(ModelError, match="`o` has categories"):
+    with pytest.raises(ModelError, match="`o` has categories.*about `o`; ask for another response alone"):
         mixed.bayes_R2()
 
 

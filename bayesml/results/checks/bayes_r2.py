@@ -10,7 +10,7 @@ from bayesml.errors import ModelError
 from bayesml.results.predict.drawn import has_precisions, natural_of_rows
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import Request, batches, choose_draws, prepare_rows
-from bayesml.results.record.one_response import each_response, of_one
+from bayesml.results.record.one_response import answers, of_one
 from bayesml.results.tables.statistics import summarise
 
 if TYPE_CHECKING:
@@ -65,8 +65,11 @@ def bayes_R2(
     import pandas as pd
 
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    chosen = each_response(fit) if resp is None else {resp: of_one(fit, resp)}
-    drawn = {f"R2{name}": _shares(one, request) for name, one in chosen.items()}
+    if resp is None:
+        shares = answers(fit, lambda one: _shares(one, request))
+    else:
+        shares = {resp: _shares(of_one(fit, resp), request)}
+    drawn = {f"R2{name}": values for name, values in shares.items()}
     if not summary:
         return pd.DataFrame(drawn)
     return summarise(np.stack(list(drawn.values()), axis=1), pd.Index(list(drawn), dtype=object), robust, probs)

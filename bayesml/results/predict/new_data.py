@@ -19,7 +19,7 @@ from bayesml.frame.values import Value, value_texts
 from bayesml.response_columns import column_values
 from bayesml.response_terms import sparse_columns, term_arrays, term_texts
 from bayesml.results.predict.re_formula import Selection
-from bayesml.results.record.one_response import each_response
+from bayesml.results.record.one_response import each_response, has_several
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
@@ -53,7 +53,8 @@ def read_new_data(
     grouping = [name for name in _grouping_columns(selection) if name not in ordinary]
     absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
     if absent:
-        raise DataError(_absent_text(absent, grouping, available) + _trials_hint(fit, absent, response))
+        hints = _trials_hint(fit, absent, response) + _response_hint(fit)
+        raise DataError(_absent_text(absent, grouping, available) + hints)
     # All columns are read at once, so that Series with labels of their own are brought into one order.
     raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
     frame = _complete(raw, ordinary, sparse_columns(fit.parsed, available))
@@ -98,6 +99,11 @@ def _trials_hint(fit: AbstractFit, absent: Sequence[str], response: bool) -> str
     return (
         f" The number of trials is `{texts[0]}`. A probability needs none: linpred(newdata, transform=True) gives it."
     )
+
+
+def _response_hint(fit: AbstractFit) -> str:
+    several = has_several(fit)
+    return " Of several responses one alone, `resp=`, needs the columns of its own formula." if several else ""
 
 
 def _complete(raw: RawData, ordinary: Sequence[str], sparse: Collection[str]) -> Frame:

@@ -25,7 +25,7 @@ from bayesml.results.predict.prepare import (
 )
 from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.several import DrawnQuantities, evaluate_responses
-from bayesml.results.record.one_response import each_response, has_several, of_one
+from bayesml.results.record.one_response import answers, has_several, of_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,8 +88,7 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    for one in _asked(fit, resp):
-        predicted_parameter(one, dpar)
+    answers(fit if resp is None else of_one(fit, resp), lambda one: predicted_parameter(one, dpar))
     return _evaluated(fit, resp, request, What("linpred", dpar, transform)).shown(summary)
 
 
@@ -133,8 +132,7 @@ def epred(
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     if dpar is not None:
-        for one in _asked(fit, resp):
-            known_parameter(one, dpar)
+        answers(fit if resp is None else of_one(fit, resp), lambda one: known_parameter(one, dpar))
     return _evaluated(fit, resp, request, What("epred", dpar)).shown(summary)
 
 
@@ -176,11 +174,6 @@ def predict(
     drawn = _evaluated(fit, resp, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
     _warn_about_undrawn(fit if resp is None else of_one(fit, resp), drawn.values)
     return drawn.shown(summary)
-
-
-def _asked(fit: AbstractSampledFit, resp: str | None) -> tuple[AbstractSampledFit, ...]:
-    """Return the fit as seen by each response that is asked for."""
-    return tuple(each_response(fit).values()) if resp is None else (of_one(fit, resp),)
 
 
 def _evaluated(
@@ -234,9 +227,7 @@ def residuals(
     _check_choice("method", method, ("epred", "predict"))
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     if resp is None and has_several(fit):
-        return DrawnQuantities(
-            {name: _residuals(one, request, type, method) for name, one in each_response(fit).items()}
-        ).shown(summary)
+        return DrawnQuantities(answers(fit, lambda one: _residuals(one, request, type, method))).shown(summary)
     return _residuals(of_one(fit, resp), request, type, method).shown(summary)
 
 

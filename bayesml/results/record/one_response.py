@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar, final
 
@@ -14,9 +14,10 @@ from bayesml.keys import PredictorKey
 from bayesml.names import of_response
 from bayesml.results.record.fit import AbstractFit
 
-__all__ = ["OwnNames", "each_response", "full_key", "has_several", "of_one", "response_name"]
+__all__ = ["OwnNames", "answers", "each_response", "full_key", "has_several", "of_one", "response_name"]
 
 F = TypeVar("F", bound=AbstractFit)
+R = TypeVar("R")
 
 
 def has_several(fit: AbstractFit) -> bool:
@@ -51,6 +52,23 @@ def of_one(fit: F, resp: str | None) -> F:
 def each_response(fit: F) -> dict[str, F]:
     """Return the fit as seen by each of its responses, by name."""
     return {own: of_one(fit, own or None) for own, _ in _names(fit)}
+
+
+def answers(fit: F, ask: Callable[[F], R]) -> dict[str, R]:
+    """Return what is asked of each response, by name.
+
+    Raises:
+        ModelError: one of them cannot answer; the message says which, and that others may be asked alone.
+    """
+    found = {}
+    for name, one in each_response(fit).items():
+        try:
+            found[name] = ask(one)
+        except ModelError as error:
+            if not has_several(fit):
+                raise
+            raise ModelError(f"{error} This is about `{name}`; ask for another response alone by `resp=`.") from None
+    return found
 
 
 def _names(fit: AbstractFit) -> list[tuple[str, str]]:

@@ -96,7 +96,7 @@ def test_a_density_is_enough_for_the_preconditioned_form(toy: str) -> None:
 
 
 def test_a_density_is_enough_for_nuts(toy: str) -> None:
-    options = {"draws": 600, "warmup": 200, "chains": 2, "seed": 1, "progress": False}
+    options = {"draws": 1500, "warmup": 300, "chains": 2, "seed": 1, "progress": False}
     fit = bayesml.fit("y ~ x + (1 | g)", DATA, family=toy, **options)
     laplace = bayesml.fit("y ~ x + (1 | g)", DATA, family=toy, method="laplace")
     # the two are estimates of the same posterior but for the priors, which are wide: half a posterior sd at most

@@ -226,7 +226,7 @@ def _runaways(problem: Problem, psi: np.ndarray) -> list[str]:
     runs_away = _runs_away(problem, psi)
     return [
         f"the likelihood rises without end as `{name}` goes to its {'upper' if change > 0 else 'lower'} bound: "
-        "the response varies too little, or the model fits it perfectly"
+        "the response varies too little, the model fits it perfectly, or a share is zero"
         for name, change, is_away in zip(problem.response.auxiliary, moved, runs_away, strict=True)
         if is_away
     ]

@@ -19,7 +19,7 @@ from bayesml.linalg import ThetaLayout, orthogonalise
 from bayesml.links import Link, get_link
 from bayesml.spec import ParameterSpec
 
-__all__ = ["LogPriorPenalty", "held_parameters", "log_prior_penalty"]
+__all__ = ["CoefficientPriors", "GroupPrior", "LogPriorPenalty", "held_parameters", "log_prior_penalty"]
 
 SMALLEST = 1e-150
 
@@ -63,7 +63,7 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
     by_name = {p.name: p for p in spec.parameters}
     layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
     groups = tuple(
-        _GroupPrior(
+        GroupPrior(
             own.sd_texts,
             own.slices,
             by_name[own.sd].priors,
@@ -84,9 +84,9 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
 class LogPriorPenalty:
     """The priors of all parameters, as a function of (theta, beta, psi)."""
 
-    groups: tuple[_GroupPrior, ...]
+    groups: tuple[GroupPrior, ...]
     families: tuple[_FamilyPrior, ...]
-    coefficients: _CoefficientPriors
+    coefficients: CoefficientPriors
     layout: ThetaLayout
 
     def __call__(self, theta: np.ndarray, beta: np.ndarray, psi: np.ndarray) -> PenaltyValue:
@@ -128,7 +128,7 @@ def _eta(cholesky: ParameterSpec) -> float:
 
 @final
 @dataclass(frozen=True)
-class _GroupPrior:
+class GroupPrior:
     """Priors of the sds and correlations of one group-level term."""
 
     names: tuple[str, ...]
@@ -172,7 +172,7 @@ class _FamilyPrior:
 
 @final
 @dataclass(frozen=True)
-class _CoefficientPriors:
+class CoefficientPriors:
     """Priors of linear combinations of the coefficients: ``combinations @ beta`` has the priors."""
 
     names: tuple[str, ...]
@@ -187,7 +187,7 @@ class _CoefficientPriors:
         return value, slopes @ self.combinations if len(slopes) else np.zeros(len(beta))
 
 
-def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPriors:
+def _coefficient_priors(problem: Problem, kept: np.ndarray) -> CoefficientPriors:
     """Return the priors of the slopes and of the Intercept of centred predictors, over the kept columns."""
     arrays = point_arrays(problem, "map")
     population, texts = arrays.population, arrays.texts
@@ -210,4 +210,4 @@ def _coefficient_priors(problem: Problem, kept: np.ndarray) -> _CoefficientPrior
             rows.append(identity[j])
             labels.append(texts[j])
             priors.append(prior)
-    return _CoefficientPriors(tuple(labels), np.array(rows).reshape(len(rows), len(kept)), tuple(priors))
+    return CoefficientPriors(tuple(labels), np.array(rows).reshape(len(rows), len(kept)), tuple(priors))

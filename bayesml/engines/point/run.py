@@ -35,7 +35,7 @@ def run_laplace(
     began = time.perf_counter()
     if not has_one_predictor(problem):
         _refuse_options(quadrature_points, curvature)
-        return _outcome(estimate_several(problem, method), began)
+        return _outcome(estimate_several(problem, method, uses_priors=False), began)
     if _is_ml(problem, quadrature_points):
         return _outcome(estimate_linear(problem, method, reml=False), began)
     return _outcome(estimate_generalised(problem, method, quadrature_points, curvature), began)
@@ -45,6 +45,8 @@ def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
     refuse_several_responses(problem, method)
     began = time.perf_counter()
+    if not has_one_predictor(problem):
+        return _outcome(estimate_several(problem, method, uses_priors=True), began)
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
     return _outcome(
@@ -61,7 +63,7 @@ def restore_laplace(
 ) -> AbstractEstimate:
     """Return a stored estimate of ``run_laplace``."""
     if not has_one_predictor(problem):
-        return restore_several(problem, method, stored)
+        return restore_several(problem, method, stored, uses_priors=False)
     if _is_ml(problem, quadrature_points):
         return restore_linear(problem, method, stored)
     return restore_generalised(problem, method, stored, quadrature_points, curvature)
@@ -69,6 +71,8 @@ def restore_laplace(
 
 def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> AbstractEstimate:
     """Return a stored estimate of ``run_map``."""
+    if not has_one_predictor(problem):
+        return restore_several(problem, method, stored, uses_priors=True)
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
     return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)

@@ -188,8 +188,11 @@ class SeveralEstimate(AbstractEstimate):
 
     @cached_property
     def vcov(self) -> np.ndarray:
-        """Covariance matrix of the coefficients."""
-        return self._jacobian @ self.parameter_covariance @ self._jacobian.T
+        """Covariance matrix of the coefficients; NaN for those that depend on what has no standard error."""
+        matrix = self._jacobian @ self.parameter_covariance @ self._jacobian.T
+        own = np.diagonal(self.fit.covariance)[len(self.fit.theta) :]
+        unknown = self._jacobian[:, np.isnan(own)].any(axis=1)
+        return np.where(np.logical_or.outer(unknown, unknown), np.nan, matrix)
 
     @property
     def vcov_root(self) -> np.ndarray:

@@ -97,7 +97,10 @@ class SlotBlock:
         own = self.effects.design(arrays[self.slot.key][self.term.key])
         Z = np.zeros((count, *own.Z.shape))
         Z[self.slot.start] = own.Z
-        return replace(own, codes=np.tile(own.codes, count), Z=Z.reshape(-1, own.Z.shape[1]))
+        labels = tuple(names.prefixed(label, self.term.predictor) for label in own.labels()) if own.is_factor else ()
+        return replace(
+            own, codes=np.tile(own.codes, count), Z=Z.reshape(-1, own.Z.shape[1]), columns=labels or own.columns
+        )
 
 
 @final

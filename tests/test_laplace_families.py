@@ -24,7 +24,7 @@ COPIES = 8
 
 
 def data_of(example: Example) -> tuple[pd.DataFrame, str]:
-    """The responses of an example several times over, with a predictor and a grouping factor, and the left-hand side."""
+    """The responses of an example several times over, with a predictor and a grouping factor; the left-hand side."""
     y = np.tile(np.array(example.y, dtype=float), (COPIES, 1) if example.columns else COPIES)
     rows = np.arange(len(y))
     frame = pd.DataFrame({"x": np.sin(2.3 * rows), "g": rows % 5})

@@ -185,9 +185,11 @@ def _family_rows(parameter: ParameterSpec, prior: Distribution) -> Iterator[Prio
     """Yield the class of a further parameter of the family with its default, and the labels that inherit it."""
     of = parameter.predictor.target
     whole = type(prior) if isinstance(prior, WholeDistribution) else None
-    yield PriorRow(prior, parameter.prior_class, parameter.label, "", of, parameter.bounds, whole=whole)
-    inherited = "(vectorized)"
-    yield from (PriorRow(None, parameter.prior_class, c, "", of, parameter.bounds, inherited) for c in parameter.coefs)
+    kind, group, bounds, inherited = parameter.prior_class, parameter.group, parameter.bounds, "(vectorized)"
+    yield PriorRow(prior, kind, parameter.label, "", of, bounds, whole=whole)
+    if group:
+        yield PriorRow(None, kind, "", group, of, bounds, inherited)
+    yield from (PriorRow(None, kind, c, group, of, bounds, inherited) for c in parameter.coefs)
 
 
 def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:

@@ -25,7 +25,6 @@ NOT_YET = {
     "cosy(": r"`cosy\(",
     "cox": "family 'cox'",
     "cratio": "family 'cratio'",
-    "thres(": "thres",
     "dist = ": r"`gr\(",
     "exgaussian": "family 'exgaussian'",
     "frechet": "family 'frechet'",

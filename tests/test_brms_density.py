@@ -14,8 +14,6 @@ from tests.conftest import shared_path
 NOT_YET = {
     "family 'acat'": "acat",
     "family 'asym_laplace'": "asym_laplace",
-    "threshold": "cum_sum_to_zero",
-    "thres": "cum_thres_gr cum_thres_four",
     "family 'exgaussian'": "exgaussian",
     "family 'skew_normal'": "skew_normal",
     "family 'sratio'": "sratio",

@@ -31,6 +31,7 @@ class Gold:
         levels: order of the levels of a factor.
         columns: new names of columns.
         quick: whether the model is fitted in every run of the tests; the others are marked slow.
+        corrected: rows that stand in the place of those of the file, where its run was not good enough.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Gold:
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     quick: bool = False
+    corrected: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -68,7 +70,8 @@ class Gold:
         """Return the rows of the summary under brms's names, without those that no posterior of brms has."""
         record = gold(self.name)
         found = {self._named(row["variable"], record["columns"]): row for row in record["summary"]}
-        return {name: row for name, row in found.items() if name and not re.match(INTERNAL, name)}
+        found = {name: row for name, row in found.items() if name and not re.match(INTERNAL, name)}
+        return found | self.corrected
 
     def _named(self, variable: str, columns: dict[str, list[str]]) -> str:
         match = re.fullmatch(r"b(_\w+)?\[(\d+)\]", variable)
@@ -117,6 +120,12 @@ MODELS = [
         "gr_by",
         "y ~ x + tr + (1 | gr(g, by = tr))",
         names={"sd_1[1,1]": "sd_g__Intercept:trctl", "sd_1[1,2]": "sd_g__Intercept:trtrt"},
+        # The run of the file has 10 divergent transitions and sds of 0.738 and 0.585 here. The same program of brms 2.18
+        # with 4 x 5,000 draws and delta 0.99 (stanli, seed 1) has none, and these numbers.
+        corrected={
+            "b_trtrt": {"mean": -0.4438, "sd": 0.6435, "mcse_mean": 0.0100, "ess_bulk": 4151},
+            "sd_g__Intercept:trtrt": {"mean": 1.9301, "sd": 0.5088, "mcse_mean": 0.0070, "ess_bulk": 5045},
+        },
     ),
     Gold("hurdle_gamma", "bf(y ~ x + (1 | g), hu ~ x)", "hurdle_gamma", INTERCEPT_OF_G),
     Gold("interval_cens", "y | cens(cen, y2) ~ x", quick=True),
@@ -194,7 +203,6 @@ NOT_YET = {
     "mm2": r"`mm\(",
     "skewn": "family 'skew_normal'",
     "sleep_arma": r"`arma\(",
-    "thres_gr": "thres",
 }
 READY = [model for model in MODELS if model.name not in NOT_YET]
 

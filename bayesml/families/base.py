@@ -145,6 +145,16 @@ class AbstractLikelihood(ABC):
         return 0
 
     @property
+    def threshold_labels(self) -> tuple[str, ...]:
+        """Label of each threshold."""
+        return tuple(str(k + 1) for k in range(self.thresholds))
+
+    @property
+    def centres_predictors(self) -> bool:
+        """Whether the thresholds are those of centred predictors where priors and samplers meet them."""
+        return True
+
+    @property
     @abstractmethod
     def family(self) -> AbstractFamily:
         """The family as the user chose it."""

@@ -9,14 +9,13 @@ Practices in Psychological Science 2, 77-101.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions import normal, student_t
+from bayesml.distributions import normal
 from bayesml.errors import DataError, ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.categories import MOST_CATEGORIES, draw_categories, numbers_of_categories
@@ -24,12 +23,24 @@ from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require
 from bayesml.families.scales import SCALE_LINKS
+from bayesml.families.thresholds import (
+    EQUIDISTANT,
+    FLEXIBLE,
+    GROUPS,
+    SPACINGS,
+    SUM_TO_ZERO,
+    EquidistantThresholds,
+    MergedThresholds,
+    ThresholdGroups,
+    ThresholdsSumToZero,
+    threshold_groups,
+    threshold_parameters,
+)
 from bayesml.keys import MU
 from bayesml.links import Link, get_link
 from bayesml.names import intercept_variable, thresholds_variable
 from bayesml.namespace import array_namespace
 from bayesml.spec import JointTarget, ParameterSpec
-from bayesml.supports import POSITIVE, Ordered
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
@@ -37,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLE", "Cumulative", "CumulativeLikelihood", "cumulative"]
 
 ORDINAL_LINKS = ("logit", "probit", "cloglog", "cauchit")
-SPACINGS = ("flexible", "equidistant")
 MU_PARAMETER = DistributionalParameter("mu", ORDINAL_LINKS, (-inf, inf))
 DISC = DistributionalParameter(
     "disc", SCALE_LINKS, (0.0, inf), intercept_prior=normal(0, 1), unpredicted=1.0, typical=1.0
@@ -52,10 +62,10 @@ class Cumulative(AbstractFamily):
     """Ordered categories by a latent variable between thresholds: P(Y <= k) = F(disc (tau_k - eta)).
 
     Attributes:
-        threshold: ``flexible`` thresholds or ``equidistant`` ones.
+        threshold: ``flexible`` thresholds, ``equidistant`` ones, or ``sum_to_zero``.
     """
 
-    threshold: str = "flexible"
+    threshold: str = FLEXIBLE
 
     name: ClassVar[str] = "cumulative"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU_PARAMETER, DISC)
@@ -63,34 +73,17 @@ class Cumulative(AbstractFamily):
     def bind(self, response: RawResponse) -> CumulativeLikelihood:
         """Count the categories."""
         codes, levels = _categories(response, self.name)
-        highest = len(levels) if levels else int(codes.max())
-        wanted = response.additions.get("thres")
-        if wanted is not None:
-            highest = max(int(np.asarray(wanted).reshape(-1)[0]) + 1, 2)
-        if highest < 2:
-            raise DataError(
-                f"The response `{response.name}` has one category only; an ordinal model needs two or more."
+        groups = threshold_groups(response, codes, levels)
+        if groups.are_many and self.threshold != FLEXIBLE:
+            raise ModelError(
+                f'Thresholds of groups, thres(gr=), are flexible; threshold="{self.threshold}" is for one set of them.'
             )
-        return CumulativeLikelihood(self, highest - 1, levels)
-
-
-@final
-@dataclass(frozen=True)
-class EquidistantThresholds:
-    """tau_k = tau_1 + (k - 1) delta."""
-
-    count: int
-
-    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
-        """The likelihood has them already."""
-        return ()
-
-    def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
-        """Return the thresholds of centred predictors."""
-        return values["first_Intercept"] + values["delta"] * np.arange(float(self.count))
-
-    def __str__(self) -> str:
-        return "equidistant thresholds"
+        if levels and groups.most + 1 > len(levels):
+            raise DataError(
+                f"`thres({groups.most})` says that `{response.name}` has {groups.most + 1} categories, and the column "
+                f"has {len(levels)} levels. Give it a level for every category, or use whole numbers from 1."
+            )
+        return CumulativeLikelihood(self, groups, levels)
 
 
 @final
@@ -100,12 +93,12 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     Attributes:
         chosen_family: the family as the user chose it.
-        count: number of thresholds, one less than categories.
+        groups: the thresholds, one set for all rows or one for each group of rows.
         levels: labels of the categories; empty for whole numbers.
     """
 
     chosen_family: Cumulative
-    count: int
+    groups: ThresholdGroups
     levels: tuple[str, ...]
 
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
@@ -128,12 +121,27 @@ class CumulativeLikelihood(AbstractLikelihood):
     @property
     def traits(self) -> Traits:
         """A few values, which repeat."""
-        return Traits(discrete=True, rows_repeat=True)
+        return Traits(discrete=True, rows_repeat=True, thresholds=True)
 
     @property
     def thresholds(self) -> int:
         """Number of thresholds."""
-        return self.count
+        return self.groups.total
+
+    @property
+    def threshold_labels(self) -> tuple[str, ...]:
+        """Label of each threshold, ``item,1`` of that of a group."""
+        return self.groups.threshold_labels
+
+    @property
+    def centres_predictors(self) -> bool:
+        """One free level of the thresholds belongs to centred predictors, as in brms."""
+        return not self.groups.are_many and self.chosen_family.threshold != SUM_TO_ZERO
+
+    @property
+    def count(self) -> int:
+        """Largest number of thresholds of a row, one less than categories."""
+        return self.groups.most
 
     @property
     def event_shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -143,42 +151,27 @@ class CumulativeLikelihood(AbstractLikelihood):
     @property
     def event_labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The categories."""
-        return self.levels or tuple(str(k) for k in range(1, self.count + 2))
+        return self.levels[: self.count + 1] or tuple(str(k) for k in range(1, self.count + 2))
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:  # type: ignore[override]
         """Return the thresholds of centred predictors, or what they are computed from."""
-        prior, labels = student_t(3, 0, 2.5), tuple(str(k) for k in range(1, self.count + 1))
-        starts = tuple(float(v) for v in 3.0 * (np.arange(1, self.count + 1) / (self.count + 1) - 0.5))
-        if self.chosen_family.threshold == "equidistant":
-            first = ParameterSpec("first_Intercept", "Intercept", priors=(prior,), centers=starts[:1], scales=(2.5,))
-            step = ParameterSpec("delta", "delta", support=POSITIVE, priors=(prior,), centers=(1.0,))
-            return (first, step)
-        return (
-            ParameterSpec(
-                intercept_variable(MU),
-                "Intercept",
-                (self.count,),
-                coefs=labels,
-                support=Ordered(),
-                priors=(prior,) * self.count,
-                centers=starts,
-                scales=(2.5,) * self.count,
-            ),
-        )
+        return threshold_parameters(self.chosen_family.threshold, self.groups)
 
     @property
     def computed(self) -> tuple[JointTarget, ...]:
         """Return the thresholds where they are not sampled themselves."""
-        if self.chosen_family.threshold != "equidistant":
-            return ()
-        target = ParameterSpec(intercept_variable(MU), "Intercept", (self.count,))
-        return (JointTarget(EquidistantThresholds(self.count), target),)
+        target = ParameterSpec(intercept_variable(MU), "Intercept", (self.groups.total,))
+        if self.groups.are_many:
+            return (JointTarget(MergedThresholds(tuple(p.name for p in self.parameters)), target),)
+        if self.chosen_family.threshold == EQUIDISTANT:
+            return (JointTarget(EquidistantThresholds(self.groups.total), target),)
+        return (JointTarget(ThresholdsSumToZero(), target),) if self.chosen_family.threshold == SUM_TO_ZERO else ()
 
     @property
     def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The densities take the thresholds of predictors that are not centred."""
-        return ((thresholds_variable(MU), (self.count,)),)
+        return ((thresholds_variable(MU), (self.groups.total,)),)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take categories, or whole numbers from 1."""
@@ -187,17 +180,30 @@ class CumulativeLikelihood(AbstractLikelihood):
             y = numbers_of_categories(response, name, self.levels)
         else:
             y = _categories(response, name)[0].astype(float)
+        starts, counts = self._of_rows(response.additions, len(y))
         cure = "Use thres(n) for more categories than occur."
-        require(response, y, y <= self.count + 1, f"has categories up to {self.count + 1}", cure)
-        thresholds = np.arange(1.0, self.count + 1)
+        if not self.groups.are_many:
+            require(response, y, y <= self.count + 1, f"has categories up to {self.count + 1}", cure)
+        require(response, y, y <= counts + 1, "has a category beyond the thresholds of its group", cure)
+        places = np.arange(float(self.groups.total))
+        own = {GROUPS: self.groups.codes(response.additions[GROUPS]), "top": counts} if self.groups.are_many else {}
+        upper, lower = (starts + y - 1)[:, None], (starts + y - 2)[:, None]
         return ResponseData(
             {
                 "y": y,
-                "upper": (y[:, None] == thresholds).astype(float),
-                "lower": (y[:, None] - 1 == thresholds).astype(float),
+                "upper": ((upper == places) & (y <= counts)[:, None]).astype(float),
+                "lower": ((lower == places) & (y > 1)[:, None]).astype(float),
+                **own,
             },
             levels=self.levels or None,
         )
+
+    def _of_rows(self, data: DataArrays, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the place of the first threshold of each row, and its number of thresholds."""
+        if not self.groups.are_many:
+            return np.zeros(rows), np.full(rows, float(self.count))
+        codes = self.groups.codes(data[GROUPS])
+        return self.groups.starts[codes].astype(float), np.asarray(self.groups.counts, dtype=float)[codes]
 
     @property
     def also_taken(self) -> tuple[str, ...]:
@@ -214,7 +220,7 @@ class CumulativeLikelihood(AbstractLikelihood):
         tau = self._tau(values)
         upper = values["disc"] * ((tau * data["upper"]).sum(-1) - values["mu"])
         lower = values["disc"] * ((tau * data["lower"]).sum(-1) - values["mu"])
-        return self._log_between(lower, upper, y <= 1, y > self.count)
+        return self._log_between(lower, upper, y <= 1, y > data.get("top", self.count))
 
     def _tau(self, values: Values) -> Broadcast:
         tau = values[thresholds_variable(MU)]
@@ -241,9 +247,22 @@ class CumulativeLikelihood(AbstractLikelihood):
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the probability of each category, ``(..., rows, categories)``."""
         tau, eta, disc = self._tau(parameters), np.asarray(parameters["mu"]), np.asarray(parameters["disc"])
-        below = self.chosen_family.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
+        if self.groups.are_many:
+            tau = self._of_groups(tau, data)
+        with np.errstate(invalid="ignore"):
+            below = self.chosen_family.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
         edges = (np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1)))
         return np.maximum(np.diff(np.concatenate(edges, axis=-1), axis=-1), 0.0)
+
+    def _of_groups(self, tau: Numbers, data: DataArrays) -> np.ndarray:
+        """Return the thresholds of the group of each row, ``(..., rows, count)``; infinite beyond its last."""
+        codes = self.groups.codes(data[GROUPS])
+        starts, counts = self.groups.starts[codes], np.asarray(self.groups.counts)[codes]
+        steps = np.arange(self.count)
+        places = np.minimum(starts[:, None] + steps, self.groups.total - 1)
+        every = np.broadcast_to(np.asarray(tau), (*np.shape(tau)[:-2], len(codes), self.groups.total))
+        own = np.take_along_axis(every, np.broadcast_to(places, (*every.shape[:-1], self.count)), axis=-1)
+        return np.where(steps < counts[:, None], own, inf)
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the indicator of each category, p (1 - p)."""
@@ -281,13 +300,14 @@ def _categories(response: RawResponse, family: str) -> tuple[np.ndarray, tuple[s
     return values.astype(int), ()
 
 
-def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = "flexible") -> Cumulative:
+def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = FLEXIBLE) -> Cumulative:
     """Return the cumulative family, for ordered categories: P(Y <= k) = F(disc (tau_k - eta)).
 
     Args:
         link: the distribution function F: ``logit``, ``probit``, ``cloglog`` or ``cauchit``.
         link_disc: link of the discrimination ``disc``, which is 1 unless it has a formula.
-        threshold: ``flexible``, or ``equidistant``: tau_k = tau_1 + (k - 1) delta.
+        threshold: ``flexible``; ``equidistant``: tau_k = tau_1 + (k - 1) delta; or ``sum_to_zero``: their mean is 0, so
+            that predictors are not centred and an intercept can be the effect of a group.
 
     Raises:
         ModelError: a link or ``threshold`` is none of those.

@@ -120,6 +120,7 @@ class Traits:
         rate: the parameters that are proportional to an exposure, which ``rate()`` gives; empty where there is none.
         residuals: distribution of (y - mu) / sigma where that is ``normal`` or ``student_t``, so that the residuals of
             several such responses may be correlated; empty otherwise.
+        thresholds: categories in an order have thresholds between them, which ``thres()`` counts.
         own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
         has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
@@ -139,6 +140,7 @@ class Traits:
     known_errors: bool = False
     rate: frozenset[str] = frozenset()
     residuals: str = ""
+    thresholds: bool = False
     own_data: bool = False
     has_moments: bool = True
     several_modes: bool = False

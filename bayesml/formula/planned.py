@@ -11,7 +11,7 @@ PLANNED_TERMS = frozenset(
     ("t2", "te", "ti", "gp", "me", "mi", "mmc", "ar", "ma", "arma", "cosy")
     + ("unstr", "sar", "car", "fcor", "nlf", "lf")
 )
-PLANNED_ADDITIONS = frozenset(("mi", "subset", "thres", "cat", "dec", "index", "bhaz"))
+PLANNED_ADDITIONS = frozenset(("mi", "subset", "cat", "dec", "index", "bhaz"))
 PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
 

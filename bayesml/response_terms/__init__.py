@@ -22,6 +22,7 @@ from bayesml.response_terms.cens import Censoring
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.se import StandardErrors, has_sigma
+from bayesml.response_terms.thres import Thresholds
 from bayesml.response_terms.trials import Trials
 from bayesml.response_terms.trunc import Truncation
 from bayesml.response_terms.weights import Weights
@@ -46,6 +47,7 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     Censoring(),
     StandardErrors(),
     Trials(),
+    Thresholds(),
     WholeData(),
     RealData(),
     Weights(),

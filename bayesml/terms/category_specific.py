@@ -88,6 +88,11 @@ class CategorySpecific(AbstractTerm):
                 f"`{self.text}`: category specific effects belong to the main formula of an ordinal family such as "
                 f"cumulative; the family is {likelihood.family.name}."
             )
+        if likelihood.threshold_labels != tuple(str(k + 1) for k in range(likelihood.thresholds)):
+            raise FormulaError(
+                f"`{self.text}`: category specific effects need the same thresholds in all rows; leave `thres(gr=)` "
+                "out."
+            )
         return replace(self, thresholds=likelihood.thresholds)
 
     def slope_columns(self) -> SlopeColumns:

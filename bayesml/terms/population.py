@@ -71,7 +71,8 @@ class Population(AbstractPopulationTerm):
                 f"The thresholds of the family {likelihood.family.name} stand for the intercept, which cannot be left "
                 "out: write the formula without `0 +` and `- 1`."
             )
-        return replace(self, thresholds=likelihood.thresholds)
+        means = self.means if likelihood.centres_predictors else (0.0,) * len(self.means)
+        return replace(self, threshold_labels=likelihood.threshold_labels, means=means)
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the Intercept of centred predictors and the slopes."""
@@ -115,7 +116,7 @@ class Population(AbstractPopulationTerm):
     def _threshold_variables(self) -> tuple[ReportedVariable, ...]:
         if not self.thresholds:
             return ()
-        of, numbers = self.predictor, tuple(str(k + 1) for k in range(self.thresholds))
+        of, numbers = self.predictor, self.threshold_labels
         name = names.thresholds_variable(of)
         texts = tuple(((k,), f"{name}[{number}]") for k, number in enumerate(numbers))
         printed = tuple(f"{names.prefixed('Intercept', of)}[{number}]" for number in numbers)

@@ -20,15 +20,21 @@ class AbstractPopulationTerm(AbstractTerm):
     Attributes:
         encoding: how columns come from data.
         means: mean of each column without the Intercept, over the rows of the fit; zeros without an Intercept.
-        thresholds: number of thresholds of the response, which stand for the Intercept; 0 where there are none.
+        threshold_labels: labels of the thresholds of the response, which stand for the Intercept; empty where there are
+            none.
         is_ordinary: whether the Intercept is a coefficient like all others, as in the formula of a nonlinear
             parameter, where no column is centred.
     """
 
     encoding: Encoding
     means: tuple[float, ...]
-    thresholds: int = field(default=0, kw_only=True)
+    threshold_labels: tuple[str, ...] = field(default=(), kw_only=True)
     is_ordinary: bool = field(default=False, kw_only=True)
+
+    @property
+    def thresholds(self) -> int:
+        """Number of thresholds."""
+        return len(self.threshold_labels)
 
     @property
     def key(self) -> str:

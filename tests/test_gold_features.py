@@ -120,8 +120,8 @@ MODELS = [
         "gr_by",
         "y ~ x + tr + (1 | gr(g, by = tr))",
         names={"sd_1[1,1]": "sd_g__Intercept:trctl", "sd_1[1,2]": "sd_g__Intercept:trtrt"},
-        # The run of the file has 10 divergent transitions and sds of 0.738 and 0.585 here. The same program of brms 2.18
-        # with 4 x 5,000 draws and delta 0.99 (stanli, seed 1) has none, and these numbers.
+        # The run of the file has 10 divergent transitions and sds of 0.738 and 0.585 here. The same program of brms
+        # 2.18 with 4 x 5,000 draws and delta 0.99 (stanli, seed 1) has none, and these numbers.
         corrected={
             "b_trtrt": {"mean": -0.4438, "sd": 0.6435, "mcse_mean": 0.0100, "ess_bulk": 4151},
             "sd_g__Intercept:trtrt": {"mean": 1.9301, "sd": 0.5088, "mcse_mean": 0.0070, "ess_bulk": 5045},

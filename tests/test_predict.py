@@ -453,6 +453,7 @@ RESPONSES = {
     "beta": ("y", lambda rng, n: rng.beta(2.0, 2.0, size=n)),
     "bernoulli": ("y", lambda rng, n: rng.integers(2, size=n)),
     "poisson": ("y", lambda rng, n: rng.poisson(3.0, size=n)),
+    "geometric": ("y", lambda rng, n: rng.poisson(3.0, size=n)),
     "negbinomial": ("y", lambda rng, n: rng.poisson(3.0, size=n)),
     "binomial": ("y | trials(k)", lambda rng, n: rng.binomial(5, 0.4, size=n)),
 }

@@ -39,7 +39,8 @@ def compile_model(
 
     def model(data: Data, y: Array | None) -> None:
         values = {p.name: sample_parameter(p) for p in spec.parameters}
-        values |= spec.computed(values)
+        for name, value in spec.computed(values).items():
+            values[name] = numpyro.deterministic(name, value)
         for name, value in likelihood.derive(values).items():
             values[name] = numpyro.deterministic(name, value)
         for predictor in schema.predictors:

@@ -7,11 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from numpyro import handlers
 
 import bayesml
+from bayesml.compile import compile_model
 from bayesml.convergence import convergence
+from bayesml.engines.density import data_of
 from bayesml.engines.nuts.forms.plan import LARGEST_CURVES, FactorShape, ModelShape, choose_plan, plan_for
+from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
+from bayesml.reported import reported_names
 from tests.reference import mcse_of_sd
 from tests.smooths import facts
 
@@ -84,3 +89,14 @@ def test_draws_agree_with_those_of_the_model_as_written() -> None:
         # 16 differences, of which one is larger than 4 standard errors once in 1,000 seeds
         assert abs(one.mean() - other.mean()) < 4 * error, name
         assert abs(one.std() - other.std()) < 4 * np.hypot(mcse_of_sd(one), mcse_of_sd(other)), name
+
+
+def test_every_reported_variable_is_a_site_of_the_model() -> None:
+    """Those of a horseshoe are computed, those of a curve without a penalty among them."""
+    problem = describe_problem("y ~ z + s(x, k=5)", small(), prior=[bayesml.prior("horseshoe(1)", "b")])
+    spec, schema = problem.description.spec, problem.design.schema
+    with double_precision():
+        model = handlers.seed(compile_model(spec, schema, problem.likelihood), rng_seed=0)
+        sites = handlers.trace(model).get_trace(data_of(problem), problem.design.response.arrays["y"])
+    assert "bs_sx" in sites
+    assert set(reported_names(spec, schema)) <= set(sites)

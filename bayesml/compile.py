@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jax import numpy as jnp
 
@@ -16,19 +16,21 @@ from bayesml.lazy import lazy_module
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms import combine
 
+if TYPE_CHECKING:
+    from bayesml.shapes import DataArrays, Numbers, Observed, PerRow, Values
+
 __all__ = ["Data", "combined", "compile_model", "linear_predictors", "log_likelihood", "summed_predictors"]
 
 numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
 numpyro_supports = lazy_module("bayesml.numpyro_supports")
 
-Array = Any
 Data = Mapping[str, Any]
 """``{"arrays": arrays of the terms, "response": arrays of the response, "weights": (rows,) or None}``."""
 
 
 def compile_model(
     spec: ModelSpec, schema: Schema, likelihood: AbstractLikelihood
-) -> Callable[[Data, Array | None], None]:
+) -> Callable[[Data, Observed | None], None]:
     """Compile a model.
 
     Returns:
@@ -37,7 +39,7 @@ def compile_model(
         ``y=None`` the response is drawn. Group effects are non-centred; the Intercept is that of centred predictors.
     """
 
-    def model(data: Data, y: Array | None) -> None:
+    def model(data: Data, y: Observed | None) -> None:
         values = {p.name: sample_parameter(p) for p in spec.parameters}
         for name, value in spec.computed(values).items():
             values[name] = numpyro.deterministic(name, value)
@@ -52,16 +54,12 @@ def compile_model(
     return model
 
 
-def linear_predictors(
-    schema: Schema, values: Mapping[str, Array], arrays: Mapping[PredictorKey, Any]
-) -> dict[PredictorKey, Array]:
+def linear_predictors(schema: Schema, values: Values, arrays: Mapping[PredictorKey, Any]) -> dict[PredictorKey, PerRow]:
     """Return the linear predictor of every parameter that has a formula, ``(..., rows)``."""
     return combined(schema, summed_predictors(schema, values, arrays), arrays)
 
 
-def summed_predictors(
-    schema: Schema, values: Mapping[str, Array], arrays: Mapping[PredictorKey, Any]
-) -> dict[PredictorKey, Array]:
+def summed_predictors(schema: Schema, values: Values, arrays: Mapping[PredictorKey, Any]) -> dict[PredictorKey, PerRow]:
     """Return the sum of the terms of every predictor, ``(..., rows)``; that of a nonlinear one is 0."""
     return {
         p.key: sum(term.contribution(values, arrays[p.key][term.key]) for term in p.terms) for p in schema.predictors
@@ -69,18 +67,18 @@ def summed_predictors(
 
 
 def combined(
-    schema: Schema, sums: Mapping[PredictorKey, Array], arrays: Mapping[PredictorKey, Any]
-) -> dict[PredictorKey, Array]:
+    schema: Schema, sums: Mapping[PredictorKey, PerRow], arrays: Mapping[PredictorKey, Any]
+) -> dict[PredictorKey, PerRow]:
     """Return all predictors from the sums: nonlinear ones are functions of others."""
     return combine(((p.key, p.terms) for p in schema.predictors), sums, arrays)
 
 
 def observe(
     likelihood: AbstractLikelihood,
-    predictors: Mapping[PredictorKey, Array],
-    values: Mapping[str, Array],
+    predictors: Mapping[PredictorKey, PerRow],
+    values: Values,
     data: Data,
-    y: Array | None,
+    y: Observed | None,
 ) -> None:
     """Add the likelihood; a weight multiplies the log-likelihood of its row."""
     from bayesml.families.numpyro_response import ResponseDistribution
@@ -91,10 +89,10 @@ def observe(
 
 def log_likelihood(
     likelihood: AbstractLikelihood,
-    predictors: Mapping[PredictorKey, Array],
-    values: Mapping[str, Array],
-    response: Mapping[str, Array],
-) -> Array:
+    predictors: Mapping[PredictorKey, PerRow],
+    values: Values,
+    response: DataArrays,
+) -> PerRow:
     """Return the log density of each row, without weights.
 
     Args:
@@ -107,14 +105,14 @@ def log_likelihood(
 
 
 def likelihood_values(
-    likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, Array], values: Mapping[str, Array]
-) -> dict[str, Array]:
+    likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, PerRow], values: Values
+) -> dict[str, Numbers]:
     """Return the parameters as the density wants them, from linear predictors and the single parameters."""
     by_name = {likelihood.name_of(key): eta for key, eta in predictors.items() if not key.nlpar}
     return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 
 
-def sample_parameter(parameter: ParameterSpec) -> Array:
+def sample_parameter(parameter: ParameterSpec) -> Numbers:
     """Sample one array of parameters as a single site, or label by label where priors differ in kind."""
     if not parameter.prior_class:
         return numpyro.sample(
@@ -135,11 +133,11 @@ def sample_parameter(parameter: ParameterSpec) -> Array:
     )
 
 
-def _sample_each(name: str, coefs: Sequence[str], priors: Sequence[Distribution]) -> list[Array]:
+def _sample_each(name: str, coefs: Sequence[str], priors: Sequence[Distribution]) -> list[Numbers]:
     return [_sample_scalar(f"{name}[{coef}]", prior) for coef, prior in zip(coefs, priors, strict=True)]
 
 
-def _sample_scalar(name: str, prior: Distribution) -> Array:
+def _sample_scalar(name: str, prior: Distribution) -> Numbers:
     if isinstance(prior, Constant):
         return numpyro.deterministic(name, jnp.asarray(prior.value, dtype=float))
     return numpyro.sample(name, prior.numpyro())

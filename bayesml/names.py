@@ -30,7 +30,6 @@ __all__ = [
     "group_sd_variable",
     "intercept_variable",
     "of_response",
-    "parameter_variable",
     "population_variable",
     "predictor_name",
     "prefix",
@@ -66,11 +65,6 @@ def prefix(predictor: PredictorKey) -> str:
     """Return what stands before a coefficient of the predictor: nothing for ``mu``, ``sigma``, ``sigma_y1``, ``a``."""
     resp, dpar, nlpar = predictor.target
     return "_".join(part for part in (dpar, resp, nlpar) if part)
-
-
-def parameter_variable(key: PredictorKey) -> str:
-    """Return the variable of a distributional parameter that is a single number: ``sigma``, ``sigma_y1``."""
-    return of_response(key.dpar, key.resp)
 
 
 def of_response(name: str, resp: str) -> str:

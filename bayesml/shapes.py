@@ -22,6 +22,8 @@ __all__ = [
     "Numbers",
     "Observed",
     "PerRow",
+    "Position",
+    "Scalar",
     "Truths",
     "Values",
 ]
@@ -46,3 +48,7 @@ Expected = Float[Array | np.ndarray, "..."]
 """Expected responses, ``(..., rows, *event_shape)``."""
 Drawn = Float[np.ndarray, "..."]
 """Random responses, ``(..., rows)`` or ``(..., rows, columns)``."""
+Position = Float[Array, " size"]
+"""What is sampled of a model, unconstrained and as one vector."""
+Scalar = Float[ArrayLike, ""]
+"""A number."""

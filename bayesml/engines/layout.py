@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jax import numpy as jnp
@@ -19,9 +19,10 @@ from bayesml.links.elementary import softplus
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.supports import AbstractSupport, Interval
 
-__all__ = ["Layout", "Site", "flatten", "layout_of", "near_linear"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, Numbers, Position, Scalar
 
-Array = Any
+__all__ = ["Layout", "Site", "flatten", "layout_of", "near_linear"]
 
 
 @final
@@ -48,7 +49,7 @@ class Site:
         """Number of unconstrained numbers behind it."""
         return len(self.center)
 
-    def constrain(self, u: Array) -> tuple[Array, Array]:
+    def constrain(self, u: Position) -> tuple[Numbers, Scalar]:
         """Map ``(size,)`` unconstrained numbers to the value and the log Jacobian determinant of the map."""
         return self.support.constrain(u, self.shape)
 
@@ -81,8 +82,8 @@ class Layout:
         return tuple(slice(end - site.size, end) for end, site in zip(ends, self.sites, strict=True))
 
     def constrain(
-        self, u: Array, scales: Mapping[str, tuple[Array, Array]] | None = None
-    ) -> tuple[dict[str, Array], Array]:
+        self, u: Position, scales: Mapping[str, tuple[Broadcast, Broadcast]] | None = None
+    ) -> tuple[dict[str, Numbers], Scalar]:
         """Map the flat unconstrained vector to site values and the log Jacobian determinant.
 
         Args:
@@ -99,7 +100,7 @@ class Layout:
             total = log_jacobian + total
         return values, jnp.asarray(total)
 
-    def _parts(self, u: Array, at_once: bool) -> Sequence[Array]:
+    def _parts(self, u: Position, at_once: bool) -> Sequence[Position]:
         """Return the numbers behind each site.
 
         The gradient of a split is one concatenation. That of a slice is a vector padded with zeros, for each entry of
@@ -115,7 +116,7 @@ class Layout:
         return next(s.name for s, place in zip(self.sites, self.slices(), strict=True) if index < place.stop)
 
 
-def near_linear(y: Array, middle: Array, width: Array) -> tuple[Array, Array]:
+def near_linear(y: Broadcast, middle: Broadcast, width: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Map real numbers to positive ones, linearly around ``middle``, and return the logarithms of the derivatives too.
 
     A standard deviation s that the data hardly tell from 0 has a nearly normal likelihood in s, of some width, cut off
@@ -132,7 +133,7 @@ def near_linear(y: Array, middle: Array, width: Array) -> tuple[Array, Array]:
     return width * softplus(inner), log_outer + log_inner - softplus(-inner)
 
 
-def _bent(x: Array) -> tuple[Array, Array]:
+def _bent(x: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Return g of ``near_linear`` and ``log g'``, where g' = 1 + r^2 / sqrt(1 + x^2)."""
     root = jnp.sqrt(1.0 + x * x)
     square = 0.25 * (root - x) ** 2

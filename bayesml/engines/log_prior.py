@@ -7,10 +7,10 @@ tracing its ``log_density`` several times what these few sums take.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import reduce
 from math import log, pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jax import numpy as jnp
@@ -18,17 +18,18 @@ from jax import numpy as jnp
 from bayesml.distributions import Constant, WholeDistribution
 from bayesml.spec import ParameterSpec
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers, Scalar, Values
+
 __all__ = ["log_prior", "parameter_values"]
 
-Array = Any
 
-
-def parameter_values(parameters: Iterable[ParameterSpec], sites: Mapping[str, Array]) -> dict[str, Array]:
+def parameter_values(parameters: Iterable[ParameterSpec], sites: Values) -> dict[str, Numbers]:
     """Return the array of each parameter: that of its site, or put together from those of its labels."""
     return {parameter.name: _value(parameter, sites) for parameter in parameters}
 
 
-def _value(parameter: ParameterSpec, sites: Mapping[str, Array]) -> Array:
+def _value(parameter: ParameterSpec, sites: Values) -> Numbers:
     if parameter.name in sites:
         return sites[parameter.name]
     if not parameter.coefs:
@@ -37,11 +38,11 @@ def _value(parameter: ParameterSpec, sites: Mapping[str, Array]) -> Array:
     return jnp.stack([_label_value(n, prior, sites) for n, prior in zip(names, parameter.priors, strict=True)])
 
 
-def _label_value(name: str, prior: Any, sites: Mapping[str, Array]) -> Array:
+def _label_value(name: str, prior: Any, sites: Values) -> Numbers:
     return jnp.asarray(prior.value, float) if isinstance(prior, Constant) else sites[name]
 
 
-def log_prior(parameters: Iterable[ParameterSpec], values: Mapping[str, Array]) -> Array:
+def log_prior(parameters: Iterable[ParameterSpec], values: Values) -> Scalar:
     """Return the sum of the log prior densities of parameters; those fixed by ``constant()`` count nothing.
 
     Values lie in the support of their priors: where a parameter is bounded, so are the coordinates it is sampled in.
@@ -53,13 +54,13 @@ def log_prior(parameters: Iterable[ParameterSpec], values: Mapping[str, Array]) 
     return _total(_log_prior(parameter, values[parameter.name]) for parameter in parameters)
 
 
-def _total(terms: Iterable[Array]) -> Array:
+def _total(terms: Iterable[Numbers]) -> Scalar:
     """Return the sum without an addition to 0, which would be traced and differentiated too."""
     found = list(terms)
     return reduce(operator.add, found) if found else jnp.zeros(())
 
 
-def _log_prior(parameter: ParameterSpec, value: Array) -> Array:
+def _log_prior(parameter: ParameterSpec, value: Numbers) -> Scalar:
     if not parameter.prior_class:
         return -0.5 * jnp.sum(value**2) - 0.5 * log(2 * pi) * value.size
     first = parameter.priors[0]

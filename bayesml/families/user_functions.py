@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from bayesml.errors import BayesmlError, ModelError
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Broadcast, PerRow
+
 __all__ = ["UserFunction", "function_name"]
 
-Array = Any
 
 _JAX_REASONS = {
     "TracerBoolConversionError": "it asks `if`, `while`, `and` or `or` about an array; write jnp.where(condition, a, "
@@ -87,7 +89,7 @@ class UserFunction:
                     f"given `{name}`: it is called as {listed}."
                 )
 
-    def rows(self, values: Sequence[Array]) -> Array:
+    def rows(self, values: Sequence[Broadcast]) -> PerRow:
         """Call the function on arrays whose last axis is that of the rows; return one number for each of them.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jax import numpy as jnp
@@ -18,9 +18,13 @@ from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics, statistics
 from bayesml.keys import PredictorKey
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.shapes import DataArrays, Values
+
 __all__ = ["MOST_CELLS", "SigmaCells", "cell_statistics", "sigma_cells", "sigma_of_cells", "weighted"]
 
-Array = Any
 MOST_CELLS = 30
 
 
@@ -79,7 +83,7 @@ def _stacked(stages: list[Stage]) -> Stage:
     )
 
 
-def weighted(cells: Statistics, precision: Array) -> Statistics:
+def weighted(cells: Statistics, precision: Float[Array, " cells"]) -> Statistics:
     """Return the sums over all rows for the residual precision ``(cells,)`` of each cell."""
     stages = tuple(
         stage._replace(
@@ -94,7 +98,7 @@ def weighted(cells: Statistics, precision: Array) -> Statistics:
     return Statistics(stages, cells.corner @ precision, cells.center)
 
 
-def sigma_of_cells(problem: Problem, values: Mapping[str, Array], arrays: Mapping[str, Any]) -> Array:
+def sigma_of_cells(problem: Problem, values: Values, arrays: DataArrays) -> Float[Array, " cells"]:
     """Return the residual standard deviation of each cell; ``values`` holds the reported variables of sigma."""
     predictor = problem.design.schema.predictor(PredictorKey(dpar="sigma"))
     assert predictor is not None

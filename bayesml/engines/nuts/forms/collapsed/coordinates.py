@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from bayesml.engines.nuts.forms.plain import first_step
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.form import start_around_mode, whitened, whitened_step
 
-__all__ = ["Coordinates", "ValuesAt", "plain_coordinates", "whitened_coordinates"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers, Position, Scalar
 
-Array = Any
-ValuesAt = Callable[[Array, Any], tuple[dict[str, Array], Array]]
+    ValuesAt = Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]
+
+__all__ = ["Coordinates", "plain_coordinates", "whitened_coordinates"]
 
 
 @final

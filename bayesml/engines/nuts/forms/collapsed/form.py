@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jax import numpy as jnp
@@ -25,7 +25,6 @@ from bayesml.engines.nuts.forms.collapsed.cells import (
 from bayesml.engines.nuts.forms.collapsed.compress import compressed
 from bayesml.engines.nuts.forms.collapsed.coordinates import (
     Coordinates,
-    ValuesAt,
     plain_coordinates,
     whitened_coordinates,
 )
@@ -42,9 +41,16 @@ from bayesml.keys import MU
 from bayesml.reported import reported_names
 from bayesml.terms import AbstractGroupTerm
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.engines.nuts.forms.collapsed.coordinates import ValuesAt
+    from bayesml.shapes import Numbers, Position, Scalar, Values
+
+    Noise = Float[Array, " noise"]
+
 __all__ = ["collapsed_form"]
 
-Array = Any
 MOST_EFFECTS_AT_ONCE = 5_000
 
 
@@ -148,17 +154,17 @@ def _sums(rows: GaussianRows, arrangement: Arrangement, cells: SigmaCells | None
     return {"statistics": few, "every": None if few is every else every}
 
 
-def _density(structure: Structure) -> Callable[[Array, Any], Array]:
+def _density(structure: Structure) -> Callable[[Position, Any], Scalar]:
     """Return ``log p(phi) + log p(y | phi) + log|Jacobian|`` as a function of the sampler's coordinates."""
 
-    def density(q: Array, data: Any) -> Array:
+    def density(q: Position, data: Any) -> Scalar:
         values, log_jacobian, log_likelihood = _values(structure, q, data)
         return log_prior(structure.split.parameters, values) + log_jacobian + log_likelihood
 
     return density
 
 
-def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array], Array, Array]:
+def _values(structure: Structure, q: Position, data: Any) -> tuple[dict[str, Numbers], Scalar, Scalar]:
     """Return the values of the sampled parameters, the log Jacobian and the log likelihood."""
     split, arrangement = structure.split, structure.arrangement
     sites, log_jacobian = structure.values_at(q, data)
@@ -174,8 +180,8 @@ def _values(structure: Structure, q: Array, data: Any) -> tuple[dict[str, Array]
 
 
 def _gaussian(
-    structure: Structure, values: Mapping[str, Array], data: Any, sums: Statistics
-) -> tuple[Parameters, Statistics, Array | None]:
+    structure: Structure, values: Values, data: Any, sums: Statistics
+) -> tuple[Parameters, Statistics, Scalar | None]:
     """Return the parameters of the Gaussian part, its sums, and what of the power of sigma is not yet in there."""
     if not structure.has_cells:
         return _parameters(structure, values, values.get("sigma", jnp.ones(()))), sums, None
@@ -184,7 +190,7 @@ def _gaussian(
     return parameters, weighted(sums, sigma**-2), data["counts"] @ jnp.log(sigma)
 
 
-def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array) -> Parameters:
+def _parameters(structure: Structure, values: Values, sigma: Scalar) -> Parameters:
     split = structure.split
     blocks = tuple(block for _, block in split.blocks)
     factors = tuple(covariance_factor(block, values) for block in blocks)
@@ -199,16 +205,16 @@ def _parameters(structure: Structure, values: Mapping[str, Array], sigma: Array)
     return Parameters(factors, sigma, jnp.concatenate(kept) if kept else jnp.zeros(0))
 
 
-def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Array]]:
+def _report(structure: Structure) -> Callable[[Position, Noise, Any], dict[str, Numbers]]:
     def drawn(
-        noise: Array, full: Statistics, parameters: Parameters, standardised: Array
-    ) -> tuple[Array, dict[int, Array]]:
+        noise: Noise, full: Statistics, parameters: Parameters, standardised: Numbers
+    ) -> tuple[Numbers, dict[int, Numbers]]:
         return recover(noise, full, structure.arrangement, parameters, standardised)
 
     # A block of draws of many effects is drawn one after the other: a whole one would need as much memory many times.
     effects_of = sequential_vmap(drawn) if structure.arrangement.size > MOST_EFFECTS_AT_ONCE else drawn
 
-    def report(q: Array, noise: Array, data: Any) -> dict[str, Array]:
+    def report(q: Position, noise: Noise, data: Any) -> dict[str, Numbers]:
         values, _, _ = _values(structure, q, data)
         every = data["statistics"] if data["every"] is None else data["every"]
         parameters, sums, _ = _gaussian(structure, values, data, every)
@@ -226,7 +232,7 @@ def _report(structure: Structure) -> Callable[[Array, Array, Any], dict[str, Arr
     return report
 
 
-def _all_slopes(split: Split, drawn: Array, values: Mapping[str, Array]) -> dict[str, Array]:
+def _all_slopes(split: Split, drawn: Numbers, values: Values) -> dict[str, Numbers]:
     """Return the slopes of each parameter, the drawn and the sampled ones in the order of the model."""
     by_name, first = {}, 0
     for parameter, place in zip(split.slopes, split.places, strict=True):

@@ -28,8 +28,6 @@ from bayesml.terms import (
 
 __all__ = ["Split", "gaussian_rows", "split_of"]
 
-Array = Any
-
 
 @final
 @dataclass(frozen=True)

@@ -162,7 +162,9 @@ def test_low_energy_fraction_is_warned_about(rng):
 
 def test_energy_fraction_by_hand():
     # mean(diff^2) = (1 + 4 + 9) / 3; var with n - 1 of 0, 1, 3, 6 is 7.
-    assert energy_fraction(np.array([[0.0, 1.0, 3.0, 6.0]]))[0] == pytest.approx(14 / 3 / 7)
+    energy = np.array([[0.0, 1.0, 3.0, 6.0]])
+    assert energy_fraction(energy)[0] == pytest.approx(14 / 3 / 7)
+    assert energy_fraction(1e200 * energy)[0] == pytest.approx(14 / 3 / 7)  # of a posterior that runs away
 
 
 @pytest.mark.parametrize("degrees", [1, 3, 7, 127])

@@ -93,7 +93,9 @@ def energy_fraction(energy: np.ndarray) -> np.ndarray:
     if energy.shape[1] < 2:
         return np.full(len(energy), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.mean(np.diff(energy, axis=1) ** 2, axis=1) / energy.var(axis=1, ddof=1)
+        # a ratio of squares: in units of the largest, since those of energies beyond 1e154 overflow
+        scaled = energy / np.maximum(np.abs(energy).max(axis=1, keepdims=True), 1.0)
+        return np.mean(np.diff(scaled, axis=1) ** 2, axis=1) / scaled.var(axis=1, ddof=1)
 
 
 def rhat_limits(names: Sequence[str], bulk_ess: np.ndarray, chains: int) -> np.ndarray:

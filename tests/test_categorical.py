@@ -119,7 +119,9 @@ def test_what_needs_a_number_is_refused(fit):
     with pytest.raises(ModelError, match="dpar='mueast'"):
         fit.linpred()
     with pytest.raises(ModelError, match="nuts"):
-        bayesml.fit("k ~ x", {"k": [1, 2, 3, 1], "x": [0.1, 0.2, 0.5, 0.4]}, "categorical", method="laplace")
+        bayesml.fit("k ~ x", {"k": [1, 2, 3, 1], "x": [0.1, 0.2, 0.5, 0.4]}, "categorical", method="ml")
+    with pytest.warns(bayesml.FitWarning, match="separation"):
+        bayesml.fit("k ~ x", {"k": [1, 2, 3, 3], "x": [0.1, 0.2, 0.5, 0.4]}, "categorical", method="laplace")
 
 
 def parameters_of(*arguments, **options):

@@ -218,3 +218,117 @@ def test_quadrature_and_expected_information_are_refused():
     for method, said in ((bayesml.Laplace(7), "Quadrature"), (bayesml.Laplace(curvature="fisher"), "expected")):
         with pytest.raises(ModelError, match=said):
             bayesml.fit("rating ~ temp + (1 | judge)", wine(), "cumulative", method=method)
+
+
+@cache
+def ordinal_fit():
+    return laplace("rating ~ temp + contact + (1 | judge)", wine(), "cumulative")
+
+
+@cache
+def zero_inflated_fit():
+    formula = bayesml.bf("count ~ mined + cover + (1 | site)", zi="~ mined + (1 | site)")
+    return laplace(formula, salamanders(), "zero_inflated_poisson")
+
+
+def test_probabilities_and_their_errors_follow_from_the_estimates():
+    fit = ordinal_fit()
+    new = {"temp": ["warm", "cold"], "contact": ["no", "yes"]}
+    found = fit.epred(new, re_formula="NA", se=True, interval="confidence")
+    table = fit.fixef()["Estimate"]
+    eta = np.array([table["temp[warm]"], table["contact[yes]"]])
+    below = 1.0 / (1.0 + np.exp(-(table.to_numpy()[:4] - eta[:, None])))
+    expected = np.diff(np.column_stack([np.zeros(2), below, np.ones(2)]), axis=1)
+    np.testing.assert_allclose(found["Estimate"].to_numpy().reshape(2, 5), expected, atol=1e-12)
+    # the first probability is F(tau_1 - eta), whose error the delta method gives from two coefficients
+    V = fit.vcov().to_numpy()
+    weights = np.array([1.0, 0, 0, 0, -1, 0])
+    slope = expected[0, 0] * (1 - expected[0, 0])
+    assert found["Std.Error"].iloc[0] == pytest.approx(slope * np.sqrt(weights @ V @ weights), rel=1e-5)
+    assert ((found["Lower"] < found["Estimate"]) & (found["Estimate"] < found["Upper"])).all()
+    assert found.index.names == ["obs", "category"]
+    pd.testing.assert_frame_equal(fit.epred(), fit.fitted)
+    effects = fit.conditional_effects("temp")["temp"]
+    assert len(effects) == 10
+    assert effects["se__"].notna().all()
+
+
+def test_errors_of_predictions_are_those_of_normal_draws():
+    # 8,000 draws: the standard deviation has a relative Monte Carlo error of 1 in 126
+    fit = zero_inflated_fit()
+    drawn = fit.to_normal_draws(8000, seed=3)
+    for dpar in (None, "zi"):
+        ours = fit.linpred(salamanders().head(6), dpar=dpar, se=True)
+        theirs = drawn.linpred(salamanders().head(6), dpar=dpar)
+        np.testing.assert_allclose(ours["Std.Error"], theirs.std(("chain", "draw")), rtol=0.035)
+        np.testing.assert_allclose(ours["Estimate"], theirs.mean(("chain", "draw")), atol=0.04)
+
+
+def test_estimates_are_stored_and_read(tmp_path):
+    for name, fit in (("ordinal", ordinal_fit()), ("counts", zero_inflated_fit())):
+        fit.save(tmp_path / f"{name}.nc")
+        again = bayesml.load(tmp_path / f"{name}.nc")
+        pd.testing.assert_frame_equal(again.fixef(), fit.fixef())
+        assert str(again) == str(fit)
+        np.testing.assert_allclose(again.epred(se=True)["Std.Error"], fit.epred(se=True)["Std.Error"], rtol=1e-9)
+
+
+def test_simulated_responses_and_refits():
+    fit = zero_inflated_fit()
+    drawn = fit.simulate(200, seed=1)
+    assert drawn.shape == (200, len(salamanders()))
+    assert drawn.mean() == pytest.approx(fit.fitted.mean(), rel=0.1)
+    assert (drawn == 0).mean() == pytest.approx((salamanders()["count"] == 0).mean(), abs=0.03)
+    assert fit.refit(salamanders()["count"].to_numpy()).logLik == pytest.approx(fit.logLik, abs=1e-7)
+    new = fit.simulate(5, seed=1, newdata=salamanders().head(3))
+    assert new.shape == (5, 3)
+    assert set(np.unique(ordinal_fit().simulate(3, seed=2))) <= {1.0, 2.0, 3.0, 4.0, 5.0}
+
+
+def test_tables_by_factor_hold_every_predictor():
+    fit = zero_inflated_fit()
+    effects = fit.ranef()["site"]
+    assert set(effects["coef"]) == {"Intercept", "zi_Intercept"}
+    one = effects.query("level == 'R-1' and coef == 'zi_Intercept'")["Estimate"].item()
+    assert fit["r_site__zi[R-1,Intercept]"] == one
+    assert fit.coef()["site"].loc["R-1", "zi_Intercept"] == pytest.approx(fit["b_zi_Intercept"] + one)
+    rows = fit.confint()
+    assert {"sd_site__Intercept", "sd_site__zi_Intercept", "b_zi_mined[no]"} <= set(rows.index)
+
+
+def test_combinations_means_and_likelihoods_are_compared():
+    fit = ordinal_fit()
+    steps = fit.contrast("b_Intercept[2] - b_Intercept[1]")
+    assert steps["Estimate"].item() == pytest.approx(fit["b_Intercept[2]"] - fit["b_Intercept[1]"])
+    pair = fit.emmeans("temp").contrasts()
+    assert pair["estimate"].item() == pytest.approx(-fit["b_temp[warm]"])
+    assert pair["Std.Error"].item() == pytest.approx(fit.fixef().loc["temp[warm]", "Std.Error"])
+    smaller = fit.update(". ~ . - contact")
+    table = bayesml.anova(smaller, fit)
+    assert table["Chisq"].iloc[1] == pytest.approx(2 * (fit.logLik - smaller.logLik))
+    inflation = zero_inflated_fit().emmeans("mined", dpar="zi", type="response").to_pandas()
+    assert ((inflation["response"] > 0) & (inflation["response"] < 1)).all()
+
+
+def test_what_has_no_meaning_is_refused_with_what_there_is_instead():
+    fit = zero_inflated_fit()
+    for ask in (fit.ranova, fit.drop1, fit.r2, fit.icc, fit.influence, fit.anova):
+        with pytest.raises(ModelError, match="to_normal_draws"):
+            ask()
+    with pytest.raises(ModelError, match="alone has a formula"):
+        fit.confint("profile")
+    with pytest.raises(ModelError, match="no prediction interval"):
+        ordinal_fit().predict(interval="prediction")
+    with pytest.raises(ModelError, match="categories"):
+        ordinal_fit().residuals()
+
+
+def test_a_mixture_is_found_from_many_starts_with_a_warning():
+    rng = np.random.default_rng(4)
+    y = np.concatenate([rng.normal(-2, 0.5, 150), rng.normal(1, 1, 250)])
+    with pytest.warns(bayesml.FitWarning, match="several maxima"):
+        fit = laplace("y ~ 1", {"y": y}, bayesml.mixture("gaussian", nmix=2))
+    table = fit.fixef()["Estimate"]
+    assert table["mu1_Intercept"] == pytest.approx(-2, abs=0.15)
+    assert table["mu2_Intercept"] == pytest.approx(1, abs=0.25)
+    assert fit["theta1"] == pytest.approx(150 / 400, abs=0.05)

@@ -178,7 +178,7 @@ def test_impossible_options_are_refused(frame):
     with pytest.raises(ModelError, match="link"):
         cumulative("log")
     with pytest.raises(ModelError, match="nuts"):
-        bayesml.fit("k ~ x", frame, "cumulative", method="laplace")
+        bayesml.fit("k ~ x", frame, "cumulative", method="ml")
     with pytest.raises(DataError, match="one category"):
         describe_problem("k ~ x", frame.assign(k=1), "cumulative")
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.engines.point.hyper import HyperCovariance
+from bayesml.engines.point.several.estimate import SeveralEstimate
+from bayesml.engines.point.several.normal import draw_psi_and_coefficients, joint_root, variance_covariance
 from bayesml.errors import ModelError
 from bayesml.links import get_link
 from bayesml.posterior import Draws
@@ -45,6 +47,8 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
             '(separation), so that they have no estimate. Fit with priors: method="map" or "nuts".'
         )
     rng = np.random.default_rng(seed)
+    if isinstance(estimate, SeveralEstimate):
+        return _of_several(estimate, ndraws, rng, chains)
     hyper = estimate.hyper_covariance()
     center, jacobian = _unconstrained(estimate, hyper)
     carried = jacobian @ hyper.covariance @ jacobian.T
@@ -62,6 +66,16 @@ def normal_draws(estimate: AbstractEstimate, ndraws: int, seed: int | None, chai
     effects = estimate.joint.draw_effects(rng, beta_moves)
     for own, mode, moved in zip(estimate.arrays.effects, estimate.effects, effects, strict=True):
         values |= own.coefficients(mode + moved)
+    return Draws({name: v.reshape(chains, ndraws // chains, *v.shape[1:]) for name, v in values.items()})
+
+
+def _of_several(estimate: SeveralEstimate, ndraws: int, rng: np.random.Generator, chains: int) -> Draws:
+    hyper = variance_covariance(estimate)
+    center, jacobian = _unconstrained(estimate, hyper)
+    root, size = joint_root(estimate, jacobian, hyper), len(center)
+    moves = rng.standard_normal((ndraws, len(root))) @ root.T
+    values = _variances(estimate, center + moves[:, :size], ())
+    values |= draw_psi_and_coefficients(estimate, rng, moves[:, size:])
     return Draws({name: v.reshape(chains, ndraws // chains, *v.shape[1:]) for name, v in values.items()})
 
 

@@ -23,7 +23,7 @@ from bayesml.results.predict.rows import Rows
 from bayesml.results.questions.grid import Grid, grid_reference, offsets_at
 from bayesml.results.questions.means import AbstractMeans, DrawnMeans, EstimatedMeans
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
-from bayesml.terms import known_addend
+from bayesml.terms import AbstractPopulationTerm, group_terms, known_addend, population_term, population_terms
 
 __all__ = ["AbstractGridRows", "rows_at"]
 
@@ -125,9 +125,10 @@ def rows_at(fit: AbstractFit, grid: Grid, frame: Frame, what: What, ddf: Ddf) ->
         check_no_ddf(ddf)
         return _drawn(fit, grid, frame, what, offsets)
     assert isinstance(fit, AbstractPointFit)
-    if fit.estimate.arrays.smooths or fit.estimate.arrays.further.size:
+    key = MU if grid.keys is None else grid.keys[0]
+    if _has_more(fit, key):
         raise ModelError(
-            "Marginal means and slopes of a point estimate do not average over smooths. Write "
+            "Marginal means and slopes of a point estimate do not average over smooths and other curves. Write "
             "fit.conditional_effects(...), fit.predict(rows, se=True) at rows of your choice, or "
             "fit.to_normal_draws().emmeans(...)."
         )
@@ -136,7 +137,15 @@ def rows_at(fit: AbstractFit, grid: Grid, frame: Frame, what: What, ddf: Ddf) ->
             "Averages of expected responses need draws: fit.to_normal_draws() makes some. A point estimate has the "
             'linear predictor, type="link".'
         )
-    return EstimatedRows(fit, ddf, _design(fit, grid, frame), offsets.get(MU, np.zeros(frame.n_rows)))
+    return EstimatedRows(fit, ddf, _design(fit, grid, frame, key), offsets.get(key, np.zeros(frame.n_rows)))
+
+
+def _has_more(fit: AbstractPointFit, key: PredictorKey) -> bool:
+    """Whether a predictor has more than population-level coefficients, group-level effects and known addends."""
+    predictor = fit.problem.design.schema.predictor(key)
+    assert predictor is not None
+    known = (*population_terms(predictor.terms), *group_terms(predictor.terms))
+    return any(term.is_estimated and term not in known for term in predictor.terms)
 
 
 def _computable(fit: AbstractFit, grid: Grid, frame: Frame) -> np.ndarray:
@@ -147,10 +156,20 @@ def _computable(fit: AbstractFit, grid: Grid, frame: Frame) -> np.ndarray:
     return possible
 
 
-def _design(fit: AbstractPointFit, grid: Grid, frame: Frame) -> np.ndarray:
-    population = fit.estimate.arrays.population
+def _design(fit: AbstractPointFit, grid: Grid, frame: Frame, key: PredictorKey) -> np.ndarray:
+    """Return the weights of all coefficients at each row."""
+    predictor = fit.problem.design.schema.predictor(key)
+    population = None if predictor is None else population_term(predictor.terms)
+    weights = np.zeros((frame.n_rows, len(fit.estimate.labels)))
     if population is None:
-        return np.zeros((frame.n_rows, 0))
+        return weights
+    texts = fit.estimate.arrays.texts
+    own = [texts.index(text) for text in population.slope_columns().texts]
+    weights[:, fit.estimate.column_places[own]] = _columns(fit, grid, frame, population)
+    return weights
+
+
+def _columns(fit: AbstractPointFit, grid: Grid, frame: Frame, population: AbstractPopulationTerm) -> np.ndarray:
     try:
         return np.array(population.arrays(frame)["X"])
     except BayesmlError:

@@ -32,6 +32,7 @@ __all__ = ["SeveralEstimate"]
 
 SECTION = "Regression Coefficients"
 STEP = 1e-5
+UNCERTAIN, MOST_NAMED = 20.0, 5
 
 
 @final
@@ -307,12 +308,33 @@ class SeveralEstimate(AbstractEstimate):
     def messages(self) -> tuple[str, ...]:
         """Everything else."""
         found = [text for text in self.fit.convergence.messages if text not in self.fit.convergence.singular]
+        if self.penalty is None and (uncertain := self._uncertain()):
+            found.append(
+                f"the likelihood hardly falls as the coefficients of {', '.join(uncertain)} go to infinity "
+                "(separation): they may have no maximum-likelihood estimate, the numbers shown are where the search "
+                'stopped. Give them a prior (method="map"), or leave them out'
+            )
         if self.problem.likelihood.traits.several_modes:
             found.append(
                 "the likelihood of a mixture has several maxima: this is the highest that was found from many starts, "
                 'and standard errors describe it alone; method="nuts" looks at the whole posterior'
             )
         return tuple(found)
+
+    def _uncertain(self) -> list[str]:
+        """Return the coefficients whose errors are far beyond what a link tells apart, at most a few."""
+        likelihood, names, start = self.problem.likelihood, [], 0
+        errors = np.zeros(len(self.arrays.coefs))
+        errors[self.fit.kept] = np.sqrt(np.nan_to_num(np.maximum(np.diagonal(self.fit.vcov), 0.0)))
+        size = np.sqrt((self.arrays.X**2).sum(axis=0) / self.problem.design.n_rows)
+        for part in self.model.response.slots.columns():
+            dpar = part.term.predictor.dpar
+            linked = not part.term.predictor.nlpar and likelihood.chosen_link(dpar).name != "identity"
+            for label in part.labels:
+                if linked and errors[start] * size[start] > UNCERTAIN:
+                    names.append(f"`{label}`")
+                start += 1
+        return names[:MOST_NAMED]
 
     @property
     def log_prior(self) -> float | None:

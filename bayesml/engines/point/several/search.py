@@ -24,6 +24,7 @@ __all__ = ["Start"]
 
 TRIALS = 16
 SEED = 20231
+SAME = 1e-4  # of minus twice the log-likelihood
 
 
 @final
@@ -54,24 +55,32 @@ class Start:
             ModelError: the likelihood is not finite anywhere.
         """
         bare = build_problem(self.response, self.X, (), self.offset, None, "observed")
-        best: Evaluation | None = None
-        first = Criterion(bare, 1, self.penalty)
+        found: list[Evaluation] = []
         for beta, psi in self._places():
             criterion = Criterion(bare, 1, self.penalty)
             here = criterion.at(np.concatenate([bare.fixed.R @ beta[bare.fixed.kept], psi]))
-            first = criterion if best is None else first
-            if not np.isfinite(here.value):
-                continue
-            found = minimise(criterion, here, starting_metric(bare, criterion, here)).best
-            best = found if best is None or found.value < best.value - 1e-6 else best
-        if best is None:
+            if np.isfinite(here.value):
+                found.append(minimise(criterion, here, starting_metric(bare, criterion, here)).best)
+        if not found:
             raise ModelError(
                 "the likelihood could not be evaluated at the starting values. Check the response and the offset for "
                 "extreme values, or rescale the predictors"
             )
+        best = self._best(bare, found)
         assert best.mode is not None
         point = bare.parameters(best.flat)
         return Parameters(group_deviations(problem, best.mode.density), point.gamma, point.psi)
+
+    def _best(self, bare: Problem, found: list[Evaluation]) -> Evaluation:
+        """Return the lowest; among those that are as low, one whose Intercepts increase where they have an order."""
+        lowest = min(each.value for each in found)
+        as_low = [each for each in found if each.value < lowest + SAME]
+        for each in as_low:
+            beta = np.zeros(self.X.shape[1])
+            beta[bare.fixed.kept] = bare.beta(bare.parameters(each.flat).gamma)
+            if np.array_equal(self._in_order(beta), beta):
+                return each
+        return as_low[0]
 
     def _places(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return coefficients and psi to start from."""

@@ -364,3 +364,17 @@ def test_residual_variation_has_the_correlation(fit):
 def test_two_responses_of_a_formula_are_not_the_same():
     with pytest.raises(BayesmlError, match="would be called `y1`"):
         describe_problem(bf("y1 ~ 1") + bf("y_1 ~ 1"), pd.DataFrame({"y1": [1.0, 2.0], "y_1": [1.0, 2.0]}))
+
+
+def test_a_family_of_functions_is_given_again_to_load_in_a_list(data, tmp_path):
+    normal = bayesml.custom_family("mine", log_normal_density, ("mu", "spread"), ("identity", "log"), lb=(None, 0))
+    formula = bf("y.1 ~ x", family=normal) + bf("k ~ x", family="poisson")
+    one = bayesml.fit(formula, data, sample_prior="only", draws=20, chains=1, seed=1, progress=False)
+    one.save(tmp_path / "fit.nc")
+    with pytest.raises(ModelError, match="functions are not stored"):
+        bayesml.load(tmp_path / "fit.nc")
+    assert str(bayesml.load(tmp_path / "fit.nc", family=[normal, "poisson"])) == str(one)
+
+
+def log_normal_density(y, mu, spread):
+    return -0.5 * ((y - mu) / spread) ** 2 - jax.numpy.log(spread)

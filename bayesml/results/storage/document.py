@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +12,7 @@ from bayesml.describe import describe
 from bayesml.design import Design, build_design
 from bayesml.engines import Problem
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily
+from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import formula_of
 from bayesml.frame import Frame
 from bayesml.priors import Style
@@ -62,7 +62,7 @@ def model_from_json(
     document: Mapping[str, Any],
     frame: Frame,
     functions: Functions | None,
-    family: AbstractFamily | None = None,
+    family: AbstractFamily | Sequence[str | AbstractFamily] | None = None,
 ) -> PreparedModel:
     """Encode the stored columns again and describe the model.
 
@@ -94,9 +94,12 @@ def model_from_json(
     return PreparedModel(Problem(design, description), frame, recipe)
 
 
-def _family(source: Path, document: Mapping[str, Any], given: AbstractFamily | None) -> AbstractFamily:
+def _family(
+    source: Path, document: Mapping[str, Any], given: AbstractFamily | Sequence[str | AbstractFamily] | None
+) -> AbstractFamily:
     """Return the family of a file; nothing that the file names is imported."""
     stored, names = document["family"], document.get("family_functions", {})
+    given = get_family(given) if isinstance(given, (list, tuple)) else given  # one for each of several responses
     if given is not None and not isinstance(given, AbstractFamily):
         raise ModelError(f"`family` is the family that the fit was given, custom_family(...); got {given!r:.80}.")
     if given is not None and json.loads(json.dumps(encoded.family_to_json(given))) != stored:

@@ -46,7 +46,9 @@ __all__ = ["load", "save"]
 
 
 def load(
-    path: str | os.PathLike[str], functions: Functions | None = None, family: AbstractFamily | None = None
+    path: str | os.PathLike[str],
+    functions: Functions | None = None,
+    family: AbstractFamily | Sequence[str | AbstractFamily] | None = None,
 ) -> Fit | PointFit:
     """Read a fit that ``fit.save(path)`` wrote; every method works as before.
 
@@ -57,6 +59,7 @@ def load(
         functions: the functions that the fit was given as ``functions=``, where it was.
         family: the family of the fit where it is a ``custom_family(...)``, made or imported as it was. Its parameters
             are compared with the stored ones, and the density of the data at typical parameters with the stored one.
+            Of several responses a list with the family of each.
 
     Raises:
         ModelError: there is no such file; it is not a saved fit, is damaged or is of a later version; a function or the
@@ -124,7 +127,7 @@ def _rebuild(
     document: Mapping[str, Any],
     groups: frozenset[str],
     functions: Functions | None,
-    family: AbstractFamily | None,
+    family: AbstractFamily | Sequence[str | AbstractFamily] | None,
 ) -> Fit | PointFit:
     model = model_from_json(source, document, _frame(source, document["data"]), functions, family)
     outcome = Outcome(

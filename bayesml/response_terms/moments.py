@@ -54,11 +54,11 @@ class TruncatedLikelihood(Hashable, Protocol):
 def truncated_moments(
     likelihood: TruncatedLikelihood, parameters: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance on the range.
+    """Return mean and variance of the response within the bounds.
 
-    The range is cut at quantiles, found by bisection of the distribution function within the range, and the density is
-    integrated over each piece by Gauss and Legendre's rule: nodes lie where the mass is, wherever the range cuts the
-    distribution and however long its tails are. Of counts on a short range it is the sum.
+    The range is cut at quantiles of the truncated distribution, which bisection of its distribution function gives. The
+    density is integrated over each piece by Gauss and Legendre's rule, so that nodes lie where the probability is,
+    whatever the bounds and however long the tails. Counts on a short range are summed.
     """
     shape = _shape(likelihood, parameters, data)
     lower, upper = _range(likelihood, parameters, data, shape)

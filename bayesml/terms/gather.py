@@ -126,7 +126,11 @@ def level_rows(index: np.ndarray, levels: int) -> dict[str, Any]:
 
 
 def _grid(index: np.ndarray, levels: int) -> np.ndarray | None:
-    """Return the shape of the grid in which the rows are, or None where they are in none."""
+    """Return an empty array of shape ``(outer, levels, inner, 0)`` where the rows form such a grid, else None.
+
+    They do where the index is 0, ..., 0, 1, ..., 1, ..., each level ``inner`` times, and this ``outer`` times over.
+    """
+    # The first level lasts until the index is no longer 0; the -1 behind it ends a factor of one level.
     inner = int(np.argmax(np.append(index, -1) != 0))
     outer, rest = divmod(len(index), max(inner * levels, 1))
     if not inner or rest or not np.array_equal(index, np.tile(np.repeat(np.arange(levels), inner), outer)):
@@ -142,7 +146,7 @@ def _tables(index: np.ndarray, levels: int) -> dict[str, Any]:
     members = np.split(by_size, _cuts(counts[by_size]))
     if len(members) == 1:
         members = [np.arange(levels)]
-    tables: dict[str, Any] = {"rows": tuple(_table(by_level, starts[own], counts[own]) for own in members)}
+    tables: dict[str, Any] = {"rows": tuple(_table(by_level, starts[some], counts[some]) for some in members)}
     if len(members) > 1:
         tables["place"] = np.argsort(by_size).astype(np.int32)
     return tables
@@ -158,17 +162,19 @@ def _table(by_level: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.n
 def _cuts(counts: np.ndarray) -> list[int]:
     """Return where to cut levels, ordered by their numbers of rows, into tables so that the sum of costs is least.
 
-    Each table is as wide as its last level; a dynamic programme over the distinct numbers of rows.
+    A table costs its entries, number of levels times rows of its last and largest level, and ``TABLE_COST``. Levels of
+    the same number of rows stay together, so that the last table of the j smallest sizes begins at one of j places:
+    its cost and the least cost of the sizes before it are added up, and the smallest sum is kept (dynamic programming).
     """
     widths, first = np.unique(counts, return_index=True)
     ends = np.append(first, len(counts))
-    least, cut = np.zeros(len(ends)), np.zeros(len(ends), int)
+    least_cost, begin = np.zeros(len(ends)), np.zeros(len(ends), int)
     for j in range(1, len(ends)):
-        costs = least[:j] + (ends[j] - ends[:j]) * widths[j - 1] + TABLE_COST
-        cut[j] = np.argmin(costs)
-        least[j] = costs[cut[j]]
-    ends_of_tables, j = [], cut[-1]
+        costs = least_cost[:j] + (ends[j] - ends[:j]) * widths[j - 1] + TABLE_COST
+        begin[j] = np.argmin(costs)
+        least_cost[j] = costs[begin[j]]
+    ends_of_tables, j = [], begin[-1]
     while j:
         ends_of_tables.append(int(ends[j]))
-        j = cut[j]
+        j = begin[j]
     return ends_of_tables[::-1]

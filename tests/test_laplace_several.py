@@ -332,3 +332,20 @@ def test_a_mixture_is_found_from_many_starts_with_a_warning():
     assert table["mu1_Intercept"] == pytest.approx(-2, abs=0.15)
     assert table["mu2_Intercept"] == pytest.approx(1, abs=0.25)
     assert fit["theta1"] == pytest.approx(150 / 400, abs=0.05)
+
+
+@pytest.mark.parametrize("formula", ["normal ~ x + (1 | g)", "normal | weights(z) ~ x + (1 | g)", "wave ~ s(x)"])
+def test_a_constant_sigma_with_a_formula_is_maximum_likelihood(formula):
+    # the same model twice: Laplace's approximation is exact, and sigma is exp of an Intercept
+    data = simulated().assign(z=simulated()["z"] + 0.1)
+    data["wave"] = np.sin(2.0 * data["x"]) + 0.3 * data["normal"]
+    exact = bayesml.fit(formula, data, method="ml")
+    fit = laplace(bayesml.bf(formula, sigma="~ 1"), data, "gaussian")
+    assert fit.logLik == pytest.approx(exact.logLik, abs=1e-7)
+    assert np.exp(fit["b_sigma_Intercept"]) == pytest.approx(exact.sigma, rel=1e-5)
+    own = fit.fixef().loc[list(exact.fixef().index)]
+    np.testing.assert_allclose(own["Estimate"], exact.fixef()["Estimate"], rtol=1e-4, atol=1e-5)
+    degrees = [curve.degrees for curve in fit.estimate.smooths]
+    np.testing.assert_allclose(degrees, [curve.degrees for curve in exact.estimate.smooths], rtol=1e-3)
+    errors = fit.linpred(se=True)["Std.Error"], exact.linpred(se=True)["Std.Error"]
+    np.testing.assert_allclose(*errors, rtol=2e-2)  # ours hold the uncertainty of the variances too

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesml.errors import DataError, ModelError
 from bayesml.families import AbstractLikelihood
+from bayesml.namespace import array_namespace
 
 __all__ = ["check_precisions", "log_density_of_precision", "sigma_of_rows", "weights_are_precisions"]
 
@@ -37,8 +38,9 @@ def log_density_of_precision(
     ``log N(y; mu, sigma^2 / w) = w log N(y; mu, sigma^2) + (w - 1) log(sqrt(2 pi) sigma) + log(w) / 2``. The density
     of a lognormal response is that of its logarithm divided by y, whose w - 1 additional powers ``log_y`` undoes.
     """
-    extra = (precision - 1.0) * (np.log(np.sqrt(2.0 * np.pi) * sigma) + log_y)
-    return precision * log_density + extra + 0.5 * np.log(precision)
+    log = array_namespace(log_density).log
+    extra = (precision - 1.0) * (0.5 * np.log(2.0 * np.pi) + log(sigma) + log_y)
+    return precision * log_density + extra + 0.5 * log(precision)
 
 
 def check_precisions(weights: np.ndarray, has_known_errors: bool) -> None:

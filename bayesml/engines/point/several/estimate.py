@@ -236,10 +236,15 @@ class SeveralEstimate(AbstractEstimate):
 
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:
-        """The curves; their effective degrees of freedom are not computed."""
-        first = len(self.arrays.terms)
+        """The curves."""
+        first, X = len(self.arrays.terms), self.arrays.X[:, self.fit.kept]
+        kept = {self.arrays.texts[j] for j in self.fit.kept}
         return tuple(
-            SmoothEstimate(own, float(self.factors[place][0, 0]), float("nan"))
+            SmoothEstimate(
+                own,
+                float(self.factors[place][0, 0]),
+                self.several_joint.effective_degrees(place, X) + sum(text in kept for text in own.unpenalised),
+            )
             for place, own in enumerate(self.arrays.smooths, start=first)
         )
 

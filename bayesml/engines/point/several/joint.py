@@ -117,6 +117,16 @@ class SeveralJoint:
                 out[:, a, b] = out[:, b, a] = 0.5 * (quadratic_forms(self.factor, both) - own[a] - own[b])
         return out
 
+    def effective_degrees(self, place: int, X: np.ndarray) -> float:
+        """Return the degrees of freedom that a block takes, see ``JointEffects``; X holds its columns, ``(N, p)``."""
+        own, diagonal = self._arranged.arrow.slices[place], np.einsum("qqj->", self.factor.level_blocks()[place])
+        taken, p = float(diagonal), X.shape[1]
+        if p:
+            shift = self.shift[:, :p]
+            precision = self.slopes[:p] @ X - self._sums(self.slopes[:p]).T @ shift
+            taken += float(np.trace(np.linalg.solve(precision, shift[own].T @ shift[own])))
+        return own.stop - own.start - taken
+
     def draw_effects(self, rng: np.random.Generator, moves: np.ndarray) -> list[np.ndarray]:
         """Draw deviations of the effects from their modes, ``(draws, vectors, q)`` for each block.
 

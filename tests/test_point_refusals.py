@@ -18,7 +18,7 @@ FRAME = {"y": np.sin(np.arange(ROWS)), "x": np.cos(np.arange(ROWS)), "g": np.ara
 )
 def test_further_predictors_are_named(formulas, said):
     with pytest.raises(ModelError, match=said):
-        bayesml.fit(bayesml.bf("y ~ x", **formulas), FRAME, "student", method="map")
+        bayesml.fit(bayesml.bf("y ~ x", **formulas), FRAME, "student", method="ml")
 
 
 @pytest.mark.parametrize("formula", ["y ~ x", "y ~ x + (1 | g)"])

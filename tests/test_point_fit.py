@@ -283,7 +283,7 @@ def test_refusals_say_what_to_use(formula: str, family: str, method: str, option
 
 def test_a_formula_on_sigma_is_not_for_reml() -> None:
     formula = bayesml.bf("Reaction ~ Days + (1 | Subject)", sigma="~ Days")
-    for method in ("reml", "ml", "map"):
+    for method in ("reml", "ml"):
         with pytest.raises(ModelError, match='method="nuts"'):
             bayesml.fit(formula, frame("sleepstudy"), method=method)
 

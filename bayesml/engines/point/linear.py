@@ -103,7 +103,8 @@ def _check_family(problem: Problem, method: str) -> None:
     family, link = problem.family.name, problem.likelihood.link("mu").name
     if problem.design.schema.predictor(PredictorKey(dpar="sigma")) is not None:
         raise ModelError(
-            f'method="{method}" takes one residual sd, but `sigma` has a formula. Use method="laplace" or method="nuts".'
+            f'method="{method}" takes one residual sd, but `sigma` has a formula. '
+            'Use method="laplace" or method="nuts".'
         )
     if problem.likelihood.traits.normal and link == "identity":
         if _adds_sigma(problem):

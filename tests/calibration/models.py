@@ -45,7 +45,8 @@ class Model:
         window: for each row the interval in which a response is known exactly, ``(2, rows)``; beyond it is censored.
         responses: names of the responses.
         seed: of the simulations. Models whose parameters are drawn alike have seeds of their own, lest the same odd
-            draws occur in all of them.
+            draws occur in all of them: with seed 20 the truths of both smooths lie oddly, in one form as in the other
+            (p of the joint log-likelihood 0.0006 and 0.001; 0.42, 0.90 and, of 2,000 simulations, 0.35 with others).
     """
 
     name: str
@@ -234,6 +235,7 @@ MODELS = (
         _spread(-1.0, 1.0, 1, 40),
         _priors("normal(0, 2)", "normal(0, 1)", sigma="exponential(1)", sds="normal(0, 2)"),
         (COLLAPSED, PRECONDITIONED),
+        seed=32,
     ),
     Model(
         "smooth, poisson",

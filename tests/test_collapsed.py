@@ -608,7 +608,7 @@ def test_compression_keeps_the_density_and_drops_levels() -> None:
     arrangement = arrange(rows)
     every = statistics(rows, arrangement)
     few = compressed(every)
-    assert few.stages[0].own.shape[-1] == 6  # two rows of three columns a level
+    assert few.stages[0].diagonal.shape[-1] == 6  # two rows of three columns a level
     with double_precision():
         here = Parameters(([[np.float64(0.7)], [np.float64(0.1), np.float64(0.2)]],), np.float64(1.1), np.array([0.2]))
         assert float(log_marginal(few, arrangement, here)) == pytest.approx(

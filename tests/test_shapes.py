@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from importlib import import_module
 from types import MethodType, ModuleType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -17,7 +18,19 @@ import jax  # noqa: E402
 from jax import numpy as jnp  # noqa: E402
 
 from bayesml import shapes as general  # noqa: E402
+from bayesml.engines.nuts.forms.collapsed import collapsed_form  # noqa: E402
+from bayesml.engines.nuts.forms.gaussian import (  # noqa: E402
+    algebra,
+    coefficients,
+    covariances,
+    elimination,
+    recover,
+    statistics,
+    substitution,
+)
+from bayesml.engines.nuts.forms.gaussian import shapes as gaussian_shapes  # noqa: E402
 from bayesml.engines.nuts.forms.plain import plain_form  # noqa: E402
+from bayesml.engines.nuts.forms.preconditioned import preconditioned_form  # noqa: E402
 from bayesml.engines.nuts.sampler import adaptation, chain_state, shapes, splitmix, transition, u_turn  # noqa: E402
 from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers, report_noise  # noqa: E402
 from bayesml.engines.precision import double_precision  # noqa: E402
@@ -28,12 +41,14 @@ from bayesml.terms import AbstractTerm  # noqa: E402
 from tests.test_distributions import PROPER  # noqa: E402
 from tests.test_family_examples import EXAMPLES, bound, natural, values_of  # noqa: E402
 
-NAMES = {name: getattr(of, name) for of in (shapes, general) for name in of.__all__}
+NAMES = {name: getattr(of, name) for of in (shapes, general, gaussian_shapes) for name in of.__all__}
+OF_OWN_SIZES = (elimination.Corner, elimination.Face, elimination.Solved, elimination._Gram, statistics.Stage)
+"""A call may have several of these, for factors of different sizes."""
 
 
 def hints_of(value: Any) -> dict[str, Any]:
-    of_module = {"Float": jaxtyping.Float, "UInt64": jaxtyping.UInt64, "ArrayLike": jaxtyping.ArrayLike}
-    return get_type_hints(value, vars(inspect.getmodule(value)) | NAMES | of_module)
+    types = {name: getattr(jaxtyping, name) for name in ("Array", "ArrayLike", "Float", "Int", "UInt64")}
+    return get_type_hints(value, NAMES | types | vars(inspect.getmodule(value)))
 
 
 def array_types(hint: Any) -> tuple[Any, ...]:
@@ -53,15 +68,25 @@ def check(what: str, value: Any, hint: Any) -> None:
     elif origin in (dict, Mapping):
         for name, part in value.items():
             check(f"{what}[{name!r}]", part, arguments[1])
+    elif origin is list:
+        for index, part in enumerate(value):
+            check(f"{what}[{index}]", part, arguments[0])
+    elif hint in OF_OWN_SIZES:
+        with jaxtyping.jaxtyped("context"):
+            check_fields(what, value, hint)
     elif isinstance(hint, type) and issubclass(hint, tuple):
-        for name, of_field in hints_of(hint).items():
-            check(f"{what}.{name}", getattr(value, name), of_field)
+        check_fields(what, value, hint)
     elif hint is Jet:
         for part in value:
             check(what, part, Elements)
     elif possible := array_types(hint):
         fits = any(isinstance(value, kind) for kind in possible)
         assert fits, f"{what} is {getattr(value, 'shape', value)}, not {hint}"
+
+
+def check_fields(what: str, value: Any, record: type) -> None:
+    for name, hint in hints_of(record).items():
+        check(f"{what}.{name}", getattr(value, name), hint)
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +107,13 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Check every function of the sampler wherever it is called; return the names of those that were."""
+    return watched(monkeypatch, (adaptation, splitmix, transition, u_turn))
+
+
+def watched(
+    monkeypatch: pytest.MonkeyPatch, modules: tuple[ModuleType, ...], callers: tuple[str, ...] = ()
+) -> set[str]:
+    """Check every function of some modules where they and ``callers`` call it; return the names of those called."""
     called: set[str] = set()
 
     def noted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,9 +126,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
         return call
 
-    modules = (adaptation, splitmix, transition, u_turn)
     replaced = {value: noted(value) for module in modules for _, value in functions(module)}
-    for module in modules:
+    for module in (*modules, *map(import_module, callers)):
         for name, value in list(vars(module).items()):
             if inspect.isfunction(value) and value in replaced:
                 monkeypatch.setattr(module, name, replaced[value])
@@ -200,3 +231,34 @@ def test_terms_give_an_addend_for_each_row(monkeypatch: pytest.MonkeyPatch) -> N
         jax.eval_shape(form.density, jnp.zeros(form.size), form.data)
     assert {kind.__name__ for kind in kinds} == {"Population", "Monotonic", "Smooth", "Offset", "Group"}
     assert called == {(kind, method) for kind in kinds for method in ("derive", "contribution")}
+
+
+GAUSSIAN = (algebra, coefficients, covariances, elimination, recover, substitution)
+FORMS = "bayesml.engines.nuts.forms"
+HELD = {"_dense_backward", "_dense_point_backward", "_half_lower"}
+"""JAX has held these derivatives, and what they call, since the import of their module."""
+CALLERS = (f"{FORMS}.collapsed.form", f"{FORMS}.preconditioned.scaled", f"{FORMS}.preconditioned.form")
+
+
+def test_elimination_keeps_the_annotated_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of two nested factors, a factor that crosses them, a smooth and slopes; with few levels and with many."""
+    rng = np.random.default_rng(4)
+    n = 120
+    data = {name: rng.normal(size=n) for name in ("x", "z", "y")}
+    data |= {"h": np.arange(n) % 5, "g": np.arange(n) % 30, "c": np.arange(n) // 8, "k": rng.poisson(3.0, n)}
+    called = watched(monkeypatch, GAUSSIAN, CALLERS)
+    formula = "~ x + s(z, k=5) + (1 + x | h/g) + (1 + x | c)"
+    with double_precision():
+        for form in (
+            collapsed_form(describe_problem(f"y {formula}", data, "gaussian")),
+            collapsed_form(describe_problem("y ~ x + (1 + x | g)", data, "gaussian")),
+            collapsed_form(
+                describe_problem("y ~ 1 + (1 + x + z + I(x**2) + I(z**2) | g)", data, "gaussian"), scaled=False
+            ),
+            preconditioned_form(describe_problem(f"k {formula}", data, "poisson")),
+        ):
+            jax.eval_shape(form.density, jnp.zeros(form.size), form.data)
+            noise = jnp.zeros(sum(form.noise_sizes))
+            jax.eval_shape(form.report, jnp.zeros(form.size), noise, form.data)
+    everything = {name for module in GAUSSIAN for name, _ in functions(module)}
+    assert everything - called == HELD | {"is_unbounded"}  # the last has no arrays

@@ -241,6 +241,19 @@ def test_no_super_and_no_hasattr(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", FILES)
+def test_annotations_of_arrays_say_shapes(module: str) -> None:
+    """No name stands for an array of any shape: `Array` is jaxtyping's, `Float[Array, "levels coefs"]`."""
+    of_any_shape = [
+        target.id
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) in {"Any", "typing.Any"}
+        for target in node.targets
+        if isinstance(target, ast.Name) and "Array" in target.id
+    ]
+    assert not of_any_shape, f"{module} has {of_any_shape} = Any; say the shapes, see `bayesml/shapes.py`"
+
+
+@pytest.mark.parametrize("module", FILES)
 def test_files_are_short(module: str) -> None:
     assert len(FILES[module].read_text().splitlines()) <= 400
 

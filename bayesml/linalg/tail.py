@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesml.namespace import array_namespace
 
+if TYPE_CHECKING:
+    from jaxtyping import ArrayLike, Float
+
+    from bayesml.shapes import Scalar
+
+    Factor = Float[ArrayLike, "q q"] | list[list[Scalar]]
+    Rows = Float[ArrayLike, "m *columns"]
+
 __all__ = ["block_product"]
 
-Array = Any
 
-
-def block_product(widths: Sequence[int], factors: Sequence[Array], rows: Array) -> Array:
+def block_product(widths: Sequence[int], factors: Sequence[Factor], rows: Rows) -> Rows:
     """Multiply rows ``(m,)`` or ``(m, c)`` from the left by a block-diagonal matrix with blocks ``factor (x) I``.
 
     Args:

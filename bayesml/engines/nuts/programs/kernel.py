@@ -12,7 +12,7 @@ The attribute changes speed alone. A version of XLA that does not know it ignore
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 from jax import numpy as jnp
@@ -20,9 +20,13 @@ from jax.experimental.xla_metadata import set_xla_metadata
 
 from bayesml.engines.programs.tested import is_tested_version
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Bool, Float, Shaped
+
+    Operand = Shaped[Array, "..."]
+
 __all__ = ["KERNEL_OPTIONS", "UNHOISTED", "has_kernels", "one_kernel"]
 
-Array = Any
 KERNEL_OPTIONS: dict[str, bool | int | str] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_experimental_ynn_fusion_type": "",
@@ -42,7 +46,7 @@ def has_kernels() -> bool:
     return jax.default_backend() == "cpu" and is_tested_version()
 
 
-def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> Callable[..., Any]:
+def one_kernel(function: Callable[..., Any], is_never: Callable[..., Bool[Array, ""]]) -> Callable[..., Any]:
     """Return the function in a form that XLA:CPU compiles to one kernel, with ``KERNEL_OPTIONS``.
 
     XLA crashes on a kernel with a parameter that the kernel does not use: ``ComputationKernelEmitter`` has no address
@@ -62,7 +66,7 @@ def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> 
         # Constants depend on the condition too, since XLA would simplify with their values.
         constants = [jnp.where(never, jnp.zeros_like(constant), constant) for constant in traced.consts]
 
-        def kernel(constants: list[Array], given: list[Array]) -> tuple[list[Array], Array]:
+        def kernel(constants: list[Operand], given: list[Operand]) -> tuple[list[Operand], Float[Array, ""]]:
             results = jax.core.eval_jaxpr(traced.jaxpr, constants, *given)
             return results, sum(map(_first_number, [*constants, *given]), jnp.zeros(()))
 
@@ -74,7 +78,8 @@ def one_kernel(function: Callable[..., Any], is_never: Callable[..., Array]) -> 
     return called
 
 
-def _first_number(array: Array) -> Array:
+def _first_number(array: Operand) -> Float[Array, ""]:
+    """Return the first number of an array, that of the data of a random key; 0 where there is none."""
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
     array = jnp.ravel(array)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 from jax import numpy as jnp
@@ -25,9 +25,17 @@ from bayesml.keys import MU, PredictorKey
 from bayesml.names import intercept_variable, thresholds_variable
 from bayesml.terms import AbstractTerm, combine
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.shapes import Numbers, PerRow, Scalar
+
+    Eta = Float[Array, "predictors *draws rows"]
+    Psi = Float[Array, " psi"]
+    Leverages = Float[Array, "predictors predictors rows"]
+
 __all__ = ["RowModel", "compiled_rows"]
 
-Array = Any
 Data = Mapping[str, Any]
 """``response``: its arrays; ``arrays``: those of terms that are no columns; ``center``, ``scale`` and ``held`` of psi;
 ``weights`` or ``precisions`` where there are any."""
@@ -52,7 +60,7 @@ class RowModel:
     others: tuple[tuple[PredictorKey, AbstractTerm], ...]
     functions: tuple[tuple[PredictorKey, AbstractTerm], ...]
 
-    def predictors(self, eta: Array, psi: Array, data: Data) -> tuple[dict[PredictorKey, Array], dict[str, Array]]:
+    def predictors(self, eta: Eta, psi: Psi, data: Data) -> tuple[dict[PredictorKey, Numbers], dict[str, Numbers]]:
         """Return the predictor of every parameter with a formula, and the values of all other parameters."""
         values = self.singles.natural(data["center"] + data["scale"] * psi)
         values = {**values, **data["held"]}
@@ -62,20 +70,20 @@ class RowModel:
             values[thresholds_variable(MU)] = values[intercept_variable(MU)]
         sums = {}
         for key, start, width in self.slots:
-            own = eta[start : start + width]
-            sums[key] = own[0] if width == 1 else own.transpose(*range(1, own.ndim), 0)
+            rows = eta[start : start + width]
+            sums[key] = rows[0] if width == 1 else rows.transpose(*range(1, rows.ndim), 0)
         for key, term in self.others:
             values = {**values, **term.derive(values)}
             sums[key] = sums[key] + term.contribution(values, data["arrays"][key][term.key])
         sums |= {key: 0.0 for key, _ in self.functions}
         return combine([(key, (term,)) for key, term in self.functions], sums, data["arrays"]), values
 
-    def parameters(self, eta: Array, psi: Array, data: Data) -> dict[str, Array]:
+    def parameters(self, eta: Eta, psi: Psi, data: Data) -> dict[str, Numbers]:
         """Return the parameters as the density wants them, from ``(predictors, ..., rows)`` and ``(m,)``."""
         every, values = self.predictors(eta, psi, data)
         return likelihood_values(self.likelihood, every, values)
 
-    def log_density(self, eta: Array, psi: Array, data: Data) -> Array:
+    def log_density(self, eta: Eta, psi: Psi, data: Data) -> PerRow:
         """Return ``(rows,)``, weights included."""
         response = data["response"]
         values = self.parameters(eta, psi, data)
@@ -102,9 +110,9 @@ class CompiledRows:
             ``(d, d, n)``.
     """
 
-    second: Callable[..., tuple[Array, ...]]
-    psi: Callable[..., tuple[Array, ...]]
-    third: Callable[..., tuple[Array, ...]]
+    second: Callable[..., tuple[Float[Array, " rows"], Eta, Leverages]]
+    psi: Callable[..., tuple[Psi, Float[Array, "psi predictors rows"]]]
+    third: Callable[..., tuple[Eta, Psi]]
 
 
 def compiled_rows(model: RowModel) -> CompiledRows:
@@ -122,31 +130,31 @@ def _kept(model: RowModel) -> CompiledRows:
 
 
 def _compile(model: RowModel) -> CompiledRows:
-    def total(eta: Array, psi: Array, data: Data) -> Array:
+    def total(eta: Eta, psi: Psi, data: Data) -> Scalar:
         return jnp.sum(model.log_density(eta, psi, data))
 
-    def information(eta: Array, psi: Array, data: Data) -> tuple[Array, Array]:
-        def score(e: Array) -> Array:
+    def information(eta: Eta, psi: Psi, data: Data) -> tuple[Eta, Leverages]:
+        def score(e: Eta) -> Eta:
             return jax.grad(total)(e, psi, data)
 
         ones = jnp.eye(len(eta))[:, :, None] * jnp.ones(eta.shape[1])
         d1, columns = jax.vmap(lambda tangent: jax.jvp(score, (eta,), (tangent,)), out_axes=(None, 0))(ones)
         return d1, -columns
 
-    def second(eta: Array, psi: Array, data: Data) -> tuple[Array, ...]:
+    def second(eta: Eta, psi: Psi, data: Data) -> tuple[Float[Array, " rows"], Eta, Leverages]:
         return model.log_density(eta, psi, data), *information(eta, psi, data)
 
-    def in_psi(eta: Array, psi: Array, data: Data) -> tuple[Array, ...]:
-        def score(p: Array) -> tuple[Array, Array]:
+    def in_psi(eta: Eta, psi: Psi, data: Data) -> tuple[Psi, Float[Array, "psi predictors rows"]]:
+        def score(p: Psi) -> tuple[Eta, Psi]:
             return jax.grad(total, (0, 1))(eta, p, data)
 
-        (_, own), (mixed, _) = jax.vmap(lambda tangent: jax.jvp(score, (psi,), (tangent,)), out_axes=(None, 0))(
-            jnp.eye(len(psi))
-        )
-        return own, mixed
+        (_, in_psi_alone), (mixed, _) = jax.vmap(
+            lambda tangent: jax.jvp(score, (psi,), (tangent,)), out_axes=(None, 0)
+        )(jnp.eye(len(psi)))
+        return in_psi_alone, mixed
 
-    def third(eta: Array, psi: Array, data: Data, leverages: Array) -> tuple[Array, ...]:
-        def products(e: Array, p: Array) -> Array:
+    def third(eta: Eta, psi: Psi, data: Data, leverages: Leverages) -> tuple[Eta, Psi]:
+        def products(e: Eta, p: Psi) -> Scalar:
             return jnp.sum(leverages * information(e, p, data)[1])
 
         return jax.grad(products, (0, 1))(eta, psi)

@@ -75,7 +75,7 @@ def _stacked(stages: list[Stage]) -> Stage:
 
     upper = tuple(together(*blocks) for blocks in zip(*(stage.upper for stage in stages), strict=True))
     return stages[0]._replace(
-        own=together(*(s.own for s in stages)),
+        diagonal=together(*(s.diagonal for s in stages)),
         upper=upper,
         design=together(*(s.design for s in stages)),
         kept=together(*(s.kept for s in stages)),
@@ -87,7 +87,7 @@ def weighted(cells: Statistics, precision: Float[Array, " cells"]) -> Statistics
     """Return the sums over all rows for the residual precision ``(cells,)`` of each cell."""
     stages = tuple(
         stage._replace(
-            own=stage.own @ precision,
+            diagonal=stage.diagonal @ precision,
             upper=tuple(block @ precision for block in stage.upper),
             design=stage.design @ precision,
             kept=stage.kept @ precision,

@@ -23,9 +23,9 @@ def compressed(statistics: Statistics) -> Statistics:
     if len(statistics.stages) != 1:
         return statistics
     stage = statistics.stages[0]
-    width = stage.own.shape[0] * (stage.design.shape[1] + stage.kept.shape[1] + 1)
-    groups = _alike(stage.own)
-    if sum(min(len(group), width) for group in groups) > 0.5 * stage.own.shape[-1]:
+    width = stage.diagonal.shape[0] * (stage.design.shape[1] + stage.kept.shape[1] + 1)
+    groups = _alike(stage.diagonal)
+    if sum(min(len(group), width) for group in groups) > 0.5 * stage.diagonal.shape[-1]:
         return statistics
     return statistics._replace(stages=(_rotated(stage, groups, width),))
 
@@ -53,7 +53,7 @@ def _rotated(stage: Stage, groups: Sequence[np.ndarray], width: int) -> Stage:
     rotated = np.concatenate(blocks, axis=1).reshape(*values.shape[:2], -1)
     design, k = stage.design.shape[1], stage.kept.shape[1]
     return Stage(
-        stage.own[:, :, levels],
+        stage.diagonal[:, :, levels],
         (),
         rotated[:, :design],
         rotated[:, design : design + k],

@@ -42,12 +42,9 @@ from bayesml.reported import reported_names
 from bayesml.terms import AbstractGroupTerm
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float
-
     from bayesml.engines.nuts.forms.collapsed.coordinates import ValuesAt
+    from bayesml.engines.nuts.forms.gaussian.shapes import Noise
     from bayesml.shapes import Numbers, Position, Scalar, Values
-
-    Noise = Float[Array, " noise"]
 
 __all__ = ["collapsed_form"]
 

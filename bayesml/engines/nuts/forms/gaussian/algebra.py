@@ -12,15 +12,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jax import numpy as jnp
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, Int
+
+    from bayesml.engines.nuts.forms.gaussian.shapes import Column, Matrix, Rows, Square
+    from bayesml.shapes import Broadcast, Scalar
+
 __all__ = [
     "LARGEST_UNROLLED",
-    "Matrix",
     "cholesky",
     "divided",
     "explained",
@@ -41,42 +46,42 @@ __all__ = [
     "transposed_half_solve",
 ]
 
-Array = Any
-Matrix = list[list[Array]]
 LARGEST_UNROLLED = 4
+"""Most rows of a matrix whose operations are written out entry by entry."""
 LARGEST_BLOCK = 24
+"""Most rows of a matrix whose Cholesky factor is inverted by elimination, without cutting it in halves."""
 
 
-def inner(left: Iterable[Array], right: Iterable[Array]) -> Array:
+def inner(left: Iterable[Broadcast], right: Iterable[Broadcast]) -> Broadcast:
     """Return the sum of the products of entries; 0.0 where there are none."""
     pairs = zip(left, right, strict=True)
     products = [x * y for x, y in pairs if not (_is_zero(x) or _is_zero(y))]
     return reduce(operator.add, products) if products else 0.0
 
 
-def _is_zero(entry: Array) -> bool:
+def _is_zero(entry: Broadcast) -> bool:
     return isinstance(entry, float) and entry == 0.0
 
 
-def _less(value: Array, known: Array) -> Array:
+def _less(value: Broadcast, known: Broadcast) -> Broadcast:
     return value if _is_zero(known) else value - known
 
 
-def identity_plus_gram(rows: Sequence[Sequence[Array]]) -> Matrix:
+def identity_plus_gram(rows: Sequence[Sequence[Broadcast]]) -> Matrix:
     """Return the lower triangle of ``I + A A'`` for the rows of A."""
     return [[inner(rows[i], rows[j]) for j in range(i)] + [inner(rows[i], rows[i]) + 1.0] for i in range(len(rows))]
 
 
-def sandwich(own: Array, scale: Matrix) -> Matrix:
-    """Return the lower triangle of ``I + S' A S`` for symmetric ``own`` A ``(q, q, J)`` and lower triangular S."""
+def sandwich(matrix: Float[Array, "q q levels"], scale: Matrix) -> Matrix:
+    """Return the lower triangle of ``I + S' A S`` for symmetric A ``(q, q, J)`` and lower triangular S."""
     q = len(scale)
     columns = [[scale[k][j] for k in range(j, q)] for j in range(q)]
-    half = [[inner([own[i, k] for k in range(j, q)], columns[j]) for i in range(q)] for j in range(q)]
+    half = [[inner([matrix[i, k] for k in range(j, q)], columns[j]) for i in range(q)] for j in range(q)]
     products = [[inner(columns[i], half[j][i:]) for j in range(i + 1)] for i in range(q)]
     return [[*row[:-1], row[-1] + 1.0] for row in products]
 
 
-def scaled_root(root: Array, scale: Matrix) -> Matrix:
+def scaled_root(root: Float[Array, "q q levels"], scale: Matrix) -> Matrix:
     """Return the rows of ``R S`` for upper triangular R ``(q, q, J)`` and lower triangular S."""
     q = len(scale)
     rows = [[root[a, c] for c in range(a, q)] for a in range(q)]
@@ -86,27 +91,27 @@ def scaled_root(root: Array, scale: Matrix) -> Matrix:
     ]
 
 
-def scaled_rows(scale: Matrix, block: Array) -> list[Array]:
+def scaled_rows(scale: Matrix, block: Iterable[Broadcast]) -> Rows:
     """Return the rows of ``S' B`` for lower triangular S and ``block`` B ``(q, ..., J)``."""
     q = len(scale)
     rows = list(block)
     return [inner([scale[b][a] for b in range(a, q)], rows[a:]) for a in range(q)]
 
 
-def divided(scale: Matrix, sigma: Array | None) -> Matrix:
+def divided(scale: Matrix, sigma: Scalar | None) -> Matrix:
     """Return a lower triangular matrix over ``sigma``; None is 1."""
     if sigma is None:
         return scale
     return [[entry if _is_zero(entry) else entry / sigma for entry in row] for row in scale]
 
 
-def full(scale: Matrix) -> Array:
+def full(scale: Matrix) -> Square:
     """Return a lower triangular matrix as one array ``(q, q)``."""
     q = len(scale)
     return jnp.stack([jnp.stack([jnp.asarray(x) for x in row] + [jnp.zeros(())] * (q - len(row))) for row in scale])
 
 
-def lower_times(matrix: Matrix, columns: Sequence[Array]) -> list[Array]:
+def lower_times(matrix: Matrix, columns: Sequence[Broadcast]) -> Rows:
     """Return ``L x`` for lower triangular L and the rows of x."""
     return [inner(row, columns[: len(row)]) for row in matrix]
 
@@ -138,44 +143,44 @@ def _cholesky_by_columns(matrix: Matrix) -> Matrix:
     return [[columns[j][i - j] for j in range(i + 1)] for i in range(q)]
 
 
-def log_diagonal(factor: Matrix) -> Array:
+def log_diagonal(factor: Matrix) -> Broadcast:
     """Return half the log determinant: the sum of the logarithms of the diagonal, ``(J,)``."""
     return jnp.log(_product([row[-1] for row in factor])) if len(factor) <= 3 else sum(jnp.log(r[-1]) for r in factor)
 
 
-def _product(values: Sequence[Array]) -> Array:
+def _product(values: Sequence[Broadcast]) -> Broadcast:
     result = values[0]
     for value in values[1:]:
         result = result * value
     return result
 
 
-def half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
+def half_solve(factor: Matrix, right: Sequence[Broadcast]) -> Rows:
     """Return ``C^-1 B`` for the rows of B, each ``(..., J)``."""
-    solved: list[Array] = []
+    solved: Rows = []
     for i, row in enumerate(factor):
         solved.append(_less(right[i], inner(row[:i], solved)) / row[i])
     return solved
 
 
-def transposed_half_solve(factor: Matrix, right: Sequence[Array]) -> list[Array]:
+def transposed_half_solve(factor: Matrix, right: Sequence[Broadcast]) -> Rows:
     """Return ``C^-T b`` for the rows of b."""
     q = len(factor)
-    solved: list[Array] = [0.0] * q
+    solved: Rows = [0.0] * q
     for i in reversed(range(q)):
         known = inner([factor[k][i] for k in range(i + 1, q)], solved[i + 1 :])
         solved[i] = _less(right[i], known) / factor[i][i]
     return solved
 
 
-def normal_draw(precision: Matrix, right: Sequence[Array], noise: Sequence[Array]) -> list[Array]:
+def normal_draw(precision: Matrix, right: Sequence[Broadcast], noise: Sequence[Broadcast]) -> Rows:
     """Return draws of N(P^-1 b, P^-1) from standard normal ``noise``."""
     factor = cholesky(precision)
     half = half_solve(factor, right)
     return transposed_half_solve(factor, [h + e for h, e in zip(half, noise, strict=True)])
 
 
-def gaussian_integral(precision: Array, linear: Array) -> Array:
+def gaussian_integral(precision: Square, linear: Column) -> Scalar:
     """Return ``-1/2 log|P| + 1/2 b' P^-1 b`` for ``precision`` P ``(d, d)`` and ``linear`` b ``(d,)``.
 
     It is the log integral of ``exp(-x'Px/2 + b'x)``, without the factor ``(2 pi)^(d/2)``.
@@ -186,7 +191,7 @@ def gaussian_integral(precision: Array, linear: Array) -> Array:
     return 0.5 * products[0, 0] - halves
 
 
-def explained(precision: Array, columns: Array) -> tuple[Array, Array]:
+def explained(precision: Square, columns: Float[Array, "d r"]) -> tuple[Float[Array, "r r"], Scalar]:
     """Return ``B' P^-1 B`` for ``columns`` B ``(d, r)``, and half the log determinant of ``precision`` P ``(d, d)``."""
     d, r = columns.shape
     if not d:
@@ -198,7 +203,7 @@ def explained(precision: Array, columns: Array) -> tuple[Array, Array]:
     return inner([row[:, None] for row in half], half), log_diagonal(factor)
 
 
-def inverse_cholesky(matrix: Array) -> tuple[Array, Array]:
+def inverse_cholesky(matrix: Square) -> tuple[Square, Scalar]:
     """Return ``C^-1`` for the lower Cholesky factor C of one matrix ``(d, d)``, and half its log determinant.
 
     Recursive in halves. No LAPACK: its threads stall each other when chains run at the same time (measured: 8-50 ms
@@ -217,12 +222,12 @@ def inverse_cholesky(matrix: Array) -> tuple[Array, Array]:
     return jnp.block([[first, right], [below, last]]), log_first + log_last
 
 
-def _inverse_cholesky_of_block(matrix: Array) -> tuple[Array, Array]:
+def _inverse_cholesky_of_block(matrix: Square) -> tuple[Square, Scalar]:
     """Gaussian elimination of ``[A | I]``: the right half becomes D^1/2 C^-1 with the pivots D."""
     d = matrix.shape[0]
     place = jnp.arange(d)[:, None]
 
-    def eliminate(k: Array, rows: Array) -> Array:
+    def eliminate(k: Int[Array, ""], rows: Float[Array, "d twice_d"]) -> Float[Array, "d twice_d"]:
         pivot_row = jax.lax.dynamic_slice_in_dim(rows, k, 1, 0)
         column = jax.lax.dynamic_slice_in_dim(rows, k, 1, 1)
         return rows - jnp.where(place > k, column / pivot_row[0, k], 0.0) * pivot_row
@@ -234,17 +239,17 @@ def _inverse_cholesky_of_block(matrix: Array) -> tuple[Array, Array]:
 
 
 @jax.custom_vjp
-def _dense_explained(precision: Array, columns: Array) -> tuple[Array, Array]:
+def _dense_explained(precision: Square, columns: Float[Array, "d r"]) -> tuple[Float[Array, "r r"], Scalar]:
     return _dense_forward(precision, columns)[0]
 
 
-def _dense_forward(precision: Array, columns: Array) -> tuple[Any, Any]:
+def _dense_forward(precision: Square, columns: Float[Array, "d r"]) -> tuple[Any, Any]:
     inverse, halves = inverse_cholesky(precision)
     half = inverse @ columns
     return (half.T @ half, halves), (inverse, half)
 
 
-def _dense_backward(saved: Any, cotangents: Any) -> tuple[Array, Array]:
+def _dense_backward(saved: Any, cotangents: Any) -> tuple[Square, Float[Array, "d r"]]:
     """With G = P^-1 B: d(tr A'B'P^-1 B) is G (A + A') in B and -G A G' in P; d(log|P| / 2) is P^-1 / 2."""
     (inverse, half), (of_products, of_halves) = saved, cotangents
     solved = inverse.T @ half
@@ -255,7 +260,7 @@ def _dense_backward(saved: Any, cotangents: Any) -> tuple[Array, Array]:
 _dense_explained.defvjp(_dense_forward, _dense_backward)
 
 
-def gaussian_point(precision: Array, linear: Array, away: Array) -> tuple[Array, Array, Array]:
+def gaussian_point(precision: Square, linear: Column, away: Column) -> tuple[Column, Column, Scalar]:
     """Return the point ``x = P^-1 b + C^-T e`` of N(P^-1 b, P^-1), with ``C^-1 b`` and half the log determinant of P.
 
     Args:
@@ -273,17 +278,17 @@ def gaussian_point(precision: Array, linear: Array, away: Array) -> tuple[Array,
 
 
 @jax.custom_vjp
-def _dense_point(precision: Array, linear: Array, away: Array) -> tuple[Array, Array, Array]:
+def _dense_point(precision: Square, linear: Column, away: Column) -> tuple[Column, Column, Scalar]:
     return _dense_point_forward(precision, linear, away)[0]
 
 
-def _dense_point_forward(precision: Array, linear: Array, away: Array) -> tuple[Any, Any]:
+def _dense_point_forward(precision: Square, linear: Column, away: Column) -> tuple[Any, Any]:
     inverse, halves = inverse_cholesky(precision)
     half = inverse @ linear
     return (inverse.T @ (half + away), half, halves), (inverse, half, away)
 
 
-def _dense_point_backward(saved: Any, cotangents: Any) -> tuple[Array, Array, Array]:
+def _dense_point_backward(saved: Any, cotangents: Any) -> tuple[Square, Column, Column]:
     """Differentiate through J = C^-1, where x = J'h and h = J b + e, given the cotangents x', half' and halves'.
 
     With h' = J x' and g = h' + half' the cotangents of b and e are J'g and h', and that of J is g b' + h x''. From
@@ -298,7 +303,7 @@ def _dense_point_backward(saved: Any, cotangents: Any) -> tuple[Array, Array, Ar
     return 0.5 * (inverse.T @ inside @ inverse), inverse.T @ of_sum, of_away
 
 
-def _half_lower(matrix: Array) -> Array:
+def _half_lower(matrix: Square) -> Square:
     return matrix * (np.tril(np.ones(matrix.shape), -1) + 0.5 * np.eye(len(matrix)))
 
 
@@ -306,7 +311,7 @@ _dense_point.defvjp(_dense_point_forward, _dense_point_backward)
 
 
 @jax.custom_vjp
-def gram(rows: Array) -> Array:
+def gram(rows: Float[Array, "d n"]) -> Square:
     """Return ``A A'`` for A ``(d, n)``; its gradient is one product where autodiff makes two."""
     return rows @ rows.T
 

@@ -8,14 +8,14 @@ and 3; Bates' blocked Cholesky with the largest factor first).
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.forms.gaussian.algebra import (
-    Matrix,
     cholesky,
     divided,
     explained,
@@ -35,10 +35,16 @@ from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, S
 from bayesml.linalg.tail import block_product
 from bayesml.terms.gather import level_sums
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, ArrayLike, Float
+
+    from bayesml.engines.nuts.forms.gaussian.shapes import Column, Kept, Matrix, Rows, Square, Standardised, TailRows
+    from bayesml.shapes import Elements, Numbers, Scalar
+
 __all__ = ["Corner", "Face", "Parameters", "eliminate", "log_marginal", "log_standardised", "tail_product"]
 
-Array = Any
 SMALL_GRAM = 3
+"""Most columns whose products with each other are written out."""
 FEW = 2
 """Sums of up to so many columns are written out."""
 
@@ -53,20 +59,20 @@ class Parameters(NamedTuple):
     """
 
     factors: tuple[Matrix, ...]
-    sigma: Array | None
-    kept: Array
+    sigma: Scalar | None
+    kept: Kept
 
 
 class Face(NamedTuple):
-    """One stage just before its own elimination: what earlier stages left of ``Z'[Z, upper, design, response]``.
+    """One stage just before it is eliminated: what earlier stages left of ``Z'[Z, upper, design, response]``.
 
     For a triangularised leaf these are the q rows of each level themselves. Lists run over the q rows.
     """
 
-    own: Array
-    upper: tuple[Array, ...]
-    design: Array
-    response: list[Array]
+    diagonal: Float[ArrayLike, "q q levels"]
+    upper: tuple[Float[ArrayLike, "q _ levels"], ...]
+    design: Float[ArrayLike, "q width levels"]
+    response: Rows
 
 
 class Corner(NamedTuple):
@@ -79,10 +85,10 @@ class Corner(NamedTuple):
         halves: half the log determinant of what was eliminated.
     """
 
-    precision: Array
-    linear: Array
-    value: Array
-    halves: Array
+    precision: Square
+    linear: Column
+    value: Scalar
+    halves: Scalar
 
 
 class Solved(NamedTuple):
@@ -92,28 +98,28 @@ class Solved(NamedTuple):
     """
 
     factor: Matrix
-    upper: tuple[Array, ...]
-    design: list[Array]
-    response: list[Array]
+    upper: tuple[Float[Array, "q _ levels"], ...]
+    design: Rows
+    response: Rows
 
 
 class _Gram(NamedTuple):
     """Products of the columns [design, response], not yet scaled."""
 
-    design: Array
-    cross: Array
-    response: Array
+    design: Float[ArrayLike, "width width"]
+    cross: Float[ArrayLike, " width"]
+    response: Scalar
 
 
-def log_marginal(statistics: Statistics, arrangement: Arrangement, parameters: Parameters) -> Array:
+def log_marginal(statistics: Statistics, arrangement: Arrangement, parameters: Parameters) -> Scalar:
     """Return ``log p(y | parameters)``, all group effects and slopes with a normal or flat prior integrated out."""
     _, _, corner = eliminate(statistics, arrangement, parameters)
     return corner.value + gaussian_integral(corner.precision, corner.linear) + statistics.center.constant
 
 
 def log_standardised(
-    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, units: Array
-) -> tuple[Array, Array]:
+    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, units: Standardised
+) -> tuple[Standardised, Scalar]:
     """Return coefficients that stay sampled, and the log density of y and their units, given the other parameters.
 
     With their prior replaced by the normal one of ``center``, the last coefficients of the slopes are N(m, V) given y
@@ -149,13 +155,13 @@ def eliminate(
     offset = parameters.kept - statistics.center.kept
     faces = [_face(stage, offset) for stage in statistics.stages]
     total = _start(statistics, offset)
-    halves: Array = 0.0
+    halves: Scalar = 0.0
     left: list[Solved] = []
     for place, stage in enumerate(statistics.stages):
         face = faces[place]
         scale = divided(parameters.factors[arrangement.chain[place]], parameters.sigma)
         is_root = place == 0 and arrangement.triangular
-        matrix = identity_plus_gram(scaled_root(face.own, scale)) if is_root else sandwich(face.own, scale)
+        matrix = identity_plus_gram(scaled_root(face.diagonal, scale)) if is_root else sandwich(face.diagonal, scale)
         factor = cholesky(matrix)
         halves = halves + (
             jnp.sum(stage.multiplicity * log_diagonal(factor)) if arrangement.triangular else _half_log(factor)
@@ -168,22 +174,22 @@ def eliminate(
     return tuple(faces), tuple(left), _corner(statistics, arrangement, parameters, total, halves)
 
 
-def _half_log(factor: Matrix) -> Array:
+def _half_log(factor: Matrix) -> Scalar:
     """Return half the log determinant of all levels; a logarithm of products takes twice as long with its gradient."""
     return sum(jnp.sum(jnp.log(row[-1])) for row in factor)
 
 
-def _face(stage: Stage, offset: Array) -> Face:
+def _face(stage: Stage, offset: Kept) -> Face:
     response, k = list(stage.response), offset.shape[0]
     if 0 < k <= FEW:  # written out, which XLA fuses with what comes next
         known = [inner(list(offset), list(kept)) for kept in stage.kept]
         response = [row - each for row, each in zip(response, known, strict=True)]
     elif k:
         response = [row - offset @ kept for row, kept in zip(stage.response, stage.kept, strict=True)]
-    return Face(stage.own, stage.upper, stage.design, response)
+    return Face(stage.diagonal, stage.upper, stage.design, response)
 
 
-def _start(statistics: Statistics, offset: Array) -> _Gram:
+def _start(statistics: Statistics, offset: Kept) -> _Gram:
     k = offset.shape[0]
     corner, d = statistics.corner, statistics.corner.shape[0] - k - 1
     design, cross, response = corner[:d, :d], corner[:d, -1], corner[-1, -1]
@@ -196,7 +202,7 @@ def _start(statistics: Statistics, offset: Array) -> _Gram:
 def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Solved:
     """Return ``C^-1 [upper, design, response]``, for later stages ``C^-1 Lambda' [...]``."""
 
-    def rows(block: Array) -> list[Array]:
+    def rows(block: Iterable[Numbers]) -> Rows:
         return list(block) if scale is None else scaled_rows(scale, block)
 
     upper = tuple(jnp.stack(half_solve(factor, rows(block))) for block in face.upper)
@@ -207,18 +213,18 @@ def _half(face: Face, factor: Matrix, scale: Matrix | None) -> Solved:
 
 def _passed_on(later: Face, solved: Solved, stage: Stage, sign: float, i: int) -> Face:
     """Add to a later stage what the eliminated one says about it."""
-    mine, parents = solved.upper[i], stage.parents[i]
+    of_later, parents = solved.upper[i], stage.parents[i]
 
-    def added(block: Array, other: Array) -> Array:
+    def added(block: Float[Array, "_ columns _"], other: Iterable[Numbers]) -> Float[Array, "_ columns _"]:
         # written out and not as a product of many small matrices, which XLA does not fuse
-        products = inner([row[:, None] for row in mine], [row[None, :] for row in other])
+        products = inner([row[:, None] for row in of_later], [row[None, :] for row in other])
         return block + sign * level_sums(products, parents)
 
     upper = tuple(added(block, other) for block, other in zip(later.upper, solved.upper[i + 1 :], strict=True))
     design = added(later.design, solved.design) if later.design.shape[1] else later.design
-    away = [inner(column, solved.response) for column in zip(*mine, strict=True)]
+    away = [inner(column, solved.response) for column in zip(*of_later, strict=True)]
     response = [row + sign * level_sums(each, parents) for row, each in zip(later.response, away, strict=True)]
-    return Face(added(later.own, mine), upper, design, response)
+    return Face(added(later.diagonal, of_later), upper, design, response)
 
 
 def _added(total: _Gram, solved: Solved, sign: float) -> _Gram:
@@ -237,7 +243,7 @@ def _added(total: _Gram, solved: Solved, sign: float) -> _Gram:
 
 
 def _corner(
-    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, total: _Gram, halves: Array
+    statistics: Statistics, arrangement: Arrangement, parameters: Parameters, total: _Gram, halves: Scalar
 ) -> Corner:
     """Scale the products: tail columns by Lambda of their factor, slopes and response by 1 / sigma."""
     center, sigma = statistics.center, parameters.sigma
@@ -256,21 +262,29 @@ def _corner(
     return Corner(_diagonal(prior) + scaled, linear, value, halves)
 
 
-def _over(value: Array, sigma: Array | None, power: int = 1) -> Array:
+def _over(value: Elements, sigma: Scalar | None, power: int = 1) -> Elements:
     return value if sigma is None else value / (sigma if power == 1 else sigma * sigma)
 
 
-def _diagonal(numbers: Array) -> Array:
+def _diagonal(numbers: Column) -> Square:
     """Return a diagonal matrix; ``jnp.diag`` is some ten operations."""
     return numbers * np.eye(numbers.shape[0])
 
 
 def tail_product(
-    arrangement: Arrangement, parameters: Parameters, rows: Array, slopes: int, transpose: bool = False
-) -> Array:
+    arrangement: Arrangement,
+    parameters: Parameters,
+    rows: TailRows,
+    slopes: int,
+    transpose: bool = False,
+) -> TailRows:
     """Return the rows of tail and slopes, times the covariance factors of the tail, or these transposed."""
     widths = [arrangement.levels[i] * arrangement.sizes[i] for i in arrangement.tail]
-    factors: list[Any] = [parameters.factors[i] for i in arrangement.tail]
-    whole = [full(factor) if len(factor) > 1 else factor for factor in factors]
-    turned = [factor.T if transpose and len(factor) > 1 else factor for factor in whole]
-    return block_product([*widths, slopes], [*turned, [[1.0]]], rows)
+
+    def whole(factor: Matrix) -> Square | Matrix:
+        if len(factor) == 1:
+            return factor
+        return full(factor).T if transpose else full(factor)
+
+    factors = [whole(parameters.factors[i]) for i in arrangement.tail]
+    return block_product([*widths, slopes], [*factors, [[1.0]]], rows)

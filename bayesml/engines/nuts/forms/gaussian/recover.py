@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jax import numpy as jnp
 
 from bayesml.engines.nuts.forms.gaussian.algebra import (
-    Matrix,
     divided,
     identity_plus_gram,
     inner,
@@ -21,9 +21,20 @@ from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, S
 from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.terms.gather import at_rows
 
-__all__ = ["noise_sizes", "recover"]
+if TYPE_CHECKING:
+    from bayesml.engines.nuts.forms.gaussian.shapes import (
+        Effects,
+        EffectsByFactor,
+        Matrix,
+        Noise,
+        Rows,
+        Slopes,
+        Standardised,
+        Tail,
+    )
+    from bayesml.shapes import Scalar
 
-Array = Any
+__all__ = ["noise_sizes", "recover"]
 
 
 def noise_sizes(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
@@ -36,8 +47,12 @@ def noise_sizes(arrangement: Arrangement, slopes: int) -> tuple[int, int]:
 
 
 def recover(
-    noise: Array, statistics: Statistics, arrangement: Arrangement, parameters: Parameters, standardised: Array
-) -> tuple[Array, dict[int, Array]]:
+    noise: Noise,
+    statistics: Statistics,
+    arrangement: Arrangement,
+    parameters: Parameters,
+    standardised: Standardised,
+) -> tuple[Slopes, EffectsByFactor]:
     """Draw slopes and group effects, in the reverse order of their elimination.
 
     Args:
@@ -58,45 +73,45 @@ def recover(
     drawn = jnp.concatenate([_corner_draw(noise[:used], _given(corner, scaled)), scaled])
     m = drawn.shape[0] - statistics.center.base.shape[0]
     slopes = statistics.center.base + statistics.center.scale * drawn[m:]
-    effects: dict[int, Array] = _tail_effects(arrangement, drawn)
+    effects: EffectsByFactor = _tail_effects(arrangement, drawn)
     beside = tail_product(arrangement, parameters, drawn, slopes.shape[0]) / parameters.sigma
-    above: list[list[Array]] = []
+    above: list[Rows] = []
     for place in reversed(range(len(faces))):
         i, stage = arrangement.chain[place], statistics.stages[place]
         scale = divided(parameters.factors[i], parameters.sigma)
-        own = _part(noise, used, (arrangement.sizes[i], arrangement.levels[i]))
-        used += own.size
+        noise_of_factor = _part(noise, used, (arrangement.sizes[i], arrangement.levels[i]))
+        used += noise_of_factor.size
         if place == 0 and arrangement.triangular:
             known = above, beside, parameters.sigma
-            z = jnp.stack(_leaf_draw(own[:, stage.levels], faces[place], stage, scale, known))
+            z = jnp.stack(_leaf_draw(noise_of_factor[:, stage.levels], faces[place], stage, scale, known))
         else:
-            away = own[:, stage.levels]
+            away = noise_of_factor[:, stage.levels]
             z = jnp.stack(stage_point(away, solved[place], stage, above, beside, parameters.sigma))
         above.insert(0, lower_times(scale, list(z)))
         # Back in the order of the levels; those without rows keep their noise, which is a draw from their prior.
-        effects[i] = own.at[:, stage.levels].set(z, unique_indices=True)
+        effects[i] = noise_of_factor.at[:, stage.levels].set(z, unique_indices=True)
     return slopes, effects
 
 
-def _scaled(coefficients: Array, statistics: Statistics) -> Array:
+def _scaled(coefficients: Standardised, statistics: Statistics) -> Standardised:
     k, center = coefficients.shape[0], statistics.center
     return (coefficients - center.base[-k:]) / center.scale[-k:] if k else coefficients
 
 
-def _given(corner: Corner, known: Array) -> Corner:
+def _given(corner: Corner, known: Standardised) -> Corner:
     """Return the distribution of what comes before the last entries, given these."""
     d = corner.linear.shape[0] - known.shape[0]
     linear = corner.linear[:d] - corner.precision[:d, d:] @ known
     return corner._replace(precision=corner.precision[:d, :d], linear=linear)
 
 
-def _part(noise: Array, first: int, shape: tuple[int, int]) -> Array:
-    """Return the numbers from ``first`` on, zeros where they are wanting."""
+def _part(noise: Noise, first: int, shape: tuple[int, int]) -> Effects:
+    """Return the numbers of one factor, which begin at ``first``; zeros where there are none."""
     part = noise[first : first + shape[0] * shape[1]]
     return part.reshape(shape) if part.shape[0] == shape[0] * shape[1] else jnp.zeros(shape)
 
 
-def _corner_draw(noise: Array, corner: Corner) -> Array:
+def _corner_draw(noise: Tail, corner: Corner) -> Tail:
     d = corner.linear.shape[0]
     if not d:
         return corner.linear
@@ -104,7 +119,7 @@ def _corner_draw(noise: Array, corner: Corner) -> Array:
     return inverse.T @ (inverse @ corner.linear + noise)
 
 
-def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:
+def _tail_effects(arrangement: Arrangement, drawn: Tail) -> EffectsByFactor:
     effects, first = {}, 0
     for i in arrangement.tail:
         shape = arrangement.sizes[i], arrangement.levels[i]
@@ -114,15 +129,22 @@ def _tail_effects(arrangement: Arrangement, drawn: Array) -> dict[int, Array]:
 
 
 def _leaf_draw(
-    noise: Array, face: Face, stage: Stage, scale: Matrix, known: tuple[list[list[Array]], Array, Array]
-) -> list[Array]:
+    noise: Effects, face: Face, stage: Stage, scale: Matrix, known: tuple[Sequence[Rows], Tail, Scalar]
+) -> Rows:
     """Draw z of a triangular leaf, with precision ``I + Lambda' R' R Lambda`` given all else.
 
     Its elimination factored the covariance of its rows, ``I + R Lambda Lambda' R'``.
+
+    Args:
+        noise: standard normal numbers.
+        face: the leaf as it was met.
+        stage: its sums.
+        scale: Lambda.
+        known: u of each later factor of the chain and the coefficients of tail and slopes, both over sigma, and sigma.
     """
     above, beside, sigma = known
     rest = jnp.stack(face.response) / sigma - jnp.einsum("kdj,d->kj", face.design, beside)
     for block, parent, effect in zip(face.upper, stage.parents, above, strict=True):
         rest = rest - jnp.einsum("kaj,aj->kj", block, at_rows(jnp.stack(effect), parent))
-    columns = [list(column) for column in zip(*scaled_root(face.own, scale), strict=True)]
+    columns = [list(column) for column in zip(*scaled_root(face.diagonal, scale), strict=True)]
     return normal_draw(identity_plus_gram(columns), [inner(column, rest) for column in columns], noise)

@@ -11,7 +11,7 @@ to it, sums of squares are added and never subtracted, and nothing is divided by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,14 @@ from bayesml.linalg.arrow import BlockArrow
 from bayesml.linalg.nesting import LevelOrder, chain_of_factors, level_orders
 from bayesml.terms.gather import level_rows
 
+if TYPE_CHECKING:
+    from jaxtyping import ArrayLike, Float, Int
+
+    from bayesml.engines.nuts.forms.gaussian.shapes import Effects, Kept, Slopes
+    from bayesml.shapes import DataArrays, Scalar
+
 __all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
 
-Array = Any
 NEGLIGIBLE = 1e-10  # a column is dependent within a level if less than this share of its length is left
 
 
@@ -60,7 +65,7 @@ class Stage(NamedTuple):
     """One factor of the chain. For the leaf the q rows left of each level, for others the products with Z'.
 
     Attributes:
-        own: ``(q, q, J)`` the triangle R of the leaf; ``Z'WZ`` of the others.
+        diagonal: ``(q, q, J)`` the triangle R of the leaf; ``Z'WZ`` of the others.
         upper: for each later factor of the chain ``(q, q', J)``.
         design: ``(q, m + p, J)`` with the columns of the tail and of the slopes.
         kept: ``(q, k, J)``.
@@ -70,14 +75,14 @@ class Stage(NamedTuple):
         multiplicity: ``(J,)`` how many levels a row of the leaf stands for in the log determinant.
     """
 
-    own: Array
-    upper: tuple[Array, ...]
-    design: Array
-    kept: Array
-    response: Array
-    parents: tuple[dict[str, Any], ...]
-    levels: Array
-    multiplicity: Array
+    diagonal: Float[ArrayLike, "q q levels"]
+    upper: tuple[Float[ArrayLike, "q _ levels"], ...]
+    design: Float[ArrayLike, "q width levels"]
+    kept: Float[ArrayLike, "q kept levels"]
+    response: Effects
+    parents: tuple[DataArrays, ...]
+    levels: Int[ArrayLike, " levels"]
+    multiplicity: Float[ArrayLike, " levels"]
 
 
 class Center(NamedTuple):
@@ -93,20 +98,20 @@ class Center(NamedTuple):
         count: power of sigma.
     """
 
-    kept: Array
-    base: Array
-    scale: Array
-    precision: Array
-    shift: Array
-    constant: Array
-    count: Array
+    kept: Kept
+    base: Slopes
+    scale: Slopes
+    precision: Slopes
+    shift: Slopes
+    constant: Scalar
+    count: Scalar
 
 
 class Statistics(NamedTuple):
     """All sums: the stages of the chain, and products of the columns [tail, slopes, kept, response] beside the leaf."""
 
     stages: tuple[Stage, ...]
-    corner: Array
+    corner: Float[ArrayLike, "columns columns"]
     center: Center
 
 
@@ -153,11 +158,11 @@ def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray |
 
 def _orders(rows: GaussianRows, arrangement: Arrangement) -> dict[int, LevelOrder]:
     """Return the order in which the levels of each block are stored; those of crossed factors stay as they are."""
-    own = {i: LevelOrder(np.arange(block.n_levels), block.codes) for i, block in enumerate(rows.blocks)}
+    as_stored = {i: LevelOrder(np.arange(block.n_levels), block.codes) for i, block in enumerate(rows.blocks)}
     if not arrangement.ordered:
-        return own
-    found = level_orders(rows.blocks, arrangement.chain)
-    return own | {i: found[i] for i in arrangement.chain}
+        return as_stored
+    of_chain = level_orders(rows.blocks, arrangement.chain)
+    return as_stored | {i: of_chain[i] for i in arrangement.chain}
 
 
 def _products(
@@ -215,14 +220,14 @@ def _split(
     center: Center,
     columns: tuple[np.ndarray, np.ndarray],
 ) -> Statistics:
-    """Tell the columns that are integrated out from those that are not."""
+    """Return the stages and the corner with the columns that are integrated out before those that are not."""
     (faces, corner), (design, kept), stages = products, columns, []
     for place, (shape, face) in enumerate(zip(arrow.stages, faces, strict=True)):
         ends = np.cumsum([shape.q, *(later.q for later in arrow.stages[place + 1 :])])
-        own, *upper, right = np.split(face, ends, axis=1)
+        diagonal, *upper, right = np.split(face, ends, axis=1)
         parents = tuple(_table(above.index, above.size) for above in shape.above)
         parts = right[:, design], right[:, kept], right[:, -1]
-        stages.append(Stage(own, tuple(upper), *parts, parents, levels[place], np.ones(shape.levels)))
+        stages.append(Stage(diagonal, tuple(upper), *parts, parents, levels[place], np.ones(shape.levels)))
     order = np.concatenate([design, kept, [len(corner) - 1]])
     center = center._replace(kept=np.concatenate([np.zeros(len(kept) - len(center.kept)), center.kept]))
     return Statistics(tuple(stages), corner[np.ix_(order, order)], center)
@@ -247,15 +252,21 @@ def _center(rows: GaussianRows, kept: np.ndarray, base: np.ndarray) -> Center:
 
 
 def _triangularise(
-    own: np.ndarray, codes: np.ndarray, size: int, others: Sequence[np.ndarray]
+    effects: np.ndarray, codes: np.ndarray, size: int, others: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return R, Q and the products of Q with other columns, which are left orthogonal to it; by level.
+    """Return R, Q and the products of Q with other columns, level by level; these columns are left orthogonal to Q.
 
     Modified Gram-Schmidt: sums of squares are added and never subtracted.
+
+    Args:
+        effects: ``(q, rows)`` the columns of Z of the leaf, one for each of its effects; they become Q R.
+        codes: ``(rows,)`` level of each row.
+        size: number of levels.
+        others: more columns, each block ``(columns, rows)``, changed in place.
     """
-    q, basis = len(own), own.copy()
-    length = [np.sqrt(np.bincount(codes, column**2, minlength=size)) for column in own]
-    triangle, unit = np.zeros((q, q, size)), np.empty_like(own)
+    q, basis = len(effects), effects.copy()
+    length = [np.sqrt(np.bincount(codes, column**2, minlength=size)) for column in effects]
+    triangle, unit = np.zeros((q, q, size)), np.empty_like(effects)
     rest = [np.zeros((q, len(columns), size)) for columns in others]
     for a in range(q):
         norm = np.sqrt(np.bincount(codes, basis[a] ** 2, minlength=size))

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bayesml.engines.nuts.forms.gaussian.algebra import inner, transposed_half_solve
 from bayesml.engines.nuts.forms.gaussian.elimination import Solved
 from bayesml.engines.nuts.forms.gaussian.statistics import Stage
 from bayesml.terms.gather import at_rows
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.engines.nuts.forms.gaussian.shapes import Effects, Rows, Tail
+    from bayesml.shapes import Scalar
+
 __all__ = ["stage_point"]
 
-Array = Any
 FEW = 4
 """Sums of up to so many rows are written out."""
 
 
 def stage_point(
-    away: Array, solved: Solved, stage: Stage, above: Sequence[Sequence[Array]], beside: Array, sigma: Array | None
-) -> list[Array]:
+    away: Effects, solved: Solved, stage: Stage, above: Sequence[Rows], beside: Tail, sigma: Scalar | None
+) -> Rows:
     """Return the rows of z of one factor: ``C^-T (C^-1 Lambda' [response / sigma - upper u - design v] + away)``.
 
     With C C' the precision of z given all that is eliminated later, this is its mean for ``away = 0``, and a draw for
@@ -43,7 +48,7 @@ def stage_point(
     return transposed_half_solve(solved.factor, rest)
 
 
-def _weighted(numbers: Array, rows: Array) -> Array:
-    """Return the sum of rows ``(d, J)``, each times a number."""
+def _weighted(numbers: Tail, rows: Float[Array, "width levels"]) -> Float[Array, " levels"]:
+    """Return the sum of the rows, each times a number."""
     d = numbers.shape[0]
     return inner([numbers[i] for i in range(d)], [rows[i] for i in range(d)]) if d <= FEW else numbers @ rows

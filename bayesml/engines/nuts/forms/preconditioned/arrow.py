@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jax import numpy as jnp
@@ -32,9 +32,13 @@ from bayesml.linalg.elimination import Elimination, Pivot, backward, eliminate, 
 from bayesml.linalg.levels import apply
 from bayesml.terms.gather import at_rows, level_rows
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.shapes import Position
+
 __all__ = ["apply_arrow", "arrow_whitening", "unit_arrow"]
 
-Array = Any
 Parents = tuple[tuple[np.ndarray, ...], ...]
 
 
@@ -183,11 +187,11 @@ def _probes(size: int, shapes: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.concatenate([np.reshape(probes, (len(probes), size)), np.eye(size)[first:]])
 
 
-def apply_arrow(x: Array, white: Mapping[str, Any], chain: tuple[Blocks, ...]) -> Array:
+def apply_arrow(x: Position, white: Mapping[str, Any], chain: tuple[Blocks, ...]) -> Position:
     """Map whitened coordinates, effects of the blocks first, to the layout's."""
     ends = np.cumsum([0, *(blocks.size for blocks in chain)]).tolist()
     rest = white["root"] @ x[ends[-1] :]
-    away: list[Array] = []  # distances from the mode of later factors, the next one first
+    away: list[Float[Array, "_ _"]] = []  # distances from the mode of later factors, the next one first
     for s in reversed(range(len(chain))):
         stage, blocks = white["stages"][s], chain[s]
         whitened, roots = x[ends[s] : ends[s + 1]].reshape(blocks.levels, blocks.width), stage["roots"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jax import numpy as jnp
@@ -20,9 +20,13 @@ from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.linalg.nesting import elimination_chain, parents
 from bayesml.terms import SampledBlock
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.shapes import Position
+
 __all__ = ["Blocks", "block_chain", "in_layout", "nested_factors"]
 
-Array = Any
 SMALLEST_PARENT = 16
 """Fewest effects of a factor that holds others for which elimination by blocks is worth its operations."""
 
@@ -50,7 +54,7 @@ class Blocks:
         """Number of effects."""
         return self.levels * self.width
 
-    def tables(self, effects: Array) -> Iterator[tuple[int, int, Array]]:
+    def tables(self, effects: Float[Array, "levels width"]) -> Iterator[tuple[int, int, Float[Array, " effects"]]]:
         """Yield start, stop and content of each segment for effects ``(levels, width)``."""
         column = 0
         for start, stop in self.segments:
@@ -63,7 +67,7 @@ class Blocks:
         return np.concatenate([flat[start:stop].reshape(-1, self.levels).T for start, stop in self.segments], axis=1)
 
 
-def in_layout(chain: Sequence[Blocks], effects: Sequence[Array], rest: Array) -> Array:
+def in_layout(chain: Sequence[Blocks], effects: Sequence[Float[Array, "_ _"]], rest: Float[Array, " rest"]) -> Position:
     """Return the layout's flat vector of the effects of each factor and of all else, by slices alone.
 
     A gather by a permutation would do the same, but its gradient is a scatter.

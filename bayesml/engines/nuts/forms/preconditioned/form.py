@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,12 +31,17 @@ from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks
 from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from bayesml.shapes import Numbers, Position, Scalar
+
 __all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
 
 numpyro_infer = lazy_module("numpyro.infer.util")
 
-Array = Any
 START_SPREAD = 1.5
+"""Standard deviation of the starts around the mode; 1 would be that of the posterior, were it normal."""
 
 
 def preconditioned_form(problem: Problem) -> Form:
@@ -57,12 +62,12 @@ def preconditioned_form(problem: Problem) -> Form:
     chain, parents = block_chain(problem, layout)
     reported = frozenset(reported_names(spec, schema))
 
-    def density(x: Array, data: Any) -> Array:
+    def density(x: Position, data: Any) -> Scalar:
         values, log_jacobian = values_at(apply_arrow(x, data["white"], chain), data)
         joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
         return joint + log_jacobian
 
-    def report(x: Array, noise: Array, data: Any) -> dict[str, Array]:
+    def report(x: Position, noise: Float[Array, " noise"], data: Any) -> dict[str, Numbers]:
         values, _ = values_at(apply_arrow(x, data["white"], chain), data)
         return reported_at(model, values, reported, data)
 
@@ -114,7 +119,7 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
 
 def scaled_values(
     layout: Layout, scaled: tuple[ScaledBlocks, ...]
-) -> Callable[[Array, Any], tuple[dict[str, Array], Array]]:
+) -> Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]:
     """Return the map from the layout's vector to the values of the sites, and its log Jacobian determinant.
 
     Args:
@@ -122,7 +127,7 @@ def scaled_values(
         scaled: the terms that are.
     """
 
-    def values_at(u: Array, data: Any) -> tuple[dict[str, Array], Array]:
+    def values_at(u: Position, data: Any) -> tuple[dict[str, Numbers], Scalar]:
         values, log_jacobian = layout.constrain(u, data.get("scales"))
         for together in scaled:
             changed, change = together.transform(values, data["pilot"][together.key])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import jax
 import numpy as np
@@ -24,9 +24,16 @@ from bayesml.families.coordinates import SingleCoordinates
 from bayesml.families.drawing import further_values
 from bayesml.keys import MU, PredictorKey
 
-__all__ = ["RowDerivatives", "row_derivatives"]
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
 
-Array = Any
+    from bayesml.shapes import Numbers, Scalar, Values
+
+    Evaluate = Callable[[Values, Data], "RowDerivatives"]
+    Singles = Float[Array, " singles"]
+    Program = Callable[..., tuple[Scalar, dict[PredictorKey, Numbers], dict[PredictorKey, Numbers], Singles, Numbers]]
+
+__all__ = ["RowDerivatives", "row_derivatives"]
 
 
 @final
@@ -52,7 +59,6 @@ class RowDerivatives:
 SMALLEST_SHARE = 0.05
 DIFFERENCE = 1e-4
 """Distance in the coordinates of single parameters over which the log-likelihood is differenced."""
-Evaluate = Callable[[Mapping[str, Array], Data], RowDerivatives]
 
 
 def row_derivatives(problem: Problem, singles: SingleCoordinates) -> Evaluate:
@@ -70,7 +76,7 @@ def _closed(problem: Problem, singles: SingleCoordinates) -> Evaluate:
 
     # A step may lead out of the range that a link has; what is then not finite is refused by whoever took the step.
     @np.errstate(all="ignore")
-    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
+    def evaluate(values: Values, data: Data) -> RowDerivatives:
         response, weights = data["response"], data.get("weights")
         eta = np.broadcast_to(linear_predictors(schema, values, data["arrays"])[MU], response["y"].shape[:1])
         weights = np.ones(len(eta)) if weights is None else weights
@@ -121,7 +127,7 @@ def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     structure = _Structure(structure_key(schema, likelihood, singles), schema, likelihood, singles)
     compiled = _program(structure) if structure.key is None else _shared_program(structure)
 
-    def evaluate(values: Mapping[str, Array], data: Data) -> RowDerivatives:
+    def evaluate(values: Values, data: Data) -> RowDerivatives:
         value, score, curvature, gradient, second = compiled(values, singles.unbounded(values), data)
         return RowDerivatives(
             float(value),
@@ -134,18 +140,18 @@ def _compiled(problem: Problem, singles: SingleCoordinates) -> Evaluate:
     return evaluate
 
 
-def _program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
+def _program(structure: _Structure) -> Program:
     """Return the compiled ``(values, u, data)`` -> value, scores, curvatures, gradient and negative Hessian in u."""
     schema, likelihood, singles = structure.schema, structure.likelihood, structure.singles
 
-    def total(predictors: Mapping[PredictorKey, Array], u: Array, values: Mapping[str, Array], data: Data) -> Array:
+    def total(predictors: Mapping[PredictorKey, Numbers], u: Singles, values: Values, data: Data) -> Scalar:
         at = {**values, **singles.natural(u)}
         every = combined(schema, predictors, data["arrays"])
         rows = log_likelihood(likelihood, every, at, data["response"])
         weights = data.get("weights")
         return jnp.sum(rows if weights is None else rows * weights)
 
-    def derivatives(values: Mapping[str, Array], u: Array, data: Data) -> tuple[Array, ...]:
+    def derivatives(values: Values, u: Singles, data: Data) -> tuple[Any, ...]:
         predictors = {
             key: eta if jnp.ndim(eta) > 1 else jnp.broadcast_to(eta, data["response"]["y"].shape[:1])
             for key, eta in summed_predictors(schema, values, data["arrays"]).items()
@@ -159,15 +165,15 @@ def _program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
 
 
 @lru_cache(maxsize=8)
-def _shared_program(structure: _Structure) -> Callable[..., tuple[Array, ...]]:
+def _shared_program(structure: _Structure) -> Program:
     """Return the program of a structure, traced and compiled for the first of several problems that have it."""
     return _program(structure)
 
 
-def _diagonal(total: Any, key: PredictorKey, predictors: Mapping[PredictorKey, Array], *rest: Any) -> Array:
+def _diagonal(total: Any, key: PredictorKey, predictors: Mapping[PredictorKey, Numbers], *rest: Any) -> Numbers:
     """Rows do not share a linear predictor's entries, so a product of the Hessian with ones is its diagonal."""
 
-    def score(eta: Array) -> Array:
+    def score(eta: Numbers) -> Numbers:
         return jax.grad(total)({**predictors, key: eta}, *rest)[key]
 
     return jax.jvp(score, (predictors[key],), (jnp.ones_like(predictors[key]),))[1]

@@ -22,15 +22,14 @@ Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe & Liesenfeld
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 from jax import numpy as jnp
 
 from bayesml.engines.log_prior import parameter_values
 from bayesml.engines.nuts.forms.gaussian.algebra import (
-    Matrix,
     gaussian_point,
     lower_times,
 )
@@ -43,9 +42,12 @@ from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import SampledBlock
 
+if TYPE_CHECKING:
+    from bayesml.engines.nuts.forms.gaussian.shapes import Matrix, Rows, Tail
+    from bayesml.shapes import Numbers, Scalar, Values
+
 __all__ = ["ScaledBlocks"]
 
-Array = Any
 FEW = 4
 """Sums of up to so many rows are written out."""
 
@@ -80,7 +82,7 @@ class ScaledBlocks:
         keys = [key for block in self.blocks for key in block.predictors]
         return tuple(dict.fromkeys([*keys, *(p.predictor for p in self.standardised + self.followed)]))
 
-    def transform(self, values: Mapping[str, Array], sums: Statistics) -> tuple[dict[str, Array], Array]:
+    def transform(self, values: Values, sums: Statistics) -> tuple[dict[str, Numbers], Scalar]:
         """Return z of each block and the coefficients, and the log Jacobian determinant.
 
         Args:
@@ -92,7 +94,7 @@ class ScaledBlocks:
         parameters = Parameters(factors, None, joined(self.followed, values))
         _, solved, corner = eliminate(sums, self.arrangement, parameters)
         changed, beside, log_jacobian = self._remainder(values, factors, corner, sums)
-        above: list[list[Array]] = []
+        above: list[Rows] = []
         for place in reversed(range(len(solved))):
             number = self.arrangement.chain[place]
             name = self.blocks[number].site
@@ -102,8 +104,8 @@ class ScaledBlocks:
         return changed, log_jacobian - corner.halves
 
     def _remainder(
-        self, values: Mapping[str, Array], factors: Sequence[Matrix], corner: Corner, sums: Statistics
-    ) -> tuple[dict[str, Array], Array, Array]:
+        self, values: Values, factors: Sequence[Matrix], corner: Corner, sums: Statistics
+    ) -> tuple[dict[str, Numbers], Tail, Scalar]:
         """Return the values of tail and coefficients, what multiplies their columns, and the log Jacobian."""
         tail = [(self.blocks[i], factors[i]) for i in self.arrangement.tail]
         parts = [jnp.reshape(values[block.site], (-1,)) for block, _ in tail]
@@ -111,7 +113,7 @@ class ScaledBlocks:
         if not zeta.shape[0]:
             return {}, zeta, jnp.zeros(())
         point, _, halves = gaussian_point(corner.precision, corner.linear, zeta)
-        changed: dict[str, Array] = {}
+        changed: dict[str, Numbers] = {}
         multipliers, first = [], 0
         for block, factor in tail:
             z = point[first : first + block.size].reshape(block.q, block.vectors)

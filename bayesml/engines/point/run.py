@@ -30,7 +30,6 @@ def run_laplace(
     problem: Problem, method: str, quadrature_points: int, curvature: Literal["observed", "fisher"]
 ) -> Outcome:
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
-    refuse_several_responses(problem, method)
     refuse_priors(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
@@ -43,7 +42,6 @@ def run_laplace(
 
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
-    refuse_several_responses(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
         return _outcome(estimate_several(problem, method, uses_priors=True), began)

@@ -9,6 +9,7 @@ from bayesml.lazy import lazy_module
 from bayesml.results.fits.every_verb import AbstractFitVerbs
 from bayesml.results.fits.verb import Verb
 from bayesml.results.record.fit import AbstractPointFit
+from bayesml.results.record.one_response import each_response, has_several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +52,15 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
     def fitted(self) -> pd.Series | pd.DataFrame:
         """Expected response of the rows of the fit, group effects included, with the index of the data.
 
-        Of a response of categories the probabilities, a column for each.
+        Of a response of categories the probabilities, a column for each; of several responses the columns of each
+        behind those of the one before.
         """
         import pandas as pd
 
+        if has_several(self):
+            parts = {resp: one.fitted for resp, one in each_response(self).items()}
+            tables = any(isinstance(part, pd.DataFrame) for part in parts.values())
+            return pd.concat(parts, axis=1) if tables else pd.DataFrame(parts)
         found, labels = residuals.fitted(self), self.frame.labels()
         if found.ndim > 1:
             return pd.DataFrame(found, index=labels, columns=list(self.likelihood.event_labels))

@@ -12,6 +12,7 @@ from bayesml.engines.point.elements import Element, values_of
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.errors import BayesmlError, ModelError, warn_user
 from bayesml.results.frequentist.simulate import refit, simulate
+from bayesml.results.record.one_response import has_several
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -35,6 +36,10 @@ def bootstrap(fit: AbstractPointFit, wanted: Sequence[Element], nsim: int, seed:
     """
     if isinstance(nsim, bool) or not isinstance(nsim, int) or nsim < 2:
         raise ModelError(f"`nsim` is a whole number of at least 2; got {nsim!r}.")
+    if has_several(fit):
+        raise ModelError(
+            'The bootstrap is for models of one response; method="wald" has intervals, and fit.to_normal_draws() draws.'
+        )
     found = [values_of(wanted, e.factors, dict(e.auxiliary), _coefficients(e)) for e in _refits(fit, nsim, seed)]
     if len(found) < max(2, nsim // 2):
         raise ModelError(f"Only {len(found)} of {nsim} bootstrap refits succeeded: the data do not carry this model.")

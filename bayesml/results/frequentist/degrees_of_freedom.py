@@ -12,6 +12,7 @@ from bayesml.engines.linear_mixed import FTest, TTest
 from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
 from bayesml.engines.point.unbounded import combination_errors, is_held, without_unbounded
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.results.record.one_response import has_several
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -134,7 +135,8 @@ def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
     if chosen == "default":
         chosen = "satterthwaite" if has_t_tests(fit) else None
     if chosen is None:
-        return NormalTests(fit.estimate.beta, fit.estimate.vcov, fit.sigma, fit.estimate.unbounded, fit.estimate.held)
+        estimate, sigma = fit.estimate, 1.0 if has_several(fit) else fit.sigma
+        return NormalTests(estimate.beta, estimate.vcov, sigma, estimate.unbounded, estimate.held)
     tests = fit.estimate.t_tests
     if tests is None:
         raise ModelError(

@@ -116,12 +116,16 @@ def _check_families(smallest_first: Sequence[AbstractPointFit]) -> None:
     """Raise a ModelError unless each family is that of the next larger fit or a limit of it."""
     for small, large in pairwise(smallest_first):
         name, larger = small.family.name, large.family.name
-        same_link = small.likelihood.link("mu").name == large.likelihood.link("mu").name
-        if name != larger and not (small.family.limit_of == larger and same_link):
+        if name != larger and not (small.family.limit_of == larger and _have_one_link(small, large)):
             raise ModelError(
                 f"A {name} and a {larger} model are not nested in one another with these predictors and links; "
                 "compare_models() ranks them by information criteria."
             )
+
+
+def _have_one_link(small: AbstractPointFit, large: AbstractPointFit) -> bool:
+    names = (small.likelihood.dpars[0].name, large.likelihood.dpars[0].name)
+    return small.likelihood.link(names[0]).name == large.likelihood.link(names[1]).name
 
 
 def _by_maximum_likelihood(fit: AbstractPointFit) -> AbstractPointFit:

@@ -17,6 +17,7 @@ from bayesml.results.frequentist.number_format import coefficient_cells, columns
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
 from bayesml.results.frequentist.residuals import residual_values
+from bayesml.results.record.one_response import each_response, has_several
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -97,17 +98,19 @@ def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSumm
         >>> fit.summary(correlation=False)
     """
     sections = [_header(fit), _criterion(fit), _residuals(fit), _random(fit), _family_parameters(fit)]
-    sections += [_smooths(fit), _fixed(fit), _correlations(fit, correlation)]
+    sections += [_residual_correlations(fit), _smooths(fit), _fixed(fit), _correlations(fit, correlation)]
     sections += [Section("", tuple(textwrap.wrap(note, WIDTH, break_on_hyphens=False))) for note in notes(fit)]
     return PointSummary(tuple(s for s in sections if s is not None))
 
 
 def _header(fit: AbstractPointFit) -> Section:
     lines = []
-    traits, link = fit.likelihood.traits, fit.likelihood.chosen_link(fit.likelihood.dpars[0].name).name
+    parts = [one.likelihood for one in each_response(fit).values()]
+    traits, link = fit.likelihood.traits, ", ".join(part.chosen_link(part.dpars[0].name).name for part in parts)
     if not traits.normal or traits.response_on_log_scale or link != "identity":
         lines.append(f" Family: {fit.family.name}  ( {link} )")
-    lines += [f"Formula: {fit.formula}", f"   Data: {fit.data_name}"]
+    formula = str(fit.formula).replace("\n", "\n         ")  # of several responses one on each line
+    lines += [f"Formula: {formula}", f"   Data: {fit.data_name}"]
     note = fit.problem.design.response.note
     return Section(_title(fit), (*lines, *((f"         {note}",) if note else ())))
 
@@ -144,7 +147,7 @@ def _criterion(fit: AbstractPointFit) -> Section:
 
 
 def _residuals(fit: AbstractPointFit) -> Section | None:
-    if fit.likelihood.event_shape or not fit.likelihood.traits.has_moments:
+    if has_several(fit) or fit.likelihood.event_shape or not fit.likelihood.traits.has_moments:
         return None
     quantiles = np.quantile(residual_values(fit, "scaled"), [0.0, 0.25, 0.5, 0.75, 1.0])
     texts = format_jointly(zap_small(quantiles, 5).tolist())
@@ -209,6 +212,18 @@ def _family_parameters(fit: AbstractPointFit) -> Section | None:
         return None
     cells = [("", "Estimate"), *((name, text) for name, text in zip(shown, _each(shown.values()), strict=True))]
     return Section("Family parameters:", (), tuple(cells), (True, False))
+
+
+def _residual_correlations(fit: AbstractPointFit) -> Section | None:
+    """Return the correlations of the residuals of several responses."""
+    matrix = fit.likelihood.residual_correlations(fit.estimate.values)
+    if matrix is None:
+        return None
+    names = [each.name for each in fit.problem.design.responses]
+    rows = [("", *names[:-1])]
+    for i in range(1, len(names)):
+        rows.append((names[i], *(f"{matrix[i, j]:.3f}" for j in range(i)), *("",) * (len(names) - 1 - i)))
+    return Section("Residual correlations:", (), tuple(rows), (True, *(False,) * (len(names) - 1)))
 
 
 def _each(values: Iterable[float]) -> list[str]:

@@ -13,9 +13,10 @@ from scipy.special import ndtr, stdtr
 from bayesml.engines.point.elements import deviations
 from bayesml.engines.point.estimate import GroupEstimate, LevelEffects
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.names import prefixed
+from bayesml.names import of_response, prefixed
 from bayesml.results.frequentist.submodels import require_one_predictor
 from bayesml.results.record.levels import level_columns, population_spellings, totals
+from bayesml.results.record.one_response import has_several
 from bayesml.variables import find_text
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
     """Return standard deviations, correlations and covariances by grouping factor.
 
     A smooth has an entry under the name of its standard deviation, ``sds_sx_1``. ``residual__`` holds the residual
-    standard deviation where the model has one.
+    standard deviation where the model has one; of several responses that of each, and their residual correlations.
 
     Example:
         >>> fit.varcorr()["Subject"].sd["Days"]
@@ -170,7 +171,18 @@ def varcorr(fit: AbstractPointFit) -> dict[str, VarCorr]:
     found |= {own.effects.sd: _variation(own.effects.coefs, np.array([[own.sd]])) for own in estimate.smooths}
     if "sigma" in estimate.auxiliary:
         found["residual__"] = _variation(("sigma",), np.array([[estimate.auxiliary["sigma"]]]))
+    if sigmas := residual_deviations(fit):
+        correlations = fit.likelihood.residual_correlations(estimate.values)
+        root = np.eye(len(sigmas)) if correlations is None else np.linalg.cholesky(correlations)
+        found["residual__"] = _variation(tuple(sigmas), np.array(list(sigmas.values()))[:, None] * root)
     return found
+
+
+def residual_deviations(fit: AbstractPointFit) -> dict[str, float]:
+    """Return the residual standard deviation of each of several responses that has one, by its name."""
+    own = [each.name for each in fit.problem.design.responses if has_several(fit)]
+    found = {resp: fit.estimate.auxiliary.get(of_response("sigma", resp)) for resp in own}
+    return {resp: value for resp, value in found.items() if value is not None}
 
 
 def _variation(labels: tuple[str, ...], factor: np.ndarray) -> VarCorr:

@@ -8,9 +8,11 @@ import numpy as np
 
 from bayesml.engines.point.answers import NormalRows
 from bayesml.engines.point.several.estimate import SeveralEstimate
+from bayesml.engines.point.several.response import SeveralResponse
 from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import Curvature
+from bayesml.results.record.one_response import answers, has_several, of_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ __all__ = [
     "residual_values",
     "residuals",
     "several_parameters",
+    "shown_response",
 ]
 
 ResidualType = Literal["response", "pearson", "deviance", "working", "scaled"]
@@ -62,17 +65,26 @@ def fitted(fit: AbstractPointFit) -> np.ndarray:
     return expected(fit, fit.estimate.eta, dict(design.response.arrays), design.weights)
 
 
+def shown_response(fit: AbstractPointFit, estimate: SeveralEstimate) -> SeveralResponse:
+    """Return the rows of the model; where the fit is shown as that of one of several responses, its own."""
+    response, names = estimate.model.response, [each.name for each in fit.problem.design.responses]
+    is_part = len(names) < len(estimate.problem.design.responses)
+    return response.seen_by(names[0]) if is_part else response
+
+
 def several_parameters(fit: AbstractPointFit, estimate: SeveralEstimate) -> dict[str, np.ndarray]:
     """Return every parameter of the rows of the fit on its natural scale, where rows have several linear predictors."""
-    design, response = fit.problem.design, estimate.model.response
-    eta = estimate.eta.reshape(response.slots.count, -1)
+    design, response = fit.problem.design, shown_response(fit, estimate)
+    eta = estimate.eta.reshape(estimate.model.response.slots.count, -1)
     natural = response.natural(eta, estimate.fit.psi, design.arrays, design.response.arrays)
-    if design.weights is not None and weights_are_precisions(fit.method, fit.likelihood):
+    if design.weights is not None and response.precisions:
         natural["sigma"] = sigma_of_rows(natural["sigma"], design.weights)
     return natural
 
 
-def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> pd.Series:
+def residuals(
+    fit: AbstractPointFit, type: ResidualType = "response", *, resp: str | None = None
+) -> pd.Series | pd.DataFrame:
     """Return the residuals of the rows of the fit at the conditional modes.
 
     Args:
@@ -81,19 +93,25 @@ def residuals(fit: AbstractPointFit, type: ResidualType = "response") -> pd.Seri
             response relative to the dispersion, as R does: of a gaussian model 1 / sqrt(weight), of a Gamma model
             mu / sqrt(weight). ``"scaled"`` divides by the whole standard deviation. ``"deviance"`` is the signed square
             root of each row's part of the deviance. ``"working"`` is the residual on the scale of the linear predictor.
+        resp: which of several responses; None takes all of them.
 
     Returns:
-        One value for each row, with the index of the data.
+        One value for each row, with the index of the data; of several responses a column for each.
 
     Raises:
-        ModelError: the type is unknown.
+        ModelError: the type is unknown, or there is no such response.
 
     Example:
         >>> fit.residuals("pearson")
     """
     import pandas as pd
 
-    return pd.Series(residual_values(fit, type), index=fit.frame.labels())
+    def of(one: AbstractPointFit) -> pd.Series:
+        return pd.Series(residual_values(one, type), index=fit.frame.labels())
+
+    if resp is not None or not has_several(fit):
+        return of(of_one(fit, resp))
+    return pd.DataFrame(answers(fit, of))
 
 
 def residual_values(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
@@ -122,9 +140,10 @@ def residual_values(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
 
 def _of_several(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
     if fit.likelihood.event_shape or type in ("deviance", "working"):
+        has_categories = "the response has categories." if fit.likelihood.event_shape else ""
         raise ModelError(
             f"There are no residuals of type {type!r} for this model: "
-            + ("the response has categories." if fit.likelihood.event_shape else "more than `mu` has a formula.")
+            + (has_categories or "a row has more linear predictors than that of `mu`.")
         )
     plain = np.asarray(fit.problem.design.response.arrays["y"], dtype=float) - fitted(fit)
     if type == "response":
@@ -133,7 +152,7 @@ def _of_several(fit: AbstractPointFit, type: ResidualType) -> np.ndarray:
     natural = several_parameters(fit, fit.estimate)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = fit.likelihood.variance(natural, fit.problem.design.response.arrays)
-        root = 1.0 if weights_are_precisions(fit.method, fit.likelihood) else _root_weights(fit)
+        root = 1.0 if shown_response(fit, fit.estimate).precisions else _root_weights(fit)
         return np.where(plain == 0.0, 0.0, root * plain / np.sqrt(variance))
 
 

@@ -24,6 +24,7 @@ from bayesml.posterior import Timing
 from bayesml.results.frequentist.residuals import natural_parameters
 from bayesml.results.predict.point_rows import point_rows
 from bayesml.results.predict.re_formula import Selection, select_groups
+from bayesml.results.record.one_response import has_several
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -58,7 +59,8 @@ def simulate(
             it, ``"gaussian"`` draws them, ``"zero"`` sets them to 0 (lme4's ``allow.new.levels=TRUE``).
 
     Returns:
-        ``(n, rows)``; counts for a binomial response.
+        ``(n, rows)``; counts for a binomial response. Several responses are drawn together: ``(n, rows, columns)``, the
+        columns of all responses one after the other.
 
     Raises:
         ModelError: ``n`` is not a positive whole number, or ``new_levels`` is unknown.
@@ -192,6 +194,11 @@ def refit(fit: F, y: Any) -> F:
 
     See ``PointFit.refit``.
     """
+    if has_several(fit):
+        raise ModelError(
+            "refit() takes one new response, and the model has several; fit.update(data=...) fits the model to other "
+            "data."
+        )
     began = time.perf_counter()
     raw = convert(fit.parsed.response.name, _in_order(fit, y))
     if raw.missing.any():

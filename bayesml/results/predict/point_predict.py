@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bayesml.errors import ModelError
+from bayesml.results.predict.by_response import Shown, by_response
 from bayesml.results.predict.estimated import evaluate_estimates
 from bayesml.results.predict.point_rows import UnseenPolicy
 from bayesml.results.predict.prepare import Request
@@ -32,7 +33,8 @@ def linpred(
     interval: Literal["confidence"] | None = None,
     prob: float = 0.95,
     dpar: str | None = None,
-) -> pd.Series | pd.DataFrame:
+    resp: str | None = None,
+) -> Shown:
     """Return the linear predictor, eta = X b + sum_g Z_g r_g + offset, at the estimates.
 
     Args:
@@ -49,12 +51,14 @@ def linpred(
         interval: ``"confidence"`` adds the limits of a normal interval.
         prob: probability of the interval.
         dpar: the parameter whose linear predictor is wanted, ``"zi"``; None is ``mu``.
+        resp: which of several responses, which needs the columns of its own formula alone; None takes all of them.
 
     Returns:
         One value for each row, or with ``se`` or ``interval`` a data frame with the columns Estimate, Std.Error, Lower
         and Upper. The index is that of the pandas data, of the rows kept where some were left out; rows of other data
         are numbered from 0. New rows that the data of the fit do not determine are NaN, with a warning: a column of the
         model was left out since it depends on others, and the row differs in that (an interaction's cell without data).
+        All of several responses have a column each, and with ``se`` or ``interval`` a dict has a data frame for each.
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
@@ -65,8 +69,9 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", interval="confidence")
     """
     _check(interval, prob, ("confidence",))
-    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels), What("linpred", dpar, transform))
-    return found.shown(se, None if interval is None else prob)
+    request, what = Request(newdata, re_formula, new_levels), What("linpred", dpar, transform)
+    own = None if interval is None else prob
+    return by_response(fit, resp, lambda one: evaluate_estimates(one, request, what).shown(se, own))
 
 
 def epred(
@@ -79,7 +84,8 @@ def epred(
     interval: Literal["confidence"] | None = None,
     prob: float = 0.95,
     dpar: str | None = None,
-) -> pd.Series | pd.DataFrame:
+    resp: str | None = None,
+) -> Shown:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
     The same as ``predict``, which has intervals of a new response too; arguments, result and errors are described
@@ -94,6 +100,7 @@ def epred(
         interval: ``"confidence"`` adds the limits of the expected response.
         prob: probability of the interval.
         dpar: a distributional parameter in the place of the response, ``"zi"``.
+        resp: which of several responses, see ``linpred``.
 
     Returns:
         As ``predict``.
@@ -104,8 +111,9 @@ def epred(
     if interval == "prediction":
         raise ModelError('`epred` has confidence intervals only; predict(interval="prediction") is for a response.')
     return predict(
-        fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, dpar=dpar
-    )
+        fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=interval, prob=prob, dpar=dpar,
+        resp=resp,
+    )  # fmt: skip
 
 
 def predict(
@@ -120,7 +128,8 @@ def predict(
     seed: int = 0,
     type: Scale | None = None,
     dpar: str | None = None,
-) -> pd.Series | pd.DataFrame:
+    resp: str | None = None,
+) -> Shown:
     """Return the expected response at the estimates (for a binomial response the expected count).
 
     Standard errors are those of the linear predictor carried over by the delta method; confidence limits are the
@@ -140,6 +149,7 @@ def predict(
         type: None for the expected response. ``"response"`` is R's: the same, but of a binomial model for one trial,
             which is the probability and needs no ``trials()``. ``"link"`` is the linear predictor, see ``linpred``.
         dpar: a distributional parameter in the place of the response, ``"zi"``.
+        resp: which of several responses, see ``linpred``.
 
     Returns:
         As ``linpred``. The expected response of a response of categories is the probability of each: a column for each,
@@ -159,17 +169,23 @@ def predict(
         _check(interval, prob, ("confidence",))
         confidence: Literal["confidence"] | None = None if interval is None else "confidence"
         return linpred(
-            fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob, dpar=dpar
-        )
+            fit, newdata, re_formula=re_formula, new_levels=new_levels, se=se, interval=confidence, prob=prob,
+            dpar=dpar, resp=resp,
+        )  # fmt: skip
     _check(interval, prob, ("confidence", "prediction"))
-    shares = type == "response" and fit.likelihood.traits.trials
     if dpar is not None and interval == "prediction":
         raise ModelError(f"A distributional parameter has no prediction interval; leave out `dpar={dpar!r}`.")
     kind: Literal["predict", "epred"] = "predict" if interval == "prediction" else "epred"
-    what = What(kind, dpar, one_trial=shares and interval != "prediction")
-    found = evaluate_estimates(fit, Request(newdata, re_formula, new_levels, seed=seed), what)
-    shown = found.shown(se, None if interval is None else prob)
-    return shown.div(found.data["trials"], axis=0) if shares else shown
+    request = Request(newdata, re_formula, new_levels, seed=seed)
+
+    def of_one(one: AbstractPointFit) -> pd.Series | pd.DataFrame:
+        shares = type == "response" and one.likelihood.traits.trials
+        what = What(kind, dpar, one_trial=shares and interval != "prediction")
+        found = evaluate_estimates(one, request, what)
+        shown = found.shown(se, None if interval is None else prob)
+        return shown.div(found.data["trials"], axis=0) if shares else shown
+
+    return by_response(fit, resp, of_one)
 
 
 def _check(interval: str | None, prob: float, choices: tuple[str, ...]) -> None:

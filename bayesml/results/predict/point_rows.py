@@ -180,7 +180,8 @@ def _several(estimate: SeveralEstimate, rows: Rows, centred: bool) -> PointRows:
     chosen = {(group.predictor, group.key) for group in rows.selection.groups()}
     blocks: list[AbstractBlock | None] = []
     for own, effects in zip(slots.blocks(), estimate.effects, strict=True):
-        if own.effects.index and (own.term.predictor, own.term.key) not in chosen:
+        is_dropped = own.effects.index and (own.term.predictor, own.term.key) not in chosen
+        if is_dropped or own.slot.key not in rows.arrays:
             blocks.append(None)
             continue
         blocks.append(found := own.stacked(rows.arrays, slots.count))

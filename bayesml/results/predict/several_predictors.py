@@ -11,10 +11,11 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 
 from bayesml.engines.point.several.estimate import SeveralEstimate
-from bayesml.engines.weighting import sigma_of_rows, weights_are_precisions
+from bayesml.engines.weighting import sigma_of_rows
 from bayesml.errors import ModelError
 from bayesml.families.drawing import draw_where_possible
 from bayesml.keys import PredictorKey
+from bayesml.results.frequentist.residuals import shown_response
 from bayesml.results.predict.point_rows import PointRows, point_rows
 from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import EstimatedQuantity, What
@@ -32,8 +33,9 @@ def several_natural(
     fit: AbstractPointFit, estimate: SeveralEstimate, eta: np.ndarray, psi: np.ndarray, rows: PointRows
 ) -> dict[str, np.ndarray]:
     """Return every parameter on its natural scale, from ``(d, ..., rows)`` linear predictors and psi."""
-    natural = estimate.model.response.natural(eta, psi, rows.arrays, rows.data)
-    if rows.weights is not None and weights_are_precisions(fit.method, fit.likelihood):
+    response = shown_response(fit, estimate)
+    natural = response.natural(eta, psi, rows.arrays, rows.data)
+    if rows.weights is not None and response.precisions:
         natural["sigma"] = sigma_of_rows(natural["sigma"], rows.weights)
     return natural
 
@@ -95,7 +97,7 @@ def _parameter(
     inverse = fit.likelihood.link(key.dpar).inverse if transformed else None
 
     def numbers(eta: np.ndarray, psi: np.ndarray) -> np.ndarray:
-        found = estimate.model.response.predictor(key, eta, psi, rows.arrays)
+        found = shown_response(fit, estimate).predictor(key, eta, psi, rows.arrays)
         return found if inverse is None else np.asarray(inverse(found), dtype=float)
 
     return numbers

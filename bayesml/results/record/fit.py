@@ -13,6 +13,7 @@ from math import log
 from typing import TYPE_CHECKING, Self, cast
 
 from bayesml.engines import AbstractEngine, Outcome, Problem
+from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, AbstractLikelihood
 from bayesml.formula import ParsedFormula
 from bayesml.frame import Frame
@@ -203,7 +204,15 @@ class AbstractPointFit(AbstractFit):
         """The residual standard deviation; 1 for a family without one, as in lme4.
 
         Of a Gamma response 1 / sqrt(shape), its coefficient of variation by maximum likelihood, as in glmmTMB.
+
+        Raises:
+            ModelError: there are several responses, each with its own.
         """
+        if len(self.problem.design.responses) > 1:
+            raise ModelError(
+                "The model has several responses, each with a residual standard deviation of its own: "
+                f'fit.varcorr()["residual__"], or by name, fit["sigma_{self.problem.design.responses[0].name}"].'
+            )
         auxiliary = self.estimate.auxiliary
         if "sigma" in auxiliary or not self.estimate.has_one_predictor:
             return float(auxiliary.get("sigma", 1.0))

@@ -158,6 +158,7 @@ class SeveralEstimate(AbstractEstimate):
                 values |= term.derive(sampled)
         for _, other in self.model.response.slots.others():
             values |= other.derive(values)
+        values |= self.problem.likelihood.derive(values)
         return {name: np.asarray(value, dtype=float) for name, value in values.items()}
 
     @cached_property
@@ -333,8 +334,8 @@ class SeveralEstimate(AbstractEstimate):
         errors[self.fit.kept] = np.sqrt(np.nan_to_num(np.maximum(np.diagonal(self.fit.vcov), 0.0)))
         size = np.sqrt((self.arrays.X**2).sum(axis=0) / self.problem.design.n_rows)
         for part in self.model.response.slots.columns():
-            dpar = part.term.predictor.dpar
-            linked = not part.term.predictor.nlpar and likelihood.chosen_link(dpar).name != "identity"
+            own = part.term.predictor
+            linked = not own.nlpar and likelihood.chosen_link(likelihood.name_of(own)).name != "identity"
             for label in part.labels:
                 if linked and errors[start] * size[start] > UNCERTAIN:
                     names.append(f"`{label}`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self, final
 
@@ -15,7 +15,8 @@ from bayesml.engines.generalised_mixed.response import AbstractDerivatives
 from bayesml.engines.point.several.singles import Singles
 from bayesml.engines.point.several.slots import Slots, TermArrays
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
-from bayesml.families import AbstractLikelihood
+from bayesml.errors import ModelError
+from bayesml.families import AbstractLikelihood, JointLikelihood
 from bayesml.families.base import natural_values
 from bayesml.keys import PredictorKey
 from bayesml.terms import NonlinearPredictor
@@ -94,6 +95,7 @@ class SeveralResponse:
         singles: all other parameters.
         design: the data.
         precisions: whether weights divide the residual variance; else they are powers of the densities.
+        only: of several responses the one whose parameters are wanted, see ``seen_by``.
     """
 
     likelihood: AbstractLikelihood
@@ -101,6 +103,7 @@ class SeveralResponse:
     singles: Singles
     design: Design
     precisions: bool
+    only: str = ""
 
     @classmethod
     def of(cls, design: Design, slots: Slots, singles: Singles, method: str) -> SeveralResponse:
@@ -108,7 +111,9 @@ class SeveralResponse:
 
         Raises:
             DataError: a precision is 0.
+            ModelError: weights of one of several responses would be precisions.
         """
+        _refuse_precisions(design, method)
         precisions = design.weights is not None and weights_are_precisions(method, design.likelihood)
         if precisions:
             assert design.weights is not None
@@ -130,7 +135,23 @@ class SeveralResponse:
         functions = tuple(
             (p.key, term) for p in self.slots.predictors for term in p.terms if isinstance(term, NonlinearPredictor)
         )
-        return RowModel(self.likelihood, slots, self.singles.coordinates, others, functions)
+        return RowModel(self.likelihood, slots, self.singles.coordinates, others, functions, self.only)
+
+    def seen_by(self, resp: str) -> SeveralResponse:
+        """Return the parameters of one of several responses, under their own names: ``sigma`` for ``sigma_y1``.
+
+        Linear predictors are still those of all responses; arrays and data are those of the response alone.
+        """
+        return replace(self, slots=self.slots.of_response(resp), only=resp)
+
+    @property
+    def _shown(self) -> AbstractLikelihood:
+        """The likelihood whose parameters are wanted."""
+        return (
+            self.likelihood.part(self.only)
+            if isinstance(self.likelihood, JointLikelihood) and self.only
+            else (self.likelihood)
+        )
 
     @cached_property
     def _compiled(self) -> Any:
@@ -181,7 +202,7 @@ class SeveralResponse:
         with jax.enable_x64(True), np.errstate(all="ignore"):
             found = self.model.parameters(eta, psi, self.data(arrays, response))
             found = {name: np.asarray(value, dtype=float) for name, value in found.items()}
-            return {k: np.asarray(v, dtype=float) for k, v in natural_values(self.likelihood, found).items()}
+            return {k: np.asarray(v, dtype=float) for k, v in natural_values(self._shown, found).items()}
 
     def _shaped(self, eta: np.ndarray) -> np.ndarray:
         return np.asarray(eta, dtype=float).reshape(self.slots.count, -1)
@@ -218,3 +239,13 @@ class SeveralResponse:
         with jax.enable_x64(True):
             found = function(eta, np.asarray(psi, dtype=float), self._data, *rest)
             return tuple(np.asarray(each) for each in found)
+
+
+def _refuse_precisions(design: Design, method: str) -> None:
+    """Raise where the weights of one of several responses would divide its residual variance."""
+    for each in design.responses if design.joint is not None else ():
+        if each.weights is not None and weights_are_precisions(method, each.likelihood):
+            raise ModelError(
+                f'method="{method}" takes the weights of `{each.name}` for precisions, which a model of several '
+                'responses has no form for; use method="map" or "nuts", where a weight is a power of the density.'
+            )

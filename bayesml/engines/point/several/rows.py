@@ -7,7 +7,7 @@ one predictor holds that predictor's column of every row's own matrix of second 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
@@ -18,11 +18,11 @@ from bayesml.compile import likelihood_values
 from bayesml.engines.point.several.programs import RowProgram
 from bayesml.engines.programs.structure import structure_key
 from bayesml.engines.weighting import log_density_of_precision
-from bayesml.families import AbstractLikelihood
+from bayesml.families import AbstractLikelihood, JointLikelihood
 from bayesml.families.base import natural_values
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import MU, PredictorKey
-from bayesml.names import intercept_variable, thresholds_variable
+from bayesml.names import intercept_variable, of_response, thresholds_variable
 from bayesml.terms import AbstractTerm, combine
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class RowModel:
         singles: the parameters in psi.
         others: terms that are not linear in coefficients, with their predictors.
         functions: nonlinear predictors.
+        only: of several responses the one whose parameters are wanted; the slots are then its own.
     """
 
     likelihood: AbstractLikelihood
@@ -59,6 +60,7 @@ class RowModel:
     singles: SingleCoordinates
     others: tuple[tuple[PredictorKey, AbstractTerm], ...]
     functions: tuple[tuple[PredictorKey, AbstractTerm], ...]
+    only: str = ""
 
     def predictors(self, eta: Eta, psi: Psi, data: Data) -> tuple[dict[PredictorKey, Numbers], dict[str, Numbers]]:
         """Return the predictor of every parameter with a formula, and the values of all other parameters."""
@@ -66,8 +68,9 @@ class RowModel:
         values = {**values, **data["held"]}
         for each in self.likelihood.computed:
             values[each.target.name] = each.prior.value(each.target, values)
-        if self.likelihood.thresholds:
-            values[thresholds_variable(MU)] = values[intercept_variable(MU)]
+        for resp, part in _each(self.likelihood):
+            if part.thresholds:
+                values[of_response(thresholds_variable(MU), resp)] = values[intercept_variable(PredictorKey(resp))]
         sums = {}
         for key, start, width in self.slots:
             rows = eta[start : start + width]
@@ -81,7 +84,11 @@ class RowModel:
     def parameters(self, eta: Eta, psi: Psi, data: Data) -> dict[str, Numbers]:
         """Return the parameters as the density wants them, from ``(predictors, ..., rows)`` and ``(m,)``."""
         every, values = self.predictors(eta, psi, data)
-        return likelihood_values(self.likelihood, every, values)
+        if not self.only:
+            return likelihood_values(self.likelihood, every, values)
+        assert isinstance(self.likelihood, JointLikelihood)
+        own = {replace(key, resp=""): value for key, value in every.items()}
+        return likelihood_values(self.likelihood.part(self.only), own, self.likelihood.own_values(self.only, values))
 
     def log_density(self, eta: Eta, psi: Psi, data: Data) -> PerRow:
         """Return ``(rows,)``, weights included."""
@@ -96,6 +103,11 @@ class RowModel:
             log_y = jnp.log(response["y"]) if self.likelihood.traits.response_on_log_scale else 0.0
             return log_density_of_precision(rows, data["precisions"], sigma, log_y)
         return rows
+
+
+def _each(likelihood: AbstractLikelihood) -> tuple[tuple[str, AbstractLikelihood], ...]:
+    """Return the name and likelihood of each response; the name of a single one is empty."""
+    return likelihood.parts if isinstance(likelihood, JointLikelihood) else (("", likelihood),)
 
 
 @final

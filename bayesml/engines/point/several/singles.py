@@ -18,11 +18,14 @@ from bayesml.distributions import Constant
 from bayesml.engines.base import Problem
 from bayesml.engines.point.several.slots import Slots
 from bayesml.errors import ModelError
+from bayesml.families import DistributionalParameter
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.links import get_link
 from bayesml.spec import ParameterSpec
 
 __all__ = ["Singles"]
+
+INSIDE = 2.0  # of nu of a Student t distribution, on the scale log(nu - 1): about 8 degrees of freedom
 
 
 @final
@@ -71,7 +74,7 @@ class Singles:
         specs = (*(by_name[p.name] for p in free), *further)
         _refuse_constants(specs, method)
         bare = tuple(ParameterSpec(p.name, p.prior_class, p.shape, support=p.support) for p in further)
-        center = [float(get_link(p.links[0]).forward(by_name[p.name].centers[0])) for p in free]
+        center = [_place(p, by_name[p.name].centers[0]) for p in free]
         scale = [1.0] * len(free)
         for p in further:
             where, distance = p.support.start(p.shape, np.asarray(p.centers), np.asarray(p.scales))
@@ -101,6 +104,13 @@ class Singles:
         with jax.enable_x64(True):
             found = self.coordinates.natural(self.center + self.scale * psi)
             return {name: np.asarray(value, dtype=float) for name, value in {**found, **self.held}.items()}
+
+
+def _place(parameter: DistributionalParameter, typical: float) -> float:
+    """Return a typical value on the unbounded scale; one at its bound, such as nu = 1, has no place there itself."""
+    with np.errstate(divide="ignore"):
+        place = float(get_link(parameter.links[0]).forward(typical))
+    return place if np.isfinite(place) else INSIDE
 
 
 def _parameters_of(problem: Problem, term: Any) -> list[str]:

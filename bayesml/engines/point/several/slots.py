@@ -67,8 +67,13 @@ class SlotColumns:
         count, width = len(self.part.labels), self.part.width
         return (count,) if width == 1 else (count // width, width)
 
-    def stacked(self, arrays: TermArrays, count: int, centred: bool) -> np.ndarray:
-        """Return the columns over ``count`` linear predictors of each row, ``(count * rows, coefs)``."""
+    def stacked(self, arrays: TermArrays, count: int, rows: int, centred: bool) -> np.ndarray:
+        """Return the columns over ``count`` linear predictors of each row, ``(count * rows, coefs)``.
+
+        They are 0 where the arrays are those of another of several responses.
+        """
+        if self.slot.key not in arrays:
+            return np.zeros((count * rows, len(self.part.labels)))
         X = np.asarray(arrays[self.slot.key][self.term.key][self.part.array], dtype=float)
         X = X - np.asarray(self.part.center) if centred and self.part.center else X
         out = np.zeros((count, len(X), len(self.part.labels)))
@@ -128,6 +133,11 @@ class Slots:
             start += width
         return cls(tuple(predictors), tuple(slots))
 
+    def of_response(self, resp: str) -> Slots:
+        """Return the linear predictors of one of several responses, at the places that they have among all."""
+        predictors = tuple(p for p in self.predictors if p.key.resp == resp)
+        return Slots(predictors, tuple(slot for slot in self.slots if slot.key.resp == resp))
+
     @property
     def count(self) -> int:
         """Number of linear predictors of a row."""
@@ -159,7 +169,7 @@ class Slots:
             rows: number of rows.
             centred: whether columns are those for thresholds of centred predictors.
         """
-        parts = [part.stacked(arrays, self.count, centred) for part in self.columns()]
+        parts = [part.stacked(arrays, self.count, rows, centred) for part in self.columns()]
         return np.concatenate([np.zeros((self.count * rows, 0)), *parts], axis=1)
 
     def offset(self, arrays: TermArrays, rows: int) -> np.ndarray | None:
@@ -167,6 +177,8 @@ class Slots:
         out, found = np.zeros((self.count, rows)), False
         terms = {p.key: p.terms for p in self.predictors}
         for slot in self.slots:
+            if slot.key not in arrays:
+                continue
             own = arrays[slot.key]  # without group effects, where these were left out
             addend = known_addend((term for term in terms[slot.key] if term.key in own), own)
             if addend is not None:

@@ -248,6 +248,9 @@ def test_what_there_is_no_form_for_is_refused(independent, data):
     for method in ("reml", "ml"):
         with pytest.raises(ModelError, match="is for models of one response"):
             bayesml.fit(bf("y ~ x") + bf("z ~ x"), data, method=method)
+    two_parts = bayesml.families.mixture(bayesml.families.gaussian(), bayesml.families.gaussian())
+    with pytest.raises(ModelError, match="mixtures of one response; `y` is one of several"):
+        bayesml.fit(bf("y ~ x", family=two_parts) + bf("z ~ x"), data, method="map")
     with pytest.raises(ModelError, match="takes the weights of `y` for precisions"):
         bayesml.fit(bf("y | weights(n) ~ x") + bf("z | weights(n) ~ x"), data, method="laplace")
     for ask in (

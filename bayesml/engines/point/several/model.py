@@ -57,9 +57,16 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
     """Return a model as the numerics take it.
 
     Raises:
-        ModelError: effects are correlated across predictors, or a prior holds something that cannot be held.
+        ModelError: effects are correlated across predictors, one of several responses is a mixture, or a prior holds
+            something that cannot be held.
     """
     design = problem.design
+    mixed = [each.name for each in design.responses if each.likelihood.traits.several_modes]
+    if design.joint is not None and mixed:
+        raise ModelError(
+            f'method="{method}" is for mixtures of one response; `{mixed[0]}` is one of several. Fit it alone, or use '
+            'method="nuts".'
+        )
     shared = [term for p in design.schema.predictors for term in p.groups() if not term.effect_blocks()]
     if shared:
         raise ModelError(

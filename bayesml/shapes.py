@@ -21,6 +21,7 @@ __all__ = [
     "Expected",
     "Numbers",
     "Observed",
+    "Operand",
     "PerRow",
     "Position",
     "Scalar",
@@ -42,6 +43,8 @@ DataArrays = Mapping[str, Shaped[ArrayLike, "..."]]
 """Arrays of the data by name: numbers, whole numbers and truth values."""
 Observed = Float[ArrayLike, "rows *columns"]
 """A response, of one column or of several."""
+Operand = Shaped[ArrayLike, "*#elements"]
+"""Numbers, whole numbers or truth values that a formula computes with; they broadcast against each other."""
 PerRow = Float[ArrayLike, "*draws rows"]
 """A number for each row, and for each draw where there are draws."""
 Expected = Float[Array | np.ndarray, "..."]

@@ -246,8 +246,9 @@ def test_annotations_of_arrays_say_shapes(module: str) -> None:
     of_any_shape = [
         target.id
         for node in ast.walk(parsed(module))
-        if isinstance(node, ast.Assign) and ast.unparse(node.value) in {"Any", "typing.Any"}
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        if ast.unparse(node.value) in {"Any", "typing.Any"}
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and "Array" in target.id
     ]
     assert not of_any_shape, f"{module} has {of_any_shape} = Any; say the shapes, see `bayesml/shapes.py`"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -25,9 +25,11 @@ from bayesml.formula.types import Expression, Nonlinear
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 
+if TYPE_CHECKING:
+    from bayesml.shapes import Operand
+
 __all__ = ["NonlinearFunction", "evaluate_nonlinear", "nonlinear_function"]
 
-Array: TypeAlias = Any  # a NumPy or JAX array, or a number
 Functions = Mapping[str, Callable[..., Any]]
 
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
@@ -72,7 +74,7 @@ class NonlinearFunction:
         functions = {**known, **self.functions}
         return {name: evaluate_syntax(part, frame, functions) for name, part in self._tree.parts.items()}
 
-    def value(self, parameters: Mapping[str, Array], arrays: Mapping[str, Array]) -> Array:
+    def value(self, parameters: Mapping[str, Operand], arrays: Mapping[str, Operand]) -> Operand:
         """Return the function, ``(..., rows)``.
 
         Args:
@@ -119,7 +121,7 @@ def nonlinear_function(nonlinear: Nonlinear, functions: Functions | None = None)
     return function
 
 
-def evaluate_nonlinear(expression: Expression, values: Mapping[str, Array]) -> Array:
+def evaluate_nonlinear(expression: Expression, values: Mapping[str, Operand]) -> Operand:
     """Compute an expression from the values of all names in it.
 
     Args:
@@ -225,7 +227,7 @@ def _at(message: str, name: str, expression: Expression) -> FormulaError:
     return expression_fault(message, expression, start, stop)
 
 
-def _value(node: ast.expr, syntax: Syntax, values: Mapping[str, Array]) -> Array:
+def _value(node: ast.expr, syntax: Syntax, values: Mapping[str, Operand]) -> Operand:
     match node:
         case ast.Constant():
             return float(node.value)  # type: ignore[arg-type]
@@ -245,13 +247,13 @@ def _value(node: ast.expr, syntax: Syntax, values: Mapping[str, Array]) -> Array
     raise FormulaError(f"`{syntax.expression.text}` cannot be computed.")
 
 
-def _unary(sign: ast.unaryop, value: Array) -> Array:
+def _unary(sign: ast.unaryop, value: Operand) -> Operand:
     if isinstance(sign, ast.Invert):
         return value == 0
     return -_number(value) if isinstance(sign, ast.USub) else _number(value)
 
 
-def _binary(sign: ast.operator, left: Array, right: Array) -> Array:
+def _binary(sign: ast.operator, left: Operand, right: Operand) -> Operand:
     if isinstance(sign, ast.BitAnd):
         return _all([_number(left) != 0, _number(right) != 0])
     if isinstance(sign, ast.BitOr):
@@ -265,14 +267,14 @@ def _binary(sign: ast.operator, left: Array, right: Array) -> Array:
     return _ARITHMETIC[type(sign)](left, right)
 
 
-def _all(truths: list[Array]) -> Array:
+def _all(truths: list[Operand]) -> Operand:
     result = truths[0]
     for truth in truths[1:]:
         result = result & truth
     return result
 
 
-def _number(value: Array) -> Array:
+def _number(value: Operand) -> Operand:
     """Return a truth value as 0 or 1, a number as it is."""
     if isinstance(value, (bool, np.bool_)):
         return float(value)

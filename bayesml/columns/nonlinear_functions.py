@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.links import get_link, special_functions
 from bayesml.namespace import array_namespace
 
-__all__ = ["NONLINEAR", "NonlinearCall"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Operand
 
-Array: TypeAlias = Any
+__all__ = ["NONLINEAR", "NonlinearCall"]
 
 
 @final
@@ -30,25 +31,25 @@ class NonlinearCall:
         counts: how many arguments it may have.
     """
 
-    compute: Callable[..., Array]
+    compute: Callable[..., Operand]
     counts: tuple[int, ...] = (1,)
 
 
-def _elementwise(name: str) -> Callable[[Array], Array]:
-    def compute(x: Array) -> Array:
+def _elementwise(name: str) -> Callable[[Operand], Operand]:
+    def compute(x: Operand) -> Operand:
         return getattr(array_namespace(x), name)(x)
 
     return compute
 
 
-def _special(name: str) -> Callable[[Array], Array]:
-    def compute(x: Array) -> Array:
+def _special(name: str) -> Callable[[Operand], Operand]:
+    def compute(x: Operand) -> Operand:
         return getattr(special_functions(x), name)(x)
 
     return compute
 
 
-def _power(base: Array, exponent: Array) -> Array:
+def _power(base: Operand, exponent: Operand) -> Operand:
     if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= 64:
         # A whole power is a product, with a gradient at 0 and for negative bases.
         xp = array_namespace(base)
@@ -56,15 +57,15 @@ def _power(base: Array, exponent: Array) -> Array:
     return array_namespace(base, exponent).power(base, exponent)
 
 
-def _log1m(x: Array) -> Array:
+def _log1m(x: Operand) -> Operand:
     return array_namespace(x).log1p(-x)
 
 
-def _log1p_exp(x: Array) -> Array:
+def _log1p_exp(x: Operand) -> Operand:
     return get_link("softplus").inverse(x)
 
 
-def _log1m_exp(x: Array) -> Array:
+def _log1m_exp(x: Operand) -> Operand:
     """Return log(1 - exp(x)) of a negative x, by the form that loses nothing (Maechler 2012)."""
     xp = array_namespace(x)
     near = x > -np.log(2.0)
@@ -73,39 +74,39 @@ def _log1m_exp(x: Array) -> Array:
     return xp.where(near, from_expm1, xp.log1p(-xp.exp(xp.where(near, -1.0, x))))
 
 
-def _inv(x: Array) -> Array:
+def _inv(x: Operand) -> Operand:
     return 1.0 / x
 
 
-def _step(x: Array) -> Array:
+def _step(x: Operand) -> Operand:
     return array_namespace(x).where(x >= 0, 1.0, 0.0)
 
 
-def _where(condition: Array, yes: Array, no: Array) -> Array:
+def _where(condition: Operand, yes: Operand, no: Operand) -> Operand:
     return array_namespace(condition, yes, no).where(condition != 0, yes, no)
 
 
-def _smallest(*values: Array) -> Array:
+def _smallest(*values: Operand) -> Operand:
     return reduce(array_namespace(*values).minimum, values)
 
 
-def _largest(*values: Array) -> Array:
+def _largest(*values: Operand) -> Operand:
     return reduce(array_namespace(*values).maximum, values)
 
 
-def _hypot(x: Array, y: Array) -> Array:
+def _hypot(x: Operand, y: Operand) -> Operand:
     return array_namespace(x, y).hypot(x, y)
 
 
-def _atan2(y: Array, x: Array) -> Array:
+def _atan2(y: Operand, x: Operand) -> Operand:
     return array_namespace(x, y).arctan2(y, x)
 
 
-def _same(x: Array) -> Array:
+def _same(x: Operand) -> Operand:
     return x
 
 
-def _one(compute: Callable[[Array], Array]) -> NonlinearCall:
+def _one(compute: Callable[[Operand], Operand]) -> NonlinearCall:
     return NonlinearCall(compute)
 
 

@@ -72,8 +72,8 @@ class Custom(AbstractSimpleFamily):
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:  # type: ignore[override]
         """The parameters."""
-        chosen = (link.name for link in self.links)
-        return tuple(parameter_of(*each) for each in zip(self.names, chosen, self.bounds, strict=True))
+        links = (link.name for link in self.links)
+        return tuple(parameter_of(*each) for each in zip(self.names, links, self.bounds, strict=True))
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
@@ -94,8 +94,8 @@ class Custom(AbstractSimpleFamily):
         if self.response_type == "int":
             cure = 'The family was made with type="int"; type="real" is for other numbers.'
             require(response, y, y == np.round(y), "must be a whole number", cure)
-        own = {name: np.asarray(value) for name, value in response.additions.items() if OWN_DATA.fullmatch(name)}
-        data = ResponseData({"y": y, **own})
+        columns = {name: np.asarray(value) for name, value in response.additions.items() if OWN_DATA.fullmatch(name)}
+        data = ResponseData({"y": y, **columns})
         if for_fit:
             self._try_functions(data.arrays, response.rows)
         return data
@@ -119,15 +119,15 @@ class Custom(AbstractSimpleFamily):
 
     def _typical(self, data: DataArrays, shift: float) -> dict[str, float]:
         """Return parameters inside their bounds; ``shift`` moves them on the scale of the first link."""
-        found = {}
+        typical = {}
         for dpar in self.dpars:
             link, value = get_link(dpar.links[0]), dpar.typical
             if dpar.name == "mu":
                 lower, upper = dpar.bounds
                 center = float(np.median(data["y"]))
                 value = center if lower < center < upper else value
-            found[dpar.name] = float(link.inverse(float(link.forward(value)) + shift))
-        return found
+            typical[dpar.name] = float(link.inverse(float(link.forward(value)) + shift))
+        return typical
 
     def probe(self, data: DataArrays) -> np.ndarray:
         """Return the log density of each row at typical parameters."""
@@ -215,8 +215,8 @@ _LEADING: Mapping[str, tuple[str, ...]] = {
 
 def _own_names(data: Mapping[str, Any]) -> list[str]:
     """Return ``vint1``, ``vint2``, ..., ``vreal1``, ... in the order of the arguments."""
-    found = [match for match in map(OWN_DATA.fullmatch, data) if match]
-    return [match[0] for match in sorted(found, key=lambda match: (match[1], int(match[2])))]
+    columns = [match for match in map(OWN_DATA.fullmatch, data) if match]
+    return [match[0] for match in sorted(columns, key=lambda match: (match[1], int(match[2])))]
 
 
 def custom_family(
@@ -288,10 +288,10 @@ def custom_family(
     names = names_of(name, dpars)
     if type not in TYPES:
         raise ModelError(f'`type` of the custom family {name} is "real" or "int"; got {type!r}.')
-    chosen, bounds = links_of(name, names, links), bounds_of(name, names, lb, ub)
+    link_of_each, bounds = links_of(name, names, links), bounds_of(name, names, lb, ub)
     functions = Functions(log_prob, epred, posterior_predict, variance, log_cdf, log_survival)
     _check_functions(name, functions)
-    return Custom(chosen, name.strip(), names, bounds, type, functions)
+    return Custom(link_of_each, name.strip(), names, bounds, type, functions)
 
 
 def _check_functions(family: str, functions: Functions) -> None:

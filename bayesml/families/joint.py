@@ -44,9 +44,10 @@ SHARED: dict[str, tuple[str, ...]] = {"normal": (), "student_t": ("nu",)}
 class JointLikelihood(AbstractLikelihood):
     """The distribution of all responses of a row.
 
-    Parameters, and the arrays of ``data``, have the name of their response behind their own, ``sigma_y1``, but those
-    that all responses have in common. ``y`` has a column for each response, and as many as it has of one of several
-    columns. Weights of rows are part of the density, since each response has its own.
+    Names of parameters and of the arrays of ``data`` end in that of their response, ``sigma_y1``; a parameter that all
+    responses have in common keeps its name. ``y`` has a column for each response, or several for a response of several
+    columns, one response after the other. The density includes the weights of the rows, which may differ between
+    responses.
 
     Attributes:
         parts: name and likelihood of each response.
@@ -73,30 +74,32 @@ class JointLikelihood(AbstractLikelihood):
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """Those of every response, then those that they have in common."""
-        own = tuple(
+        """The distributional parameters of every response, then those that all have in common."""
+        of_responses = tuple(
             replace(p, name=of_response(p.name, resp), role=p.kind)
             for resp, part in self.parts
             for p in part.dpars
             if p.name not in self.shared
         )
-        return own + tuple(self.parts[0][1].dpar(name) for name in self.shared)
+        return of_responses + tuple(self.parts[0][1].dpar(name) for name in self.shared)
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
-        """Those of every response, and the factor of the residual correlations."""
-        own = tuple(_renamed(p, resp) for resp, part in self.parts for p in part.parameters)
+        """Further sampled parameters of every response, and the factor of the residual correlations."""
+        of_responses = tuple(_renamed(p, resp) for resp, part in self.parts for p in part.parameters)
         if not self.residuals:
-            return own
+            return of_responses
         shape = (len(self.parts), len(self.parts))
-        return (*own, ParameterSpec(FACTOR, CORRELATIONS, shape, support=CorrCholesky(), priors=(lkj(1),)))
+        return (*of_responses, ParameterSpec(FACTOR, CORRELATIONS, shape, support=CorrCholesky(), priors=(lkj(1),)))
 
     @property
     def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """What the densities take beside ``dpars``."""
-        own = tuple((of_response(name, resp), shape) for resp, part in self.parts for name, shape in part.further)
+        """Names and shapes of the values that the densities take besides ``dpars``."""
+        of_responses = tuple(
+            (of_response(name, resp), shape) for resp, part in self.parts for name, shape in part.further
+        )
         size = len(self.parts)
-        return (*own, (FACTOR, (size, size))) if self.residuals else own
+        return (*of_responses, (FACTOR, (size, size))) if self.residuals else of_responses
 
     @property
     def computed(self) -> tuple[JointTarget, ...]:
@@ -109,19 +112,19 @@ class JointLikelihood(AbstractLikelihood):
 
     @property
     def flat_in_brms(self) -> frozenset[str]:  # type: ignore[override]
-        """As in the responses."""
+        """Parameters whose default prior in brms is flat, of all responses."""
         return frozenset().union(*(part.flat_in_brms for _, part in self.parts))
 
     @property
     def linear(self) -> frozenset[str]:
-        """Those of the responses; none where residuals are computed."""
+        """The parameters that densities take as linear predictors; none with correlated residuals, which need mu."""
         if self.residuals:
             return frozenset()
         return frozenset(of_response(name, resp) for resp, part in self.parts for name in part.linear)
 
     @property
     def traits(self) -> Traits:
-        """What all responses share."""
+        """Discrete, or with rows that repeat, where all responses are; several modes where one response has them."""
         every = [part.traits for _, part in self.parts]
         return Traits(
             discrete=all(traits.discrete for traits in every),
@@ -134,7 +137,7 @@ class JointLikelihood(AbstractLikelihood):
         return key.dpar if key.dpar in self.shared else of_response(key.dpar, key.resp)
 
     def key_of(self, dpar: str) -> PredictorKey:
-        """Return response and parameter."""
+        """Return the response and the parameter that a name such as ``sigma_y1`` says."""
         if dpar in self.shared:
             return PredictorKey(dpar=dpar)
         name, _, resp = dpar.rpartition("_")
@@ -145,12 +148,12 @@ class JointLikelihood(AbstractLikelihood):
         return dict(self.parts)[resp]
 
     def link(self, dpar: str) -> Link:
-        """Return the link in its response."""
+        """Return the link of a parameter such as ``sigma_y1``."""
         key = self.key_of(dpar)
         return self.part(key.resp or self.responses[0]).link(key.dpar)
 
     def chosen_link(self, dpar: str) -> Link:
-        """Return the link as the user chose it."""
+        """Return the link of such a parameter as the user chose it."""
         key = self.key_of(dpar)
         return self.part(key.resp or self.responses[0]).chosen_link(key.dpar)
 
@@ -159,17 +162,17 @@ class JointLikelihood(AbstractLikelihood):
         part = self.part(resp)
         names = [*(p.name for p in part.dpars), *(name for name, _ in part.further), *part.also_taken]
         joint = [name if name in self.shared else of_response(name, resp) for name in names]
-        return {own: values[name] for own, name in zip(names, joint, strict=True) if name in values}
+        return {name: values[among_all] for name, among_all in zip(names, joint, strict=True) if among_all in values}
 
     def own_data(self, resp: str, data: DataArrays) -> dict[str, Any]:
         """Return the arrays of one response under their own names, ``y`` among them where it is there."""
         suffix = f"_{resp}"
-        found = {name.removesuffix(suffix): array for name, array in data.items() if name.endswith(suffix)}
+        arrays = {name.removesuffix(suffix): array for name, array in data.items() if name.endswith(suffix)}
         if "y" not in data:
-            return found
+            return arrays
         start, stop = self._columns()[self.responses.index(resp)]
         whole = bool(self.part(resp).response_labels)
-        return {**found, "y": data["y"][..., start:stop] if whole else data["y"][..., start]}
+        return {**arrays, "y": data["y"][..., start:stop] if whole else data["y"][..., start]}
 
     def _columns(self) -> list[tuple[int, int]]:
         counts = [len(part.response_labels) or 1 for _, part in self.parts]
@@ -179,22 +182,24 @@ class JointLikelihood(AbstractLikelihood):
     def joined(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Return the arrays of all responses as one mapping, the way back of ``own_data``; ``y`` if all have it."""
         arrays_of_all: dict[str, np.ndarray] = {}
-        if all("y" in own for own in arrays):
-            columns = [np.reshape(np.asarray(own["y"], float), (len(own["y"]), -1)) for own in arrays]
+        if all("y" in of_one for of_one in arrays):
+            columns = [np.reshape(np.asarray(of_one["y"], float), (len(of_one["y"]), -1)) for of_one in arrays]
             arrays_of_all["y"] = np.concatenate(columns, axis=1)
-        for resp, own in zip(self.responses, arrays, strict=True):
-            arrays_of_all |= {f"{name}_{resp}": array for name, array in own.items() if name != "y"}
+        for resp, of_one in zip(self.responses, arrays, strict=True):
+            arrays_of_all |= {f"{name}_{resp}": array for name, array in of_one.items() if name != "y"}
         return arrays_of_all
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
         """Return the parameters of every response as its density wants them."""
-        found = {FACTOR: single[FACTOR]} if self.residuals else {}
+        values = {FACTOR: single[FACTOR]} if self.residuals else {}
         for resp, part in self.parts:
-            own = part.values(self.own_values(resp, predictors), self.own_values(resp, single))
+            parameters = part.values(self.own_values(resp, predictors), self.own_values(resp, single))
             if self.residuals:
-                own = {name: part.link(name).inverse(v) if name in part.linear else v for name, v in own.items()}
-            found |= {self.name_of(PredictorKey(resp, name)): value for name, value in own.items()}
-        return found
+                parameters = {
+                    name: part.link(name).inverse(v) if name in part.linear else v for name, v in parameters.items()
+                }
+            values |= {self.name_of(PredictorKey(resp, name)): value for name, value in parameters.items()}
+        return values
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Refuse: each response is encoded by its own likelihood."""
@@ -207,8 +212,8 @@ class JointLikelihood(AbstractLikelihood):
             return _weighted(self._correlated(values, every), self.own_data(self.responses[0], every))
         rows = []
         for resp, part in self.parts:
-            own = self.own_data(resp, every)
-            rows.append(_weighted(part.log_prob(own["y"], self.own_values(resp, values), own), own))
+            arrays = self.own_data(resp, every)
+            rows.append(_weighted(part.log_prob(arrays["y"], self.own_values(resp, values), arrays), arrays))
         return sum(rows[1:], start=rows[0])
 
     def _correlated(self, values: Values, data: DataArrays) -> PerRow:
@@ -223,9 +228,9 @@ class JointLikelihood(AbstractLikelihood):
         u: list[PerRow] = []
         logs: list[PerRow] = []
         for i, (resp, _) in enumerate(self.parts):
-            own, arrays = self.own_values(resp, values), self.own_data(resp, data)
-            scale = total_scale(own, arrays)
-            rest = (arrays["y"] - own["mu"]) / scale
+            parameters, arrays = self.own_values(resp, values), self.own_data(resp, data)
+            scale = total_scale(parameters, arrays)
+            rest = (arrays["y"] - parameters["mu"]) / scale
             for j, earlier in enumerate(u):
                 rest = rest - factor[..., i, j] * earlier
             u.append(rest / factor[..., i, i])
@@ -270,12 +275,12 @@ class JointLikelihood(AbstractLikelihood):
         return self._side_by_side("variance", parameters, data)
 
     def _side_by_side(self, what: str, parameters: Values, data: DataArrays) -> Expected:
-        found = []
+        moments = []
         for resp, part in self.parts:
             method = {"mean": part.mean, "variance": part.variance}[what]
             value = method(self.own_values(resp, parameters), self.own_data(resp, data))
-            found.append(np.asarray(value) if part.event_shape else np.asarray(value)[..., None])
-        return np.concatenate(_alike(found), axis=-1)
+            moments.append(np.asarray(value) if part.event_shape else np.asarray(value)[..., None])
+        return np.concatenate(_alike(moments), axis=-1)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Return random responses, one in each column."""
@@ -283,17 +288,17 @@ class JointLikelihood(AbstractLikelihood):
             return self._draw_correlated(rng, parameters, data)
         drawn = []
         for resp, part in self.parts:
-            own = part.draw(rng, self.own_values(resp, parameters), self.own_data(resp, data))
-            drawn.append(own if part.response_labels else own[..., None])
+            response = part.draw(rng, self.own_values(resp, parameters), self.own_data(resp, data))
+            drawn.append(response if part.response_labels else response[..., None])
         return np.concatenate(_alike(drawn), axis=-1)
 
     def _draw_correlated(
         self, rng: np.random.Generator, parameters: Mapping[str, Any], data: Mapping[str, Any]
     ) -> np.ndarray:
         """Draw L z sigma + mu with z standard normal; divided by the root of chi^2 / nu that is Student t."""
-        own = [(self.own_values(resp, parameters), self.own_data(resp, data)) for resp in self.responses]
-        means, scales = [values["mu"] for values, _ in own], [total_scale(*each) for each in own]
-        factor, size = np.asarray(parameters[FACTOR]), len(own)
+        by_response = [(self.own_values(resp, parameters), self.own_data(resp, data)) for resp in self.responses]
+        means, scales = [values["mu"] for values, _ in by_response], [total_scale(*each) for each in by_response]
+        factor, size = np.asarray(parameters[FACTOR]), len(by_response)
         shape = np.broadcast_shapes(*map(np.shape, (*means, *scales)), factor.shape[:-2])
         residuals = np.einsum("...ij,...j->...i", factor, rng.standard_normal((*shape, size)))
         if self.residuals == "student_t":
@@ -306,20 +311,22 @@ class JointLikelihood(AbstractLikelihood):
 @final
 @dataclass(frozen=True)
 class PriorOfResponse:
-    """How a parameter of one response is computed, from values under their names among several responses."""
+    """How a parameter of one response is computed from the values of all responses, whose names end in theirs."""
 
     prior: Any
     resp: str
 
     def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
-        """The likelihood has them already."""
+        """No further ones: `JointLikelihood.parameters` has those of every response."""
         return ()
 
     def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
         """Return the parameter."""
         suffix = f"_{self.resp}"
-        own = {name.removesuffix(suffix): value for name, value in values.items() if name.endswith(suffix)}
-        return self.prior.value(target, own)
+        of_response_alone = {
+            name.removesuffix(suffix): value for name, value in values.items() if name.endswith(suffix)
+        }
+        return self.prior.value(target, of_response_alone)
 
     def __str__(self) -> str:
         return str(self.prior)
@@ -365,8 +372,8 @@ def _obstacle(
         for name in SHARED[kind]:
             if name in names:
                 return f"`{name}` is one number for all responses, and `{resp}` gives it a formula."
-    given = [np.ones(1) if own is None else own for own in weights]
-    if not all(np.array_equal(given[0], own) for own in given[1:]):
+    given = [np.ones(1) if of_one is None else of_one for of_one in weights]
+    if not all(np.array_equal(given[0], of_one) for of_one in given[1:]):
         return "a row counts as a whole, and the responses have different weights."
     return ""
 

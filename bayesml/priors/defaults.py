@@ -39,6 +39,7 @@ def round_like_r(value: float) -> float:
 
 
 def _link_scale_response(y: np.ndarray, link: str, forward: object) -> np.ndarray | None:
+    """Return the response on the link scale; None for links on which brms does not measure it."""
     if link not in SCALED_LINKS:
         return None
     shifted = np.where(y == 0, y + 0.1, y) if link in ZERO_SHIFTED else y
@@ -47,6 +48,7 @@ def _link_scale_response(y: np.ndarray, link: str, forward: object) -> np.ndarra
 
 
 def _spread(y: np.ndarray | None) -> float:
+    """Return brms's ``max(2.5, mad(y))``; 2.5 where y is None or not finite."""
     if y is None:
         return MINIMUM_SCALE
     mad = 1.4826 * np.median(np.abs(y - np.median(y)))
@@ -54,6 +56,7 @@ def _spread(y: np.ndarray | None) -> float:
 
 
 def _location(y: np.ndarray | None) -> float:
+    """Return brms's rounded median; 0 where y is None or its median is not finite."""
     if y is None:
         return 0.0
     median = float(np.median(y))
@@ -61,6 +64,11 @@ def _location(y: np.ndarray | None) -> float:
 
 
 def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predicted: bool = True) -> np.ndarray | None:
+    """Return the response on the scale by which the priors of a parameter are measured; None where there is none.
+
+    It is the link scale of a parameter with a formula, and that of the response for a ``sigma`` without one. For a
+    family such as lognormal, whose ``mu`` and ``sigma`` are those of log y, it is log y.
+    """
     from bayesml.links import get_link
 
     kind = "sigma" if not predicted else likelihood.dpar(dpar).kind
@@ -133,7 +141,7 @@ class DefaultPriors:
     def of(
         cls, likelihood: AbstractLikelihood, y: np.ndarray, scales: dict[PredictorKey, Scale], style: Style
     ) -> DefaultPriors:
-        """Measure the response."""
+        """Return the default priors for a response: ``residual_spread`` is measured from y."""
         return cls(likelihood, style, scales, _spread(_transformed(likelihood, "", y, predicted=False)))
 
     def intercept(self, predictor: PredictorKey) -> Distribution:

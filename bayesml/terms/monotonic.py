@@ -308,11 +308,11 @@ def _coefficients(
     places = {call.spelling: i for i, call in enumerate(calls)}
     coefficients = []
     for column, (label, term) in enumerate(zip(encoding.labels, encoding.assign, strict=True)):
-        own = (specials[term], *specials[term].others)
+        calls_of_term = (specials[term], *specials[term].others)
         spelled = label
         for i, call in enumerate(calls):
             spelled = spelled.replace(_placeholder(i), call.spelling)
-        numbers = tuple(places[call.spelling] for call in own)
+        numbers = tuple(places[call.spelling] for call in calls_of_term)
         simplexes = []
         for place, number in enumerate(numbers, start=1):
             name = names.variable(names.special_coefficient("simo", f"{spelled}{place}", of.key))

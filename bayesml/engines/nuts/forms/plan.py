@@ -66,7 +66,7 @@ class FactorShape:
 @final
 @dataclass(frozen=True)
 class ModelShape:
-    """All that the choice of a form looks at.
+    """What the choice of a form depends on.
 
     Attributes:
         rows: number of observations.
@@ -192,6 +192,7 @@ def choose_plan(
 
 
 def _against_collapse(shape: ModelShape) -> tuple[str, ...]:
+    """Return why the collapsed form cannot be used; empty where it can."""
     if shape.obstacles:
         return shape.obstacles
     if shape.curves > LARGEST_CURVES:
@@ -210,15 +211,15 @@ def _is_cheap(shape: ModelShape) -> bool:
 
 def _collapsed(shape: ModelShape, scaled: bool) -> Plan:
     cheap = _is_cheap(shape)
-    gone = (*shape.chain, *shape.others) if cheap else shape.chain
+    eliminated = (*shape.chain, *shape.others) if cheap else shape.chain
     reason = "gaussian and linear in effects and slopes"
     if not cheap:
         reason += "; integrating out the effects of all factors would cost too much at each gradient"
-    integrated = tuple(f"{f.size} effects of {f.name}" for f in gone)
+    integrated = tuple(f"{f.size} effects of {f.name}" for f in eliminated)
     integrated += tuple(f"{s.size} coefficient{'s' if s.size > 1 else ''} of {s.name}" for s in shape.smooths)
     if shape.slopes:
         integrated += (f"{shape.slopes} slope{'s' if shape.slopes > 1 else ''}",)
-    dimensions = shape.dimensions - shape.slopes - shape.curves - sum(f.size for f in gone)
+    dimensions = shape.dimensions - shape.slopes - shape.curves - sum(f.size for f in eliminated)
     levels = ", ".join(f"{f.levels} levels of {f.name}" for f in (*shape.chain, *shape.others))
     touches = f"sums over the {levels}, no row" if levels else "sums over all rows, formed once, no row"
     kept = () if cheap else tuple(f.name for f in shape.others)
@@ -235,11 +236,11 @@ def _plain(shape: ModelShape, reasons: tuple[str, ...]) -> Plan:
 
 
 def model_shape(problem: Problem) -> ModelShape:
-    """Return what the choice of a form looks at."""
+    """Return what the choice of a form depends on."""
     spec = problem.description.spec
     size = layout_of(spec).size
-    without = (*joint_priors(problem), *_modes(problem), *_too_large(problem, size))
-    bare = ModelShape(spec.n_rows, size, without_mode=without)
+    obstacles_to_mode = (*joint_priors(problem), *_modes(problem), *_too_large(problem, size))
+    bare = ModelShape(spec.n_rows, size, without_mode=obstacles_to_mode)
     obstacles = collapse_conditions(problem)
     if obstacles:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())
@@ -261,14 +262,17 @@ def _smooths(split: Split) -> Iterator[FactorShape]:
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:
-    """A mixture has a mode wherever its components settle."""
+    """Return a reason against whitening at the mode: the density of a mixture has several modes."""
     if not problem.likelihood.traits.several_modes:
         return ()
     return (f"the density of the family {problem.family.name} may have several modes",)
 
 
 def _too_large(problem: Problem, size: int) -> tuple[str, ...]:
-    """Beside a chain of nested factors, whose Hessian is eliminated level by level, it is dense."""
+    """Return a reason against whitening at the mode: too many dimensions outside the chain of nested factors.
+
+    The Hessian of the chain is eliminated level by level; that of all other dimensions is dense.
+    """
     largest = sum(factor.size for factor in nested_factors(problem))
     rest = size - largest
     if rest <= LARGEST_WHITENED and rest * largest <= MOST_ENTRIES:

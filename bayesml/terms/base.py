@@ -92,7 +92,10 @@ class AbstractTerm(ABC):
         return not self.is_estimated or self.slope_columns() is not None or bool(self.effect_blocks())
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
-        """Return the sampled coefficients of columns."""
+        """Return the sampled coefficients of columns.
+
+        A term that is only near to a linear one may say which: the sampler's coordinates need no more.
+        """
         columns = self.slope_columns()
         if columns is None or columns.width > 1:
             return ()

@@ -28,6 +28,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
+from bayesml.terms.sampled import SampledSlopes
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -213,6 +214,12 @@ class Monotonic(AbstractTerm):
         """Yield the name of each coefficient."""
         for label in self.labels:
             yield names.special_coefficient("bsp", label, self.predictor), f"{label} {self.predictor}"
+
+    def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
+        """Return the coefficients of the effects with equal steps, zeta = 1 / D, which are linear: X_k prod x."""
+        averages = tuple(tuple(f"steps{call}" for call in c.calls) for c in self.coefficients)
+        bsp = names.special_variable("bsp", self.predictor)
+        return (SampledSlopes(bsp, self.predictor, self.key, "X", slice(None), averages=averages),)
 
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Coefficients and simplexes are reported as they are sampled."""

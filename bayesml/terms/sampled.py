@@ -34,6 +34,7 @@ class SampledSlopes:
         array: name of the columns among its arrays.
         columns: which of these are meant.
         means: what is subtracted from each of them; empty where nothing is.
+        averages: for each coefficient the arrays whose averages over columns multiply its column; empty for none.
     """
 
     name: str
@@ -42,10 +43,15 @@ class SampledSlopes:
     array: str
     columns: slice
     means: tuple[float, ...] = ()
+    averages: tuple[tuple[str, ...], ...] = ()
 
     def design(self, arrays: Arrays) -> np.ndarray:
         """Return the columns ``(rows, coefficients)``."""
-        X = np.asarray(arrays[self.predictor][self.term][self.array], float)[:, self.columns]
+        of_term = arrays[self.predictor][self.term]
+        X = np.array(of_term[self.array], float)[:, self.columns]
+        for column, factors in zip(X.T, self.averages, strict=False):
+            for factor in factors:
+                column *= np.asarray(of_term[factor]).mean(axis=1)
         return X - np.asarray(self.means) if self.means else X
 
 

@@ -21,6 +21,7 @@ from bayesml.engines import NUTS, AbstractEngine, get_engine
 from bayesml.engines.nuts.forms import plan
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS
 from bayesml.engines.nuts.forms.collapsed.conditions import MOST_COLUMNS
+from bayesml.families import get_family
 from bayesml.fit import describe_problem
 from bayesml.formula import parse
 from bayesml.smooths import SMOOTHS
@@ -90,7 +91,10 @@ def data() -> pd.DataFrame:
             "binary": rng.integers(0, 2, 80),
             "s": rng.binomial(9, 1 / (1 + np.exp(-eta))),
             "n": np.full(80, 9),
+            "grade": 1 + np.digitize(eta, [-1.0, 0.5]),
             "x": x,
+            "z": rng.normal(size=80),
+            "f": np.tile(["a", "b"], 40),
             "g": group,
         }
     )
@@ -102,7 +106,7 @@ def fits(data: pd.DataFrame) -> dict[Path, tuple[object, object]]:
     formula = "y ~ x + (x | g)"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bayesml.FitWarning)  # so few draws are too few
-        few = bayesml.fit(formula, data, draws=60, warmup=100, chains=2, seed=1, progress=False)
+        few = bayesml.fit("y ~ x + z + f + (x | g)", data, draws=60, warmup=100, chains=2, seed=1, progress=False)
         fewer = bayesml.fit("y ~ x", data, draws=60, warmup=100, chains=2, seed=1, progress=False)
     return {
         BRMS: (few, fewer),
@@ -110,10 +114,24 @@ def fits(data: pd.DataFrame) -> dict[Path, tuple[object, object]]:
     }
 
 
+@pytest.fixture(scope="module")
+def mixture(data: pd.DataFrame) -> bayesml.Fit:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bayesml.FitWarning)  # so few draws are too few
+        family = bayesml.mixture("gaussian", "gaussian")
+        return bayesml.fit("y ~ 1", data, family, draws=60, warmup=100, chains=2, seed=1, progress=False)
+
+
 class Fitting:
     """Stands for the module in phrases: a fit by NUTS is described, not sampled; all else is the module's."""
 
-    RESPONSES = {"poisson": "count", "negbinomial": "count", "bernoulli": "binary"}
+    RESPONSES = {
+        "poisson": "count",
+        "negbinomial": "count",
+        "zero_inflated_poisson": "count",
+        "bernoulli": "binary",
+        "cumulative": "grade",
+    }
 
     def __init__(self, data: pd.DataFrame) -> None:
         self.data = data
@@ -123,7 +141,9 @@ class Fitting:
 
     def fit(self, formula: object, data: object = None, family: str = "gaussian", **options: object) -> object:
         if formula is ...:
-            formula, data = f"{self.RESPONSES.get(family, 'y')} ~ x + (1 | g)", self.data
+            formula, data = "y ~ x + (1 | g)", self.data
+        if data is self.data:
+            data = data.assign(y=data[self.RESPONSES.get(family, "y")])
         assert set(options) <= set(inspect.signature(bayesml.fit).parameters)
         method = get_engine(options.get("method", "nuts"))
         if isinstance(method, NUTS):
@@ -132,9 +152,10 @@ class Fitting:
 
 
 @pytest.mark.parametrize(("page", "code"), CALLS, ids=[f"{page.stem}: {code}" for page, code in CALLS])
-def test_every_call_runs(page: Path, code: str, data, fits, tmp_path, monkeypatch) -> None:
+def test_every_call_runs(page: Path, code: str, data, fits, mixture, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     fit, other = fits[page]
+    fit = mixture if "pp_mixture" in code else fit
     fit.save("f.nc" if page == BRMS else "m.nc")
     known = {
         "bayesml": Fitting(data),
@@ -165,6 +186,8 @@ def close_figures() -> None:
 def test_every_option_exists(code: str, data, fits) -> None:
     given = eval(f"dict({code})", {"bayesml": bayesml})
     if set(given) <= set(inspect.signature(bayesml.fit).parameters):
+        if "family" in given:
+            get_family(given.pop("family"))
         method = given.pop("method", None) or NUTS(**given)
         assert isinstance(get_engine(method), AbstractEngine)
         return

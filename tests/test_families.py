@@ -129,6 +129,7 @@ SCIPY = {
     "binomial": lambda y, m: stats.binom(7, m).logpmf(y),
     "poisson": lambda y, m: stats.poisson(m).logpmf(y),
     "negbinomial": lambda y, m: stats.nbinom(2.2, 2.2 / (2.2 + m)).logpmf(y),
+    "geometric": lambda y, m: stats.geom(1 / (1 + m), loc=-1).logpmf(y),
     "gamma": lambda y, m: stats.gamma(2.2, scale=m / 2.2).logpdf(y),
     "lognormal": lambda y, m: stats.lognorm(1.3, scale=np.exp(m)).logpdf(y),
     "beta": lambda y, m: stats.beta(m * 3.4, (1 - m) * 3.4).logpdf(y),
@@ -255,6 +256,7 @@ def test_draws_follow_the_distribution_function(name):
         "poisson": stats.poisson(0.5),
         "gamma": stats.gamma(2.2, scale=0.5 / 2.2),
         "negbinomial": stats.nbinom(2.2, 2.2 / 2.7),
+        "geometric": stats.geom(1 / 1.5, loc=-1),
         "lognormal": stats.lognorm(1.3, scale=np.exp(0.5)),
         "beta": stats.beta(1.7, 1.7),
     }[name]
@@ -391,6 +393,7 @@ def test_parameters_and_default_priors_are_those_of_brms():
         ("poisson", "mu"): ("log", positive, None, None),
         ("negbinomial", "mu"): ("log", positive, None, None),
         ("negbinomial", "shape"): ("log", positive, inv_gamma(0.4, 0.3), student_t(3, 0, 2.5)),
+        ("geometric", "mu"): ("log", positive, None, None),
         ("gamma", "mu"): ("log", positive, None, None),
         ("gamma", "shape"): ("log", positive, gamma_prior(0.01, 0.01), student_t(3, 0, 2.5)),
         ("lognormal", "mu"): ("identity", (-inf, inf), None, None),

@@ -153,6 +153,7 @@ def data(family: str = "gaussian", seed: int = 1) -> dict[str, np.ndarray]:
         "binomial": rng.integers(0, 10, ROWS),
         "poisson": rng.poisson(3.0, ROWS),
         "negbinomial": rng.poisson(3.0, ROWS),
+        "geometric": rng.poisson(3.0, ROWS),
         "beta": rng.beta(2, 3, ROWS),
     }.get(family, rng.gamma(2.0, size=ROWS))
     columns = {name: rng.normal(size=ROWS) for name in ("x", "w")}

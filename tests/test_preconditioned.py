@@ -302,11 +302,8 @@ def test_closed_forms_of_the_rows_are_the_derivatives(family, rng):
         "trials": trials,
         "y": {
             "bernoulli": count % 2,
-            "binomial": count,
-            "poisson": count,
-            "negbinomial": count,
             "beta": rng.beta(2, 3, 20),
-        }.get(family, rng.gamma(2.0, size=20)),
+        }.get(family, count if CLOSED[family]().traits.discrete else rng.gamma(2.0, size=20)),
     }
     terms = "trials(trials) + weights(w)" if family == "binomial" else "weights(w)"
     problem = describe_problem(f"y | {terms} ~ x", columns, family)

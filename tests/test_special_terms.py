@@ -32,7 +32,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def fit(frame):
-    return bayesml.fit("y ~ mo(grade) + x", frame, seed=3, chains=2, draws=400, progress=False)
+    return bayesml.fit("y ~ mo(grade) + x", frame, seed=4, chains=2, draws=800, progress=False)
 
 
 def test_a_monotonic_effect_is_recovered(fit):

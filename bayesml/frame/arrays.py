@@ -32,7 +32,11 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 
 def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
-    """Return the frame from its arrays, the inverse of ``frame_to_arrays``."""
+    """Return the frame from its arrays, the inverse of ``frame_to_arrays``.
+
+    Raises:
+        ValueError: a factor has codes for which there are no levels.
+    """
     columns = {entry["name"]: _column(entry, arrays[f"column_{i}"]) for i, entry in enumerate(metadata["columns"])}
     rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
     index = index_from_json(metadata.get("index"))
@@ -44,6 +48,8 @@ def _column(entry: Mapping[str, Any], values: np.ndarray) -> Column:
     levels, categories = (
         None if stored is None else tuple(stored) for stored in (entry["levels"], entry.get("categories"))
     )
+    if levels is not None and values.size and not 0 <= values.min() <= values.max() < len(levels):
+        raise ValueError(f"the column {entry['name']!r:.50} has codes beyond its {len(levels)} levels")
     return Column(
         entry["name"],
         frozen_array(np.array(values, dtype=np.float64 if levels is None else np.int64)),

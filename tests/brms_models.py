@@ -41,7 +41,7 @@ from tests.conftest import SHARED
 FACTS = Path(__file__).parent / "facts"
 FILES = {
     SHARED / "reference" / "brms_density.json": SHARED / "data" / "brms_density_data.csv",
-    FACTS / "brms_density_more.json": FACTS / "brms_density_more.csv",
+    **{path: path.with_suffix(".csv") for path in sorted(FACTS.glob("brms_density_*.json"))},
 }
 CHARACTER = ("g", "h", "m1", "m2", "by", "c3")
 """Columns that R read as factors although some of them hold numbers."""

@@ -2,7 +2,8 @@
 #
 #   Rscript tests/facts/brms_density_more.R tests/facts/brms_density_more.csv programs.json
 #
-# writes the data (seeded) and what brms makes of each model; the second step evaluates the programs.
+# writes the data (seeded) and what brms makes of each model; the second step evaluates the programs. Other scripts
+# source this one and call main() with models and data of their own.
 suppressMessages({library(brms); library(jsonlite)})
 
 draw <- function() {
@@ -238,7 +239,7 @@ table_of <- function(p) {
   p
 }
 
-record <- function(m, d) {
+record <- function(m, d, data2) {
   message(m[1])
   formula <- evaluated(m[2])
   family <- evaluated(m[3])
@@ -247,19 +248,19 @@ record <- function(m, d) {
   user <- if (is.na(m[4])) NULL else evaluated(m[4])
   quiet <- function(e) suppressMessages(suppressWarnings(e))
   list(formula = m[2], family = m[3], user_prior = if (is.na(m[4])) "" else m[4],
-       code = as.character(quiet(make_stancode(formula, d, family, user))),
-       data = unclass(quiet(make_standata(formula, d, family, user))),
-       default_prior = table_of(quiet(get_prior(formula, d, family))))
+       code = as.character(quiet(make_stancode(formula, d, family, user, data2 = data2))),
+       data = unclass(quiet(make_standata(formula, d, family, user, data2 = data2))),
+       default_prior = table_of(quiet(get_prior(formula, d, family, data2 = data2))))
 }
 
-main <- function(csv, programs) {
-  write.csv(draw(), csv, row.names = FALSE)
+main <- function(csv, programs, models = MODELS, data = draw(), data2 = NULL) {
+  write.csv(data, csv, row.names = FALSE)
   d <- read.csv(csv, stringsAsFactors = TRUE)
-  records <- lapply(MODELS, function(m) {
+  records <- lapply(models, function(m) {
     if (length(m) < 4) m <- c(m, NA)
-    tryCatch(record(m, d), error = function(e) { message("  ", conditionMessage(e)); NULL })
+    tryCatch(record(m, d, data2), error = function(e) { message("  ", conditionMessage(e)); NULL })
   })
-  names(records) <- vapply(MODELS, `[`, "", 1)
+  names(records) <- vapply(models, `[`, "", 1)
   records <- Filter(Negate(is.null), records)
   records <- lapply(records, function(r) {
     r$data <- lapply(r$data, function(v) if (is.null(dim(v)) && length(v) == 1) unbox(v) else v)
@@ -269,4 +270,4 @@ main <- function(csv, programs) {
   write(toJSON(records, digits = NA), programs)
 }
 
-if (!interactive()) main(commandArgs(trailingOnly = TRUE)[1], commandArgs(trailingOnly = TRUE)[2])
+if (sys.nframe() == 0) main(commandArgs(trailingOnly = TRUE)[1], commandArgs(trailingOnly = TRUE)[2])

@@ -21,7 +21,7 @@ def run(request: Request) -> Answer:
     fit = bayesml.fit(formula, request.data, case.family, prior=priors, **options)
     str(fit.summary())
     summarised = time.time()
-    timing, statistics = fit.timing, fit.outcome.posterior.draws.statistics
+    timing, statistics = fit.timing, fit.outcome.posterior.statistics
     share = timing.warmup / (timing.warmup + timing.sampling + timing.reporting)
     return Answer(
         {name: fit[name].values for name in case.reported(request.levels)},

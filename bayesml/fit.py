@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from bayesml.describe import default_priors_of
@@ -11,6 +11,7 @@ from bayesml.engines import SAMPLER, AbstractEngine, Problem, SamplerOptions, ge
 from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
+from bayesml.frame import checked_mapping
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
 from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
@@ -36,6 +37,7 @@ def fit(
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
     data_name: str | None = None,
+    data2: Mapping[str, Any] | None = None,
     **options: Unpack[SamplerOptions],
 ) -> Fit | PointFit:
     """Fit a multilevel model.
@@ -54,6 +56,8 @@ def fit(
             refuses.
         functions: functions of your own that the formula may call, ``{"name": function}``.
         data_name: how the summary names the data.
+        data2: matrices that the formula names, ``{"A": A}``: NumPy arrays, SciPy sparse matrices, pandas DataFrames
+            whose index says what the rows are, or pairs ``(matrix, names)``.
         **options: options of the sampler, each by its own name: ``fit(..., draws=2000, chains=2)``. They are those of
             `NUTS`; other methods refuse them, and have options of their own, ``Laplace(quadrature_points=9)``.
 
@@ -98,7 +102,8 @@ def fit(
     priors = as_priors(prior)
     written = as_formula(formula)
     chosen = family_of(written, family)
-    recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, data_name or "data")
+    called, beside = data_name or "data", checked_mapping(data2)
+    recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, called, beside)
     return finished(run_model(prepared_model(recipe, data), began))
 
 
@@ -111,6 +116,7 @@ def default_prior(
     default_priors: Style = "bayesml",
     missing: Literal["drop", "error"] = "drop",
     functions: Functions | None = None,
+    data2: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return every legal prior target of a model with its default, before any fit.
 
@@ -121,6 +127,7 @@ def default_prior(
         default_priors: ``"bayesml"`` or ``"brms"``.
         missing: as in ``fit``.
         functions: as in ``fit``.
+        data2: as in ``fit``.
 
     Returns:
         brms's columns: prior, class, coef, group, resp, dpar, nlpar, lb, ub, tag, source. An empty ``prior`` is flat,
@@ -133,7 +140,8 @@ def default_prior(
     """
     written = as_formula(formula)
     chosen = family_of(written, family)
-    recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=functions or {})
+    own, beside = functions or {}, checked_mapping(data2)
+    recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=own, data2=beside)
     _, design = encode_data(recipe, data)
     return default_priors_of(design, default_priors).to_pandas()
 
@@ -145,8 +153,16 @@ def describe_problem(
     *,
     prior: Sequence[Prior] = (),
     default_priors: Style = "bayesml",
+    data2: Mapping[str, Any] | None = None,
 ) -> Problem:
     """Return the described model with its data, everything before the engine; arguments as in ``fit``."""
     written = as_formula(formula)
-    recipe = Recipe(written, family_of(written, family), get_engine(SAMPLER), tuple(prior), default_priors)
+    recipe = Recipe(
+        written,
+        family_of(written, family),
+        get_engine(SAMPLER),
+        tuple(prior),
+        default_priors,
+        data2=checked_mapping(data2),
+    )
     return prepared_model(recipe, data).problem

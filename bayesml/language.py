@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bayesml.columns import FUNCTION_NAMES
 from bayesml.formula import Language
 from bayesml.response_terms import RESPONSE_TERMS
-from bayesml.terms import CLAIMS
+from bayesml.terms import CLAIMS, MATRICES
 
 __all__ = ["language_with"]
 
@@ -22,4 +22,4 @@ def language_with(functions: object = None) -> Language:
     names = functions if isinstance(functions, Mapping) else ()
     own = frozenset(name for name in names if isinstance(name, str))
     kinds = tuple(sorted((term.grammar for term in RESPONSE_TERMS), key=lambda grammar: grammar.name))
-    return Language(frozenset(CLAIMS) - own, kinds, FUNCTION_NAMES | own)
+    return Language(frozenset(CLAIMS) - own, kinds, FUNCTION_NAMES | own, tuple(sorted(MATRICES.items())))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from bayesml.formula.calls import bind_arguments, special_fault
 from bayesml.formula.language import LANGUAGE, Language, ResponseTerm
-from bayesml.formula.names import argument_texts, check_names, effect_factors, formula_variables, grouping_variables
+from bayesml.formula.names import (
+    argument_texts,
+    check_matrices,
+    check_names,
+    effect_factors,
+    formula_variables,
+    grouping_variables,
+    matrix_names,
+)
 from bayesml.formula.parser import parse, response_count
 from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
@@ -50,6 +58,7 @@ __all__ = [
     "as_formula",
     "bf",
     "bind_arguments",
+    "check_matrices",
     "check_names",
     "effect_factors",
     "formula_of",
@@ -57,6 +66,7 @@ __all__ = [
     "grouping_variables",
     "is_simple_name",
     "left_side",
+    "matrix_names",
     "parse",
     "quote_name",
     "response_count",

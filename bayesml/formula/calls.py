@@ -150,19 +150,30 @@ def _single(token: Token) -> Value | _NoLiteral:
     return _NoLiteral()
 
 
-def read_special(tokens: Sequence[Token], source: str) -> SpecialCall:
+def read_special(tokens: Sequence[Token], source: str, matrix: str = "") -> SpecialCall:
     """Return the call that ``tokens`` are, for the term kind that claims it.
+
+    Args:
+        tokens: the call.
+        source: the text that it is part of.
+        matrix: the argument that names a matrix beside the table, the first of the call; empty where there is none.
 
     Raises:
         FormulaError: its arguments cannot be read.
     """
     arguments = read_arguments(tokens, source)
+    first = arguments[0] if matrix and arguments and not arguments[0].name else None
+    named = first or next((argument for argument in arguments if matrix and argument.name == matrix), None)
+    if named is not None and not (len(named.tokens) == 1 and named.tokens[0].is_name):
+        message = f"`{tokens[0].text}(...)` takes the name of a matrix first, which `data2` has: `{tokens[0].text}(W)`."
+        raise fault(message, source, named.start, named.stop)
     return SpecialCall(
         tokens[0].text,
         tuple(expression_of(argument.tokens, source) for argument in arguments if not argument.name),
         tuple((argument.name, value_of(argument.tokens, source)) for argument in arguments if argument.name),
         expression_of(tokens, source),
         canonical(tokens),
+        matrices=() if named is None else (expression_of(named.tokens, source),),
     )
 
 

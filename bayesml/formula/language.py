@@ -42,6 +42,8 @@ class Language:
         specials: the calls that term kinds claim, such as ``mo`` and ``s``.
         response_terms: the response terms.
         functions: the functions of columns that may be called; None where they are not known here.
+        matrices: of each special call that takes a matrix beside the table, ``car(W)``, the name of that argument,
+            which is the first.
     """
 
     specials: Collection[str] = frozenset()
@@ -51,10 +53,15 @@ class Language:
         ResponseTerm("weights"),
     )
     functions: Collection[str] | None = None
+    matrices: tuple[tuple[str, str], ...] = ()
 
     def response_term(self, name: str) -> ResponseTerm | None:
         """Return the response term of that name, or None."""
         return next((term for term in self.response_terms if term.name == name), None)
+
+    def matrix_argument(self, name: str) -> str:
+        """Return the argument of a special call that names a matrix beside the table; empty where it has none."""
+        return dict(self.matrices).get(name, "")
 
     def check_function(self, token: Token, source: str) -> None:
         """Refuse the call of a name that is neither a function of columns nor a term.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bayesml.errors import FormulaError, did_you_mean
 from bayesml.formula.tokens import CONSTANTS, Kind, Token, fault, quote_name, scan
@@ -22,11 +22,13 @@ __all__ = [
     "argument_texts",
     "CONTRAST_NAMES",
     "FACTOR_FUNCTIONS",
+    "check_matrices",
     "check_names",
     "contrast_places",
     "formula_variables",
     "grouping_variables",
     "is_keyword_argument",
+    "matrix_names",
     "names_in",
     "unknown_name",
 ]
@@ -133,11 +135,10 @@ def _expressions(parsed: ParsedFormula) -> list[str]:
 
 
 def argument_texts(call: Addition | SpecialCall) -> list[str]:
-    """Return the expressions that a call is given, keyword arguments too."""
-    return [
-        *(argument.text for argument in call.arguments),
-        *(value.text for _, value in call.options if isinstance(value, Expression)),
-    ]
+    """Return the expressions of columns that a call is given, keyword arguments too."""
+    beside = call.matrices if isinstance(call, SpecialCall) else ()
+    given = [*call.arguments, *(value for _, value in call.options if isinstance(value, Expression))]
+    return [expression.text for expression in given if expression not in beside]
 
 
 def _predictor_expressions(predictor: Predictor) -> list[str]:
@@ -151,6 +152,46 @@ def _predictor_expressions(predictor: Predictor) -> list[str]:
         texts += special.factors
     members = [group.membership for group in predictor.groups if group.membership is not None]
     return texts + [weight.text for membership in members for weight in membership.weights]
+
+
+def matrix_names(parsed: ParsedFormula) -> tuple[str, ...]:
+    """Return the names of the matrices beside the table that a formula uses, in order of appearance."""
+    return tuple(dict.fromkeys(name for predictor in parsed.predictors for name, _, _ in _matrices(predictor)))
+
+
+def check_matrices(parsed: ParsedFormula, known: Collection[str]) -> None:
+    """Refuse a formula that names a matrix which is not there.
+
+    Args:
+        parsed: the formula.
+        known: names of the entries of ``data2``.
+
+    Raises:
+        FormulaError: with a caret under the name.
+    """
+    for predictor in parsed.predictors:
+        for name, written, place in _matrices(predictor):
+            if name not in known:
+                token = _find(name, place.source, place.start)
+                message = (
+                    f"`{name}` of `{written}` is a matrix, and `data2` has none of that name"
+                    f'{did_you_mean(name, known)}. Hand it in beside the data: data2={{"{name}": {name}}}.'
+                )
+                if token is None:
+                    raise FormulaError(message)
+                raise fault(message, place.source, token.start, token.stop)
+
+
+def _matrices(predictor: Predictor) -> Iterator[tuple[str, str, Expression]]:
+    """Yield the name of each matrix, the call that names it, and where that stands."""
+    for group in predictor.groups:
+        if group.cov:
+            source = group.columns.expression.source
+            yield group.cov, group.text, Expression(group.text, source, group.start + group.text.rfind("|"))
+    specials = (*predictor.specials, *(special for group in predictor.groups for special in group.specials))
+    for call in (each for special in specials for each in (special, *special.others)):
+        for matrix in call.matrices:
+            yield names_in(matrix.text)[0], call.spelling, matrix
 
 
 def effect_factors(predictor: Predictor) -> tuple[tuple[str, ...], ...]:

@@ -276,7 +276,8 @@ class TermReader:
 
     def _special(self, start: int, closing: int) -> Terms:
         self.position = closing + 1
-        call = read_special(self.tokens[start : closing + 1], self.source)
+        tokens = self.tokens[start : closing + 1]
+        call = read_special(tokens, self.source, self.language.matrix_argument(tokens[0].text))
         self._specials.setdefault(call.spelling, call)
         return self._term(call.spelling)
 

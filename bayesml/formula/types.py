@@ -61,6 +61,7 @@ class SpecialCall:
         factors: the column expressions that it is multiplied by: ``("z",)`` of ``mo(x):z``.
         others: the special calls that it is multiplied by.
         written: the parts of the product in the order in which they appear in the formula, as R orders them.
+        matrices: those of the arguments that name a matrix beside the table rather than a column: ``W`` of ``car(W)``.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SpecialCall:
     factors: tuple[str, ...] = ()
     others: tuple[SpecialCall, ...] = ()
     written: tuple[str, ...] = ()
+    matrices: tuple[Expression, ...] = ()
 
     @property
     def term(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.frame.matrices import matrices_from_arrays, matrices_to_arrays
 from bayesml.frame.stored_index import index_from_json, index_to_json
 from bayesml.frame.types import Column, Frame, frozen_array
 
@@ -14,7 +15,10 @@ __all__ = ["frame_from_arrays", "frame_to_arrays"]
 
 
 def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return ``(arrays, metadata)``: arrays keyed ``rows``, ``column_0``, ``column_1``, ...; metadata fit for JSON."""
+    """Return ``(arrays, metadata)``: arrays keyed ``rows``, ``column_0``, ``column_1``, ...; metadata fit for JSON.
+
+    Matrices beside the table are keyed ``matrix_0_values``, ...; all other arrays have an entry for each row.
+    """
     arrays = {f"column_{i}": column.values for i, column in enumerate(frame.columns.values())}
     columns = [
         {
@@ -27,20 +31,22 @@ def frame_to_arrays(frame: Frame) -> tuple[dict[str, np.ndarray], dict[str, Any]
         }
         for column in frame.columns.values()
     ]
-    metadata = {"n_rows": frame.n_rows, "dropped": frame.dropped, "columns": columns}
-    return {"rows": frame.rows, **arrays}, {**metadata, "index": index_to_json(frame.index)}
+    beside, matrices = matrices_to_arrays(frame.matrices)
+    metadata = {"n_rows": frame.n_rows, "dropped": frame.dropped, "columns": columns, "matrices": matrices}
+    return {"rows": frame.rows, **arrays, **beside}, {**metadata, "index": index_to_json(frame.index)}
 
 
 def frame_from_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Frame:
     """Return the frame from its arrays, the inverse of ``frame_to_arrays``.
 
     Raises:
-        ValueError: a factor has codes for which there are no levels.
+        ValueError: a factor has codes for which there are no levels, or a matrix has another shape.
     """
     columns = {entry["name"]: _column(entry, arrays[f"column_{i}"]) for i, entry in enumerate(metadata["columns"])}
     rows = frozen_array(np.array(arrays["rows"], dtype=np.int64))
     index = index_from_json(metadata.get("index"))
-    return Frame(columns, metadata["n_rows"], rows, metadata["dropped"], index)
+    matrices = matrices_from_arrays(arrays, metadata.get("matrices", ()))
+    return Frame(columns, metadata["n_rows"], rows, metadata["dropped"], index, matrices)
 
 
 def _column(entry: Mapping[str, Any], values: np.ndarray) -> Column:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesml.errors import DataError, did_you_mean
-from bayesml.frame.values import Levels, Value, combine, value_texts
+from bayesml.frame.known_matrix import KnownMatrix
+from bayesml.frame.values import Levels, Value, combine, frozen_array, value_texts
 from bayesml.frozen import FrozenMapping
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Frame:
         rows: positions of the kept rows in the data that were given, ``(n_rows,)``.
         dropped: number of rows left out.
         index: labels of the kept rows, from the index of pandas data; None for other data and for the default index.
+        matrices: the matrices beside the table that a model uses, ``data2``, by name.
     """
 
     columns: Mapping[str, Column]
@@ -76,10 +78,12 @@ class Frame:
     rows: np.ndarray
     dropped: int = 0
     index: pd.Index | None = None
+    matrices: Mapping[str, KnownMatrix] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make the mapping of columns immutable."""
+        """Make the mappings immutable."""
         object.__setattr__(self, "columns", FrozenMapping(self.columns))
+        object.__setattr__(self, "matrices", FrozenMapping(self.matrices))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,7 +133,7 @@ class Frame:
         }
         rows = frozen_array(self.rows[index])
         labels = None if self.index is None else self.index[index]
-        return Frame(columns, len(rows), rows, self.dropped, labels)
+        return Frame(columns, len(rows), rows, self.dropped, labels, self.matrices)
 
     def replace_columns(self, columns: Iterable[Column]) -> Frame:
         """Return the frame with these columns put in place of those of the same name."""
@@ -146,10 +150,3 @@ class Frame:
             else:
                 content[name] = column.values.astype(bool) if column.is_boolean else column.values
         return pd.DataFrame(content, index=pd.RangeIndex(self.n_rows) if self.index is None else self.index)
-
-
-def frozen_array(values: np.ndarray) -> np.ndarray:
-    """Return ``values`` as a contiguous array that cannot be written to."""
-    values = np.ascontiguousarray(values)
-    values.setflags(write=False)
-    return values

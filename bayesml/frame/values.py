@@ -10,7 +10,17 @@ from typing import final
 
 import numpy as np
 
-__all__ = ["MISSING_TEXT", "TRUTH_LABELS", "Levels", "Value", "combine", "number_labels", "recode", "value_texts"]
+__all__ = [
+    "MISSING_TEXT",
+    "TRUTH_LABELS",
+    "Levels",
+    "Value",
+    "combine",
+    "frozen_array",
+    "number_labels",
+    "recode",
+    "value_texts",
+]
 
 Value = str | bool | int | float | None
 """One value of a grouping column. None is a missing value, which new data may have."""
@@ -158,3 +168,10 @@ def _unique_labels(rows: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
             taken.add(labels[i])
         given.add(labels[i])
     return tuple(labels)
+
+
+def frozen_array(values: np.ndarray) -> np.ndarray:
+    """Return ``values`` as a contiguous array that cannot be written to."""
+    values = np.ascontiguousarray(values)
+    values.setflags(write=False)
+    return values

@@ -18,6 +18,7 @@ from bayesml.terms.sampled import SampledBlock, SampledSlopes
 
 __all__ = [
     "CLAIMS",
+    "MATRICES",
     "TERMS",
     "AbstractGroupTerm",
     "AbstractPopulationTerm",
@@ -51,6 +52,9 @@ TERMS: tuple[Collect, ...] = (
 
 CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **category_specific.CLAIMS, **smooth.CLAIMS}
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
+
+MATRICES: dict[str, str] = {}
+"""Of each claimed call that takes a matrix of ``data2`` the name of that argument, which is the first of the call."""
 
 
 def group_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractGroupTerm, ...]:

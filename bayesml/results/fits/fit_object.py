@@ -5,7 +5,7 @@ One can become the other (``fit.update(method="reml")``, ``fit.to_normal_draws()
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack, final
 
@@ -44,7 +44,7 @@ class AbstractUpdated(AbstractFitVerbs):
         self, formula: str | ModelFormula | None = None, data: Any = None, *,
         prior: Prior | Sequence[Prior] | None = None,
         family: str | AbstractFamily | None = None, method: str | AbstractEngine | None = None,
-        data_name: str | None = None, **options: Unpack[SamplerOptions],
+        data_name: str | None = None, data2: Mapping[str, Any] | None = None, **options: Unpack[SamplerOptions],
     ) -> Fit | PointFit:  # fmt: skip
         """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
 
@@ -57,6 +57,7 @@ class AbstractUpdated(AbstractFitVerbs):
             family: another family; None keeps it.
             method: another method, or an engine with its options; None keeps those of the fit.
             data_name: how the summary names other data.
+            data2: matrices that are new or take the place of those of the same name; the fit keeps those it used.
             options: options of the engine that change, such as ``chains`` and ``draws``; see ``bayesml.fit``.
 
         Returns:
@@ -79,7 +80,7 @@ class AbstractUpdated(AbstractFitVerbs):
             >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)").formula
             'Reaction ~ Days + (1 | Subject)'
         """
-        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options))
+        return finished(updating.updated(self, formula, data, prior, family, method, data_name, options, data2))
 
 
 @answers_foreign_words("SAMPLED")

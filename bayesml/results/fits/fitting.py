@@ -10,8 +10,18 @@ from bayesml.describe import check_slopes, describe
 from bayesml.design import Design, build_design
 from bayesml.engines import Outcome, Problem, dispatch
 from bayesml.errors import warn_user
-from bayesml.formula import ParsedFormula, check_names, formula_of, formula_variables, grouping_variables, parse
-from bayesml.frame import Frame, column_names, read_frame
+from bayesml.formula import (
+    ParsedFormula,
+    check_matrices,
+    check_names,
+    formula_of,
+    formula_variables,
+    grouping_variables,
+    matrix_names,
+    parse,
+)
+from bayesml.frame import Frame, column_names, read_frame, read_matrices
+from bayesml.frozen import FrozenMapping
 from bayesml.language import language_with
 from bayesml.response_terms import sparse_columns
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
@@ -59,9 +69,12 @@ def prepared_model(recipe: Recipe, data: Any) -> PreparedModel:
 
 
 def described_model(recipe: Recipe, frame: Frame, design: Design) -> PreparedModel:
-    """Return the model of data that are encoded already; its recipe has the formula and functions as they were read."""
+    """Return the model of data that are encoded already; its recipe has formula, functions and matrices as read."""
     description = describe(design, recipe.priors, recipe.default_priors)
-    read = replace(recipe, formula=formula_of(design.schema.parsed), functions=design.schema.functions)
+    schema = design.schema
+    read = replace(
+        recipe, formula=formula_of(schema.parsed), functions=schema.functions, data2=FrozenMapping(frame.matrices)
+    )
     return PreparedModel(Problem(design, description), frame, read)
 
 
@@ -78,10 +91,13 @@ def encode_data(recipe: Recipe, data: Any, parsed: ParsedFormula | None = None) 
         parsed = parse(recipe.formula, available, language_with(recipe.functions))
     else:
         check_names(parsed, available)
+    check_matrices(parsed, recipe.data2)
+    matrices = read_matrices(recipe.data2, matrix_names(parsed))
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
     if isinstance(data, Frame):
         frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)
     else:
         sparse = sparse_columns(parsed, available)
         frame = read_frame(data, used, missing=recipe.missing, grouping=grouping, sparse=sparse)
+    frame = replace(frame, matrices=matrices)
     return frame, build_design(parsed, frame, recipe.family, recipe.functions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from bayesml.engines import AbstractEngine, SamplerOptions, get_engine, with_opt
 from bayesml.errors import FormulaError, PriorError, warn_user
 from bayesml.families import AbstractFamily, get_family
 from bayesml.formula import ModelFormula, ParsedFormula, formula_of, formula_variables, parse, update_formula
-from bayesml.frame import Frame
+from bayesml.frame import Frame, checked_mapping
 from bayesml.language import language_with
 from bayesml.priors import Prior, as_priors
 from bayesml.results.fits.fitting import described_model, encode_data, run_model
@@ -34,6 +34,7 @@ def updated(
     method: str | AbstractEngine | None = None,
     data_name: str | None = None,
     options: SamplerOptions = NO_OPTIONS,
+    data2: Mapping[str, Any] | None = None,
 ) -> FittedModel:
     """Fit a changed model with the settings of a fit; what does not change is neither read nor encoded again.
 
@@ -45,8 +46,9 @@ def updated(
     chosen = get_family(family) if family is not None else family_of(changed, fit.family)
     runner = with_options(fit.engine.anew() if method is None else get_engine(method), options)
     name = fit.data_name if data is None else data_name or "data"
-    recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name)
-    if formula is None and family is None and data is None:
+    matrices = {**fit.recipe.data2, **checked_mapping(data2)}
+    recipe = replace(fit.recipe, formula=changed, family=chosen, engine=runner, data_name=name, data2=matrices)
+    if formula is None and family is None and data is None and data2 is None:
         frame, design = fit.frame, fit.problem.design
     else:
         parsed = fit.parsed if formula is None else parse(changed, language=language)

@@ -58,6 +58,7 @@ def read_new_data(
     # All columns are read at once, so that Series with labels of their own are brought into one order.
     raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
     frame = _complete(raw, ordinary, sparse_columns(fit.parsed, available))
+    frame = replace(frame, matrices=fit.frame.matrices)
     return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
 
 

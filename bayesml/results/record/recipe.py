@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
@@ -57,6 +57,7 @@ class Recipe:
         missing: what is done with rows that have a missing value.
         functions: the user's own functions that the formula may call.
         data_name: how the summary names the data.
+        data2: matrices beside the table, by name; of a prepared model those that it uses, as they were read.
     """
 
     formula: ModelFormula
@@ -67,6 +68,7 @@ class Recipe:
     missing: Missing = "drop"
     functions: Functions = field(default_factory=lambda: FrozenMapping({}))
     data_name: str = "data"
+    data2: Mapping[str, Any] = field(default_factory=lambda: FrozenMapping({}))
 
 
 @final

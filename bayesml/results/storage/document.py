@@ -86,6 +86,7 @@ def model_from_json(
         _one_of(document["missing"], get_args(Missing)),
         _functions(source, document["functions"], functions),
         document["data_name"],
+        frame.matrices,
     )
     design = build_design(parsed, frame, recipe.family, recipe.functions)
     _check_design(source, document, design)

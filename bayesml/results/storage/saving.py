@@ -115,9 +115,14 @@ def _write(fit: AbstractFit, name: str) -> None:
         name, mode="w", engine="h5netcdf"
     )
     groups = _estimate_groups(fit) if isinstance(fit, AbstractPointFit) else _draws_groups(fit)
-    groups["data"] = xr.Dataset({k: ("row", values) for k, values in arrays.items()})
+    groups["data"] = xr.Dataset({k: (_data_dimensions(k, values), values) for k, values in arrays.items()})
     for group, dataset in groups.items():
         dataset.to_netcdf(name, mode="a", group=group, engine="h5netcdf", encoding=_checksums(dataset))
+
+
+def _data_dimensions(name: str, array: np.ndarray) -> list[str]:
+    """Return the dimensions of a column, or of part of a matrix beside the table."""
+    return _dimensions(array.shape) if name.startswith("matrix_") else ["row"]
 
 
 def _estimate_groups(fit: AbstractPointFit) -> dict[str, xr.Dataset]:

@@ -92,6 +92,7 @@ class BrmsModel:
 
 CHANGES = (
     ("negbinomial", "shape", "gamma(0.01, 0.01)", "inv_gamma(0.4, 0.3)"),  # hurdle and zero-inflated too
+    ("negbinomial2", "sigma", "student_t(3, 0, 2.5)", "gamma(0.4, 0.3)"),
     ("von_mises", "Intercept", "student_t(3, 0, 2.5)", "student_t(1, 0, 1)"),
 )
 
@@ -148,7 +149,7 @@ def _terms(problem: Problem, parameter: ParameterSpec) -> tuple[Any, ...]:
     return next(p for p in problem.design.schema.predictors if p.key == parameter.predictor).terms
 
 
-STEMS = {"rescor": "Lrescor"}
+STEMS = {"rescor": "Lrescor", "lncor": "Llncor"}
 """Names of the Stan program for classes that are called otherwise there."""
 
 

@@ -21,7 +21,6 @@ NOT_YET = {
     "ar(": r"`ar\(",
     "arma(": r"`arma\(",
     "asym_laplace": "family 'asym_laplace'",
-    "beta_binomial": "family 'beta_binomial'",
     "cosy(": r"`cosy\(",
     "cox": "family 'cox'",
     "cratio": "family 'cratio'",
@@ -40,7 +39,6 @@ NOT_YET = {
     "t2(": r"`t2\(",
     "von_mises": "family 'von_mises'",
     "zero_inflated_beta": "family 'zero_inflated_beta'",
-    "zero_inflated_binomial": "family 'zero_inflated_binomial'",
     "zero_one_inflated_beta": "family 'zero_one_inflated_beta'",
 }
 COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]

@@ -14,6 +14,7 @@ from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
+from bayesml.families.beta_binomial import beta_binomial
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
@@ -27,14 +28,21 @@ from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbi
 from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
+from bayesml.families.nbinom1 import nbinom1
 from bayesml.families.negbinomial import negbinomial
+from bayesml.families.negbinomial2 import negbinomial2
 from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.several import Several, several
 from bayesml.families.student import student
 from bayesml.families.weibull import weibull
-from bayesml.families.zero_inflated import zero_inflated_negbinomial, zero_inflated_poisson
+from bayesml.families.zero_inflated import (
+    zero_inflated_beta_binomial,
+    zero_inflated_binomial,
+    zero_inflated_negbinomial,
+    zero_inflated_poisson,
+)
 from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 
 __all__ = [
@@ -52,6 +60,7 @@ __all__ = [
     "Traits",
     "bernoulli",
     "beta",
+    "beta_binomial",
     "binomial",
     "categorical",
     "cumulative",
@@ -69,11 +78,15 @@ __all__ = [
     "joint_likelihood",
     "lognormal",
     "mixture",
+    "nbinom1",
     "negbinomial",
+    "negbinomial2",
     "poisson",
     "several",
     "student",
     "weibull",
+    "zero_inflated_beta_binomial",
+    "zero_inflated_binomial",
     "zero_inflated_negbinomial",
     "zero_inflated_poisson",
 ]
@@ -88,11 +101,16 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "gamma": gamma,
     "lognormal": lognormal,
     "geometric": geometric,
+    "negbinomial2": negbinomial2,
+    "nbinom1": nbinom1,
+    "beta_binomial": beta_binomial,
     "beta": beta,
     "exponential": exponential,
     "weibull": weibull,
     "zero_inflated_poisson": zero_inflated_poisson,
     "zero_inflated_negbinomial": zero_inflated_negbinomial,
+    "zero_inflated_binomial": zero_inflated_binomial,
+    "zero_inflated_beta_binomial": zero_inflated_beta_binomial,
     "hurdle_gamma": hurdle_gamma,
     "hurdle_lognormal": hurdle_lognormal,
     "hurdle_poisson": hurdle_poisson,
@@ -213,6 +231,8 @@ def _near(name: str, candidates: Iterable[str]) -> list[str]:
     """Leave out what ``name`` only contains, or shares its ending with: ``bellpoisson`` would be another family."""
 
     def is_near(family: str) -> bool:
+        if name in family and not family.startswith(name):
+            return False
         beginning, _, ending = family.rpartition("_")
         if beginning and name.endswith(ending):
             return bool(did_you_mean(name.removesuffix(ending).rstrip("_"), [beginning]))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml import distributions
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require, require_variation
-from bayesml.families.scales import PROBABILITY_LINKS, SCALE_LINKS, mu
+from bayesml.families.scales import PHI, PROBABILITY_LINKS, mu
 from bayesml.lazy import lazy_module
 from bayesml.links import Jet
 from bayesml.namespace import array_namespace
@@ -27,9 +25,6 @@ __all__ = ["EXAMPLE", "Beta", "beta"]
 
 special = lazy_module("scipy.special")
 
-PHI = DistributionalParameter(
-    "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
-)
 SMALLEST = 1e-290  # keeps digamma(a) a' finite where mu underflows
 
 

@@ -20,7 +20,7 @@ from bayesml.links import Link
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "Binomial", "binomial", "binomial_curvature"]
+__all__ = ["EXAMPLE", "Binomial", "binomial", "binomial_curvature", "successes"]
 
 ROUNDING = 1e-12
 SHARE_ROUNDING = 1e-3
@@ -60,27 +60,7 @@ class Binomial(AbstractSimpleFamily):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take whole numbers from 0 to the number of trials, or shares of the trials from 0 to 1."""
-        if "trials" not in response.additions:
-            raise _without_trials(response)
-        values = numbers(response, self.name)
-        trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), values.shape)
-        whole = (trials >= 0) & (trials == np.round(trials))
-        rule = "has a number of trials that is not a whole number >= 0"
-        require(response, trials, whole, rule, "Correct the column of trials.")
-        if for_fit and not trials.any():
-            raise DataError(f"The number of trials of `{response.name}` is 0 in every row: there is nothing to learn.")
-        if response.is_share or (response.is_share is None and _are_shares(values)):
-            note = f"models the number of successes, {response.name} times its trials"
-            return ResponseData({"y": _counts_of_shares(response, values, trials), "trials": trials}, note, None, True)
-        y = counts(response, self.name)
-        require(
-            response,
-            y,
-            y <= trials,
-            "must not exceed its number of trials",
-            "The response is the number of successes; exchange the two if they are the wrong way round.",
-        )
-        return ResponseData({"y": y, "trials": trials})
+        return successes(response, self.name, for_fit=for_fit)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log P(y) from log(mu) and log(1 - mu), each exact in its tail."""
@@ -128,16 +108,50 @@ class Binomial(AbstractSimpleFamily):
         return {}
 
 
-def _without_trials(response: RawResponse) -> DataError:
+def successes(response: RawResponse, family: str, *, for_fit: bool) -> ResponseData:
+    """Return numbers of successes and of trials, from whole numbers or from shares of the trials.
+
+    Args:
+        response: the response, with its trials.
+        family: name of the family, for messages.
+        for_fit: the response is to be fitted, so that there must be trials.
+
+    Raises:
+        DataError: there are no trials, or a number is none of successes in them.
+    """
+    if "trials" not in response.additions:
+        raise _without_trials(response, family)
+    values = numbers(response, family)
+    trials = np.broadcast_to(np.asarray(response.additions["trials"], dtype=float), values.shape)
+    whole = (trials >= 0) & (trials == np.round(trials))
+    rule = "has a number of trials that is not a whole number >= 0"
+    require(response, trials, whole, rule, "Correct the column of trials.")
+    if for_fit and not trials.any():
+        raise DataError(f"The number of trials of `{response.name}` is 0 in every row: there is nothing to learn.")
+    if response.is_share or (response.is_share is None and _are_shares(values)):
+        note = f"models the number of successes, {response.name} times its trials"
+        return ResponseData({"y": _counts_of_shares(response, values, trials), "trials": trials}, note, None, True)
+    y = counts(response, family)
+    require(
+        response,
+        y,
+        y <= trials,
+        "must not exceed its number of trials",
+        "The response is the number of successes; exchange the two if they are the wrong way round.",
+    )
+    return ResponseData({"y": y, "trials": trials})
+
+
+def _without_trials(response: RawResponse, family: str) -> DataError:
     name = response.name
     if response.levels is None and _are_shares(np.asarray(response.values, dtype=float)):
         return DataError(
-            f"The response `{name}` holds shares between 0 and 1, of which the family binomial needs the number of "
+            f"The response `{name}` holds shares between 0 and 1, of which the family {family} needs the number of "
             f"trials: write `{name} | trials(n) ~ ...` with the column of trials, which R gives as `weights = n`. "
             'Shares that are no counts out of trials are for family="beta".'
         )
     return DataError(
-        f"The family binomial needs the number of trials: write `{name} | trials(n) ~ ...`, where n is a column or a "
+        f"The family {family} needs the number of trials: write `{name} | trials(n) ~ ...`, where n is a column or a "
         f"number, or `cbind({name}, failures) ~ ...`. For a response of 0 and 1 use "
         'family="bernoulli".'
     )

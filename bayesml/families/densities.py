@@ -25,6 +25,7 @@ __all__ = [
     "binomial",
     "gamma",
     "log_gamma",
+    "log_pochhammer",
     "logit_binomial",
     "negative_binomial",
     "normal",
@@ -80,6 +81,17 @@ rising.defjvps(
     lambda ds, _, s, y: digamma_rising(s, y) * ds,
     lambda dy, _, s, y: (_digamma(s + y) - jnp.log(s)) * dy,
 )
+
+
+def log_pochhammer(s: Broadcast, log_s: Broadcast, y: Broadcast) -> Broadcast:
+    """Return log(s (s + 1) ... (s + y - 1)) for whole y, from s and log(s), so that s may underflow to 0.
+
+    For y > 0 it is log(s) + log Gamma(1 + s + n) - log Gamma(1 + s) with n = y - 1. ``rising`` leaves out
+    n log(1 + s), which is small beside the other terms where s is small and exact where it is large.
+    """
+    others = jnp.maximum(y - 1.0, 0.0)
+    rest = others * jnp.log1p(s) + rising(1.0 + s, others)
+    return _times(1.0 * (y > 0), log_s) + rest
 
 
 def normal(y: Broadcast, mean: Broadcast, scale: Broadcast) -> Broadcast:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml import distributions
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import require
-from bayesml.families.scales import SCALE_LINKS
+from bayesml.families.scales import PHI
 from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, mu_names, reference_of, softmax
 from bayesml.namespace import array_namespace
 
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLE", "Dirichlet", "DirichletLikelihood", "dirichlet"]
 
-PHI = DistributionalParameter(
-    "phi", SCALE_LINKS, (0.0, inf), distributions.gamma(0.01, 0.01), distributions.student_t(3, 0, 2.5)
-)
 TOLERANCE = 1e-6
 """How far the sum of the shares of a row may be from 1, which is rounding."""
 

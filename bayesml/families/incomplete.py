@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Tails = tuple[Elements, Elements]
 
-__all__ = ["beta_tails", "gamma_tails", "log1mexp", "log_difference"]
+__all__ = ["beta_tails", "gamma_tails", "log1mexp", "log_difference", "with_gradients"]
 
 LEAST_ITERATIONS = 40  # a fraction that ends early, at a whole shape, has not ended for its derivative
 MOST_ITERATIONS = 20_000
@@ -42,15 +42,20 @@ def log_difference(larger: Broadcast, smaller: Broadcast) -> Broadcast:
     return larger + jnp.where(empty, 0.0, log1mexp(jnp.minimum(jnp.where(empty, -1.0, smaller - larger), 0.0)))
 
 
-def _with_gradients(tails: Callable[..., Tails]) -> Callable[..., Tails]:
-    """Let reverse mode use derivatives that forward mode computes: loops of unknown length have no reverse mode."""
+def with_gradients(tails: Callable[..., Tails], constants: int = 0) -> Callable[..., Tails]:
+    """Let reverse mode use derivatives that forward mode computes: loops of unknown length have no reverse mode.
+
+    Args:
+        tails: a function of arrays of one shape, element by element.
+        constants: number of its first arguments that have no derivative.
+    """
     wrapped = jax.custom_jvp(tails)
 
     @wrapped.defjvp
     def along(primals: tuple[Elements, ...], tangents: tuple[Elements, ...]) -> tuple[Tails, Tails]:
         values = wrapped(*primals)
         low, high = jnp.zeros_like(values[0]), jnp.zeros_like(values[1])
-        for i, tangent in enumerate(tangents):
+        for i, tangent in enumerate(tangents[constants:], constants):
 
             def of_one(x: Elements, place: int = i) -> Tails:
                 return tails(*primals[:place], x, *primals[place + 1 :])
@@ -88,7 +93,7 @@ def _gamma_tails_forward(a: Elements, x: Elements) -> Tails:
     return jnp.where(below, smaller, other), jnp.where(below, other, smaller)
 
 
-_gamma_tails = _with_gradients(_gamma_tails_forward)
+_gamma_tails = with_gradients(_gamma_tails_forward)
 
 
 def _unfinished(n: Elements, moving: Elements) -> Elements:
@@ -170,7 +175,7 @@ def _beta_tails_forward(a: Elements, b: Elements, x: Elements, rest: Elements) -
     return jnp.where(below, smaller, other), jnp.where(below, other, smaller)
 
 
-_beta_tails = _with_gradients(_beta_tails_forward)
+_beta_tails = with_gradients(_beta_tails_forward)
 
 
 def _beta_fraction(a: Elements, b: Elements, x: Elements) -> Elements:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from math import inf
 
-from bayesml.distributions import gamma, normal
+from bayesml.distributions import gamma, normal, student_t
 from bayesml.families.records import DistributionalParameter
 
-__all__ = ["COUNT_LINKS", "NU", "POSITIVE_LINKS", "PROBABILITY_LINKS", "REAL_LINKS", "SCALE_LINKS", "SIGMA", "mu"]
+__all__ = [
+    "COUNT_LINKS",
+    "NU",
+    "PHI",
+    "POSITIVE_LINKS",
+    "PROBABILITY_LINKS",
+    "REAL_LINKS",
+    "SCALE_LINKS",
+    "SIGMA",
+    "mu",
+]
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "squareplus", "logit", "probit", "cloglog", "cauchit")
 PROBABILITY_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity", "log")
@@ -17,6 +27,7 @@ SCALE_LINKS = ("log", "identity", "softplus", "squareplus")
 
 SIGMA = DistributionalParameter("sigma", SCALE_LINKS, (0.0, inf))
 NU = DistributionalParameter("nu", ("logm1", "identity"), (1.0, inf), gamma(2, 0.1), normal(2.7, 0.8))
+PHI = DistributionalParameter("phi", SCALE_LINKS, (0.0, inf), gamma(0.01, 0.01), student_t(3, 0, 2.5))
 
 
 def mu(links: tuple[str, ...], lower: float = -inf, upper: float = inf) -> DistributionalParameter:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
+from bayesml.families.beta_binomial import BetaBinomial
+from bayesml.families.binomial import Binomial
 from bayesml.families.example import Example
 from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
 from bayesml.families.negbinomial import NegativeBinomial
@@ -17,7 +19,17 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "EXAMPLE_NEGBINOMIAL", "ZeroInflated", "zero_inflated_negbinomial", "zero_inflated_poisson"]
+__all__ = [
+    "EXAMPLE",
+    "EXAMPLE_BETA_BINOMIAL",
+    "EXAMPLE_BINOMIAL",
+    "EXAMPLE_NEGBINOMIAL",
+    "ZeroInflated",
+    "zero_inflated_beta_binomial",
+    "zero_inflated_binomial",
+    "zero_inflated_negbinomial",
+    "zero_inflated_poisson",
+]
 
 
 @final
@@ -86,6 +98,27 @@ def zero_inflated_negbinomial(link: str = "log", link_shape: str = "log", link_z
     return ZeroInflated.over(NegativeBinomial, link, link_shape, link_zi)
 
 
+def zero_inflated_binomial(link: str = "logit", link_zi: str = "logit") -> ZeroInflated:
+    """Return the zero-inflated binomial family, for numbers of successes in ``trials(n)``.
+
+    Args:
+        link: link of the probability mu of the binomial part.
+        link_zi: link of the probability zi of a zero from outside that part, where it has a formula.
+    """
+    return ZeroInflated.over(Binomial, link, link_zi)
+
+
+def zero_inflated_beta_binomial(link: str = "logit", link_phi: str = "log", link_zi: str = "logit") -> ZeroInflated:
+    """Return the zero-inflated beta-binomial family, for numbers of successes in ``trials(n)``.
+
+    Args:
+        link: link of the mean probability mu of the beta-binomial part.
+        link_phi: link of the precision phi, where it has a formula.
+        link_zi: link of the probability zi of a zero from outside that part, where it has a formula.
+    """
+    return ZeroInflated.over(BetaBinomial, link, link_phi, link_zi)
+
+
 EXAMPLE = Example(
     zero_inflated_poisson(),
     y=(0.0, 1.0, 9.0),
@@ -101,4 +134,24 @@ EXAMPLE_NEGBINOMIAL = Example(
     parameters={"mu": 2.5, "shape": 1.7, "zi": 0.3},
     log_density=(-0.797550322860267, -1.882416152477889, -4.866203937237285),
     source="SciPy 1.17.1: log(0.3 + 0.7 f(0)) and log(0.7 f(y)), f(y) of stats.nbinom(1.7, 1.7 / 4.2)",
+)
+
+
+EXAMPLE_BINOMIAL = Example(
+    zero_inflated_binomial(),
+    y=(0.0, 2.0, 7.0),
+    parameters={"mu": 0.3, "zi": 0.25},
+    log_density=(-1.1655032546355582, -1.4344799630738914, -8.715491702733333),
+    source="SciPy 1.17.1: log(0.25 + 0.75 f(0)) and log(0.75 f(y)), f(y) of stats.binom(7, 0.3)",
+    additions={"trials": (7.0, 7.0, 7.0)},
+)
+
+
+EXAMPLE_BETA_BINOMIAL = Example(
+    zero_inflated_beta_binomial(),
+    y=(0.0, 2.0, 7.0),
+    parameters={"mu": 0.3, "phi": 4.2, "zi": 0.25},
+    log_density=(-0.8737088288687331, -1.958815384292433, -4.66161696941116),
+    source="SciPy 1.17.1: log(0.25 + 0.75 f(0)) and log(0.75 f(y)), f(y) of stats.betabinom(7, 1.26, 2.94)",
+    additions={"trials": (7.0, 7.0, 7.0)},
 )

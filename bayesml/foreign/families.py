@@ -20,6 +20,7 @@ FAMILY_ALIASES = MappingProxyType(
         "nbinom2": "negbinomial",
         "log_normal": "lognormal",
         "beta_family": "beta",
+        "betabinomial": "beta_binomial",
         "zip": "zero_inflated_poisson",
         "zinb": "zero_inflated_negbinomial",
         "zero_inflated_negativebinomial": "zero_inflated_negbinomial",
@@ -29,13 +30,11 @@ FAMILY_ALIASES = MappingProxyType(
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-acat adjacent_category asym_laplace asymmetric_laplace bell beta_binomial betabinomial betabinomial2 com_poisson
-compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox
-cratio dirichlet2 dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value hurdle_cumulative
-inverse_gaussian laplace logistic_normal multinomial nbinom1 negbinomial2 ordered ordered_beta ordinal
-shifted_lognormal skew_normal skewnormal sratio stoppingratio tweedie von_mises vonmises wald wiener xbeta
-zero_inflated_asym_laplace zero_inflated_beta zero_inflated_beta_binomial zero_inflated_binomial
-zero_one_inflated_beta
+acat adjacent_category asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta
+truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox cratio dirichlet2
+dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value hurdle_cumulative inverse_gaussian laplace
+logistic_normal multinomial ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio
+tweedie von_mises vonmises wald wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_one_inflated_beta
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

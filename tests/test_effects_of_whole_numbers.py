@@ -85,4 +85,4 @@ def test_colours_of_categories_are_headed_by_the_response() -> None:
 def test_a_picture_of_censored_responses_says_so() -> None:
     fit = handmade_fit("y | cens(censored) ~ z", DATA)
     with pytest.warns(FitWarning, match="Censored"):
-        fit.pp_check(seed=1)
+        fit.pp_check(kind="dens_overlay", seed=1)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import ModelError
+from bayesml.families.chosen_links import links_of
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.keys import PredictorKey
-from bayesml.links import Link, get_link
+from bayesml.links import Link
 from bayesml.spec import JointTarget, ParameterSpec
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class AbstractFamily(ABC):
         Raises:
             ModelError: a parameter cannot have the link; the message lists those it can have.
         """
-        return cls(_links_of(cls.name, cls.dpars, names))
+        return cls(links_of(cls.name, cls.dpars, names))
 
     def checked_links(self, *names: str) -> tuple[Link, ...]:
         """Return links by name, as ``with_links`` does, for a family whose parameters are those of another."""
-        return _links_of(self.name, self.dpars, names)
+        return links_of(self.name, self.dpars, names)
 
     def of_responses(self, count: int) -> tuple[AbstractFamily, ...]:
         """Return the family of each of some responses: this one for all of them."""
@@ -125,6 +126,20 @@ class AbstractLikelihood(ABC):
     def response_labels(self) -> tuple[str, ...]:
         """Labels of the columns of a response of several; empty where it is one number."""
         return ()
+
+    @property
+    def first_category(self) -> int:
+        """Code of the first category in a response of categories, and in draws of it."""
+        return 1
+
+    @property
+    def unbounded(self) -> AbstractLikelihood:
+        """The distribution of the response before it is censored or truncated, which survival curves show."""
+        return self
+
+    def data_at(self, y: float, data: DataArrays) -> DataArrays:
+        """Return ``ResponseData.arrays`` for another value of the response, where they hold more of it than ``y``."""
+        return data
 
     flat_in_brms: ClassVar[frozenset[str]] = frozenset()
     """Classes of ``parameters`` that have a flat prior in brms."""
@@ -379,19 +394,3 @@ def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, 
         name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
         for name, value in values.items()
     }
-
-
-def _links_of(family: str, dpars: tuple[DistributionalParameter, ...], names: tuple[str, ...]) -> tuple[Link, ...]:
-    chosen_names = names + tuple(dpar.links[0] for dpar in dpars[len(names) :])
-    return tuple(_link_of(family, dpar, name) for dpar, name in zip(dpars, chosen_names, strict=True))
-
-
-def _link_of(family: str, dpar: DistributionalParameter, name: str) -> Link:
-    shown = name.name if isinstance(name, Link) else name
-    if shown not in dpar.links:
-        hint = did_you_mean(shown, dpar.links) if isinstance(shown, str) else ""
-        raise ModelError(
-            f"`{dpar.name}` of the family {family} cannot have the link {shown!r}{hint}; "
-            f"possible are {', '.join(dpar.links)}."
-        )
-    return get_link(shown)

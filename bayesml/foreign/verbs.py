@@ -266,6 +266,7 @@ OWN_POINT = (
     Word("plan", "bayesml", "A point estimate is not sampled; `fit.method` says how it was found."),
     Word("model", "bayesml", "Write `fit.to_normal_draws().model`."),
     Word("to_arviz", "ArviZ", f"{_DRAWS_FIRST}: `fit.to_normal_draws().to_arviz()`."),
+    Word("survival", "bayesml", f"{_DRAWS_FIRST}: `fit.to_normal_draws().survival()`."),
 )
 
 

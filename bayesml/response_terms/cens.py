@@ -153,6 +153,11 @@ class Censored(AbstractWrapped):
             )
         return np.where(on_interval, upper, y + 1.0)
 
+    @property
+    def unbounded(self) -> AbstractLikelihood:
+        """``base``, without censoring."""
+        return self.base.unbounded
+
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y), log P(Y <= y), log P(Y > y) or log P(y < Y <= y2), as the row is censored."""
         total = self.base.log_prob(data["exact"], values, data) if NONE in self.codes else 0.0

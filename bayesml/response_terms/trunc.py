@@ -83,6 +83,11 @@ class Truncated(AbstractWrapped):
             )
         return replace(encoded, arrays={**encoded.arrays, "lb": lower, "ub": upper})
 
+    @property
+    def unbounded(self) -> AbstractLikelihood:
+        """``base``, without truncation."""
+        return self.base.unbounded
+
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y) - log P(lb <= Y <= ub)."""
         return self.base.log_prob(y, values, data) - self.log_mass(values, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +58,20 @@ class AbstractWrapped(AbstractLikelihood):
     def event_labels(self) -> tuple[str, ...]:
         """As in ``base``."""
         return self.base.event_labels
+
+    @property
+    def first_category(self) -> int:
+        """As in ``base``."""
+        return self.base.first_category
+
+    @property
+    def unbounded(self) -> AbstractLikelihood:
+        """The term around ``base`` without censoring and truncation."""
+        return replace(self, base=self.base.unbounded)
+
+    def data_at(self, y: float, data: DataArrays) -> DataArrays:
+        """As in ``base``."""
+        return self.base.data_at(y, data)
 
     @property
     def traits(self) -> Traits:

@@ -22,18 +22,11 @@ __all__ = ["bayes_R2"]
 
 
 def bayes_R2(
-    fit: AbstractSampledFit,
-    newdata: Any = None,
-    *,
-    resp: str | None = None,
-    re_formula: Any = None,
-    new_levels: NewLevels = "error",
-    ndraws: int | None = None,
-    seed: int | None = None,
-    summary: bool = True,
-    robust: bool = False,
-    probs: tuple[float, ...] = (0.025, 0.975),
-) -> pd.DataFrame:
+    fit: AbstractSampledFit, newdata: Any = None, *,
+    resp: str | None = None, re_formula: Any = None, new_levels: NewLevels = "error",
+    ndraws: int | None = None, seed: int | None = None,
+    summary: bool = True, robust: bool = False, probs: tuple[float, ...] = (0.025, 0.975),
+) -> pd.DataFrame:  # fmt: skip
     """Return R2 = var(mu) / (var(mu) + var(y - mu)) at each draw: mu is the expected response, variances are over rows.
 
     Gelman, Goodrich, Gabry and Vehtari (2019), R-squared for Bayesian regression models, The American Statistician 73;

@@ -36,15 +36,9 @@ Function = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[str,
 
 
 def log_lik(
-    fit: AbstractSampledFit,
-    newdata: Any = None,
-    *,
-    resp: str | None = None,
-    re_formula: Any = None,
-    new_levels: NewLevels = "error",
-    ndraws: int | None = None,
-    seed: int | None = None,
-) -> xr.DataArray:
+    fit: AbstractSampledFit, newdata: Any = None, *, resp: str | None = None,
+    re_formula: Any = None, new_levels: NewLevels = "error", ndraws: int | None = None, seed: int | None = None,
+) -> xr.DataArray:  # fmt: skip
     """Return log p(y_i | parameters) of every row at every draw.
 
     Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior. In ``to_normal_draws()`` of a

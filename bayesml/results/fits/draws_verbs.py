@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bayesml.results import plots
     from bayesml.results.checks import bayes_r2, log_lik, loo, pp_mixture
-    from bayesml.results.predict import predict
+    from bayesml.results.predict import predict, survival
     from bayesml.results.storage import export
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
@@ -29,6 +29,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
+    survival = lazy_module("bayesml.results.predict.survival")
 
 __all__ = ["AbstractDrawsVerbs"]
 
@@ -79,6 +80,7 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     epred = Verb(lambda: predict.epred)
     predict = Verb(lambda: predict.predict)
     residuals = Verb(lambda: predict.residuals)
+    survival = Verb(lambda: survival.survival)
     log_lik = Verb(lambda: log_lik.log_lik)
     pp_mixture = Verb(lambda: pp_mixture.pp_mixture)
     loo = Verb(lambda: loo.loo)

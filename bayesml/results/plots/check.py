@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean, warn_user
+from bayesml.results.checks.kaplan_meier import Observed, right_censoring
 from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_figure
+from bayesml.results.plots.survival import draw_overlay
 from bayesml.results.predict.predict import predict
 from bayesml.results.record.one_response import of_one
 
@@ -42,7 +44,9 @@ def pp_check(
             summarised.
         kind: ``"dens_overlay"`` densities (default for a continuous response), ``"bars"`` counts of each value with 90%
             intervals (default for a discrete one), ``"hist"`` histograms side by side, ``"ecdf_overlay"`` cumulative
-            distributions, ``"stat"`` mean and standard deviation, ``"intervals"`` 50% and 90% intervals of every row.
+            distributions, ``"stat"`` mean and standard deviation, ``"intervals"`` 50% and 90% intervals of every row,
+            ``"km_overlay"`` survival curves, of y by Kaplan and Meier (default for a response that is censored on the
+            right).
         seed: whole number; the same seed gives the same picture.
         resp: which of several responses.
         column: which column of a response of several, ``cbind(a, b, c)``; None takes the first.
@@ -51,17 +55,19 @@ def pp_check(
         ModelError: there is no such kind or column, or ``resp`` does not say which of several responses.
 
     Warns:
-        FitWarning: responses are censored, so that the picture compares what was observed of them with whole responses.
+        FitWarning: responses are censored, so that a picture other than ``"km_overlay"`` compares what was observed of
+            them with whole responses.
 
     Example:
         >>> fit.pp_check(kind="stat", seed=1)
     """
     fit = of_one(fit, resp)
-    kind = kind or ("bars" if fit.likelihood.traits.discrete else "dens_overlay")
+    kind = kind or _default_kind(fit)
     if kind not in KINDS:
         listed = ", ".join(f'"{k}"' for k in KINDS)
         raise ModelError(f"`kind` is one of {listed}; got {kind!r}{did_you_mean(str(kind), KINDS)}.")
-    if any(addition.name == "cens" for addition in fit.parsed.response.additions):
+    observed = _right_censored(fit) if kind == "km_overlay" else None
+    if kind != "km_overlay" and _is_censored(fit):
         warn_user(
             "Censored responses stand in the picture at the bounds that were observed, y_rep are whole responses."
         )
@@ -74,12 +80,41 @@ def pp_check(
         place, name = _column(fit.likelihood.response_labels, column)
         y, replicated = y[..., place], replicated[..., place]
     with np.errstate(all="ignore"):
+        if observed is not None:
+            return draw_overlay(observed, replicated, name)
         figure = draw(y, replicated.astype(float), name)
     levels = fit.problem.design.response.levels
     if kind == "bars" and levels is not None:
-        first = 0 if fit.likelihood.traits.two_levels else 1
+        first = 0 if fit.likelihood.traits.two_levels else fit.likelihood.first_category
         figure.axes[0].set_xticks(range(first, first + len(levels)), levels)
     return figure
+
+
+def _default_kind(fit: AbstractSampledFit) -> str:
+    if _is_censored(fit) and right_censoring(fit) is not None:
+        return "km_overlay"
+    return "bars" if fit.likelihood.traits.discrete else "dens_overlay"
+
+
+def _is_censored(fit: AbstractSampledFit) -> bool:
+    return any(addition.name == "cens" for addition in fit.parsed.response.additions)
+
+
+def _right_censored(fit: AbstractSampledFit) -> Observed:
+    """Return the observed times, of which survival curves are estimated.
+
+    Raises:
+        ModelError: the response has categories or several columns, or is censored on the left or on intervals.
+    """
+    if fit.likelihood.event_labels:
+        raise ModelError('Survival curves are of a response that is one number; kind="bars" shows categories.')
+    observed = right_censoring(fit)
+    if observed is None:
+        raise ModelError(
+            'kind="km_overlay" is for responses that are observed or censored on the right; some are censored on the '
+            'left or on intervals. kind="ecdf_overlay" shows the bounds that were observed.'
+        )
+    return observed
 
 
 def _column(labels: tuple[str, ...], column: str | None) -> tuple[int, str]:
@@ -227,4 +262,5 @@ KINDS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, str], Any], int]] = {
     "stat": (_statistics, SUMMARISED),
     "ecdf_overlay": (_cumulative, OVERLAID),
     "intervals": (_intervals, SUMMARISED),
+    "km_overlay": (_cumulative, OVERLAID),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayesml.results.predict.asked_effects import Effect
     from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 
-__all__ = ["draw_effects"]
+__all__ = ["draw_effects", "figure_of"]
 
 COLUMNS = 3
 MOST_TICKS = 20
@@ -48,7 +48,7 @@ def draw_effects(every: Sequence[AbstractConditionalEffects], points: bool, ax: 
     if ax is None:
         figure, axes = _layout(len(panels), any(effect.moderator for _, effect, _, _ in panels))
     else:
-        figure, axes = _figure_of(ax), [ax]
+        figure, axes = figure_of(ax), [ax]
     drawn: dict[tuple[str, str], list[tuple[Axes, str]]] = {}
     for panel, (effects, effect, label, part) in zip(axes, panels, strict=False):
         _panel(panel, effect, part, effects, points)
@@ -61,7 +61,8 @@ def draw_effects(every: Sequence[AbstractConditionalEffects], points: bool, ax: 
     return figure
 
 
-def _figure_of(ax: Axes) -> Figure:
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure of the caller in which axes stand."""
     from bayesml.results.plots.picture import shown_once
 
     figure: Any = ax.figure

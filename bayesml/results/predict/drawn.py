@@ -15,6 +15,7 @@ from bayesml.keys import PredictorKey
 from bayesml.response_terms import needed_terms
 from bayesml.results.predict.prepare import (
     Batch,
+    DrawChoice,
     Request,
     batches,
     choose_draws,
@@ -31,6 +32,7 @@ from bayesml.results.record.one_response import full_key
 __all__ = [
     "evaluate_draws",
     "category_labels",
+    "drawn_quantity",
     "evaluate_rows",
     "has_precisions",
     "natural_of_rows",
@@ -69,7 +71,17 @@ def evaluate_rows(
     for batch in batches(fit, rows, choice, request):
         with np.errstate(all="ignore"):
             values[batch.where] = row_values(fit, _shifted(batch, shifts), rows, what, rng)
-    return DrawnQuantity(rows.labels, values, choice, what.name, categories)
+    return drawn_quantity(fit, rows, values, choice, what)
+
+
+def drawn_quantity(
+    fit: AbstractSampledFit, rows: Rows, values: np.ndarray, choice: DrawChoice, what: What
+) -> DrawnQuantity:
+    """Return draws with the labels that belong to them."""
+    categories, levels = category_labels(fit, what), _code_labels(fit, what)
+    return DrawnQuantity(
+        rows.labels, values, choice, what.name, categories, levels=levels, first=fit.likelihood.first_category
+    )
 
 
 def _shifted(batch: Batch, shifts: Mapping[PredictorKey, np.ndarray]) -> Batch:
@@ -85,6 +97,12 @@ def category_labels(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
     if what.dpar is not None or what.kind == "linpred":
         return ()
     return fit.likelihood.event_labels if what.kind == "epred" else fit.likelihood.response_labels
+
+
+def _code_labels(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
+    """Return the labels of the categories where a random response is the code of one of them."""
+    is_code = what.kind == "predict" and what.dpar is None and not fit.likelihood.response_labels
+    return fit.likelihood.event_labels if is_code else ()
 
 
 def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:

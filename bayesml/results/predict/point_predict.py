@@ -75,17 +75,10 @@ def linpred(
 
 
 def epred(
-    fit: AbstractPointFit,
-    newdata: Any = None,
-    *,
-    re_formula: Any = None,
-    new_levels: UnseenPolicy = "error",
-    se: bool = False,
-    interval: Literal["confidence"] | None = None,
-    prob: float = 0.95,
-    dpar: str | None = None,
-    resp: str | None = None,
-) -> Shown:
+    fit: AbstractPointFit, newdata: Any = None, *, re_formula: Any = None, new_levels: UnseenPolicy = "error",
+    se: bool = False, interval: Literal["confidence"] | None = None, prob: float = 0.95,
+    dpar: str | None = None, resp: str | None = None,
+) -> Shown:  # fmt: skip
     """Return the expected response at the estimates (for a binomial response the expected count).
 
     The same as ``predict``, which has intervals of a new response too; arguments, result and errors are described

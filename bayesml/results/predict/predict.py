@@ -161,7 +161,8 @@ def predict(
         summary: whether to summarise each row, see ``linpred``.
 
     Returns:
-        As ``linpred``.
+        As ``linpred``. A random category is its code, counted as in the fit; the attribute ``categories`` of the array
+        has their labels. ``summary=True`` gives the probability of each category, in columns ``P(Y = a)``.
 
     Raises:
         DataError: see ``linpred``.

@@ -98,6 +98,8 @@ class DrawnQuantity(AbstractQuantity):
         name: of the labelled array.
         categories: of a response of categories, whose probabilities the values are; each row has a number for each.
         last: name of the dimension of categories.
+        levels: of random responses that are codes of categories, the labels of these.
+        first: code of the first of them.
     """
 
     values: np.ndarray
@@ -105,12 +107,25 @@ class DrawnQuantity(AbstractQuantity):
     name: str
     categories: tuple[str, ...] = ()
     last: str = "category"
+    levels: tuple[str, ...] = ()
+    first: int = 1
+
+    @property
+    def shares(self) -> np.ndarray:
+        """``(rows, levels)`` shares of the draws in each category."""
+        codes = np.arange(self.first, self.first + len(self.levels))
+        drawn = np.stack([(self.values == code).mean(axis=0) for code in codes], axis=-1)
+        return np.where(np.isnan(self.values).any(axis=0)[:, None], np.nan, drawn)
 
     def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
         """Return mean and standard deviation, or their robust counterparts, and the central interval.
 
-        Categories follow each other within each row.
+        Categories follow each other within each row. Of random categories the center is the probability of each, a
+        single number that has neither error nor interval.
         """
+        if self.levels:
+            center = self.shares.ravel()
+            return Summary(center, *np.full((3, center.size), np.nan))
         flat = self.values.reshape(len(self.values), -1)
         with np.errstate(all="ignore"):
             center, error = center_and_error(flat, robust)
@@ -118,13 +133,19 @@ class DrawnQuantity(AbstractQuantity):
         return Summary(center, error, lower, upper)
 
     def shown(self, summary: bool) -> xr.DataArray | pd.DataFrame:
-        """Return the draws with their labels, or a table of mean, standard deviation and 95% interval."""
-        if not summary:
-            return self.choice.label(self.values, self.labels, self.name, self.categories, self.last)
-        if not self.categories:
-            return summarise(self.values, self.labels)
+        """Return the draws with their labels, or a table of mean, standard deviation and 95% interval.
+
+        Of random categories the table has their probabilities, ``P(Y = a)``, as in brms.
+        """
         import pandas as pd
 
+        if not summary:
+            drawn = self.choice.label(self.values, self.labels, self.name, self.categories, self.last)
+            return drawn.assign_attrs(categories=list(self.levels), first=self.first) if self.levels else drawn
+        if self.levels:
+            return pd.DataFrame(self.shares, self.labels, [f"P(Y = {level})" for level in self.levels])
+        if not self.categories:
+            return summarise(self.values, self.labels)
         index = pd.MultiIndex.from_product([self.labels, self.categories], names=["obs", self.last])
         return summarise(self.values.reshape(len(self.values), -1), index)
 

@@ -11,6 +11,7 @@ import numpy as np
 from bayesml.families import JointLikelihood
 from bayesml.results.predict.drawn import (
     category_labels,
+    drawn_quantity,
     natural_of_rows,
     needed_predictors,
     row_values,
@@ -56,7 +57,7 @@ class DrawnQuantities:
 
     def shown(self, summary: bool) -> xr.DataArray | pd.DataFrame | dict[str, xr.DataArray | pd.DataFrame]:
         """Return one array, or one table, with a dimension ``resp``; by response where one of them has categories."""
-        if any(part.categories for part in self.parts.values()):
+        if any(part.categories or (summary and part.levels) for part in self.parts.values()):
             return {resp: part.shown(summary) for resp, part in self.parts.items()}
         first, names = next(iter(self.parts.values())), tuple(self.parts)
         if not summary:
@@ -86,10 +87,7 @@ def evaluate_responses(fit: AbstractSampledFit, request: Request, what: What) ->
                     found[resp][batch.where] = row_values(one, *own, what, rng)
                 else:
                     found[resp][batch.where] = drawn[resp]
-    parts = {
-        resp: DrawnQuantity(rows.labels, found[resp], choice, what.name, category_labels(one, what))
-        for resp, one in fits.items()
-    }
+    parts = {resp: drawn_quantity(one, rows, found[resp], choice, what) for resp, one in fits.items()}
     return DrawnQuantities(parts)
 
 

@@ -130,7 +130,8 @@ def conditional_effects(
         robust: median and scaled mad of the draws instead of mean and standard deviation. Estimates have standard
             errors by the delta method.
         method: ``"epred"`` the expected response, ``"predict"`` the response with its residual variation, ``"linpred"``
-            the linear predictor.
+            the linear predictor. Of a response of categories ``"epred"`` shows the probability of each with its
+            interval, ``"predict"`` the share of random responses in each, which has none.
         dpar: a distributional parameter to show instead of the response.
         resp: which of several responses; None takes all that have these effects: ``effects["y1"]["x"]``.
         resolution: number of points along a numeric axis.
@@ -200,7 +201,7 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
     method, dpar = asked.method, asked.dpar
     known = model_reference(fit, request.re_formula)
     chosen = chosen_effects(fit, known, asked.effects, dpar)
-    categories = fit.likelihood.event_labels if dpar is None and method == "epred" else ()
+    categories = fit.likelihood.event_labels if dpar is None and method != "linpred" else ()
     chosen = _along_categories(fit, chosen, asked.effects) if categories else chosen
     rows = condition_rows(fit, asked.conditions)
     ones = _single_trials(fit, rows[0].values)
@@ -295,6 +296,6 @@ def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> st
     levels = fit.problem.design.response.levels
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
-    if dpar is None and method == "epred" and fit.likelihood.event_labels:
+    if dpar is None and fit.likelihood.event_labels:
         return "expected share" if fit.likelihood.response_labels else f"P({name})"
     return dpar + of_response if dpar else f"P({name})" if ones else name

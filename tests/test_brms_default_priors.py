@@ -17,13 +17,11 @@ from tests.test_brms_density import MISSING
 # What a formula or family holds that cannot be fitted yet, and what the error names. Whoever adds a feature removes its
 # line here; models with points are listed in test_brms_density.py.
 NOT_YET = {
-    "acat": "family 'acat'",
     "ar(": r"`ar\(",
     "arma(": r"`arma\(",
     "asym_laplace": "family 'asym_laplace'",
     "cosy(": r"`cosy\(",
     "cox": "family 'cox'",
-    "cratio": "family 'cratio'",
     "dist = ": r"`gr\(",
     "exgaussian": "family 'exgaussian'",
     "frechet": "family 'frechet'",
@@ -35,7 +33,6 @@ NOT_YET = {
     "mm(": r"`mm\(",
     "shifted_lognormal": "family 'shifted_lognormal'",
     "skew_normal": "family 'skew_normal'",
-    "sratio": "family 'sratio'",
     "t2(": r"`t2\(",
     "von_mises": "family 'von_mises'",
     "zero_inflated_beta": "family 'zero_inflated_beta'",

@@ -40,6 +40,8 @@ INNER_ETA = {
     "probit": (-1.2, 0.2, 0.9),
     "cloglog": (-1.5, -0.3, 0.4),
     "cauchit": (-1.5, 0.2, 1.1),
+    "probit_approx": (-1.2, 0.2, 0.9),
+    "softit": (-1.5, 0.2, 1.1),
 }
 every_family = pytest.mark.parametrize("name", CLOSED)
 every_link = pytest.mark.parametrize(("name", "link"), EVERY_LINK)
@@ -280,7 +282,7 @@ def test_numpyro_draws_from_the_linear_predictor(name, link):
 EXTREME = [
     (name, link)
     for name, link in EVERY_LINK
-    if link in ("logit", "probit", "cloglog", "cauchit", "log", "softplus", "squareplus")
+    if link in ("logit", "probit", "probit_approx", "cloglog", "cauchit", "softit", "log", "softplus", "squareplus")
     and (name, link) not in {("bernoulli", "log"), ("binomial", "log"), ("beta", "log")}
 ]
 

@@ -61,8 +61,13 @@ def density(example: Example, y: np.ndarray) -> np.ndarray:
 
 def events(example: Example, y: np.ndarray) -> np.ndarray:
     """What expectations are of: the response, its columns, or for each category whether the response is it."""
-    categories = bound(example, y)[0].event_shape
-    return (y[:, None] == np.arange(1.0, categories[0] + 1)) * 1.0 if categories and y.ndim == 1 else y
+    likelihood = bound(example, y)[0]
+    return (y[:, None] == categories_of(likelihood)) * 1.0 if likelihood.event_shape and y.ndim == 1 else y
+
+
+def categories_of(likelihood: AbstractLikelihood) -> np.ndarray:
+    """The numbers of the categories."""
+    return likelihood.first_category + np.arange(float(likelihood.event_shape[0]))
 
 
 def moments(example: Example) -> list[np.ndarray]:
@@ -92,7 +97,7 @@ def moments(example: Example) -> list[np.ndarray]:
 def _possible_numbers(example: Example, likelihood: AbstractLikelihood) -> np.ndarray:
     """The values of a response that is a category, one of two levels, or a count."""
     if likelihood.event_shape:
-        return np.arange(1.0, likelihood.event_shape[0] + 1)
+        return categories_of(likelihood)
     largest = max((v[0] for v in example.additions.values()), default=LARGEST_COUNT)
     return np.arange(2.0 if likelihood.traits.two_levels else largest + 1.0)
 

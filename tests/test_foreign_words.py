@@ -345,7 +345,7 @@ def test_families_that_are_not_there_yet(name: str) -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["HurdleCumulative", "DirichletMultinomial", "VonMises"])
+@pytest.mark.parametrize("name", ["DirichletMultinomial", "VonMises"])
 def test_families_that_are_not_there_yet_as_bambi_writes_them(name: str) -> None:
     with pytest.raises(ModelError, match="not there yet") as caught:
         get_family(name)

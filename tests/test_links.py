@@ -17,7 +17,7 @@ from bayesml.errors import ModelError
 from bayesml.links import LINKS, Jet, get_link
 
 PACKAGE = Path(bayesml.namespace.__file__).parent
-PROBABILITY = ["logit", "probit", "cloglog", "cauchit"]
+PROBABILITY = ["logit", "probit", "probit_approx", "cloglog", "cauchit", "softit"]
 POSITIVE_ETA = {"inverse", "1/mu^2", "sqrt"}
 links = pytest.mark.parametrize("name", LINKS)
 

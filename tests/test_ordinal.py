@@ -12,8 +12,7 @@ from scipy import stats
 import bayesml
 from bayesml.engines.precision import double_precision
 from bayesml.errors import DataError, FormulaError, ModelError
-from bayesml.families import RawResponse, get_family
-from bayesml.families.ordinal import cumulative
+from bayesml.families import RawResponse, cumulative, get_family
 from bayesml.fit import describe_problem
 
 # Where category specific effects make thresholds cross the density is 0: a border at which a step may diverge.

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from bayesml.families import FAMILIES, get_family, mixture
+from bayesml.families import FAMILIES, cumulative, get_family, mixture
 from bayesml.families.categorical import categorical
 from bayesml.families.hurdle import hurdle_gamma
-from bayesml.families.ordinal import cumulative
 from bayesml.families.zero_inflated import zero_inflated_negbinomial, zero_inflated_poisson
 from bayesml.results.record.encoded import family_from_json, family_to_json
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
+from bayesml.families.acat import acat
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
 from bayesml.families.beta_binomial import beta_binomial
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
+from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.custom import custom_family
 from bayesml.families.dirichlet import dirichlet
@@ -25,15 +27,16 @@ from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
+from bayesml.families.hurdle_cumulative import hurdle_cumulative
 from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
 from bayesml.families.nbinom1 import nbinom1
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.negbinomial2 import negbinomial2
-from bayesml.families.ordinal import cumulative
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.sequential import cratio, sratio
 from bayesml.families.several import Several, several
 from bayesml.families.student import student
 from bayesml.families.weibull import weibull
@@ -58,11 +61,13 @@ __all__ = [
     "RawResponse",
     "ResponseData",
     "Traits",
+    "acat",
     "bernoulli",
     "beta",
     "beta_binomial",
     "binomial",
     "categorical",
+    "cratio",
     "cumulative",
     "custom_family",
     "dirichlet",
@@ -71,6 +76,7 @@ __all__ = [
     "gaussian",
     "geometric",
     "get_family",
+    "hurdle_cumulative",
     "hurdle_gamma",
     "hurdle_lognormal",
     "hurdle_negbinomial",
@@ -83,6 +89,7 @@ __all__ = [
     "negbinomial2",
     "poisson",
     "several",
+    "sratio",
     "student",
     "weibull",
     "zero_inflated_beta_binomial",
@@ -116,6 +123,10 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "hurdle_poisson": hurdle_poisson,
     "hurdle_negbinomial": hurdle_negbinomial,
     "cumulative": cumulative,
+    "sratio": sratio,
+    "cratio": cratio,
+    "acat": acat,
+    "hurdle_cumulative": hurdle_cumulative,
     "categorical": categorical,
     "dirichlet": dirichlet,
 }

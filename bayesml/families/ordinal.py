@@ -1,7 +1,8 @@
-"""Ordinal responses: categories in order, separated by thresholds on the scale of the linear predictor.
+"""Ordinal responses: categories in order, with thresholds tau_1, ..., tau_{K-1} between them.
 
-P(Y <= k) = F(disc (tau_k - eta)) of the cumulative family, with thresholds tau_1 < ... < tau_{K-1}. A category
-specific effect ``cs(x)`` has a coefficient for each threshold and makes tau_k to tau_k - x b_k.
+A row has the numbers z_k = disc (tau_k - eta), one for each threshold; what they say about the categories differs from
+family to family. A category specific effect ``cs(x)`` has a coefficient for each threshold and makes tau_k to
+tau_k - x b_k.
 
 Source: Bürkner and Vuorre (2019), Ordinal regression models in psychology: a tutorial, Advances in Methods and
 Practices in Psychological Science 2, 77-101.
@@ -9,9 +10,10 @@ Practices in Psychological Science 2, 77-101.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -19,7 +21,6 @@ from bayesml.distributions import normal
 from bayesml.errors import DataError, ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.categories import MOST_CATEGORIES, draw_categories, numbers_of_categories
-from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require
 from bayesml.families.scales import SCALE_LINKS
@@ -45,10 +46,9 @@ from bayesml.spec import JointTarget, ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "Cumulative", "CumulativeLikelihood", "cumulative"]
+__all__ = ["DISC", "AbstractOrdinal", "AbstractOrdinalLikelihood", "location"]
 
-ORDINAL_LINKS = ("logit", "probit", "cloglog", "cauchit")
-MU_PARAMETER = DistributionalParameter("mu", ORDINAL_LINKS, (-inf, inf))
+ORDINAL_LINKS = ("logit", "probit", "probit_approx", "cloglog", "cauchit")
 DISC = DistributionalParameter(
     "disc", SCALE_LINKS, (0.0, inf), intercept_prior=normal(0, 1), unpredicted=1.0, typical=1.0
 )
@@ -56,10 +56,14 @@ SPECIFIC = "cs"
 """The predictor of category specific effects, ``(rows, thresholds)``."""
 
 
-@final
+def location(*further: str) -> DistributionalParameter:
+    """Return the parameter mu, whose link names a distribution function; ``further`` are links that not all have."""
+    return DistributionalParameter("mu", (*ORDINAL_LINKS, *further), (-inf, inf))
+
+
 @dataclass(frozen=True)
-class Cumulative(AbstractFamily):
-    """Ordered categories by a latent variable between thresholds: P(Y <= k) = F(disc (tau_k - eta)).
+class AbstractOrdinal(AbstractFamily):
+    """Ordered categories with thresholds.
 
     Attributes:
         threshold: ``flexible`` thresholds, ``equidistant`` ones, or ``sum_to_zero``.
@@ -67,29 +71,64 @@ class Cumulative(AbstractFamily):
 
     threshold: str = FLEXIBLE
 
-    name: ClassVar[str] = "cumulative"
-    dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU_PARAMETER, DISC)
+    increasing: ClassVar[bool] = False
+    """Whether each threshold is larger than the one before it."""
+    first: ClassVar[int] = 1
+    """Number of the first category: 0 where there is one before those that are in order."""
 
-    def bind(self, response: RawResponse) -> CumulativeLikelihood:
+    @abstractmethod
+    def likelihood(self, groups: ThresholdGroups, levels: tuple[str, ...]) -> AbstractOrdinalLikelihood:
+        """Return the likelihood of categories with these thresholds and labels."""
+
+    def bind(self, response: RawResponse) -> AbstractOrdinalLikelihood:
         """Count the categories."""
-        codes, levels = _categories(response, self.name)
-        groups = threshold_groups(response, codes, levels)
+        codes, levels = self.categories(response)
+        inner = levels[1 - self.first :]
+        groups = threshold_groups(response, codes, inner)
         if groups.are_many and self.threshold != FLEXIBLE:
             raise ModelError(
                 f'Thresholds of groups, thres(gr=), are flexible; threshold="{self.threshold}" is for one set of them.'
             )
-        if levels and groups.most + 1 > len(levels):
+        if levels and groups.most + 1 > len(inner):
+            beside = "" if self.first else " beside the first"
             raise DataError(
-                f"`thres({groups.most})` says that `{response.name}` has {groups.most + 1} categories, and the column "
-                f"has {len(levels)} levels. Give it a level for every category, or use whole numbers from 1."
+                f"`thres({groups.most})` says that `{response.name}` has {groups.most + 1} categories{beside}, and the "
+                f"column has {len(inner)} levels. Give it a level for every category, or use whole numbers from "
+                f"{self.first}."
             )
-        return CumulativeLikelihood(self, groups, levels)
+        return self.likelihood(groups, levels)
+
+    def categories(self, response: RawResponse) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return numbers of categories from ``first``, and their labels where they have any."""
+        if response.levels is not None:
+            if len(response.levels) > MOST_CATEGORIES:
+                raise DataError(
+                    f"The response `{response.name}` has {len(response.levels)} categories; the family {self.name} is "
+                    "for a few."
+                )
+            return np.asarray(response.values).astype(int) + self.first, tuple(response.levels)
+        values = numbers(response, self.name)
+        cure = f"Number the categories from {self.first}, or make the column an ordered categorical."
+        require(response, values, values == np.round(values), "must be a whole number or an ordered factor", cure)
+        require(response, values, values >= self.first, f"must be at least {self.first}", cure)
+        require(response, values, values <= MOST_CATEGORIES, f"has more than {MOST_CATEGORIES} categories", cure)
+        return values.astype(int), ()
+
+    @classmethod
+    def made(cls, threshold: str, *links: str) -> Self:
+        """Return the family with the links of those names.
+
+        Raises:
+            ModelError: ``threshold`` or a link is impossible.
+        """
+        if threshold not in SPACINGS:
+            raise ModelError(f"`threshold` is one of {', '.join(repr(s) for s in SPACINGS)}; got {threshold!r}.")
+        return cls(cls.with_links(*links).links, threshold)
 
 
-@final
 @dataclass(frozen=True)
-class CumulativeLikelihood(AbstractLikelihood):
-    """A cumulative family with a known number of categories.
+class AbstractOrdinalLikelihood(AbstractLikelihood):
+    """An ordinal family with a known number of categories.
 
     Attributes:
         chosen_family: the family as the user chose it.
@@ -97,12 +136,31 @@ class CumulativeLikelihood(AbstractLikelihood):
         levels: labels of the categories; empty for whole numbers.
     """
 
-    chosen_family: Cumulative
+    chosen_family: AbstractOrdinal
     groups: ThresholdGroups
     levels: tuple[str, ...]
 
-    linear: ClassVar[frozenset[str]] = frozenset({"mu"})
+    linear: ClassVar[frozenset[str]] = frozenset({"mu"})  # type: ignore[assignment]
     flat_in_brms: ClassVar[frozenset[str]] = frozenset({"delta"})
+
+    @abstractmethod
+    def log_category(self, y: Observed, z: Broadcast, counts: Broadcast) -> PerRow:
+        """Return the log probability of each category.
+
+        Args:
+            y: ``(rows,)`` categories, from 1.
+            z: ``(..., rows, thresholds)`` disc (tau - eta).
+            counts: number of thresholds of each row.
+        """
+
+    @abstractmethod
+    def probabilities(self, z: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the probability of every category, ``(..., rows, thresholds + 1)``, on NumPy arrays.
+
+        Args:
+            z: as in ``log_category``.
+            own: ``(..., thresholds)`` which of the thresholds a row has.
+        """
 
     @property
     def family(self) -> AbstractFamily:
@@ -111,8 +169,13 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """The location mu and the discrimination."""
-        return (MU_PARAMETER, DISC)
+        """The location mu, the discrimination, and where there is one the probability of the hurdle."""
+        return self.chosen_family.dpars
+
+    @property
+    def distribution(self) -> Link:
+        """The link whose inverse is the distribution function F."""
+        return self.chosen_family.link("mu")
 
     def link(self, dpar: str) -> Link:
         """Return the identity for mu, whose distribution function is no transformation of mu; else the link chosen."""
@@ -122,6 +185,11 @@ class CumulativeLikelihood(AbstractLikelihood):
     def traits(self) -> Traits:
         """A few values, which repeat."""
         return Traits(discrete=True, rows_repeat=True, thresholds=True)
+
+    @property
+    def first_category(self) -> int:
+        """Number of the first category: 0 where there is one before those that are in order."""
+        return self.chosen_family.first
 
     @property
     def thresholds(self) -> int:
@@ -140,23 +208,24 @@ class CumulativeLikelihood(AbstractLikelihood):
 
     @property
     def count(self) -> int:
-        """Largest number of thresholds of a row, one less than categories."""
+        """Largest number of thresholds of a row, one less than categories in order."""
         return self.groups.most
 
     @property
     def event_shape(self) -> tuple[int, ...]:  # type: ignore[override]
         """One probability for each category."""
-        return (self.count + 1,)
+        return (self.count + 2 - self.chosen_family.first,)
 
     @property
     def event_labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The categories."""
-        return self.levels[: self.count + 1] or tuple(str(k) for k in range(1, self.count + 2))
+        first, last = self.chosen_family.first, self.count + 1
+        return self.levels[: last - first + 1] or tuple(str(k) for k in range(first, last + 1))
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:  # type: ignore[override]
         """Return the thresholds of centred predictors, or what they are computed from."""
-        return threshold_parameters(self.chosen_family.threshold, self.groups)
+        return threshold_parameters(self.chosen_family.threshold, self.groups, self.chosen_family.increasing)
 
     @property
     def computed(self) -> tuple[JointTarget, ...]:
@@ -174,36 +243,20 @@ class CumulativeLikelihood(AbstractLikelihood):
         return ((thresholds_variable(MU), (self.groups.total,)),)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take categories, or whole numbers from 1."""
-        name = self.family.name
+        """Take categories, or whole numbers from that of the first category."""
+        name, first = self.family.name, self.chosen_family.first
         if self.levels:
-            y = numbers_of_categories(response, name, self.levels)
+            y = numbers_of_categories(response, name, self.levels) - 1 + first
         else:
-            y = _categories(response, name)[0].astype(float)
-        starts, counts = self._of_rows(response.additions, len(y))
+            y = self.chosen_family.categories(response)[0].astype(float)
         cure = "Use thres(n) for more categories than occur."
         if not self.groups.are_many:
             require(response, y, y <= self.count + 1, f"has categories up to {self.count + 1}", cure)
+            return ResponseData({"y": y}, levels=self.levels or None)
+        codes = self.groups.codes(response.additions[GROUPS])
+        counts = np.asarray(self.groups.counts, dtype=float)[codes]
         require(response, y, y <= counts + 1, "has a category beyond the thresholds of its group", cure)
-        places = np.arange(float(self.groups.total))
-        own = {GROUPS: self.groups.codes(response.additions[GROUPS]), "top": counts} if self.groups.are_many else {}
-        upper, lower = (starts + y - 1)[:, None], (starts + y - 2)[:, None]
-        return ResponseData(
-            {
-                "y": y,
-                "upper": ((upper == places) & (y <= counts)[:, None]).astype(float),
-                "lower": ((lower == places) & (y > 1)[:, None]).astype(float),
-                **own,
-            },
-            levels=self.levels or None,
-        )
-
-    def _of_rows(self, data: DataArrays, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the place of the first threshold of each row, and its number of thresholds."""
-        if not self.groups.are_many:
-            return np.zeros(rows), np.full(rows, float(self.count))
-        codes = self.groups.codes(data[GROUPS])
-        return self.groups.starts[codes].astype(float), np.asarray(self.groups.counts, dtype=float)[codes]
+        return ResponseData({"y": y, GROUPS: codes, "top": counts}, levels=self.levels or None)
 
     @property
     def also_taken(self) -> tuple[str, ...]:
@@ -211,58 +264,44 @@ class CumulativeLikelihood(AbstractLikelihood):
         return (SPECIFIC,)
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
-        """Return mu, disc, the thresholds, and category specific effects where there are any."""
+        """Return the parameters, the thresholds, and category specific effects where there are any."""
         parameters = AbstractLikelihood.values(self, predictors, single)
         return {**parameters, SPECIFIC: predictors[SPECIFIC]} if SPECIFIC in predictors else parameters
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return log(F(upper) - F(lower)), exact in both tails."""
-        tau = self._tau(values)
-        upper = values["disc"] * ((tau * data["upper"]).sum(-1) - values["mu"])
-        lower = values["disc"] * ((tau * data["lower"]).sum(-1) - values["mu"])
-        return self._log_between(lower, upper, y <= 1, y > data.get("top", self.count))
+        """Return the log probability of each category."""
+        return self.log_category(y, self._standardised(values, data.get(GROUPS)), data.get("top", self.count))
 
-    def _tau(self, values: Values) -> Broadcast:
+    def _standardised(self, values: Values, codes: Broadcast | None) -> Broadcast:
+        """Return z = disc (tau - eta), ``(..., rows, thresholds)``, with the thresholds of the group of each row."""
         tau = values[thresholds_variable(MU)]
-        return tau - values[SPECIFIC] if SPECIFIC in values else tau
+        xp = array_namespace(tau, values["mu"], codes)
+        if self.groups.are_many:
+            assert codes is not None
+            # A product with zeros and ones: the derivative of an indexed table would scatter.
+            inside = (xp.asarray(codes)[..., None] == np.arange(len(self.groups.counts))) * 1.0
+            tau = inside @ self._table(tau[..., 0, :])
+        if SPECIFIC in values:
+            tau = tau - values[SPECIFIC]
+        disc, eta = (xp.asarray(values[name])[..., None] for name in ("disc", "mu"))
+        return disc * (tau - eta)
 
-    def _log_between(self, lower: Broadcast, upper: Broadcast, lowest: Broadcast, highest: Broadcast) -> Broadcast:
-        """Return log(F(upper) - F(lower)); no lower limit where ``lowest`` and no upper limit where ``highest``."""
-        xp = array_namespace(upper)
-        link, middle = self.chosen_family.link("mu"), ~(lowest | highest)
-        # Both limits are moved where one is missing, so that no branch that is not taken has an infinite gradient.
-        safe_lower = xp.where(middle, lower, -1.0)
-        safe_upper = xp.where(middle, upper, 1.0)
-        gap = safe_upper - safe_lower
-        rising = gap > 0
-        if link.name == "logit":
-            # F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) of the logistic distribution
-            between = link.log_inverse(safe_upper) + link.log_complement(safe_lower)
-            between = between + xp.log(-xp.expm1(-xp.where(rising, gap, 1.0)))
-        else:
-            between = _log_difference(link, safe_lower, safe_upper, rising, xp)
-        between = xp.where(rising, between, -inf)
-        return xp.where(lowest, link.log_inverse(upper), xp.where(highest, link.log_complement(lower), between))
+    def _table(self, tau: Broadcast) -> Broadcast:
+        """Return the thresholds of each group, ``(..., groups, thresholds)``; 0 beyond its last."""
+        xp = array_namespace(tau)
+        rows = []
+        for start, count in zip(self.groups.starts.tolist(), self.groups.counts, strict=True):
+            none = xp.zeros((*tau.shape[:-1], self.count - count))
+            rows.append(xp.concatenate([tau[..., start : start + count], none], axis=-1))
+        return xp.stack(rows, axis=-2)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the probability of each category, ``(..., rows, categories)``."""
-        tau, eta, disc = self._tau(parameters), np.asarray(parameters["mu"]), np.asarray(parameters["disc"])
-        if self.groups.are_many:
-            tau = self._of_groups(tau, data)
-        with np.errstate(invalid="ignore"):
-            below = self.chosen_family.link("mu").inverse(disc[..., None] * (tau - eta[..., None]))
-        edges = (np.zeros((*below.shape[:-1], 1)), below, np.ones((*below.shape[:-1], 1)))
-        return np.maximum(np.diff(np.concatenate(edges, axis=-1), axis=-1), 0.0)
-
-    def _of_groups(self, tau: Numbers, data: DataArrays) -> np.ndarray:
-        """Return the thresholds of the group of each row, ``(..., rows, count)``; infinite beyond its last."""
-        codes = self.groups.codes(data[GROUPS])
-        starts, counts = self.groups.starts[codes], np.asarray(self.groups.counts)[codes]
-        steps = np.arange(self.count)
-        places = np.minimum(starts[:, None] + steps, self.groups.total - 1)
-        every = np.broadcast_to(np.asarray(tau), (*np.shape(tau)[:-2], len(codes), self.groups.total))
-        own = np.take_along_axis(every, np.broadcast_to(places, (*every.shape[:-1], self.count)), axis=-1)
-        return np.where(steps < counts[:, None], own, inf)
+        codes = self.groups.codes(data[GROUPS]) if self.groups.are_many else None
+        known = {name: np.asarray(value) for name, value in parameters.items()}
+        counts = np.array([self.count]) if codes is None else np.asarray(self.groups.counts)[codes]
+        with np.errstate(all="ignore"):
+            return self.probabilities(self._standardised(known, codes), np.arange(self.count) < counts[:, None])
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of the indicator of each category, p (1 - p)."""
@@ -270,62 +309,5 @@ class CumulativeLikelihood(AbstractLikelihood):
         return p * (1 - p)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw numbers of categories, from 1."""
-        return draw_categories(rng, self.mean(parameters, data))
-
-
-def _log_difference(link: Any, lower: Broadcast, upper: Broadcast, rising: Broadcast, xp: Any) -> Broadcast:
-    """Return log(F(upper) - F(lower)) in the tail in which both are small."""
-    left = upper + lower < 0
-    larger = xp.where(left, link.log_inverse(upper), link.log_complement(lower))
-    smaller = xp.where(left, link.log_inverse(lower), link.log_complement(upper))
-    ratio = xp.where(rising, xp.minimum(smaller - larger, -1e-300), -1.0)
-    return larger + xp.log(-xp.expm1(ratio))
-
-
-def _categories(response: RawResponse, family: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return numbers of categories from 1, and their labels where they have any."""
-    if response.levels is not None:
-        if len(response.levels) > MOST_CATEGORIES:
-            raise DataError(
-                f"The response `{response.name}` has {len(response.levels)} categories; the family {family} is for "
-                "a few."
-            )
-        return np.asarray(response.values).astype(int) + 1, tuple(response.levels)
-    values = numbers(response, family)
-    cure = "Number the categories from 1, or make the column an ordered categorical."
-    require(response, values, values == np.round(values), "must be a whole number or an ordered factor", cure)
-    require(response, values, values >= 1, "must be at least 1", cure)
-    require(response, values, values <= MOST_CATEGORIES, f"has more than {MOST_CATEGORIES} categories", cure)
-    return values.astype(int), ()
-
-
-def cumulative(link: str = "logit", link_disc: str = "log", threshold: str = FLEXIBLE) -> Cumulative:
-    """Return the cumulative family, for ordered categories: P(Y <= k) = F(disc (tau_k - eta)).
-
-    Args:
-        link: the distribution function F: ``logit``, ``probit``, ``cloglog`` or ``cauchit``.
-        link_disc: link of the discrimination ``disc``, which is 1 unless it has a formula.
-        threshold: ``flexible``; ``equidistant``: tau_k = tau_1 + (k - 1) delta; or ``sum_to_zero``: their mean is 0, so
-            that predictors are not centred and an intercept can be the effect of a group.
-
-    Raises:
-        ModelError: a link or ``threshold`` is none of those.
-
-    Example:
-        >>> cumulative("probit").link("mu").name
-        'probit'
-    """
-    if threshold not in SPACINGS:
-        raise ModelError(f"`threshold` is one of {', '.join(repr(s) for s in SPACINGS)}; got {threshold!r}.")
-    made = Cumulative.with_links(link, link_disc)
-    return Cumulative(made.links, threshold)
-
-
-EXAMPLE = Example(
-    cumulative("probit"),
-    y=(1.0, 2.0, 3.0, 4.0),
-    parameters={"mu": 0.4, "disc": 1.3, "b_Intercept": (-0.8, 0.3, 1.1)},
-    log_density=(-2.823798810071527, -0.944424622451767, -0.9934268525763535, -1.706988698618306),
-    source="SciPy 1.17.1: log(diff([0, *norm.cdf(1.3 * (tau - 0.4)), 1]))",
-)
+        """Draw numbers of categories."""
+        return draw_categories(rng, self.mean(parameters, data)) - 1.0 + self.chosen_family.first

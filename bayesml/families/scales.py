@@ -19,8 +19,11 @@ __all__ = [
     "mu",
 ]
 
-REAL_LINKS = ("identity", "log", "inverse", "softplus", "squareplus", "logit", "probit", "cloglog", "cauchit")
-PROBABILITY_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity", "log")
+REAL_LINKS = (
+    "identity", "log", "inverse", "softplus", "squareplus",
+    "logit", "probit", "probit_approx", "cloglog", "cauchit", "softit",
+)  # fmt: skip
+PROBABILITY_LINKS = ("logit", "probit", "probit_approx", "cloglog", "cauchit", "softit", "identity", "log")
 COUNT_LINKS = ("log", "identity", "sqrt", "softplus", "squareplus")
 POSITIVE_LINKS = ("log", "identity", "inverse", "softplus", "squareplus")
 SCALE_LINKS = ("log", "identity", "softplus", "squareplus")

@@ -1,7 +1,7 @@
 """The thresholds of ordinal responses: how they are spaced, and those of several groups of rows in one vector.
 
-The thresholds of each group of rows, ``thres(gr=item)``, are in order. Those of all groups stand one after the other; a
-row finds its own by the place of the first.
+Those of a cumulative family are in order, those of the others need not be. The thresholds of all groups of rows,
+``thres(gr=item)``, stand one after the other; a row finds its own by the place of the first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bayesml.keys import MU
 from bayesml.names import intercept_variable
 from bayesml.namespace import array_namespace
 from bayesml.spec import ParameterSpec
-from bayesml.supports import POSITIVE, Ordered
+from bayesml.supports import POSITIVE, UNBOUNDED, Ordered
 
 __all__ = [
     "EQUIDISTANT",
@@ -149,28 +149,36 @@ def _order(groups: np.ndarray) -> np.ndarray:
         return np.unique(groups, return_inverse=True)[1]
 
 
-def threshold_parameters(spacing: str, groups: ThresholdGroups) -> tuple[ParameterSpec, ...]:
-    """Return the thresholds of centred predictors, or what they are computed from."""
+def threshold_parameters(spacing: str, groups: ThresholdGroups, increasing: bool) -> tuple[ParameterSpec, ...]:
+    """Return the thresholds of centred predictors, or what they are computed from.
+
+    Args:
+        spacing: one of ``SPACINGS``.
+        groups: how many there are.
+        increasing: whether each is larger than the one before it.
+    """
     if spacing == EQUIDISTANT:
         first = ParameterSpec(
             "first_Intercept", "Intercept", priors=(PRIOR,), centers=_starts(groups.total)[:1], scales=(2.5,)
         )
-        step = ParameterSpec("delta", "delta", support=POSITIVE, priors=(PRIOR,), centers=(1.0,))
+        support = POSITIVE if increasing else UNBOUNDED
+        step = ParameterSpec("delta", "delta", support=support, priors=(PRIOR,), centers=(1.0,))
         return (first, step)
     if groups.are_many:
         named = enumerate(zip(groups.labels, groups.counts, strict=True), 1)
-        return tuple(_ordered(f"{intercept_variable(MU)}_{number}", count, label) for number, (label, count) in named)
-    return (_ordered(RAW if spacing == SUM_TO_ZERO else intercept_variable(MU), groups.total),)
+        numbered = ((f"{intercept_variable(MU)}_{number}", count, label) for number, (label, count) in named)
+        return tuple(_vector(name, count, increasing, label) for name, count, label in numbered)
+    return (_vector(RAW if spacing == SUM_TO_ZERO else intercept_variable(MU), groups.total, increasing),)
 
 
-def _ordered(name: str, count: int, group: str = "") -> ParameterSpec:
+def _vector(name: str, count: int, increasing: bool, group: str = "") -> ParameterSpec:
     return ParameterSpec(
         name,
         "Intercept",
         (count,),
         group=group,
         coefs=tuple(str(k) for k in range(1, count + 1)),
-        support=Ordered(),
+        support=Ordered() if increasing else UNBOUNDED,
         priors=(PRIOR,) * count,
         centers=_starts(count),
         scales=(2.5,) * count,

@@ -25,15 +25,18 @@ FAMILY_ALIASES = MappingProxyType(
         "zinb": "zero_inflated_negbinomial",
         "zero_inflated_negativebinomial": "zero_inflated_negbinomial",
         "hurdle_negativebinomial": "hurdle_negbinomial",
+        "stopping_ratio": "sratio",
+        "continuation_ratio": "cratio",
+        "adjacent_category": "acat",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-acat adjacent_category asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta
-truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox cratio dirichlet2
-dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value hurdle_cumulative inverse_gaussian laplace
-logistic_normal multinomial ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal sratio stoppingratio
+asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta
+truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox dirichlet2
+dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value inverse_gaussian laplace
+logistic_normal multinomial ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal
 tweedie von_mises vonmises wald wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_one_inflated_beta
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())

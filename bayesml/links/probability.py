@@ -1,11 +1,11 @@
-"""The links of probabilities: logit, probit, cloglog, cauchit; log(mu) and log(1 - mu) are accurate in both tails."""
+"""The links of probabilities; log(mu) and log(1 - mu) are accurate in both tails."""
 
 from __future__ import annotations
 
 from math import pi
 from typing import TYPE_CHECKING
 
-from bayesml.links.elementary import exp, exp_jet, expit, log, softplus, softplus_jet
+from bayesml.links.elementary import exp, exp_jet, expit, log, softplus, softplus_jet, softplus_link
 from bayesml.links.jet import Jet, log_at, negated, special_functions
 from bayesml.namespace import array_namespace
 
@@ -36,11 +36,25 @@ __all__ = [
     "logit_log_jet",
     "ndtr",
     "probit",
+    "probit_approx",
+    "probit_approx_complement",
+    "probit_approx_inverse",
+    "probit_approx_jet",
+    "probit_approx_log_complement",
+    "probit_approx_log_complement_jet",
+    "probit_approx_log_inverse",
+    "probit_approx_log_jet",
     "probit_complement",
     "probit_jet",
     "probit_log_complement",
     "probit_log_complement_jet",
     "probit_log_jet",
+    "softit",
+    "softit_complement",
+    "softit_inverse",
+    "softit_jet",
+    "softit_log_complement",
+    "softit_log_inverse",
 ]
 
 SATURATED = 100.0
@@ -239,3 +253,96 @@ def cauchit_log_complement_jet(eta: Elements) -> Jet:
     """Return the jet of log(1 - mu)."""
     mu = cauchit_jet(-eta)
     return log_at(mu.value).of(Jet(mu.value, -mu.d1, mu.d2, -mu.d3))
+
+
+CUBIC, LINEAR = 0.07056, 1.5976
+"""Phi(x) is 1 / (1 + exp(-(CUBIC x^3 + LINEAR x))) up to 1.4e-4 (Bowling and others 2009)."""
+
+
+def _approximate_logit(x: Elements) -> Jet:
+    """Return the jet of CUBIC x^3 + LINEAR x, near to the logit of Phi(x)."""
+    square = x**2
+    return Jet((CUBIC * square + LINEAR) * x, 3 * CUBIC * square + LINEAR, 6 * CUBIC * x, 6 * CUBIC + 0.0 * x)
+
+
+def probit_approx(mu: Elements) -> Elements:
+    """Return the x with CUBIC x^3 + LINEAR x = logit(mu).
+
+    A cubic x^3 + p x = q with p > 0 has one real root, 2 sqrt(p / 3) sinh(asinh(1.5 q / p sqrt(3 / p)) / 3).
+    """
+    xp = array_namespace(mu)
+    p, q = LINEAR / CUBIC, logit(mu) / CUBIC
+    return 2 * (p / 3) ** 0.5 * xp.sinh(xp.arcsinh(1.5 * q / p * (3 / p) ** 0.5) / 3)
+
+
+def probit_approx_inverse(eta: Elements) -> Elements:
+    """Return the approximation of Phi(eta)."""
+    return expit(_approximate_logit(eta).value)
+
+
+def probit_approx_complement(eta: Elements) -> Elements:
+    """Return 1 - mu."""
+    return expit(-_approximate_logit(eta).value)
+
+
+def probit_approx_log_inverse(eta: Elements) -> Elements:
+    """Return log(mu)."""
+    return logit_log_inverse(_approximate_logit(eta).value)
+
+
+def probit_approx_log_complement(eta: Elements) -> Elements:
+    """Return log(1 - mu)."""
+    return logit_log_complement(_approximate_logit(eta).value)
+
+
+def probit_approx_jet(eta: Elements) -> Jet:
+    """Return the jet of mu."""
+    inner = _approximate_logit(eta)
+    return logit_jet(inner.value).of(inner)
+
+
+def probit_approx_log_jet(eta: Elements) -> Jet:
+    """Return the jet of log(mu)."""
+    inner = _approximate_logit(eta)
+    return logit_log_jet(inner.value).of(inner)
+
+
+def probit_approx_log_complement_jet(eta: Elements) -> Jet:
+    """Return the jet of log(1 - mu)."""
+    inner = _approximate_logit(eta)
+    return logit_log_complement_jet(inner.value).of(inner)
+
+
+def softit(mu: Elements) -> Elements:
+    """Return log(exp(mu / (1 - mu)) - 1)."""
+    return softplus_link(mu / (1 - mu))
+
+
+def softit_inverse(eta: Elements) -> Elements:
+    """Return s / (1 + s) with s = log(1 + e^eta)."""
+    s = softplus(eta)
+    return s / (1 + s)
+
+
+def softit_complement(eta: Elements) -> Elements:
+    """Return 1 / (1 + s)."""
+    return 1 / (1 + softplus(eta))
+
+
+def softit_log_inverse(eta: Elements) -> Elements:
+    """Return log(s) - log(1 + s); far below 0 log(s) equals eta in double precision."""
+    xp = array_namespace(eta)
+    s = softplus(xp.maximum(eta, -40.0))
+    return xp.where(eta < -40.0, eta, xp.log(s)) - xp.log1p(s)
+
+
+def softit_log_complement(eta: Elements) -> Elements:
+    """Return -log(1 + s)."""
+    return -array_namespace(eta).log1p(softplus(eta))
+
+
+def softit_jet(eta: Elements) -> Jet:
+    """Return the jet of s / (1 + s)."""
+    inner = softplus_jet(eta)
+    rest = 1 / (1 + inner.value)
+    return Jet(inner.value * rest, rest**2, -2 * rest**3, 6 * rest**4).of(inner)

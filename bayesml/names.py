@@ -35,6 +35,7 @@ __all__ = [
     "prefix",
     "prefixed",
     "prior_name",
+    "process_label",
     "reorderings",
     "residual_correlation",
     "same_interaction",
@@ -136,6 +137,11 @@ def dimension(group: str) -> str:
 def smooth_label(covariates: Sequence[str], by: str, joint: str = ":") -> str:
     """Return ``sx``, ``sxz`` or ``sx:f[a]``: brms's label of a smooth; of a standard deviation without the colon."""
     return "s" + "".join(covariates) + (joint + by if by else "")
+
+
+def process_label(covariates: Sequence[str], by: str = "") -> str:
+    """Return ``gpx``, ``gpxz`` or ``gpxf[a]``: brms's label of a Gaussian process."""
+    return "gp" + "".join(covariates) + by
 
 
 def thresholds_variable(predictor: PredictorKey) -> str:

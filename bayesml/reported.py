@@ -15,7 +15,23 @@ from bayesml.variables import ReportedVariable
 __all__ = ["reported_names", "reported_variables"]
 
 SECTION = "Further Distributional Parameters"
-ORDER = ("thresholds", "b", "bcs", "bsp", "bs", "sds", "sd", "simo", "family", "rescor", "s", "r")
+ORDER = (
+    "thresholds",
+    "b",
+    "bcs",
+    "bsp",
+    "bs",
+    "sds",
+    "sdgp",
+    "lscale",
+    "sd",
+    "simo",
+    "family",
+    "rescor",
+    "s",
+    "zgp",
+    "r",
+)
 """Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations.
 
 A kind that is not listed is one of coefficients and stands with those of smooths.

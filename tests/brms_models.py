@@ -32,6 +32,7 @@ from bayesml.keys import MU, PredictorKey
 from bayesml.priors import AbstractJointPrior, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
+from bayesml.terms.process import GaussianProcess
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
 from bayesml.terms.stratified_group import StratifiedGroup
@@ -177,6 +178,9 @@ class Translation:
             return self._intercept(parameter)
         if parameter.group:
             return self._group(parameter)
+        process = process_of(self.problem, parameter)
+        if process is not None:
+            return self._process(parameter, process)
         smooth = smooth_of(self.problem, parameter)
         if smooth is not None:
             return self._smooth(parameter, smooth)
@@ -226,6 +230,28 @@ class Translation:
                     value = np.asarray(self.point.par[of_brms], float)
                     return value if parameter.prior_class == "sds" else weights @ value
         raise AssertionError("brms has no smooth with these functions")
+
+    def _process(self, parameter: ParameterSpec, term: GaussianProcess) -> np.ndarray:
+        """Return a parameter of a Gaussian process; brms numbers the calls, and in each of them the levels of a factor.
+
+        Our places are numbered as brms's: in the order of their first rows.
+        """
+        terms = [t for t in _terms(self.problem, parameter) if isinstance(t, GaussianProcess)]
+        calls = list(dict.fromkeys(t.call.written.spelling for t in terms))
+        number = 1 + calls.index(term.call.written.spelling)
+        level = [t for t in terms if t.call.written.spelling == term.call.written.spelling].index(term)
+        stem = parameter.name.split("_")[0]
+        if stem == "zgp":
+            names = [f"zgp{s}_{number}" for s in suffixes(parameter.predictor)]
+            names += [f"{name}_{level + 1}" for name in names]
+            return self._first_of(names)
+        value = self._first_of([f"{stem}{s}_{number}" for s in suffixes(parameter.predictor)])[level]
+        return value if parameter.shape else np.reshape(value, ())
+
+    def _first_of(self, names: list[str]) -> np.ndarray:
+        name = next(n for n in names if n in self.point.par)
+        self.used.add(name)
+        return np.asarray(self.point.par[name], float)
 
     def _category_specific(self, parameter: ParameterSpec) -> np.ndarray:
         """Return the coefficients of one column, one for each threshold: that of brms's column with the same values."""
@@ -382,6 +408,13 @@ def _block_of(term: AbstractGroupTerm, parameter: ParameterSpec) -> int:
     blocks = [i for i, size in enumerate(term.blocks) if size > 1]
     number = re.search(r"_(\d+)$", parameter.name)
     return int(number[1]) - 1 if number and int(number[1]) - 1 in blocks else blocks[0]
+
+
+def process_of(problem: Problem, parameter: ParameterSpec) -> GaussianProcess | None:
+    """Return the Gaussian process that a parameter belongs to."""
+    terms = (t for p in problem.design.schema.predictors if p.key == parameter.predictor for t in p.terms)
+    processes = (t for t in terms if isinstance(t, GaussianProcess))
+    return next((t for t in processes if parameter.name in map(t.variable, ("sdgp", "lscale", "zgp"))), None)
 
 
 def smooth_of(problem: Problem, parameter: ParameterSpec) -> Smooth | None:

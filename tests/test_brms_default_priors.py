@@ -26,7 +26,6 @@ NOT_YET = {
     "exgaussian": "family 'exgaussian'",
     "frechet": "family 'frechet'",
     "gen_extreme_value": "family 'gen_extreme_value'",
-    "gp(": r"`gp\(",
     "inverse.gaussian": "family 'inverse.gaussian'",
     "me(": r"`me\(",
     "mi(": r"`mi\(",
@@ -81,7 +80,8 @@ def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     prior = row[0] if row[5] else changes.get((row[1], row[0]), row[0])
     # The call of a smooth is the only coefficient that brms leaves as it was written.
     coef = brms_alias(row[2]) if row[1] == "sds" else row[2]
-    return nine_digits(prior), row[1], coef, *row[3:]
+    lower = "0" if row[1] == "lscale" else row[7]  # brms leaves the bound of a single length-scale to its class
+    return nine_digits(prior), row[1], coef, *row[3:7], lower, *row[8:]
 
 
 def nine_digits(text: str) -> str:

@@ -25,11 +25,16 @@ NOT_YET = {
     "family 'zero_inflated_beta'": "zib zib_all zib_cens",
     "family 'zero_one_inflated_beta'": "zoib zoib_all",
     r"`ar\(": "ar",
-    r"`gp\(": "gp",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}
 
 MODELS = brms_models()
+CLOSE = {"gp": 1e-7}
+"""Relative tolerances where densities cannot be as close as 1e-9.
+
+The covariance matrix of the process at 59 places has a condition number of 5e12, and two Cholesky factors of it that
+are both exact to the last digit, LAPACK's and ours, give values of the process that are 1.5e-6 apart.
+"""
 
 
 def ids(model: BrmsModel) -> str:
@@ -39,7 +44,7 @@ def ids(model: BrmsModel) -> str:
 @pytest.mark.parametrize("model", [m for m in MODELS if m.name not in MISSING], ids=ids)
 def test_joint_log_density_equals_that_of_brms(model):
     ours = joint_log_densities(model, model.problem())
-    np.testing.assert_allclose(ours, [point.lp for point in model.points], rtol=1e-9)
+    np.testing.assert_allclose(ours, [point.lp for point in model.points], rtol=CLOSE.get(model.name, 1e-9))
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m.name in MISSING], ids=ids)

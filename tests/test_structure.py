@@ -41,6 +41,7 @@ FLOW = (
     "frame",
     "columns",
     "smooths",
+    "processes",
     "supports",
     "spec",
     "variables",
@@ -182,6 +183,7 @@ OTHER_MEANINGS = {
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
     },
     "student": {"bayesml.formula.grouping"},
+    "exponential": {"bayesml.processes.kernels"},
     "categorical": {"bayesml.frame.read"},
 }
 KINDS_OF_FAMILIES = ("bayesml.families", "bayesml.foreign", "bayesml.datasets", "bayesml.distributions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,15 +26,16 @@ def block_product(widths: Sequence[int], factors: Sequence[Factor], rows: Rows) 
 
     Args:
         widths: rows of each block, coefficient by coefficient, levels innermost.
-        factors: ``(q, q)`` of each block, q a divisor of the width; that of q = 1 may be nested lists.
+        factors: ``(q, q)`` of each block, q a divisor of the width; that of q = 1 may be nested lists, its entry a
+            number, one for each row of the block, or the matrix of the whole block.
         rows: the rows of all blocks, one block after the other.
     """
     xp = array_namespace(rows, *factors)
-    if all(len(factor) == 1 for factor in factors):
+    if all(len(factor) == 1 and xp.ndim(factor[0][0]) < 2 for factor in factors):
         # the matrix is diagonal: one product, so that the number of operations hardly grows with that of the blocks
         scales = [factor[0][0] for factor in factors]
         if xp is np:
-            spread = np.repeat(scales, widths)
+            spread = np.concatenate([np.broadcast_to(s, w) for s, w in zip(scales, widths, strict=True)])
         else:
             spread = xp.concatenate([xp.broadcast_to(s, (w,)) for s, w in zip(scales, widths, strict=True)])
         return rows * (spread[:, None] if rows.ndim == 2 else spread)
@@ -41,8 +43,14 @@ def block_product(widths: Sequence[int], factors: Sequence[Factor], rows: Rows) 
     for width, factor in zip(widths, factors, strict=True):
         block = rows[first : first + width]
         if len(factor) == 1:
-            parts.append(factor[0][0] * block)
+            parts.append(_one_entry(xp, factor[0][0], block))
         else:
             parts.append((factor @ block.reshape(len(factor), -1)).reshape(block.shape))
         first += width
     return xp.concatenate(parts)
+
+
+def _one_entry(xp: ModuleType, entry: Scalar, block: Rows) -> Rows:
+    if xp.ndim(entry) == 2:
+        return entry @ block
+    return (entry[:, None] if xp.ndim(entry) and block.ndim == 2 else entry) * block

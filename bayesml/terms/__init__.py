@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.terms import category_specific, group_calls, monotonic, nonlinear, offset, population, smooth
+from bayesml.terms import (
+    category_specific,
+    group_calls,
+    monotonic,
+    nonlinear,
+    offset,
+    population,
+    process,
+    smooth,
+)
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.terms.group_level import AbstractGroupTerm
@@ -33,6 +42,7 @@ __all__ = [
     "SlopeColumns",
     "combine",
     "group_terms",
+    "integrated_blocks_of",
     "known_addend",
     "population_term",
     "population_terms",
@@ -45,12 +55,13 @@ TERMS: tuple[Collect, ...] = (
     category_specific.collect,
     group_calls.collect,
     smooth.collect,
+    process.collect,
     offset.collect,
     nonlinear.collect,
 )
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
-CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **category_specific.CLAIMS, **smooth.CLAIMS}
+CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **category_specific.CLAIMS, **smooth.CLAIMS, **process.CLAIMS}
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
 MATRICES: dict[str, str] = {}
@@ -75,6 +86,12 @@ def population_term(terms: Iterable[AbstractTerm]) -> AbstractPopulationTerm | N
 def blocks_of(terms: Iterable[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
     """Return the blocks of the terms of a predictor, each with its term; those over the levels of factors first."""
     every = ((term, block) for term in terms for block in term.effect_blocks())
+    return tuple(sorted(every, key=lambda pair: not pair[1].index))
+
+
+def integrated_blocks_of(terms: Iterable[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
+    """Return what `blocks_of` returns, with the blocks that only a sampler integrates out."""
+    every = ((term, block) for term in terms for block in term.integrated_blocks())
     return tuple(sorted(every, key=lambda pair: not pair[1].index))
 
 

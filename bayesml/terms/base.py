@@ -61,6 +61,11 @@ class AbstractTerm(ABC):
         return frozenset()
 
     @property
+    def gathered(self) -> int:
+        """Number of values, such as those of levels, of which each row takes one by ``index``; 0 for no such thing."""
+        return 0
+
+    @property
     def rows_commute(self) -> bool:
         """Whether the rows may stand in any order; not so where a row depends on the rows before it."""
         return True
@@ -86,6 +91,14 @@ class AbstractTerm(ABC):
         """
         return ()
 
+    def integrated_blocks(self) -> tuple[EffectBlock, ...]:
+        """Return the coefficients that can be integrated out of a gaussian model given hyperparameters.
+
+        Beside ``effect_blocks`` these are coefficients whose covariance depends on more than standard deviations and
+        correlations: those of a Gaussian process on its length-scale.
+        """
+        return self.effect_blocks()
+
     @property
     def is_linear(self) -> bool:
         """Whether what it adds is known, or all in its columns and blocks."""
@@ -106,7 +119,7 @@ class AbstractTerm(ABC):
 
         What a term adds to the predictor is all in ``sampled_slopes`` and ``sampled_blocks``, or it has none of them.
         """
-        return tuple(SampledBlock.of(block, self.place, self.key) for block in self.effect_blocks())
+        return tuple(SampledBlock.of(block, self.place, self.key) for block in self.integrated_blocks())
 
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:

@@ -15,8 +15,21 @@ from typing import final
 import numpy as np
 
 from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock
+from bayesml.processes import PlaceCovariance, Spectrum
 
-__all__ = ["EffectBlock", "SlopeColumns"]
+__all__ = ["EffectBlock", "SlopeColumns", "block_columns"]
+
+
+def block_columns(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
+    """Return the columns of a block among the arrays of its term.
+
+    Of a Gaussian process these say the place of each row, and the columns are 1, or what rows are multiplied by, there.
+    """
+    Z = np.asarray(arrays[name])
+    if Z.ndim > 1:
+        return Z
+    columns = (Z[:, None] == np.arange(count)).astype(np.float64)
+    return columns * arrays["by"][:, None] if "by" in arrays else columns
 
 
 @final
@@ -63,6 +76,7 @@ class EffectBlock:
         unpenalised: text names of the slopes that belong to it: those of a curve's columns without a penalty.
         index: name of the level of each row among the arrays; empty where every row touches all coefficients.
         reported: of each vector the entries that are reported; empty where all are.
+        shape: without levels, the covariance of the coefficients from their sd; None where they are independent.
     """
 
     name: str
@@ -80,6 +94,7 @@ class EffectBlock:
     unpenalised: tuple[str, ...] = ()
     index: str = ""
     reported: tuple[tuple[int, ...], ...] = ()
+    shape: Spectrum | PlaceCovariance | None = None
 
     def design(self, arrays: Mapping[str, np.ndarray]) -> AbstractBlock:
         """Return the block at some rows.
@@ -87,7 +102,8 @@ class EffectBlock:
         Args:
             arrays: the arrays of the term at these rows.
         """
-        Z = arrays[self.array] if self.columns is None else arrays[self.array][:, self.columns]
+        Z = block_columns(arrays, self.array, self.vectors)
+        Z = Z if self.columns is None else Z[:, self.columns]
         if self.index:
             return GroupBlock(self.name, arrays[self.index], self.vectors, Z, self.sizes, self.coefs)
         return DenseBlock.of(self.name, Z, self.sd_texts[0])

@@ -51,6 +51,11 @@ class AbstractGroupTerm(AbstractTerm):
         """The columns whose combinations are the levels."""
         return self.factors
 
+    @property
+    def gathered(self) -> int:
+        """Number of levels."""
+        return len(self.levels)
+
     def level_counts(self) -> tuple[tuple[str, int], ...]:
         """Return the grouping factor with its number of levels."""
         return ((self.name, len(self.levels)),)

@@ -15,7 +15,8 @@ from typing import final
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.terms.effect_block import EffectBlock
+from bayesml.processes import PlaceCovariance, Spectrum
+from bayesml.terms.effect_block import EffectBlock, block_columns
 
 __all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
 
@@ -90,6 +91,7 @@ class SampledBlock:
         cholesky: the parameter that holds the Cholesky factor of the correlations of each set; empty for sets of one.
         parts: the entries, in order, by the predictor that they enter.
         index: name of the level of each row among the arrays; empty where every row touches all vectors.
+        shape: without levels, the covariance of the vectors from their sd; None where they are independent and alike.
     """
 
     site: str
@@ -99,6 +101,7 @@ class SampledBlock:
     cholesky: tuple[str, ...]
     parts: tuple[BlockPart, ...]
     index: str = ""
+    shape: Spectrum | PlaceCovariance | None = None
 
     @classmethod
     def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:
@@ -106,7 +109,16 @@ class SampledBlock:
         q, first = sum(block.sizes), block.columns.start or 0 if block.columns else 0
         count, places = (q, tuple(range(q))) if block.index else (block.vectors, ())
         part = BlockPart(predictor, term, block.array, tuple(range(first, first + count)), block.sd, places)
-        return cls(block.standardised, block.name, block.vectors, block.sizes, block.cholesky, (part,), block.index)
+        return cls(
+            block.standardised,
+            block.name,
+            block.vectors,
+            block.sizes,
+            block.cholesky,
+            (part,),
+            block.index,
+            block.shape,
+        )
 
     @property
     def q(self) -> int:
@@ -137,7 +149,18 @@ class SampledBlock:
     @property
     def hyperparameters(self) -> tuple[str, ...]:
         """The parameters from which the covariance matrix follows."""
-        return tuple(dict.fromkeys([*(part.sd for part in self.parts), *filter(None, self.cholesky)]))
+        lengthscales = () if self.shape is None else (self.shape.lengthscales,)
+        return tuple(dict.fromkeys([*(part.sd for part in self.parts), *filter(None, self.cholesky), *lengthscales]))
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Those of them that a covariance matrix of the vectors determines: all but a length-scale."""
+        held = None if self.shape is None else self.shape.lengthscales
+        return tuple(name for name in self.hyperparameters if name != held)
+
+    def unit_factor(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the covariance factor of the vectors for an sd of 1: a number of each, or a matrix."""
+        return np.ones(self.vectors) if self.shape is None else np.asarray(self.shape.factor(1.0, values))
 
     @property
     def predictors(self) -> tuple[PredictorKey, ...]:
@@ -159,7 +182,8 @@ class SampledBlock:
         """
         columns = []
         for part in self.parts:
-            Z = np.asarray(arrays[part.predictor][part.term][part.array], float)[:, list(part.columns)]
+            of_term = arrays[part.predictor][part.term]
+            Z = np.asarray(block_columns(of_term, part.array, self.vectors), float)[:, list(part.columns)]
             columns.append(Z if part.predictor == predictor else np.zeros_like(Z))
         return np.concatenate(columns, axis=1)
 

@@ -8,7 +8,7 @@ but the first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -16,13 +16,14 @@ import numpy as np
 from bayesml import names
 from bayesml.columns import Computation, bare_name, evaluate, offset_computation, variables_of
 from bayesml.errors import BayesmlError
-from bayesml.formula import Expression, Predictor, SpecialCall, Value, special_fault
-from bayesml.frame import Column, Frame, match_levels
+from bayesml.formula import Predictor, SpecialCall, special_fault
+from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.smooths import SmoothBasis, fit_basis
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.by import By, read_by
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.variables import COEFFICIENTS, ReportedVariable
@@ -34,43 +35,6 @@ __all__ = ["CLAIMS", "Smooth", "collect"]
 
 CLAIMS = {"s": "smooth"}
 OPTIONS = ("bs", "k", "m", "by", "fx", "knots")
-
-
-@final
-@dataclass(frozen=True)
-class By:
-    """What a smooth is multiplied by.
-
-    Attributes:
-        expression: numbers, or the name of a factor.
-        factor: the factor as it was in the fit, without rows; None for numbers.
-    """
-
-    expression: Expression
-    factor: Column | None
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Labels of the levels that have a curve; one empty label for numbers.
-
-        An ordered factor has none for its first level, as in mgcv: beside ``s(x)`` the others are differences from it.
-        """
-        if self.factor is None:
-            return ("",)
-        levels = self.factor.levels or ("False", "True")
-        return levels[self._first :]
-
-    @property
-    def _first(self) -> int:
-        return int(self.factor is not None and self.factor.ordered)
-
-    def weights(self, frame: Frame, functions: Functions) -> np.ndarray:
-        """Return what each row is multiplied by in each curve, ``(rows, curves)``."""
-        if self.factor is None:
-            return evaluate(self.expression, frame, functions)[:, None]
-        matched = match_levels(frame, {self.factor.name: self.factor}, (self.factor.name,))
-        codes = matched.columns[self.factor.name].values
-        return (codes[:, None] == self._first + np.arange(len(self.levels))).astype(np.float64)
 
 
 @final
@@ -270,17 +234,6 @@ def _covariates(call: SpecialCall, frame: Frame, functions: Functions) -> dict[s
     return {bare_name(e.text) or e.text: evaluate(e, frame, functions) for e in call.arguments}
 
 
-def _by(value: Value, call: SpecialCall, frame: Frame) -> By | None:
-    if value is None:
-        return None
-    if not isinstance(value, Expression):
-        raise special_fault(f"`by` of `{call.spelling}` is a column, not {value!r}.", call)
-    name = bare_name(value.text)
-    column = frame.columns.get(name) if name else None
-    is_factor = column is not None and (column.levels is not None or column.is_boolean)
-    return By(value, replace(column, values=np.zeros(0)) if is_factor and column is not None else None)
-
-
 def _smooth(call: SpecialCall, predictor: Predictor, frame: Frame, functions: Functions) -> Smooth:
     options = dict(call.options)
     unknown = next((name for name in options if name not in OPTIONS), None)
@@ -288,7 +241,7 @@ def _smooth(call: SpecialCall, predictor: Predictor, frame: Frame, functions: Fu
         raise special_fault(f"`s(...)` has no argument `{unknown}`; it takes {', '.join(OPTIONS)}.", call)
     if not call.arguments or call.factors or call.others:
         raise special_fault(f"`{call.term}`: write s(x), and s(x, by=z) for a curve that changes with z.", call)
-    by = _by(options.get("by"), call, frame)
+    by = read_by(options.get("by"), call, frame)
     covariates = _covariates(call, frame, functions)
     weights = None if by is None else by.weights(frame, functions)
     knots = options.get("knots")

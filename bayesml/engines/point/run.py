@@ -22,6 +22,7 @@ def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
     """Maximise the (restricted) likelihood of a linear mixed model."""
     refuse_several_responses(problem, method)
     refuse_priors(problem, method)
+    _refuse_length_scales(problem, method)
     began = time.perf_counter()
     return _outcome(estimate_linear(problem, method, reml=reml), began)
 
@@ -31,6 +32,7 @@ def run_laplace(
 ) -> Outcome:
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
     refuse_priors(problem, method)
+    _refuse_length_scales(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
         _refuse_options(quadrature_points, curvature)
@@ -42,6 +44,7 @@ def run_laplace(
 
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
+    _refuse_length_scales(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
         return _outcome(estimate_several(problem, method, uses_priors=True), began)
@@ -74,6 +77,16 @@ def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> Abstra
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
     return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)
+
+
+def _refuse_length_scales(problem: Problem, method: str) -> None:
+    terms = [term for p in problem.design.schema.predictors for term in p.terms]
+    found = next((t for t in terms if len(t.integrated_blocks()) > len(t.effect_blocks())), None)
+    if found is not None:
+        raise ModelError(
+            f'method="{method}" has no form for `{found.key}`: the covariances of a Gaussian process depend on its '
+            'length-scale. Use method="nuts", or write a spline, s(x), in its place.'
+        )
 
 
 def _refuse_options(quadrature_points: int, curvature: str) -> None:

@@ -27,6 +27,7 @@ __all__ = ["Block", "Row", "Summary", "summary"]
 
 SECTIONS = (
     "Smoothing Spline Hyperparameters",
+    "Gaussian Process Hyperparameters",
     "Multilevel Hyperparameters",
     "Regression Coefficients",
     "Monotonic Simplex Parameters",

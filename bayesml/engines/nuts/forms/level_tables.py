@@ -26,12 +26,13 @@ LEAST_REPEATED = 2
 def with_level_tables(problem: Problem) -> Problem:
     """Return the problem with its rows sorted by level, and the rows of each level among the arrays of group terms.
 
-    The factor with the most levels orders the rows, the others those within its levels.
+    The factor with the most levels orders the rows, the others those within its levels. Places of a Gaussian process
+    count as levels.
     """
-    groups = [(p.key, g) for p in problem.design.schema.predictors for g in p.groups()]
+    groups = [(p.key, term) for p in problem.design.schema.predictors for term in p.terms if term.gathered]
     if not groups or not problem.rows_commute:
         return problem
-    by_levels = sorted(groups, key=lambda pair: len(pair[1].levels))
+    by_levels = sorted(groups, key=lambda pair: pair[1].gathered)
     order = np.lexsort([problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels])
     weights = problem.design.weights
     ordered = with_rows(problem, order, None if weights is None else weights[order])
@@ -40,7 +41,7 @@ def with_level_tables(problem: Problem) -> Problem:
     }
     for predictor, group in groups:
         of_term = arrays[predictor][group.key]
-        tables = level_rows(of_term["index"], len(group.levels))
+        tables = level_rows(of_term["index"], group.gathered)
         arrays[predictor][group.key] = {**of_term, "index": of_term["index"].astype(np.int32), **tables}
     return replace(ordered, design=replace(ordered.design, arrays=arrays))
 

@@ -44,7 +44,7 @@ def _reasons(problem: Problem) -> Iterator[str]:
         elif not predictor.key.is_mu:
             yield f"{predictor_name(predictor.key)} has a formula"
     for term in schema.predictors[0].terms:
-        if not term.is_linear:
+        if not (term.is_linear or term.integrated_blocks()):
             yield f"the term {term.key} is not linear and Gaussian"
     for group in group_terms(schema.predictors[0].terms):
         columns = len(group.eliminated.coefs)

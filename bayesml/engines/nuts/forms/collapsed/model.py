@@ -20,8 +20,8 @@ from bayesml.terms import (
     AbstractPopulationTerm,
     AbstractTerm,
     EffectBlock,
-    blocks_of,
     group_terms,
+    integrated_blocks_of,
     known_addend,
     population_term,
 )
@@ -96,7 +96,7 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset(), standardis
         standardise: whether coefficients of mu that stay sampled are standardised, where their priors allow it.
     """
     terms, spec = problem.design.schema.predictors[0].terms, problem.description.spec
-    blocks, slopes = blocks_of(terms), tuple(_slopes(spec, terms))
+    blocks, slopes = integrated_blocks_of(terms), tuple(_slopes(spec, terms))
     priors = tuple(prior for parameter in slopes for prior in _priors(parameter))
     integrated = tuple(i for i, d in enumerate(priors) if type(d) in (Normal, Flat))
     kept = tuple(i for i in range(len(priors)) if i not in integrated)

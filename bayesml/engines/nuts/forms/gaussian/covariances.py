@@ -14,7 +14,14 @@ __all__ = ["covariance_factor"]
 
 
 def covariance_factor(block: EffectBlock | SampledBlock, values: Values) -> Matrix:
-    """Return the lower triangle of diag(sd) L, block-diagonal in the correlated sets of entries."""
+    """Return the lower triangle of diag(sd) L, block-diagonal in the correlated sets of entries.
+
+    Of a block whose coefficients are not alike the one entry is the vector of their standard deviations, or the
+    Cholesky factor of their covariance matrix.
+    """
+    if block.shape is not None:
+        ((name, _),) = block.standard_deviations
+        return [[block.shape.factor(values[name], values)]]
     sds = [values[name] if place is None else values[name][place] for name, place in block.standard_deviations]
     rows: Matrix = []
     for correlated, name in zip(block.slices, block.cholesky, strict=True):

@@ -283,7 +283,8 @@ def tail_product(
 
     def whole(factor: Matrix) -> Square | Matrix:
         if len(factor) == 1:
-            return factor
+            is_matrix = transpose and jnp.ndim(factor[0][0]) == 2
+            return [[factor[0][0].T]] if is_matrix else factor
         return full(factor).T if transpose else full(factor)
 
     factors = [whole(parameters.factors[i]) for i in arrangement.tail]

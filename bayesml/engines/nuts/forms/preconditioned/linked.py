@@ -59,10 +59,13 @@ def linked_predictors(problem: Problem) -> tuple[LinkedPredictors, ...]:
 
 
 def linear_parameters(problem: Problem) -> set[str]:
-    """Return the names of all parameters of slopes and blocks: coefficients, effects, and what scales these."""
+    """Return the names of all parameters of slopes and blocks: coefficients, effects, and what scales these.
+
+    A length-scale is not among them: the pilot holds it.
+    """
     names = {part.name for term in _terms(problem) for part in term.sampled_slopes()}
     for block in sampled_blocks(problem):
-        names |= {block.site, *block.hyperparameters}
+        names |= {block.site, *block.scales}
     return names
 
 

@@ -136,10 +136,12 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    spec, rows_of = problem.description.spec, _block_rows(problem)
-    predictors, singles = tuple(_predictors(problem, rows_of)), _singles(problem)
+    spec, singles = problem.description.spec, _singles(problem)
+    held = held_values(problem, singles.names)
+    rows_of = _block_rows(problem, held)
+    predictors = tuple(_predictors(problem, rows_of))
     evaluate, data = row_derivatives(problem, singles), data_of(problem)
-    state = _start(spec, predictors, rows_of, singles, held_values(problem, singles.names))
+    state = _start(spec, predictors, rows_of, singles, held)
 
     def rows_at() -> RowDerivatives:
         return evaluate(_reported(problem, state), data)
@@ -164,13 +166,22 @@ def _settled(before: Mapping[SampledBlock, np.ndarray], after: Mapping[SampledBl
     return all(np.allclose(before[k], after[k], rtol=TOLERANCE * 10, atol=0.0) for k in before)
 
 
-def _block_rows(problem: Problem) -> dict[SampledBlock, dict[PredictorKey, BlockRows]]:
-    """Return the rows of each block in each predictor that it enters."""
+def _block_rows(problem: Problem, held: Mapping[str, np.ndarray]) -> dict[SampledBlock, dict[PredictorKey, BlockRows]]:
+    """Return the rows of each block in each predictor that it enters.
+
+    Columns of coefficients that are not alike are multiplied by their covariance factor, at the length-scale that is
+    held, so that those that the pilot estimates are independent and have equal standard deviations.
+    """
     arrays = problem.design.arrays
-    return {
-        block: {key: BlockRows(block, block.design(key, arrays), block.codes(key, arrays)) for key in block.predictors}
-        for block in sampled_blocks(problem)
-    }
+
+    def rows(block: SampledBlock, key: PredictorKey) -> BlockRows:
+        design = block.design(key, arrays)
+        if block.shape is not None:
+            unit = block.unit_factor(held)
+            design = design * unit if unit.ndim == 1 else design @ unit
+        return BlockRows(block, design, block.codes(key, arrays))
+
+    return {block: {key: rows(block, key) for key in block.predictors} for block in sampled_blocks(problem)}
 
 
 def _predictors(
@@ -346,10 +357,18 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
     for parameter in spec.parameters:
         if parameter.name in values and not parameter.is_single_site:
             values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
-    effects = {block.site: table for block, table in state.effects.items()}
+    effects = {block.site: _unscaled(block, table, state.held) for block, table in state.effects.items()}
     working = {
         key: WorkingRows(weight, rows.score[key] / weight)
         for key, weight in rows.weight.items()
         if np.ndim(weight) == 1
     }
     return Pilot(values, effects, working)
+
+
+def _unscaled(block: SampledBlock, effects: np.ndarray, held: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the coefficients of the columns as the model has them; see ``_block_rows``."""
+    if block.shape is None:
+        return effects
+    unit = block.unit_factor(held)
+    return unit[:, None] * effects if unit.ndim == 1 else unit @ effects

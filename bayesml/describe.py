@@ -127,7 +127,7 @@ def _defaults_of(design: Design, response: ResponseDesign, style: Style) -> Defa
 def _measured_response(response: ResponseDesign, style: Style) -> np.ndarray:
     """Return what default priors are scaled by: the response; of counts out of trials the share, where brms counts."""
     arrays = response.data.arrays
-    if style == "brms" or "trials" not in arrays:
+    if style == "brms" or "trials" not in arrays or response.likelihood.response_labels:
         return arrays["y"]
     return arrays["y"] / np.maximum(arrays["trials"], 1)
 

@@ -37,7 +37,7 @@ __all__ = [
     "prior_name",
     "process_label",
     "reorderings",
-    "residual_correlation",
+    "response_correlation",
     "same_interaction",
     "slopes_variable",
     "smooth_label",
@@ -78,9 +78,9 @@ def of_response(name: str, resp: str) -> str:
     return f"{name}_{resp}" if resp else name
 
 
-def residual_correlation(first: str, second: str) -> str:
-    """Return the text name of the residual correlation of two responses: ``rescor__y1__y2``."""
-    return f"rescor__{first}__{second}"
+def response_correlation(name: str, first: str, second: str) -> str:
+    """Return the text name of a correlation of two responses or columns: ``rescor__y1__y2``, ``lncor__b__c``."""
+    return f"{name}__{first}__{second}"
 
 
 def _suffix(predictor: PredictorKey, joint: str) -> str:

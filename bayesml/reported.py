@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import combinations
 
 from bayesml.design import Schema
-from bayesml.families.joint import CORRELATIONS, FACTOR
 from bayesml.keys import PredictorKey
-from bayesml.names import correlation_label, of_response, residual_correlation
+from bayesml.names import correlation_label, of_response, response_correlation
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.variables import ReportedVariable
 
@@ -27,6 +25,7 @@ ORDER = (
     "sd",
     "simo",
     "family",
+    "lncor",
     "rescor",
     "s",
     "zgp",
@@ -42,8 +41,7 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
     of_terms += [_family_parameter(p) for p in spec.parameters if p.is_family_parameter]
-    if any(p.name == FACTOR for p in spec.parameters):
-        of_terms.append(_residual_correlations([formula.name for formula in schema.parsed.responses]))
+    of_terms += [_correlations(p) for p in spec.parameters if p.correlated]
     return tuple(sorted(of_terms, key=_place))
 
 
@@ -64,21 +62,21 @@ def _family_parameter(parameter: ParameterSpec) -> ReportedVariable:
     return ReportedVariable(name, "family", ("component",), (numbers,), texts, of, section=SECTION, printed=printed)
 
 
-def _residual_correlations(responses: Sequence[str]) -> ReportedVariable:
-    """Return the correlation of the residuals of each pair of responses."""
-    pairs = tuple(combinations(responses, 2))
-    texts = tuple(((k,), residual_correlation(*pair)) for k, pair in enumerate(pairs))
-    printed = tuple(f"{CORRELATIONS}({first},{second})" for first, second in pairs)
-    coords = (tuple(correlation_label(*pair) for pair in pairs),)
+def _correlations(parameter: ParameterSpec) -> ReportedVariable:
+    """Return the correlation of each pair of what a parameter of the response distribution correlates."""
+    kind, of = parameter.prior_class, parameter.predictor
+    name, pairs = of_response(kind, of.resp), tuple(combinations(parameter.correlated, 2))
+    texts = tuple(((k,), response_correlation(name, *pair)) for k, pair in enumerate(pairs))
+    is_residual = kind == "rescor"
     return ReportedVariable(
-        CORRELATIONS,
-        CORRELATIONS,
-        (f"{CORRELATIONS}_pair",),
-        coords,
+        name,
+        kind,
+        (f"{name}_pair",),
+        (tuple(correlation_label(*pair) for pair in pairs),),
         texts,
-        PredictorKey(),
-        section="Residual Correlations",
-        printed=printed,
+        of,
+        section="Residual Correlations" if is_residual else SECTION,
+        printed=tuple(f"{name}({a},{b})" for a, b in pairs) if is_residual else tuple(text for _, text in texts),
     )
 
 

@@ -40,6 +40,7 @@ class ParameterSpec:
         centers: typical values, one for each label or a single one, where sampling starts.
         scales: typical distances from ``centers``, in the same form. They steer the sampler's start and its
             coordinates, never the posterior.
+        correlated: of the Cholesky factor of a reported correlation matrix of the response, what its rows are.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ParameterSpec:
     scales: tuple[float, ...] = (1.0,)
     label: str = ""
     prior_coefs: tuple[str, ...] = ()
+    correlated: tuple[str, ...] = ()
 
     @property
     def is_family_parameter(self) -> bool:

@@ -14,11 +14,8 @@ from tests.conftest import shared_path
 NOT_YET = {
     "family 'asym_laplace'": "asym_laplace",
     "family 'com_poisson'": "com com_shape",
-    "family 'dirichlet2'": "dir2 dir2_mus",
     "family 'discrete_weibull'": "dw dw_shape dw_cens",
     "family 'exgaussian'": "exgaussian",
-    "family 'logistic_normal'": "ln ln_sigma ln_refcat ln_two",
-    "family 'multinomial'": "mn mn_re mn_refcat",
     "family 'skew_normal'": "skew_normal",
     r"a call of `cs": "sratio_cs_g sratio_cs_x_g sratio_cs_cor_g cratio_cs_g acat_cs_g cumulative_cs_g",
     "family 'cox'": "cox_plain cox_right cox_left cox_no_intercept cox_weights cox_softplus",

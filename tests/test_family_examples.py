@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import product
 
 import jax
 import numpy as np
@@ -74,7 +75,7 @@ def moments(example: Example) -> list[np.ndarray]:
     """Mass, means and mean squares of the density, from sums or integrals."""
     likelihood, _ = bound(example, np.array(example.y))
     if example.columns:
-        return _moments_of_shares(example)
+        return _moments_of_counts(example) if likelihood.traits.discrete else _moments_of_shares(example)
     if example.support is None:
         y = _possible_numbers(example, likelihood)
         p, of = np.exp(density(example, y)), events(example, y)
@@ -100,6 +101,14 @@ def _possible_numbers(example: Example, likelihood: AbstractLikelihood) -> np.nd
         return categories_of(likelihood)
     largest = max((v[0] for v in example.additions.values()), default=LARGEST_COUNT)
     return np.arange(2.0 if likelihood.traits.two_levels else largest + 1.0)
+
+
+def _moments_of_counts(example: Example) -> list[np.ndarray]:
+    """Sums over all ways to divide the trials among the columns."""
+    n = int(example.additions["trials"][0])
+    y = np.array([c for c in product(range(n + 1), repeat=len(example.columns)) if sum(c) == n], dtype=float)
+    p = np.exp(density(example, y))
+    return [p @ y**power for power in range(3)]
 
 
 def _moments_of_shares(example: Example) -> list[np.ndarray]:

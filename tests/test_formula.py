@@ -316,7 +316,6 @@ REFUSED = {
     "y | se(s, sigma=2) ~ x": ("sigma=2", "TRUE or FALSE"),
     "y | weights(w, scale=TRUE) ~ x": ("scale=TRUE", "no option"),
     "cbind(s) ~ x": ("cbind(s)", "successes and failures"),
-    "cbind(s, f) | trials(n) ~ x": ("cbind(s, f)", "leave `trials(...)` out"),
     "y ~ (x | a | b | g)": ("|", "third bar"),
     "y ~ (x | a || g)": ("||", "both bars alike"),
     "y ~ (x | a + b | g)": ("| a + b |", "one name"),

@@ -31,12 +31,10 @@ def data_of(example: Example) -> tuple[pd.DataFrame, str]:
     for name, values in example.additions.items():
         frame[f"of_{name}"] = np.resize(values, len(y))
     terms = " + ".join(f"{name}(of_{name})" for name in example.additions)
-    if example.columns:
-        for name, column in zip(example.columns, y.T, strict=True):
-            frame[name] = column
-        return frame, f"cbind({', '.join(example.columns)})"
-    frame["y"] = y
-    return frame, f"y | {terms}" if terms else "y"
+    for name, column in zip(example.columns or ("y",), y.reshape(len(y), -1).T, strict=True):
+        frame[name] = column
+    left = f"cbind({', '.join(example.columns)})" if example.columns else "y"
+    return frame, f"{left} | {terms}" if terms else left
 
 
 @pytest.mark.parametrize("method", ["laplace", "map"])

@@ -22,6 +22,8 @@ from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.custom import custom_family
 from bayesml.families.dirichlet import dirichlet
+from bayesml.families.dirichlet2 import dirichlet2
+from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
 from bayesml.families.exponential import exponential
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
@@ -29,8 +31,10 @@ from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
 from bayesml.families.joint import JointLikelihood, joint_likelihood
+from bayesml.families.logistic_normal import logistic_normal
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
+from bayesml.families.multinomial import multinomial
 from bayesml.families.nbinom1 import nbinom1
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.negbinomial2 import negbinomial2
@@ -71,6 +75,8 @@ __all__ = [
     "cumulative",
     "custom_family",
     "dirichlet",
+    "dirichlet2",
+    "dirichlet_multinomial",
     "exponential",
     "gamma",
     "gaussian",
@@ -82,8 +88,10 @@ __all__ = [
     "hurdle_negbinomial",
     "hurdle_poisson",
     "joint_likelihood",
+    "logistic_normal",
     "lognormal",
     "mixture",
+    "multinomial",
     "nbinom1",
     "negbinomial",
     "negbinomial2",
@@ -128,7 +136,11 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "acat": acat,
     "hurdle_cumulative": hurdle_cumulative,
     "categorical": categorical,
+    "multinomial": multinomial,
+    "dirichlet_multinomial": dirichlet_multinomial,
     "dirichlet": dirichlet,
+    "dirichlet2": dirichlet2,
+    "logistic_normal": logistic_normal,
 }
 
 

@@ -47,6 +47,8 @@ class AbstractFamily(ABC):
     """Name of the family that has this one as its limit (poisson: negbinomial at an infinite shape)."""
     takes_columns: ClassVar[bool] = False
     """Whether the response has several columns, ``cbind(a, b, c)``."""
+    takes_counts: ClassVar[bool] = False
+    """Whether these columns are counts, whose sum is the number of trials."""
     not_stored: ClassVar[frozenset[str]] = frozenset()
     """Fields that a file does not hold: functions of the user."""
 

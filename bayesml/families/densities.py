@@ -147,6 +147,11 @@ def log_choose(n: Broadcast, k: Broadcast) -> Broadcast:
     return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
 
 
+def log_arrangements(counts: Broadcast, total: Broadcast) -> Broadcast:
+    """Return log n! - sum log y_k! of counts ``(..., columns)`` that sum to n."""
+    return gammaln(total + 1.0) - jnp.sum(gammaln(counts + 1.0), axis=-1)
+
+
 def possible(log_success: Broadcast, log_failure: Broadcast, log_prob: Broadcast) -> Broadcast:
     """Return ``log_prob``, -inf where a probability exceeds 1, as the links log and identity let it."""
     outside = (log_success > ROUNDING) | (log_failure > ROUNDING)

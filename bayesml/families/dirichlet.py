@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.response import require
 from bayesml.families.scales import PHI
-from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, mu_names, reference_of, softmax
+from bayesml.families.shares import draw_shares, share_columns, shares
+from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, reference_of, softmax
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "Dirichlet", "DirichletLikelihood", "dirichlet"]
-
-TOLERANCE = 1e-6
-"""How far the sum of the shares of a row may be from 1, which is rounding."""
 
 
 @final
@@ -42,13 +38,7 @@ class Dirichlet(AbstractFamily):
 
     def bind(self, response: RawResponse) -> AbstractLikelihood:
         """Find the columns."""
-        labels = response.columns
-        if len(labels) < 2:
-            raise DataError(
-                f"The family dirichlet takes shares in two or more columns, `cbind(a, b, c) ~ ...`; `{response.name}` "
-                "is one column. One share alone has the family beta."
-            )
-        mu_names(labels, "The linear predictors of the shares")
+        labels = share_columns(response, self.name)
         return DirichletLikelihood(self, labels, reference_of(self.refcat, labels, self.name))
 
 
@@ -71,16 +61,7 @@ class DirichletLikelihood(AbstractSoftmaxLikelihood):
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of shares strictly between 0 and 1 that sum to 1."""
-        y = np.asarray(response.values, dtype=float)
-        cure = "Zeros need another family, or a small shift: (y (n - 1) + 1 / k) / n of n rows and k columns."
-        for k, label in enumerate(self.labels):
-            column = replace(response, name=label, values=y[:, k])
-            require(column, y[:, k], np.isfinite(y[:, k]), "must be finite", "Drop or correct such rows.")
-            require(column, y[:, k], (y[:, k] > 0) & (y[:, k] < 1), "must lie strictly between 0 and 1", cure)
-        sums = y.sum(axis=1)
-        divide = "Divide each row by its sum; for counts the response is not of this family."
-        require(response, sums, np.abs(sums - 1) <= TOLERANCE, "has shares that do not sum to 1 (sum shown)", divide)
-        return ResponseData({"y": y})
+        return ResponseData({"y": shares(response, self.labels)})
 
     def _shapes(self, values: Values) -> tuple[Broadcast, Broadcast]:
         """Return expectations ``(..., rows, k)`` and phi with an axis behind that of the rows."""
@@ -110,17 +91,9 @@ class DirichletLikelihood(AbstractSoftmaxLikelihood):
         return mean * (1 - mean) / (1 + phi)
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw gamma variables G_k of shapes alpha_k, divided by their sum.
-
-        log G of a small shape alpha is that of G' U^(1 / alpha) with G' of the shape alpha + 1 and U uniform, which
-        does not underflow.
-        """
+        """Draw shares."""
         mean, phi = self._shapes(parameters)
-        alpha = np.maximum(mean * phi, np.finfo(float).tiny)
-        logs = np.log(rng.standard_gamma(alpha + 1.0)) + np.log1p(-rng.random(alpha.shape)) / alpha
-        logs -= logs.max(axis=-1, keepdims=True)
-        shares = np.exp(logs)
-        return shares / shares.sum(axis=-1, keepdims=True)
+        return draw_shares(rng, mean * phi)
 
 
 def dirichlet(link: str = "logit", link_phi: str = "log", refcat: str | int | None = None) -> Dirichlet:

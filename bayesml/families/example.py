@@ -19,7 +19,7 @@ class Example:
     Attributes:
         family: the family with its links.
         y: responses, one for each row, that the family's check accepts; at the edges of the support too. Of a response
-            of several columns a tuple for each row, shares that sum to 1.
+            of several columns a tuple for each row, shares that sum to 1 or counts.
         parameters: the parameters on their natural scale, the same in every row; a tuple for one of several elements.
         log_density: log density of each row.
         source: where the densities come from.
@@ -31,7 +31,7 @@ class Example:
 
     family: AbstractFamily
     y: tuple[float, ...] | tuple[tuple[float, ...], ...]
-    parameters: Mapping[str, float | tuple[float, ...]]
+    parameters: Mapping[str, float | tuple[float, ...] | tuple[tuple[float, ...], ...]]
     log_density: tuple[float, ...]
     source: str
     additions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

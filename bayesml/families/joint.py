@@ -21,7 +21,7 @@ from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.gaussian import total_scale
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.rising import log_rising
-from bayesml.families.several import several
+from bayesml.families.several import PriorOfResponse, of_response_alone, renamed, several
 from bayesml.keys import PredictorKey
 from bayesml.links import Link
 from bayesml.names import of_response
@@ -86,11 +86,14 @@ class JointLikelihood(AbstractLikelihood):
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """Further sampled parameters of every response, and the factor of the residual correlations."""
-        of_responses = tuple(_renamed(p, resp) for resp, part in self.parts for p in part.parameters)
+        of_responses = tuple(renamed(p, resp) for resp, part in self.parts for p in part.parameters)
         if not self.residuals:
             return of_responses
-        shape = (len(self.parts), len(self.parts))
-        return (*of_responses, ParameterSpec(FACTOR, CORRELATIONS, shape, support=CorrCholesky(), priors=(lkj(1),)))
+        shape, support = (len(self.parts), len(self.parts)), CorrCholesky()
+        factor = ParameterSpec(
+            FACTOR, CORRELATIONS, shape, support=support, priors=(lkj(1),), correlated=self.responses
+        )
+        return (*of_responses, factor)
 
     @property
     def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -105,7 +108,7 @@ class JointLikelihood(AbstractLikelihood):
     def computed(self) -> tuple[JointTarget, ...]:
         """The computed parameters of every response."""
         return tuple(
-            JointTarget(PriorOfResponse(each.prior, resp), _renamed(each.target, resp))
+            JointTarget(PriorOfResponse(each.prior, resp), renamed(each.target, resp))
             for resp, part in self.parts
             for each in part.computed
         )
@@ -245,16 +248,26 @@ class JointLikelihood(AbstractLikelihood):
         return constant - log_scale - 0.5 * (nu + k) * jnp.log1p(square / nu)
 
     def derive(self, values: Values) -> dict[str, Numbers]:
-        """Return the residual correlations, row by row of the upper triangle."""
+        """Return what the responses derive, and the residual correlations, row by row of the upper triangle."""
+        derived = {
+            of_response(name, resp): value
+            for resp, part in self.parts
+            for name, value in part.derive(self.own_values(resp, values)).items()
+        }
         if not self.residuals:
-            return {}
+            return derived
         factor = values[FACTOR]
-        return {CORRELATIONS: (factor @ factor.T)[np.triu_indices(len(self.parts), 1)]}
+        return {**derived, CORRELATIONS: (factor @ factor.T)[np.triu_indices(len(self.parts), 1)]}
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the factor of the residual correlations."""
+        """Return what is sampled of the responses, and the factor of the residual correlations."""
+        sampled = {
+            of_response(name, resp): value
+            for resp, part in self.parts
+            for name, value in part.sampled(of_response_alone(resp, values)).items()
+        }
         matrix = self.residual_correlations(values)
-        return {} if matrix is None else {FACTOR: cholesky_factor(matrix)}
+        return sampled if matrix is None else {**sampled, FACTOR: cholesky_factor(matrix)}
 
     def residual_correlations(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """Return the correlation matrices of the residuals, from draws of the reported variables."""
@@ -308,30 +321,6 @@ class JointLikelihood(AbstractLikelihood):
         return np.stack(each, axis=-1)
 
 
-@final
-@dataclass(frozen=True)
-class PriorOfResponse:
-    """How a parameter of one response is computed from the values of all responses, whose names end in theirs."""
-
-    prior: Any
-    resp: str
-
-    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
-        """No further ones: `JointLikelihood.parameters` has those of every response."""
-        return ()
-
-    def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
-        """Return the parameter."""
-        suffix = f"_{self.resp}"
-        of_response_alone = {
-            name.removesuffix(suffix): value for name, value in values.items() if name.endswith(suffix)
-        }
-        return self.prior.value(target, of_response_alone)
-
-    def __str__(self) -> str:
-        return str(self.prior)
-
-
 def joint_likelihood(
     parts: Sequence[tuple[str, AbstractLikelihood]],
     predicted: Sequence[frozenset[str]],
@@ -380,10 +369,6 @@ def _obstacle(
 
 def _described(part: AbstractLikelihood) -> str:
     return part.family.name + ("" if part.traits.residuals or part is part.family else " with response terms")
-
-
-def _renamed(parameter: ParameterSpec, resp: str) -> ParameterSpec:
-    return replace(parameter, name=of_response(parameter.name, resp), predictor=replace(parameter.predictor, resp=resp))
 
 
 def _weighted(rows: PerRow, data: Mapping[str, Any]) -> PerRow:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
 
 from bayesml.errors import ModelError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.records import DistributionalParameter, RawResponse
+from bayesml.names import of_response
+from bayesml.spec import ParameterSpec
 
-__all__ = ["Several", "several"]
+__all__ = ["PriorOfResponse", "Several", "of_response_alone", "renamed", "several"]
 
 
 @final
@@ -68,3 +70,34 @@ def several(families: Sequence[AbstractFamily]) -> AbstractFamily:
     if not families:
         raise ModelError('`family` is an empty list; give one family for each response, ["gaussian", "poisson"].')
     return Several((), tuple(families))
+
+
+def of_response_alone(resp: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of one response under its own names, from those whose names end in that of the response."""
+    suffix = f"_{resp}"
+    return {name.removesuffix(suffix): value for name, value in values.items() if name.endswith(suffix)}
+
+
+def renamed(parameter: ParameterSpec, resp: str) -> ParameterSpec:
+    """Return the parameter of a response under the name that it has among several."""
+    return replace(parameter, name=of_response(parameter.name, resp), predictor=replace(parameter.predictor, resp=resp))
+
+
+@final
+@dataclass(frozen=True)
+class PriorOfResponse:
+    """How a parameter of one response is computed from the values of all responses, whose names end in theirs."""
+
+    prior: Any
+    resp: str
+
+    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
+        """No further ones: `JointLikelihood.parameters` has those of every response."""
+        return ()
+
+    def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
+        """Return the parameter."""
+        return self.prior.value(target, of_response_alone(self.resp, values))
+
+    def __str__(self) -> str:
+        return str(self.prior)

@@ -33,10 +33,9 @@ FAMILY_ALIASES = MappingProxyType(
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta
-truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox dirichlet2
-dirichlet_multinomial discrete_weibull exgaussian frechet gen_extreme_value inverse_gaussian laplace
-logistic_normal multinomial ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal
+asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta truncated_compois
+truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox discrete_weibull exgaussian frechet
+gen_extreme_value inverse_gaussian laplace ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal
 tweedie von_mises vonmises wald wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_one_inflated_beta
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())

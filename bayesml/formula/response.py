@@ -72,11 +72,8 @@ def _response(tokens: Sequence[Token], additions: tuple[Addition, ...], source: 
     if len(arguments) < 2 or not all(arguments):
         raise fault("`cbind` takes successes and failures: `cbind(s, n - s)`.", source, head.start, tokens[-1].stop)
     columns = tuple(expression_of(argument, source) for argument in arguments)
-    if len(arguments) > 2:
+    if len(arguments) > 2 or any(addition.name == "trials" for addition in additions):
         return Response(expression_of(tokens, source), additions, name, columns)
-    if any(addition.name == "trials" for addition in additions):
-        message = "`cbind(s, f)` already says how many trials there were; leave `trials(...)` out."
-        raise fault(message, source, head.start, tokens[-1].stop)
     total = Expression(_trials_text(arguments[0], arguments[1], source), source, head.start)
     trials = Addition("trials", (total,), (), head.start)
     return Response(columns[0], (trials, *additions), name, columns)

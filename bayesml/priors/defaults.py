@@ -67,10 +67,13 @@ def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predi
     """Return the response on the scale by which the priors of a parameter are measured; None where there is none.
 
     It is the link scale of a parameter with a formula, and that of the response for a ``sigma`` without one. For a
-    family such as lognormal, whose ``mu`` and ``sigma`` are those of log y, it is log y.
+    family such as lognormal, whose ``mu`` and ``sigma`` are those of log y, it is log y. A response of several columns
+    has none.
     """
     from bayesml.links import get_link
 
+    if likelihood.response_labels:
+        return None
     kind = "sigma" if not predicted else likelihood.dpar(dpar).kind
     traits = likelihood.traits
     if (traits.response_on_log_scale or traits.priors_on_log_scale) and kind in ("mu", "sigma"):

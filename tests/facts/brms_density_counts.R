@@ -40,7 +40,6 @@ draw_counts <- function() {
   d$e1 <- d$d1
   d$e2 <- d$d2
   d$e3 <- 1 - d$d1 - d$d2
-  d$e0 <- 1 - d$d1
   numbers <- vapply(d, is.double, TRUE)
   d[numbers] <- lapply(d[numbers], round, 3)
   d
@@ -80,8 +79,7 @@ COUNTS <- list(
   c("ln", "cbind(d1, d2, d3, d4) ~ x", "logistic_normal"),
   c("ln_sigma", "bf(cbind(d1, d2, d3, d4) ~ x + (1 | g), sigmad3 ~ z)", "logistic_normal"),
   c("ln_refcat", "cbind(e1, e2, e3) ~ x", "logistic_normal(refcat = \"e2\")",
-    "prior(lkj(3),class='lncor')"),
-  c("ln_two", "cbind(e1, e0) ~ x", "logistic_normal")
+    "prior(lkj(3),class='lncor')")
 )
 
 args <- commandArgs(trailingOnly = TRUE)

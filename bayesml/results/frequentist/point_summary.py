@@ -208,6 +208,10 @@ def _smooths(fit: AbstractPointFit) -> Section | None:
 
 def _family_parameters(fit: AbstractPointFit) -> Section | None:
     shown = {k: v for k, v in fit.estimate.auxiliary.items() if k != "sigma" or not fit.estimate.arrays.terms}
+    for variable in fit.variables:
+        if variable.kind == "lncor":
+            values = fit.estimate.values[variable.name]
+            shown |= {text: float(values[place]) for place, text in variable.texts}
     if not shown:
         return None
     cells = [("", "Estimate"), *((name, text) for name, text in zip(shown, _each(shown.values()), strict=True))]

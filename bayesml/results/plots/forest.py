@@ -25,6 +25,7 @@ KINDS = {
     "sd": "standard deviations",
     "family": "family parameters",
     "cor": "correlations",
+    "lncor": "correlations of log ratios",
     "rescor": "residual correlations",
     "r": "group-level effects",
 }

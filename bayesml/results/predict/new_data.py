@@ -97,9 +97,10 @@ def _trials_hint(fit: AbstractFit, absent: Sequence[str], response: bool) -> str
     texts = [e.text for a in every if a.name == "trials" for e in a.arguments]
     if response or not any(name in variables_of(text) for text in texts for name in absent):
         return ""
-    return (
-        f" The number of trials is `{texts[0]}`. A probability needs none: linpred(newdata, transform=True) gives it."
-    )
+    said = f" The number of trials is `{texts[0]}`"
+    if any(each.likelihood.response_labels for each in fit.problem.design.responses):
+        return f"{said}; with `trials(n)` in the formula new data need a column `n` instead."
+    return f"{said}. A probability needs none: linpred(newdata, transform=True) gives it."
 
 
 def _response_hint(fit: AbstractFit) -> str:

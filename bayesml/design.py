@@ -18,6 +18,7 @@ from bayesml.families import (
     RawResponse,
     ResponseData,
     joint_likelihood,
+    with_fixed,
 )
 from bayesml.formula import ParsedFormula, Predictor, Response, ResponseFormula, is_simple_name
 from bayesml.frame import Frame
@@ -204,7 +205,7 @@ def build_design(
     """
     functions = _checked_functions(functions)
     families = family.of_responses(len(parsed.responses))
-    _refuse_what_is_not_there(parsed, functions, families)
+    _check_nonlinear(parsed, functions)
     parsed = with_columns(parsed, families)
     responses = tuple(
         _response(formula, chosen, frame, functions) for formula, chosen in zip(parsed.responses, families, strict=True)
@@ -225,12 +226,22 @@ def build_design(
 
 def _response(formula: ResponseFormula, family: AbstractFamily, frame: Frame, functions: Functions) -> ResponseDesign:
     raw = response_values(formula.response, frame, functions, family.takes_columns)
-    fixed = {each.key.parameter: each.value for each in formula.fixed}
-    bound = family.bind(raw).with_formula(frozenset(p.key.dpar for p in formula.predictors), fixed)
+    predicted = frozenset(p.key.dpar for p in formula.predictors)
+    own, others = _fixed(formula, family)
+    bound = with_fixed(family.bind(raw).with_formula(predicted, own), others)
     likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
     _check_dpars(formula, likelihood)
     refuse_unused_terms(formula, likelihood)
     return ResponseDesign(formula.name, likelihood, likelihood.encode(raw), raw.additions.get("weights"))
+
+
+def _fixed(
+    formula: ResponseFormula, family: AbstractFamily
+) -> tuple[Mapping[str, float | str], Mapping[str, float | str]]:
+    """Return the fixed parameters that the family holds itself, and the others."""
+    fixed = {each.key.parameter: each.value for each in formula.fixed}
+    own = {name: value for name, value in fixed.items() if family.can_fix(name)}
+    return own, {name: value for name, value in fixed.items() if name not in own}
 
 
 def _joint(parsed: ParsedFormula, responses: Sequence[ResponseDesign]) -> JointLikelihood:
@@ -290,16 +301,11 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
                 )
 
 
-def _refuse_what_is_not_there(parsed: ParsedFormula, functions: Functions, families: Sequence[AbstractFamily]) -> None:
-    """Refuse what the formula language has and this version cannot fit."""
-    not_there = "is not available in this version of bayesml"
+def _check_nonlinear(parsed: ParsedFormula, functions: Functions) -> None:
+    """Refuse a nonlinear formula with functions that there are not."""
     for predictor in parsed.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
-    for formula, family in zip(parsed.responses, families, strict=True):
-        for fixed in formula.fixed:
-            if not family.can_fix(fixed.key.parameter):
-                raise FormulaError(f"Fixing a parameter, {fixed.key.parameter}={fixed.value!r}, {not_there}.")
 
 
 def _predictors(formula: ResponseFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:
@@ -327,9 +333,10 @@ def _check_dpars(formula: ResponseFormula, likelihood: AbstractLikelihood) -> No
                 f"`{dpar}` is not a parameter of the family {likelihood.family.name}{hint}; "
                 f"it has {', '.join(f'`{k}`' for k in known)}."
             )
-    if not has_sigma(formula.response.additions) and any(p.key.dpar == "sigma" for p in formula.predictors):
+    named = [*(p.key.dpar for p in formula.predictors), *(each.key.parameter for each in formula.fixed)]
+    if not has_sigma(formula.response.additions) and "sigma" in named:
         raise FormulaError(
-            "`se()` replaces `sigma`, which then cannot have a formula. Write `se(x, sigma=True)` to estimate both."
+            "`se()` replaces `sigma`, which then cannot have a formula or a value. Write `se(x, sigma=True)` for both."
         )
 
 

@@ -54,7 +54,7 @@ def _one(call: str, options: dict[str, Any]) -> Any:
 def our_family(text: str) -> Any:
     """Turn ``Gamma("log")``, ``Beta()`` and ``mixture(gaussian, gaussian, order = "none")`` into ours."""
     name, _, rest = text.partition("(")
-    name = FAMILY_NAMES.get(name, name)
+    name = FAMILY_NAMES.get(name, name).replace(".", "_")
     arguments = [part for part in split_top(rest.rpartition(")")[0]) if part]
     if not arguments or name not in dir(bayesml.families):
         return name

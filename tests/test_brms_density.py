@@ -12,11 +12,8 @@ from tests.conftest import shared_path
 # Models that cannot be fitted yet, under what the error names (a regular expression, one alternative for each part
 # that is missing). Whoever adds a feature removes its models.
 NOT_YET = {
-    "family 'asym_laplace'": "asym_laplace",
     "family 'com_poisson'": "com com_shape",
     "family 'discrete_weibull'": "dw dw_shape dw_cens",
-    "family 'exgaussian'": "exgaussian",
-    "family 'skew_normal'": "skew_normal",
     r"a call of `cs": "sratio_cs_g sratio_cs_x_g sratio_cs_cor_g cratio_cs_g acat_cs_g cumulative_cs_g",
     "family 'cox'": "cox_plain cox_right cox_left cox_no_intercept cox_weights cox_softplus",
     "family 'zero_inflated_beta'": "zib zib_all zib_cens",

@@ -82,7 +82,7 @@ def moments(example: Example) -> list[np.ndarray]:
         return [p @ of**power for power in range(3)]
     values = values_of(example, likelihood)
     with double_precision():
-        at = jax.jit(lambda y: jnp.exp(likelihood.log_prob(y[None], values, {"y": y[None]})[0]))
+        at = jax.jit(lambda y: sum(jnp.exp(likelihood.log_prob(y[None], values, d)[0]) for d in of_answers(example, y)))
         low, high = example.support
         cuts = sorted({low, high, *(c for c in (-40.0, -4.0, 0.05, 0.3, 0.8, 4.0, 40.0) if low < c < high)})
         total = np.zeros(3)
@@ -93,6 +93,12 @@ def moments(example: Example) -> list[np.ndarray]:
         atoms = np.array(example.atoms)
         total += np.array([np.exp(density(example, atoms)) @ atoms**k for k in range(3)])
     return list(total)
+
+
+def of_answers(example: Example, y: jax.Array) -> list[dict[str, jax.Array]]:
+    """The arrays of one response with each of the answers that may stand beside it."""
+    answers = [dict(zip(example.answers, each, strict=True)) for each in product(*example.answers.values())]
+    return [{"y": y[None], **{name: jnp.asarray([value]) for name, value in each.items()}} for each in answers]
 
 
 def _possible_numbers(example: Example, likelihood: AbstractLikelihood) -> np.ndarray:
@@ -133,7 +139,7 @@ def test_the_density_has_mass_one_and_the_stated_moments(name: str) -> None:
     mass, mean, square = moments(example)
     likelihood, data = bound(example, np.array(example.y))
     np.testing.assert_allclose(mass, 1.0, atol=1e-7)
-    np.testing.assert_allclose(likelihood.mean(natural(example), data)[0], mean, rtol=1e-6)
+    np.testing.assert_allclose(likelihood.mean(natural(example), data)[0], mean, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(likelihood.variance(natural(example), data)[0], square - mean**2, rtol=2e-5)
 
 

@@ -365,7 +365,6 @@ DATA = {name: [1.0, 2.0, 4.0, 3.0, 5.0, 9.0] for name in ("y", "y2", "x", "w")} 
         "y ~ x + (1 | mm(g, h))",
         "y ~ x + (1 | gr(g, pw=w))",
         "y ~ x + mi(w)",
-        bf("y ~ x", sigma2="sigma1"),
     ],
 )
 def test_what_is_not_there_yet_is_said(formula: str | Formula) -> None:

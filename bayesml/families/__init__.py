@@ -12,6 +12,7 @@ from typing import Any
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.acat import acat
+from bayesml.families.asym_laplace import asym_laplace, zero_inflated_asym_laplace
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.bernoulli import bernoulli
 from bayesml.families.beta import beta
@@ -24,14 +25,19 @@ from bayesml.families.custom import custom_family
 from bayesml.families.dirichlet import dirichlet
 from bayesml.families.dirichlet2 import dirichlet2
 from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
+from bayesml.families.exgaussian import exgaussian
 from bayesml.families.exponential import exponential
+from bayesml.families.fixed import with_fixed
+from bayesml.families.frechet import frechet
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
+from bayesml.families.inverse_gaussian import inverse_gaussian
 from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.logistic_normal import logistic_normal
+from bayesml.families.loglogistic import loglogistic
 from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
 from bayesml.families.multinomial import multinomial
@@ -42,8 +48,13 @@ from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.sequential import cratio, sratio
 from bayesml.families.several import Several, several
+from bayesml.families.shifted_lognormal import shifted_lognormal
+from bayesml.families.skew_normal import skew_normal
 from bayesml.families.student import student
+from bayesml.families.tweedie import tweedie
+from bayesml.families.von_mises import von_mises
 from bayesml.families.weibull import weibull
+from bayesml.families.wiener import wiener
 from bayesml.families.zero_inflated import (
     zero_inflated_beta_binomial,
     zero_inflated_binomial,
@@ -66,6 +77,7 @@ __all__ = [
     "ResponseData",
     "Traits",
     "acat",
+    "asym_laplace",
     "bernoulli",
     "beta",
     "beta_binomial",
@@ -77,7 +89,9 @@ __all__ = [
     "dirichlet",
     "dirichlet2",
     "dirichlet_multinomial",
+    "exgaussian",
     "exponential",
+    "frechet",
     "gamma",
     "gaussian",
     "geometric",
@@ -87,8 +101,10 @@ __all__ = [
     "hurdle_lognormal",
     "hurdle_negbinomial",
     "hurdle_poisson",
+    "inverse_gaussian",
     "joint_likelihood",
     "logistic_normal",
+    "loglogistic",
     "lognormal",
     "mixture",
     "multinomial",
@@ -97,9 +113,16 @@ __all__ = [
     "negbinomial2",
     "poisson",
     "several",
+    "shifted_lognormal",
+    "skew_normal",
     "sratio",
     "student",
+    "tweedie",
+    "von_mises",
     "weibull",
+    "wiener",
+    "with_fixed",
+    "zero_inflated_asym_laplace",
     "zero_inflated_beta_binomial",
     "zero_inflated_binomial",
     "zero_inflated_negbinomial",
@@ -122,6 +145,17 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "beta": beta,
     "exponential": exponential,
     "weibull": weibull,
+    "skew_normal": skew_normal,
+    "inverse_gaussian": inverse_gaussian,
+    "exgaussian": exgaussian,
+    "asym_laplace": asym_laplace,
+    "zero_inflated_asym_laplace": zero_inflated_asym_laplace,
+    "von_mises": von_mises,
+    "frechet": frechet,
+    "shifted_lognormal": shifted_lognormal,
+    "tweedie": tweedie,
+    "wiener": wiener,
+    "loglogistic": loglogistic,
     "zero_inflated_poisson": zero_inflated_poisson,
     "zero_inflated_negbinomial": zero_inflated_negbinomial,
     "zero_inflated_binomial": zero_inflated_binomial,
@@ -257,6 +291,9 @@ def _near(name: str, candidates: Iterable[str]) -> list[str]:
         if name in family and not family.startswith(name):
             return False
         beginning, _, ending = family.rpartition("_")
+        if not beginning:  # exgaussian begins with ex
+            ending = max((each for each in FAMILIES if family.endswith(each) and each != family), key=len, default="")
+            beginning = family.removesuffix(ending) if ending else ""
         if beginning and name.endswith(ending):
             return bool(did_you_mean(name.removesuffix(ending).rstrip("_"), [beginning]))
         return family not in name or len(name) <= len(family) + 1

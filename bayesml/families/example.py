@@ -26,6 +26,7 @@ class Example:
         additions: what response terms give, ``{"trials": (7.0, ...)}``.
         support: bounds of a continuous response, None where it is a count or a category, or has several columns.
         atoms: values that have a probability of their own beside the density.
+        answers: values of additions that belong to the response, so that densities sum to 1 over these too.
         columns: names of the columns of a response of several.
     """
 
@@ -38,3 +39,4 @@ class Example:
     support: tuple[float, float] | None = None
     atoms: tuple[float, ...] = ()
     columns: tuple[str, ...] = ()
+    answers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

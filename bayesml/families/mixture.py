@@ -145,8 +145,10 @@ class MixtureLikelihood(AbstractLikelihood):
             discrete=every[0].discrete,
             rows_repeat=all(traits.rows_repeat for traits in every),
             trials=any(traits.trials for traits in every),
+            decisions=any(traits.decisions for traits in every),
             own_data=any(traits.own_data for traits in every),
             has_moments=all(traits.has_moments for traits in every),
+            kinked=any(traits.kinked for traits in every),
             several_modes=True,
         )
 

@@ -25,6 +25,9 @@ class DistributionalParameter:
         prior: default prior when it is a single number; None where the prior is scaled by the data (``sigma``).
         intercept_prior: default prior of its Intercept when it is predicted (link scale); None where it is
             scaled by the data (``mu``, ``sigma``).
+        placed_by_data: whether bounds and ``typical`` come from the response: a predictor starts there, and its
+            Intercept has a flat prior in brms.
+        prior_link: the only link with which ``intercept_prior`` holds; empty where it holds with every one.
         role: what it is one of, ``mu`` of ``muB`` or ``sigma`` of ``sigma1``; links and default priors go by it. Left
             empty it is the name.
         unpredicted: its value where it has no formula, ``disc`` of ordinal families; None where it is estimated then.
@@ -42,6 +45,8 @@ class DistributionalParameter:
     typical: float = 1.0
     unpredicted: float | None = None
     flat_in_brms: bool = False
+    prior_link: str = ""
+    placed_by_data: bool = False
 
     @property
     def kind(self) -> str:
@@ -121,7 +126,9 @@ class Traits:
         residuals: distribution of (y - mu) / sigma where that is ``normal`` or ``student_t``, so that the residuals of
             several such responses may be correlated; empty otherwise.
         thresholds: categories in an order have thresholds between them, which ``thres()`` counts.
+        decisions: takes ``dec()``, which of two answers was given.
         own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
+        kinked: the density has a kink where the response meets its location, so that a maximum has no curvature.
         has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
     """
@@ -142,5 +149,7 @@ class Traits:
     residuals: str = ""
     thresholds: bool = False
     own_data: bool = False
+    decisions: bool = False
     has_moments: bool = True
+    kinked: bool = False
     several_modes: bool = False

@@ -28,15 +28,25 @@ FAMILY_ALIASES = MappingProxyType(
         "stopping_ratio": "sratio",
         "continuation_ratio": "cratio",
         "adjacent_category": "acat",
+        "asymmetric_laplace": "asym_laplace",
+        "wald": "inverse_gaussian",
+        "inv_gaussian": "inverse_gaussian",
+        "skewnormal": "skew_normal",
+        "vonmises": "von_mises",
+        "ex_gaussian": "exgaussian",
+        "exgauss": "exgaussian",
+        "shifted_log_normal": "shifted_lognormal",
+        "ddm": "wiener",
+        "log_logistic": "loglogistic",
+        "llogis": "loglogistic",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-asym_laplace asymmetric_laplace bell betabinomial2 com_poisson compois genpois ordbeta truncated_compois
-truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson cox discrete_weibull exgaussian frechet
-gen_extreme_value inverse_gaussian laplace ordered ordered_beta ordinal shifted_lognormal skew_normal skewnormal
-tweedie von_mises vonmises wald wiener xbeta zero_inflated_asym_laplace zero_inflated_beta zero_one_inflated_beta
+bell betabinomial2 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1
+truncated_nbinom2 truncated_poisson cox discrete_weibull gen_extreme_value laplace ordered ordered_beta ordinal xbeta
+zero_inflated_beta zero_one_inflated_beta
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

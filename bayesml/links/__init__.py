@@ -6,7 +6,7 @@ first three derivatives of its inverse, as a ``Jet``. The closed forms of Laplac
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, pi
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.links import elementary as e
@@ -105,6 +105,7 @@ LINKS: dict[str, Link] = {
         Link("sqrt", POSITIVE, e.square_root, e.square, e.square_jet),
         Link("softplus", POSITIVE, e.softplus_link, e.softplus, e.softplus_jet),
         Link("squareplus", POSITIVE, e.squareplus_link, e.squareplus, e.squareplus_jet),
+        Link("tan_half", (-pi, pi), e.tan_half_link, e.tan_half, e.tan_half_jet),
         Link("log1p", (-1.0, inf), e.log1p, e.expm1, e.expm1_jet),
         Link("logm1", (1.0, inf), e.log_of_excess, e.one_plus_exp, e.one_plus_exp_jet),
     )

@@ -41,6 +41,9 @@ __all__ = [
     "squareplus",
     "squareplus_jet",
     "squareplus_link",
+    "tan_half",
+    "tan_half_jet",
+    "tan_half_link",
 ]
 
 
@@ -217,3 +220,19 @@ def negative_log(eta: Elements) -> Elements:
 def negative_log_jet(eta: Elements) -> Jet:
     """Return the jet of log(1 / eta)."""
     return negated(log_at(eta))
+
+
+def tan_half_link(mu: Elements) -> Elements:
+    """Return tan(mu / 2), the inverse of ``tan_half``."""
+    return array_namespace(mu).tan(0.5 * mu)
+
+
+def tan_half(eta: Elements) -> Elements:
+    """Return 2 arctan(eta)."""
+    return 2 * array_namespace(eta).arctan(eta)
+
+
+def tan_half_jet(eta: Elements) -> Jet:
+    """Return the jet of 2 arctan(eta); with s = 1 + eta^2 its derivatives are 2/s, -4 eta/s^2, (12 eta^2 - 4)/s^3."""
+    s = 1 + eta**2
+    return Jet(tan_half(eta), 2 / s, -4 * eta / s**2, (12 * eta**2 - 4) / s**3)

@@ -120,7 +120,9 @@ def predictor_scale(
         location = _location(_transformed(likelihood, dpar, y)) - offset_mean
         return Scale(location, mean_spread, mean_spread)
     spread = _spread(_transformed(likelihood, dpar, y)) if kind == "sigma" else MINIMUM_SCALE
-    return Scale(0.0, spread, mean_spread if style == "brms" else MINIMUM_SCALE)
+    parameter = likelihood.dpar(dpar)
+    start = float(likelihood.link(dpar).forward(parameter.typical)) if parameter.placed_by_data else 0.0
+    return Scale(start, spread, mean_spread if style == "brms" else MINIMUM_SCALE)
 
 
 @final
@@ -150,9 +152,10 @@ class DefaultPriors:
     def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
         dpar = self.likelihood.dpar(predictor.dpar)
-        if self._is_flat(dpar):
+        if self._is_flat(dpar) or (self.style == "brms" and dpar.placed_by_data):
             return flat()
-        if dpar.intercept_prior is not None:
+        link = self.likelihood.chosen_link(predictor.dpar).name
+        if dpar.intercept_prior is not None and dpar.prior_link in ("", link):
             return dpar.intercept_prior
         scale = self.scales[predictor]
         return student_t(3, round(scale.location, 10), scale.spread)

@@ -19,6 +19,7 @@ from bayesml.formula import Addition, ParsedFormula, formula_variables
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
 from bayesml.response_terms.cens import Censoring
+from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.se import StandardErrors, has_sigma
@@ -48,6 +49,7 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     StandardErrors(),
     Trials(),
     Thresholds(),
+    Decisions(),
     WholeData(),
     RealData(),
     Weights(),

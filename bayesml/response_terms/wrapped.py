@@ -88,7 +88,9 @@ class AbstractWrapped(AbstractLikelihood):
             known_errors=of_base.known_errors,
             rate=of_base.rate,
             own_data=of_base.own_data,
+            decisions=of_base.decisions,
             has_moments=of_base.has_moments,
+            kinked=of_base.kinked,
         )
 
     def link(self, dpar: str) -> Link:

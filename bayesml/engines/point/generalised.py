@@ -87,7 +87,8 @@ def _largest_addend(estimate: GeneralisedEstimate) -> float:
 def _held(problem: Problem, fixed: Mapping[str, float] | None) -> dict[str, float]:
     """Return the family parameters that are not estimated, with their values."""
     known = {} if problem.design.schema.estimates_sigma else {"sigma": 0.0}
-    return {**(fixed or {}), **known}
+    of_formula = {p.name: p.unpredicted for p in problem.likelihood.dpars[1:] if p.unpredicted is not None}
+    return {**(fixed or {}), **known, **of_formula}
 
 
 @final

@@ -33,6 +33,7 @@ def run_laplace(
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
     refuse_priors(problem, method)
     _refuse_length_scales(problem, method)
+    _refuse_kinks(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
         _refuse_options(quadrature_points, curvature)
@@ -45,6 +46,7 @@ def run_laplace(
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
     _refuse_length_scales(problem, method)
+    _refuse_kinks(problem, method)
     began = time.perf_counter()
     if not has_one_predictor(problem):
         return _outcome(estimate_several(problem, method, uses_priors=True), began)
@@ -86,6 +88,14 @@ def _refuse_length_scales(problem: Problem, method: str) -> None:
         raise ModelError(
             f'method="{method}" has no form for `{found.key}`: the covariances of a Gaussian process depend on its '
             'length-scale. Use method="nuts", or write a spline, s(x), in its place.'
+        )
+
+
+def _refuse_kinks(problem: Problem, method: str) -> None:
+    if problem.likelihood.traits.kinked:
+        raise ModelError(
+            f'method="{method}" needs the curvature of the density at its maximum, where that of the family '
+            f'{problem.family.name} has a kink; use method="nuts".'
         )
 
 

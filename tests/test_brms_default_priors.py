@@ -74,7 +74,12 @@ def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     # The call of a smooth is the only coefficient that brms leaves as it was written.
     coef = brms_alias(row[2]) if row[1] == "sds" else row[2]
     lower = "0" if row[1] == "lscale" else row[7]  # brms leaves the bound of a single length-scale to its class
-    return nine_digits(prior), row[1], coef, *row[3:7], lower, *row[8:]
+    now = nine_digits(prior), row[1], coef, *row[3:7], lower, *row[8:]
+    if not any("min_Y" in part for part in now):
+        return now
+    # The bound of ndt, which the Stan program reads from its data.
+    smallest = f"{model.frame[re.split(' *[|~]', model.formula)[0].removeprefix('bf(')].min():.9g}"
+    return tuple(part.replace("min_Y", smallest) for part in now)
 
 
 def nine_digits(text: str) -> str:

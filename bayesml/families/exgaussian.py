@@ -82,7 +82,8 @@ def _standardised(y: Observed, values: Values) -> tuple[PerRow, PerRow]:
     from jax import numpy as jnp
 
     z = (y - values["mu"] + values["beta"]) / values["sigma"]
-    return jnp.broadcast_arrays(z, values["sigma"] / values["beta"])
+    z, r = jnp.broadcast_arrays(z, values["sigma"] / values["beta"])
+    return z, r
 
 
 def _log_product(z: Broadcast, r: Broadcast) -> Broadcast:

@@ -19,16 +19,18 @@ from bayesml.terms import (
     smooth,
 )
 from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
-from bayesml.terms.effect_block import EffectBlock, SlopeColumns
+from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
+from bayesml.terms.shared_effects import Share, SharedEffects
 
 __all__ = [
     "CLAIMS",
     "MATRICES",
     "TERMS",
+    "AbstractEffects",
     "AbstractGroupTerm",
     "AbstractPopulationTerm",
     "AbstractTerm",
@@ -38,6 +40,8 @@ __all__ = [
     "NonlinearPredictor",
     "SampledBlock",
     "SampledSlopes",
+    "Share",
+    "SharedEffects",
     "blocks_of",
     "SlopeColumns",
     "combine",

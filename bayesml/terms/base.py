@@ -16,7 +16,7 @@ from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
-from bayesml.terms.effect_block import EffectBlock, SlopeColumns
+from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
@@ -99,10 +99,19 @@ class AbstractTerm(ABC):
         """
         return self.effect_blocks()
 
+    def joint_effects(self) -> tuple[AbstractEffects, ...]:
+        """Return ``effect_blocks`` and, at the first of several predictors, the effects that they share."""
+        return self.effect_blocks()
+
     @property
     def is_linear(self) -> bool:
         """Whether what it adds is known, or all in its columns and blocks."""
         return not self.is_estimated or self.slope_columns() is not None or bool(self.effect_blocks())
+
+    @property
+    def is_linear_jointly(self) -> bool:
+        """Whether what it adds is known, or all in its columns and in ``joint_effects`` of it and of other terms."""
+        return self.is_linear
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the sampled coefficients of columns.

@@ -7,6 +7,7 @@ penalised coefficients of a smooth are blocks.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, combinations
@@ -17,7 +18,7 @@ import numpy as np
 from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock
 from bayesml.processes import PlaceCovariance, Spectrum
 
-__all__ = ["EffectBlock", "SlopeColumns", "block_columns"]
+__all__ = ["AbstractEffects", "EffectBlock", "SlopeColumns", "block_columns"]
 
 
 def block_columns(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
@@ -55,9 +56,54 @@ class SlopeColumns:
     center: tuple[float, ...] = ()
 
 
+class AbstractEffects(ABC):
+    """Independent vectors of coefficients, all normal with one covariance matrix.
+
+    Standard deviations, and correlations inside of sets of entries, determine it.
+    """
+
+    name: str
+    vectors: int
+    coefs: tuple[str, ...]
+    sizes: tuple[int, ...]
+    sd_texts: tuple[str, ...]
+    cholesky: tuple[str, ...]
+    unpenalised: tuple[str, ...]
+    index: str
+
+    @property
+    @abstractmethod
+    def standard_deviations(self) -> tuple[tuple[str, int | None], ...]:
+        """The variable that holds the standard deviation of each entry, and its place there; None for a number."""
+
+    @abstractmethod
+    def hyperparameters(self, sd: np.ndarray, correlation: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the reported variables of standard deviations and correlations.
+
+        Args:
+            sd: ``(..., q)``.
+            correlation: ``(..., q, q)`` matrices.
+        """
+
+    @abstractmethod
+    def coefficients(self, effects: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the reported variables of the coefficients; ``effects`` is ``(..., vectors, q)``."""
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The entries of each correlated set."""
+        ends = tuple(accumulate(self.sizes))
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of entries whose correlation is estimated, set by set."""
+        return tuple(pair for part in self.slices for pair in combinations(range(part.start, part.stop), 2))
+
+
 @final
 @dataclass(frozen=True)
-class EffectBlock:
+class EffectBlock(AbstractEffects):
     """Coefficients that are normal given hyperparameters: ``vectors`` independent vectors with one covariance matrix.
 
     Attributes:
@@ -112,17 +158,6 @@ class EffectBlock:
     def standard_deviations(self) -> tuple[tuple[str, int | None], ...]:
         """The variable that holds the standard deviation of each entry, and its place there; None for a number."""
         return tuple((self.sd, i) for i in range(sum(self.sizes))) if self.index else ((self.sd, None),)
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """The entries of each correlated set."""
-        ends = tuple(accumulate(self.sizes))
-        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
-
-    @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """The pairs of entries whose correlation is estimated, set by set."""
-        return tuple(pair for part in self.slices for pair in combinations(range(part.start, part.stop), 2))
 
     def hyperparameters(self, sd: np.ndarray, correlation: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variables of standard deviations and correlations.

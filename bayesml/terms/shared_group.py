@@ -7,9 +7,10 @@ along; each term has its own standard deviations and takes its own part of r.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -24,10 +25,11 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky
 from bayesml.terms.base import AbstractTerm
-from bayesml.terms.effect_block import EffectBlock
+from bayesml.terms.effect_block import AbstractEffects, EffectBlock
 from bayesml.terms.group import SECTION, Group, cholesky_diagonal
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.terms.sampled import BlockPart, SampledBlock
+from bayesml.terms.shared_effects import Share, SharedEffects
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -59,6 +61,56 @@ class Member:
 
 @final
 @dataclass(frozen=True)
+class _Columns:
+    """The columns of one predictor.
+
+    Attributes:
+        predictor: the predictor.
+        coefs: the columns.
+        blocks: sizes of the sets that are correlated.
+        ids: identifier of each set that is correlated with others, empty for all other sets.
+    """
+
+    predictor: PredictorKey
+    coefs: tuple[str, ...]
+    blocks: tuple[int, ...]
+    ids: tuple[str, ...]
+
+    def sets(self) -> Iterator[tuple[str, int, range]]:
+        """Yield identifier, number and columns of each set."""
+        ends = accumulate(self.blocks)
+        for i, (identity, size, end) in enumerate(zip(self.ids, self.blocks, ends, strict=True)):
+            yield identity, i, range(end - size, end)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of columns that no identifier has."""
+        return tuple(pair for identity, _, own in self.sets() if not identity for pair in combinations(own, 2))
+
+
+def _sharing(terms: Sequence[SharedGroup]) -> tuple[_Columns, ...]:
+    """Return the columns of the terms that have an identifier in common with another, without their other ones."""
+    counts = Counter(identity for term in terms for identity in term.ids if identity)
+    every = (_Columns(t.predictor, t.coefs, t.blocks, tuple(i if counts[i] > 1 else "" for i in t.ids)) for t in terms)
+    return tuple(columns for columns in every if any(columns.ids))
+
+
+_Set = tuple[str, PredictorKey, int]
+"""A correlated set: its identifier, or the predictor that has it alone with its number there."""
+
+
+def _correlated_sets(together: Sequence[_Columns]) -> dict[_Set, list[tuple[PredictorKey, int]]]:
+    """Return the columns of each set, as predictor and place there."""
+    found: dict[_Set, list[tuple[PredictorKey, int]]] = {}
+    for columns in together:
+        for identity, i, own in columns.sets():
+            key = (identity, MU, 0) if identity else ("", columns.predictor, i)
+            found.setdefault(key, []).extend((columns.predictor, k) for k in own)
+    return found
+
+
+@final
+@dataclass(frozen=True)
 class SharedGroup(AbstractGroupTerm):
     """The group-level effects of one predictor on one factor, some of them correlated with those of other predictors.
 
@@ -66,15 +118,54 @@ class SharedGroup(AbstractGroupTerm):
         ids: identifier of each block of columns, empty where it is not shared.
         spreads: typical size of each column.
         members: for each identifier the parts of all predictors, in their order.
+        together: the columns of every predictor that shares effects over the factor, this one's too, in their order.
     """
 
     ids: tuple[str, ...]
     spreads: tuple[float, ...]
     members: tuple[tuple[str, tuple[Member, ...]], ...] = field(default=())
+    together: tuple[_Columns, ...] = field(default=())
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return nothing: the vectors of effects are not those of one predictor."""
         return ()
+
+    @property
+    def is_linear_jointly(self) -> bool:
+        """Its effects are in ``joint_effects`` of the first of the predictors."""
+        return True
+
+    def joint_effects(self) -> tuple[AbstractEffects, ...]:
+        """Return the effects of all predictors over the factor as one block, at the first of them."""
+        if self.together[0].predictor != self.predictor:
+            return ()
+        sets, by_predictor = _correlated_sets(self.together), {c.predictor: c for c in self.together}
+        places = {column: entry for entry, column in enumerate(c for own in sets.values() for c in own)}
+        labels = [(by_predictor[predictor].coefs[k], predictor) for predictor, k in places]
+        shares = (
+            Share(c.predictor, self.key, c.coefs, tuple(places[c.predictor, k] for k in range(len(c.coefs))), c.pairs)
+            for c in self.together
+        )
+        coefs, sizes = tuple(names.prefixed(*label) for label in labels), tuple(map(len, sets.values()))
+        block = SharedEffects(
+            self.name,
+            len(self.levels),
+            coefs,
+            sizes,
+            tuple(names.group_sd(self.name, *label) for label in labels),
+            tuple(self._factor_of(which, len(own)) for which, own in sets.items()),
+            tuple(shares),
+            tuple((self._site("cor", i), tuple(places[c] for c in own)) for (i, *_), own in sets.items() if i),
+            replace(self.plain, predictor=MU, coefs=coefs, blocks=sizes),
+        )
+        return (block,)
+
+    def _factor_of(self, which: _Set, size: int) -> str:
+        """Return the sampled variable of the Cholesky factor of a correlated set; empty where it is one column."""
+        identity, predictor, number = which
+        if identity:
+            return self._site("L", identity)
+        return names.cholesky_variable(self.name, predictor, number) if size > 1 else ""
 
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return a block for each identifier, the same from each of its terms, and one for what is not shared."""
@@ -150,9 +241,11 @@ class SharedGroup(AbstractGroupTerm):
             members = tuple(member for term in alike for member in term.own_members(identity))
             if len(members) > 1:
                 shared.append((identity, members))
-        kept = {identity for identity, _ in shared}
-        ids = tuple(identity if identity in kept else "" for identity in self.ids)
-        return replace(self, ids=ids, members=tuple(shared)) if shared else self.plain
+        if not shared:
+            return self.plain
+        together = _sharing(alike)
+        (own,) = (columns for columns in together if columns.predictor == self.predictor)
+        return replace(self, ids=own.ids, members=tuple(shared), together=together)
 
     def own_members(self, identity: str) -> Iterator[Member]:
         """Yield its own blocks with an identifier."""
@@ -162,8 +255,7 @@ class SharedGroup(AbstractGroupTerm):
 
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Return the pairs of columns whose correlation belongs to this predictor alone."""
-        free = [b for b, identity in zip(self.block_slices(), self.ids, strict=True) if not identity]
-        return tuple(pair for b in free for pair in combinations(range(b.start, b.stop), 2))
+        return _Columns(self.predictor, self.coefs, self.blocks, self.ids).pairs
 
     def _owned(self) -> Iterator[tuple[str, tuple[Member, ...]]]:
         """Yield the vectors of effects that this term brings along: it has their first part."""

@@ -14,6 +14,7 @@ from bayesml.keys import MU
 from bayesml.linalg import AbstractBlock
 from bayesml.names import predictor_name
 from bayesml.terms import (
+    AbstractEffects,
     AbstractGroupTerm,
     AbstractPopulationTerm,
     AbstractTerm,
@@ -55,7 +56,7 @@ class PointArrays:
     terms: tuple[AbstractGroupTerm, ...]
     parts: tuple[SlopeColumns, ...]
     X: np.ndarray
-    effects: tuple[EffectBlock, ...]
+    effects: tuple[AbstractEffects, ...]
     blocks: tuple[AbstractBlock, ...]
     offset: np.ndarray | None
     weights: np.ndarray | None
@@ -78,7 +79,7 @@ class PointArrays:
     @property
     def smooths(self) -> tuple[EffectBlock, ...]:
         """The blocks that every row touches."""
-        return self.effects[len(self.terms) :]
+        return tuple(own for own in self.effects[len(self.terms) :] if isinstance(own, EffectBlock))
 
     def by_variable(self, coefficients: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variables of the coefficients of all columns, ``(..., coefs)``."""

@@ -286,19 +286,19 @@ class AbstractEstimate(AbstractPosterior):
         return tuple(GroupEstimate(*each) for each in zip(arrays.terms, *parts, strict=True))
 
     @property
-    def written_groups(self) -> tuple[AbstractGroupTerm, ...]:
-        """The group-level terms as they are written, in the order of ``groups``."""
-        return group_terms(self.problem.design.schema.predictors[0].terms)
+    def written_groups(self) -> tuple[tuple[tuple[AbstractGroupTerm, np.ndarray], ...], ...]:
+        """For each of ``groups`` its terms as they are written, with ``(levels, coefs)`` places of their effects."""
+        return tuple(((t, t.own_entries),) for t in group_terms(self.problem.design.schema.predictors[0].terms))
 
     @property
     def level_effects(self) -> tuple[LevelEffects, ...]:
         """The effects of the group-level terms, in the order of the formula; of strata those of the level's own."""
         found = []
-        for term, group in zip(self.written_groups, self.groups, strict=True):
-            own = term.own_entries
-            rows = np.take_along_axis(group.variances, own[:, :, None], axis=1)
-            variances = np.take_along_axis(rows, own[:, None, :], axis=2)
-            found.append(LevelEffects(term, np.take_along_axis(group.effects, own, axis=1), variances))
+        for written, group in zip(self.written_groups, self.groups, strict=True):
+            for term, own in written:
+                rows = np.take_along_axis(group.variances, own[:, :, None], axis=1)
+                variances = np.take_along_axis(rows, own[:, None, :], axis=2)
+                found.append(LevelEffects(term, np.take_along_axis(group.effects, own, axis=1), variances))
         return tuple(found)
 
     @property

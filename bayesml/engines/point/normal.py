@@ -21,7 +21,7 @@ from bayesml.posterior import Draws
 
 if TYPE_CHECKING:
     from bayesml.engines.point.estimate import AbstractEstimate
-    from bayesml.terms import EffectBlock
+    from bayesml.terms import AbstractEffects
 
 __all__ = ["normal_draws"]
 
@@ -104,7 +104,7 @@ def _unconstrained(estimate: AbstractEstimate, hyper: HyperCovariance) -> tuple[
     return center, jacobian
 
 
-def _stretched(effects: EffectBlock, factor: np.ndarray) -> np.ndarray:
+def _stretched(effects: AbstractEffects, factor: np.ndarray) -> np.ndarray:
     """Return log sds, then atanh of the partial correlations of each block, row by row."""
     sd = np.sqrt(np.einsum("ij,ij->i", factor, factor))
     pieces = [np.log(np.maximum(sd, np.exp(-LARGEST_EXPONENT)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -18,6 +19,7 @@ from bayesml.keys import MU
 from bayesml.linalg import ThetaLayout, orthogonalise
 from bayesml.links import Link, get_link
 from bayesml.spec import ParameterSpec
+from bayesml.terms import AbstractEffects
 
 __all__ = ["CoefficientPriors", "GroupPrior", "LogPriorPenalty", "held_parameters", "log_prior_penalty"]
 
@@ -62,15 +64,7 @@ def log_prior_penalty(problem: Problem, held: frozenset[str] = frozenset()) -> L
         )
     by_name = {p.name: p for p in spec.parameters}
     layout = ThetaLayout.of([block.blocks for block in arrays.blocks])
-    groups = tuple(
-        GroupPrior(
-            own.sd_texts,
-            own.slices,
-            by_name[own.sd].priors,
-            tuple(_eta(by_name[cholesky]) if cholesky else 0.0 for cholesky in own.cholesky),
-        )
-        for own in arrays.effects
-    )
+    groups = tuple(GroupPrior.of(own, by_name) for own in arrays.effects)
     free = [p for p in problem.likelihood.dpars[1:] if p.name in by_name and p.name not in held]
     families = tuple(_FamilyPrior(p.name, by_name[p.name].priors[0], get_link(p.links[0]), p.bounds[0]) for p in free)
     kept = orthogonalise(arrays.X)[1].kept
@@ -126,6 +120,11 @@ def _eta(cholesky: ParameterSpec) -> float:
     return prior.eta
 
 
+def _at(priors: tuple[Distribution, ...], place: int | None) -> Distribution:
+    """Return the prior of one element of a vector, which may have one for all."""
+    return priors[place] if place is not None and len(priors) > 1 else priors[0]
+
+
 @final
 @dataclass(frozen=True)
 class GroupPrior:
@@ -135,6 +134,13 @@ class GroupPrior:
     blocks: tuple[slice, ...]
     sds: tuple[Distribution, ...]
     etas: tuple[float, ...]
+
+    @classmethod
+    def of(cls, effects: AbstractEffects, by_name: Mapping[str, ParameterSpec]) -> GroupPrior:
+        """Return the priors of a block, from the parameters by name."""
+        sds = tuple(_at(by_name[name].priors, place) for name, place in effects.standard_deviations)
+        etas = tuple(_eta(by_name[cholesky]) if cholesky else 0.0 for cholesky in effects.cholesky)
+        return cls(effects.sd_texts, effects.slices, sds, etas)
 
     def at(self, factor: np.ndarray) -> tuple[float, np.ndarray]:
         """Return sum log p(sd) + log sd + eta log det R, and its derivatives in the entries of Lambda."""

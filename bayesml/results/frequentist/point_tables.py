@@ -17,6 +17,7 @@ from bayesml.names import of_response, prefixed
 from bayesml.results.frequentist.submodels import require_one_predictor
 from bayesml.results.record.levels import level_columns, population_spellings, totals
 from bayesml.results.record.one_response import has_several
+from bayesml.terms import blocks_of
 from bayesml.variables import find_text
 
 if TYPE_CHECKING:
@@ -221,7 +222,8 @@ def vcov(fit: AbstractPointFit, full: bool = False) -> pd.DataFrame:
         matrix[np.diag(touched)] = np.inf
         return pd.DataFrame(matrix, index=labels, columns=labels)
     known = {variable.name: [text for _, text in variable.texts] for variable in fit.variables}
-    texts = [text for own in estimate.arrays.effects for text in known[own.effects]]
+    blocks = blocks_of(fit.problem.design.schema.predictors[0].terms)
+    texts = [text for _, own in blocks for text in known[own.effects]]
     labels = list(estimate.texts) + texts
     return pd.DataFrame(estimate.joint.covariance(), index=labels, columns=labels)
 

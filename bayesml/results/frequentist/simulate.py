@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -25,6 +25,7 @@ from bayesml.results.frequentist.residuals import natural_parameters
 from bayesml.results.predict.point_rows import point_rows
 from bayesml.results.predict.re_formula import Selection, select_groups
 from bayesml.results.record.one_response import has_several
+from bayesml.terms import AbstractGroupTerm
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractPointFit
@@ -161,21 +162,31 @@ def _with_group_effects(
         draws_unseen: whether kept effects of unseen levels are drawn; else they are 0.
     """
     estimate = fit.estimate
-    kept = {(group.predictor, group.key) for group in selection.groups()}
     eta = np.tile(population, (n, 1))
-    for own, rows, shown in zip(estimate.groups, groups, estimate.level_effects, strict=True):
+    for own, rows, written in zip(estimate.groups, groups, estimate.written_groups, strict=True):
         term, factor, modes, Z, index = own.term, own.factor, own.effects, rows.Z, rows.codes
+        chosen = _kept_columns(written, selection)
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
         effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
-        dropped = selection.dropped.get((term.predictor, term.key), ())
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]
-            is_kept = (term.predictor, term.key) in kept
-            if is_kept and k % len(shown.term.coefs) not in dropped:  # each stratum has all columns
+            if k in chosen:
                 drawn = np.where(known, modes[np.where(known, index, 0), k], drawn if draws_unseen else 0.0)
             eta += Z[:, k] * drawn
     return eta
+
+
+def _kept_columns(written: Iterable[tuple[AbstractGroupTerm, np.ndarray]], selection: Selection) -> set[int]:
+    """Return the columns of a block whose effects are kept, given its terms with the places of their effects."""
+    kept = {(group.predictor, group.key) for group in selection.groups()}
+    found: set[int] = set()
+    for term, places in written:
+        if (term.predictor, term.key) in kept:
+            dropped = selection.dropped.get((term.predictor, term.key), ())
+            shown = [k for k in range(places.shape[1]) if k not in dropped]
+            found |= set(places[:, shown].ravel().tolist())
+    return found
 
 
 def _refuse_absent_factors(fit: AbstractPointFit, newdata: Any) -> None:

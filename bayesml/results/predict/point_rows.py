@@ -178,14 +178,12 @@ def _several(estimate: SeveralEstimate, rows: Rows, centred: bool) -> PointRows:
     offset = slots.offset(rows.arrays, count)
     eta = eta if offset is None else eta + offset
     chosen = {(group.predictor, group.key) for group in rows.selection.groups()}
+    left_out = {(term.predictor, term.key) for block in slots.blocks() for term, _ in block.entries} - chosen
+    arrays = {p: {k: v for k, v in own.items() if (p, k) not in left_out} for p, own in rows.arrays.items()}
     blocks: list[AbstractBlock | None] = []
     for own, effects in zip(slots.blocks(), estimate.effects, strict=True):
-        is_dropped = own.effects.index and (own.term.predictor, own.term.key) not in chosen
-        if is_dropped or own.slot.key not in rows.arrays:
-            blocks.append(None)
-            continue
-        blocks.append(found := own.stacked(rows.arrays, slots.count))
-        eta = eta + found.contribution(with_zeros(found, effects))
+        blocks.append(found := own.stacked(arrays, slots.count))
+        eta = eta if found is None else eta + found.contribution(with_zeros(found, effects))
     known = np.ones(count, dtype=bool)
     return PointRows(eta, NewRows(X, tuple(blocks)), dict(rows.data), rows.weights, rows.labels, known, rows.arrays)
 

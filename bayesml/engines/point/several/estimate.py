@@ -25,7 +25,7 @@ from bayesml.linalg import AbstractBlock, ThetaLayout
 from bayesml.names import intercept_variable, slopes_variable
 from bayesml.posterior import StoredEstimate
 from bayesml.reported import reported_variables
-from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, group_terms
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
 from bayesml.variables import ReportedVariable
 
 __all__ = ["SeveralEstimate"]
@@ -231,9 +231,9 @@ class SeveralEstimate(AbstractEstimate):
         return tuple(GroupEstimate(*each) for each in zip(self.arrays.terms, *parts, strict=True))
 
     @property
-    def written_groups(self) -> tuple[AbstractGroupTerm, ...]:
-        """The group-level terms of all predictors, in the order of ``groups``."""
-        return group_terms(block.term for block in self.model.response.slots.blocks())
+    def written_groups(self) -> tuple[tuple[tuple[AbstractGroupTerm, np.ndarray], ...], ...]:
+        """The group-level terms of all predictors, by the blocks of ``groups``."""
+        return tuple(entries for block in self.model.response.slots.blocks() if (entries := block.entries))
 
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:

@@ -57,8 +57,7 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
     """Return a model as the numerics take it.
 
     Raises:
-        ModelError: effects are correlated across predictors, one of several responses is a mixture, or a prior holds
-            something that cannot be held.
+        ModelError: one of several responses is a mixture, or a prior holds something that cannot be held.
     """
     design = problem.design
     mixed = [each.name for each in design.responses if each.likelihood.traits.several_modes]
@@ -67,23 +66,17 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
             f'method="{method}" is for mixtures of one response; `{mixed[0]}` is one of several. Fit it alone, or use '
             'method="nuts".'
         )
-    shared = [term for p in design.schema.predictors for term in p.groups() if not term.effect_blocks()]
-    if shared:
-        raise ModelError(
-            f'method="{method}" has no form for effects of `{shared[0].name}` that are correlated across predictors '
-            '(an identifier between bars); leave it out, or use method="nuts".'
-        )
     slots = Slots.of(design.schema.predictors)
     singles = Singles.of(problem, slots, method, holds=method == "map")
     response = SeveralResponse.of(design, slots, singles, method)
     blocks = slots.blocks()
     arrays = PointArrays(
         None,
-        tuple(group.eliminated for group in group_terms(block.term for block in blocks)),
+        group_terms(block.estimated for block in blocks),
         tuple(replace(part.part, labels=part.labels) for part in slots.columns()),
         slots.X(design.arrays, design.n_rows, centred=True),
         tuple(block.effects for block in blocks),
-        tuple(block.stacked(design.arrays, slots.count) for block in blocks),
+        tuple(rows for block in blocks if (rows := block.stacked(design.arrays, slots.count)) is not None),
         slots.offset(design.arrays, design.n_rows),
         design.weights,
     )

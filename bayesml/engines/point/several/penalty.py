@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from bayesml.distributions import LKJ, Distribution, WholeDistribution
+from bayesml.distributions import Distribution, WholeDistribution
 from bayesml.engines.base import Problem
 from bayesml.engines.generalised_mixed import PenaltyValue
 from bayesml.engines.point.penalty import CoefficientPriors, GroupPrior, held_parameters
@@ -108,25 +108,11 @@ def several_penalty(problem: Problem, model: SeveralModel) -> SeveralPenalty:
             'use method="nuts".'
         )
     by_name = {p.name: p for p in spec.parameters}
-    groups = tuple(
-        GroupPrior(
-            own.sd_texts,
-            own.slices,
-            by_name[own.sd].priors,
-            tuple(_eta(by_name[cholesky]) if cholesky else 0.0 for cholesky in own.cholesky),
-        )
-        for own in model.arrays.effects
-    )
+    groups = tuple(GroupPrior.of(own, by_name) for own in model.arrays.effects)
     coefficients = _coefficient_priors(model, by_name)
     _refuse_bounds(groups, coefficients)
     layout = ThetaLayout.of([block.blocks for block in model.arrays.blocks])
     return SeveralPenalty(groups, coefficients, model.response.singles, layout)
-
-
-def _eta(cholesky: ParameterSpec) -> float:
-    prior = cholesky.priors[0]
-    assert isinstance(prior, LKJ)
-    return prior.eta
 
 
 def _coefficient_priors(model: SeveralModel, by_name: dict[str, ParameterSpec]) -> CoefficientPriors:

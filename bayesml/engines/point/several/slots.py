@@ -16,10 +16,20 @@ import numpy as np
 from bayesml import names
 from bayesml.design import PredictorDesign
 from bayesml.keys import PredictorKey
-from bayesml.linalg import AbstractBlock
-from bayesml.terms import AbstractTerm, EffectBlock, NonlinearPredictor, SlopeColumns, known_addend
+from bayesml.linalg import AbstractBlock, GroupBlock
+from bayesml.terms import (
+    AbstractEffects,
+    AbstractGroupTerm,
+    AbstractTerm,
+    EffectBlock,
+    NonlinearPredictor,
+    SharedEffects,
+    SlopeColumns,
+    group_terms,
+    known_addend,
+)
 
-__all__ = ["Slot", "SlotBlock", "SlotColumns", "Slots", "TermArrays"]
+__all__ = ["SharedSlotBlock", "Slot", "SlotBlock", "SlotColumns", "Slots", "TermArrays"]
 
 TermArrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
 """Arrays of the terms of every predictor."""
@@ -97,8 +107,23 @@ class SlotBlock:
     term: AbstractTerm
     effects: EffectBlock
 
-    def stacked(self, arrays: TermArrays, count: int) -> AbstractBlock:
-        """Return the block over ``count`` linear predictors of each row; its columns are 0 in all but its own."""
+    @property
+    def estimated(self) -> AbstractTerm:
+        """The term as the numerics know it."""
+        return self.term.eliminated if isinstance(self.term, AbstractGroupTerm) else self.term
+
+    @property
+    def entries(self) -> tuple[tuple[AbstractGroupTerm, np.ndarray], ...]:
+        """The term, where it is group-level, with the places of its effects in the vector of their level."""
+        return ((self.term, self.term.own_entries),) if isinstance(self.term, AbstractGroupTerm) else ()
+
+    def stacked(self, arrays: TermArrays, count: int) -> AbstractBlock | None:
+        """Return the block over ``count`` linear predictors of each row; its columns are 0 in all but its own.
+
+        None where the arrays do not have the term.
+        """
+        if self.term.key not in arrays.get(self.slot.key, {}):
+            return None
         own = self.effects.design(arrays[self.slot.key][self.term.key])
         Z = np.zeros((count, *own.Z.shape))
         Z[self.slot.start] = own.Z
@@ -106,6 +131,54 @@ class SlotBlock:
         return replace(
             own, codes=np.tile(own.codes, count), Z=Z.reshape(-1, own.Z.shape[1]), columns=labels or own.columns
         )
+
+
+@final
+@dataclass(frozen=True)
+class SharedSlotBlock:
+    """A block of effects that several predictors have parts of.
+
+    Attributes:
+        slots: the linear predictor of each part.
+        term: the first of the terms.
+        others: the other ones.
+        effects: what the block is.
+    """
+
+    slots: tuple[Slot, ...]
+    term: AbstractGroupTerm
+    others: tuple[AbstractGroupTerm, ...]
+    effects: SharedEffects
+
+    @property
+    def estimated(self) -> AbstractGroupTerm:
+        """The term as the numerics know it: the columns of all predictors, each with its label."""
+        return self.effects.estimated
+
+    @property
+    def entries(self) -> tuple[tuple[AbstractGroupTerm, np.ndarray], ...]:
+        """Each term with ``(levels, coefs)`` the places of its effects in the vector of their level."""
+        own = (np.tile(share.entries, (self.effects.vectors, 1)) for share in self.effects.shares)
+        return tuple(zip((self.term, *self.others), own, strict=True))
+
+    def stacked(self, arrays: TermArrays, count: int) -> AbstractBlock | None:
+        """Return the block over ``count`` linear predictors of each row; None where the arrays have none of its terms.
+
+        Its columns are 0 in all linear predictors but their own, and for terms that the arrays do not have.
+        """
+        own = [
+            (slot, share, arrays[share.predictor][share.key])
+            for slot, share in zip(self.slots, self.effects.shares, strict=True)
+            if share.key in arrays.get(share.predictor, {})
+        ]
+        if not own:
+            return None
+        codes = own[0][2][self.effects.index]
+        Z = np.zeros((count, len(codes), len(self.effects.coefs)))
+        for slot, share, part in own:
+            Z[slot.start][:, list(share.entries)] = part["Z"]
+        of, columns = self.effects, Z.reshape(-1, Z.shape[2])
+        return GroupBlock(of.name, np.tile(codes, count), of.vectors, columns, of.sizes, of.coefs)
 
 
 @final
@@ -152,14 +225,23 @@ class Slots:
         """Return the columns of all terms."""
         return tuple(SlotColumns(slot, term, part) for slot, term in self.terms() if (part := term.slope_columns()))
 
-    def blocks(self) -> tuple[SlotBlock, ...]:
+    def blocks(self) -> tuple[SlotBlock | SharedSlotBlock, ...]:
         """Return the blocks of all terms, those over the levels of factors first."""
-        every = (SlotBlock(slot, term, block) for slot, term in self.terms() for block in term.effect_blocks())
+        every = [self._block(slot, term, own) for slot, term in self.terms() for own in term.joint_effects()]
         return tuple(sorted(every, key=lambda block: not block.effects.index))
+
+    def _block(self, slot: Slot, term: AbstractTerm, effects: AbstractEffects) -> SlotBlock | SharedSlotBlock:
+        if isinstance(effects, EffectBlock):
+            return SlotBlock(slot, term, effects)
+        assert isinstance(effects, SharedEffects)
+        places = {(slot.key, term.key): (slot, term) for slot, term in self.terms()}
+        parts = [places[share.predictor, share.key] for share in effects.shares]
+        first, *others = group_terms(own for _, own in parts)
+        return SharedSlotBlock(tuple(own for own, _ in parts), first, tuple(others), effects)
 
     def others(self) -> tuple[tuple[Slot, AbstractTerm], ...]:
         """Return the terms that are not linear in coefficients."""
-        return tuple((slot, term) for slot, term in self.terms() if not term.is_linear)
+        return tuple((slot, term) for slot, term in self.terms() if not term.is_linear_jointly)
 
     def X(self, arrays: TermArrays, rows: int, *, centred: bool) -> np.ndarray:
         """Return all columns, ``(count * rows, coefs)``.

@@ -7,10 +7,9 @@ along; each term has its own standard deviations and takes its own part of r.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, combinations
+from itertools import combinations
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -30,6 +29,7 @@ from bayesml.terms.group import SECTION, Group, cholesky_diagonal
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.terms.sampled import BlockPart, SampledBlock
 from bayesml.terms.shared_effects import Share, SharedEffects
+from bayesml.terms.shared_sets import CorrelatedSet, MemberColumns, correlated_sets, sharing
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -61,56 +61,6 @@ class Member:
 
 @final
 @dataclass(frozen=True)
-class _Columns:
-    """The columns of one predictor.
-
-    Attributes:
-        predictor: the predictor.
-        coefs: the columns.
-        blocks: sizes of the sets that are correlated.
-        ids: identifier of each set that is correlated with others, empty for all other sets.
-    """
-
-    predictor: PredictorKey
-    coefs: tuple[str, ...]
-    blocks: tuple[int, ...]
-    ids: tuple[str, ...]
-
-    def sets(self) -> Iterator[tuple[str, int, range]]:
-        """Yield identifier, number and columns of each set."""
-        ends = accumulate(self.blocks)
-        for i, (identity, size, end) in enumerate(zip(self.ids, self.blocks, ends, strict=True)):
-            yield identity, i, range(end - size, end)
-
-    @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """The pairs of columns that no identifier has."""
-        return tuple(pair for identity, _, own in self.sets() if not identity for pair in combinations(own, 2))
-
-
-def _sharing(terms: Sequence[SharedGroup]) -> tuple[_Columns, ...]:
-    """Return the columns of the terms that have an identifier in common with another, without their other ones."""
-    counts = Counter(identity for term in terms for identity in term.ids if identity)
-    every = (_Columns(t.predictor, t.coefs, t.blocks, tuple(i if counts[i] > 1 else "" for i in t.ids)) for t in terms)
-    return tuple(columns for columns in every if any(columns.ids))
-
-
-_Set = tuple[str, PredictorKey, int]
-"""A correlated set: its identifier, or the predictor that has it alone with its number there."""
-
-
-def _correlated_sets(together: Sequence[_Columns]) -> dict[_Set, list[tuple[PredictorKey, int]]]:
-    """Return the columns of each set, as predictor and place there."""
-    found: dict[_Set, list[tuple[PredictorKey, int]]] = {}
-    for columns in together:
-        for identity, i, own in columns.sets():
-            key = (identity, MU, 0) if identity else ("", columns.predictor, i)
-            found.setdefault(key, []).extend((columns.predictor, k) for k in own)
-    return found
-
-
-@final
-@dataclass(frozen=True)
 class SharedGroup(AbstractGroupTerm):
     """The group-level effects of one predictor on one factor, some of them correlated with those of other predictors.
 
@@ -124,7 +74,7 @@ class SharedGroup(AbstractGroupTerm):
     ids: tuple[str, ...]
     spreads: tuple[float, ...]
     members: tuple[tuple[str, tuple[Member, ...]], ...] = field(default=())
-    together: tuple[_Columns, ...] = field(default=())
+    together: tuple[MemberColumns, ...] = field(default=())
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return nothing: the vectors of effects are not those of one predictor."""
@@ -139,7 +89,7 @@ class SharedGroup(AbstractGroupTerm):
         """Return the effects of all predictors over the factor as one block, at the first of them."""
         if self.together[0].predictor != self.predictor:
             return ()
-        sets, by_predictor = _correlated_sets(self.together), {c.predictor: c for c in self.together}
+        sets, by_predictor = correlated_sets(self.together), {c.predictor: c for c in self.together}
         places = {column: entry for entry, column in enumerate(c for own in sets.values() for c in own)}
         labels = [(by_predictor[predictor].coefs[k], predictor) for predictor, k in places]
         shares = (
@@ -160,7 +110,7 @@ class SharedGroup(AbstractGroupTerm):
         )
         return (block,)
 
-    def _factor_of(self, which: _Set, size: int) -> str:
+    def _factor_of(self, which: CorrelatedSet, size: int) -> str:
         """Return the sampled variable of the Cholesky factor of a correlated set; empty where it is one column."""
         identity, predictor, number = which
         if identity:
@@ -243,7 +193,7 @@ class SharedGroup(AbstractGroupTerm):
                 shared.append((identity, members))
         if not shared:
             return self.plain
-        together = _sharing(alike)
+        together = sharing([MemberColumns(t.predictor, t.coefs, t.blocks, t.ids) for t in alike])
         (own,) = (columns for columns in together if columns.predictor == self.predictor)
         return replace(self, ids=own.ids, members=tuple(shared), together=together)
 
@@ -255,7 +205,7 @@ class SharedGroup(AbstractGroupTerm):
 
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Return the pairs of columns whose correlation belongs to this predictor alone."""
-        return _Columns(self.predictor, self.coefs, self.blocks, self.ids).pairs
+        return MemberColumns(self.predictor, self.coefs, self.blocks, self.ids).pairs
 
     def _owned(self) -> Iterator[tuple[str, tuple[Member, ...]]]:
         """Yield the vectors of effects that this term brings along: it has their first part."""

@@ -1,4 +1,4 @@
-"""Which columns of several predictors are correlated: the sets that group-level terms on one factor form by identifiers."""
+"""Which columns of several predictors are correlated: the sets that terms on one grouping factor form by identifiers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MemberColumns:
 
 
 def sharing(every: Sequence[MemberColumns]) -> tuple[MemberColumns, ...]:
-    """Return the columns of those predictors that have an identifier in common with another, without their other ones."""
+    """Return the columns of the predictors that have an identifier in common with another, less their other ones."""
     counts = Counter(identity for columns in every for identity in columns.ids if identity)
     kept = (replace(own, ids=tuple(i if counts[i] > 1 else "" for i in own.ids)) for own in every)
     return tuple(columns for columns in kept if any(columns.ids))

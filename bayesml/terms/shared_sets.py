@@ -1,4 +1,4 @@
-"""Which columns of several predictors are correlated: the sets that terms on one grouping factor form by identifiers."""
+"""Which columns of several predictors are correlated: the sets that terms on one factor form by identifiers."""
 
 from __future__ import annotations
 

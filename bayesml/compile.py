@@ -92,6 +92,8 @@ def log_likelihood(
     predictors: Mapping[PredictorKey, PerRow],
     values: Values,
     response: DataArrays,
+    *,
+    predictive: bool = False,
 ) -> PerRow:
     """Return the log density of each row, without weights.
 
@@ -100,8 +102,10 @@ def log_likelihood(
         predictors: the linear predictors.
         values: the reported variables and single parameters of the model.
         response: arrays of the response.
+        predictive: of rows that depend on each other, whether each is given all others, see ``log_predictive``.
     """
-    return likelihood.log_prob(response["y"], likelihood_values(likelihood, predictors, values), response)
+    density = likelihood.log_predictive if predictive else likelihood.log_prob
+    return density(response["y"], likelihood_values(likelihood, predictors, values), response)
 
 
 def likelihood_values(

@@ -189,7 +189,7 @@ def _family_rows(parameter: ParameterSpec, prior: Distribution) -> Iterator[Prio
     yield PriorRow(prior, kind, parameter.label, "", of, bounds, whole=whole)
     if group:
         yield PriorRow(None, kind, "", group, of, bounds, inherited)
-    yield from (PriorRow(None, kind, c, group, of, bounds, inherited) for c in parameter.coefs)
+    yield from (PriorRow(None, kind, c, group, of, bounds, inherited) for c in dict.fromkeys(parameter.targets) if c)
 
 
 def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:

@@ -25,7 +25,7 @@ from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
 from bayesml.response_columns import column_labels, column_values, with_columns
-from bayesml.response_terms import has_sigma, term_arrays, with_terms
+from bayesml.response_terms import has_sigma, term_arrays, with_residual_terms, with_terms
 from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
 
 __all__ = [
@@ -207,9 +207,10 @@ def build_design(
     families = family.of_responses(len(parsed.responses))
     _check_nonlinear(parsed, functions)
     parsed = with_columns(parsed, families)
-    responses = tuple(
+    read = [
         _response(formula, chosen, frame, functions) for formula, chosen in zip(parsed.responses, families, strict=True)
-    )
+    ]
+    parsed, responses = replace(parsed, responses=tuple(f for f, _ in read)), tuple(r for _, r in read)
     joint = _joint(parsed, responses) if len(responses) > 1 else None
     predictors = tuple(
         design
@@ -224,15 +225,21 @@ def build_design(
     return Design(schema, redesign(schema, frame), responses, joint)
 
 
-def _response(formula: ResponseFormula, family: AbstractFamily, frame: Frame, functions: Functions) -> ResponseDesign:
+def _response(
+    formula: ResponseFormula, family: AbstractFamily, frame: Frame, functions: Functions
+) -> tuple[ResponseFormula, ResponseDesign]:
+    """Return the formula, residual terms among its response terms, and the encoded response."""
     raw = response_values(formula.response, frame, functions, family.takes_columns)
     predicted = frozenset(p.key.dpar for p in formula.predictors)
     own, others = _fixed(formula, family)
-    bound = with_fixed(family.bind(raw).with_formula(predicted, own), others)
+    free = family.bind(raw).with_formula(predicted, own)
+    bound, formula = with_fixed(free, others), with_residual_terms(formula, free.traits)
+    raw = replace(raw, additions=term_arrays(formula.response.additions, frame, functions))
     likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
     _check_dpars(formula, likelihood)
     refuse_unused_terms(formula, likelihood)
-    return ResponseDesign(formula.name, likelihood, likelihood.encode(raw), raw.additions.get("weights"))
+    weights = raw.additions.get("weights")
+    return formula, ResponseDesign(formula.name, likelihood, likelihood.encode(raw), weights)
 
 
 def _fixed(

@@ -21,5 +21,6 @@ def language_with(functions: object = None) -> Language:
     """
     names = functions if isinstance(functions, Mapping) else ()
     own = frozenset(name for name in names if isinstance(name, str))
-    kinds = tuple(sorted((term.grammar for term in RESPONSE_TERMS), key=lambda grammar: grammar.name))
+    left = (term.grammar for term in RESPONSE_TERMS if not term.stands_right)
+    kinds = tuple(sorted(left, key=lambda grammar: grammar.name))
     return Language(frozenset(CLAIMS) - own, kinds, FUNCTION_NAMES | own, tuple(sorted(MATRICES.items())))

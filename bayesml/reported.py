@@ -13,12 +13,18 @@ from bayesml.variables import ReportedVariable
 __all__ = ["reported_names", "reported_variables"]
 
 SECTION = "Further Distributional Parameters"
+CORRELATIONS_OF_TIME = "Correlation Structures"
+CORRELATIONS_OF = {"rescor": "Residual Correlations", "cortime": CORRELATIONS_OF_TIME}
+"""Sections of the correlations of residuals, by their class."""
+AUTOCORRELATION = ("ar", "ma", "cosy")
+"""Classes of the parameters of residual terms."""
 ORDER = (
     "thresholds",
     "b",
     "bcs",
     "bsp",
     "bs",
+    "autocor",
     "sds",
     "sdgp",
     "lscale",
@@ -55,8 +61,17 @@ def _family_parameter(parameter: ParameterSpec) -> ReportedVariable:
     name, resp = parameter.name, parameter.predictor.resp
     of = PredictorKey(resp, parameter.prior_class)
     if not parameter.shape:
+        if parameter.prior_class in AUTOCORRELATION:
+            section = CORRELATIONS_OF_TIME
+            return ReportedVariable(name, "autocor", (), (), (((), name),), of, section=section, printed=(name,))
         return ReportedVariable(name, "family", (), (), (((), name),), of, section=SECTION, printed=(name,))
     numbers = tuple(str(k + 1) for k in range(parameter.shape[0]))
+    if parameter.prior_class in AUTOCORRELATION:
+        texts = tuple(((k,), f"{name}[{number}]") for k, number in enumerate(numbers))
+        printed = tuple(text for _, text in texts)
+        return ReportedVariable(
+            name, "autocor", (f"{name}_lag",), (numbers,), texts, of, section=CORRELATIONS_OF_TIME, printed=printed
+        )
     printed = tuple(of_response(parameter.prior_class + number, resp) for number in numbers)
     texts = tuple(((k,), text) for k, text in enumerate(printed))
     return ReportedVariable(name, "family", ("component",), (numbers,), texts, of, section=SECTION, printed=printed)
@@ -67,7 +82,7 @@ def _correlations(parameter: ParameterSpec) -> ReportedVariable:
     kind, of = parameter.prior_class, parameter.predictor
     name, pairs = of_response(kind, of.resp), tuple(combinations(parameter.correlated, 2))
     texts = tuple(((k,), response_correlation(name, *pair)) for k, pair in enumerate(pairs))
-    is_residual = kind == "rescor"
+    is_residual = kind in CORRELATIONS_OF
     return ReportedVariable(
         name,
         kind,
@@ -75,7 +90,7 @@ def _correlations(parameter: ParameterSpec) -> ReportedVariable:
         (tuple(correlation_label(*pair) for pair in pairs),),
         texts,
         of,
-        section="Residual Correlations" if is_residual else SECTION,
+        section=CORRELATIONS_OF[kind] if is_residual else SECTION,
         printed=tuple(f"{name}({a},{b})" for a, b in pairs) if is_residual else tuple(text for _, text in texts),
     )
 

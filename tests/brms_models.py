@@ -295,7 +295,13 @@ class Translation:
         strata = [t for p in self.problem.design.schema.predictors for t in p.terms if isinstance(t, StratifiedGroup)]
         zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
         scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
-        return zeros * 0.5 * math.log(2.0 * math.pi) - scales
+        return zeros * 0.5 * math.log(2.0 * math.pi) - scales + self._widths()
+
+    def _widths(self) -> float:
+        """Return the log widths of intervals with a flat prior: brms leaves its density at 1."""
+        parameters = [p for p in self.problem.description.spec.parameters if p.prior_class in ("ar", "ma")]
+        priors = [prior for p in parameters for prior in p.priors if prior.is_proper]
+        return sum(math.log(prior.support[1] - prior.support[0]) for prior in priors)
 
     def _horseshoes(self) -> list[Any]:
         return [j for j in self.problem.description.spec.joint if isinstance(j.prior, AbstractJointPrior)]
@@ -433,8 +439,10 @@ def mixture(columns: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
 
 
 def same_column(columns: np.ndarray, column: np.ndarray) -> int:
-    """Return the number of the column with these values."""
+    """Return the number of the column with these values; brms puts the rows of series into the order of time."""
     places = [k for k, other in enumerate(columns.T) if np.allclose(other, column, rtol=1e-9, atol=1e-12)]
+    if not places:
+        places = [k for k, other in enumerate(columns.T) if np.allclose(np.sort(other), np.sort(column), rtol=1e-9)]
     assert len(places) == 1, "brms has no such column, or several"
     return places[0]
 

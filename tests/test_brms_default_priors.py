@@ -17,9 +17,6 @@ from tests.test_brms_density import MISSING
 # What a formula or family holds that cannot be fitted yet, and what the error names. Whoever adds a feature removes its
 # line here; models with points are listed in test_brms_density.py.
 NOT_YET = {
-    "ar(": r"`ar\(",
-    "arma(": r"`arma\(",
-    "cosy(": r"`cosy\(",
     "cox": "family 'cox'",
     "dist = ": r"`gr\(",
     "gen_extreme_value": "family 'gen_extreme_value'",

@@ -18,7 +18,7 @@ NOT_YET = {
     "family 'cox'": "cox_plain cox_right cox_left cox_no_intercept cox_weights cox_softplus",
     "family 'zero_inflated_beta'": "zib zib_all zib_cens",
     "family 'zero_one_inflated_beta'": "zoib zoib_all",
-    r"`ar\(": "ar",
+    "gaussian and student": "series_latent_ar series_latent_ar_cov series_latent_cosy",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}
 

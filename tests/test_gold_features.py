@@ -200,7 +200,6 @@ NOT_YET = {
     "car1": r"`car\(",
     "me1": r"`me\(",
     "mm2": r"`mm\(",
-    "sleep_arma": r"`arma\(",
 }
 READY = [model for model in MODELS if model.name not in NOT_YET]
 

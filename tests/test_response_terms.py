@@ -214,7 +214,7 @@ def test_refusals(formula: str, family: str, data: dict, error: type, text: str)
 
 
 def test_terms_have_names_of_their_own() -> None:
-    names = [term.name for term in RESPONSE_TERMS]
+    names = [term.name for term in RESPONSE_TERMS if not term.stands_right]
     assert len(set(names)) == len(names) == 9
 
 

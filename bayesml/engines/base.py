@@ -43,7 +43,9 @@ class Problem:
 
     @property
     def rows_commute(self) -> bool:
-        """Whether the rows may stand in any order: no term lets a row depend on those before it."""
+        """Whether the rows may stand in any order: neither likelihood nor term lets a row depend on others."""
+        if self.likelihood.traits.rows_depend:
+            return False
         return all(term.rows_commute for predictor in self.design.schema.predictors for term in predictor.terms)
 
 

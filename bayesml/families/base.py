@@ -24,7 +24,7 @@ from bayesml.spec import JointTarget, ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
-__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "natural_values"]
+__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily"]
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,7 @@ class AbstractLikelihood(ABC):
         """Return ``ResponseData.arrays`` for another value of the response, where they hold more of it than ``y``."""
         return data
 
-    flat_in_brms: ClassVar[frozenset[str]] = frozenset()
-    """Classes of ``parameters`` that have a flat prior in brms."""
+    flat_in_brms: ClassVar[frozenset[str]] = frozenset()  # classes of ``parameters`` with a flat prior in brms
 
     @property
     def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -253,6 +252,15 @@ class AbstractLikelihood(ABC):
             DataError: a value lies outside the support; names the column, the value, the row and the cure.
         """
 
+    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the arrays of response terms as ``encode`` gives them, for rows without a response."""
+        return dict(additions)
+
+    @property
+    def without_residual_terms(self) -> AbstractLikelihood:
+        """The likelihood without terms that let rows depend on each other, such as ``ar()``."""
+        return self
+
     @abstractmethod
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row, ``(..., rows)``, on JAX arrays and with all constants.
@@ -262,6 +270,10 @@ class AbstractLikelihood(ABC):
             values: the parameters.
             data: ``ResponseData.arrays``.
         """
+
+    def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
+        """Return the log density of each row given all others, for leave-one-out comparisons."""
+        return self.log_prob(y, values, data)
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log P(response <= y) and log P(response > y) on JAX arrays, each exact where it is tiny."""
@@ -324,16 +336,9 @@ class AbstractLikelihood(ABC):
             single: the other parameters on their natural scale; one that the model does not have (``sigma`` where
                 ``se()`` stands for it) may be missing and is 0.
         """
-        parameters = {name: single[name] for name, _ in self.further}
-        for name in (p.name for p in self.dpars):
-            if name in predictors:
-                eta = predictors[name]
-                parameters[name] = eta if name in self.linear else self.link(name).inverse(eta)
-            else:
-                unpredicted = self.dpar(name).unpredicted
-                value = single.get(name, 0.0) if unpredicted is None else unpredicted
-                parameters[name] = self.link(name).forward(value) if name in self.linear else value
-        return parameters
+        from bayesml.families.density_values import density_values
+
+        return density_values(self, predictors, single)
 
     @property
     def has_expected_information(self) -> bool:
@@ -388,11 +393,3 @@ class AbstractSimpleFamily(AbstractFamily, AbstractLikelihood):
     def bind(self, response: RawResponse) -> AbstractLikelihood:
         """Return itself."""
         return self
-
-
-def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
-    """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` want them."""
-    return {
-        name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
-        for name, value in values.items()
-    }

@@ -12,7 +12,7 @@ from bayesml.families.base import AbstractLikelihood
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["draw_where_possible", "further_values"]
+__all__ = ["draw_where_possible", "further_values", "natural_values"]
 
 ROUNDING = 1e-9  # a parameter this far outside its range is rounding error
 
@@ -54,3 +54,11 @@ def further_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, 
         place = len(value.shape) - len(shape)
         with_rows[name] = value.reshape(*value.shape[:place], 1, *value.shape[place:])
     return with_rows
+
+
+def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
+    """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` want them."""
+    return {
+        name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
+        for name, value in values.items()
+    }

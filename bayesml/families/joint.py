@@ -129,11 +129,14 @@ class JointLikelihood(AbstractLikelihood):
     def traits(self) -> Traits:
         """Discrete, or with rows that repeat, where all responses are; several modes where one response has them."""
         every = [part.traits for _, part in self.parts]
-        return Traits(
-            discrete=all(traits.discrete for traits in every),
-            rows_repeat=all(traits.rows_repeat for traits in every),
-            several_modes=any(traits.several_modes for traits in every),
+        several_modes, rows_depend, reads_past = (
+            any(flags) for flags in zip(*((t.several_modes, t.rows_depend, t.reads_past) for t in every), strict=True)
         )
+        discrete, rows_repeat = all(t.discrete for t in every), all(t.rows_repeat for t in every)
+        return Traits(
+            discrete, rows_repeat=rows_repeat, several_modes=several_modes, rows_depend=rows_depend,
+            reads_past=reads_past,
+        )  # fmt: skip
 
     def name_of(self, key: PredictorKey) -> str:
         """Return ``sigma_y1``; a parameter that the responses have in common keeps its name."""

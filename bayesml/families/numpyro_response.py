@@ -10,8 +10,8 @@ from jax import lax
 from jax import numpy as jnp
 from numpyro.distributions import Distribution, constraints
 
-from bayesml.families.base import AbstractLikelihood, natural_values
-from bayesml.families.drawing import draw_where_possible
+from bayesml.families.base import AbstractLikelihood
+from bayesml.families.drawing import draw_where_possible, natural_values
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Observed, PerRow, Values
@@ -67,4 +67,6 @@ class ResponseDistribution(Distribution):
     ) -> np.ndarray:
         parameters = natural_values(self.likelihood, {name: np.asarray(v, float) for name, v in values.items()})
         arrays = {name: np.asarray(value) for name, value in data.items()}
+        if self.likelihood.traits.reads_past:
+            arrays["y"] = np.full(arrays["y"].shape, np.nan)  # all responses are drawn anew, none is past
         return draw_where_possible(self.likelihood, rng, parameters, arrays, (*leading, *self.batch_shape))

@@ -131,6 +131,8 @@ class Traits:
         kinked: the density has a kink where the response meets its location, so that a maximum has no curvature.
         has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
+        rows_depend: the responses of different rows depend on each other, so that rows stay together and in order.
+        reads_past: the mean of a row depends on the responses of others, which predictions read where they are known.
     """
 
     discrete: bool = False
@@ -153,3 +155,5 @@ class Traits:
     has_moments: bool = True
     kinked: bool = False
     several_modes: bool = False
+    rows_depend: bool = False
+    reads_past: bool = False

@@ -38,7 +38,7 @@ FIT_ARGUMENTS = (
     Word("save_pars", "brms", 'Write `keep_group_effects=False` or `"summary"` to keep less.'),
     Word("save_ranef", "brms", alias="keep_group_effects"),
     Word("stanvars", "brms", 'There is no Stan here. Functions of your own go into `functions={"f": f}`.'),
-    Word("autocor", "brms", "Correlated residuals are not there yet."),
+    Word("autocor", "brms", "Correlated residuals are terms of the formula, `y ~ x + ar(time, g)`."),
     Word("cov_ranef", "brms", 'Write them into the formula: `"y ~ x + (1 | gr(g, cov=A))"` with `data2={"A": A}`.'),
     Word("knots", "brms", "Write the knots into the formula: `bs(x, knots=[1, 2])`."),
     Word("sparse", "brms", _UNUSED),
@@ -147,7 +147,9 @@ METHOD_ARGUMENTS = (
     Word("draw_ids", "brms", "Write `ndraws=100` for some draws; which they are is not asked."),
     Word("robust", "brms", _NO_CHOICE),
     Word("summary", "brms", _NO_CHOICE),
-    Word("incl_autocor", "brms", _UNUSED),
+    Word(
+        "incl_autocor", "brms", "`epred`, `predict` and `residuals` take it; nothing else looks at earlier residuals."
+    ),
     Word("negative_rt", "brms", _UNUSED),
     Word("mc_se", "brms", "Leave it out; `arviz.mcse(fit.idata)` has Monte Carlo errors."),
     Word("adjust", "emmeans", 'Give it to the comparisons: `fit.emmeans("x").contrasts(adjust="holm")`.'),

@@ -128,11 +128,15 @@ _FAMILIES = tuple(
 _IN_FORMULAS = (
     *(
         Word(name, "brms", f'It stands within the text of a formula, and is not there yet: `"y ~ {name}(...)"`.')
-        for name in ["t2", "gp", "me", "ar", "ma", "arma", "car", "sar", "cosy", "unstr"]
+        for name in ["t2", "gp", "me", "car", "sar"]
     ),
     *(
         Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(x)"`.')
         for name in ("s", "mo", "cs", "cse")
+    ),
+    *(
+        Word(name, "brms", f'It stands within the text of a formula: `"y ~ x + {name}(time, g)"`.')
+        for name in ("ar", "ma", "arma", "cosy", "unstr")
     ),
     *(
         Word(name, "R", f'It stands within the text of a formula: `"y ~ {name}(...)"`.')

@@ -22,6 +22,7 @@ from bayesml.response_terms.cens import Censoring
 from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
+from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, with_residual_terms
 from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.thres import Thresholds
 from bayesml.response_terms.trials import Trials
@@ -29,6 +30,7 @@ from bayesml.response_terms.trunc import Truncation
 from bayesml.response_terms.weights import Weights
 
 __all__ = [
+    "RESIDUAL_TERMS",
     "RESPONSE_TERMS",
     "AbstractResponseTerm",
     "has_sigma",
@@ -39,6 +41,7 @@ __all__ = [
     "term_texts",
     "terms_taken",
     "whole_columns",
+    "with_residual_terms",
     "with_terms",
 ]
 
@@ -53,6 +56,7 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     WholeData(),
     RealData(),
     Weights(),
+    *RESIDUAL_TERMS,
 )
 """In the order in which they wrap a likelihood: censoring is of the truncated response."""
 
@@ -131,7 +135,9 @@ def needed_terms(additions: Sequence[Addition], *, response: bool = False, weigh
 
 def terms_taken(likelihood: AbstractLikelihood) -> tuple[str, ...]:
     """Return the names of the response terms that a likelihood takes, in alphabetic order."""
-    return tuple(sorted(term.name for term in RESPONSE_TERMS if term.is_taken_by(likelihood.traits)))
+    return tuple(
+        sorted(term.name for term in RESPONSE_TERMS if not term.stands_right and term.is_taken_by(likelihood.traits))
+    )
 
 
 def whole_columns(additions: Sequence[Addition]) -> frozenset[str]:

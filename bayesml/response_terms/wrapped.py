@@ -16,7 +16,28 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Values
 
-__all__ = ["AbstractWrapped"]
+__all__ = ["AbstractWrapped", "kept_traits"]
+
+
+def kept_traits(of_base: Traits) -> Traits:
+    """Return what is left of the traits of a likelihood when a response term changes its density."""
+    return Traits(
+        discrete=of_base.discrete,
+        response_on_log_scale=of_base.response_on_log_scale,
+        priors_on_log_scale=of_base.priors_on_log_scale,
+        rows_repeat=of_base.rows_repeat,
+        has_cdf=of_base.has_cdf,
+        two_levels=of_base.two_levels,
+        trials=of_base.trials,
+        known_errors=of_base.known_errors,
+        rate=of_base.rate,
+        own_data=of_base.own_data,
+        decisions=of_base.decisions,
+        has_moments=of_base.has_moments,
+        kinked=of_base.kinked,
+        rows_depend=of_base.rows_depend,
+        reads_past=of_base.reads_past,
+    )
 
 
 @dataclass(frozen=True)
@@ -76,26 +97,20 @@ class AbstractWrapped(AbstractLikelihood):
     @property
     def traits(self) -> Traits:
         """What is left of the traits of ``base``: a form that takes its density apart no longer holds."""
-        of_base = self.base.traits
-        return Traits(
-            discrete=of_base.discrete,
-            response_on_log_scale=of_base.response_on_log_scale,
-            priors_on_log_scale=of_base.priors_on_log_scale,
-            rows_repeat=of_base.rows_repeat,
-            has_cdf=of_base.has_cdf,
-            two_levels=of_base.two_levels,
-            trials=of_base.trials,
-            known_errors=of_base.known_errors,
-            rate=of_base.rate,
-            own_data=of_base.own_data,
-            decisions=of_base.decisions,
-            has_moments=of_base.has_moments,
-            kinked=of_base.kinked,
-        )
+        return kept_traits(self.base.traits)
 
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
         return self.base.link(dpar)
+
+    @property
+    def flat_in_brms(self) -> frozenset[str]:  # type: ignore[override]
+        """As in ``base``."""
+        return self.base.flat_in_brms
+
+    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As in ``base``."""
+        return self.base.encoded_additions(additions)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Check and encode the response as ``base`` does."""

@@ -11,6 +11,7 @@ from bayesml.keys import PredictorKey
 from bayesml.terms import (
     category_specific,
     group_calls,
+    latent_residuals,
     monotonic,
     nonlinear,
     offset,
@@ -60,12 +61,19 @@ TERMS: tuple[Collect, ...] = (
     group_calls.collect,
     smooth.collect,
     process.collect,
+    latent_residuals.collect,
     offset.collect,
     nonlinear.collect,
 )
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
-CLAIMS: dict[str, str] = {**monotonic.CLAIMS, **category_specific.CLAIMS, **smooth.CLAIMS, **process.CLAIMS}
+CLAIMS: dict[str, str] = {
+    **monotonic.CLAIMS,
+    **category_specific.CLAIMS,
+    **smooth.CLAIMS,
+    **process.CLAIMS,
+    **latent_residuals.CLAIMS,
+}
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
 MATRICES: dict[str, str] = {}

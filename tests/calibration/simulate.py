@@ -11,7 +11,7 @@ from bayesml.compile import likelihood_values, linear_predictors
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.driver.prior import prior_draws
 from bayesml.families import RawResponse
-from bayesml.families.base import natural_values
+from bayesml.families.drawing import natural_values
 from bayesml.families.joint import FACTOR
 from bayesml.fit import describe_problem
 from tests.calibration.models import Model

@@ -30,6 +30,7 @@ __all__ = [
     "PointArrays",
     "has_one_predictor",
     "point_arrays",
+    "refuse_dependent_rows",
     "refuse_priors",
     "refuse_several_responses",
     "slope_matrix",
@@ -163,6 +164,16 @@ def refuse_priors(problem: Problem, method: str) -> None:
         raise ModelError(
             f'method="{method}" maximises the likelihood and knows no priors; got {what}. Use method="map", which adds '
             'the priors to the marginal likelihood, or method="nuts".'
+        )
+
+
+def refuse_dependent_rows(problem: Problem, method: str) -> None:
+    """Refuse responses that depend on each other given the linear predictor."""
+    if problem.likelihood.traits.rows_depend:
+        terms = [a.name for each in problem.design.schema.parsed.responses for a in each.response.additions]
+        raise ModelError(
+            f'method="{method}" takes the responses as independent given effects and parameters, and this model has '
+            f'the residual term `{terms[-1]}()`. Use method="nuts".'
         )
 
 

@@ -6,7 +6,12 @@ import time
 from typing import Literal
 
 from bayesml.engines.base import Outcome, Problem
-from bayesml.engines.point.arrays import has_one_predictor, refuse_priors, refuse_several_responses
+from bayesml.engines.point.arrays import (
+    has_one_predictor,
+    refuse_dependent_rows,
+    refuse_priors,
+    refuse_several_responses,
+)
 from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.generalised import estimate_generalised, restore_generalised
 from bayesml.engines.point.linear import estimate_linear, is_linear, restore_linear
@@ -21,6 +26,7 @@ __all__ = ["restore_laplace", "restore_map", "run_laplace", "run_linear", "run_m
 def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
     """Maximise the (restricted) likelihood of a linear mixed model."""
     refuse_several_responses(problem, method)
+    refuse_dependent_rows(problem, method)
     refuse_priors(problem, method)
     _refuse_length_scales(problem, method)
     began = time.perf_counter()
@@ -31,6 +37,7 @@ def run_laplace(
     problem: Problem, method: str, quadrature_points: int, curvature: Literal["observed", "fisher"]
 ) -> Outcome:
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
+    refuse_dependent_rows(problem, method)
     refuse_priors(problem, method)
     _refuse_length_scales(problem, method)
     _refuse_kinks(problem, method)
@@ -45,6 +52,7 @@ def run_laplace(
 
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
+    refuse_dependent_rows(problem, method)
     _refuse_length_scales(problem, method)
     _refuse_kinks(problem, method)
     began = time.perf_counter()

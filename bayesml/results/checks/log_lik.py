@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["at_every_draw", "log_lik", "log_lik_by_rows"]
 
 ROWS_AT_ONCE = 20_000
+TIMES = 20  # a row of a series has a covariance with each of the others
 NUMBERS_AT_ONCE = 1_000_000  # the density makes about ten temporaries of this length
 
 Function = Callable[[Mapping[PredictorKey, Any], Mapping[str, Any], Mapping[str, Any]], Any]
@@ -43,6 +44,10 @@ def log_lik(
 
     Likelihood weights (``y | weights(w)``) multiply it, as they do in the posterior. In ``to_normal_draws()`` of a
     gaussian or lognormal fit by REML, ML or Laplace they are precisions: the residual variance of a row is sigma^2 / w.
+
+    Where the rows of a series depend on each other, a row is given the responses before it in a model with ``ar()``,
+    ``ma()`` or ``arma()``, and all others of its series with ``cov=TRUE``, ``cosy()`` or ``unstr()``; the joint density
+    of a series is then not the sum over its rows.
 
     Args:
         fit: the fit.
@@ -89,6 +94,12 @@ def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.
     request = Request()
     rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
     density = _compiled_density(fit)
+    if fit.likelihood.traits.rows_depend:
+        result = np.empty((choice.count, rows.count))
+        for batch in batches(fit, rows, choice, request):
+            result[batch.where] = _log_density(fit, density, batch, rows)
+        yield np.arange(rows.count), result
+        return
     for part in _blocks(rows.count, max(1, numbers // choice.count)):
         some, values = narrowed(rows, fit.draws_record.values, part)
         result = np.empty((choice.count, some.count))
@@ -103,7 +114,7 @@ def _compiled_density(fit: AbstractSampledFit) -> Function:
     from bayesml.compile import log_likelihood
 
     def density(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return log_likelihood(fit.likelihood, predictors, values, data)
+        return log_likelihood(fit.likelihood, predictors, values, data, predictive=True)
 
     return jax.jit(density)
 
@@ -128,15 +139,16 @@ def at_every_draw(
         if _is_single(p.name, fit.likelihood.key_of(p.name), batch)
     }
     further = {name: batch.values[name] for name, _ in fit.likelihood.further}
-    draws = batch.where.stop - batch.where.start
+    draws, whole = batch.where.stop - batch.where.start, fit.likelihood.traits.rows_depend
     result = np.empty((draws, rows.count, *shape))
     with double_precision():
-        for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // min(rows.count, ROWS_AT_ONCE))):
+        numbers = rows.count * TIMES if whole else min(rows.count, ROWS_AT_ONCE)
+        for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // numbers)):
             values = {name: value[part][:, None] for name, value in single.items()}
             values |= {name: value[part] for name, value in further.items()}
-            for columns in _blocks(rows.count, ROWS_AT_ONCE):
+            for columns in _blocks(rows.count, rows.count if whole else ROWS_AT_ONCE):
                 predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
-                data = {name: value[columns] for name, value in rows.data.items()}
+                data = dict(rows.data) if whole else {name: value[columns] for name, value in rows.data.items()}
                 result[np.ix_(part, columns)] = function(predictors, values, data)
     return result
 

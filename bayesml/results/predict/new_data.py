@@ -50,14 +50,15 @@ def read_new_data(
     """
     available = column_names(newdata)
     ordinary = _ordinary_columns(fit, selection, additions, response)
+    past = [name for name in _past_columns(fit, available, response) if name not in ordinary]
     grouping = [name for name in _grouping_columns(selection) if name not in ordinary]
     absent = [name for name in (*ordinary, *(() if may_lack_groups else grouping)) if name not in available]
     if absent:
         hints = _trials_hint(fit, absent, response) + _response_hint(fit)
         raise DataError(_absent_text(absent, grouping, available) + hints)
     # All columns are read at once, so that Series with labels of their own are brought into one order.
-    raw = read_columns(newdata, [name for name in (*ordinary, *grouping) if name in available], grouping)
-    frame = _complete(raw, ordinary, sparse_columns(fit.parsed, available))
+    raw = read_columns(newdata, [name for name in (*ordinary, *past, *grouping) if name in available], grouping)
+    frame = _complete(raw, (*ordinary, *past), sparse_columns(fit.parsed, available) | set(past))
     frame = replace(frame, matrices=fit.frame.matrices)
     return frame.replace_columns(_grouping_column(name, raw.columns.get(name), frame.n_rows) for name in grouping)
 
@@ -79,6 +80,18 @@ def _ordinary_columns(
         texts += [each.response.expression.text] if response else []
         texts += [text for a in each.response.additions if a.name in additions for text in term_texts(a)]
     return tuple(dict.fromkeys([*needed, *(v for text in texts for v in variables_of(text))]))
+
+
+def _past_columns(fit: AbstractFit, available: Collection[str], response: bool) -> tuple[str, ...]:
+    """Return the columns of responses that later rows depend on, where the new data have them all."""
+    if response:
+        return ()
+    found: list[str] = []
+    for one in each_response(fit).values():
+        if one.likelihood.traits.reads_past:
+            names = variables_of(one.parsed.response.expression.text)
+            found += names if all(name in available for name in names) else ()
+    return tuple(dict.fromkeys(found))
 
 
 def _absent_text(absent: Sequence[str], grouping: Sequence[str], available: Sequence[str]) -> str:
@@ -159,8 +172,20 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
         if addition.name == "trials":
             _check_trials(addition, values["trials"], frame)
     if not response:
-        return values
+        return {**fit.likelihood.encoded_additions(values), **_past(fit, frame)}
     return {**values, **fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays}
+
+
+def _past(fit: AbstractFit, frame: Frame) -> dict[str, np.ndarray]:
+    """Return the responses that later rows depend on, NaN where they are not known."""
+    if not fit.likelihood.traits.reads_past:
+        return {}
+    expression, y = fit.parsed.response.expression, np.full(frame.n_rows, np.nan)
+    names = variables_of(expression.text)
+    if names and all(name in frame.columns for name in names):
+        known = np.flatnonzero(np.all([np.isfinite(frame.column(name).values) for name in names], axis=0))
+        y[known] = evaluate(expression, frame.select(known), fit.problem.design.schema.functions)
+    return {"y": y}
 
 
 def _raw_response(fit: AbstractFit, frame: Frame, additions: Mapping[str, np.ndarray]) -> RawResponse:

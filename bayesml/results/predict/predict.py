@@ -26,6 +26,7 @@ from bayesml.results.predict.prepare import (
 from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.several import DrawnQuantities, evaluate_responses
 from bayesml.results.record.one_response import answers, has_several, of_one
+from bayesml.results.record.without_residual_terms import without_residual_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +99,7 @@ def epred(
     *,
     dpar: str | None = None,
     resp: str | None = None,
+    incl_autocor: bool = True,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
@@ -112,6 +114,10 @@ def epred(
             the response does not.
         dpar: a distributional parameter, also one without a formula; None is the expected response.
         resp: which of several responses, see ``linpred``.
+        incl_autocor: whether the residuals of earlier rows of a series count, in a model with ``ar()``, ``ma()`` or
+            ``arma()`` without ``cov=TRUE``: a row is predicted one step ahead, given the responses before it. Those of
+            ``newdata`` are read where its column is there; what is missing (NaN, or no column) is forecast from what
+            comes before. The linear predictor never contains them.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -131,6 +137,7 @@ def epred(
         >>> fit.epred({"Days": [0, 9], "Subject": [308, 308]}, summary=True)
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    fit = fit if incl_autocor else without_residual_terms(fit)
     if dpar is not None:
         answers(fit if resp is None else of_one(fit, resp), lambda one: known_parameter(one, dpar))
     return _evaluated(fit, resp, request, What("epred", dpar)).shown(summary)
@@ -141,6 +148,7 @@ def predict(
     newdata: Any = None,
     *,
     resp: str | None = None,
+    incl_autocor: bool = True,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
@@ -154,6 +162,7 @@ def predict(
         newdata: rows to predict; those of the fit if None.
         resp: which of several responses, see ``linpred``. Without it the responses of a row are drawn together, with
             the correlations of their residuals and of effects of new levels.
+        incl_autocor: whether residual terms such as ``ar(time, g)`` count, see ``epred``.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -172,6 +181,7 @@ def predict(
     Example:
         >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
     """
+    fit = fit if incl_autocor else without_residual_terms(fit)
     drawn = _evaluated(fit, resp, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
     _warn_about_undrawn(fit if resp is None else of_one(fit, resp), drawn.values)
     return drawn.shown(summary)
@@ -193,6 +203,7 @@ def residuals(
     resp: str | None = None,
     type: Literal["ordinary", "pearson"] = "ordinary",
     method: Literal["epred", "predict"] = "epred",
+    incl_autocor: bool = True,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
@@ -207,6 +218,7 @@ def residuals(
         resp: which of several responses, see ``linpred``.
         type: ``"ordinary"``, or ``"pearson"``: divided by the standard deviation of the response at that draw.
         method: ``"epred"`` subtracts the expected response, ``"predict"`` a random one.
+        incl_autocor: whether residual terms such as ``ar(time, g)`` count, see ``epred``.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -227,6 +239,7 @@ def residuals(
     _check_choice("type", type, ("ordinary", "pearson"))
     _check_choice("method", method, ("epred", "predict"))
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    fit = fit if incl_autocor else without_residual_terms(fit)
     if resp is None and has_several(fit):
         return DrawnQuantities(answers(fit, lambda one: _residuals(one, request, type, method))).shown(summary)
     return _residuals(of_one(fit, resp), request, type, method).shown(summary)

@@ -20,6 +20,7 @@ from bayesml.results.questions.grid_rows import AbstractGridRows, rows_at
 from bayesml.results.questions.marginal_means import MarginalMeans
 from bayesml.results.questions.response_scale import ResponseScale, response_scale
 from bayesml.results.record.one_response import full_key, of_one
+from bayesml.results.record.without_residual_terms import without_residual_terms
 
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
@@ -113,7 +114,7 @@ def emmeans(
         >>> print(means)
         >>> means.contrasts("pairwise")
     """
-    fit, targets, within = of_one(fit, resp), _names(specs), _names(by)
+    fit, targets, within = without_residual_terms(of_one(fit, resp)), _names(specs), _names(by)
     question = _question(fit, type, dpar, "emmean", ddf, level)
     _check_targets(fit, targets, within, question.keys)
     grid = reference_grid(fit, question.keys, at, nesting=nesting, offset=offset)
@@ -179,7 +180,7 @@ def slopes(
         >>> fit = bayesml.fit("post_qol ~ months * reason + base_qol + (months | clinic)", data, method="reml")
         >>> fit.slopes("months", by="reason")
     """
-    fit, targets, name = of_one(fit, resp), _names(by), f"{variable}.trend"
+    fit, targets, name = without_residual_terms(of_one(fit, resp)), _names(by), f"{variable}.trend"
     question = (
         _question(fit, "link", dpar, name, ddf, level) if type == "link" else _of_response(type, name, ddf, level)
     )

@@ -19,6 +19,7 @@ from bayesml.results.predict.quantity import Summary, What
 from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 from bayesml.results.record.one_response import each_response, has_several, of_one, response_name
+from bayesml.results.record.without_residual_terms import without_residual_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,6 +154,7 @@ def conditional_effects(
     request, given = Request(None, re_formula, policy, ndraws, seed), {} if int_conditions is None else int_conditions
 
     def of(one: AbstractFit) -> ConditionalEffects:
+        one = without_residual_terms(one)
         _check_options(one, method, dpar, prob, resolution)
         asked = _Asked(effects, conditions, given, method, dpar, prob, robust, resolution)
         return _effects_on(one, asked, request)

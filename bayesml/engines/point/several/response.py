@@ -17,7 +17,7 @@ from bayesml.engines.point.several.slots import Slots, TermArrays
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
 from bayesml.errors import ModelError
 from bayesml.families import AbstractLikelihood, JointLikelihood
-from bayesml.families.base import natural_values
+from bayesml.families.drawing import natural_values
 from bayesml.keys import PredictorKey
 from bayesml.terms import NonlinearPredictor
 

@@ -19,8 +19,8 @@ from bayesml.engines.point.several.programs import RowProgram
 from bayesml.engines.programs.structure import structure_key
 from bayesml.engines.weighting import log_density_of_precision
 from bayesml.families import AbstractLikelihood, JointLikelihood
-from bayesml.families.base import natural_values
 from bayesml.families.coordinates import SingleCoordinates
+from bayesml.families.drawing import natural_values
 from bayesml.keys import MU, PredictorKey
 from bayesml.names import intercept_variable, of_response, thresholds_variable
 from bayesml.terms import AbstractTerm, combine

@@ -1,0 +1,251 @@
+"""The residual terms of a formula: ``ar``, ``ma``, ``arma``, ``cosy`` and ``unstr``, which stand right of ``~``.
+
+They say how the residuals of a response depend on each other, so that they change its likelihood rather than its
+linear predictor: ``with_residual_terms`` moves them to the response terms of the formula.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+
+from bayesml.errors import FormulaError
+from bayesml.families import AbstractLikelihood, Traits
+from bayesml.formula import Addition, ResponseFormula, SpecialCall, bind_arguments, special_fault
+from bayesml.formula.language import ResponseTerm
+from bayesml.frame import Frame
+from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
+from bayesml.response_terms.residuals.columns import LABEL, TIME, series_columns
+from bayesml.response_terms.residuals.correlated import Correlated
+from bayesml.response_terms.residuals.covariances import (
+    AbstractCovariance,
+    ArmaCovariance,
+    CompoundSymmetry,
+    Unstructured,
+)
+from bayesml.response_terms.residuals.lagged import Lagged
+from bayesml.response_terms.se import has_sigma
+
+__all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_calls", "with_residual_terms"]
+
+MOST_TIMES = 60
+"""Most times of ``unstr()``: 1,770 correlations."""
+
+
+@dataclass(frozen=True)
+class AbstractResidualTerm(AbstractResponseTerm):
+    """A term that lets the residuals of a series depend on each other.
+
+    Attributes:
+        arguments: its arguments in the order in which they are given without a name.
+    """
+
+    arguments: ClassVar[tuple[str, ...]]
+    stands_right: ClassVar[bool] = True
+
+    def is_taken_by(self, traits: Traits) -> bool:
+        """Decided where the call is moved, by the family alone."""
+        return True
+
+    def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
+        """Return the series and the time of each row."""
+        return series_columns(addition, frame, functions)
+
+    @abstractmethod
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """Refuse arguments that make no sense."""
+
+
+@dataclass(frozen=True)
+class AbstractArma(AbstractResidualTerm):
+    """``ar``, ``ma`` or ``arma``; what is called ``p`` and ``q`` among its arguments are the orders of its parts."""
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """Refuse an order that is no whole number, or larger than 1 in a covariance matrix."""
+        cov = given.get("cov", False)
+        if not isinstance(cov, bool):
+            raise special_fault(f"`cov` of `{call.name}()` is TRUE or FALSE; got {_shown(cov)}.", call)
+        for name in ("p", "q"):
+            order = given.get(name, 1)
+            if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+                raise special_fault(
+                    f"`{name}` of `{call.name}()` is a whole number from 1 on; got {_shown(order)}.", call
+                )
+            if cov and order > 1:
+                raise special_fault(
+                    f"`{call.name}()` with cov=TRUE has order 1; got {name}={order}. Leave `cov` out for higher ones.",
+                    call,
+                )
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood with lagged residuals, or with the covariance matrix of the process."""
+        given = dict(addition.options)
+        if given.get("cov", False):
+            return _correlated(
+                likelihood, addition, arrays, ArmaCovariance("p" in self.arguments, "q" in self.arguments)
+            )
+        return Lagged(likelihood, self._order(given, "p"), self._order(given, "q"))
+
+    def _order(self, given: Mapping[str, object], name: str) -> int:
+        order = given.get(name, 1) if name in self.arguments else 0
+        assert isinstance(order, int)
+        return order
+
+
+@final
+@dataclass(frozen=True)
+class Ar(AbstractArma):
+    """``ar(time, gr, p=1, cov=FALSE)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("ar")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr", "p", "cov")
+
+
+@final
+@dataclass(frozen=True)
+class Ma(AbstractArma):
+    """``ma(time, gr, q=1, cov=FALSE)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("ma")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr", "q", "cov")
+
+
+@final
+@dataclass(frozen=True)
+class Arma(AbstractArma):
+    """``arma(time, gr, p=1, q=1, cov=FALSE)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("arma")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr", "p", "q", "cov")
+
+
+@final
+@dataclass(frozen=True)
+class Cosy(AbstractResidualTerm):
+    """``cosy(time, gr)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("cosy")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr")
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """There is nothing else to check."""
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood with correlated residuals."""
+        return _correlated(likelihood, addition, arrays, CompoundSymmetry())
+
+
+@final
+@dataclass(frozen=True)
+class Unstr(AbstractResidualTerm):
+    """``unstr(time, gr)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("unstr")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr")
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """Refuse a call without a time or a group."""
+        missing = [name for name in self.arguments if given.get(name) is None]
+        if missing:
+            raise special_fault(f"`unstr(time, gr)` needs `{missing[0]}`, a column.", call)
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood with a correlation for every two times."""
+        _, first = np.unique(arrays[TIME], return_index=True)
+        times = tuple(arrays[LABEL][first].tolist())
+        if not 2 <= len(times) <= MOST_TIMES:
+            raise FormulaError(
+                f"`unstr()` has a correlation for every two times, of 2 to {MOST_TIMES} times; here are {len(times)}."
+            )
+        return _correlated(likelihood, addition, arrays, Unstructured(times))
+
+
+def _correlated(
+    likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays, covariance: AbstractCovariance
+) -> AbstractLikelihood:
+    what = f"`{addition.name}()` with a covariance matrix"
+    if not likelihood.traits.residuals:
+        raise FormulaError(f"{what} takes neither `cens()` and `trunc()` nor fixed parameters; leave them out.")
+    if "weights" in arrays:
+        raise FormulaError(f"{what} has no weights of single rows: a series counts as a whole. Leave `weights()` out.")
+    return Correlated(likelihood, covariance, likelihood.traits.residuals)
+
+
+RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr())
+NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
+
+
+def residual_calls(formula: ResponseFormula) -> tuple[SpecialCall, ...]:
+    """Return the residual terms of the main formula.
+
+    Raises:
+        FormulaError: there are several of them, one is part of a product, or one stands in another formula.
+    """
+    found: list[SpecialCall] = []
+    for predictor in formula.predictors:
+        for call in predictor.specials:
+            inside = [each for each in (call, *call.others) if each.name in NAMES]
+            if not inside:
+                continue
+            if call.factors or call.others:
+                raise special_fault(f"`{inside[0].spelling}` cannot be multiplied; add it to the formula.", inside[0])
+            if not predictor.key.is_mu:
+                raise special_fault(
+                    f"`{call.spelling}` is about the residuals of the response, and stands in the main formula only; "
+                    f"this is the formula of `{predictor.key.parameter}`.",
+                    call,
+                )
+            found.append(call)
+    if len(found) > 1:
+        raise special_fault(
+            f"A response has one residual term; got `{found[0].spelling}` and `{found[1].spelling}`. "
+            "Autoregressive and moving-average parts together are `arma(time, gr, p, q)`.",
+            found[1],
+        )
+    return tuple(found)
+
+
+def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFormula:
+    """Return the formula with its residual term among the response terms, where the family has residuals.
+
+    Args:
+        formula: the formula.
+        traits: those of the family.
+    """
+    calls = residual_calls(formula)
+    if not calls or not traits.residuals:
+        return formula
+    additions = tuple(_addition(call) for call in calls)
+    for addition in additions:
+        _check_covariance(formula, addition)
+    predictors = tuple(
+        replace(p, specials=tuple(call for call in p.specials if call not in calls)) for p in formula.predictors
+    )
+    response = replace(formula.response, additions=(*formula.response.additions, *additions))
+    return replace(formula, response=response, predictors=predictors)
+
+
+def _addition(call: SpecialCall) -> Addition:
+    kind = next(term for term in RESIDUAL_TERMS if term.name == call.name)
+    given = bind_arguments(call, kind.arguments)
+    kind.checked(given, call)
+    return Addition(call.name, (), tuple(given.items()), call.expression.start)
+
+
+def _check_covariance(formula: ResponseFormula, addition: Addition) -> None:
+    """Refuse a covariance matrix without sigma, or of Student t residuals whose nu has a formula."""
+    if addition.name in ("ar", "ma", "arma") and not dict(addition.options).get("cov", False):
+        return
+    what = f"`{addition.name}()` with a covariance matrix"
+    if not has_sigma(formula.response.additions):
+        raise FormulaError(f"{what} needs sigma beside the standard errors: write `se(x, sigma=TRUE)`.")
+    if any(p.key.dpar == "nu" for p in formula.predictors):
+        raise FormulaError(f"{what} has one `nu` for a whole series; leave out the formula of nu.")
+
+
+def _shown(value: object) -> str:
+    return str(getattr(value, "text", value))

@@ -19,7 +19,7 @@ from bayesml.distributions.lkj import cholesky_factor
 from bayesml.errors import DataError, FormulaError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.gaussian import total_scale
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits, joint_traits
 from bayesml.families.rising import log_rising
 from bayesml.families.several import PriorOfResponse, of_response_alone, renamed, several
 from bayesml.keys import PredictorKey
@@ -128,15 +128,7 @@ class JointLikelihood(AbstractLikelihood):
     @property
     def traits(self) -> Traits:
         """Discrete, or with rows that repeat, where all responses are; several modes where one response has them."""
-        every = [part.traits for _, part in self.parts]
-        several_modes, rows_depend, reads_past = (
-            any(flags) for flags in zip(*((t.several_modes, t.rows_depend, t.reads_past) for t in every), strict=True)
-        )
-        discrete, rows_repeat = all(t.discrete for t in every), all(t.rows_repeat for t in every)
-        return Traits(
-            discrete, rows_repeat=rows_repeat, several_modes=several_modes, rows_depend=rows_depend,
-            reads_past=reads_past,
-        )  # fmt: skip
+        return joint_traits([part.traits for _, part in self.parts])
 
     def name_of(self, key: PredictorKey) -> str:
         """Return ``sigma_y1``; a parameter that the responses have in common keeps its name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.distributions import Distribution
 
-__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits"]
+__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits", "joint_traits"]
 
 
 @final
@@ -157,3 +157,14 @@ class Traits:
     several_modes: bool = False
     rows_depend: bool = False
     reads_past: bool = False
+
+
+def joint_traits(every: Sequence[Traits]) -> Traits:
+    """Return the traits of several responses together."""
+    return Traits(
+        discrete=all(traits.discrete for traits in every),
+        rows_repeat=all(traits.rows_repeat for traits in every),
+        several_modes=any(traits.several_modes for traits in every),
+        rows_depend=any(traits.rows_depend for traits in every),
+        reads_past=any(traits.reads_past for traits in every),
+    )

@@ -16,6 +16,7 @@ import numpy as np
 from bayesml.errors import ModelError
 from bayesml.families.chosen_links import links_of
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.density_values import density_values
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.keys import PredictorKey
 from bayesml.links import Link
@@ -336,9 +337,8 @@ class AbstractLikelihood(ABC):
             single: the other parameters on their natural scale; one that the model does not have (``sigma`` where
                 ``se()`` stands for it) may be missing and is 0.
         """
-        from bayesml.families.density_values import density_values
-
-        return density_values(self, predictors, single)
+        further = {name: single[name] for name, _ in self.further}
+        return further | density_values(self.dpars, self.linear, self.link, predictors, single)
 
     @property
     def has_expected_information(self) -> bool:

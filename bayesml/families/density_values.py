@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
+from bayesml.families.records import DistributionalParameter
+from bayesml.links import Link
+
 if TYPE_CHECKING:
-    from bayesml.families.base import AbstractLikelihood
     from bayesml.shapes import Numbers, Values
 
 __all__ = ["density_values"]
 
 
-def density_values(likelihood: AbstractLikelihood, predictors: Values, single: Values) -> dict[str, Numbers]:
-    """Return the parameters from linear predictors and single parameters, see ``AbstractLikelihood.values``."""
-    parameters = {name: single[name] for name, _ in likelihood.further}
-    for name in (p.name for p in likelihood.dpars):
+def density_values(
+    dpars: Iterable[DistributionalParameter],
+    linear: Collection[str],
+    link: Callable[[str], Link],
+    predictors: Values,
+    single: Values,
+) -> dict[str, Numbers]:
+    """Return the distributional parameters from linear predictors and single parameters.
+
+    Args:
+        dpars: the parameters.
+        linear: names of those that the densities take as linear predictors.
+        link: the link of a name.
+        predictors: linear predictor of each parameter that has one.
+        single: the other parameters on their natural scale; 0 for one that is missing.
+    """
+    found = {}
+    for parameter in dpars:
+        name = parameter.name
         if name in predictors:
             eta = predictors[name]
-            parameters[name] = eta if name in likelihood.linear else likelihood.link(name).inverse(eta)
+            found[name] = eta if name in linear else link(name).inverse(eta)
         else:
-            unpredicted = likelihood.dpar(name).unpredicted
-            value = single.get(name, 0.0) if unpredicted is None else unpredicted
-            parameters[name] = likelihood.link(name).forward(value) if name in likelihood.linear else value
-    return parameters
+            value = single.get(name, 0.0) if parameter.unpredicted is None else parameter.unpredicted
+            found[name] = link(name).forward(value) if name in linear else value
+    return found

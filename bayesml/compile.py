@@ -40,14 +40,17 @@ def compile_model(
     """
 
     def model(data: Data, y: Observed | None) -> None:
-        values = {p.name: sample_parameter(p) for p in spec.parameters}
+        values: dict[str, Any] = {}
+        for parameter in spec.parameters:
+            values[parameter.name] = sample_parameter(parameter, values)
         for name, value in spec.computed(values).items():
             values[name] = numpyro.deterministic(name, value)
         for name, value in likelihood.derive(values).items():
             values[name] = numpyro.deterministic(name, value)
         for predictor in schema.predictors:
             for term in predictor.terms:
-                for name, value in term.derive(values).items():
+                of_term = data["arrays"][predictor.key][term.key]
+                for name, value in term.derived(values, of_term).items():
                     values[name] = numpyro.deterministic(name, value)
         observe(likelihood, linear_predictors(schema, values, data["arrays"]), values, data, y)
 
@@ -116,8 +119,15 @@ def likelihood_values(
     return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 
 
-def sample_parameter(parameter: ParameterSpec) -> Numbers:
-    """Sample one array of parameters as a single site, or label by label where priors differ in kind."""
+def sample_parameter(parameter: ParameterSpec, values: Values) -> Numbers:
+    """Sample one array of parameters as a single site, or label by label where priors differ in kind.
+
+    Args:
+        parameter: the parameter.
+        values: the parameters before it.
+    """
+    if parameter.conditional is not None:
+        return numpyro.sample(parameter.name, parameter.conditional.numpyro(values, parameter.shape))
     if not parameter.prior_class:
         return numpyro.sample(
             parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape))

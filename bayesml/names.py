@@ -25,6 +25,9 @@ __all__ = [
     "find_coefficient",
     "group_dimension",
     "group_effect",
+    "group_df",
+    "group_df_variable",
+    "group_mixing_variable",
     "group_effect_variable",
     "group_sd",
     "group_sd_variable",
@@ -121,6 +124,21 @@ def cholesky_variable(group: str, predictor: PredictorKey, block: int = 0) -> st
 def standardised_variable(group: str, predictor: PredictorKey) -> str:
     """Return the standard normal variable behind the group effects: ``z_Subject``."""
     return variable(f"z_{group}" + _suffix(predictor, "__"))
+
+
+def group_df_variable(group: str) -> str:
+    """Return ``df_Subject``, the degrees of freedom of effects with Student's t distribution."""
+    return variable(f"df_{group}")
+
+
+def group_mixing_variable(group: str) -> str:
+    """Return the name of what divides the variance of such effects, level by level."""
+    return variable(f"m_{group}")
+
+
+def group_df(group: str) -> str:
+    """Return ``df_Subject`` as text."""
+    return f"df_{group}"
 
 
 def group_effect_variable(group: str, predictor: PredictorKey) -> str:

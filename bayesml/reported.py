@@ -29,6 +29,7 @@ ORDER = (
     "sdgp",
     "lscale",
     "sd",
+    "df",
     "simo",
     "family",
     "lncor",

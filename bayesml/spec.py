@@ -7,17 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+import numpy as np
 
 from bayesml.distributions import Constant, Distribution
 from bayesml.keys import MU, PredictorKey
 from bayesml.names import intercept_variable, of_response, predictor_name
 from bayesml.supports import UNBOUNDED, AbstractSupport
 
-__all__ = ["Bounds", "JointTarget", "ModelSpec", "ParameterSpec", "PredictorSpec", "unbounded"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Values
+
+__all__ = ["Bounds", "ConditionalPrior", "JointTarget", "ModelSpec", "ParameterSpec", "PredictorSpec", "unbounded"]
 
 Bounds = tuple[float, float]
 unbounded: Bounds = (-float("inf"), float("inf"))
+
+
+class ConditionalPrior(Protocol):
+    """The prior of a latent variable given parameters that stand before it in the model; see ``priors/conditional``."""
+
+    def numpyro(self, values: Values, shape: tuple[int, ...]) -> Any:
+        """Return the distribution of the array as NumPyro's."""
+
+    def draw(self, rng: np.random.Generator, values: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+        """Return draws ``(n, *shape)``; ``values`` holds n draws of each parameter."""
 
 
 @final
@@ -34,6 +49,8 @@ class ParameterSpec:
         group: the grouping factor, or an empty string.
         coefs: labels along the first axis; empty for a scalar and for an array that has one prior as a whole.
         prior_coefs: labels under which the prior of each of ``coefs`` is found; empty where they are ``coefs``.
+        conditional: of a latent variable that is not standard normal, its prior given parameters before it; None for
+            all others.
         label: the coefficient whose parameter this is, where it has one prior as a whole (a simplex of ``mo(x)``).
         support: where the values lie, as the model needs them.
         priors: one distribution for each label, or a single one for all; empty before resolution.
@@ -56,6 +73,7 @@ class ParameterSpec:
     label: str = ""
     prior_coefs: tuple[str, ...] = ()
     correlated: tuple[str, ...] = ()
+    conditional: ConditionalPrior | None = None
 
     @property
     def is_family_parameter(self) -> bool:
@@ -174,5 +192,6 @@ class ModelSpec:
                 name = f"{parameter.name}[{label}]" if label else parameter.name
                 lines.append(f"  {name} ~ {str(prior) or 'flat'}")
             if not parameter.priors:
-                lines.append(f"  {parameter.name}{list(parameter.shape)} ~ normal(0, 1)")
+                own = parameter.conditional or "normal(0, 1)"
+                lines.append(f"  {parameter.name}{list(parameter.shape)} ~ {own}")
         return "\n".join(lines)

@@ -36,6 +36,7 @@ from bayesml.terms.process import GaussianProcess
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
 from bayesml.terms.stratified_group import StratifiedGroup
+from bayesml.terms.structured_group import StructuredGroup
 from tests.brms_calls import our_call, our_priors
 from tests.conftest import SHARED
 
@@ -44,7 +45,7 @@ FILES = {
     SHARED / "reference" / "brms_density.json": SHARED / "data" / "brms_density_data.csv",
     **{path: path.with_suffix(".csv") for path in sorted(FACTS.glob("brms_density_*.json"))},
 }
-CHARACTER = ("g", "h", "m1", "m2", "by", "c3")
+CHARACTER = ("g", "g2", "h", "m1", "m2", "by", "c3")
 """Columns that R read as factors although some of them hold numbers."""
 
 
@@ -75,6 +76,13 @@ class BrmsModel:
         return _frame(self.csv)
 
     @property
+    def data2(self) -> dict[str, Any]:
+        """The matrices beside the data."""
+        path = self.csv.with_name(f"{self.csv.stem.replace('density', 'matrices')}.json")
+        found = json.loads(path.read_text()) if path.exists() else {}
+        return {k: (m["values"], m["names"]) if m.get("names") else m["values"] for k, m in found.items()}
+
+    @property
     def call(self) -> tuple[Any, pd.DataFrame, Any]:
         """Formula, data and family as ``fit`` takes them."""
         formula, family = our_call(self.formula, self.family)
@@ -83,7 +91,8 @@ class BrmsModel:
     def problem(self) -> Problem:
         """Describe the model with brms's default priors, those of brms 2.18 where it has others than brms 2.23."""
         old = [bayesml.prior(before, class_=class_) for class_, before, _ in self.changed_priors()]
-        return describe_problem(*self.call, prior=[*our_priors(self.user_prior), *old], default_priors="brms")
+        priors = [*our_priors(self.user_prior), *old]
+        return describe_problem(*self.call, prior=priors, default_priors="brms", data2=self.data2)
 
     def changed_priors(self) -> list[tuple[str, str, str]]:
         """Return class and default of brms 2.18, which made the numbers, and of brms 2.23, whose defaults are ours."""
@@ -165,6 +174,7 @@ class Translation:
     problem: Problem
     point: Point
     used: set[str] = field(default_factory=set)
+    change: float = 0.0
 
     def values(self) -> dict[str, np.ndarray]:
         """Return the value of every parameter."""
@@ -292,10 +302,12 @@ class Translation:
 
     def log_jacobian(self) -> float:
         """Return the log density of brms's parameters over that of ours at the same point."""
-        strata = [t for p in self.problem.design.schema.predictors for t in p.terms if isinstance(t, StratifiedGroup)]
+        terms = [t for p in self.problem.design.schema.predictors for t in p.terms]
+        bases = [t.base if isinstance(t, StructuredGroup) else t for t in terms]
+        strata = [t for t in bases if isinstance(t, StratifiedGroup)]
         zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
         scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
-        return zeros * 0.5 * math.log(2.0 * math.pi) - scales + self._widths()
+        return zeros * 0.5 * math.log(2.0 * math.pi) - scales + self._widths() + self.change
 
     def _widths(self) -> float:
         """Return the log widths of intervals with a flat prior: brms leaves its density at 1."""
@@ -329,6 +341,12 @@ class Translation:
 
     def _group(self, parameter: ParameterSpec) -> np.ndarray:
         term, columns, index = group_of(self.problem, parameter)
+        if isinstance(term, StructuredGroup):
+            if parameter.prior_class == "df" or parameter.conditional is not None:
+                return self._tails(parameter, term, columns, index)
+            if term.members is not None:
+                return self._of_members(parameter, term, columns, index)
+            term = term.base
         if isinstance(term, StratifiedGroup):
             return self._of_strata(parameter, term, columns, index)
         shared = dict(term.members) if isinstance(term, SharedGroup) else {}
@@ -352,6 +370,53 @@ class Translation:
             free = [b for b, i in zip(term.block_slices(), term.ids, strict=True) if not i]
             cells = [cell for block in free for cell in cells[block]]
         return self._standardised(cells, index, parameter.predictor)
+
+    def _tails(
+        self, parameter: ParameterSpec, term: StructuredGroup, columns: np.ndarray, index: np.ndarray
+    ) -> np.ndarray:
+        """Return the degrees of freedom, or m = 1 / (df u) of each level, whose u brms samples."""
+        if term.members is not None:
+            group = self._group_of_members(index)
+        else:
+            plain = term.base.plain_columns({"Z": columns}) if isinstance(term.base, StratifiedGroup) else columns
+            group, _ = self._cell(plain[:, 0], index, parameter.predictor)
+        df = self._of_group("df", group)
+        if parameter.prior_class == "df":
+            return df
+        m = 1.0 / (df * self._of_group("udf", group))
+        self.change += float(np.log(df * m**2).sum())  # |dm / du|
+        return m
+
+    def _group_of_members(self, index: np.ndarray) -> int:
+        """Return the number of brms's group whose members are those of the columns of ``index``."""
+        for name, levels in self.model.standata.items():
+            match = re.fullmatch(r"J_(\d+)_1", name)
+            if match and same_partition(np.asarray(levels), index[:, 0]):
+                return int(match[1])
+        raise AssertionError("brms has no group with these members")
+
+    def _of_members(
+        self, parameter: ParameterSpec, term: StructuredGroup, columns: np.ndarray, index: np.ndarray
+    ) -> np.ndarray:
+        """Return a parameter of a term of which a row has several levels."""
+        group, data = self._group_of_members(index), self.model.standata
+        first = columns if columns.ndim == 2 else columns[:, 0]
+        theirs = {int(m[1]): v for k, v in data.items() if (m := re.fullmatch(rf"Z_{group}_(\d+)_1", k))}
+        place = {k - 1: i for k, v in theirs.items() for i in range(first.shape[1]) if np.allclose(v, first[:, i])}
+        ours = [next(k for k, i in place.items() if i == column) for column in range(first.shape[1])]
+        weights = self.problem.design.arrays[parameter.predictor][term.key]["weight"]
+        for member in range(index.shape[1]):
+            np.testing.assert_allclose(weights[:, member], data[f"W_{group}_{member + 1}"], rtol=1e-9)
+        if parameter.prior_class == "cor":
+            assert ours == sorted(ours)
+            return self._of_group("L", group)
+        value = self._of_group("sd" if parameter.prior_class == "sd" else "z", group)[ours]
+        if parameter.prior_class == "sd":
+            return value
+        z = np.empty_like(value)
+        for member in range(index.shape[1]):
+            z[:, index[:, member]] = value[:, np.asarray(data[f"J_{group}_{member + 1}"]) - 1]
+        return z
 
     def _of_strata(
         self, parameter: ParameterSpec, term: StratifiedGroup, columns: np.ndarray, index: np.ndarray
@@ -385,7 +450,8 @@ class Translation:
     def _member_cells(self, term: SharedGroup, member: Member) -> list[tuple[int, int]]:
         """Return brms's group and column of the effects that one predictor has in a shared vector."""
         terms = next(p for p in self.problem.design.schema.predictors if p.key == member.predictor).terms
-        other = next(t for t in terms if isinstance(t, SharedGroup) and set(t.factors) == set(term.factors))
+        bases = [(t.base if isinstance(t, StructuredGroup) else t) for t in terms]
+        other = next(t for t in bases if isinstance(t, SharedGroup) and set(t.factors) == set(term.factors))
         arrays = self.problem.design.arrays[member.predictor][other.key]
         columns = arrays["Z"][:, member.start : member.start + len(member.coefs)]
         return [self._cell(column, arrays["index"], member.predictor) for column in columns.T]

@@ -18,11 +18,9 @@ from tests.test_brms_density import MISSING
 # line here; models with points are listed in test_brms_density.py.
 NOT_YET = {
     "cox": "family 'cox'",
-    "dist = ": r"`gr\(",
     "gen_extreme_value": "family 'gen_extreme_value'",
     "me(": r"`me\(",
     "mi(": r"`mi\(",
-    "mm(": r"`mm\(",
     "t2(": r"`t2\(",
     "zero_inflated_beta": "family 'zero_inflated_beta'",
     "zero_one_inflated_beta": "family 'zero_one_inflated_beta'",
@@ -52,7 +50,9 @@ def name_of(model: BrmsModel) -> str:
 
 @pytest.mark.parametrize("model", [m for m in MODELS if not parts_missing(m)], ids=name_of)
 def test_default_priors_equal_those_of_brms(model):
-    ours = bayesml.default_prior(*model.call, default_priors="brms")[COLUMNS].itertuples(index=False, name=None)
+    ours = bayesml.default_prior(*model.call, default_priors="brms", data2=model.data2)[COLUMNS].itertuples(
+        index=False, name=None
+    )
     # The proportion that is the reference of the softmax is no parameter; brms lists it all the same.
     listed = [row for row in model.default_prior if not re.fullmatch(r"theta\d", row["class"])]
     theirs = [tuple(row[column] for column in COLUMNS) for row in listed]

@@ -19,6 +19,8 @@ NOT_YET = {
     "family 'zero_inflated_beta'": "zib zib_all zib_cens",
     "family 'zero_one_inflated_beta'": "zoib zoib_all",
     "gaussian and student": "series_latent_ar series_latent_ar_cov series_latent_cosy",
+    r"`car\(": "escar escar_poisson esicar icar bym2",
+    r"`sar\(": "lagsar errorsar lagsar_student",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}
 

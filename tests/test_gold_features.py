@@ -199,7 +199,6 @@ MODELS = [
 NOT_YET = {
     "car1": r"`car\(",
     "me1": r"`me\(",
-    "mm2": r"`mm\(",
 }
 READY = [model for model in MODELS if model.name not in NOT_YET]
 

@@ -3,7 +3,7 @@
 from bayesml.linalg.adjoint import Adjoint, adjoint, mixed_model_inverse, variance_scores
 from bayesml.linalg.arrow import ArrowMatrix, NotPositiveDefinite
 from bayesml.linalg.arrow_factor import ArrowFactor, factorise_identity_plus
-from bayesml.linalg.blocks import AbstractBlock, DenseBlock, GroupBlock, ThetaLayout
+from bayesml.linalg.blocks import AbstractBlock, DenseBlock, GroupBlock, SpreadBlock, ThetaLayout
 from bayesml.linalg.cholesky import Factorisation, factorise
 from bayesml.linalg.crossproducts import CrossProducts, cross_products
 from bayesml.linalg.dense import dense_cross_products
@@ -28,6 +28,7 @@ __all__ = [
     "RowBlocks",
     "SelectedInverse",
     "Substitution",
+    "SpreadBlock",
     "ThetaLayout",
     "adjoint",
     "arranged",

@@ -12,7 +12,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.linalg.fixed_effects import level_columns
 
-__all__ = ["AbstractBlock", "DenseBlock", "GroupBlock", "ThetaLayout"]
+__all__ = ["AbstractBlock", "DenseBlock", "GroupBlock", "SpreadBlock", "ThetaLayout"]
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,56 @@ class DenseBlock(AbstractBlock):
         """Raise `DataError` unless there are columns of ``n`` rows."""
         if self.Z.ndim != 2 or self.Z.shape[0] != n or not self.Z.shape[1]:
             raise DataError(f"block `{self.name}`: Z has shape {self.Z.shape}; it needs {n} rows and at least a column")
+
+
+@final
+@dataclass(frozen=True)
+class SpreadBlock(AbstractBlock):
+    """Vectors of effects that every row may touch: levels with known covariances, rows that belong to several levels.
+
+    ``Z`` is ``(n, q * n_levels)``: the columns of the first coefficient for all vectors, then those of the second.
+    """
+
+    @classmethod
+    def of(
+        cls, name: str, Z: np.ndarray, n_levels: int, blocks: tuple[int, ...], columns: tuple[str, ...] = ()
+    ) -> SpreadBlock:
+        """Return the block of the columns ``Z``."""
+        return cls(name, np.zeros(len(Z), dtype=np.intp), n_levels, Z, blocks, columns)
+
+    @property
+    def is_factor(self) -> bool:
+        """False: rows share coefficients."""
+        return False
+
+    def row_shape(self, count: int) -> tuple[int, int]:
+        """Return that a row touches all coefficients."""
+        return self.q * count, 1
+
+    def standardised(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns orthogonal within each correlated set, whose effects of sd 1 give rows a mean square of 1.
+
+        Every row and vector counts like a row of a factor: ``Z_il = Q_il T`` for the q columns of row i and vector l.
+        """
+        n, root = len(Z), float(np.sqrt(self.n_levels))
+        by_vector = Z.reshape(n, self.q, self.n_levels).transpose(0, 2, 1).reshape(-1, self.q)
+        columns, T = level_columns(by_vector * root, self.blocks)
+        ordered = (columns / root).reshape(self.q, n, self.n_levels).transpose(0, 2, 1)
+        return np.ascontiguousarray(ordered.reshape(-1, n)), T
+
+    def scaled(self, Z: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """Return the columns whose coefficients are standardised effects."""
+        by_entry = Z.T.reshape(self.q, -1)
+        return np.ascontiguousarray((factor.T @ by_entry).reshape(-1, len(Z)))
+
+    def contribution(self, effects: np.ndarray) -> np.ndarray:
+        """Return the rows times the coefficients."""
+        return effects.swapaxes(-1, -2).reshape(*effects.shape[:-2], -1) @ self.Z.T
+
+    def check(self, n: int) -> None:
+        """Raise `DataError` unless there are columns of ``n`` rows."""
+        if self.Z.shape != (n, self.q * self.n_levels):
+            raise DataError(f"block `{self.name}`: Z has shape {self.Z.shape} for {n} rows and {self.n_levels} levels")
 
 
 @dataclass(frozen=True)

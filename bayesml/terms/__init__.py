@@ -12,6 +12,7 @@ from bayesml.terms import (
     category_specific,
     group_calls,
     latent_residuals,
+    members,
     monotonic,
     nonlinear,
     offset,
@@ -52,6 +53,7 @@ __all__ = [
     "population_term",
     "population_terms",
     "rows_of",
+    "tables_of",
 ]
 
 TERMS: tuple[Collect, ...] = (
@@ -73,6 +75,7 @@ CLAIMS: dict[str, str] = {
     **smooth.CLAIMS,
     **process.CLAIMS,
     **latent_residuals.CLAIMS,
+    **members.CLAIMS,
 }
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
@@ -98,13 +101,13 @@ def population_term(terms: Iterable[AbstractTerm]) -> AbstractPopulationTerm | N
 def blocks_of(terms: Iterable[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
     """Return the blocks of the terms of a predictor, each with its term; those over the levels of factors first."""
     every = ((term, block) for term in terms for block in term.effect_blocks())
-    return tuple(sorted(every, key=lambda pair: not pair[1].index))
+    return tuple(sorted(every, key=lambda pair: not pair[1].has_levels))
 
 
 def integrated_blocks_of(terms: Iterable[AbstractTerm]) -> tuple[tuple[AbstractTerm, EffectBlock], ...]:
     """Return what `blocks_of` returns, with the blocks that only a sampler integrates out."""
     every = ((term, block) for term in terms for block in term.integrated_blocks())
-    return tuple(sorted(every, key=lambda pair: not pair[1].index))
+    return tuple(sorted(every, key=lambda pair: not pair[1].has_levels))
 
 
 def combine(
@@ -126,6 +129,22 @@ def combine(
             if key not in known and all(taken in known for taken in term.takes):
                 known[key] = term.combined(known, arrays[key][term.key])
     return {key: known[key] for key in sums}
+
+
+def tables_of(
+    predictors: Iterable[tuple[PredictorKey, tuple[AbstractTerm, ...]]],
+    arrays: Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]],
+) -> dict[PredictorKey, dict[str, dict[str, np.ndarray]]]:
+    """Return those arrays of every term that are not indexed by row.
+
+    Args:
+        predictors: key and terms of each predictor.
+        arrays: arrays of every term.
+    """
+    return {
+        key: {term.key: {name: arrays[key][term.key][name] for name in term.tables} for term in terms}
+        for key, terms in predictors
+    }
 
 
 def known_addend(terms: Iterable[AbstractTerm], arrays: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray | None:

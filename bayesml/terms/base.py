@@ -17,6 +17,7 @@ from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
+from bayesml.terms.gather import level_rows
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
@@ -66,6 +67,16 @@ class AbstractTerm(ABC):
         return 0
 
     @property
+    def orders_rows(self) -> bool:
+        """Whether each row has one level, by which rows may be ordered."""
+        return True
+
+    def with_tables(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arrays with what ``at_rows`` needs to know about the rows of each level."""
+        index = arrays["index"]
+        return {**arrays, "index": index.astype(np.int32), **level_rows(index, self.gathered)}
+
+    @property
     def rows_commute(self) -> bool:
         """Whether the rows may stand in any order; not so where a row depends on the rows before it."""
         return True
@@ -112,6 +123,11 @@ class AbstractTerm(ABC):
     def is_linear_jointly(self) -> bool:
         """Whether what it adds is known, or all in its columns and in ``joint_effects`` of it and of other terms."""
         return self.is_linear
+
+    @property
+    def obstacle(self) -> str:
+        """What it is, for engines that take linear terms alone: ``monotonic terms``."""
+        return f"{type(self).__name__.lower()} terms"
 
     def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
         """Return the sampled coefficients of columns.
@@ -199,6 +215,15 @@ class AbstractTerm(ABC):
     @abstractmethod
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Compute the reported variables (``b``, ``r_Subject``) from the sampled ones; no leading axes."""
+
+    def derived(self, values: Values, arrays: DataArrays) -> dict[str, Numbers]:
+        """Compute the reported variables where they depend on ``tables`` too; it is ``derive`` where they do not.
+
+        Args:
+            values: the sampled variables.
+            arrays: the arrays of the term, or its tables alone.
+        """
+        return self.derive(values)
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute sampled variables that have a prior from the reported ones, the way back of ``derive``.

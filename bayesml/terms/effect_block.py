@@ -15,8 +15,10 @@ from typing import final
 
 import numpy as np
 
-from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock
+from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock, SpreadBlock
 from bayesml.processes import PlaceCovariance, Spectrum
+from bayesml.terms.known_covariance import KnownCovariance
+from bayesml.terms.row_spread import RowSpread
 
 __all__ = ["AbstractEffects", "EffectBlock", "SlopeColumns", "block_columns"]
 
@@ -70,6 +72,12 @@ class AbstractEffects(ABC):
     cholesky: tuple[str, ...]
     unpenalised: tuple[str, ...]
     index: str
+    known: KnownCovariance | None = None
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the vectors belong to levels, with an entry for each varying column."""
+        return bool(self.index)
 
     @property
     @abstractmethod
@@ -121,6 +129,10 @@ class EffectBlock(AbstractEffects):
         columns: which of these are its own; None takes all.
         unpenalised: text names of the slopes that belong to it: those of a curve's columns without a penalty.
         index: name of the level of each row among the arrays; empty where every row touches all coefficients.
+        spread: how a row touches the vectors of several levels; None where it touches those of ``index``, or has
+            columns for all.
+        known: covariances of the levels, whose root the vectors are multiplied by to give the reported effects; None
+            where vectors are effects.
         reported: of each vector the entries that are reported; empty where all are.
         shape: without levels, the covariance of the coefficients from their sd; None where they are independent.
     """
@@ -141,6 +153,13 @@ class EffectBlock(AbstractEffects):
     index: str = ""
     reported: tuple[tuple[int, ...], ...] = ()
     shape: Spectrum | PlaceCovariance | None = None
+    spread: RowSpread | None = None
+    known: KnownCovariance | None = None
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the vectors belong to levels, with an entry for each varying column."""
+        return bool(self.index) or self.spread is not None
 
     def design(self, arrays: Mapping[str, np.ndarray]) -> AbstractBlock:
         """Return the block at some rows.
@@ -148,6 +167,8 @@ class EffectBlock(AbstractEffects):
         Args:
             arrays: the arrays of the term at these rows.
         """
+        if self.spread is not None:
+            return SpreadBlock.of(self.name, self.spread.columns(arrays), self.vectors, self.sizes, self.coefs)
         Z = block_columns(arrays, self.array, self.vectors)
         Z = Z if self.columns is None else Z[:, self.columns]
         if self.index:
@@ -157,7 +178,7 @@ class EffectBlock(AbstractEffects):
     @property
     def standard_deviations(self) -> tuple[tuple[str, int | None], ...]:
         """The variable that holds the standard deviation of each entry, and its place there; None for a number."""
-        return tuple((self.sd, i) for i in range(sum(self.sizes))) if self.index else ((self.sd, None),)
+        return tuple((self.sd, i) for i in range(sum(self.sizes))) if self.has_levels else ((self.sd, None),)
 
     def hyperparameters(self, sd: np.ndarray, correlation: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variables of standard deviations and correlations.
@@ -166,7 +187,7 @@ class EffectBlock(AbstractEffects):
             sd: ``(..., q)``.
             correlation: ``(..., q, q)`` matrices.
         """
-        variables = {self.sd: sd if self.index else sd[..., 0]}
+        variables = {self.sd: sd if self.has_levels else sd[..., 0]}
         if self.cor:
             first, second = np.asarray(self.pairs, dtype=int).reshape(-1, 2).T
             variables[self.cor] = correlation[..., first, second]
@@ -177,4 +198,6 @@ class EffectBlock(AbstractEffects):
         if self.reported:
             entries = np.broadcast_to(np.asarray(self.reported), (*effects.shape[:-1], len(self.reported[0])))
             effects = np.take_along_axis(effects, entries, axis=-1)
-        return {self.effects: effects if self.index else effects[..., 0]}
+        if self.known is not None:
+            effects = self.known.root @ effects
+        return {self.effects: effects if self.has_levels else effects[..., 0]}

@@ -28,6 +28,8 @@ from bayesml.terms.base import Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
+from bayesml.terms.members import CLAIMS as MEMBERS
+from bayesml.terms.members import Members
 from bayesml.variables import ReportedVariable, Texts
 
 if TYPE_CHECKING:
@@ -228,8 +230,17 @@ class Group(AbstractGroupTerm):
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
 
-def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> Group:
+def merged(
+    parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, functions: Functions, members: Members | None = None
+) -> Group:
     """Return the term of all parts on one factor.
+
+    Args:
+        parts: the parts.
+        frame: the data.
+        predictor: what they are part of.
+        functions: the caller's own functions.
+        members: the levels that a row belongs to; None for one level.
 
     Raises:
         FormulaError: an effect varies in more than one of them, or there is none.
@@ -238,6 +249,8 @@ def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, funct
     encoded = [encode(part.columns, frame, functions) for part in parts]
     encodings = tuple(encoding for encoding, _ in encoded)
     coefs = tuple(label for encoding in encodings for label in encoding.labels)
+    of_members = () if members is None else tuple(each.label for each in members.covariates)
+    coefs += of_members
     repeated = next((c for c in coefs if coefs.count(c) > 1), None)
     if repeated is not None:
         raise FormulaError(
@@ -249,25 +262,35 @@ def merged(parts: Sequence[GroupCall], frame: Frame, predictor: Predictor, funct
     blocks = tuple(
         size
         for part, e in zip(parts, encodings, strict=True)
-        for size in ((len(e.labels),) if part.correlated else (1,) * len(e.labels))
+        for size in _sizes(part, len(e.labels) + (len(of_members) if part is parts[-1] else 0))
     )
-    _, levels = frame.interaction(parts[0].factors)
+    levels = frame.interaction(parts[0].factors)[1] if members is None else members.levels(frame)
     _check_levels(parts[0], levels)
     matrix = np.concatenate([m for _, m in encoded], axis=1)
+    if members is not None:
+        matrix = members.columns(frame, matrix).reshape(-1, len(coefs))
     size = np.sqrt((matrix**2).mean(axis=0))
     spread = matrix.std(axis=0, ddof=1)
     spreads = np.where(spread > 1e-12 * np.maximum(size, 1e-300), spread, np.where(size > 0, size, 1.0))
-    return Group(predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()))
+    title = "" if members is None else members.name
+    return Group(
+        predictor.key, parts[0].factors, levels, coefs, blocks, encodings, tuple(spreads.tolist()), title=title
+    )
+
+
+def _sizes(part: GroupCall, count: int) -> tuple[int, ...]:
+    """Return the sizes of the correlated sets of the columns of a part."""
+    return ((count,) if part.correlated else (1,) * count) if count else ()
 
 
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
+    others = [call for call in part.specials if call.name not in MEMBERS]
     said = {
-        "`gr(..., cov=)`": part.cov,
         "`gr(..., pw=)`": part.prior_weights,
-        "`gr(..., dist=)`": part.dist != "gaussian",
-        "`mm(...)`": part.membership is not None,
-        "a call of `" + "".join(call.name for call in part.specials[:1]) + "(...)`": part.specials,
+        "`by=` of `mm(...)`": part.by and part.membership is not None,
+        "`mmc(...)` without `mm(...)`": part.membership is None and any(call.name in MEMBERS for call in part.specials),
+        "a call of `" + "".join(call.name for call in others[:1]) + "(...)`": others,
     }
     for what, value in said.items():
         if value:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayesml.errors import FormulaError
-from bayesml.formula import GroupCall, Predictor
+from bayesml.formula import GroupCall, Predictor, special_fault
 from bayesml.frame import Frame
 from bayesml.terms.base import AbstractTerm, Functions
-from bayesml.terms.group import merged, refuse_more
+from bayesml.terms.group import Group, merged, refuse_more
 from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.known_covariance import KnownCovariance
+from bayesml.terms.members import CLAIMS, Members
 from bayesml.terms.shared_group import SharedGroup
 from bayesml.terms.stratified_group import stratified
+from bayesml.terms.structured_group import StructuredGroup
 
 __all__ = ["collect"]
 
@@ -18,31 +23,69 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
     """Claim every ``( | )`` term; terms on one factor are merged in the order written.
 
     Raises:
-        FormulaError: a term says more than columns, factors and an identifier.
+        FormulaError: a term says what this version cannot fit, or ``mmc()`` stands outside of a group term.
+        DataError: the levels do not fit what is said about them.
     """
+    for call in predictor.specials:
+        if call.name in CLAIMS:
+            raise special_fault(f"`{call.term}`: `mmc()` stands left of the bar of a term with `mm()`.", call)
     for part in predictor.groups:
         refuse_more(part)
-    by_factor: dict[tuple[str, ...], list[GroupCall]] = {}
+    by_factor: dict[tuple[bool, tuple[str, ...]], list[GroupCall]] = {}
     for part in predictor.groups:
-        by_factor.setdefault(part.factors, []).append(part)
+        by_factor.setdefault((part.membership is None, part.factors), []).append(part)
     return tuple(_term(parts, frame, predictor, functions) for parts in by_factor.values())
 
 
 def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
     _refuse_unlike_strata(parts)
-    group = merged(parts, frame, predictor, functions)
+    _refuse_unlike_levels(parts)
+    first = parts[0]
+    members = None if first.membership is None else Members.of(first, functions)
+    group = merged(parts, frame, predictor, functions, members)
+    base = _independent(group, parts, frame)
+    if not first.cov and first.dist == "gaussian" and members is None:
+        return base
+    labels = group.levels.labels
+    known = KnownCovariance.of(frame.matrices[first.cov], labels, first.text) if first.cov else None
+    return StructuredGroup(
+        group.predictor,
+        group.factors,
+        group.levels,
+        group.coefs,
+        group.blocks,
+        group.encodings,
+        base,
+        known,
+        first.dist == "student",
+        members,
+        title=group.title,
+    )
+
+
+def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame) -> AbstractGroupTerm:
+    """Return the effects of independent levels, in strata or shared with other predictors where the terms say so."""
     if parts[0].by:
         return stratified(group, parts[0], frame)
     if not any(part.id and part.correlated for part in parts):
         return group
     widths = [len(encoding.labels) for encoding in group.encodings]
+    widths[-1] += len(group.coefs) - sum(widths)  # columns that differ between members
     ids = tuple(
         identity
         for part, width in zip(parts, widths, strict=True)
         for identity in ((part.id,) if part.correlated else ("",) * width)
     )
     return SharedGroup(
-        group.predictor, group.factors, group.levels, group.coefs, group.blocks, group.encodings, ids, group.spreads
+        group.predictor,
+        group.factors,
+        group.levels,
+        group.coefs,
+        group.blocks,
+        group.encodings,
+        ids,
+        group.spreads,
+        title=group.title,
     )
 
 
@@ -55,12 +98,30 @@ def _refuse_unlike_strata(parts: list[GroupCall]) -> None:
             f"`{with_id.text}` has an identifier and strata (by={with_id.by}), which are not available together in "
             "this version of bayesml; leave one of them out.",
         )
-    unlike = next((part for part in parts if part.by != parts[0].by), None)
+    _refuse_unlike(parts, [part.by for part in parts], "with different strata. Say by=")
+
+
+def _refuse_unlike_levels(parts: list[GroupCall]) -> None:
+    """Raise a FormulaError where terms on one factor say different things about its levels."""
+    _refuse_unlike(parts, [part.cov for part in parts], "with different covariances of its levels. Say cov=")
+    _refuse_unlike(parts, [part.dist for part in parts], "with different distributions. Say dist=")
+    _refuse_unlike(
+        parts,
+        [None if m is None else (tuple(w.text for w in m.weights), m.scale) for m in (p.membership for p in parts)],
+        "with different weights. Say weights= and scale=",
+    )
+    several = [part for part in parts if part.specials]
+    if len(several) > 1 or (several and several[0] is not parts[0]):
+        raise _fault(several[-1], "Of several terms on the same `mm()` the first holds every `mmc()`.")
+
+
+def _refuse_unlike(parts: list[GroupCall], said: Sequence[object], what: str) -> None:
+    unlike = next((part for part, value in zip(parts, said, strict=True) if value != said[0]), None)
     if unlike is not None:
         factor = ":".join(unlike.factors)
         raise _fault(
             unlike,
-            f"`{parts[0].text}` and `{unlike.text}` are effects of one factor with different strata. Say by= in both "
+            f"`{parts[0].text}` and `{unlike.text}` are effects of one factor {what} in both "
             f"or in neither, or give the second a factor of its own: a copy of the column {factor}.",
         )
 

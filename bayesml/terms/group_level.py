@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, combinations
 
 import numpy as np
 
 from bayesml import names
 from bayesml.columns import Encoding
-from bayesml.frame import Levels
+from bayesml.frame import Frame, Levels
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import EffectBlock
 
@@ -28,6 +28,7 @@ class AbstractGroupTerm(AbstractTerm):
         coefs: label of each varying column.
         blocks: sizes of the correlated blocks of columns, in order; all ones for ``||``.
         encodings: how the columns of each written term come from data.
+        title: how the factor is printed; empty where its columns say so.
     """
 
     factors: tuple[str, ...]
@@ -35,11 +36,12 @@ class AbstractGroupTerm(AbstractTerm):
     coefs: tuple[str, ...]
     blocks: tuple[int, ...]
     encodings: tuple[Encoding, ...]
+    title: str = field(default="", kw_only=True)
 
     @property
     def name(self) -> str:
         """The grouping factor as brms prints it, ``school:class``."""
-        return ":".join(self.factors)
+        return self.title or ":".join(self.factors)
 
     @property
     def key(self) -> str:
@@ -89,14 +91,56 @@ class AbstractGroupTerm(AbstractTerm):
         Z[:, list(columns)] = 0.0
         return {**arrays, "Z": Z}
 
-    def with_new_levels(self, arrays: Mapping[str, np.ndarray], count: int) -> AbstractGroupTerm:
+    @abstractmethod
+    def columns(self, frame: Frame) -> np.ndarray:
+        """Return the varying columns, ``(rows, coefs)``."""
+
+    def renumbered(
+        self, arrays: Mapping[str, np.ndarray], frame: Frame
+    ) -> tuple[tuple[str, ...], Mapping[str, np.ndarray]]:
+        """Give levels that the fit has not seen the numbers behind its own, each combination of columns one.
+
+        Args:
+            arrays: the arrays of the term, where such levels are -1.
+            frame: the data.
+
+        Returns:
+            Their labels, and the arrays.
+        """
+        unseen = arrays["index"] < 0
+        if not unseen.any():
+            return (), arrays
+        codes, levels = frame.interaction(self.factors)
+        new, position = np.unique(codes[unseen], return_inverse=True)
+        renumbered = np.array(arrays["index"])
+        renumbered[unseen] = len(self.levels) + position
+        return tuple(levels.labels[code] for code in new), {**arrays, "index": renumbered}
+
+    def with_new_levels(self, arrays: Mapping[str, np.ndarray], labels: Sequence[str]) -> AbstractGroupTerm:
         """Return the term with what it knows of levels that the fit has not seen.
 
         Args:
             arrays: the arrays of the term, where such levels have the numbers behind the others.
-            count: number of new levels.
+            labels: the new levels.
         """
         return self
+
+    def informed(
+        self,
+        borrowed: np.ndarray,
+        values: Mapping[str, np.ndarray],
+        rng: np.random.Generator,
+        shared: dict[str, np.ndarray],
+    ) -> np.ndarray:
+        """Return effects of new levels with what is known of these.
+
+        Args:
+            borrowed: ``(draws, levels, coefs)`` effects of known levels in their place.
+            values: draws of the reported variables, ``(draws, ...)``.
+            rng: source of randomness.
+            shared: as in ``simulated``.
+        """
+        return borrowed
 
     def donors(self, rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
         """Return random known levels from which new ones may borrow their effects, ``(draws, count)``."""

@@ -17,6 +17,7 @@ import numpy as np
 from bayesml.keys import PredictorKey
 from bayesml.processes import PlaceCovariance, Spectrum
 from bayesml.terms.effect_block import EffectBlock, block_columns
+from bayesml.terms.row_spread import RowSpread
 
 __all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
 
@@ -92,6 +93,8 @@ class SampledBlock:
         parts: the entries, in order, by the predictor that they enter.
         index: name of the level of each row among the arrays; empty where every row touches all vectors.
         shape: without levels, the covariance of the vectors from their sd; None where they are independent and alike.
+        spread: how a row touches the vectors of several levels; None where it touches those of ``index``, or has
+            columns for all.
     """
 
     site: str
@@ -102,12 +105,13 @@ class SampledBlock:
     parts: tuple[BlockPart, ...]
     index: str = ""
     shape: Spectrum | PlaceCovariance | None = None
+    spread: RowSpread | None = None
 
     @classmethod
     def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:
         """Return what is sampled of a block of one term of one predictor."""
         q, first = sum(block.sizes), block.columns.start or 0 if block.columns else 0
-        count, places = (q, tuple(range(q))) if block.index else (block.vectors, ())
+        count, places = (q, tuple(range(q))) if block.has_levels else (block.vectors, ())
         part = BlockPart(predictor, term, block.array, tuple(range(first, first + count)), block.sd, places)
         return cls(
             block.standardised,
@@ -118,6 +122,7 @@ class SampledBlock:
             (part,),
             block.index,
             block.shape,
+            block.spread,
         )
 
     @property
@@ -134,6 +139,11 @@ class SampledBlock:
     def is_factor(self) -> bool:
         """Whether the vectors belong to the levels of a factor, of which each row has one."""
         return bool(self.index)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the vectors belong to levels, with an entry for each varying column."""
+        return bool(self.index) or self.spread is not None
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -177,12 +187,17 @@ class SampledBlock:
         """Return what the rows of a predictor multiply effects with.
 
         Returns:
-            ``(rows, entries)``, times the effects of the row's level; without levels ``(rows, vectors)``. Zero in the
-            columns of entries that do not enter the predictor.
+            ``(rows, entries)``, times the effects of the row's level; without levels ``(rows, vectors)``, and where a
+            row touches several ``(rows, entries * vectors)``. Zero in the columns of entries that do not enter the
+            predictor.
         """
         columns = []
         for part in self.parts:
             of_term = arrays[part.predictor][part.term]
+            if self.spread is not None:
+                Z = self.spread.columns(of_term, part.columns)
+                columns.append(Z if part.predictor == predictor else np.zeros_like(Z))
+                continue
             Z = np.asarray(block_columns(of_term, part.array, self.vectors), float)[:, list(part.columns)]
             columns.append(Z if part.predictor == predictor else np.zeros_like(Z))
         return np.concatenate(columns, axis=1)
@@ -191,5 +206,5 @@ class SampledBlock:
         """Return what the effects ``(vectors, entries)`` add to the rows of a predictor, ``(rows,)``."""
         Z = self.design(predictor, arrays)
         if not self.is_factor:
-            return Z @ effects[:, 0]
+            return Z @ effects.T.ravel()
         return np.einsum("nq,nq->n", Z, effects[self.codes(predictor, arrays)])

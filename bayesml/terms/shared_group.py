@@ -121,6 +121,11 @@ class SharedGroup(AbstractGroupTerm):
         """Return a block for each identifier, the same from each of its terms, and one for what is not shared."""
         return (*self._own_block(), *(self._shared_block(*each) for each in self.members))
 
+    @property
+    def obstacle(self) -> str:
+        """What it is, for engines that take the effects of single predictors alone."""
+        return f"effects of `{self.name}` that are correlated across predictors (an identifier between bars)"
+
     def _own_block(self) -> Iterator[SampledBlock]:
         free = [i for i, identity in enumerate(self.ids) if not identity]
         slices = self.block_slices()
@@ -146,7 +151,10 @@ class SharedGroup(AbstractGroupTerm):
     @property
     def plain(self) -> Group:
         """The same effects without any that are shared: how columns come from data, names, what rows get."""
-        return Group(self.predictor, self.factors, self.levels, self.coefs, self.blocks, self.encodings, self.spreads)
+        return Group(
+            self.predictor, self.factors, self.levels, self.coefs, self.blocks, self.encodings, self.spreads,
+            title=self.title,
+        )  # fmt: skip
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -165,6 +173,10 @@ class SharedGroup(AbstractGroupTerm):
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``Z`` and ``index``, see ``Group``."""
         return self.plain.arrays(frame)
+
+    def columns(self, frame: Frame) -> np.ndarray:
+        """Return the varying columns."""
+        return self.plain.columns(frame)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the names of ``Group``, and those of the standard normal variables of each vector."""

@@ -11,7 +11,7 @@ level, so that they change nothing, and their z keep the standard normal distrib
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -60,7 +60,10 @@ class StratifiedGroup(AbstractGroupTerm):
     @property
     def plain(self) -> Group:
         """The effects without their strata: how columns come from data, names of effects."""
-        return Group(self.predictor, self.factors, self.levels, self.coefs, self.blocks, self.encodings, self.spreads)
+        return Group(
+            self.predictor, self.factors, self.levels, self.coefs, self.blocks, self.encodings, self.spreads,
+            title=self.title,
+        )  # fmt: skip
 
     @property
     def eliminated(self) -> Group:
@@ -111,6 +114,10 @@ class StratifiedGroup(AbstractGroupTerm):
             )
         # each row has its stratum in "stratum", which engines do not read
         return {"Z": self._spread(self.plain.columns(frame), stratum), "index": index, "stratum": stratum}
+
+    def columns(self, frame: Frame) -> np.ndarray:
+        """Return the varying columns, without strata."""
+        return self.plain.columns(frame)
 
     def _spread(self, columns: np.ndarray, stratum: np.ndarray) -> np.ndarray:
         """Return the columns of each stratum, zero in the rows of all others."""
@@ -171,7 +178,7 @@ class StratifiedGroup(AbstractGroupTerm):
         new = replace(self, strata=self.strata[-count:])
         return np.asarray(new.combined(self.eliminated.simulated(values, rng, count, shared)))
 
-    def with_new_levels(self, arrays: Mapping[str, np.ndarray], count: int) -> AbstractGroupTerm:
+    def with_new_levels(self, arrays: Mapping[str, np.ndarray], labels: Sequence[str]) -> AbstractGroupTerm:
         """Return the term with the strata of new levels behind those of its own.
 
         Raises:
@@ -179,7 +186,7 @@ class StratifiedGroup(AbstractGroupTerm):
         """
         known, index, stratum = len(self.levels), arrays["index"], arrays["stratum"]
         strata = []
-        for level in range(known, known + count):
+        for level in range(known, known + len(labels)):
             strata_of_level = np.unique(stratum[index == level])
             if len(strata_of_level) > 1:
                 listed = ", ".join(f"`{self.by_levels.labels[s]}`" for s in strata_of_level)
@@ -208,16 +215,17 @@ class StratifiedGroup(AbstractGroupTerm):
 
     def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
         """Yield a sentence for each covariate far from zero beside a correlated intercept."""
-        return self.plain.prior_warnings({"Z": self._plain_columns(arrays)})
+        return self.plain.prior_warnings({"Z": self.plain_columns(arrays)})
 
-    def _plain_columns(self, arrays: DataArrays) -> Numbers:
+    def plain_columns(self, arrays: DataArrays) -> Numbers:
+        """Return the columns of each row's own stratum, ``(rows, coefs)``."""
         q, Z = len(self.coefs), arrays["Z"]
         return sum((Z[:, s * q : (s + 1) * q] for s in range(1, len(self.by_levels))), Z[:, :q])
 
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return sum_k Z[:, k] r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.predictor)]
-        columns = self._plain_columns(arrays)
+        columns = self.plain_columns(arrays)
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
@@ -258,4 +266,5 @@ def stratified(group: Group, part: GroupCall, frame: Frame) -> StratifiedGroup:
         part.by,
         by_levels,
         tuple(int(s) for s in first),
+        title=group.title,
     )

@@ -20,7 +20,8 @@ class Columns:
         codes: ``(n,)`` level of each row.
         n_levels: number of levels.
         Z: ``(columns, n)``; the effects of a level are one for each.
-        q: size of the vectors with one covariance matrix: the columns of a factor, 1 where these are alike.
+        q: size of the vectors with one covariance matrix: the columns of a factor. Where every row touches all vectors
+            there are q columns for each of them, those of the first entry first.
     """
 
     codes: np.ndarray
@@ -41,11 +42,11 @@ class Columns:
 
     def times(self, factor: np.ndarray) -> np.ndarray:
         """Return ``Lambda'Z'`` ``(columns, n)`` for a covariance factor ``(q, q)``."""
-        return factor.T @ self.Z if self.q == len(self.Z) else factor[0, 0] * self.Z
+        return (factor.T @ self.Z.reshape(self.q, -1)).reshape(self.Z.shape)
 
     def slope(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return what the derivative ``left right'`` with respect to ``(columns, n)`` columns is in Lambda."""
-        return left @ right.T if self.q == len(self.Z) else np.full((1, 1), np.vdot(left, right))
+        return left.reshape(self.q, -1) @ right.reshape(self.q, -1).T
 
     def vectors(self, effects: np.ndarray) -> np.ndarray:
         """Return effects ``(columns, levels)`` as ``(q, vectors)``."""
@@ -53,7 +54,9 @@ class Columns:
 
     def vector_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Return ``(q, q, vectors)`` of the diagonal blocks ``(columns, columns, levels)`` of a matrix."""
-        return blocks if self.q == len(self.Z) else np.einsum("aaj->aj", blocks).reshape(1, 1, -1)
+        count = len(self.Z) // self.q
+        pairs = blocks.reshape(self.q, count, self.q, count, -1)
+        return np.einsum("avbvj->abvj", pairs).reshape(self.q, self.q, -1)
 
 
 def total_size(columns: Sequence[Columns]) -> int:

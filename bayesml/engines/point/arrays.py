@@ -120,9 +120,9 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
             f'method="{method}" has no form for {", ".join(f"`{name}`" for name in computed)} of the family '
             f'{problem.likelihood.family.name}; use method="nuts".'
         )
-    foreign = [type(t).__name__.lower() for t in predictors[0].terms if not t.is_linear]
+    foreign = [t.obstacle for t in predictors[0].terms if not t.is_linear]
     if foreign:
-        raise ModelError(f'method="{method}" has no form for {", ".join(foreign)} terms; use method="nuts".')
+        raise ModelError(f'method="{method}" has no form for {", ".join(foreign)}; use method="nuts".')
     return _collected(problem)
 
 

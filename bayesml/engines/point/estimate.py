@@ -266,16 +266,16 @@ class AbstractEstimate(AbstractPosterior):
     def eta_population(self) -> np.ndarray:
         """``(rows,)`` linear predictor without group effects."""
         eta = self.arrays.X[:, self.kept] @ self.beta
-        for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
-            eta = eta if block.is_factor else eta + block.contribution(effects)
+        for own, block, effects in zip(self.arrays.effects, self.arrays.blocks, self.effects, strict=True):
+            eta = eta if own.has_levels else eta + block.contribution(effects)
         return eta if self.arrays.offset is None else eta + self.arrays.offset
 
     @cached_property
     def eta(self) -> np.ndarray:
         """``(rows,)`` linear predictor with group effects."""
         total = self.eta_population
-        for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
-            total = total + block.contribution(effects) if block.is_factor else total
+        for own, block, effects in zip(self.arrays.effects, self.arrays.blocks, self.effects, strict=True):
+            total = total + block.contribution(effects) if own.has_levels else total
         return total
 
     @property
@@ -294,12 +294,20 @@ class AbstractEstimate(AbstractPosterior):
     def level_effects(self) -> tuple[LevelEffects, ...]:
         """The effects of the group-level terms, in the order of the formula; of strata those of the level's own."""
         found = []
-        for written, group in zip(self.written_groups, self.groups, strict=True):
+        for place, (written, group) in enumerate(zip(self.written_groups, self.groups, strict=True)):
+            known = self.arrays.effects[place].known
             for term, own in written:
-                rows = np.take_along_axis(group.variances, own[:, :, None], axis=1)
-                variances = np.take_along_axis(rows, own[:, None, :], axis=2)
-                found.append(LevelEffects(term, np.take_along_axis(group.effects, own, axis=1), variances))
+                places, effects, spread = own, np.take_along_axis(group.effects, own, axis=1), group.variances
+                if known is not None:
+                    effects, spread = known.root @ effects, self.mixed_variances(place, known.root, own)
+                    places = np.tile(np.arange(own.shape[1]), (len(own), 1))
+                rows = np.take_along_axis(spread, places[:, :, None], axis=1)
+                found.append(LevelEffects(term, effects, np.take_along_axis(rows, places[:, None, :], axis=2)))
         return tuple(found)
+
+    def mixed_variances(self, place: int, root: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the conditional covariances of effects of levels with known covariances."""
+        return self.joint.mixed_variances(place, root, own)
 
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:

@@ -22,7 +22,7 @@ from bayesml.linalg import AbstractBlock, ArrowFactor, RowBlocks, arranged, fact
 from bayesml.linalg.nesting import chain_of_factors
 from bayesml.linalg.quadratic_forms import SparseRows, quadratic_forms
 
-__all__ = ["JointEffects", "NewRows", "sparse_rows", "unseen_variances"]
+__all__ = ["JointEffects", "NewRows", "mixed_variances", "sparse_rows", "unseen_variances"]
 
 NUMBERS_AT_ONCE = 4_000_000
 
@@ -160,6 +160,10 @@ class JointEffects:
     def _unseen(self, rows: NewRows) -> np.ndarray:
         return unseen_variances(self.arrays.blocks, self.factors, rows)
 
+    def mixed_variances(self, place: int, root: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the covariances of the effects of levels that are not independent, see ``mixed_variances``."""
+        return mixed_variances(self._factor, self._blocks.arrow.slices, place, self.factors[place], root, own)
+
     def effective_degrees(self, place: int) -> float:
         """Return the degrees of freedom that the coefficients of a block take, given the variance parameters.
 
@@ -244,3 +248,27 @@ def unseen_variances(own: Sequence[AbstractBlock], factors: Sequence[np.ndarray]
             new = block.codes >= of_fit.n_levels
             total[new] += ((block.Z[new] @ factor) ** 2).sum(axis=1)
     return total
+
+
+def mixed_variances(
+    K: ArrowFactor, places: Sequence[slice], number: int, factor: np.ndarray, root: np.ndarray, own: np.ndarray
+) -> np.ndarray:
+    """Return the covariances ``(levels, coefs, coefs)`` of effects ``root b`` given everything else.
+
+    Args:
+        K: precision of the standardised effects of all blocks.
+        places: those of each block among them.
+        number: which block it is.
+        factor: ``(q, q)`` its Lambda: ``b = Lambda u``.
+        root: ``(levels, vectors)``.
+        own: ``(vectors, coefs)`` which entries of each vector count.
+    """
+    (levels, count), q = own.shape, len(factor)
+    combined = np.zeros((q, levels, levels, count))  # by entry and vector of b, of each level and coefficient
+    for vector in range(levels):
+        for coef in range(count):
+            combined[own[vector, coef], vector, :, coef] = root[:, vector]
+    columns = np.zeros((max(place.stop for place in places), levels * count))
+    columns[places[number]] = np.einsum("ab,avjc->bvjc", factor, combined).reshape(q * levels, -1)
+    solved = K.solve(columns).reshape(-1, levels, count)
+    return np.einsum("xja,xjb->jab", columns.reshape(-1, levels, count), solved)

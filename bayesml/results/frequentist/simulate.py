@@ -137,7 +137,7 @@ def _new_linear_predictors(
         point_rows(fit, newdata, keep, "error", additions=False)
     found = point_rows(fit, newdata, None, "zero", additions=False).rows.blocks
     # None is left out, because all effects were asked for.
-    groups = [block for block in found if block is not None and block.is_factor]
+    groups = [block for block in found[: len(fit.estimate.groups)] if block is not None]
     return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
 
 
@@ -168,6 +168,12 @@ def _with_group_effects(
         chosen = _kept_columns(written, selection)
         known = index < len(term.levels)
         count = max(int(index.max()) + 1, len(term.levels))
+        if not rows.is_factor:
+            effects = rng.standard_normal((n, *modes.shape)) @ factor.T
+            for k in chosen:
+                effects[..., k] = modes[:, k]
+            eta += rows.contribution(effects)
+            continue
         effects = rng.standard_normal((n, count, Z.shape[1])) @ factor.T
         for k in range(Z.shape[1]):
             drawn = effects[:, index, k]

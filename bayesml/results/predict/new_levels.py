@@ -64,19 +64,14 @@ def index_unseen(
     labels: dict[str, tuple[str, ...]] = {}
     found: dict[tuple[PredictorKey, str], AbstractGroupTerm] = {}
     for group in groups:
-        index = arrays[group.predictor][group.key]["index"]
-        unseen = index < 0
-        if not unseen.any():
+        new, own = group.renumbered(arrays[group.predictor][group.key], frame)
+        if not new:
             continue
-        codes, levels = frame.interaction(group.factors)
-        new, position = np.unique(codes[unseen], return_inverse=True)
-        labels[group.name] = tuple(levels.labels[code] for code in new)
+        labels[group.name] = new
         if policy == "error":
-            raise _refusal(group, labels[group.name])
-        renumbered = np.array(index)
-        renumbered[unseen] = len(group.levels) + position
-        own = indexed[group.predictor][group.key] = {**arrays[group.predictor][group.key], "index": renumbered}
-        found[group.predictor, group.key] = group.with_new_levels(own, len(new))
+            raise _refusal(group, new)
+        indexed[group.predictor][group.key] = own
+        found[group.predictor, group.key] = group.with_new_levels(own, new)
     return indexed, UnseenLevels(labels, found)
 
 
@@ -141,6 +136,8 @@ class LevelSampler:
                 if self.policy == "gaussian"
                 else np.take_along_axis(known, donors[group.name][:, :, None], axis=1)
             )
+            if self.policy == "uncertainty":
+                new = group.informed(new, values, self.rng, shared)
             extended[name] = np.concatenate([known, new], axis=1)
         return extended
 

@@ -160,7 +160,7 @@ def _assembled(fit: AbstractPointFit, rows: Rows, centred: bool) -> PointRows:
     blocks: list[AbstractBlock | None] = []
     every = blocks_of(fit.problem.design.schema.predictors[0].terms)
     for (term, block), effects in zip(every, estimate.effects, strict=True):
-        if block.index and term.key not in chosen:
+        if block.has_levels and term.key not in chosen:
             blocks.append(None)
             continue
         found = block.design(own[term.key])

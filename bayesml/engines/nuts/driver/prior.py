@@ -34,7 +34,11 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
         )
     rng = np.random.default_rng([seed, 2])
     n = chains * draws
-    sampled = {p.name: _draw(p, rng, n) for p in spec.parameters}
+    sampled: dict[str, np.ndarray] = {}
+    for parameter in spec.parameters:
+        given = parameter.conditional
+        own = _draw(parameter, rng, n) if given is None else given.draw(rng, sampled, parameter.shape)
+        sampled[parameter.name] = own
     reported = frozenset(reported_names(spec, problem.design.schema))
     drawn = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
     stacked = {name: np.stack([values[name] for values in drawn]) for name in drawn[0]}
@@ -81,5 +85,5 @@ def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]
     values |= problem.likelihood.derive(values)
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
-            values |= term.derive(values)
+            values |= term.derived(values, problem.design.arrays[predictor.key][term.key])
     return {name: np.asarray(values[name]) for name in reported}

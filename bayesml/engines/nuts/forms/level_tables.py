@@ -15,7 +15,6 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.unique_rows import with_rows
 from bayesml.keys import PredictorKey
-from bayesml.terms.gather import level_rows
 
 __all__ = ["with_distinct_counts", "with_level_tables"]
 
@@ -32,17 +31,16 @@ def with_level_tables(problem: Problem) -> Problem:
     groups = [(p.key, term) for p in problem.design.schema.predictors for term in p.terms if term.gathered]
     if not groups or not problem.rows_commute:
         return problem
-    by_levels = sorted(groups, key=lambda pair: pair[1].gathered)
-    order = np.lexsort([problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels])
+    by_levels = sorted((pair for pair in groups if pair[1].orders_rows), key=lambda pair: pair[1].gathered)
+    indices = [problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels]
+    order = np.lexsort(indices) if indices else np.arange(problem.design.n_rows)
     weights = problem.design.weights
     ordered = with_rows(problem, order, None if weights is None else weights[order])
     arrays: dict[PredictorKey, dict[str, Any]] = {
         predictor: dict(by_term) for predictor, by_term in ordered.design.arrays.items()
     }
     for predictor, group in groups:
-        of_term = arrays[predictor][group.key]
-        tables = level_rows(of_term["index"], group.gathered)
-        arrays[predictor][group.key] = {**of_term, "index": of_term["index"].astype(np.int32), **tables}
+        arrays[predictor][group.key] = group.with_tables(arrays[predictor][group.key])
     return replace(ordered, design=replace(ordered.design, arrays=arrays))
 
 

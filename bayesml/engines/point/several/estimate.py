@@ -156,8 +156,8 @@ class SeveralEstimate(AbstractEstimate):
                 intercept = intercept_variable(term.predictor)
                 sampled = {slopes_variable(term.predictor): slopes, intercept: values[intercept]}
                 values |= term.derive(sampled)
-        for _, other in self.model.response.slots.others():
-            values |= other.derive(values)
+        for slot, other in self.model.response.slots.others():
+            values |= other.derived(values, self.problem.design.arrays[slot.key][other.key])
         values |= self.problem.likelihood.derive(values)
         return {name: np.asarray(value, dtype=float) for name, value in values.items()}
 
@@ -235,6 +235,10 @@ class SeveralEstimate(AbstractEstimate):
         """The group-level terms of all predictors, by the blocks of ``groups``."""
         return tuple(entries for block in self.model.response.slots.blocks() if (entries := block.entries))
 
+    def mixed_variances(self, place: int, root: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the conditional covariances of effects of levels with known covariances."""
+        return self.several_joint.mixed_variances(place, root, own)
+
     @property
     def smooths(self) -> tuple[SmoothEstimate, ...]:
         """The curves."""
@@ -253,8 +257,8 @@ class SeveralEstimate(AbstractEstimate):
     def eta_population(self) -> np.ndarray:
         """``(d rows,)`` linear predictors without group effects, for thresholds of centred predictors."""
         eta = self.arrays.X @ self.column_coefficients(self.fit.beta)
-        for block, effects in zip(self.arrays.blocks, self.effects, strict=True):
-            eta = eta if block.is_factor else eta + block.contribution(effects)
+        for own, block, effects in zip(self.arrays.effects, self.arrays.blocks, self.effects, strict=True):
+            eta = eta if own.has_levels else eta + block.contribution(effects)
         return eta if self.arrays.offset is None else eta + self.arrays.offset
 
     @property
@@ -272,8 +276,6 @@ class SeveralEstimate(AbstractEstimate):
         return SeveralJoint(
             self.arrays.blocks, self.factors, density.information, slopes, covariance, square_root(covariance)
         )
-
-    # Everything else -------------------------------------------------------------------------------------------------
 
     @cached_property
     def natural(self) -> dict[str, np.ndarray]:

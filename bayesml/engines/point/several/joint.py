@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.generalised_mixed.information import AbstractInformation
-from bayesml.engines.point.joint import NewRows, sparse_rows, unseen_variances
+from bayesml.engines.point.joint import NewRows, mixed_variances, sparse_rows, unseen_variances
 from bayesml.frozen import fields_alone
 from bayesml.linalg import AbstractBlock, ArrowFactor, RowBlocks, arranged, factorise_identity_plus
 from bayesml.linalg.nesting import chain_of_factors
@@ -57,6 +57,10 @@ class SeveralJoint:
     def factor(self) -> ArrowFactor:
         """K factorised."""
         return factorise_identity_plus(self.information.form(self._arranged, self._own.columns))
+
+    def mixed_variances(self, place: int, root: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the covariances of the effects of levels that are not independent, see ``mixed_variances``."""
+        return mixed_variances(self.factor, self._arranged.arrow.slices, place, self.factors[place], root, own)
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
         """Return ``M' values`` ``(effects, c)`` for ``(c, N)``."""

@@ -66,6 +66,9 @@ def several_model(problem: Problem, method: str) -> SeveralModel:
             f'method="{method}" is for mixtures of one response; `{mixed[0]}` is one of several. Fit it alone, or use '
             'method="nuts".'
         )
+    others = [term for p in design.schema.predictors for term in p.groups() if not term.is_linear_jointly]
+    if others:
+        raise ModelError(f'method="{method}" has no form for {others[0].obstacle}; leave it out, or use method="nuts".')
     slots = Slots.of(design.schema.predictors)
     singles = Singles.of(problem, slots, method, holds=method == "map")
     response = SeveralResponse.of(design, slots, singles, method)

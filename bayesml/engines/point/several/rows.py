@@ -76,7 +76,7 @@ class RowModel:
             rows = eta[start : start + width]
             sums[key] = rows[0] if width == 1 else rows.transpose(*range(1, rows.ndim), 0)
         for key, term in self.others:
-            values = {**values, **term.derive(values)}
+            values = {**values, **term.derived(values, data["arrays"][key][term.key])}
             sums[key] = sums[key] + term.contribution(values, data["arrays"][key][term.key])
         sums |= {key: 0.0 for key, _ in self.functions}
         return combine([(key, (term,)) for key, term in self.functions], sums, data["arrays"]), values

@@ -127,7 +127,8 @@ class SlotBlock:
         own = self.effects.design(arrays[self.slot.key][self.term.key])
         Z = np.zeros((count, *own.Z.shape))
         Z[self.slot.start] = own.Z
-        labels = tuple(names.prefixed(label, self.term.predictor) for label in own.labels()) if own.is_factor else ()
+        labels = tuple(names.prefixed(label, self.term.predictor) for label in own.labels())
+        labels = labels if self.effects.has_levels else ()
         return replace(
             own, codes=np.tile(own.codes, count), Z=Z.reshape(-1, own.Z.shape[1]), columns=labels or own.columns
         )
@@ -228,7 +229,7 @@ class Slots:
     def blocks(self) -> tuple[SlotBlock | SharedSlotBlock, ...]:
         """Return the blocks of all terms, those over the levels of factors first."""
         every = [self._block(slot, term, own) for slot, term in self.terms() for own in term.joint_effects()]
-        return tuple(sorted(every, key=lambda block: not block.effects.index))
+        return tuple(sorted(every, key=lambda block: not block.effects.has_levels))
 
     def _block(self, slot: Slot, term: AbstractTerm, effects: AbstractEffects) -> SlotBlock | SharedSlotBlock:
         if isinstance(effects, EffectBlock):

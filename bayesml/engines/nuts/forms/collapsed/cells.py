@@ -104,6 +104,6 @@ def sigma_of_cells(problem: Problem, values: Values, arrays: DataArrays) -> Floa
     assert predictor is not None
     derived = dict(values)
     for term in predictor.terms:
-        derived |= term.derive(derived)
+        derived |= term.derived(derived, arrays[term.key])
     eta = sum(term.contribution(derived, arrays[term.key]) for term in predictor.terms)
     return problem.likelihood.link("sigma").inverse(jnp.asarray(eta))

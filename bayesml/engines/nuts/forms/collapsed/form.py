@@ -39,7 +39,7 @@ from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.keys import MU
 from bayesml.reported import reported_names
-from bayesml.terms import AbstractGroupTerm
+from bayesml.terms import AbstractGroupTerm, tables_of
 
 if TYPE_CHECKING:
     from bayesml.engines.nuts.forms.collapsed.coordinates import ValuesAt
@@ -96,12 +96,14 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     sums = _sums(rows, arrangement, cells)
     spec = problem.description.spec
     layout = _in_units(layout_of(replace(spec, parameters=split.parameters)), split)
-    reported = frozenset(reported_names(spec, problem.design.schema))
+    schema = problem.design.schema
+    reported = frozenset(reported_names(spec, schema))
+    tables = tables_of(((p.key, p.terms) for p in schema.predictors), problem.design.arrays)
     coordinates = _coordinates(problem, layout, tuple(split.groups[i] for i in arrangement.sampled), scaled)
     structure = Structure(split, arrangement, coordinates.values_at, reported, problem, cells is not None)
     return Form(
         size=layout.size,
-        data=sums | coordinates.data,
+        data=sums | coordinates.data | {"tables": tables},
         density=_density(structure),
         report=_report(structure),
         start=coordinates.start,
@@ -220,10 +222,10 @@ def _report(structure: Structure) -> Callable[[Position, Noise, Any], dict[str, 
         values |= _all_slopes(split, slopes, values)
         for i, z in effects.items():
             block = split.blocks[i][1]
-            values[block.standardised] = z if block.index else z[0]
+            values[block.standardised] = z if block.has_levels else z[0]
         for predictor in structure.problem.design.schema.predictors:
             for term in predictor.terms:
-                values |= term.derive(values)
+                values |= term.derived(values, data["tables"][predictor.key][term.key])
         return {name: values[name] for name in structure.reported}
 
     return report

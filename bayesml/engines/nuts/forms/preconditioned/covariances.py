@@ -58,11 +58,14 @@ def covariance_step(
         rows: of each predictor that the block enters.
         weights: ``(rows,)`` working precisions of each.
     """
+    n = block.vectors
     information = sum((part.information(weights[key]) for key, part in rows.items()), np.zeros(()))
     if block.is_factor:
         spread = np.linalg.inv(information + np.linalg.inv(covariance)).sum(axis=0)
     else:
-        spread = np.trace(np.linalg.inv(information[0] + np.eye(block.vectors) / covariance[0, 0]))
+        # entry by entry, the vectors innermost: precision Q (x) I, and the trace over vectors of each pair of entries
+        variance = np.linalg.inv(information[0] + np.kron(np.linalg.inv(covariance), np.eye(n)))
+        spread = np.einsum("avbv->ab", variance.reshape(block.q, n, block.q, n))
     moment = effects.T @ effects + spread + covariance
     return _restricted(moment / (block.vectors + 1), block)
 
@@ -97,4 +100,4 @@ def hyperparameters(spec: ModelSpec, covariances: Mapping[SampledBlock, np.ndarr
 def standardised(block: SampledBlock, effects: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Return z as it is sampled for effects ``(vectors, q)``."""
     z = np.linalg.solve(np.linalg.cholesky(covariance), effects.T)
-    return z if block.is_factor else z[0]
+    return z if block.has_levels else z[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.keys import PredictorKey
-from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock
+from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock, SpreadBlock
 from bayesml.terms import AbstractTerm, SampledBlock, SampledSlopes
 
 __all__ = ["LinkedPredictors", "linear_parameters", "linked_predictors", "sampled_blocks", "stacked_block"]
@@ -73,6 +73,8 @@ def stacked_block(block: SampledBlock, predictors: Sequence[PredictorKey], probl
     """Return a block with the rows of one predictor after the other."""
     arrays = problem.design.arrays
     Z = np.concatenate([block.design(key, arrays) for key in predictors])
+    if block.spread is not None:
+        return SpreadBlock.of(block.factor, Z, block.vectors, block.sizes)
     if not block.is_factor:
         return DenseBlock.of(block.factor, Z)
     codes = np.concatenate([block.codes(key, arrays) for key in predictors])

@@ -33,7 +33,7 @@ from bayesml.engines.nuts.forms.preconditioned.normal_equations import NormalEqu
 from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
-from bayesml.linalg import DenseBlock, GroupBlock
+from bayesml.linalg import DenseBlock, GroupBlock, SpreadBlock
 from bayesml.spec import ModelSpec
 from bayesml.terms import SampledBlock
 
@@ -203,12 +203,16 @@ def _predictors(
 
 def _entries(block: SampledBlock, predictor: PredictorKey) -> np.ndarray:
     """Return which entries of the vectors of a block enter a predictor."""
-    if not block.is_factor:
+    if not block.has_levels:
         return np.zeros(1, np.intp)
     return np.flatnonzero([part.predictor == predictor for part in block.parts for _ in part.columns])
 
 
-def _columns(rows: BlockRows, entries: np.ndarray) -> GroupBlock | DenseBlock:
+def _columns(rows: BlockRows, entries: np.ndarray) -> GroupBlock | DenseBlock | SpreadBlock:
+    if rows.block.spread is not None:
+        by_entry = rows.design.reshape(len(rows.design), rows.block.q, -1)[:, entries]
+        flat = by_entry.reshape(len(by_entry), -1)
+        return SpreadBlock.of(rows.block.factor, flat, rows.block.vectors, (len(entries),))
     if not rows.block.is_factor:
         return DenseBlock.of(rows.block.factor, rows.design)
     Z = rows.design[:, entries]
@@ -252,7 +256,7 @@ def _reported(problem: Problem, state: _State) -> dict[str, np.ndarray]:
         values[block.site] = standardised(block, state.effects[block], covariance)
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
-            values |= term.derive(values)
+            values |= term.derived(values, problem.design.arrays[predictor.key][term.key])
     return values
 
 

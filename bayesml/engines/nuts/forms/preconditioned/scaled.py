@@ -117,7 +117,7 @@ class ScaledBlocks:
         multipliers, first = [], 0
         for block, factor in tail:
             z = point[first : first + block.size].reshape(block.q, block.vectors)
-            changed[block.site] = z if block.is_factor else z[0]
+            changed[block.site] = z if block.has_levels else z[0]
             multipliers += lower_times(factor, z) if jnp.ndim(factor[0][0]) < 2 else [factor[0][0] @ z[0]]
             first += block.size
         coefficients = sums.center.base + sums.center.scale * point[first:]

@@ -1,0 +1,97 @@
+"""Levels with known covariances: relatives in a pedigree, species of a phylogeny."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from bayesml.errors import DataError
+from bayesml.frame import KnownMatrix
+
+__all__ = ["KnownCovariance"]
+
+LISTED = 5
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class KnownCovariance:
+    """The covariance matrix A of the levels of a factor, in units of the variance that is estimated.
+
+    Attributes:
+        matrix: A of all that have a name in it, levels of the data or not.
+        labels: the levels of the data, in the order of the term.
+        text: the term as written, for messages.
+    """
+
+    matrix: KnownMatrix
+    labels: tuple[str, ...]
+    text: str
+
+    @classmethod
+    def of(cls, matrix: KnownMatrix, labels: Sequence[str], text: str) -> KnownCovariance:
+        """Check a matrix against the levels of a factor.
+
+        Raises:
+            DataError: it has no names, is not symmetric or positive definite, or lacks a level.
+        """
+        matrix.check_names(f"the levels in `{text}`")
+        missing = [label for label, place in zip(labels, matrix.positions(labels), strict=True) if place < 0]
+        if missing:
+            listed = ", ".join(f"`{label}`" for label in missing[:LISTED])
+            more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+            names = ", ".join(f"`{label}`" for label in (matrix.labels or ())[:LISTED])
+            raise DataError(
+                f"`{matrix.name}` of `{text}` has no row for the level{'s' * (len(missing) > 1)} {listed}{more}; its "
+                f"rows are called {names}, .... Every level of the data needs one."
+            )
+        matrix.check_symmetric(text)
+        matrix.check_positive_definite(text)
+        return cls(matrix, tuple(labels), text)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """The row of A of each level."""
+        return self.matrix.positions(self.labels)
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """L ``(levels, levels)`` with ``L L' = A`` of the levels of the data, lower triangular."""
+        return np.linalg.cholesky(self.matrix.selected(self.places).dense)
+
+    @cached_property
+    def typical_variance(self) -> float:
+        """Mean of the diagonal of A, which stands for a level that has no row in it."""
+        return float(np.mean(np.diagonal(self.matrix.dense)))
+
+    def given(self, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distribution of further levels given those of the data.
+
+        With r = L e for the levels of the data, ``E(r_new | r) = A_no A_oo^-1 r = A_no L^-T e``.
+
+        Args:
+            labels: further levels. One without a row in A is independent of all.
+
+        Returns:
+            ``A_no L^-T`` ``(new, levels)``, and a root of the covariance matrix ``A_nn - A_no A_oo^-1 A_on``.
+        """
+        at = self.matrix.positions(labels)
+        inside = at >= 0
+        A = self.matrix.dense
+        means = np.zeros((len(labels), len(self.labels)))
+        covariance = np.diag(np.full(len(labels), self.typical_variance))
+        if inside.any():
+            between = A[np.ix_(at[inside], self.places)]
+            means[inside] = np.linalg.solve(self.root, between.T).T
+            own = A[np.ix_(at[inside], at[inside])] - means[inside] @ means[inside].T
+            covariance[np.ix_(inside, inside)] = own
+        values, vectors = np.linalg.eigh(covariance)
+        return means, vectors * np.sqrt(np.clip(values, 0.0, None))
+
+    def has(self, labels: Sequence[str]) -> np.ndarray:
+        """Return of each label whether it has a row in A."""
+        return self.matrix.positions(labels) >= 0

@@ -195,6 +195,11 @@ class GroupCall:
     prior_weights: str = ""
     membership: Membership | None = None
 
+    @property
+    def has_tails(self) -> bool:
+        """Whether the distribution of the effects has heavier tails than the normal one."""
+        return self.dist != "gaussian"
+
 
 @final
 @dataclass(frozen=True)

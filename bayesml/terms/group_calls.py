@@ -44,7 +44,7 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
     members = None if first.membership is None else Members.of(first, functions)
     group = merged(parts, frame, predictor, functions, members)
     base = _independent(group, parts, frame)
-    if not first.cov and first.dist == "gaussian" and members is None:
+    if not first.cov and not first.has_tails and members is None:
         return base
     labels = group.levels.labels
     known = KnownCovariance.of(frame.matrices[first.cov], labels, first.text) if first.cov else None
@@ -57,7 +57,7 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
         group.encodings,
         base,
         known,
-        first.dist == "student",
+        first.has_tails,
         members,
         title=group.title,
     )

@@ -22,8 +22,6 @@ NOT_YET = {
     "me(": r"`me\(",
     "mi(": r"`mi\(",
     "t2(": r"`t2\(",
-    "zero_inflated_beta": "family 'zero_inflated_beta'",
-    "zero_one_inflated_beta": "family 'zero_one_inflated_beta'",
 }
 COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]
 

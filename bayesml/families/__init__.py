@@ -34,6 +34,7 @@ from bayesml.families.gaussian import gaussian
 from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
+from bayesml.families.inflated_beta import zero_inflated_beta, zero_one_inflated_beta
 from bayesml.families.inverse_gaussian import inverse_gaussian
 from bayesml.families.joint import JointLikelihood, joint_likelihood
 from bayesml.families.logistic_normal import logistic_normal
@@ -44,6 +45,7 @@ from bayesml.families.multinomial import multinomial
 from bayesml.families.nbinom1 import nbinom1
 from bayesml.families.negbinomial import negbinomial
 from bayesml.families.negbinomial2 import negbinomial2
+from bayesml.families.ordered_beta import ordered_beta
 from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.sequential import cratio, sratio
@@ -55,6 +57,7 @@ from bayesml.families.tweedie import tweedie
 from bayesml.families.von_mises import von_mises
 from bayesml.families.weibull import weibull
 from bayesml.families.wiener import wiener
+from bayesml.families.xbeta import xbeta
 from bayesml.families.zero_inflated import (
     zero_inflated_beta_binomial,
     zero_inflated_binomial,
@@ -111,6 +114,7 @@ __all__ = [
     "nbinom1",
     "negbinomial",
     "negbinomial2",
+    "ordered_beta",
     "poisson",
     "several",
     "shifted_lognormal",
@@ -123,10 +127,13 @@ __all__ = [
     "wiener",
     "with_fixed",
     "zero_inflated_asym_laplace",
+    "xbeta",
+    "zero_inflated_beta",
     "zero_inflated_beta_binomial",
     "zero_inflated_binomial",
     "zero_inflated_negbinomial",
     "zero_inflated_poisson",
+    "zero_one_inflated_beta",
 ]
 
 FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
@@ -169,6 +176,10 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "cratio": cratio,
     "acat": acat,
     "hurdle_cumulative": hurdle_cumulative,
+    "zero_inflated_beta": zero_inflated_beta,
+    "zero_one_inflated_beta": zero_one_inflated_beta,
+    "ordered_beta": ordered_beta,
+    "xbeta": xbeta,
     "categorical": categorical,
     "multinomial": multinomial,
     "dirichlet_multinomial": dirichlet_multinomial,

@@ -21,7 +21,7 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "Beta", "beta"]
+__all__ = ["EXAMPLE", "PHI", "SMALLEST", "Beta", "beta"]
 
 special = lazy_module("scipy.special")
 
@@ -41,7 +41,10 @@ class Beta(AbstractSimpleFamily):
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take numbers strictly between 0 and 1 that are not all equal."""
         y = numbers(response, self.name)
-        cure = "For percentages divide by 100; exact zeros and ones need another family (or a small shift inwards)."
+        cure = (
+            "For percentages divide by 100; exact zeros need the family zero_inflated_beta, zeros and ones "
+            "zero_one_inflated_beta, ordered_beta or xbeta."
+        )
         require(response, y, (y > 0) & (y < 1), "must lie strictly between 0 and 1", cure)
         if for_fit:
             require_variation(response, y)
@@ -51,9 +54,10 @@ class Beta(AbstractSimpleFamily):
         """Return the log density, with both shapes exact in their tails."""
         from bayesml.families import densities
 
-        return densities.beta(y, *self._shapes(values))
+        return densities.beta(y, *self.shapes(values))
 
-    def _shapes(self, values: Values) -> tuple[Broadcast, Broadcast]:
+    def shapes(self, values: Values) -> tuple[Broadcast, Broadcast]:
+        """Return both shapes, mu phi and (1 - mu) phi."""
         xp, link, eta, phi = array_namespace(*values.values()), self.link("mu"), values["mu"], values["phi"]
         a, b = (m * phi for m in (link.inverse(eta), link.complement(eta)))
         # A negative shape, which the links log and identity allow, has no density; a vanishing one is rounding.
@@ -64,7 +68,7 @@ class Beta(AbstractSimpleFamily):
         """Return log P(response <= y) and log P(response > y)."""
         from bayesml.families.incomplete import beta_tails
 
-        return beta_tails(*self._shapes(values), y, 1.0 - y)
+        return beta_tails(*self.shapes(values), y, 1.0 - y)
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""

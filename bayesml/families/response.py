@@ -7,7 +7,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.records import RawResponse
 
-__all__ = ["counts", "numbers", "positive_numbers", "require", "require_variation"]
+__all__ = ["counts", "numbers", "positive_numbers", "require", "require_variation", "shares"]
 
 
 def require(response: RawResponse, values: np.ndarray, good: np.ndarray, rule: str, cure: str) -> None:
@@ -59,6 +59,21 @@ def positive_numbers(response: RawResponse, family: str, *, for_fit: bool) -> np
     values = numbers(response, family)
     cure = "Drop such rows, or model them with another family."
     require(response, values, values > 0, "must be larger than 0", cure)
+    if for_fit:
+        require_variation(response, values)
+    return values
+
+
+def shares(response: RawResponse, family: str, *, one: bool = True, for_fit: bool) -> np.ndarray:
+    """Return the response as floats from 0 to 1, or where ``one`` is False to below 1.
+
+    Raises:
+        DataError: a value lies outside, or all are equal where they are to be fitted.
+    """
+    values = numbers(response, family)
+    inside = (values >= 0) & ((values <= 1) if one else (values < 1))
+    cure = "For percentages divide by 100" + ("." if one else "; exact ones need the family zero_one_inflated_beta.")
+    require(response, values, inside, f"must lie between 0 and 1{'' if one else ', and below 1'}", cure)
     if for_fit:
         require_variation(response, values)
     return values

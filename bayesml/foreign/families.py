@@ -39,14 +39,16 @@ FAMILY_ALIASES = MappingProxyType(
         "ddm": "wiener",
         "log_logistic": "loglogistic",
         "llogis": "loglogistic",
+        "ordbeta": "ordered_beta",
+        "zi_beta": "zero_inflated_beta",
+        "zoib": "zero_one_inflated_beta",
     }
 )
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-bell betabinomial2 com_poisson compois genpois ordbeta truncated_compois truncated_genpois truncated_nbinom1
-truncated_nbinom2 truncated_poisson cox discrete_weibull gen_extreme_value laplace ordered ordered_beta ordinal xbeta
-zero_inflated_beta zero_one_inflated_beta
+bell betabinomial2 com_poisson compois genpois truncated_compois truncated_genpois truncated_nbinom1
+truncated_nbinom2 truncated_poisson cox discrete_weibull gen_extreme_value laplace ordered ordinal
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

@@ -63,13 +63,13 @@ class XBeta(AbstractSimpleFamily):
         The tail at 1 is that of 1 - B below q, so that one incomplete beta function serves both ends.
         """
         from bayesml.families import densities
-        from bayesml.families.incomplete import beta_tails
+        from bayesml.families.beta_fraction import log_beta_below
 
         xp, kappa = array_namespace(y, *values.values()), values["kappa"]
         middle, low, width = (y > 0) & (y < 1), y < 0.5, 1.0 + 2.0 * kappa
         a, b = self.inside.shapes(values)
         q, rest = kappa / width, (1.0 + kappa) / width
-        at_end = beta_tails(xp.where(low, a, b), xp.where(low, b, a), q, rest)[0]
+        at_end = log_beta_below(xp.where(low, a, b), xp.where(low, b, a), q, rest)
         safe = xp.where(middle, y, 0.5)
         inner = densities.beta((safe + kappa) / width, a, b) - xp.log(width)
         return xp.where(middle, inner, at_end)

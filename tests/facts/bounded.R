@@ -1,6 +1,6 @@
-# Estimates of models of proportions with exact zeros and ones by glmmTMB, for tests/test_bounded.py.
-# Rscript bounded.R, in this folder. R 4.2.2; glmmTMB 1.1.5.
-suppressMessages({library(glmmTMB); library(jsonlite)})
+# Maximum likelihood estimates of ordered beta models by R's own optim, for tests/test_bounded.py.
+# Rscript bounded.R, in this folder. R 4.2.2. The density is that of Kubinec (2023), written by hand.
+suppressMessages(library(jsonlite))
 
 set.seed(23)
 n <- 300
@@ -14,17 +14,25 @@ latent <- eta + rlogis(n)
 D$both <- ifelse(latent < -1.5, 0, ifelse(latent > 1.9, 1, y))
 write.csv(D, "bounded.csv", row.names = FALSE, quote = FALSE)
 
-of_tmb <- function(f) {
-  s <- coef(summary(f))
-  list(loglik = as.numeric(logLik(f)), coef = as.list(s$cond[, 1]), se = as.list(s$cond[, 2]),
-       zi = as.list(if (is.null(s$zi)) NULL else s$zi[, 1]), disp = as.list(fixef(f)$disp),
-       sd = if (length(VarCorr(f)$cond)) as.numeric(attr(VarCorr(f)$cond$g, "stddev")) else NULL,
-       psi = unname(f$fit$parfull[names(f$fit$parfull) %in% c("psi", "thetaf")]))
+minus <- function(par, columns) {
+  e <- drop(columns %*% par[seq_len(ncol(columns))])
+  rest <- par[-seq_len(ncol(columns))]
+  phi <- exp(rest[1])
+  first <- rest[2]
+  second <- rest[2] + exp(rest[3])
+  inside <- D$both > 0 & D$both < 1
+  p <- ifelse(D$both == 0, plogis(first - e, log.p = TRUE), plogis(e - second, log.p = TRUE))
+  at <- log(plogis(e - first) - plogis(e - second))[inside]
+  p[inside] <- at + dbeta(D$both[inside], plogis(e[inside]) * phi, plogis(-e[inside]) * phi, log = TRUE)
+  -sum(p)
 }
-found <- list(
-  zib = of_tmb(glmmTMB(zero ~ x, zi = ~ z, family = beta_family(), data = D)),
-  zib_groups = of_tmb(glmmTMB(zero ~ x + (1 | g), zi = ~ z, family = beta_family(), data = D)),
-  ordbeta = of_tmb(glmmTMB(both ~ x, family = ordbeta(), data = D)),
-  ordbeta_groups = of_tmb(glmmTMB(both ~ x + (1 | g), family = ordbeta(), data = D))
-)
-write(toJSON(found, auto_unbox = TRUE, digits = 10, pretty = TRUE), "bounded.json")
+estimated <- function(columns) {
+  start <- c(numeric(ncol(columns)), 1, -1, 1)
+  for (k in 1:3) {
+    f <- optim(start, minus, columns = columns, method = "BFGS", control = list(reltol = 1e-15, maxit = 2000))
+    start <- f$par
+  }
+  list(loglik = -f$value, par = f$par)
+}
+write(toJSON(list(plain = estimated(cbind(1, D$x)), two = estimated(cbind(1, D$x, D$z))), auto_unbox = TRUE, digits = 9),
+      "bounded.json")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesml.results.checks.loo_compare import loo_compare
     from bayesml.results.frequentist.likelihood_ratio import anova_fits as anova
     from bayesml.results.frequentist.likelihood_ratio import compare_models
+    from bayesml.results.marginal.datagrid import datagrid
     from bayesml.results.questions.marginal_means import MarginalMeans
     from bayesml.results.storage.io import load
     from bayesml.resuming import resume
@@ -74,6 +75,7 @@ __all__ = [
     "compare_models",
     "constant",
     "custom_family",
+    "datagrid",
     "default_prior",
     "dirichlet",
     "double_exponential",
@@ -113,6 +115,7 @@ _LATER = {
     "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
     "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
     "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),
+    "datagrid": ("bayesml.results.marginal.datagrid", "datagrid"),
     "load": ("bayesml.results.storage.io", "load"),
     "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
     "resume": ("bayesml.resuming", "resume"),

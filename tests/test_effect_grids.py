@@ -181,7 +181,7 @@ def test_sum_of_two_numbers_as_a_factor(data: pd.DataFrame) -> None:
     for name in ("k", "j", "z"):
         assert np.isfinite(effects[name]["estimate__"]).all()
     assert effects["k"]["k"].tolist() == [1, 2, 3, 4]
-    by = fit.slopes("z", by="k").to_pandas()
+    by = fit.emtrends("z", by="k").to_pandas()
     np.testing.assert_allclose(by["z.trend"], fit["b_z"], rtol=1e-6)
     assert set(by["k"]) <= {1, 2, 3, 4}
     assert np.isfinite(fit.emmeans("k", at={"k": [1, 4]}).to_pandas()["emmean"]).all()

@@ -58,7 +58,7 @@ def test_redundant_columns_leave_other_effects_alone(redundant: dict, order: str
     want = plain.contrast("z = 0").iloc[0]
     for found in (fit.contrast("z = 0").iloc[0], fit.contrast({"z": 1}).iloc[0]):
         np.testing.assert_allclose(found.astype(float), want.astype(float), rtol=1e-5)
-    slope = fit.slopes("z").to_pandas().iloc[0]
+    slope = fit.emtrends("z").to_pandas().iloc[0]
     np.testing.assert_allclose(slope[["z.trend", "Std.Error"]].astype(float), want[:2].astype(float), rtol=1e-5)
     for kind in (1, 2, 3):
         np.testing.assert_allclose(
@@ -66,7 +66,7 @@ def test_redundant_columns_leave_other_effects_alone(redundant: dict, order: str
         ) if kind != 1 else None
         assert set(fit.anova(kind).index) == {"cm", "inch", "z", "w"} - {str(fit.estimate.dropped[0])}
     if np.any(data["inch"]):
-        assert np.isnan(fit.slopes("cm").to_pandas()["cm.trend"][0])
+        assert np.isnan(fit.emtrends("cm").to_pandas()["cm.trend"][0])
         with pytest.raises(ModelError, match="cannot be estimated"):
             fit.contrast("cm = 0")
 
@@ -115,7 +115,7 @@ def test_a_cell_without_data(formula: str, family: str) -> None:
         eta = fit.linpred(rows, re_formula="NA")
     kept = rows.assign(cell=rows.region + rows.A).drop(3)
     np.testing.assert_allclose(np.delete(eta, 3), plain.linpred(kept, re_formula="NA"), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(fit.slopes("z").to_pandas()["z.trend"], plain.estimate.beta[-1], rtol=1e-5)
+    np.testing.assert_allclose(fit.emtrends("z").to_pandas()["z.trend"], plain.estimate.beta[-1], rtol=1e-5)
     pairs = fit.emmeans("A", by="region").contrasts("pairwise").set_index("region")["estimate"]
     assert np.isfinite(pairs[["N", "W"]]).all()
     assert "S" not in pairs.index or np.isnan(pairs["S"])

@@ -226,7 +226,10 @@ POINT_CALLS = {
     ),
     "prob": (lambda fit: fit.confint(prob=0.9), lambda fit: fit.confint(level=0.9)),
     "nsim": (lambda fit: fit.simulate(nsim=2, seed=1), lambda fit: fit.simulate(2, seed=1)),
-    "emtrends": (lambda fit: fit.emtrends("x").to_pandas(), lambda fit: fit.slopes("x").to_pandas()),
+    "avg_margins": (
+        lambda fit: fit.avg_margins("x")["estimate"],
+        lambda fit: fit.avg_slopes("x")["estimate"],
+    ),
     "resid": (lambda fit: fit.resid(), lambda fit: fit.residuals()),
 }
 
@@ -504,7 +507,7 @@ def test_only_what_is_close_is_suggested(name: str, said: str, point: PointFit) 
         lambda fit: fit.varcorr(sigma=1),
         lambda fit: fit.vcov(pars="x"),
         lambda fit: fit.influence(newdata=DATA),
-        lambda fit: fit.slopes("x", specs="x"),
+        lambda fit: fit.emtrends("x", specs="x"),
     ],
 )
 def test_arguments_that_are_not_there_are_not_suggested(call: Any, point: PointFit) -> None:

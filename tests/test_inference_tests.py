@@ -295,7 +295,7 @@ def test_means_within_another_factor(full: bayesml.PointFit) -> None:
 
 def test_slopes_within_a_factor(full: bayesml.PointFit) -> None:
     # R: e <- emtrends(m, ~ a, var="x", lmer.df="satterthwaite"); e; pairs(e)
-    slopes = full.slopes("x", by="a")
+    slopes = full.emtrends("x", by="a")
     table = slopes.to_pandas()
     np.testing.assert_allclose(table["x.trend"], [1.68906155393, 1.68072011959, 1.18882748018], rtol=1e-6)
     np.testing.assert_allclose(table["Std.Error"], [0.647173620099, 0.663436849310, 0.707498774103], rtol=1e-6)
@@ -315,7 +315,7 @@ def test_cosmetic_surgery_lecture() -> None:
     # R: emtrends(lmer(post_qol ~ months*reason + base_qol + (months|clinic), d), "reason", var="months",
     #             lmer.df="kenward-roger"): SE 0.397, 0.402; df 19.6, 20.6
     fit = bayesml.fit("post_qol ~ months * reason + base_qol + (months | clinic)", frame("cosmetic"), method="reml")
-    table = fit.slopes("months", by="reason", ddf="kenward-roger").to_pandas()
+    table = fit.emtrends("months", by="reason", ddf="kenward-roger").to_pandas()
     assert list(table["reason"]) == ["Change appearance", "Physical reason"]
     np.testing.assert_allclose(table["months.trend"], [0.482, 0.930], atol=5e-4)
     np.testing.assert_allclose(table["Std.Error"], [0.397, 0.4015], atol=5e-4)
@@ -325,7 +325,7 @@ def test_cosmetic_surgery_lecture() -> None:
 def test_slope_of_a_curve_is_its_derivative() -> None:
     data = unbalanced()
     fit = bayesml.fit("y ~ x + I(x**2) + (1 | g)", data, method="ml")
-    table = fit.slopes("x", by="x", at={"x": [0.5, 2.0]}).to_pandas()
+    table = fit.emtrends("x", by="x", at={"x": [0.5, 2.0]}).to_pandas()
     _, linear, square = fit.estimate.beta
     np.testing.assert_allclose(table["x.trend"], [linear + square, linear + 4 * square], rtol=1e-7)
 
@@ -333,7 +333,7 @@ def test_slope_of_a_curve_is_its_derivative() -> None:
 def test_number_as_moderator_stands_at_mean_and_one_sd_to_either_side() -> None:
     data = unbalanced().assign(z=np.linspace(-1, 3, 60) ** 2)
     fit = bayesml.fit("y ~ x * z + (1 | g)", data, method="ml")
-    table = fit.slopes("x", by="z").to_pandas()
+    table = fit.emtrends("x", by="z").to_pandas()
     mean, sd = data.z.mean(), data.z.std()
     np.testing.assert_allclose(table["z"], [mean - sd, mean, mean + sd])
     np.testing.assert_allclose(table["x.trend"], fit["b_x"] + fit["b_x:z"] * table["z"], rtol=1e-7)
@@ -402,8 +402,8 @@ def test_adjustments_by_hand() -> None:
         (lambda f: f.emmeans("a", at={"x": "much"}), "holds numbers"),
         (lambda f: f.emmeans("a", type="mean"), "link"),
         (lambda f: f.emmeans("a", level=95), "coverage"),
-        (lambda f: f.slopes("a"), "categorical"),
-        (lambda f: f.slopes("y"), "not a population-level predictor"),
+        (lambda f: f.emtrends("a"), "categorical"),
+        (lambda f: f.emtrends("y"), "not a population-level predictor"),
         (lambda f: f.emmeans("x").contrasts(), "nothing to compare"),
         (lambda f: f.emmeans("a").contrasts("all"), "`method` is one of"),
         (lambda f: f.emmeans("a").contrasts("eff", adjust="tukey"), "pairwise"),

@@ -163,7 +163,7 @@ def test_offset_stands_at_its_mean_or_where_it_is_asked_for(data: pd.DataFrame) 
 
 def test_slope_of_an_offset_counts(data: pd.DataFrame) -> None:
     fit = bayesml.fit("count ~ x + offset(0.5 * x + log(e)) + (1 | g)", data, "poisson", method="laplace")
-    found = fit.slopes("x").to_pandas()["x.trend"]
+    found = fit.emtrends("x").to_pandas()["x.trend"]
     np.testing.assert_allclose(found, fit["b_x"] + 0.5, rtol=1e-6)
 
 
@@ -238,5 +238,5 @@ def test_specs_that_are_no_names(data: pd.DataFrame) -> None:
 
 def test_slopes_stand_within_nests(data: pd.DataFrame) -> None:
     fit = bayesml.fit("y ~ region/A * x + (1 | g)", data, method="ml")
-    table = fit.slopes("x", by="A").to_pandas()
+    table = fit.emtrends("x", by="A").to_pandas()
     assert len(table) == 8 and np.isfinite(table["x.trend"]).all()

@@ -64,7 +64,7 @@ def test_means_are_averages_of_each_draw() -> None:
     np.testing.assert_allclose(pairs["Post.Prob"], (differences > 0).mean(axis=0))
     assert list(pairs.columns) == ["contrast", "estimate", "Std.Error", "Post.Prob", "lower", "upper"]
     check(
-        fit.slopes("x", by="A").to_pandas(),
+        fit.emtrends("x", by="A").to_pandas(),
         "x.trend",
         np.stack([b["x"], b["x"] + b["A[v]:x"], b["x"] + b["A[w]:x"]], 1),
     )
@@ -126,7 +126,7 @@ def test_categories_have_a_row_each(family: str) -> None:
     pairs = means.contrasts()
     assert list(pairs["category"]) == [c for c in ("low", "mid", "high") for _ in range(3)]
     check(pairs[pairs["category"] == "mid"], "estimate", values[:, [0, 0, 1], 1] - values[:, [1, 2, 2], 1])
-    trend = fit.slopes("x", by="A", type="response").to_pandas()
+    trend = fit.emtrends("x", by="A", type="response").to_pandas()
     step = 1e-4
     apart = [fit.epred(rows.assign(x=rows["x"] + s)).to_numpy() for s in (step, -step)]
     slopes = ((apart[0] - apart[1]) / (2 * step)).reshape(-1, 3, 2, 3).mean(axis=2)
@@ -170,8 +170,8 @@ def test_terms_beyond_columns_are_averaged_too() -> None:
         (lambda fit: fit.emmeans("A", dpar="sigma"), "has no formula"),
         (lambda fit: fit.emmeans("A", type="mean"), '"link" or "response"'),
         (lambda fit: fit.emmeans("A", level=2), "`level`"),
-        (lambda fit: fit.slopes("A"), "categorical"),
-        (lambda fit: fit.slopes("x", type="link?"), '"link" or "response"'),
+        (lambda fit: fit.emtrends("A"), "categorical"),
+        (lambda fit: fit.emtrends("x", type="link?"), '"link" or "response"'),
     ],
 )
 def test_what_cannot_be_asked(ask: Any, message: str) -> None:
@@ -182,9 +182,9 @@ def test_what_cannot_be_asked(ask: Any, message: str) -> None:
 def test_estimates_say_what_needs_draws() -> None:
     fit = bayesml.fit("y ~ A + x", DATA, method="laplace")
     with pytest.raises(ModelError, match=r"to_normal_draws\(\)"):
-        fit.slopes("x", type="response")
+        fit.emtrends("x", type="response")
     draws = fit.to_normal_draws(seed=1)
-    check(draws.slopes("x", type="response").to_pandas(), "x.trend", draws.draws()[["b_x"]].to_numpy())
+    check(draws.emtrends("x", type="response").to_pandas(), "x.trend", draws.draws()[["b_x"]].to_numpy())
     with pytest.raises(ModelError, match="a point estimate has none"):
         fit.conditional_effects("x", ndraws=10)
 
@@ -201,7 +201,7 @@ def both() -> tuple[bayesml.PointFit, bayesml.Fit]:
         lambda fit: fit.emmeans("A").to_pandas(),
         lambda fit: fit.emmeans("A", by="x", at={"x": [1.0, 3.0]}).to_pandas(),
         lambda fit: fit.emmeans("A").contrasts(adjust="none"),
-        lambda fit: fit.slopes("x", by="A").to_pandas(),
+        lambda fit: fit.emtrends("x", by="A").to_pandas(),
         lambda fit: fit.contrast(["b_Intercept + 2 * b_x", "b_A[v] - b_A[w]"]),
     ],
 )

@@ -234,7 +234,7 @@ def results() -> dict[str, Any]:
     return {
         "emmeans": periods,
         "contrasts": periods.contrasts("pairwise"),
-        "slopes": reml.slopes("Days"),
+        "emtrends": reml.emtrends("Days"),
         "anova": bayesml.anova(reml, smaller),
         "confint": reml.confint(),
         "loo": fit.loo(),

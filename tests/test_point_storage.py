@@ -130,7 +130,7 @@ def test_questions_to_a_loaded_linear_model(loaded: tuple[PointFit, PointFit]) -
         lambda fit: fit.drop1(),
         lambda fit: fit.contrast("b_x - b_Intercept", ddf="satterthwaite"),
         lambda fit: fit.emmeans("f").contrasts(),
-        lambda fit: fit.slopes("x", by="f").to_pandas(),
+        lambda fit: fit.emtrends("x", by="f").to_pandas(),
         lambda fit: fit.confint("profile", parameters=["sigma"]),
         lambda fit: fit.conditional_effects("x:f")["x:f"],
         lambda fit: fit.confint("boot", **FEW),

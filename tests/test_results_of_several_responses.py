@@ -94,7 +94,7 @@ def test_one_response_is_answered_as_in_a_model_of_it_alone(resp: str, mixed: ba
         np.testing.assert_allclose(mixed.residuals(resp=resp, type="pearson"), single.residuals(type="pearson"))
         variable = "x" if resp == "y1" else "z"
         pd.testing.assert_frame_equal(
-            mixed.slopes(variable, resp=resp).to_pandas(), single.slopes(variable).to_pandas()
+            mixed.emtrends(variable, resp=resp).to_pandas(), single.emtrends(variable).to_pandas()
         )
 
 

@@ -99,13 +99,13 @@ _OWN = (
     Word("compare", "ArviZ", alias="loo_compare"),
     Word("model_weights", "brms", 'Write `bayesml.loo_compare({"a": fit, "b": other})`, which has weights.'),
     Word("compare_performance", "performance", alias="compare_models"),
-    Word("interpret", "Bambi", 'Write `fit.conditional_effects()`, or `fit.slopes("x")`.'),
+    Word("interpret", "Bambi", 'Write `fit.conditional_effects()`, or `fit.comparisons("x")`.'),
     Word("summary", "R", "It is a method of a fit: write `fit.summary()`."),
 )
 _METHODS = """
 fixef ranef coef varcorr vcov summary draws predict epred linpred residuals log_lik loo pp_check plot pairs forest
-conditional_effects prior_summary ngrps extend confint ranova contrast emmeans slopes icc r2 influence check_model
-simulate refit update drop1
+conditional_effects prior_summary ngrps extend confint ranova contrast emmeans emtrends icc r2 influence check_model
+simulate refit update drop1 predictions avg_predictions comparisons avg_comparisons slopes avg_slopes survival
 """
 _VALUES = frozenset(("idata", "diagnostics", "nobs", "logLik", "deviance", "sigma", "fitted", "aic", "bic"))
 _VALUES |= frozenset(("is_singular", "formula", "family"))

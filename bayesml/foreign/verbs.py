@@ -36,7 +36,6 @@ _BOTH = (
     Word("qqmath", "lattice", "Write `fit.ranef_plot()`."),
     Word("plot_model", "sjPlot", "Write `fit.forest()`, `fit.ranef_plot()` or `fit.conditional_effects().plot()`."),
     Word("tab_model", "sjPlot", "Write `fit.summary()`."),
-    Word("predictions", "marginaleffects", "Write `fit.epred(newdata)`."),
     Word("se_coef", "arm", "Write `fit.coef()`, `fit.fixef()` and `fit.ranef()`, which have errors."),
     Word("cov_re", "statsmodels", "Write `fit.varcorr()`."),
     Word("ggeffect", "ggeffects", alias="conditional_effects"),
@@ -60,13 +59,14 @@ _BOTH = (
     Word("glht", "multcomp", 'Write `fit.contrast(L)`, or `fit.emmeans("x").contrasts()`.'),
     Word("lsmeans", "lsmeans", alias="emmeans"),
     Word("ls_means", "lmerTest", alias="emmeans"),
-    Word("emtrends", "emmeans", alias="slopes"),
-    Word("avg_slopes", "marginaleffects", alias="slopes"),
+    Word("marginaleffects", "marginaleffects", alias="slopes"),
+    Word("avg_margins", "margins", alias="avg_slopes"),
+    Word("margins", "margins", alias="avg_slopes"),
     Word("difflsmeans", "lmerTest", 'Write `fit.emmeans("x").contrasts("pairwise")`.'),
     Word("ref_grid", "emmeans", 'Write `fit.emmeans("x", at={"z": [0, 1]})`.'),
     Word("emmip", "emmeans", "Write `fit.conditional_effects().plot()`."),
-    Word("comparisons", "marginaleffects", 'Write `fit.emmeans("x").contrasts()` or `fit.slopes("x")`.'),
-    Word("avg_comparisons", "marginaleffects", 'Write `fit.emmeans("x").contrasts()` or `fit.slopes("x")`.'),
+    Word("plot_slopes", "marginaleffects", 'Write `fit.slopes("x", newdata=bayesml.datagrid(x=...))`.'),
+    Word("plot_comparisons", "marginaleffects", 'Write `fit.comparisons("x", newdata=bayesml.datagrid(z=...))`.'),
 )
 
 OWN_SAMPLED = (

@@ -80,6 +80,20 @@ class JointEffects:
         """Build it from the parts of an estimate."""
         return cls(arrays, tuple(factors), information, kept, vcov, vcov_root, unbounded)
 
+    @property
+    def blocks(self) -> tuple[AbstractBlock, ...]:
+        """The blocks of effects."""
+        return self.arrays.blocks
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The places of each block among the standardised effects."""
+        return self._blocks.arrow.slices if self.blocks else ()
+
+    def solve(self, columns: np.ndarray) -> np.ndarray:
+        """Return ``K^-1 columns``, the columns ``(effects, c)``."""
+        return self._factor.solve(columns)
+
     @cached_property
     def _own(self) -> SparseRows:
         """M of the rows of the fit."""

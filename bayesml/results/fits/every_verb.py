@@ -11,6 +11,7 @@ from bayesml.results.fits.verb import Verb
 from bayesml.results.record.fit import AbstractFit
 
 if TYPE_CHECKING:
+    from bayesml.results.marginal import effects as marginal
     from bayesml.results.plots import groups
     from bayesml.results.questions import contrast, emmeans
     from bayesml.results.storage import saving
@@ -20,6 +21,7 @@ else:  # a fit and its table should not wait for what is asked of it later
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
     groups = lazy_module("bayesml.results.plots.groups")
+    marginal = lazy_module("bayesml.results.marginal.effects")
     saving = lazy_module("bayesml.results.storage.saving")
     tables = lazy_module("bayesml.results.tables.tables")
 
@@ -43,7 +45,13 @@ class AbstractFitVerbs(AbstractFit):
     prior_summary = Verb(lambda: tables.prior_summary)
     contrast = Verb(lambda: contrast.contrast)
     emmeans = Verb(lambda: emmeans.emmeans)
-    slopes = Verb(lambda: emmeans.slopes)
+    emtrends = Verb(lambda: emmeans.emtrends)
+    predictions = Verb(lambda: marginal.predictions)
+    avg_predictions = Verb(lambda: marginal.avg_predictions)
+    comparisons = Verb(lambda: marginal.comparisons)
+    avg_comparisons = Verb(lambda: marginal.avg_comparisons)
+    slopes = Verb(lambda: marginal.slopes)
+    avg_slopes = Verb(lambda: marginal.avg_slopes)
     conditional_effects = Verb(lambda: effects.conditional_effects)
     ranef_plot = Verb(lambda: groups.ranef_plot)
     save = Verb(lambda: saving.save)

@@ -38,6 +38,7 @@ __all__ = [
     "natural_of_rows",
     "needed_predictors",
     "row_values",
+    "rows_to_evaluate",
 ]
 
 NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
@@ -45,7 +46,7 @@ NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
 
 def evaluate_draws(fit: AbstractSampledFit, request: Request, what: What) -> DrawnQuantity:
     """Return draws of a number of each row; see ``evaluate``."""
-    return evaluate_rows(fit, _rows(fit, request, what), request, what)
+    return evaluate_rows(fit, rows_to_evaluate(fit, request, what), request, what)
 
 
 def evaluate_rows(
@@ -105,7 +106,8 @@ def _code_labels(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
     return fit.likelihood.event_labels if is_code else ()
 
 
-def _rows(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
+def rows_to_evaluate(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
+    """Return the rows with all that is needed to evaluate what is asked for."""
     if what.kind == "linpred" or what.dpar is not None:
         return prepare_rows(fit, request, predictors=needed_predictors(fit, what), additions=())
     weights = has_precisions(fit, request.newdata)

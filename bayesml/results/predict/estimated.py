@@ -19,7 +19,7 @@ from bayesml.results.predict.quantity import EstimatedQuantity, What
 from bayesml.results.predict.several_predictors import evaluate_several
 from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["evaluate_estimates"]
+__all__ = ["evaluate_estimates", "function_of_rows"]
 
 STEP = 1e-6
 SIMULATED = 4000
@@ -32,17 +32,7 @@ def evaluate_estimates(fit: AbstractPointFit, request: Request, what: What) -> E
     estimate = fit.estimate
     if isinstance(estimate, SeveralEstimate):
         return evaluate_several(fit, estimate, request, what)
-    if what.dpar not in (None, "mu"):
-        raise ModelError(f"`dpar` is a parameter with a formula, which is `mu` alone; got {what.dpar!r}.")
-    newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
-    function: Callable[[np.ndarray], np.ndarray] | None = None
-    if what.kind == "linpred" or what.dpar is not None:
-        rows = point_rows(fit, newdata, groups, policy, additions=False)
-        if what.transform or what.kind == "epred":
-            function = _inverse_link(fit)
-    else:
-        rows = point_rows(fit, newdata, groups, policy, trials=not what.one_trial)
-        function = _mean(fit, rows)
+    rows, function = _rows_and_function(fit, request, what)
     found = _Function(fit, rows, function)
     seed = 0 if request.seed is None else request.seed
     ends = found.confidence if what.kind != "predict" else lambda prob: found.prediction(prob, seed)
@@ -54,6 +44,31 @@ def evaluate_estimates(fit: AbstractPointFit, request: Request, what: What) -> E
         lambda prob: (shown((limits := ends(prob))[0]), shown(limits[1])),
         rows.data,
     )
+
+
+def function_of_rows(
+    fit: AbstractPointFit, request: Request, what: What
+) -> tuple[PointRows, Callable[[np.ndarray], np.ndarray]]:
+    """Return rows, and what is asked for as a function of their linear predictor ``(rows,)``."""
+    rows, function = _rows_and_function(fit, request, what)
+    return rows, (lambda eta: eta) if function is None else function
+
+
+def _rows_and_function(
+    fit: AbstractPointFit, request: Request, what: What
+) -> tuple[PointRows, Callable[[np.ndarray], np.ndarray] | None]:
+    if what.dpar not in (None, "mu"):
+        raise ModelError(f"`dpar` is a parameter with a formula, which is `mu` alone; got {what.dpar!r}.")
+    newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
+    function: Callable[[np.ndarray], np.ndarray] | None = None
+    if what.kind == "linpred" or what.dpar is not None:
+        rows = point_rows(fit, newdata, groups, policy, additions=False)
+        if what.transform or what.kind == "epred":
+            function = _inverse_link(fit)
+    else:
+        rows = point_rows(fit, newdata, groups, policy, trials=not what.one_trial)
+        function = _mean(fit, rows)
+    return rows, function
 
 
 def _inverse_link(fit: AbstractPointFit) -> Callable[[np.ndarray], np.ndarray]:

@@ -231,6 +231,7 @@ def batches(
     choice: DrawChoice,
     request: Request,
     values: Mapping[str, np.ndarray] | None = None,
+    numbers: int = NUMBERS_AT_ONCE,
 ) -> Iterator[Batch]:
     """Yield the linear predictors of all draws in batches that fit into memory.
 
@@ -240,13 +241,14 @@ def batches(
         choice: the draws to use.
         request: how unseen levels are treated.
         values: all draws of the reported variables in the form that ``rows`` needs; None takes those of the fit.
+        numbers: about how many numbers a batch has for each predictor.
     """
     values = fit.draws_record.values if values is None else values
     if rows.selection.groups():
         require_effects(fit, "A prediction with group-level effects")
     policy, rng = check_policy(request.new_levels), generators(request.seed)[1]
     sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, policy, rng)
-    positions, size = choice.positions(), _batch_size(rows)
+    positions, size = choice.positions(), _batch_size(rows, numbers)
     for start in range(0, len(positions), size):
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
@@ -262,18 +264,23 @@ def batches(
             yield Batch(where, drawn, predictors)
 
 
-def _batch_size(rows: Rows) -> int:
+def _batch_size(rows: Rows, numbers: int) -> int:
     largest = [(len(g.levels) + rows.unseen.count(g)) * len(g.coefs) for g in rows.selection.groups()]
-    return int(np.clip(NUMBERS_AT_ONCE // max(rows.count, 1, *largest), 1, BATCH_OF_DRAWS))
+    return int(np.clip(numbers // max(rows.count, 1, *largest), 1, BATCH_OF_DRAWS))
 
 
 def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, key: PredictorKey) -> np.ndarray:
-    total: np.ndarray | float = np.zeros((len(values.positions), rows.count))
-    for place, term in enumerate(terms):
+    total: np.ndarray | None = None
+    for term in terms:
         addend = term.contribution(values, rows.arrays[key][term.key])
-        # effects of each threshold have an axis more than the rows
-        total = addend if not place and np.ndim(addend) > 2 else total + addend
-    return np.asarray(total)
+        if total is None:
+            # effects of each threshold have an axis more than the rows
+            total = np.zeros((len(values.positions), rows.count)) + addend if np.ndim(addend) < 2 else np.array(addend)
+        elif np.shape(addend) == total.shape:
+            total += addend
+        else:
+            total = total + addend
+    return np.zeros((len(values.positions), rows.count)) if total is None else total
 
 
 def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import EstimatedQuantity, What
 from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["evaluate_several", "several_natural"]
+__all__ = ["evaluate_several", "numbers_of_rows", "several_natural"]
 
 STEP = 1e-5
 SIMULATED = 4000
@@ -53,19 +53,13 @@ def evaluate_several(
             f"A response of the family {fit.family.name} has no prediction interval; its probabilities are "
             "epred(se=True), and simulate() draws responses."
         )
-    newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
-    of_parameter = what.dpar is not None or what.kind == "linpred"
-    key = _key(fit, what) if of_parameter else PredictorKey()
-    if of_parameter:
-        rows = point_rows(fit, newdata, groups, policy, additions=False, centred=False)
-    else:
-        rows = point_rows(fit, newdata, groups, policy, trials=not what.one_trial)
-    numbers = _parameter(fit, estimate, rows, key, what) if of_parameter else _mean(fit, estimate, rows)
-    found = _Function(fit, estimate, rows, numbers, _scale(fit, what, key if of_parameter else None))
+    key = _predictor_asked(fit, what)
+    rows, numbers = numbers_of_rows(fit, estimate, request, what)
+    found = _Function(fit, estimate, rows, numbers, _scale(fit, what, key))
     seed = 0 if request.seed is None else request.seed
     ends = found.confidence if what.kind != "predict" else lambda prob: found.prediction(prob, seed)
     shown = rows.shown
-    categories = () if of_parameter else fit.likelihood.event_labels
+    categories = () if key is not None else fit.likelihood.event_labels
     return EstimatedQuantity(
         rows.labels,
         shown(found.value),
@@ -76,12 +70,27 @@ def evaluate_several(
     )
 
 
-def _key(fit: AbstractPointFit, what: What) -> PredictorKey:
-    """Return the predictor that is meant.
+def numbers_of_rows(
+    fit: AbstractPointFit, estimate: SeveralEstimate, request: Request, what: What
+) -> tuple[PointRows, Numbers]:
+    """Return rows, and what is asked for as a function of their linear predictors ``(d, rows)`` and psi."""
+    newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
+    key = _predictor_asked(fit, what)
+    if key is not None:
+        rows = point_rows(fit, newdata, groups, policy, additions=False, centred=False)
+        return rows, _parameter(fit, estimate, rows, key, what)
+    rows = point_rows(fit, newdata, groups, policy, trials=not what.one_trial)
+    return rows, _mean(fit, estimate, rows)
+
+
+def _predictor_asked(fit: AbstractPointFit, what: What) -> PredictorKey | None:
+    """Return the predictor that is meant; None where the response is.
 
     Raises:
         ModelError: there is none of that name.
     """
+    if what.dpar is None and what.kind != "linpred":
+        return None
     name = main_parameter(fit.likelihood) if what.dpar is None else what.dpar
     keys = {p.key.parameter: p.key for p in fit.problem.design.schema.predictors}
     if name not in keys:

@@ -25,7 +25,7 @@ from bayesml.results.record.without_residual_terms import without_residual_terms
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
 
-__all__ = ["emmeans", "slopes"]
+__all__ = ["emmeans", "emtrends"]
 
 Scale = Literal["link", "response"]
 STEP = 1e-4
@@ -143,7 +143,7 @@ def _has_single_predictor(fit: AbstractFit) -> bool:
     return not fit.likelihood.event_labels and any(p.name == "mu" for p in fit.likelihood.dpars)
 
 
-def slopes(
+def emtrends(
     fit: AbstractFit,
     variable: str,
     by: str | Sequence[str] | None = None,
@@ -178,7 +178,7 @@ def slopes(
 
     Example:
         >>> fit = bayesml.fit("post_qol ~ months * reason + base_qol + (months | clinic)", data, method="reml")
-        >>> fit.slopes("months", by="reason")
+        >>> fit.emtrends("months", by="reason")
     """
     fit, targets, name = without_residual_terms(of_one(fit, resp)), _names(by), f"{variable}.trend"
     question = (

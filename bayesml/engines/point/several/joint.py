@@ -44,6 +44,15 @@ class SeveralJoint:
     root: np.ndarray
     __getstate__ = fields_alone
 
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The places of each block among the standardised effects."""
+        return self._arranged.arrow.slices if self.blocks else ()
+
+    def solve(self, columns: np.ndarray) -> np.ndarray:
+        """Return ``K^-1 columns``, the columns ``(effects, c)``."""
+        return self.factor.solve(columns)
+
     @cached_property
     def _own(self) -> SparseRows:
         return sparse_rows(self.blocks, self.factors, self.blocks, self.slopes.shape[1])

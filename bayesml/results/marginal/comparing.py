@@ -1,0 +1,66 @@
+"""How two predictions are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bayesml.errors import ModelError, did_you_mean
+
+__all__ = ["comparison_of", "slope_of", "transform_of"]
+
+Function = Callable[..., np.ndarray]
+
+
+def _log_odds(hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
+    return np.log(hi / (1.0 - hi)) - np.log(lo / (1.0 - lo))
+
+
+COMPARISONS: dict[str, Function] = {
+    "difference": lambda hi, lo: hi - lo,
+    "ratio": lambda hi, lo: hi / lo,
+    "lnratio": lambda hi, lo: np.log(hi / lo),
+    "lnor": _log_odds,
+    "lift": lambda hi, lo: (hi - lo) / lo,
+}
+TRANSFORMS: dict[str, Function] = {"exp": np.exp, "ln": np.log, "log": np.log}
+SLOPES = ("dydx", "eyex", "eydx", "dyex")
+
+
+def comparison_of(comparison: Any) -> Function:
+    """Return the function of the prediction after and before the change.
+
+    Raises:
+        ModelError: there is no such comparison.
+    """
+    if callable(comparison):
+        return comparison  # type: ignore[no-any-return]
+    name = comparison.removesuffix("avg") if isinstance(comparison, str) else ""
+    if name not in COMPARISONS:
+        listed = ", ".join(f'"{known}"' for known in COMPARISONS)
+        hint = did_you_mean(str(comparison), COMPARISONS)
+        raise ModelError(f"`comparison` is one of {listed}, or a function of hi and lo; got {comparison!r}{hint}.")
+    return COMPARISONS[name]
+
+
+def transform_of(transform: Any) -> Function | None:
+    """Return the function of estimates and ends of intervals.
+
+    Raises:
+        ModelError: there is no such function.
+    """
+    if transform is None or callable(transform):
+        return transform  # type: ignore[no-any-return]
+    if transform not in TRANSFORMS:
+        listed = ", ".join(f'"{known}"' for known in TRANSFORMS)
+        raise ModelError(f"`transform` is one of {listed}, or a function; got {transform!r}.")
+    return TRANSFORMS[transform]
+
+
+def slope_of(slope: Any) -> str:
+    """Return the kind of a slope; raise a ModelError where there is none of that name."""
+    if slope not in SLOPES:
+        raise ModelError(f"`slope` is one of {', '.join(f'{known!r}' for known in SLOPES)}; got {slope!r}.")
+    return str(slope)

@@ -13,7 +13,7 @@ from bayesml.errors import DataError, ModelError, did_you_mean
 from bayesml.results.marginal.changes import known_variables
 from bayesml.results.marginal.comparing import transform_of
 from bayesml.results.marginal.datagrid import given_rows
-from bayesml.results.marginal.evaluation import Averages, Groups, Question
+from bayesml.results.marginal.question import Averages, Groups, Question
 from bayesml.results.predict.prepare import known_parameter, predicted_parameter
 from bayesml.results.predict.quantity import What
 from bayesml.results.record.one_response import of_one

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.results.marginal.evaluation import Averages, Question
 from bayesml.results.marginal.numbers import DrawnNumbers
+from bayesml.results.marginal.question import Averages, Question
 from bayesml.results.marginal.spread import Spread, spread_of
 from bayesml.results.predict.drawn import category_labels, row_values, rows_to_evaluate
 from bayesml.results.predict.prepare import Batch, DrawChoice, Request, batches, choose_draws, generators

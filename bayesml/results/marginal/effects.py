@@ -10,8 +10,9 @@ import numpy as np
 from bayesml.results.marginal.asking import Asked, ask, averaging_of, categories_of, prediction_rows
 from bayesml.results.marginal.changes import Change, changes_of, derivatives_of, sets_of
 from bayesml.results.marginal.comparing import comparison_of, slope_of
-from bayesml.results.marginal.evaluation import Averages, Groups, evaluate_sets
+from bayesml.results.marginal.evaluation import evaluate_sets
 from bayesml.results.marginal.numbers import AbstractNumbers
+from bayesml.results.marginal.question import Averages, Groups
 from bayesml.results.marginal.table import Effects
 from bayesml.results.marginal.tabulate import Part, tabulated
 
@@ -231,8 +232,25 @@ def avg_predictions(
 ) -> Effects:  # fmt: skip
     """Return ``predictions`` averaged over rows: all of them, or those with the same values of ``by``.
 
-    Arguments, result and errors are those of ``predictions``; with ``variables`` the predictions of each combination of
-    their values are averaged.
+    Args:
+        fit: the fit.
+        newdata: the rows, see ``predictions``.
+        variables: columns that take other values in all rows; the predictions of each combination are averaged.
+        by: columns: the rows with the same values of them are averaged; True averages all.
+        groups: which group-level effects, see ``predictions``.
+        type: ``"response"`` or ``"link"``.
+        dpar: a distributional parameter instead of the response.
+        resp: which of several responses.
+        hypothesis: what is asked of the estimates, see ``predictions``.
+        transform: a function of estimates and ends of intervals.
+        conf_level: probability of the intervals.
+        wts: weights of the rows.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws; None takes all.
+        seed: whole number; the same seed gives the same result.
+
+    Returns:
+        As ``predictions``.
 
     Example:
         >>> fit.avg_predictions(by="treatment", hypothesis="pairwise")
@@ -254,7 +272,29 @@ def avg_comparisons(
 ) -> Effects:  # fmt: skip
     """Return ``comparisons`` of predictions averaged over rows: all of them, or those with the same values of ``by``.
 
-    Arguments, result and errors are those of ``comparisons``. A ratio is that of the averages.
+    A ratio is that of the averages.
+
+    Args:
+        fit: the fit.
+        variables: the columns and their changes, see ``comparisons``.
+        newdata: the rows, see ``predictions``.
+        by: columns: predictions of rows with the same values are averaged; True averages all.
+        comparison: how predictions after and before are compared, see ``comparisons``.
+        cross: change all variables at once.
+        groups: which group-level effects, see ``predictions``.
+        type: ``"response"`` or ``"link"``.
+        dpar: a distributional parameter instead of the response.
+        resp: which of several responses.
+        hypothesis: what is asked of the estimates, see ``predictions``.
+        transform: a function of estimates and ends of intervals.
+        conf_level: probability of the intervals.
+        wts: weights of the rows.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws; None takes all.
+        seed: whole number; the same seed gives the same result.
+
+    Returns:
+        As ``comparisons``.
 
     Example:
         >>> fit.avg_comparisons("treatment", comparison="lnor", transform="exp", groups="integrate")
@@ -274,7 +314,26 @@ def avg_slopes(
 ) -> Effects:  # fmt: skip
     """Return ``slopes`` averaged over rows: all of them, or those with the same values of ``by``.
 
-    Arguments, result and errors are those of ``slopes``.
+    Args:
+        fit: the fit.
+        variables: the columns, a name or a list of names; None takes all.
+        newdata: the rows, see ``predictions``.
+        by: columns: the slopes of rows with the same values are averaged; True averages all.
+        slope: which slope, see ``slopes``.
+        groups: which group-level effects, see ``predictions``.
+        type: ``"response"`` or ``"link"``.
+        dpar: a distributional parameter instead of the response.
+        resp: which of several responses.
+        hypothesis: what is asked of the estimates, see ``predictions``.
+        transform: a function of estimates and ends of intervals.
+        conf_level: probability of the intervals.
+        wts: weights of the rows.
+        new_levels: what unseen levels get, see ``linpred``.
+        ndraws: number of draws; None takes all.
+        seed: whole number; the same seed gives the same result.
+
+    Returns:
+        As ``slopes``.
 
     Example:
         >>> fit.avg_slopes("dose")

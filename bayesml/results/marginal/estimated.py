@@ -13,8 +13,8 @@ from bayesml.engines.point.several.estimate import SeveralEstimate
 from bayesml.errors import ModelError
 from bayesml.keys import MU
 from bayesml.lazy import lazy_module
-from bayesml.results.marginal.evaluation import Averages, Question
 from bayesml.results.marginal.numbers import EstimatedNumbers, JointCovariance
+from bayesml.results.marginal.question import Averages, Question
 from bayesml.results.marginal.spread import spread_of
 from bayesml.results.predict.estimated import function_of_rows
 from bayesml.results.predict.point_rows import PointRows

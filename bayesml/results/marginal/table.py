@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.results.marginal.numbers import AbstractNumbers, DrawnNumbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,11 +23,13 @@ class Effects:
     Attributes:
         table: one row for each number: what it is about, estimate, std_error, of estimates statistic and p_value, and
             conf_low and conf_high.
-        numbers: the numbers behind it; None where there are too many draws to be kept.
+        values: draws of the numbers, ``(draws, rows of the table)``; None where there are none.
+        note: why there are none.
     """
 
     table: pd.DataFrame
-    numbers: AbstractNumbers | None
+    values: np.ndarray | None
+    note: str = ""
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table."""
@@ -41,11 +42,9 @@ class Effects:
         Raises:
             ModelError: the fit has no draws, or there are too many to be kept.
         """
-        if isinstance(self.numbers, DrawnNumbers):
-            return self.numbers.values
-        if self.numbers is None:
-            raise ModelError("There are too many draws to be kept; ask for averages, fewer rows or `ndraws=`.")
-        raise ModelError("A point estimate has no draws; fit.to_normal_draws() makes some.")
+        if self.values is None:
+            raise ModelError(self.note)
+        return self.values
 
     @property
     def columns(self) -> pd.Index:

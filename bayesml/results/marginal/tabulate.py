@@ -10,9 +10,9 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.marginal.asking import Asked, Averaging
-from bayesml.results.marginal.evaluation import Averages
 from bayesml.results.marginal.hypotheses import hypothesised, null_value
-from bayesml.results.marginal.numbers import AbstractNumbers
+from bayesml.results.marginal.numbers import AbstractNumbers, DrawnNumbers
+from bayesml.results.marginal.question import Averages
 from bayesml.results.marginal.table import Effects
 from bayesml.results.record.fit import AbstractSampledFit
 
@@ -78,7 +78,7 @@ def _part_by_part(asked: Asked, rows: pd.DataFrame, categories: Sequence[str], o
     if order:
         ranks = table[order].astype(str).agg("\0".join, axis=1)
         table = table.iloc[np.argsort(pd.factorize(ranks)[0], kind="stable")].reset_index(drop=True)
-    return Effects(table, None)
+    return Effects(table, None, "There are too many draws to be kept; ask for averages, fewer rows or `ndraws=`.")
 
 
 def _rows_at_once(asked: Asked, rows: pd.DataFrame, categories: Sequence[str]) -> int:
@@ -121,7 +121,9 @@ def _finished(
         places = np.tile(np.repeat(np.arange(len(rows)), numbers.count // (len(rows) * len(found))), len(found))
         others = rows[[name for name in rows if name not in table]].iloc[places].reset_index(drop=True)
         table = pd.concat([table, others], axis=1)
-    return Effects(table, numbers)
+    if isinstance(numbers, DrawnNumbers):
+        return Effects(table, numbers.values)
+    return Effects(table, None, "A point estimate has no draws; fit.to_normal_draws() makes some.")
 
 
 def _labels(columns: dict[str, list[Any]], count: int) -> list[str]:

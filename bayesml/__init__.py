@@ -33,7 +33,7 @@ from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, Mo
 from bayesml.families import FAMILIES, bernoulli, binomial, custom_family, gaussian, negbinomial, poisson, student
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
-from bayesml.formula import bf, set_rescor
+from bayesml.formula import bf, set_mecor, set_rescor
 from bayesml.priors import horseshoe, prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
@@ -101,6 +101,7 @@ __all__ = [
     "poisson",
     "prior",
     "resume",
+    "set_mecor",
     "set_rescor",
     "std_normal",
     "student",

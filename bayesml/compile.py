@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jax import numpy as jnp
@@ -19,7 +19,14 @@ from bayesml.terms import combine
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, Observed, PerRow, Values
 
-__all__ = ["Data", "combined", "compile_model", "linear_predictors", "log_likelihood", "summed_predictors"]
+__all__ = [
+    "Data",
+    "combined",
+    "compile_model",
+    "linear_predictors",
+    "log_likelihood",
+    "summed_predictors",
+]
 
 numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
 numpyro_supports = lazy_module("bayesml.numpyro_supports")
@@ -52,9 +59,22 @@ def compile_model(
                 of_term = data["arrays"][predictor.key][term.key]
                 for name, value in term.derived(values, of_term).items():
                     values[name] = numpyro.deterministic(name, value)
+        for name, value in measured_densities(schema, values, data["arrays"]):
+            numpyro.factor(name, value)
         observe(likelihood, linear_predictors(schema, values, data["arrays"]), values, data, y)
 
     return model
+
+
+def measured_densities(
+    schema: Schema, values: Values, arrays: Mapping[PredictorKey, Any]
+) -> Iterator[tuple[str, Numbers]]:
+    """Yield what terms add to the log density beside priors, with a name for each."""
+    for predictor in schema.predictors:
+        for term in predictor.terms:
+            density = term.log_density(values, arrays[predictor.key][term.key])
+            if density is not None:
+                yield f"log_density_{term.key}_{predictor.key.resp}", density
 
 
 def linear_predictors(schema: Schema, values: Values, arrays: Mapping[PredictorKey, Any]) -> dict[PredictorKey, PerRow]:

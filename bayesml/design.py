@@ -20,13 +20,23 @@ from bayesml.families import (
     joint_likelihood,
     with_fixed,
 )
-from bayesml.formula import ParsedFormula, Predictor, Response, ResponseFormula, is_simple_name
+from bayesml.formula import ParsedFormula, Predictor, Response, ResponseFormula
 from bayesml.frame import Frame
-from bayesml.frozen import FrozenMapping
 from bayesml.keys import PredictorKey
+from bayesml.names import of_response
 from bayesml.response_columns import column_labels, column_values, with_columns
-from bayesml.response_terms import has_sigma, term_arrays, with_residual_terms, with_terms
-from bayesml.terms import TERMS, AbstractGroupTerm, AbstractTerm, Functions, group_terms
+from bayesml.response_terms import UNOBSERVED, has_sigma, term_arrays, with_residual_terms, with_terms
+from bayesml.terms import (
+    TERMS,
+    AbstractGroupTerm,
+    AbstractTerm,
+    Functions,
+    MissingValues,
+    ModelContext,
+    ResponseContext,
+    checked_functions,
+    group_terms,
+)
 
 __all__ = [
     "Arrays",
@@ -203,7 +213,7 @@ def build_design(
         FormulaError: a parameter or addition term does not belong to the family.
         DataError: the data do not fit the formula or the family.
     """
-    functions = _checked_functions(functions)
+    functions = checked_functions(functions)
     families = family.of_responses(len(parsed.responses))
     _check_nonlinear(parsed, functions)
     parsed = with_columns(parsed, families)
@@ -218,11 +228,33 @@ def build_design(
         for predictor in _predictors(formula, response.likelihood)
         for design in _encode_predictor(predictor, frame, functions, response.likelihood)
     )
-    predictors = _joined(predictors)
+    model = ModelContext(frame, parsed.mecor, tuple(map(_context, parsed.responses, responses)))
+    predictors = _in_model(_joined(predictors), model)
     _check_spelling(predictors)
     known_errors = frozenset(formula.name for formula in parsed.responses if not has_sigma(formula.response.additions))
     schema = Schema(parsed, predictors, known_errors, functions)
-    return Design(schema, redesign(schema, frame), responses, joint)
+    arrays = {p.key: {term.key: term.own_arrays(model) for term in p.terms} for p in predictors}
+    return Design(schema, arrays, responses, joint)
+
+
+def _context(formula: ResponseFormula, response: ResponseDesign) -> ResponseContext:
+    """Return what terms may know of a response."""
+    y = response.data.arrays["y"]
+    column = bare_name(formula.response.expression.text) or formula.response.name
+    rows = np.ones(len(y), dtype=bool)
+    site = of_response(UNOBSERVED, response.name)
+    return ResponseContext(response.name, column, y, rows, response.data.unobserved, site)
+
+
+def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> tuple[PredictorDesign, ...]:
+    """Let terms know the rest of the model; unobserved responses are a term of the main predictor of each."""
+    known = [replace(p, terms=tuple(term.in_model(model) for term in p.terms)) for p in predictors]
+    for response in model.responses:
+        if response.unobserved is not None:
+            place = next(i for i, p in enumerate(known) if p.key.resp == response.name)
+            values = MissingValues.of(known[place].key, response, model.frame)
+            known[place] = replace(known[place], terms=(*known[place].terms, values))
+    return tuple(known)
 
 
 def _response(
@@ -238,8 +270,10 @@ def _response(
     likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
     _check_dpars(formula, likelihood)
     refuse_unused_terms(formula, likelihood)
-    weights = raw.additions.get("weights")
-    return formula, ResponseDesign(formula.name, likelihood, likelihood.encode(raw), weights)
+    data = likelihood.encode(raw)
+    if data.unobserved is not None:
+        likelihood = likelihood.with_unobserved(len(data.unobserved.rows))
+    return formula, ResponseDesign(formula.name, likelihood, data, raw.additions.get("weights"))
 
 
 def _fixed(
@@ -280,19 +314,9 @@ def _encode_predictor(
 def _joined(predictors: tuple[PredictorDesign, ...]) -> tuple[PredictorDesign, ...]:
     """Let terms share what they have in common with those of other predictors."""
     every = tuple(term for predictor in predictors for term in predictor.terms)
-    return tuple(replace(p, terms=tuple(term.joined(every) for term in p.terms)) for p in predictors)
-
-
-def _checked_functions(functions: Functions | None) -> Functions:
-    functions = {} if functions is None else functions
-    if not isinstance(functions, Mapping):
-        raise FormulaError(f'`functions` is a dict of functions by name, {{"f": f}}; got {functions!r}.')
-    for name, function in functions.items():
-        if not isinstance(name, str) or not is_simple_name(name):
-            raise FormulaError(f"A name in `functions` is an ordinary name such as 'f' or 'my.f'; got {name!r}.")
-        if not callable(function):
-            raise FormulaError(f"`{name}` in `functions` is not a function but {function!r:.60}.")
-    return FrozenMapping(functions)
+    joined = (tuple(term.joined(every) for term in p.terms) for p in predictors)
+    pairs = zip(predictors, joined, strict=True)
+    return tuple(replace(p, terms=tuple(term for term in terms if term is not None)) for p, terms in pairs)
 
 
 def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:

@@ -36,6 +36,7 @@ ORDER = (
     "rescor",
     "s",
     "zgp",
+    "latent",
     "r",
 )
 """Kinds of variables in the order of the summary; the correlations of a group stand behind its standard deviations.

@@ -78,7 +78,8 @@ class ParameterSpec:
     @property
     def is_family_parameter(self) -> bool:
         """Whether it belongs to the response distribution rather than to a term."""
-        return of_response(self.prior_class, self.predictor.resp) == self.name != intercept_variable(self.predictor)
+        own_name = of_response(self.prior_class, self.predictor.resp)
+        return own_name == self.name != intercept_variable(self.predictor) and not self.coefs
 
     @property
     def bounds(self) -> Bounds:

@@ -25,7 +25,7 @@ class ReportedVariable:
 
     Attributes:
         name: its name in ``fit.idata``.
-        kind: ``b``, ``sd``, ``cor``, ``r`` or ``family``.
+        kind: ``b``, ``sd``, ``cor``, ``r``, ``family``, or ``latent`` for values that nobody observed.
         dims: names of its dimensions after chain and draw.
         coords: labels along each of them.
         texts: ``(index, text name)`` of each element.
@@ -46,6 +46,11 @@ class ReportedVariable:
     pairs: tuple[tuple[str, str], ...] = ()
     section: str = ""
     printed: tuple[str, ...] = ()
+
+    @property
+    def is_many(self) -> bool:
+        """Whether it has elements for every level of a factor, or for rows: effects, and values nobody observed."""
+        return self.kind in ("r", "latent")
 
 
 def find_text(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:

@@ -21,10 +21,12 @@ def our_call(formula: str, family: str) -> tuple[Any, Any]:
     if not formula.startswith("bf("):
         return formula, our_family(family)
     parts = split_top(formula, "+")
-    calls = [part for part in parts if not called(part, "set_rescor")]
+    calls = [part for part in parts if not called(part, "set_rescor") and not called(part, "set_mecor")]
     options: list[dict[str, Any]] = [{} for _ in calls]
-    if len(calls) < len(parts):
+    if any(part.startswith("set_rescor") for part in parts):
         options[0]["rescor"] = "set_rescor(TRUE)" in parts
+    if any(part.startswith("set_mecor") for part in parts):
+        options[0]["mecor"] = "set_mecor(TRUE)" in parts
     families = called(family, "list")
     for chosen, each in zip(options, families or [], strict=False):
         chosen["family"] = our_family(each)
@@ -47,7 +49,7 @@ def _one(call: str, options: dict[str, Any]) -> Any:
             nonlinear += names if expression else []
         elif text != "nl = TRUE":
             name, value = text.split("=")
-            options[name.strip()] = float(value)
+            options[name.strip()] = json.loads(value)
     return bayesml.bf(main, **options, **({"nonlinear": nonlinear} if nonlinear else {}))
 
 

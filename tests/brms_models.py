@@ -38,6 +38,7 @@ from bayesml.terms.smooth import Smooth
 from bayesml.terms.stratified_group import StratifiedGroup
 from bayesml.terms.structured_group import StructuredGroup
 from tests.brms_calls import our_call, our_priors
+from tests.brms_unobserved import Unobserved
 from tests.conftest import SHARED
 
 FACTS = Path(__file__).parent / "facts"
@@ -103,6 +104,7 @@ class BrmsModel:
 CHANGES = (
     ("negbinomial", "shape", "gamma(0.01, 0.01)", "inv_gamma(0.4, 0.3)"),  # hurdle and zero-inflated too
     ("negbinomial2", "sigma", "student_t(3, 0, 2.5)", "gamma(0.4, 0.3)"),
+    ("mixture(poisson, negbinomial", "shape2", "gamma(0.01, 0.01)", "inv_gamma(0.4, 0.3)"),
     ("von_mises", "Intercept", "student_t(3, 0, 2.5)", "student_t(1, 0, 1)"),
 )
 
@@ -184,6 +186,9 @@ class Translation:
         return found
 
     def _value(self, parameter: ParameterSpec) -> np.ndarray:
+        unobserved = self._unobserved.value(parameter)
+        if unobserved is not None:
+            return unobserved
         if parameter.prior_class == "Intercept":
             return self._intercept(parameter)
         if parameter.group:
@@ -307,7 +312,16 @@ class Translation:
         strata = [t for t in bases if isinstance(t, StratifiedGroup)]
         zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
         scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
-        return zeros * 0.5 * math.log(2.0 * math.pi) - scales + self._widths() + self.change
+        change = self._widths() + self.change + self._unobserved.log_jacobian()
+        return zeros * 0.5 * math.log(2.0 * math.pi) - scales + change
+
+    @property
+    def _unobserved(self) -> Unobserved:
+        return Unobserved(self.problem, self.model.standata, self._read, self.point.par)
+
+    def _read(self, name: str) -> np.ndarray:
+        self.used.add(name)
+        return np.asarray(self.point.par[name], float)
 
     def _widths(self) -> float:
         """Return the log widths of intervals with a flat prior: brms leaves its density at 1."""

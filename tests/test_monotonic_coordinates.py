@@ -19,7 +19,7 @@ def data(n_groups=30, rows=10):
 def test_columns_of_equal_steps_are_the_contribution_with_equal_steps():
     problem = describe_problem("y ~ mo(grade) * z + (1 | g)", data(), "poisson")
     predictor = problem.design.schema.predictors[0]
-    term = next(term for term in predictor.terms if term.key == "monotonic")
+    term = next(term for term in predictor.terms if term.key == "special")
     (part,) = term.sampled_slopes()
     b = np.array([0.7, -0.3])
     simplexes = {
@@ -28,7 +28,7 @@ def test_columns_of_equal_steps_are_the_contribution_with_equal_steps():
         if p.prior_class == "simo"
     }
     arrays = problem.design.arrays
-    added = term.contribution({"bsp": b, **simplexes}, arrays[predictor.key]["monotonic"])
+    added = term.contribution({"bsp": b, **simplexes}, arrays[predictor.key]["special"])
     np.testing.assert_allclose(part.design(arrays) @ b, added, atol=1e-12)
 
 

@@ -229,7 +229,7 @@ def test_terms_give_an_addend_for_each_row(monkeypatch: pytest.MonkeyPatch) -> N
     with double_precision():
         form = plain_form(problem)
         jax.eval_shape(form.density, jnp.zeros(form.size), form.data)
-    assert {kind.__name__ for kind in kinds} == {"Population", "Monotonic", "Smooth", "Offset", "Group"}
+    assert {kind.__name__ for kind in kinds} == {"Population", "SpecialEffects", "Smooth", "Offset", "Group"}
     assert called == {(kind, method) for kind in kinds for method in ("derive", "contribution")}
 
 

@@ -36,7 +36,8 @@ from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbi
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
 from bayesml.families.inflated_beta import zero_inflated_beta, zero_one_inflated_beta
 from bayesml.families.inverse_gaussian import inverse_gaussian
-from bayesml.families.joint import JointLikelihood, joint_likelihood
+from bayesml.families.joining import joint_likelihood
+from bayesml.families.joint import JointLikelihood
 from bayesml.families.logistic_normal import logistic_normal
 from bayesml.families.loglogistic import loglogistic
 from bayesml.families.lognormal import lognormal

@@ -17,6 +17,7 @@ from bayesml.errors import ModelError
 from bayesml.families.chosen_links import links_of
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.density_values import density_values
+from bayesml.families.observation import AbstractObservation
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.keys import PredictorKey
 from bayesml.links import Link
@@ -93,7 +94,7 @@ class AbstractFamily(ABC):
 
 
 @dataclass(frozen=True)
-class AbstractLikelihood(ABC):
+class AbstractLikelihood(AbstractObservation):
     """The distribution of one response given its parameters: a family bound to data.
 
     Frozen, hashable and without rows: it is part of the name under which compiled programs are kept.
@@ -199,6 +200,10 @@ class AbstractLikelihood(ABC):
         """The parameters whose Intercepts increase in this order; empty for none."""
         return ()
 
+    def traits_of(self, dpar: str) -> Traits:
+        """Return the traits that the default priors of a parameter go by: in a mixture those of its component."""
+        return self.traits
+
     def with_formula(self, predicted: frozenset[str], fixed: Mapping[str, float | str]) -> AbstractLikelihood:
         """Return the likelihood of a formula.
 
@@ -271,10 +276,6 @@ class AbstractLikelihood(ABC):
             values: the parameters.
             data: ``ResponseData.arrays``.
         """
-
-    def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return the log density of each row given all others, for leave-one-out comparisons."""
-        return self.log_prob(y, values, data)
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log P(response <= y) and log P(response > y) on JAX arrays, each exact where it is tiny."""

@@ -35,7 +35,7 @@ class Beta(AbstractSimpleFamily):
 
     name: ClassVar[str] = "beta"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0), PHI)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, 1.0), has_cdf=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

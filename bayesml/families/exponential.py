@@ -28,7 +28,7 @@ class Exponential(AbstractSimpleFamily):
 
     name: ClassVar[str] = "exponential"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0),)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, inf), has_cdf=True, lognormal_variance=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -46,7 +46,7 @@ class Gamma(AbstractSimpleFamily):
 
     name: ClassVar[str] = "gamma"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, inf), has_cdf=True, lognormal_variance=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""

@@ -68,7 +68,9 @@ class Gaussian(AbstractSimpleFamily):
 
     name: ClassVar[str] = "gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, normal=True, known_errors=True, residuals="normal")
+    traits: ClassVar[Traits] = Traits(
+        continuous=(-inf, inf), has_cdf=True, normal=True, known_errors=True, residuals="normal"
+    )
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesml.distributions import lkj
 from bayesml.distributions.lkj import cholesky_factor
-from bayesml.errors import DataError, FormulaError
+from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.gaussian import total_scale
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits, joint_traits
@@ -31,7 +31,7 @@ from bayesml.supports import CorrCholesky
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
-__all__ = ["CORRELATIONS", "FACTOR", "JointLikelihood", "joint_likelihood"]
+__all__ = ["CORRELATIONS", "FACTOR", "SHARED", "JointLikelihood"]
 
 FACTOR, CORRELATIONS = "Lrescor", "rescor"
 """The Cholesky factor of the residual correlations, which is sampled, and the correlations, which are reported."""
@@ -208,10 +208,24 @@ class JointLikelihood(AbstractLikelihood):
         every = {**data, "y": y}
         if self.residuals:
             return _weighted(self._correlated(values, every), self.own_data(self.responses[0], every))
+        return self._independent("log_prob", values, every)
+
+    def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
+        """Return the log density of what was observed of each row, times the weights; see ``AbstractLikelihood``."""
+        return (
+            self.log_prob(y, values, data)
+            if self.residuals
+            else self._independent("log_predictive", values, {**data, "y": y})
+        )
+
+    def _independent(self, what: str, values: Values, data: DataArrays) -> PerRow:
         rows = []
         for resp, part in self.parts:
-            arrays = self.own_data(resp, every)
-            rows.append(_weighted(part.log_prob(arrays["y"], self.own_values(resp, values), arrays), arrays))
+            arrays, method = (
+                self.own_data(resp, data),
+                {"log_prob": part.log_prob, "log_predictive": part.log_predictive}[what],
+            )
+            rows.append(_weighted(method(arrays["y"], self.own_values(resp, values), arrays), arrays))
         return sum(rows[1:], start=rows[0])
 
     def _correlated(self, values: Values, data: DataArrays) -> PerRow:
@@ -225,22 +239,25 @@ class JointLikelihood(AbstractLikelihood):
         factor = values[FACTOR]
         u: list[PerRow] = []
         logs: list[PerRow] = []
-        for i, (resp, _) in enumerate(self.parts):
+        measured: PerRow = 0.0
+        for i, (resp, part) in enumerate(self.parts):
             parameters, arrays = self.own_values(resp, values), self.own_data(resp, data)
             scale = total_scale(parameters, arrays)
-            rest = (arrays["y"] - parameters["mu"]) / scale
+            complete = part.completed(arrays["y"], parameters, arrays)
+            measured = measured + part.log_measured(arrays["y"], complete, arrays)
+            rest = (complete - parameters["mu"]) / scale
             for j, earlier in enumerate(u):
                 rest = rest - factor[..., i, j] * earlier
             u.append(rest / factor[..., i, i])
             logs.append(jnp.log(scale * factor[..., i, i]))
         k, square, log_scale = len(u), sum(each**2 for each in u), sum(logs)
         if self.residuals == "normal":
-            return -0.5 * square - log_scale - 0.5 * k * log(2 * pi)
+            return measured - 0.5 * square - log_scale - 0.5 * k * log(2 * pi)
         # Gamma((nu + k) / 2) / Gamma(nu / 2) (nu pi)^(-k/2) (1 + u'u / nu)^(-(nu + k) / 2) / prod sigma_i L_ii, where
         # log Gamma((nu + k) / 2) - log Gamma(nu / 2) - k/2 log nu is log_rising(nu / 2, k / 2) - k/2 log 2.
         nu = values["nu"]
         constant = log_rising(0.5 * nu, 0.5 * k) - 0.5 * k * log(2 * pi)
-        return constant - log_scale - 0.5 * (nu + k) * jnp.log1p(square / nu)
+        return measured + constant - log_scale - 0.5 * (nu + k) * jnp.log1p(square / nu)
 
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Return what the responses derive, and the residual correlations, row by row of the upper triangle."""
@@ -314,56 +331,6 @@ class JointLikelihood(AbstractLikelihood):
             residuals = residuals / np.sqrt(rng.chisquare(np.broadcast_to(nu, shape)) / nu)[..., None]
         each = [mean + scale * residuals[..., i] for i, (mean, scale) in enumerate(zip(means, scales, strict=True))]
         return np.stack(each, axis=-1)
-
-
-def joint_likelihood(
-    parts: Sequence[tuple[str, AbstractLikelihood]],
-    predicted: Sequence[frozenset[str]],
-    weights: Sequence[np.ndarray | None],
-    rescor: bool | None,
-) -> JointLikelihood:
-    """Return the distribution of several responses.
-
-    Args:
-        parts: name and likelihood of each response.
-        predicted: the parameters of each that have a formula.
-        weights: the weights of the rows of each.
-        rescor: whether residuals are correlated; None says that they are where they can be, as in brms.
-
-    Raises:
-        FormulaError: residuals shall be correlated, and these responses have no such distribution.
-    """
-    kinds = {part.traits.residuals for _, part in parts}
-    obstacle = _obstacle(parts, predicted, weights) if rescor is not False else ""
-    if rescor and obstacle:
-        raise FormulaError(f"Residuals cannot be correlated, `rescor=True`: {obstacle} Write set_rescor(False).")
-    correlated = rescor is not False and not obstacle
-    return JointLikelihood(tuple(parts), kinds.pop() if correlated else "")
-
-
-def _obstacle(
-    parts: Sequence[tuple[str, AbstractLikelihood]],
-    predicted: Sequence[frozenset[str]],
-    weights: Sequence[np.ndarray | None],
-) -> str:
-    """Return why residuals cannot be correlated, a sentence; empty where they can."""
-    kinds = {part.traits.residuals for _, part in parts}
-    if len(kinds) > 1 or "" in kinds:
-        listed = ", ".join(f"`{resp}` is {_described(part)}" for resp, part in parts)
-        return f"responses must be all gaussian or all student, without cens() and trunc(); {listed}."
-    (kind,) = kinds
-    for (resp, _), names in zip(parts, predicted, strict=True):
-        for name in SHARED[kind]:
-            if name in names:
-                return f"`{name}` is one number for all responses, and `{resp}` gives it a formula."
-    given = [np.ones(1) if of_one is None else of_one for of_one in weights]
-    if not all(np.array_equal(given[0], of_one) for of_one in given[1:]):
-        return "a row counts as a whole, and the responses have different weights."
-    return ""
-
-
-def _described(part: AbstractLikelihood) -> str:
-    return part.family.name + ("" if part.traits.residuals or part is part.family else " with response terms")
 
 
 def _weighted(rows: PerRow, data: Mapping[str, Any]) -> PerRow:

@@ -31,7 +31,7 @@ class LogNormal(AbstractSimpleFamily):
 
     name: ClassVar[str] = "lognormal"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(("identity", "inverse")), SIGMA)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, normal=True, response_on_log_scale=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, inf), has_cdf=True, normal=True, response_on_log_scale=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take positive numbers that are not all equal."""

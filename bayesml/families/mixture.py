@@ -160,6 +160,11 @@ class MixtureLikelihood(AbstractLikelihood):
                 return component, name
         return None
 
+    def traits_of(self, dpar: str) -> Traits:
+        """Return the traits of the component of a parameter."""
+        place = self._component(dpar)
+        return place[0].traits if place else self.traits
+
     def link(self, dpar: str) -> Link:
         """Return the link in its component; mixing proportions are on the scale of the softmax."""
         place = self._component(dpar)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.distributions import Distribution
 
-__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits", "joint_traits"]
+__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits", "UnobservedRows", "joint_traits"]
 
 
 @final
@@ -81,6 +81,27 @@ class RawResponse:
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class UnobservedRows:
+    """The rows whose response is a parameter, with where it lies and about where it is: one entry for each of them.
+
+    Attributes:
+        rows: their positions.
+        lower: lower bounds, -inf where there is none.
+        upper: upper bounds, or inf.
+        center: typical values on the scale on which they are free: the logarithm of the distance from one bound, the
+            logit between two.
+        scale: typical distances from them.
+    """
+
+    rows: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+
+
+@final
 @dataclass(frozen=True)
 class ResponseData:
     """The response as the density wants it.
@@ -91,12 +112,14 @@ class ResponseData:
         note: one sentence for the user where encoding chose something (``models the probability that y == 'yes'``).
         levels: of a response of categories the label of each code, of a two-level response those of 0 and 1.
         is_share: whether the response was given as shares of the trials; ``y`` holds counts all the same.
+        unobserved: the rows whose response is a parameter; None where all are observed.
     """
 
     arrays: Mapping[str, np.ndarray]
     note: str = ""
     levels: tuple[str, ...] | None = None
     is_share: bool = False
+    unobserved: UnobservedRows | None = None
 
 
 @final
@@ -133,6 +156,8 @@ class Traits:
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
         rows_depend: the responses of different rows depend on each other, so that rows stay together and in order.
         reads_past: the mean of a row depends on the responses of others, which predictions read where they are known.
+        continuous: the interval on which the response has a density, so that a response that is not observed may be a
+            parameter; None where there is no such density, or no such parameter yet.
     """
 
     discrete: bool = False
@@ -157,6 +182,7 @@ class Traits:
     several_modes: bool = False
     rows_depend: bool = False
     reads_past: bool = False
+    continuous: tuple[float, float] | None = None
 
 
 def joint_traits(every: Sequence[Traits]) -> Traits:

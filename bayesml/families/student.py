@@ -32,7 +32,7 @@ class Student(AbstractSimpleFamily):
 
     name: ClassVar[str] = "student"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA, NU)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, known_errors=True, residuals="student_t")
+    traits: ClassVar[Traits] = Traits(continuous=(-inf, inf), has_cdf=True, known_errors=True, residuals="student_t")
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

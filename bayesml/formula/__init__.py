@@ -14,7 +14,7 @@ from bayesml.formula.names import (
     matrix_names,
 )
 from bayesml.formula.parser import parse, response_count
-from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_rescor
+from bayesml.formula.specify import Formula, JointFormula, ModelFormula, as_formula, bf, set_mecor, set_rescor
 from bayesml.formula.tokens import is_simple_name, quote_name
 from bayesml.formula.types import (
     Addition,
@@ -70,6 +70,7 @@ __all__ = [
     "parse",
     "quote_name",
     "response_count",
+    "set_mecor",
     "set_rescor",
     "special_fault",
     "update_formula",

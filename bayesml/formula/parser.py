@@ -51,7 +51,7 @@ def parse(
         for response in several:
             read.append(_read_response(names[len(read)], part, sides, response, dot, language))
     text = "\n".join(sides.source for _, sides in cuts)
-    parsed = ParsedFormula(text, tuple(read), _rescor(formula, responses))
+    parsed = ParsedFormula(text, tuple(read), _rescor(formula, responses), formula.mecor is not False)
     refuse_unequal_ids([group for predictor in parsed.predictors for group in predictor.groups])
     if columns is not None:
         check_names(parsed, columns)

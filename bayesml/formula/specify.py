@@ -12,7 +12,16 @@ from typing import Any, NoReturn, TypeAlias, final
 from bayesml.errors import FormulaError
 from bayesml.formula.planned import PLANNED_BF_OPTIONS
 
-__all__ = ["Formula", "JointFormula", "ModelFormula", "ResidualCorrelation", "as_formula", "bf", "set_rescor"]
+__all__ = [
+    "Formula",
+    "JointFormula",
+    "ModelFormula",
+    "ResidualCorrelation",
+    "as_formula",
+    "bf",
+    "set_mecor",
+    "set_rescor",
+]
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _PARAMETER = re.compile(r"\s*([^\W\d]\w*(?:\s*\+\s*[^\W\d]\w*)*)\s*~(.*)", re.DOTALL)
@@ -22,6 +31,14 @@ _PARAMETER = re.compile(r"\s*([^\W\d]\w*(?:\s*\+\s*[^\W\d]\w*)*)\s*~(.*)", re.DO
 @dataclass(frozen=True)
 class ResidualCorrelation:
     """What ``set_rescor`` returns: whether the residuals of several responses are correlated."""
+
+    value: bool
+
+
+@final
+@dataclass(frozen=True)
+class ErrorCorrelation:
+    """What ``set_mecor`` returns: whether variables that are measured with error are correlated."""
 
     value: bool
 
@@ -38,6 +55,7 @@ class Formula:
         fixed: ``(name, value)`` of each parameter that is not estimated: a number, or the parameter that it equals.
         family: the family of the response, or None where it is not said here.
         rescor: whether the residuals of ``mvbind(y1, y2)`` are correlated; None where it is not said.
+        mecor: whether variables that are measured with error are correlated; None where it is not said.
     """
 
     text: str
@@ -46,6 +64,7 @@ class Formula:
     fixed: tuple[tuple[str, float | str], ...] = ()
     family: Any = None
     rescor: bool | None = None
+    mecor: bool | None = None
 
     def __str__(self) -> str:
         lines = [self.text, *(f"{name} {formula}" for name, formula in self.parameters)]
@@ -59,6 +78,8 @@ class Formula:
         """
         if isinstance(other, ResidualCorrelation):
             return replace(self, rescor=other.value)
+        if isinstance(other, ErrorCorrelation):
+            return replace(self, mecor=other.value)
         return JointFormula((self,)) + other
 
     def __radd__(self, other: object) -> NoReturn:
@@ -74,10 +95,12 @@ class JointFormula:
     Attributes:
         formulas: one for each response.
         rescor: whether their residuals are correlated; None where it is not said.
+        mecor: whether variables that are measured with error are correlated; None where it is not said.
     """
 
     formulas: tuple[Formula, ...]
     rescor: bool | None = None
+    mecor: bool | None = None
 
     def __str__(self) -> str:
         return "\n".join(str(formula) for formula in self.formulas)
@@ -90,6 +113,8 @@ class JointFormula:
         """
         if isinstance(other, ResidualCorrelation):
             return replace(self, rescor=other.value)
+        if isinstance(other, ErrorCorrelation):
+            return replace(self, mecor=other.value)
         added = other.formulas if isinstance(other, JointFormula) else (other,)
         if not all(isinstance(formula, Formula) for formula in added):
             raise _no_sum(other)
@@ -97,7 +122,11 @@ class JointFormula:
         said = {f.rescor for f in (self, other, *formulas) if isinstance(f, (Formula, JointFormula))} - {None}
         if len(said) > 1:
             raise FormulaError("The formulas say `rescor=True` and `rescor=False`; say it once, + set_rescor(...).")
-        return JointFormula(tuple(replace(f, rescor=None) for f in formulas), next(iter(said), None))
+        errors = {f.mecor for f in (self, other, *formulas) if isinstance(f, (Formula, JointFormula))} - {None}
+        if len(errors) > 1:
+            raise FormulaError("The formulas say `mecor=True` and `mecor=False`; say it once, + set_mecor(...).")
+        bare = tuple(replace(f, rescor=None, mecor=None) for f in formulas)
+        return JointFormula(bare, next(iter(said), None), next(iter(errors), None))
 
     def __radd__(self, other: object) -> NoReturn:
         """Refuse what is no formula."""
@@ -129,6 +158,27 @@ def set_rescor(rescor: bool = True) -> ResidualCorrelation:
     return ResidualCorrelation(rescor)
 
 
+def set_mecor(mecor: bool = True) -> ErrorCorrelation:
+    """Say whether variables that are measured with error, ``me(x, sdx)``, are correlated with each other.
+
+    Args:
+        mecor: whether they are.
+
+    Returns:
+        What is added to the formula, ``bf("y ~ me(x, sx) + me(z, sz)") + set_mecor(False)``.
+
+    Raises:
+        FormulaError: ``mecor`` is not True or False.
+
+    Example:
+        >>> (bf("y ~ me(x, sx) + me(z, sz)") + set_mecor(False)).mecor
+        False
+    """
+    if not isinstance(mecor, bool):
+        raise FormulaError(f"`mecor` is True or False, not {mecor!r}.")
+    return ErrorCorrelation(mecor)
+
+
 def as_formula(formula: str | ModelFormula) -> ModelFormula:
     """Return a formula text as ``bf`` would, and what ``bf`` made as it is.
 
@@ -146,8 +196,8 @@ def _no_sum(other: object) -> FormulaError:
     if isinstance(other, str) and "~" in other:
         return FormulaError(f'Formulas of parameters are arguments: write bf("y ~ x", {other!r}).')
     return FormulaError(
-        "Nothing but bf(...) and set_rescor(...) can be added to bf(...): formulas of parameters and the family are "
-        'arguments, bf("y ~ x", sigma="~ x", family="student").'
+        "Nothing but bf(...), set_rescor(...) and set_mecor(...) can be added to bf(...): formulas of parameters and "
+        'the family are arguments, bf("y ~ x", sigma="~ x", family="student").'
     )
 
 
@@ -158,6 +208,7 @@ def bf(
     nonlinear: bool | str | Sequence[str] = False,
     nl: bool = False,
     rescor: bool | None = None,
+    mecor: bool | None = None,
     **formulas: str | float,
 ) -> Formula:
     """Join a model formula with formulas for further parameters.
@@ -171,6 +222,7 @@ def bf(
             is so, ``["mu", "sigma"]``.
         nl: brms's word for ``nonlinear=True``.
         rescor: whether the residuals of several responses are correlated.
+        mecor: whether variables that are measured with error are correlated; they are unless it is False.
         formulas: formulas by keyword, ``sigma="~ x"``, where the left-hand side may be repeated; a number, or the name
             of another parameter, fixes the parameter.
 
@@ -190,6 +242,8 @@ def bf(
         raise FormulaError(f"bf() takes the formula as a text, not as {type(formula).__name__}.")
     if rescor is not None:
         rescor = set_rescor(rescor).value
+    if mecor is not None:
+        mecor = set_mecor(mecor).value
     pairs = [pair for text in parameters for pair in _split(text)]
     fixed: list[tuple[str, float | str]] = []
     for name, given in formulas.items():
@@ -198,7 +252,7 @@ def bf(
         else:
             fixed.append((name, _fixed_value(name, given)))
     _refuse_repeated([name for name, _ in pairs] + [name for name, _ in fixed])
-    return Formula(formula, tuple(pairs), _nonlinear(nonlinear, nl), tuple(fixed), family, rescor)
+    return Formula(formula, tuple(pairs), _nonlinear(nonlinear, nl), tuple(fixed), family, rescor, mecor)
 
 
 def _refuse_repeated(names: Sequence[str]) -> None:

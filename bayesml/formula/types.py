@@ -284,11 +284,13 @@ class ParsedFormula:
         text: the main formula as written, of several responses one a line.
         responses: one for each response.
         rescor: whether the residuals of the responses are correlated; None where the formula does not say.
+        mecor: whether variables that are measured with error are correlated.
     """
 
     text: str
     responses: tuple[ResponseFormula, ...]
     rescor: bool | None = None
+    mecor: bool = True
 
     @property
     def predictors(self) -> tuple[Predictor, ...]:

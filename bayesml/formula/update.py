@@ -27,7 +27,10 @@ __all__ = ["formula_of", "update_formula"]
 def formula_of(parsed: ParsedFormula) -> ModelFormula:
     """Return a formula as ``bf`` makes it, from what was read."""
     formulas = tuple(_formula_of(formula) for formula in parsed.responses)
-    return formulas[0] if len(formulas) == 1 else JointFormula(formulas, parsed.rescor)
+    mecor = None if parsed.mecor else False
+    if len(formulas) == 1:
+        return replace(formulas[0], mecor=mecor)
+    return JointFormula(formulas, parsed.rescor, mecor)
 
 
 def _formula_of(formula: ResponseFormula) -> Formula:
@@ -61,8 +64,9 @@ def update_formula(old: ParsedFormula, new: str | ModelFormula, language: Langua
         raise FormulaError(f'A change of formula is a text such as ". ~ . - x", or bf(...); got {type(new).__name__}.')
     given = as_formula(new)
     changes = given.formulas if isinstance(given, JointFormula) else (given,)
+    mecor = (None if old.mecor else False) if given.mecor is None else given.mecor
     if len(old.responses) == 1 and len(changes) == 1:
-        return _changed(old.responses[0], changes[0], language)
+        return replace(_changed(old.responses[0], changes[0], language), mecor=mecor)
     formulas = [_formula_of(formula) for formula in old.responses]
     for change in changes:
         left = _sides(change.text)[0]
@@ -71,7 +75,7 @@ def update_formula(old: ParsedFormula, new: str | ModelFormula, language: Langua
             formulas[i] = _changed(old.responses[i], change, language)
         if not places:
             formulas.append(change)
-    return JointFormula(tuple(formulas), old.rescor if given.rescor is None else given.rescor)
+    return JointFormula(tuple(formulas), old.rescor if given.rescor is None else given.rescor, mecor)
 
 
 def _names(left: str, formula: ResponseFormula) -> bool:

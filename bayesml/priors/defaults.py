@@ -75,7 +75,7 @@ def _transformed(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray, predi
     if likelihood.response_labels:
         return None
     kind = "sigma" if not predicted else likelihood.dpar(dpar).kind
-    traits = likelihood.traits
+    traits = likelihood.traits_of(dpar) if predicted else likelihood.traits
     if (traits.response_on_log_scale or traits.priors_on_log_scale) and kind in ("mu", "sigma"):
         link = get_link("log")
     elif not predicted:

@@ -15,11 +15,12 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
-from bayesml.formula import Addition, ParsedFormula, formula_variables
+from bayesml.formula import Addition, Expression, ParsedFormula, Predictor, SpecialCall, formula_variables
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
 from bayesml.response_terms.cens import Censoring
 from bayesml.response_terms.dec import Decisions
+from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, with_residual_terms
@@ -32,6 +33,7 @@ from bayesml.response_terms.weights import Weights
 __all__ = [
     "RESIDUAL_TERMS",
     "RESPONSE_TERMS",
+    "UNOBSERVED",
     "AbstractResponseTerm",
     "has_sigma",
     "needed_terms",
@@ -49,6 +51,7 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     Rate(),
     Truncation(),
     Censoring(),
+    MissingResponses(),
     StandardErrors(),
     Trials(),
     Thresholds(),
@@ -93,9 +96,26 @@ def sparse_columns(parsed: ParsedFormula, columns: Sequence[str]) -> frozenset[s
     responses = []
     for formula in parsed.responses:
         additions = tuple(without(addition) for addition in formula.response.additions)
-        responses.append(replace(formula, response=replace(formula.response, additions=additions)))
+        response = replace(formula.response, additions=additions)
+        if any(addition.name == MissingResponses.grammar.name for addition in additions):
+            response = replace(response, expression=_NOTHING)
+        predictors = tuple(_without_missing(predictor) for predictor in formula.predictors)
+        responses.append(replace(formula, response=response, predictors=predictors))
     elsewhere = formula_variables(replace(parsed, responses=tuple(responses)), columns)
     return frozenset(formula_variables(parsed, columns)).difference(elsewhere)
+
+
+_NOTHING = Expression("1", "1", 0)
+
+
+def _without_missing(predictor: Predictor) -> Predictor:
+    """Return a predictor whose calls of ``mi()`` name no column."""
+
+    def bare(call: SpecialCall) -> SpecialCall:
+        arguments = (_NOTHING, *call.arguments[1:]) if call.name == "mi" else call.arguments
+        return replace(call, arguments=arguments, others=tuple(map(bare, call.others)))
+
+    return replace(predictor, specials=tuple(map(bare, predictor.specials)))
 
 
 def with_terms(

@@ -21,7 +21,7 @@ from bayesml.response_terms.wrapped import AbstractWrapped
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
-__all__ = ["Censored", "Censoring"]
+__all__ = ["INTERVAL", "LEFT", "NONE", "RIGHT", "Censored", "Censoring", "numbers_with_gaps"]
 
 CODES = {"left": -1.0, "none": 0.0, "right": 1.0, "interval": 2.0}
 LEFT, NONE, RIGHT, INTERVAL = -1.0, 0.0, 1.0, 2.0
@@ -49,7 +49,7 @@ class Censoring(AbstractResponseTerm):
         codes = _codes(addition, frame, functions)
         on_interval, upper = codes == INTERVAL, dict(addition.options).get("y2")
         if upper is not None:
-            return {"cens": codes, "y2": _upper_ends(upper, frame, functions, on_interval)}
+            return {"cens": codes, "y2": numbers_with_gaps(upper, frame, functions, on_interval)}
         if on_interval.any():
             text, row = addition.arguments[0].text, frame.rows[np.flatnonzero(on_interval)[0]] + 1
             raise DataError(
@@ -63,18 +63,18 @@ class Censoring(AbstractResponseTerm):
         return Censored(likelihood, tuple(sorted({float(code) for code in arrays["cens"]})))
 
 
-def _upper_ends(upper: object, frame: Frame, functions: Functions, on_interval: np.ndarray) -> np.ndarray:
-    """Return the upper ends of intervals, ``(rows,)``; NaN in other rows, which need none."""
-    ends = np.full(frame.n_rows, np.nan)
-    if on_interval.any():
-        intervals = frame.select(on_interval)
-        column = intervals.columns.get(bare_name(upper.text) or "") if isinstance(upper, Expression) else None
+def numbers_with_gaps(given: object, frame: Frame, functions: Functions, needed: np.ndarray) -> np.ndarray:
+    """Return an argument that some rows need, ``(rows,)``; NaN in the others."""
+    numbers = np.full(frame.n_rows, np.nan)
+    if needed.any():
+        some = frame.select(needed)
+        column = some.columns.get(bare_name(given.text) or "") if isinstance(given, Expression) else None
         # A column alone may be infinite or have gaps, which `encode` tells apart; a computed value may not.
         if column is not None and column.levels is None:
-            ends[on_interval] = column.values
+            numbers[needed] = column.values
         else:
-            ends[on_interval] = value_of_rows(upper, intervals, functions)
-    return ends
+            numbers[needed] = value_of_rows(given, some, functions)
+    return numbers
 
 
 def _codes(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:

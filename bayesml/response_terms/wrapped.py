@@ -34,6 +34,7 @@ def kept_traits(of_base: Traits) -> Traits:
         own_data=of_base.own_data,
         decisions=of_base.decisions,
         has_moments=of_base.has_moments,
+        continuous=of_base.continuous,
         kinked=of_base.kinked,
         rows_depend=of_base.rows_depend,
         reads_past=of_base.reads_past,

@@ -13,16 +13,18 @@ from bayesml.terms import (
     group_calls,
     latent_residuals,
     members,
-    monotonic,
     nonlinear,
     offset,
     population,
     process,
     smooth,
+    special,
 )
-from bayesml.terms.base import AbstractTerm, Collect, Functions, rows_of
+from bayesml.terms.base import AbstractTerm, Collect, Functions, ModelContext, ResponseContext, rows_of
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
+from bayesml.terms.functions import checked_functions
 from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.missing import MissingValues
 from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
@@ -39,13 +41,17 @@ __all__ = [
     "Collect",
     "EffectBlock",
     "Functions",
+    "MissingValues",
+    "ModelContext",
     "NonlinearPredictor",
+    "ResponseContext",
     "SampledBlock",
     "SampledSlopes",
     "Share",
     "SharedEffects",
     "blocks_of",
     "SlopeColumns",
+    "checked_functions",
     "combine",
     "group_terms",
     "integrated_blocks_of",
@@ -58,7 +64,7 @@ __all__ = [
 
 TERMS: tuple[Collect, ...] = (
     population.collect,
-    monotonic.collect,
+    special.collect,
     category_specific.collect,
     group_calls.collect,
     smooth.collect,
@@ -70,7 +76,7 @@ TERMS: tuple[Collect, ...] = (
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
 
 CLAIMS: dict[str, str] = {
-    **monotonic.CLAIMS,
+    **special.CLAIMS,
     **category_specific.CLAIMS,
     **smooth.CLAIMS,
     **process.CLAIMS,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from bayesml.columns import Computation
 from bayesml.families import AbstractLikelihood
+from bayesml.families.records import UnobservedRows
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
@@ -25,6 +26,50 @@ if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 Functions = Mapping[str, Callable[..., Any]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ResponseContext:
+    """What terms may know of a response.
+
+    Attributes:
+        name: its name in keys and names of parameters.
+        column: the response as written, where that is a column alone; else its label.
+        y: ``(rows,)`` its values, NaN where they are not observed.
+        rows: ``(rows,)`` whether it is a part of the model in each row.
+        unobserved: the rows in which it is a parameter; None for a response without ``mi()``.
+        site: the variable that holds these.
+        index: ``(rows,)`` the number that ``index()`` gives each row; None without it.
+    """
+
+    name: str
+    column: str
+    y: np.ndarray
+    rows: np.ndarray
+    unobserved: UnobservedRows | None
+    site: str
+    index: np.ndarray | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ModelContext:
+    """What terms may know of the rest of the model.
+
+    Attributes:
+        frame: the rows of the fit.
+        correlated_errors: whether variables that are measured with error are correlated, ``set_mecor``.
+        responses: the responses.
+    """
+
+    frame: Frame
+    correlated_errors: bool
+    responses: tuple[ResponseContext, ...]
+
+    def response(self, name: str) -> ResponseContext:
+        """Return the response of that name, as keys have it."""
+        return next(response for response in self.responses if response.name == name)
 
 
 @dataclass(frozen=True)
@@ -80,6 +125,16 @@ class AbstractTerm(ABC):
     def rows_commute(self) -> bool:
         """Whether the rows may stand in any order; not so where a row depends on the rows before it."""
         return True
+
+    @property
+    def holds(self) -> str:
+        """What nobody observed and it holds as parameters, ``the missing values of x``; empty for nothing."""
+        return ""
+
+    @property
+    def without_mode(self) -> str:
+        """Why the joint density has no usable mode beside the term, a clause; empty where it may have one."""
+        return ""
 
     @property
     def grouping(self) -> tuple[str, ...]:
@@ -150,6 +205,27 @@ class AbstractTerm(ABC):
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Encode the rows of ``frame`` with the frozen schema."""
 
+    def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
+        """Encode the rows of the fit; a term that holds what nobody observed in them knows more than their columns."""
+        return self.arrays(model.frame)
+
+    def in_model(self, model: ModelContext) -> AbstractTerm:
+        """Return the term beside what the rest of the model says about it.
+
+        Raises:
+            FormulaError: it refers to what the model has not.
+        """
+        return self
+
+    def log_density(self, values: Values, arrays: DataArrays) -> Numbers | None:
+        """Return what the term adds to the log density beside its priors: that of measurements; None for nothing.
+
+        Args:
+            values: all variables, those of ``derived`` among them.
+            arrays: its arrays.
+        """
+        return None
+
     @abstractmethod
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the sampled parameters, without priors."""
@@ -167,8 +243,8 @@ class AbstractTerm(ABC):
         """
         return self
 
-    def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
-        """Return the term beside all others of the model, with what it shares with them.
+    def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm | None:
+        """Return the term beside all others of the model, with what it shares with them; None where one has it all.
 
         Args:
             terms: all terms of all predictors, itself among them.

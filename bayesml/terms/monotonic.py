@@ -10,43 +10,40 @@ models, British Journal of Mathematical and Statistical Psychology 73, 420-451.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation, Encoding, bare_name, computations, encode, evaluate, replay, variables_of
+from bayesml.columns import Computation, bare_name, evaluate, variables_of
 from bayesml.distributions import Dirichlet
 from bayesml.errors import DataError, FormulaError
-from bayesml.formula import Expression, LinearPart, Predictor, SpecialCall, bind_arguments, special_fault
-from bayesml.frame import Column, Frame
-from bayesml.frame.types import frozen_array
-from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.formula import Expression, SpecialCall, bind_arguments, special_fault
+from bayesml.frame import Frame
+from bayesml.keys import PredictorKey
+from bayesml.priors import PriorRow
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
-from bayesml.terms.base import AbstractTerm, Functions
-from bayesml.terms.coefficient_rows import coefficient_rows
-from bayesml.terms.sampled import SampledSlopes
-from bayesml.variables import COEFFICIENTS, ReportedVariable
+from bayesml.terms.base import Functions
+from bayesml.terms.special_factor import AbstractFactor
+from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
+    from bayesml.shapes import DataArrays, PerRow, Values
 
-__all__ = ["CLAIMS", "Monotonic", "MonotonicCall", "collect"]
+__all__ = ["Monotonic", "check_ids", "freeze"]
 
-CLAIMS = {"mo": "monotonic effect"}
 MOST_CATEGORIES = 100
 
 
 @final
 @dataclass(frozen=True)
-class MonotonicCall:
+class Monotonic(AbstractFactor):
     """One call ``mo(x)`` as it was frozen.
 
     Attributes:
-        spelling: the call as written, with uniform spaces.
         expression: its argument.
         levels: the categories of an ordered factor, the lowest first; empty for whole numbers.
         lowest: the lowest whole number.
@@ -55,7 +52,6 @@ class MonotonicCall:
         functions: the caller's own functions.
     """
 
-    spelling: str
     expression: Expression
     levels: tuple[str, ...]
     lowest: int
@@ -93,162 +89,60 @@ class MonotonicCall:
         """Return ``(rows, D)``: 1 for each step up to the category of the row, times D."""
         return self.steps * (self.categories(frame)[:, None] > np.arange(self.steps)).astype(float)
 
-
-@final
-@dataclass(frozen=True)
-class Coefficient:
-    """One coefficient: a column of what the calls are multiplied by, and the simplex of each call.
-
-    Attributes:
-        label: ``mo(x)``, ``mo(x):z``, ``mo(x):f[b]``.
-        column: place of its column among ``columns``.
-        calls: places of its calls.
-        simplexes: variable of the simplex of each call.
-    """
-
-    label: str
-    column: int
-    calls: tuple[int, ...]
-    simplexes: tuple[str, ...]
-
-
-@final
-@dataclass(frozen=True)
-class Monotonic(AbstractTerm):
-    """All monotonic effects of one predictor.
-
-    Attributes:
-        calls: the calls.
-        encoding: how the columns that calls are multiplied by come from data; the calls themselves count as numbers.
-        coefficients: the coefficients in the order of the formula.
-        spreads: typical size of the effect of each, per unit of its coefficient.
-    """
-
-    calls: tuple[MonotonicCall, ...]
-    encoding: Encoding
-    coefficients: tuple[Coefficient, ...]
-    spreads: tuple[float, ...]
-
-    @property
-    def key(self) -> str:
-        """One term holds all monotonic effects."""
-        return "monotonic"
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the coefficients."""
-        return tuple(c.label for c in self.coefficients)
-
     @property
     def variables(self) -> tuple[str, ...]:
-        """Columns of the calls and of what they are multiplied by."""
-        of_calls = [name for call in self.calls for name in variables_of(call.expression.text)]
-        others = [name for name in self.encoding.variables if not _is_placeholder(name)]
-        return tuple(dict.fromkeys([*of_calls, *others]))
+        """Columns of its argument."""
+        return variables_of(self.expression.text)
 
-    def computations(self) -> tuple[Computation, ...]:
-        """Return the calls and the factors that they are multiplied by."""
-        of_calls = tuple(
-            Computation(call.spelling, variables_of(call.expression.text), call.categories) for call in self.calls
-        )
-        return of_calls + tuple(part for part in computations(self.encoding) if not _is_placeholder(part.text))
+    def computation(self) -> Computation:
+        """Return the categories."""
+        return Computation(self.spelling, self.variables, self.categories)
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
-        """Return ``X`` ``(rows, coefs)``, and ``steps0``, ``steps1``, ... ``(rows, D)`` of each call."""
-        X = replay(self.encoding, _with_placeholders(frame, self.calls))
-        steps = {f"steps{i}": call.steps_taken(frame) for i, call in enumerate(self.calls)}
-        return {"X": X, **steps}
+        """Return ``steps``, ``(rows, D)``."""
+        return {"steps": self.steps_taken(frame)}
 
-    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
-        """Return the coefficients, class ``b``, and the simplexes, class ``simo``."""
-        b = ParameterSpec(
-            names.special_variable("bsp", self.predictor),
-            "b",
-            (len(self.coefficients),),
-            self.predictor,
-            coefs=self.labels,
-            scales=tuple(scale.spread / spread for spread in self.spreads),
-            centers=(0.0,) * len(self.coefficients),
-        )
-        simplexes = tuple(
-            ParameterSpec(name, "simo", (self.calls[call].steps,), self.predictor, support=Simplex(), label=label)
-            for name, label, call in self._simplexes()
-        )
-        return (b, *simplexes)
+    def site(self, label: str, predictor: PredictorKey) -> str:
+        """Return the variable of its simplex; calls with the same ``id`` have one."""
+        return names.variable(names.special_coefficient("simo", self.shown(label), predictor))
 
-    def _simplexes(self) -> Iterator[tuple[str, str, int]]:
-        """Yield variable, label (``mo(x)1``, or the shared id) and call of each simplex."""
-        seen: set[str] = set()
-        for coefficient in self.coefficients:
-            for place, (call, name) in enumerate(zip(coefficient.calls, coefficient.simplexes, strict=True), start=1):
-                if name not in seen:
-                    seen.add(name)
-                    yield name, self.calls[call].id or f"{coefficient.label}{place}", call
+    def shown(self, label: str) -> str:
+        """Return the shared id, or ``mo(x)1``."""
+        return self.id or label
 
-    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the coefficients and the simplexes."""
-        yield from coefficient_rows(self.predictor, self.labels, self.spreads, defaults)
-        for _, label, _ in self._simplexes():
-            yield PriorRow(Dirichlet((1.0,)), "simo", label, predictor=self.predictor.target, whole=Dirichlet)
+    def parameters(self, site: str, label: str, predictor: PredictorKey) -> tuple[ParameterSpec, ...]:
+        """Return the simplex, class ``simo``."""
+        return (ParameterSpec(site, "simo", (self.steps,), predictor, support=Simplex(), label=label),)
 
-    def reported(self) -> tuple[ReportedVariable, ...]:
-        """Return ``bsp`` and the simplexes, ``simo_mo(x)1``."""
-        of = self.predictor
-        texts = tuple(((i,), names.special_coefficient("bsp", c, of)) for i, c in enumerate(self.labels))
-        printed = tuple(names.prefixed(c, of) for c in self.labels)
-        dim = names.prefixed("bsp_coef", of)
-        name = names.special_variable("bsp", of)
-        b = ReportedVariable(name, "bsp", (dim,), (self.labels,), texts, of, section=COEFFICIENTS, printed=printed)
-        return (b, *(self._simplex_variable(*each) for each in self._simplexes()))
+    def prior_rows(self, label: str, predictor: PredictorKey) -> Iterator[PriorRow]:
+        """Yield the simplex."""
+        yield PriorRow(Dirichlet((1.0,)), "simo", label, predictor=predictor.target, whole=Dirichlet)
 
-    def _simplex_variable(self, name: str, label: str, call: int) -> ReportedVariable:
-        of, numbers = self.predictor, tuple(str(i + 1) for i in range(self.calls[call].steps))
-        texts = tuple(((i,), f"{names.special_coefficient('simo', label, of)}[{n}]") for i, n in enumerate(numbers))
-        printed = tuple(f"{names.prefixed(label, of)}[{n}]" for n in numbers)
+    def reported(self, site: str, label: str, predictor: PredictorKey) -> tuple[ReportedVariable, ...]:
+        """Return the simplex, ``simo_mo(x)1``."""
+        numbers = tuple(str(i + 1) for i in range(self.steps))
+        name = names.special_coefficient("simo", label, predictor)
+        texts = tuple(((i,), f"{name}[{n}]") for i, n in enumerate(numbers))
+        printed = tuple(f"{names.prefixed(label, predictor)}[{n}]" for n in numbers)
         section = "Monotonic Simplex Parameters"
-        return ReportedVariable(
-            name, "simo", (f"{name}_step",), (numbers,), texts, of, section=section, printed=printed
+        return (
+            ReportedVariable(
+                site, "simo", (f"{site}_step",), (numbers,), texts, predictor, section=section, printed=printed
+            ),
         )
 
-    def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each coefficient."""
-        for label in self.labels:
-            yield names.special_coefficient("bsp", label, self.predictor), f"{label} {self.predictor}"
+    @property
+    def averaged(self) -> str:
+        """With equal steps, zeta = 1 / D, the effect is linear."""
+        return "steps"
 
-    def sampled_slopes(self) -> tuple[SampledSlopes, ...]:
-        """Return the coefficients of the effects with equal steps, zeta = 1 / D, which are linear: X_k prod x."""
-        averages = tuple(tuple(f"steps{call}" for call in c.calls) for c in self.coefficients)
-        bsp = names.special_variable("bsp", self.predictor)
-        return (SampledSlopes(bsp, self.predictor, self.key, "X", slice(None), averages=averages),)
+    def typical(self, frame: Frame) -> np.ndarray:
+        """Return the categories: the value with equal steps."""
+        return self.categories(frame)
 
-    def derive(self, values: Values) -> dict[str, Numbers]:
-        """Coefficients and simplexes are reported as they are sampled."""
-        return {}
-
-    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
-        """Return sum_k b_k X_k prod over its calls of D (zeta_1 + ... + zeta_x)."""
-        b = values[names.special_variable("bsp", self.predictor)]
-        total: Numbers = 0.0
-        for k, coefficient in enumerate(self.coefficients):
-            effect = b[..., k, None] * arrays["X"][:, coefficient.column]
-            for call, name in zip(coefficient.calls, coefficient.simplexes, strict=True):
-                effect = effect * (values[name] @ arrays[f"steps{call}"].T)
-            total = total + effect
-        return total
-
-
-def _placeholder(place: int) -> str:
-    return f"monotonic_call_{place}_"
-
-
-def _is_placeholder(name: str) -> bool:
-    return name.startswith("monotonic_call_")
-
-
-def _with_placeholders(frame: Frame, calls: tuple[MonotonicCall, ...]) -> Frame:
-    """Return the frame with a column for each call that is 1 in some rows and 2 in others: a number to the coding."""
-    ones = frozen_array(np.ones(frame.n_rows))
-    return frame.replace_columns(Column(_placeholder(i), ones) for i in range(len(calls)))
+    def value(self, values: Values, site: str, arrays: DataArrays) -> PerRow:
+        """Return D (zeta_1 + ... + zeta_x)."""
+        return values[site] @ arrays["steps"].T
 
 
 def _values(expression: Expression, frame: Frame, functions: Functions) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -259,7 +153,8 @@ def _values(expression: Expression, frame: Frame, functions: Functions) -> tuple
     return evaluate(expression, frame, functions), ()
 
 
-def _freeze(call: SpecialCall, frame: Frame, functions: Functions) -> MonotonicCall:
+def freeze(call: SpecialCall, frame: Frame, functions: Functions) -> Monotonic:
+    """Freeze a call of ``mo()``."""
     arguments = bind_arguments(call, ("x", "id"))
     expression, identity = arguments.get("x"), arguments.get("id")
     if not isinstance(expression, Expression):
@@ -287,72 +182,16 @@ def _freeze(call: SpecialCall, frame: Frame, functions: Functions) -> MonotonicC
     if not 1 <= steps <= MOST_CATEGORIES:
         what = "has one category only" if steps < 1 else f"has {steps + 1} categories; mo() is for a few ordered ones"
         raise DataError(f"`{call.spelling}`: `{expression.text}` {what}.")
-    return MonotonicCall(call.spelling, expression, levels, lowest, steps, shared, functions)
+    return Monotonic(call.spelling, expression, levels, lowest, steps, shared, functions)
 
 
-def _check_ids(calls: tuple[MonotonicCall, ...]) -> None:
-    for a in calls:
-        for b in calls:
+def check_ids(calls: tuple[AbstractFactor, ...]) -> None:
+    """Refuse calls with one ``id`` and different numbers of categories."""
+    monotonic = [call for call in calls if isinstance(call, Monotonic)]
+    for a in monotonic:
+        for b in monotonic:
             if a.id and a.id == b.id and a.steps != b.steps:
                 raise FormulaError(
                     f"`{a.spelling}` and `{b.spelling}` share the id `{a.id}`, but have {a.steps + 1} and "
                     f"{b.steps + 1} categories; a simplex can be shared among equally many."
                 )
-
-
-def _linear_part(specials: tuple[SpecialCall, ...], places: Mapping[str, int]) -> LinearPart:
-    """Return the terms as columns alone: calls are numbers."""
-    terms = tuple(
-        tuple(_placeholder(places[part]) if part in places else part for part in call.ordered) for call in specials
-    )
-    first = specials[0].expression
-    return LinearPart(False, terms, Expression(" + ".join(":".join(term) for term in terms), first.source, 0))
-
-
-def _coefficients(
-    encoding: Encoding, specials: tuple[SpecialCall, ...], calls: tuple[MonotonicCall, ...], of: Predictor
-) -> tuple[Coefficient, ...]:
-    places = {call.spelling: i for i, call in enumerate(calls)}
-    coefficients = []
-    for column, (label, term) in enumerate(zip(encoding.labels, encoding.assign, strict=True)):
-        calls_of_term = (specials[term], *specials[term].others)
-        spelled = label
-        for i, call in enumerate(calls):
-            spelled = spelled.replace(_placeholder(i), call.spelling)
-        numbers = tuple(places[call.spelling] for call in calls_of_term)
-        simplexes = []
-        for place, number in enumerate(numbers, start=1):
-            name = names.variable(names.special_coefficient("simo", f"{spelled}{place}", of.key))
-            identity = calls[number].id
-            shared_name = names.variable(names.special_coefficient("simo", identity, of.key))
-            simplexes.append(shared_name if identity else name)
-        coefficients.append(Coefficient(spelled, column, numbers, tuple(simplexes)))
-    return tuple(coefficients)
-
-
-def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
-    """Claim the terms with ``mo()``."""
-    specials = tuple(call for call in predictor.specials if call.name in CLAIMS)
-    if not specials:
-        return ()
-    for call in specials:
-        foreign = next((other for other in call.others if other.name not in CLAIMS), None)
-        if foreign is not None:
-            raise special_fault(f"`mo()` and `{foreign.name}()` cannot be multiplied by each other.", foreign)
-    written = {c.spelling: c for call in specials for c in (call, *call.others)}
-    calls = tuple(_freeze(call, frame, functions) for call in written.values())
-    _check_ids(calls)
-    places = {call.spelling: i for i, call in enumerate(calls)}
-    encoding, X = encode(_linear_part(specials, places), _with_placeholders(frame, calls), functions)
-    coefficients = _coefficients(encoding, specials, calls, predictor)
-    term = Monotonic(predictor.key, calls, encoding, coefficients, (1.0,) * len(coefficients))
-    return (replace(term, spreads=tuple(_spread(c, X, calls, frame) for c in coefficients)),)
-
-
-def _spread(coefficient: Coefficient, X: np.ndarray, calls: tuple[MonotonicCall, ...], frame: Frame) -> float:
-    """Return the standard deviation of the effect with equal steps, per unit of the coefficient."""
-    effect = X[:, coefficient.column].astype(float)
-    for call in coefficient.calls:
-        effect = effect * calls[call].categories(frame)
-    spread = float(effect.std(ddof=1)) if len(effect) > 1 else 0.0
-    return spread if spread > 0 else max(float(np.sqrt((effect**2).mean())), 1.0)

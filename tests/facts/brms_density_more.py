@@ -74,6 +74,15 @@ def values(model: stanli.Model, q: np.ndarray, names: set[str]) -> dict:
     return {name: row[index].tolist() for name, (_, index) in stanli._group_variables(columns).items() if name in names}
 
 
+def finite(value: object) -> object:
+    """Return data with 0 in the place of "Inf", which brms writes for missing values that no program reads."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return 0.0 if value in ("Inf", "-Inf") else value
+
+
 def points(name: str, record: dict) -> list[dict]:
     parts = blocks(all_truncated(new_arrays(record["code"]), record["data"]))
     parameters = re.findall(r"(\w+)(?: =[^;]*)?;", re.sub(r"//.*", "", parts["parameters"]))
@@ -105,6 +114,7 @@ def main(programs: str, path: str) -> None:
         records = json.load(file)
     lines = []
     for name, record in records.items():
+        record["data"] = finite(record["data"])
         kept = {k: record[k] for k in ("data", "formula", "family", "user_prior", "default_prior")}
         lines.append(f"{json.dumps(name)}: {json.dumps(kept | {'points': points(name, record)})}")
         print(name, file=sys.stderr)

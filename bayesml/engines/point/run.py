@@ -25,6 +25,7 @@ __all__ = ["restore_laplace", "restore_map", "run_laplace", "run_linear", "run_m
 
 def run_linear(problem: Problem, method: str, *, reml: bool) -> Outcome:
     """Maximise the (restricted) likelihood of a linear mixed model."""
+    _refuse_unobserved(problem, method)
     refuse_several_responses(problem, method)
     refuse_dependent_rows(problem, method)
     refuse_priors(problem, method)
@@ -39,6 +40,7 @@ def run_laplace(
     """Maximise Laplace's approximation of the likelihood, which of a linear mixed model is the likelihood."""
     refuse_dependent_rows(problem, method)
     refuse_priors(problem, method)
+    _refuse_unobserved(problem, method)
     _refuse_length_scales(problem, method)
     _refuse_kinks(problem, method)
     began = time.perf_counter()
@@ -52,6 +54,7 @@ def run_laplace(
 
 def run_map(problem: Problem, method: str) -> Outcome:
     """Maximise the posterior with the group effects integrated out."""
+    _refuse_unobserved(problem, method)
     refuse_dependent_rows(problem, method)
     _refuse_length_scales(problem, method)
     _refuse_kinks(problem, method)
@@ -87,6 +90,16 @@ def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> Abstra
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
     return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)
+
+
+def _refuse_unobserved(problem: Problem, method: str) -> None:
+    terms = [term for p in problem.design.schema.predictors for term in p.terms]
+    held = list(dict.fromkeys(term.holds for term in terms if term.holds))
+    if held:
+        raise ModelError(
+            f'method="{method}" cannot estimate {" and ".join(held)}, which are parameters of the model beside all '
+            'others. Use method="nuts".'
+        )
 
 
 def _refuse_length_scales(problem: Problem, method: str) -> None:

@@ -79,11 +79,11 @@ def warn_about(fit: AbstractSampledFit) -> None:
 
 def watched_elements(values: Mapping[str, np.ndarray], variables: Sequence[ReportedVariable]) -> Elements:
     """Return all hyperparameters and at most ``MOST_GROUP_EFFECTS`` group-level effects."""
-    effects = [text for variable in variables if variable.kind == "r" for _, text in variable.texts]
+    effects = [text for variable in variables if variable.is_many for _, text in variable.texts]
     if len(effects) <= MOST_GROUP_EFFECTS:
         return elements(values, variables)
     chosen = [effects[i] for i in np.linspace(0, len(effects) - 1, MOST_GROUP_EFFECTS).astype(int)]
-    hyper = [text for variable in variables if variable.kind != "r" for _, text in variable.texts]
+    hyper = [text for variable in variables if not variable.is_many for _, text in variable.texts]
     return elements(values, variables, frozenset([*hyper, *chosen]))
 
 

@@ -101,7 +101,7 @@ def _by_rows(fit: AbstractSampledFit) -> tuple[LeaveOneOut, int]:
 
 def _relative_efficiency(fit: AbstractSampledFit) -> float:
     """Return the mean effective sample size of the parameters without group effects over the number of draws."""
-    single = elements(fit.draws_record.values, [v for v in fit.variables if v.kind != "r"]).values
+    single = elements(fit.draws_record.values, [v for v in fit.variables if not v.is_many]).values
     spread = single.reshape(-1, single.shape[2]).std(axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         sizes = (spread / convergence(single).mcse) ** 2

@@ -49,7 +49,7 @@ def chosen_parameters(fit: AbstractSampledFit, variables: Sequence[str] | str | 
         ModelError: a name is unknown, or there are more than ``most``.
     """
     if variables is None:
-        chosen = elements(fit.draws_record.values, [v for v in fit.variables if v.kind != "r"])
+        chosen = elements(fit.draws_record.values, [v for v in fit.variables if not v.is_many])
     else:
         frame = draws(fit, variables).drop(columns=[".chain", ".draw"])
         shape = (fit.draws_record.n_chains, fit.draws_record.n_draws, frame.shape[1])

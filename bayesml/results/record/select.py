@@ -141,7 +141,7 @@ def _with_prior(fit: AbstractSampledFit) -> tuple[tuple[ReportedVariable, ...], 
     record = fit.draws_record
     if not record.prior:
         return fit.variables, record.values
-    drawn = [v for v in fit.variables if v.kind != "r"]
+    drawn = [v for v in fit.variables if not v.is_many]
     priors = (
         replace(v, name=prior_name(v.name), texts=tuple((index, prior_name(text)) for index, text in v.texts))
         for v in drawn
@@ -164,7 +164,7 @@ def _find_variable(variables: Sequence[ReportedVariable], name: str) -> Reported
 
 def _unknown(variables: Sequence[ReportedVariable], name: str) -> ModelError:
     known = [v.name for v in variables]
-    texts = [text for v in variables for _, text in v.texts if v.kind != "r"]
+    texts = [text for v in variables for _, text in v.texts if not v.is_many]
     few = ", ".join(f"`{text}`" for text in texts[:12]) + (", ..." if len(texts) > 12 else "")
     whole = ", ".join(f"`{k}`" for k in known)
     return ModelError(

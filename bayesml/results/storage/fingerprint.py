@@ -42,7 +42,8 @@ def _alike(first: list[Any], second: list[Any]) -> bool:
 
 def _projections(array: np.ndarray) -> tuple[float, float]:
     flat = np.asarray(array, dtype=float).ravel()
-    flat = np.clip(flat, -INFINITE, INFINITE)  # a bound of trunc() may be infinite
+    # A bound of trunc() may be infinite, and a response in mi() may be missing.
+    flat = np.where(np.isnan(flat), 0.5 * INFINITE, np.clip(flat, -INFINITE, INFINITE))
     weights = np.cos(1.0 + 0.75 * np.arange(flat.size))
     return float(np.linalg.norm(flat)), float(flat @ weights) / max(flat.size, 1) ** 0.5
 

@@ -79,7 +79,7 @@ def _check_response(fit: AbstractFit) -> None:
     for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
         takes_columns = response.likelihood.family.takes_columns
         raw = response_values(formula.response, fit.frame, fit.recipe.functions, takes_columns)
-        if not np.array_equal(response.likelihood.encode(raw).arrays["y"], response.data.arrays["y"]):
+        if not np.array_equal(response.likelihood.encode(raw).arrays["y"], response.data.arrays["y"], equal_nan=True):
             raise ModelError(
                 "The fit has another response than the columns that are saved with it: "
                 f"`{formula.response.name}` is computed from them, or has categories. Fit the model to data with the "

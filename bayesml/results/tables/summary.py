@@ -33,6 +33,7 @@ SECTIONS = (
     "Monotonic Simplex Parameters",
     "Further Distributional Parameters",
     "Residual Correlations",
+    "Measurement Error Hyperparameters",
 )
 """The tables in brms's order; what terms report beside them comes last."""
 INDENT = " " * 9

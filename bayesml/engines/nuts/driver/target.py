@@ -46,7 +46,7 @@ def sample_to_target(session: Session, attempt: Attempt, target_ess: float) -> t
 
 def _precision(values: Mapping[str, np.ndarray], variables: tuple[ReportedVariable, ...]) -> tuple[float, float]:
     """Return the smallest effective sample size and the largest Rhat, without parameters that are constant."""
-    hyper = [(np.moveaxis(values[v.name], (0, 1), (-2, -1)), v) for v in variables if v.kind != "r"]
+    hyper = [(np.moveaxis(values[v.name], (0, 1), (-2, -1)), v) for v in variables if not v.is_many]
     watched = [drawn[index] for drawn, variable in hyper for index, _ in variable.texts]
     measured = convergence(np.stack(watched, axis=2))
     moving = ~np.isnan(measured.bulk_ess)

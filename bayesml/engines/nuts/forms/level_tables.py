@@ -7,6 +7,7 @@ parameter, such as log(y!), need nothing of the kind: XLA takes them out of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.unique_rows import with_rows
 from bayesml.keys import PredictorKey
+from bayesml.terms import AbstractTerm
 
 __all__ = ["with_distinct_counts", "with_level_tables"]
 
@@ -29,19 +31,24 @@ def with_level_tables(problem: Problem) -> Problem:
     count as levels.
     """
     groups = [(p.key, term) for p in problem.design.schema.predictors for term in p.terms if term.gathered]
-    if not groups or not problem.rows_commute:
+    if not groups:
         return problem
-    by_levels = sorted((pair for pair in groups if pair[1].orders_rows), key=lambda pair: pair[1].gathered)
-    indices = [problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels]
-    order = np.lexsort(indices) if indices else np.arange(problem.design.n_rows)
-    weights = problem.design.weights
-    ordered = with_rows(problem, order, None if weights is None else weights[order])
+    ordered = _ordered(problem, groups) if problem.rows_commute else problem
     arrays: dict[PredictorKey, dict[str, Any]] = {
         predictor: dict(by_term) for predictor, by_term in ordered.design.arrays.items()
     }
     for predictor, group in groups:
         arrays[predictor][group.key] = group.with_tables(arrays[predictor][group.key])
     return replace(ordered, design=replace(ordered.design, arrays=arrays))
+
+
+def _ordered(problem: Problem, groups: Sequence[tuple[PredictorKey, AbstractTerm]]) -> Problem:
+    """Return the problem with its rows sorted by level."""
+    by_levels = sorted((pair for pair in groups if pair[1].orders_rows), key=lambda pair: pair[1].gathered)
+    indices = [problem.design.arrays[predictor][g.key]["index"] for predictor, g in by_levels]
+    order = np.lexsort(indices) if indices else np.arange(problem.design.n_rows)
+    weights = problem.design.weights
+    return with_rows(problem, order, None if weights is None else weights[order])
 
 
 def with_distinct_counts(problem: Problem) -> Problem:

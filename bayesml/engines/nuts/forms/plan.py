@@ -262,7 +262,11 @@ def _smooths(split: Split) -> Iterator[FactorShape]:
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:
-    """Return a reason against whitening at the mode: the density of a mixture has several modes."""
+    """Return reasons against whitening at the mode: the density of a mixture has several, others have none."""
+    terms = (term for predictor in problem.design.schema.predictors for term in predictor.terms)
+    without = tuple(dict.fromkeys(term.without_mode for term in terms if term.without_mode))
+    if without:
+        return without
     if not problem.likelihood.traits.several_modes:
         return ()
     return (f"the density of the family {problem.family.name} may have several modes",)

@@ -152,9 +152,9 @@ def dimension(group: str) -> str:
     return f"{name}_level" if name in RESERVED_DIMENSIONS else name
 
 
-def smooth_label(covariates: Sequence[str], by: str, joint: str = ":") -> str:
-    """Return ``sx``, ``sxz`` or ``sx:f[a]``: brms's label of a smooth; of a standard deviation without the colon."""
-    return "s" + "".join(covariates) + (joint + by if by else "")
+def smooth_label(covariates: Sequence[str], by: str, joint: str = ":", call: str = "s") -> str:
+    """Return ``sx``, ``t2xz`` or ``sx:f[a]``: brms's label of a smooth; of a standard deviation without the colon."""
+    return call + "".join(covariates) + (joint + by if by else "")
 
 
 def process_label(covariates: Sequence[str], by: str = "") -> str:

@@ -229,19 +229,19 @@ class Translation:
     def _smooth(self, parameter: ParameterSpec, term: Smooth) -> np.ndarray:
         """Return coefficients that give brms's curve: its columns are a rotation or another mixture of ours."""
         arrays = self.problem.design.arrays[parameter.predictor][term.key]
-        place = term.curve_of(parameter.name)
+        place = term.columns_of(parameter.name)
         if place is None:
             theirs, columns = self._par("bs", parameter.predictor), self._data("Xs", parameter.predictor)
             found = [(b, mixture(arrays["Xs"], column[:, None])) for b, column in zip(theirs, columns.T, strict=True)]
             return sum(b * weights[:, 0] for b, weights in found if weights is not None)
-        ours = arrays["Zs"][:, place * term.basis.rank : (place + 1) * term.basis.rank]
+        ours = arrays["Zs"][:, place]
         for name, columns in self.model.standata.items():
-            match = re.fullmatch(r"Zs(\w*)_(\d+)_1", name)
+            match = re.fullmatch(r"Zs(\w*?)_(\d+_\d+)", name)
             if match and match[1] in suffixes(parameter.predictor):
                 weights = mixture(ours, np.asarray(columns))
                 if weights is not None:
                     stem = "sds" if parameter.prior_class == "sds" else "zs"
-                    self.used.add(of_brms := f"{stem}{match[1]}_{match[2]}_1")
+                    self.used.add(of_brms := f"{stem}{match[1]}_{match[2]}")
                     value = np.asarray(self.point.par[of_brms], float)
                     return value if parameter.prior_class == "sds" else weights @ value
         raise AssertionError("brms has no smooth with these functions")

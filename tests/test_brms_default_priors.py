@@ -19,7 +19,6 @@ from tests.test_brms_density import MISSING
 NOT_YET = {
     "cox": "family 'cox'",
     "gen_extreme_value": "family 'gen_extreme_value'",
-    "t2(": r"`t2\(",
 }
 COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]
 

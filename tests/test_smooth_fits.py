@@ -17,6 +17,8 @@ import bayesml
 from bayesml.errors import BayesmlError, FitWarning, ModelError
 from tests.smooths import facts
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*beyond the range of the fit:bayesml.FitWarning")
+
 PATH = Path(__file__).parent / "facts" / "smooth_fits.json"
 RESTRICTED = [fact for fact in facts()["fits"] if fact["family"] == "gaussian"]
 OTHERS = json.loads(PATH.read_text())

@@ -13,6 +13,8 @@ import bayesml
 from bayesml.errors import BayesmlError
 from tests.smooths import facts
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*beyond the range of the fit:bayesml.FitWarning")
+
 MCYCLE = pd.DataFrame(facts()["data"]["mcycle"])
 BYFAC = pd.DataFrame(facts()["data"]["byfac"])
 

@@ -1,7 +1,10 @@
-"""Penalised splines: the basis of ``s(x)``, found on the rows of the fit and replayed on new ones."""
+"""Penalised splines: the bases of ``s(x)`` and ``t2(x, z)``, found on the rows of the fit and replayed on new ones."""
 
 from __future__ import annotations
 
-from bayesml.smooths.basis import SMOOTHS, SmoothBasis, fit_basis
+from bayesml.smooths.base import Request
+from bayesml.smooths.basis import SMOOTHS, SmoothBasis, fit_basis, known_kind
+from bayesml.smooths.levels import fit_curves, fit_effects
+from bayesml.smooths.tensor import fit_tensor
 
-__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis"]
+__all__ = ["SMOOTHS", "Request", "SmoothBasis", "fit_basis", "fit_curves", "fit_effects", "fit_tensor", "known_kind"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["AbstractSpline", "Request"]
+__all__ = ["AbstractFunctions", "AbstractSpline", "Request"]
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,32 @@ class Request:
         names: the covariates.
         kind: mgcv's ``bs``.
         k: number of basis functions before constraints, or None for the default of the kind.
-        order: mgcv's ``m``: a thin plate spline penalises its derivatives of this order; None for the default.
+        order: mgcv's ``m``: a thin plate spline penalises its derivatives of this order; two numbers for P-splines and
+            Duchon splines; None for the default.
         knots: where the pieces of a cubic spline join, or None for quantiles.
+        levels: of each covariate the number of its levels, 0 for numbers; empty where all are numbers.
     """
 
     label: str
     names: tuple[str, ...]
     kind: str
     k: int | None = None
-    order: int | None = None
+    order: int | tuple[float, ...] | None = None
     knots: tuple[float, ...] | None = None
+    levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class AbstractSpline(ABC):
+class AbstractFunctions(ABC):
+    """Functions of some covariates, found on the rows of the fit and the same on any others."""
+
+    @abstractmethod
+    def evaluate(self, values: np.ndarray) -> np.ndarray:
+        """Return the functions, ``(rows, k)``, at ``values``, ``(rows, covariates)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class AbstractSpline(AbstractFunctions):
     """Functions of some covariates and a penalty on how much a combination of them bends.
 
     A spline is ``f(x) = evaluate(x) @ c`` with the penalty ``c' S c``, where ``S = penalty``. It is frozen: on new data
@@ -46,10 +58,6 @@ class AbstractSpline(ABC):
 
     penalty: np.ndarray
     polynomials: np.ndarray
-
-    @abstractmethod
-    def evaluate(self, values: np.ndarray) -> np.ndarray:
-        """Return the basis functions, ``(rows, k)``, at ``values``, ``(rows, covariates)``."""
 
     @abstractmethod
     def scaled(self, factors: np.ndarray) -> AbstractSpline:

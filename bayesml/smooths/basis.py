@@ -22,27 +22,36 @@ from typing import final
 import numpy as np
 
 from bayesml.errors import DataError, FormulaError, did_you_mean
-from bayesml.smooths.base import AbstractSpline, Request
+from bayesml.smooths.base import AbstractFunctions, AbstractSpline, Request
 from bayesml.smooths.checks import covariate_matrix, distinct_rows, listed
-from bayesml.smooths.cubic import build_cyclic, build_regression
+from bayesml.smooths.cubic import build_cyclic, build_regression, build_shrunk_regression
 from bayesml.smooths.directions import turned_ties
-from bayesml.smooths.thin_plate import build_shrunk, build_thin_plate
+from bayesml.smooths.pspline import build_pspline
+from bayesml.smooths.thin_plate import build_duchon, build_shrunk, build_thin_plate
 
-__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis"]
+__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis", "known_kind", "solutions"]
 
 SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "tp": build_thin_plate,
     "ts": build_shrunk,
     "cr": build_regression,
+    "cs": build_shrunk_regression,
     "cc": build_cyclic,
+    "ps": build_pspline,
+    "ds": build_duchon,
 }
+OF_FACTORS = ("re", "fs")
+_OF_ANY_SIZE = ("ds",)
 _TIE = 1e-6  # singular values this close to each other, relative to their size, count as equal
 _ELSEWHERE = {
-    "re": " For an effect of each level of a factor write (1 | g).",
-    "fs": " For a curve for each level of a factor write s(x, by=g).",
-    "cs": ' A smooth that is shrunk towards zero as a whole is bs="ts".',
-    "ps": ' For a spline of one covariate write bs="cr".',
-    "bs": ' For a spline of one covariate write bs="cr".',
+    "re": ' As a smooth of its own s(g, bs="re") is an effect of each level; write (1 | g), which is faster.',
+    "fs": ' For a curve for each level of a factor write s(x, g, bs="fs") or s(x, by=g).',
+    "bs": ' For B-splines with a penalty on differences write bs="ps".',
+    "ad": " A curve that bends more in one place than in another is a spline with more functions, such as s(x, k=40).",
+    "cp": ' A cyclic curve is bs="cc".',
+    "so": " For a smooth of two covariates write s(x, z).",
+    "sos": " For a smooth of two covariates write s(x, z).",
+    "sz": ' For a curve for each level of a factor write s(x, g, bs="fs").',
     "gp": " For a Gaussian process write gp(x).",
 }
 
@@ -56,10 +65,11 @@ class SmoothBasis:
 
     Attributes:
         request: what was asked for.
-        spline: the functions before constraint and parameterisation.
+        spline: the functions before constraint and parameterisation; of several penalties with the identity as each.
         unpenalised_map: coefficients N of the unpenalised columns in the spline's functions, ``(k, null_dimension)``.
         penalised_map: coefficients P of the penalised columns, ``(k, rank)``; ``P' S P`` is ``penalty_scale`` times the
             identity.
+        ranks: how many of these have the same standard deviation, set after set; most smooths have one set.
         penalty_scale: mgcv's ``S.scale``: the penalty is divided by it, so that smoothing parameters do not depend on
             the unit of x.
 
@@ -72,10 +82,11 @@ class SmoothBasis:
     """
 
     request: Request
-    spline: AbstractSpline
+    spline: AbstractFunctions
     unpenalised_map: np.ndarray
     penalised_map: np.ndarray
     penalty_scale: float
+    ranks: tuple[int, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,6 +118,12 @@ class SmoothBasis:
         functions = self.spline.evaluate(covariate_matrix(covariates, self.names))
         return functions @ self.unpenalised_map, functions @ self.penalised_map
 
+    @property
+    def sets(self) -> tuple[slice, ...]:
+        """The penalised columns of each set."""
+        ends = np.cumsum((0, *self.ranks)).tolist()
+        return tuple(slice(start, end) for start, end in zip(ends, ends[1:], strict=False))
+
     def unpenalised(self, covariates: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the first part of `columns`, ``(rows, null_dimension)``."""
         return self.columns(covariates)[0]
@@ -128,6 +145,8 @@ class SmoothBasis:
         """
         free, penalised = self.columns(covariates)
         weights = np.asarray(by, dtype=np.float64)[:, None]
+        if len(self.ranks) > 1:
+            return self
         return replace(self, unpenalised_map=self.unpenalised_map * _sizes(free * weights, penalised * weights))
 
 
@@ -136,7 +155,7 @@ def fit_basis(
     kind: str = "tp",
     k: int | None = None,
     *,
-    order: int | None = None,
+    order: int | tuple[float, ...] | None = None,
     knots: tuple[float, ...] | None = None,
     centred: bool = True,
     penalised: bool = True,
@@ -156,7 +175,8 @@ def fit_basis(
     Args:
         covariates: a vector of finite numbers for each covariate, in the order in which they are written.
         kind: mgcv's ``bs``: ``"tp"`` (thin plate regression spline of any number of covariates), ``"ts"`` (the same,
-            shrunk towards zero as a whole), ``"cr"`` (cubic regression spline) or ``"cc"`` (cyclic).
+            shrunk towards zero as a whole), ``"cr"`` (cubic regression spline), ``"cs"`` (the same, shrunk), ``"cc"``
+            (cyclic), ``"ps"`` (P-spline) or ``"ds"`` (Duchon spline of any number of covariates).
         k: number of functions before the constraint. By default 10 for one covariate, 30 for two, and 100 more than
             there are polynomials for three or more.
         order: mgcv's ``m``, for ``"tp"`` and ``"ts"``: derivatives of this order are penalised. By default the smallest
@@ -179,34 +199,42 @@ def fit_basis(
         True
     """
     names = tuple(covariates)
-    request = Request(label or f"s({', '.join(names)})", names, _known(kind, label), k, order, knots)
+    request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, order, knots)
     values = covariate_matrix(covariates, names)
     spline = SMOOTHS[request.kind](values, request)
     functions = spline.evaluate(values)
-    means = functions.mean(axis=0)
-    allowed = _solutions(means) if centred else np.eye(len(means))
     scale = _penalty_scale(functions, spline.penalty)
+    if request.kind in _OF_ANY_SIZE:  # radial functions and polynomials may differ by many orders of magnitude
+        spline = spline.scaled(1.0 / np.sqrt(np.mean(functions**2, axis=0)))
+        functions = spline.evaluate(values)
+    means = functions.mean(axis=0)
+    allowed = solutions(means) if centred else np.eye(len(means))
     if not penalised:
-        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale)
+        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale, ())
     free = _centred_polynomials(spline.polynomials, means) if centred else spline.polynomials
     bent = _whitened(allowed, spline.penalty / scale, free.shape[1], request)
     bent = bent @ _rotation(functions @ bent, functions @ free, spline.evaluate(_places(values)) @ bent)
     free = free * _sizes(functions @ free, functions @ bent)
-    return SmoothBasis(request, spline, free, bent, scale)
+    return SmoothBasis(request, spline, free, bent, scale, (bent.shape[1],))
 
 
-def _known(kind: object, label: str | None) -> str:
+def known_kind(kind: object, label: str | None) -> str:
+    """Return the kind of a spline.
+
+    Raises:
+        FormulaError: there is none of that name.
+    """
     if isinstance(kind, str) and kind in SMOOTHS:
         return kind
     guess = did_you_mean(kind, SMOOTHS) if isinstance(kind, str) else ""
     tip = _ELSEWHERE.get(kind, "") if isinstance(kind, str) else ""
-    listing = ", ".join(f'"{name}"' for name in SMOOTHS)
+    listing = ", ".join(f'"{name}"' for name in (*SMOOTHS, *(OF_FACTORS if kind not in OF_FACTORS else ())))
     raise FormulaError(
         f"{f'`{label}`: ' if label else ''}bs={kind!r} is not known{guess}; bs is one of {listing}.{tip}"
     )
 
 
-def _solutions(row: np.ndarray) -> np.ndarray:
+def solutions(row: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the vectors c with ``row @ c = 0``, ``(k, k - 1)``."""
     return np.linalg.qr(row[:, None], mode="complete")[0][:, 1:]
 

@@ -24,7 +24,7 @@ from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
 from bayesml.smooths.cubic import CubicSpline
 from bayesml.smooths.directions import turned_ties
 
-__all__ = ["MOST_SITES", "ThinPlate", "build_shrunk", "build_thin_plate"]
+__all__ = ["MOST_SITES", "ThinPlate", "build_duchon", "build_shrunk", "build_thin_plate"]
 
 MOST_SITES = 2000
 DIRECT_SITES = 500  # up to here all eigenvectors cost less than importing what finds a few
@@ -34,6 +34,39 @@ BLOCK = 4_000_000  # elements of the matrix of distances held at a time
 SHRINKAGE = 0.1  # mgcv's "ts": penalty of the polynomials by the smallest positive eigenvalue of the penalty
 
 sparse_linalg = lazy_module("scipy.sparse.linalg")
+
+
+@final
+@dataclass(frozen=True)
+class Radial:
+    """The radial function ``constant r^power``, with an even power ``constant r^power log r``.
+
+    Which eigenvectors are largest depends on the unit of r in the latter, so that distances are measured in the unit of
+    the data (Wood 2017, section 5.5.1, after Duchon 1977).
+    """
+
+    power: float
+    constant: float
+
+    @classmethod
+    def thin_plate(cls, order: int, dimensions: int) -> Radial:
+        """Return that of a thin plate spline."""
+        return cls(2 * order - dimensions, _radial_constant(order, dimensions))
+
+    @classmethod
+    def duchon(cls, order: int, weight: float, dimensions: int) -> Radial:
+        """Return that of a Duchon spline, whose penalty weighs frequencies by their power ``2 weight``."""
+        power = 2 * order + 2 * weight - dimensions
+        return cls(power, 1.0 if int(power // 2) % 2 else -1.0)
+
+    def at(self, r: np.ndarray, unit: float) -> np.ndarray:
+        """Return the function at distances ``r`` in multiples of ``unit``."""
+        if self.power == 3.0:
+            return self.constant * (r * r * r)
+        if self.power % 2:
+            return self.constant * r**self.power
+        logarithm = np.log(np.where(r > 0.0, r, 1.0)) + log(unit)
+        return np.asarray(self.constant * r**self.power * logarithm)
 
 
 @final
@@ -48,7 +81,7 @@ class ThinPlate(AbstractSpline):
         radial: weights of the radial functions in each basis function, ``(sites, k - polynomials)``.
         exponents: the powers of the covariates in each polynomial.
         heights: what each polynomial is divided by.
-        order: the order m of the derivatives that are penalised.
+        radius: the radial function.
     """
 
     shift: np.ndarray
@@ -57,7 +90,7 @@ class ThinPlate(AbstractSpline):
     radial: np.ndarray
     exponents: tuple[tuple[int, ...], ...]
     heights: np.ndarray
-    order: int
+    radius: Radial
 
     def evaluate(self, values: np.ndarray) -> np.ndarray:
         """Return the basis functions, ``(rows, k)``, at ``values``, ``(rows, covariates)``."""
@@ -71,6 +104,11 @@ class ThinPlate(AbstractSpline):
             radial=self.radial * factors[:radial], heights=self.heights / factors[radial:],
         )  # fmt: skip
 
+    @property
+    def is_cubic(self) -> bool:
+        """Whether its functions are cubic splines: those of one covariate whose second derivatives are penalised."""
+        return self.sites.shape[1] == 1 and self.radius.power == 3.0 and len(self.exponents) == 2
+
     def as_cubic(self) -> CubicSpline:
         """Return the same functions of one covariate, of order 2, by their values and second derivatives at the sites.
 
@@ -78,7 +116,7 @@ class ThinPlate(AbstractSpline):
         sites, and straight beyond them because ``T' d = 0``. Evaluated as such they take k operations a row instead of
         as many as there are sites.
         """
-        bends = 6.0 * _radial_constant(2, 1) * _distances(self.sites, self.sites) @ self.radial / self.unit**2
+        bends = 6.0 * self.radius.constant * _distances(self.sites, self.sites) @ self.radial / self.unit**2
         bends = np.column_stack([bends, np.zeros((len(self.sites), len(self.exponents)))])
         knots = self.sites[:, 0] * self.unit + self.shift[0]
         return CubicSpline(self.penalty, self.polynomials, knots, self._at(self.sites), bends, cyclic=False)
@@ -88,7 +126,7 @@ class ThinPlate(AbstractSpline):
         step = max(1, BLOCK // len(self.sites))
         for start in range(0, len(points), step):
             block = points[start : start + step]
-            kernel = _radial_function(_distances(block, self.sites), self.order, points.shape[1], self.unit)
+            kernel = self.radius.at(_distances(block, self.sites), self.unit)
             basis[start : start + step, : self.radial.shape[1]] = kernel @ self.radial
         basis[:, self.radial.shape[1] :] = _monomials(points, self.exponents) / self.heights
         return basis
@@ -100,7 +138,7 @@ def build_thin_plate(values: np.ndarray, request: Request) -> AbstractSpline:
     As in mgcv each basis function has a root mean square of 1 over the rows.
     """
     plate = plate_of(values, request)
-    spline = plate.as_cubic() if (values.shape[1], plate.order) == (1, 2) else plate
+    spline = plate.as_cubic() if plate.is_cubic else plate
     return spline.scaled(1.0 / np.sqrt(np.mean(spline.evaluate(values) ** 2, axis=0)))
 
 
@@ -116,9 +154,10 @@ def plate_of(values: np.ndarray, request: Request) -> ThinPlate:
     shift = values.mean(axis=0)
     unit = float(np.sqrt(np.mean((values - shift) ** 2)))
     sites = (_thinned(distinct, dimensions) - shift) / unit
-    radial, penalty = _truncated(sites, exponents, k, order, unit, request)
+    radius = Radial.thin_plate(order, dimensions)
+    radial, penalty = _truncated(sites, exponents, k, radius, unit, request)
     polynomials = np.vstack([np.zeros((radial.shape[1], len(exponents))), np.eye(len(exponents))])
-    return ThinPlate(penalty, polynomials, shift, unit, sites, radial, exponents, np.ones(len(exponents)), order)
+    return ThinPlate(penalty, polynomials, shift, unit, sites, radial, exponents, np.ones(len(exponents)), radius)
 
 
 def build_shrunk(values: np.ndarray, request: Request) -> AbstractSpline:
@@ -130,7 +169,49 @@ def build_shrunk(values: np.ndarray, request: Request) -> AbstractSpline:
     return replace(spline, penalty=penalty, polynomials=spline.polynomials[:, :0])
 
 
+def build_duchon(values: np.ndarray, request: Request) -> AbstractSpline:
+    """Build a Duchon spline, ``bs="ds"``: ``m=c(1, 0.5)`` penalises first derivatives of a surface, say.
+
+    The first number is the order of the derivatives, the second the power of the frequencies that weighs them, a
+    multiple of 1/2 between minus and plus half the number of covariates; together they exceed half of that number.
+    """
+    dimensions = values.shape[1]
+    order, weight = _duchon_orders(request, dimensions)
+    exponents = _exponents(order, dimensions)
+    k = (
+        len(exponents) + {1: 10, 2: 30}.get(dimensions, 100)
+        if request.k is None
+        else whole(request.k, "k", request.label, 1)
+    )
+    distinct = distinct_rows(values)
+    check_count(request, k, len(exponents) + 1, len(distinct))
+    shift = values.mean(axis=0)
+    sites, radius = _thinned(distinct, dimensions) - shift, Radial.duchon(order, weight, dimensions)
+    radial, penalty = _truncated(sites, exponents, k, radius, 1.0, request, ascending=False)
+    polynomials = np.vstack([np.zeros((radial.shape[1], len(exponents))), np.eye(len(exponents))])
+    plate = ThinPlate(penalty, polynomials, shift, 1.0, sites, radial, exponents, np.ones(len(exponents)), radius)
+    return plate.as_cubic() if plate.is_cubic else plate
+
+
+def _duchon_orders(request: Request, dimensions: int) -> tuple[int, float]:
+    given = (2, 0.0) if request.order is None else request.order
+    pair = given if isinstance(given, tuple) else (given, 0.0)
+    if len(pair) != 2 or isinstance(pair[1], bool) or 2.0 * pair[1] != round(2.0 * pair[1]):
+        raise FormulaError(
+            f"In `{request.label}`, m of a Duchon spline is an order and a multiple of 1/2, m=c(1, 0.5)."
+        )
+    order, weight = whole(pair[0], "m[1]", request.label, 1, 10), float(pair[1])
+    if not abs(weight) < dimensions / 2 or not order + weight > dimensions / 2:
+        raise FormulaError(
+            f"In `{request.label}`, m={order}, {weight:g} makes no continuous curve: the second number lies between "
+            f"{-dimensions / 2:g} and {dimensions / 2:g}, and their sum is larger than {dimensions / 2:g}."
+        )
+    return order, weight
+
+
 def _order(request: Request, dimensions: int) -> int:
+    if isinstance(request.order, tuple):
+        raise FormulaError(f'In `{request.label}`, m is one number for bs="{request.kind}"; bs="ds" takes two.')
     if request.order is None:
         return (dimensions + 1) // 2 + 1  # the smallest m with 2m > d + 1
     order = whole(request.order, "m", request.label, 1, 10)
@@ -180,19 +261,6 @@ def _distances(points: np.ndarray, sites: np.ndarray) -> np.ndarray:
     return np.sqrt(squares)
 
 
-def _radial_function(r: np.ndarray, order: int, dimensions: int, unit: float) -> np.ndarray:
-    """Return eta at distances ``r`` (Wood 2017, section 5.5.1, after Duchon 1977).
-
-    In an even number of dimensions it holds ``log r``. Which eigenvectors are largest depends on the unit of r there,
-    so that distances are measured in the unit of the data.
-    """
-    power = 2 * order - dimensions
-    if dimensions % 2:
-        return _radial_constant(order, dimensions) * (r * r * r if power == 3 else r**power)
-    logarithm = np.log(np.where(r > 0.0, r, 1.0)) + log(unit)
-    return _radial_constant(order, dimensions) * r**power * logarithm
-
-
 def _radial_constant(order: int, dimensions: int) -> float:
     if dimensions % 2:
         below = 2 ** (2 * order) * pi ** (dimensions / 2) * factorial(order - 1)
@@ -202,7 +270,13 @@ def _radial_constant(order: int, dimensions: int) -> float:
 
 
 def _truncated(
-    sites: np.ndarray, exponents: tuple[tuple[int, ...], ...], k: int, order: int, unit: float, request: Request
+    sites: np.ndarray,
+    exponents: tuple[tuple[int, ...], ...],
+    k: int,
+    radius: Radial,
+    unit: float,
+    request: Request,
+    ascending: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of the radial functions, ``(sites, k - polynomials)``, and the penalty, ``(k, k)``.
 
@@ -210,9 +284,11 @@ def _truncated(
     ``T' U z = 0``, and their penalty is ``a' Z' D Z a``.
 
     Which basis Z of that space is taken matters for nothing but `penalty_scale`. That of Householder's QR
-    decomposition, with the eigenvalues in increasing order, gives mgcv's.
+    decomposition gives mgcv's, with the eigenvalues in increasing order, of Duchon splines in decreasing order.
     """
-    eigenvalues, U = _leading(_radial_function(_distances(sites, sites), order, sites.shape[1], unit), k)
+    eigenvalues, U = _leading(radius.at(_distances(sites, sites), unit), k)
+    if not ascending:
+        eigenvalues, U = eigenvalues[::-1], U[:, ::-1]
     T = np.roll(_monomials(sites, exponents), 1, axis=1)  # the constant first: Householder's vectors follow this order
     if np.linalg.matrix_rank(T) < T.shape[1]:
         raise DataError(

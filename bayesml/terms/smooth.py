@@ -1,31 +1,32 @@
-"""Smooths ``s(x)``: penalised splines as ``Xs bs + Zs s`` with ``s = sds z`` and z standard normal.
+"""Smooths ``s(x)`` and ``t2(x, z)``: penalised splines as ``Xs bs + Zs s`` with ``s = sds z`` and z standard normal.
 
-Xs are the columns without a penalty, such as the straight line, and Zs the others (`bayesml.smooths`). A factor ``by``
-gives each of its levels a curve, with coefficients and a standard deviation of its own; of an ordered factor each level
-but the first.
+Xs are the columns without a penalty, such as the straight line, and Zs the others (`bayesml.smooths`), in one set or in
+several that have a standard deviation each. A factor ``by`` gives each of its levels a curve, with coefficients and
+standard deviations of its own; of an ordered factor each level but the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation, bare_name, evaluate, offset_computation, variables_of
-from bayesml.errors import BayesmlError
+from bayesml.columns import Computation, bare_name, offset_computation, variables_of
+from bayesml.errors import warn_user
 from bayesml.formula import Predictor, SpecialCall, special_fault
 from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
-from bayesml.smooths import SmoothBasis, fit_basis
+from bayesml.smooths import SmoothBasis
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Functions
-from bayesml.terms.by import By, read_by
+from bayesml.terms.by import By
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
+from bayesml.terms.smooth_call import SmoothCall, read_smooth
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -33,43 +34,46 @@ if TYPE_CHECKING:
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
 
-CLAIMS = {"s": "smooth"}
-OPTIONS = ("bs", "k", "m", "by", "fx", "knots")
+CLAIMS = {"s": "smooth", "t2": "tensor product smooth", "te": "tensor product smooth", "ti": "tensor product smooth"}
+NOT_TAKEN = ("te", "ti")
 
 
 @final
 @dataclass(frozen=True)
 class Smooth(AbstractTerm):
-    """One call of ``s()``.
+    """One call of ``s()`` or ``t2()``.
 
     Attributes:
         call: the call.
         basis: the functions of its curve or curves.
-        by: what they are multiplied by, if anything.
         spreads: typical size of each unpenalised column of each curve: its standard deviation.
-        functions: the caller's own functions.
+        ranges: of each covariate the smallest and the largest value of the fit; None where nothing lies beyond.
     """
 
-    call: SpecialCall
+    call: SmoothCall
     basis: SmoothBasis
-    by: By | None
     spreads: tuple[float, ...]
-    functions: Functions
+    ranges: tuple[tuple[float, float] | None, ...]
+
+    @property
+    def by(self) -> By | None:
+        """What the curves are multiplied by, if anything."""
+        return self.call.by
 
     @property
     def key(self) -> str:
         """The call with uniform spaces."""
-        return self.call.spelling
+        return self.call.written.spelling
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns of the covariates and of ``by``."""
         by = () if self.by is None else (self.by.expression,)
-        return tuple(dict.fromkeys(v for e in (*self.call.arguments, *by) for v in variables_of(e.text)))
+        return tuple(dict.fromkeys(v for e in (*self.call.written.arguments, *by) for v in variables_of(e.text)))
 
     def computations(self) -> tuple[Computation, ...]:
-        """Return the covariates."""
-        return tuple(offset_computation(expression, self.functions) for expression in self.call.arguments)
+        """Return the covariates that are numbers."""
+        return tuple(offset_computation(expression, self.call.functions) for expression in self.call.numbers)
 
     @property
     def _curves(self) -> tuple[str, ...]:
@@ -80,13 +84,22 @@ class Smooth(AbstractTerm):
         return tuple(f"{shown}[{level}]" if level else shown for level in self.by.levels)
 
     def _coefs(self) -> tuple[str, ...]:
-        labels = (names.smooth_label(self.basis.names, curve) for curve in self._curves)
+        labels = (self._label(curve, ":") for curve in self._curves)
         return tuple(f"{label}_{i + 1}" for label in labels for i in range(self.basis.null_dimension))
 
+    def _label(self, by: str, joint: str = "") -> str:
+        return names.smooth_label(self.basis.names, by, joint, self.call.written.name)
+
+    def _sets(self) -> tuple[tuple[int, str, slice], ...]:
+        """Number of the curve, stem of the names, and columns of each set of coefficients with one sd."""
+        return tuple(
+            (i, f"{self._label(curve)}_{j + 1}", slice(i * self.basis.rank + own.start, i * self.basis.rank + own.stop))
+            for i, curve in enumerate(self._curves)
+            for j, own in enumerate(self.basis.sets)
+        )
+
     def _stems(self) -> tuple[str, ...]:
-        if not self.basis.rank:
-            return ()
-        return tuple(f"{names.smooth_label(self.basis.names, curve, '')}_1" for curve in self._curves)
+        return tuple(stem for _, stem, _ in self._sets())
 
     def _name(self, kind: str, label: str) -> str:
         return names.variable(names.special_coefficient(kind, label, self.predictor))
@@ -96,8 +109,7 @@ class Smooth(AbstractTerm):
 
     @property
     def _owner(self) -> str:
-        by = "" if self.by is None else self.by.expression.text
-        return names.smooth_label(self.basis.names, by, "")
+        return self._label("" if self.by is None else self.by.expression.text)
 
     def slope_columns(self) -> SlopeColumns | None:
         """Return the columns without a penalty."""
@@ -105,12 +117,12 @@ class Smooth(AbstractTerm):
         return SlopeColumns(self._slopes(), coefs, tuple(self._name("bs", c) for c in coefs), "Xs") if coefs else None
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
-        """Return a block of penalised coefficients for each curve."""
-        rank, free = self.basis.rank, self.basis.null_dimension
+        """Return a block of penalised coefficients for each set of each curve; the first owns what is unpenalised."""
+        free, curves = self.basis.null_dimension, self._curves
         return tuple(
             EffectBlock(
-                stem.removesuffix("_1"),
-                rank,
+                self._label(curves[i]),
+                columns.stop - columns.start,
                 (stem,),
                 (1,),
                 self._name("sds", stem),
@@ -120,23 +132,38 @@ class Smooth(AbstractTerm):
                 self._name("zs", stem),
                 self._name("s", stem),
                 "Zs",
-                slice(i * rank, (i + 1) * rank),
-                tuple(self._name("bs", coef) for coef in self._coefs()[i * free : (i + 1) * free]),
+                columns,
+                tuple(self._name("bs", coef) for coef in self._coefs()[i * free : (i + 1) * free])
+                if columns.start == i * self.basis.rank
+                else (),
             )
-            for i, stem in enumerate(self._stems())
+            for i, stem, columns in self._sets()
         )
 
-    def curve_of(self, name: str) -> int | None:
-        """Return the number of the curve that ``sds`` or ``zs`` belong to; None for any other variable."""
-        return next(
-            (i for i, s in enumerate(self._stems()) if name in (self._name("sds", s), self._name("zs", s))), None
-        )
+    def columns_of(self, name: str) -> slice | None:
+        """Return the columns of ``Zs`` that ``sds`` or ``zs`` belong to; None for any other variable."""
+        found = (c for _, s, c in self._sets() if name in (self._name("sds", s), self._name("zs", s)))
+        return next(found, None)
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``Xs`` ``(rows, curves * null_dimension)`` and ``Zs`` ``(rows, curves * rank)``."""
-        free, penalised = self.basis.columns(_covariates(self.call, frame, self.functions))
-        weights = np.ones((frame.n_rows, 1)) if self.by is None else self.by.weights(frame, self.functions)
+        covariates = self.call.covariates(frame)
+        self._warn_outside(covariates)
+        free, penalised = self.basis.columns(covariates)
+        weights = np.ones((frame.n_rows, 1)) if self.by is None else self.by.weights(frame, self.call.functions)
         return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
+
+    def _warn_outside(self, covariates: Mapping[str, np.ndarray]) -> None:
+        for name, limits in zip(self.basis.names, self.ranges, strict=True):
+            if limits is None:
+                continue
+            beyond = (covariates[name] < limits[0]) | (covariates[name] > limits[1])
+            if beyond.any():
+                count = int(beyond.sum())
+                warn_user(
+                    f"`{self.key}`: `{name}` lies beyond the range of the fit, {limits[0]:g} to {limits[1]:g}, in "
+                    f"{count} row{'s' if count > 1 else ''}. What the smooth says there is extrapolated from its ends."
+                )
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the coefficients, and for each curve a standard deviation and standard normal variables."""
@@ -145,10 +172,10 @@ class Smooth(AbstractTerm):
             self._slopes(), "b", (len(coefs),), self.predictor, coefs=coefs, centers=(0.0,) * len(coefs),
             scales=tuple(scale.spread / spread for spread in self.spreads),
         )  # fmt: skip
-        curves = (part for stem in self._stems() for part in self._curve(stem, scale))
+        curves = (part for _, stem, own in self._sets() for part in self._curve(stem, own.stop - own.start, scale))
         return (*((slopes,) if coefs else ()), *curves)
 
-    def _curve(self, stem: str, scale: Scale) -> tuple[ParameterSpec, ParameterSpec]:
+    def _curve(self, stem: str, rank: int, scale: Scale) -> tuple[ParameterSpec, ParameterSpec]:
         sds, z = (self._name(kind, stem) for kind in ("sds", "zs"))
         typical = scale.group_spread
         return (
@@ -156,7 +183,7 @@ class Smooth(AbstractTerm):
                 sds, "sds", predictor=self.predictor, label=self.key, support=POSITIVE,
                 centers=(0.5 * typical,), scales=(typical,),
             ),
-            ParameterSpec(z, "", (self.basis.rank,), self.predictor),
+            ParameterSpec(z, "", (rank,), self.predictor),
         )  # fmt: skip
 
     def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
@@ -169,7 +196,8 @@ class Smooth(AbstractTerm):
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return ``bs``, and for each curve ``sds`` and ``s``."""
-        curves = (variable for stem in self._stems() for variable in self._reported_curve(stem))
+        sets = self._sets()
+        curves = (v for _, stem, own in sets for v in self._reported_curve(stem, own.stop - own.start))
         return (*self._reported_coefs(), *curves)
 
     def _reported_coefs(self) -> Iterator[ReportedVariable]:
@@ -186,9 +214,9 @@ class Smooth(AbstractTerm):
                 printed=tuple(names.prefixed(coef, self.predictor) for coef in coefs),
             )
 
-    def _reported_curve(self, stem: str) -> tuple[ReportedVariable, ReportedVariable]:
+    def _reported_curve(self, stem: str, rank: int) -> tuple[ReportedVariable, ReportedVariable]:
         sds, effects = self._name("sds", stem), self._name("s", stem)
-        numbers = tuple(str(i + 1) for i in range(self.basis.rank))
+        numbers = tuple(str(i + 1) for i in range(rank))
         texts = tuple(((i,), f"{effects}[{number}]") for i, number in enumerate(numbers))
         return (
             ReportedVariable(
@@ -219,9 +247,8 @@ class Smooth(AbstractTerm):
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return ``Xs bs + Zs s``."""
         total = values[self._slopes()] @ arrays["Xs"].T if self._coefs() else 0.0
-        for i, stem in enumerate(self._stems()):
-            columns = arrays["Zs"][:, i * self.basis.rank : (i + 1) * self.basis.rank]
-            total = total + values[self._name("s", stem)] @ columns.T
+        for _, stem, columns in self._sets():
+            total = total + values[self._name("s", stem)] @ arrays["Zs"][:, columns].T
         return total
 
 
@@ -230,42 +257,35 @@ def _products(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return (weights[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
 
 
-def _covariates(call: SpecialCall, frame: Frame, functions: Functions) -> dict[str, np.ndarray]:
-    return {bare_name(e.text) or e.text: evaluate(e, frame, functions) for e in call.arguments}
-
-
 def _smooth(call: SpecialCall, predictor: Predictor, frame: Frame, functions: Functions) -> Smooth:
-    options = dict(call.options)
-    unknown = next((name for name in options if name not in OPTIONS), None)
-    if unknown is not None:
-        raise special_fault(f"`s(...)` has no argument `{unknown}`; it takes {', '.join(OPTIONS)}.", call)
-    if not call.arguments or call.factors or call.others:
-        raise special_fault(f"`{call.term}`: write s(x), and s(x, by=z) for a curve that changes with z.", call)
-    by = read_by(options.get("by"), call, frame)
-    covariates = _covariates(call, frame, functions)
-    weights = None if by is None else by.weights(frame, functions)
-    knots = options.get("knots")
-    try:
-        basis = fit_basis(
-            covariates, options.get("bs", "tp"), options.get("k"), order=options.get("m"),  # type: ignore[arg-type]
-            knots=knots if knots is None or isinstance(knots, tuple) else (knots,),  # type: ignore[arg-type]
-            centred=by is None or by.factor is not None or float(np.ptp(weights)) == 0.0,  # type: ignore[arg-type]
-            penalised=not options.get("fx", False), label=call.spelling,
-        )  # fmt: skip
-    except BayesmlError as error:
-        raise type(error)(str(special_fault(str(error), call))) from None
-    if weights is not None and basis.rank:
-        basis = basis.multiplied_by(covariates, weights[:, 0])
-    ones = np.ones((frame.n_rows, 1)) if weights is None else weights
-    columns = _products(ones, basis.columns(covariates)[0])
-    spreads = columns.std(axis=0, ddof=1)
+    if call.name in NOT_TAKEN:
+        raise special_fault(
+            f"`{call.name}(...)` has no form with independent coefficients, which brms and this package need; write "
+            f"`t2({', '.join(e.text for e in call.arguments)})`, whose functions are the same.",
+            call,
+        )
+    read = read_smooth(call, frame, functions)
+    basis, covariates = read.basis(frame), read.covariates(frame)
+    weights = np.ones((frame.n_rows, 1)) if read.by is None else read.by.weights(frame, functions)
+    spreads = _products(weights, basis.columns(covariates)[0]).std(axis=0, ddof=1)
     return Smooth(
-        predictor.key, call, basis, by, tuple(float(s) if s > 0 else 1.0 for s in spreads), functions
-    )  # fmt: skip
+        predictor.key, read, basis, tuple(float(s) if s > 0 else 1.0 for s in spreads), _ranges(read, covariates)
+    )
+
+
+def _ranges(call: SmoothCall, covariates: Mapping[str, np.ndarray]) -> tuple[tuple[float, float] | None, ...]:
+    """Return the range of each covariate; none of a factor, of effects, and of a curve that begins again."""
+    kind = dict(call.written.options).get("bs", "tp")
+    of_margins = kind if isinstance(kind, tuple) else (kind,) * len(call.factors)
+    kinds = of_margins if len(of_margins) == len(call.factors) else ("tp",) * len(call.factors)
+    return tuple(
+        None if factor is not None or own in ("cc", "re") else (float(values.min()), float(values.max()))
+        for values, factor, own in zip(covariates.values(), call.factors, kinds, strict=True)
+    )
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
-    """Claim the calls of ``s()``.
+    """Claim the calls of ``s()`` and ``t2()``.
 
     Raises:
         FormulaError: a call cannot be understood.

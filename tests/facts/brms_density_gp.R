@@ -24,6 +24,10 @@ MODELS <- list(
   c("gp_approximate", "y ~ gp(x, k = 6, c = 5/4)", "gaussian"),
   c("gp_approximate_surface", "y ~ gp(x, z, k = 3, c = 2)", "gaussian"),
   c("gp_approximate_lengthscales", "k ~ gp(x, z, k = 3, c = 5/4, iso = FALSE)", "poisson"),
+  c("smooth_tensor", "y ~ t2(x, z, k = 4)", "gaussian"),
+  c("smooth_tensor_by", "k ~ f + t2(x, z, k = c(4, 3), by = f)", "poisson"),
+  c("smooth_pspline", "bf(y ~ s(x, bs = \"ps\", k = 6), sigma ~ s(z, k = 3))", "gaussian"),
+  c("smooth_effects", "y ~ s(x, k = 5, bs = \"ds\") + s(g, bs = \"re\")", "gaussian"),
   c("gp_approximate_by", "y ~ gp(x, by = f, k = 4, c = 1.5, scale = FALSE) + (1 | g)", "gaussian")
 )
 

@@ -1,0 +1,197 @@
+"""A call of ``s()`` or ``t2()``, read, checked and made into a basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from bayesml.columns import bare_name, evaluate
+from bayesml.errors import BayesmlError, FormulaError, did_you_mean
+from bayesml.formula import Expression, SpecialCall, Value, special_fault
+from bayesml.frame import Column, Frame, match_levels
+from bayesml.smooths import Request, SmoothBasis, fit_basis, fit_curves, fit_effects, fit_tensor, known_kind
+from bayesml.terms.base import Functions
+from bayesml.terms.by import By, read_by
+
+__all__ = ["SmoothCall", "read_smooth"]
+
+OPTIONS = {"s": ("bs", "k", "m", "by", "fx", "knots"), "t2": ("bs", "k", "m", "d", "by", "fx")}
+OTHERS = {
+    "id": "Smooths that share a smoothing parameter are not available; each has its own.",
+    "sp": "Smoothing parameters are estimated; a prior of class sds says what is known of them.",
+    "xt": "Write the arguments of the basis as arguments of the call, `knots=` among them.",
+    "pc": "A smooth sums to zero over the rows; constraints at a point are not available.",
+    "full": "Functions without a penalty in one covariate are penalised together, as with full=FALSE.",
+    "ord": "All sets of products are part of the smooth.",
+}
+OF_FACTORS = {"re": fit_effects, "fs": fit_curves}
+MARGIN_KIND, MARGIN_K = "cr", 5
+
+
+@final
+@dataclass(frozen=True)
+class SmoothCall:
+    """What a call asks for, with its factors as they were in the fit.
+
+    Attributes:
+        written: the call.
+        factors: of each covariate the factor without its rows, None for numbers.
+        by: what the smooth is multiplied by.
+        margins: what is asked of each margin of a tensor product; empty for ``s()``.
+        functions: the caller's own functions.
+    """
+
+    written: SpecialCall
+    factors: tuple[Column | None, ...]
+    by: By | None
+    margins: tuple[Request, ...]
+    functions: Functions
+
+    @property
+    def numbers(self) -> tuple[Expression, ...]:
+        """The covariates that are numbers."""
+        return tuple(e for e, f in zip(self.written.arguments, self.factors, strict=True) if f is None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The covariates in labels."""
+        return _names(self.written)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Number of levels of each covariate, 0 for numbers."""
+        return tuple(0 if f is None else len(f.levels or (False, True)) for f in self.factors)
+
+    def covariates(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return the covariates; of a factor the number of the level.
+
+        Raises:
+            DataError: a level was not there in the fit.
+        """
+        found = {}
+        for name, expression, factor in zip(self.names, self.written.arguments, self.factors, strict=True):
+            if factor is None:
+                found[name] = evaluate(expression, frame, self.functions)
+            else:
+                matched = match_levels(frame, {factor.name: factor}, (factor.name,))
+                found[name] = np.asarray(matched.columns[factor.name].values, float)
+        return found
+
+    def basis(self, frame: Frame) -> SmoothBasis:
+        """Find the functions on the rows of the fit.
+
+        Raises:
+            FormulaError: an argument is impossible.
+            DataError: the covariates do not determine the smooth.
+        """
+        try:
+            return self._basis(frame)
+        except BayesmlError as error:
+            raise type(error)(str(special_fault(str(error), self.written))) from None
+
+    def _basis(self, frame: Frame) -> SmoothBasis:
+        options, covariates = dict(self.written.options), self.covariates(frame)
+        weights = None if self.by is None else self.by.weights(frame, self.functions)
+        centred = (
+            self.by is None or self.by.factor is not None or (weights is not None and float(np.ptp(weights)) == 0.0)
+        )
+        penalised = not options.get("fx", False)
+        if self.margins:
+            return fit_tensor(covariates, self.margins, self.written.spelling, centred=centred, penalised=penalised)
+        kind, k, m, knots = (options.get(name) for name in ("bs", "k", "m", "knots"))
+        if isinstance(kind, str) and kind in OF_FACTORS:
+            request = Request(self.written.spelling, self.names, kind, k, m, None, self.levels)  # type: ignore[arg-type]
+            return OF_FACTORS[kind](covariates, request)
+        basis = fit_basis(
+            covariates, kind or "tp", k, order=m,  # type: ignore[arg-type]
+            knots=knots if knots is None or isinstance(knots, tuple) else (knots,),  # type: ignore[arg-type]
+            centred=centred, penalised=penalised, label=self.written.spelling,
+        )  # fmt: skip
+        return basis.multiplied_by(covariates, weights[:, 0]) if weights is not None and basis.rank else basis
+
+
+def read_smooth(call: SpecialCall, frame: Frame, functions: Functions) -> SmoothCall:
+    """Read a call.
+
+    Raises:
+        FormulaError: an argument is unknown, or the call is multiplied.
+    """
+    options, known = dict(call.options), OPTIONS[call.name]
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        reason = OTHERS.get(unknown, "")
+        tip = f" {reason}" if reason else f"{did_you_mean(unknown, known)}; it takes {', '.join(known)}."
+        raise special_fault(f"`{call.name}(...)` has no argument `{unknown}`{'.' if reason else ''}{tip}", call)
+    example = "t2(x, z)" if call.name == "t2" else "s(x)"
+    if not call.arguments or call.factors or call.others:
+        changes = example.replace(")", ", by=z)" if call.name == "s" else ", by=w)")
+        raise special_fault(f"`{call.term}`: write {example}, and {changes} for a curve that changes with it.", call)
+    takes_factors = call.name == "s" and options.get("bs") in OF_FACTORS
+    factors = tuple(_factor(e, frame) if takes_factors else None for e in call.arguments)
+    margins = _margins(call, options) if call.name == "t2" else ()
+    return SmoothCall(call, factors, read_by(options.get("by"), call, frame), margins, functions)
+
+
+def _factor(expression: Expression, frame: Frame) -> Column | None:
+    column = frame.columns.get(bare_name(expression.text) or "")
+    if column is None or (column.levels is None and not column.is_boolean):
+        return None
+    return replace(column, values=np.zeros(0))
+
+
+def _names(call: SpecialCall) -> tuple[str, ...]:
+    return tuple(bare_name(e.text) or e.text for e in call.arguments)
+
+
+def _margins(call: SpecialCall, options: Mapping[str, Value]) -> tuple[Request, ...]:
+    """Return what is asked of each margin of a tensor product."""
+    names = _names(call)
+    sizes = _sizes(call, len(names), options.get("d"))
+    count = len(sizes)
+    kinds, ks, orders = (_each(call, options.get(name), name, count) for name in ("bs", "k", "m"))
+    margins, first = [], 0
+    for size, kind, k, order in zip(sizes, kinds, ks, orders, strict=True):
+        own = tuple(names[first : first + size])
+        first += size
+        try:
+            chosen = known_kind(kind or (MARGIN_KIND if size == 1 else "tp"), call.spelling)
+        except FormulaError as error:
+            raise special_fault(str(error), call) from None
+        margins.append(
+            Request(call.spelling, own, chosen, MARGIN_K**size if k is None else k, order)  # type: ignore[arg-type]
+        )
+    return tuple(margins)
+
+
+def _sizes(call: SpecialCall, count: int, d: Value) -> tuple[int, ...]:
+    """Return the number of covariates of each margin."""
+    if d is None:
+        sizes: tuple[int, ...] = (1,) * count
+    else:
+        given = d if isinstance(d, tuple) else (d,)
+        whole = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in given)
+        if not whole or sum(given) != count:  # type: ignore[arg-type]
+            raise special_fault(
+                f"`d` of `{call.spelling}` says how many covariates each margin has, such as d=c(2, 1); they sum to "
+                f"{count}.",
+                call,
+            )
+        sizes = tuple(int(v) for v in given)  # type: ignore[arg-type]
+    if len(sizes) < 2:
+        raise special_fault(f"`{call.spelling}` has one margin; a smooth of one covariate is s(x).", call)
+    return sizes
+
+
+def _each(call: SpecialCall, value: Value, name: str, count: int) -> tuple[Value, ...]:
+    """Return one value for each margin."""
+    if not isinstance(value, tuple):
+        return (value,) * count
+    if len(value) != count:
+        raise special_fault(
+            f"`{name}` of `{call.spelling}` has {len(value)} values for {count} margins; write one, or one for each.",
+            call,
+        )
+    return value

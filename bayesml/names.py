@@ -228,7 +228,12 @@ def prior_name(name: str) -> str:
     return f"prior_{name}"
 
 
-_WITH_ELEMENT = (r"(r_[^\[\]]+)(\[.*\])", r"((?:simo|s)_.+)(\[\d+\])", r"(b_(?:.+_)?Intercept)(\[.*\])")
+_WITH_ELEMENT = (
+    r"(r_[^\[\]]+)(\[.*\])",
+    r"((?:simo|s)_.+)(\[\d+\])",
+    r"(b_(?:.+_)?Intercept)(\[.*\])",
+    r"((?:ar|ma|err)(?:_\w+)?)(\[\d+\])",
+)
 _REPLACED = {"+": "P", "-": "M", "*": "MU", "/": "D", "^": "E", "=": "EQ", "$": "USD"}
 
 

@@ -209,6 +209,8 @@ class Translation:
             return self._horseshoe(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
+        if parameter.name.startswith("zerr"):
+            return self._par("zerr", parameter.predictor)[None]
         return self._par(STEMS.get(parameter.prior_class, parameter.prior_class), parameter.predictor)
 
     def _intercept(self, parameter: ParameterSpec) -> np.ndarray:

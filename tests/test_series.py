@@ -5,6 +5,8 @@ Densities are those of brms in test_brms_density.py; here are laws, independent 
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import numpy as np
 import pandas as pd
@@ -264,10 +266,68 @@ def test_what_makes_no_sense_is_refused(formula, error, message):
 
 
 @pytest.mark.parametrize("method", ["reml", "ml", "laplace", "map"])
-@pytest.mark.parametrize("formula", ["y ~ x + ar(day, g)", "y ~ x + cosy(day, g) + (1 | g)"])
-def test_point_estimates_say_that_they_have_no_residual_terms(formula, method):
+@pytest.mark.parametrize(
+    ("formula", "family"),
+    [
+        ("y ~ x + ar(day, g)", "gaussian"),
+        ("y ~ cosy(day, g) + (1 | g)", "gaussian"),
+        ("k ~ x + ar(day)", "poisson"),
+    ],
+)
+def test_point_estimates_say_that_they_have_no_residual_terms(formula, family, method):
+    data = series().assign(k=lambda d: np.arange(len(d)))
+    data["day"] = np.arange(len(data))
+    if family == "poisson" and method in ("reml", "ml"):
+        return
     with pytest.raises(ModelError, match="residual"):
-        bayesml.fit(formula, series(), method=method)
+        bayesml.fit(formula, data, family, method=method)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"g": np.repeat(["a", "b", "c", "d"], 8), "day": np.tile(np.arange(8), 4)})
+    data["x"] = rng.normal(size=32)
+    data["k"] = rng.poisson(np.exp(1.5 + 0.5 * data["x"] + 0.4 * rng.normal(size=32)))
+    data, _ = shuffled(data)
+    options = {"seed": 1, "draws": 300, "warmup": 300, "chains": 2, "target_accept": 0.9, "progress": False}
+    prior = [bayesml.prior("exponential(2)", class_="sderr")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bayesml.FitWarning)  # a short run; its numbers are compared draw by draw
+        return bayesml.fit("k ~ x + ar(day, g, cov = TRUE)", data, "poisson", prior=prior, **options), data
+
+
+def test_latent_residuals_are_those_of_the_rows(counts):
+    fit, data = counts
+    draws = fit.draws()
+    err = draws[[f"err[{i + 1}]" for i in range(len(data))]].to_numpy()
+    eta = draws[["b_Intercept"]].to_numpy() + draws[["b_x"]].to_numpy() * data["x"].to_numpy() + err
+    found = fit.linpred().stack(sample=("chain", "draw")).transpose("sample", "obs").to_numpy()
+    np.testing.assert_allclose(found, eta, atol=1e-10)
+    some = fit.linpred(data.iloc[[5, 2]]).stack(sample=("chain", "draw")).transpose("sample", "obs").to_numpy()
+    np.testing.assert_allclose(some, eta[:, [5, 2]], atol=1e-10)
+    plain = fit.epred(data.iloc[:2], incl_autocor=False).stack(sample=("chain", "draw")).to_numpy().T
+    np.testing.assert_allclose(np.log(plain), (eta - err)[:, :2], atol=1e-10)
+    with pytest.raises(DataError, match="is not known"):
+        fit.epred(data.iloc[:1].assign(day=99))
+    assert len(fit.conditional_effects("x")["x"]) > 10
+
+
+def test_latent_residuals_follow_the_process_of_their_series(counts):
+    fit, data = counts
+    ordered = data.sort_values(["g", "day"]).index.to_numpy()
+    draws = fit.draws()
+    err = draws[[f"err[{i + 1}]" for i in ordered]].to_numpy().reshape(-1, 4, 8)
+    ar, sd = draws["ar[1]"].to_numpy()[:, None, None], draws["sderr"].to_numpy()[:, None, None]
+    z = np.concatenate([err[..., :1] * np.sqrt(1 - ar**2), err[..., 1:] - ar * err[..., :-1]], axis=-1) / sd
+    # Those of the posterior are no standard normal numbers, but their density at each draw is that of the model.
+    problem = fit.problem
+    values = {"ar": draws[["ar[1]"]].to_numpy()[0], "sderr": draws["sderr"].to_numpy()[0]}
+    zerr = np.zeros(len(data))
+    zerr[ordered] = z[0].reshape(-1)
+    (term,) = (t for t in problem.design.schema.predictors[0].terms if t.is_residual)
+    again = term.derive({**values, "zerr": zerr[None]})["err"]
+    np.testing.assert_allclose(again[ordered], err[0].reshape(-1), atol=1e-10)
 
 
 def test_unknown_times_of_unstr_are_named():

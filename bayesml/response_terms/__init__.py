@@ -23,7 +23,7 @@ from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
-from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, with_residual_terms
+from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, residual_addition, with_residual_terms
 from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.thres import Thresholds
 from bayesml.response_terms.trials import Trials
@@ -37,6 +37,7 @@ __all__ = [
     "AbstractResponseTerm",
     "has_sigma",
     "needed_terms",
+    "residual_addition",
     "response_term",
     "sparse_columns",
     "term_arrays",

@@ -137,6 +137,11 @@ class AbstractTerm(ABC):
         return ""
 
     @property
+    def is_residual(self) -> bool:
+        """Whether it stands for residuals, which questions about the regression leave out."""
+        return False
+
+    @property
     def grouping(self) -> tuple[str, ...]:
         """Data columns that only say which group a row belongs to."""
         return ()

@@ -169,11 +169,10 @@ def refuse_priors(problem: Problem, method: str) -> None:
 
 def refuse_dependent_rows(problem: Problem, method: str) -> None:
     """Refuse responses that depend on each other given the linear predictor."""
-    if problem.likelihood.traits.rows_depend:
-        terms = [a.name for each in problem.design.schema.parsed.responses for a in each.response.additions]
+    if not problem.rows_commute:
         raise ModelError(
-            f'method="{method}" takes the responses as independent given effects and parameters, and this model has '
-            f'the residual term `{terms[-1]}()`. Use method="nuts".'
+            f'method="{method}" takes the responses as independent given effects and parameters, and this model has a '
+            'residual term such as ar(). Use method="nuts".'
         )
 
 

@@ -171,7 +171,7 @@ class Correlated(AbstractWrapped):
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw the residuals of each series together."""
         size, series = data[BY_SERIES].shape
-        factor = np.linalg.cholesky(np.asarray(self.covariance.matrix(parameters, size)))
+        factor = np.asarray(self.covariance.factor(parameters, size))
         names = [p.name for p in self.base.dpars]
         lead = np.broadcast_shapes(factor.shape[:-2], *(np.shape(parameters[name])[:-1] for name in names))
         z = factor @ rng.standard_normal((*lead, size, series))

@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesml.distributions import Uniform, lkj
 from bayesml.namespace import array_namespace
+from bayesml.response_terms.residuals.dense import dense_factor
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky, Interval
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Innovations = tuple[Grid, Float[Array, "*draws times #series"]]
     Matrices = Float[ArrayLike, "*draws times times"]
 
-__all__ = ["AbstractCovariance", "ArmaCovariance", "CompoundSymmetry", "Unstructured"]
+__all__ = ["AbstractCovariance", "ArmaCovariance", "CompoundSymmetry", "Unstructured", "bounded_parameter"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class AbstractCovariance(ABC):
     def innovations(self, residuals: Grid, values: Values) -> Innovations:
         """Return the innovations and the logarithm of their standard deviations, on JAX arrays."""
 
+    def factor(self, values: Values, size: int) -> Matrices:
+        """Return the lower Cholesky factor of ``matrix``, on NumPy or JAX arrays."""
+        matrix = self.matrix(values, size)
+        return np.linalg.cholesky(matrix) if array_namespace(matrix) is np else dense_factor(matrix)
+
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Return what is reported of parameters that are not reported themselves; no leading axes."""
         return {}
@@ -63,7 +69,10 @@ class AbstractCovariance(ABC):
         return {}
 
 
-def _bounded(name: str, lower: float, upper: float, center: float, shape: tuple[int, ...] = ()) -> ParameterSpec:
+def bounded_parameter(
+    name: str, lower: float, upper: float, center: float, shape: tuple[int, ...] = ()
+) -> ParameterSpec:
+    """Return a parameter, or one for each lag, with a uniform prior between two bounds."""
     lags, prior = tuple(str(k + 1) for k in range(shape[0])) if shape else (), Uniform(lower, upper)
     return ParameterSpec(
         name, name, shape, coefs=lags, prior_coefs=("",) * len(lags), support=Interval(lower, upper),
@@ -92,7 +101,7 @@ class ArmaCovariance(AbstractCovariance):
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """``ar`` and ``ma`` between -1 and 1."""
         names = [*(["ar"] if self.ar else []), *(["ma"] if self.ma else [])]
-        return tuple(_bounded(name, -1.0, 1.0, 0.0, (1,)) for name in names)
+        return tuple(bounded_parameter(name, -1.0, 1.0, 0.0, (1,)) for name in names)
 
     def _values(self, values: Values) -> tuple[Any, Any]:
         """Return both coefficients, ``(..., 1)``; 0 for a part that is not there."""
@@ -107,6 +116,15 @@ class ArmaCovariance(AbstractCovariance):
         variance = (1 + 2 * ar * ma + ma**2) / (1 - ar**2)
         power = ar ** np.maximum(lag - 1, 0) if self.ar else np.where(lag <= 1, 1.0, 0.0)
         return xp.where(lag == 0, variance, first * power)
+
+    def factor(self, values: Values, size: int) -> Matrices:
+        """Return it in closed form without a moving average: ar^(t-s), of the first column over sqrt(1 - ar^2)."""
+        if self.ma:
+            return AbstractCovariance.factor(self, values, size)
+        ar = values["ar"][..., 0, None]
+        xp, lag = array_namespace(ar), np.subtract.outer(np.arange(size), np.arange(size))
+        first = xp.where(np.arange(size) == 0, 1 / xp.sqrt(1 - ar**2), 1.0)
+        return xp.where(lag >= 0, ar ** np.maximum(lag, 0), 0.0) * first
 
     def innovations(self, residuals: Grid, values: Values) -> Innovations:
         """Return them by the innovations algorithm (Brockwell and Davis 1991, section 5.3).
@@ -149,7 +167,7 @@ class CompoundSymmetry(AbstractCovariance):
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """``cosy`` between 0 and 1."""
-        return (_bounded("cosy", 0.0, 1.0, 0.5),)
+        return (bounded_parameter("cosy", 0.0, 1.0, 0.5),)
 
     def matrix(self, values: Values, size: int) -> Matrices:
         """Return cosy beside ones on the diagonal."""
@@ -197,6 +215,10 @@ class Unstructured(AbstractCovariance):
         """Return L L'."""
         factor = values["Lcortime"][..., 0, :, :]
         return factor @ array_namespace(factor).swapaxes(factor, -1, -2)
+
+    def factor(self, values: Values, size: int) -> Matrices:
+        """Return it; it is a parameter."""
+        return values["Lcortime"][..., 0, :, :]
 
     def innovations(self, residuals: Grid, values: Values) -> Innovations:
         """Return them by substitution: e_t = (r_t - sum_(s<t) L_ts e_s) / L_tt."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Matrices = Float[Array, "*draws series times times"]
     Residuals = Float[Array, "*draws series times"]
 
-__all__ = ["dense_innovations", "left_out"]
+__all__ = ["dense_factor", "dense_innovations", "left_out"]
 
 jax, lax, jnp = map(lazy_module, ("jax", "jax.lax", "jax.numpy"))
 
@@ -40,6 +40,21 @@ def dense_innovations(matrix: Matrices, residuals: Residuals) -> tuple[Any, Any]
 
     _, (e, log_scale) = lax.scan(jax.checkpoint(step), (matrix, residuals), None, length=size)
     return jnp.moveaxis(e, 0, -2), jnp.moveaxis(log_scale, 0, -2)
+
+
+def dense_factor(matrix: Float[Array, "*draws times times"]) -> Float[Array, "*draws times times"]:
+    """Return the lower Cholesky factor, by operations that XLA fuses."""
+    size = matrix.shape[-1]
+    places = jnp.arange(size)
+
+    def step(left: Any, j: Any) -> tuple[Any, Any]:
+        """Eliminate the first variable of what is left, which is variable j; its column begins at row j."""
+        column = left[..., :, 0] / jnp.sqrt(left[..., 0, 0])[..., None]
+        rest = _shifted(_shifted(left - column[..., :, None] * column[..., None, :], -1), -2)
+        return rest, jnp.where(places >= j, jnp.roll(column, j, axis=-1), 0.0)
+
+    _, columns = lax.scan(step, matrix, places)
+    return jnp.moveaxis(columns, 0, -1)
 
 
 def _shifted(array: Any, axis: int) -> Any:

@@ -30,7 +30,7 @@ from bayesml.response_terms.residuals.covariances import (
 from bayesml.response_terms.residuals.lagged import Lagged
 from bayesml.response_terms.se import has_sigma
 
-__all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_calls", "with_residual_terms"]
+__all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_addition", "residual_calls", "with_residual_terms"]
 
 MOST_TIMES = 60
 """Most times of ``unstr()``: 1,770 correlations."""
@@ -219,7 +219,7 @@ def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFor
     calls = residual_calls(formula)
     if not calls or not traits.residuals:
         return formula
-    additions = tuple(_addition(call) for call in calls)
+    additions = tuple(residual_addition(call) for call in calls)
     for addition in additions:
         _check_covariance(formula, addition)
     predictors = tuple(
@@ -229,7 +229,8 @@ def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFor
     return replace(formula, response=response, predictors=predictors)
 
 
-def _addition(call: SpecialCall) -> Addition:
+def residual_addition(call: SpecialCall) -> Addition:
+    """Return a residual call as a response term, its arguments bound to their names and checked."""
     kind = next(term for term in RESIDUAL_TERMS if term.name == call.name)
     given = bind_arguments(call, kind.arguments)
     kind.checked(given, call)

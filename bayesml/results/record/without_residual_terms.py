@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bayesml.formula import ResponseFormula
-from bayesml.response_terms import response_term
+from bayesml.response_terms import RESIDUAL_TERMS, response_term
 from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["without_residual_terms"]
@@ -17,17 +17,26 @@ F = TypeVar("F", bound=AbstractFit)
 def without_residual_terms(fit: F) -> F:
     """Return the fit without its residual terms, for rows that stand in no series; draws stay as they are."""
     design = fit.problem.design
-    if not design.likelihood.traits.rows_depend:
+    has_latent = any(term.is_residual for predictor in design.schema.predictors for term in predictor.terms)
+    if not design.likelihood.traits.rows_depend and not has_latent:
         return fit
     responses = tuple(replace(each, likelihood=each.likelihood.without_residual_terms) for each in design.responses)
     joint = design.joint
     if joint is not None:
         joint = replace(joint, parts=tuple((each.name, each.likelihood) for each in responses))
     parsed = replace(design.schema.parsed, responses=tuple(map(_without, design.schema.parsed.responses)))
-    plain = replace(design, responses=responses, joint=joint, schema=replace(design.schema, parsed=parsed))
+    predictors = tuple(
+        replace(p, terms=tuple(t for t in p.terms if not t.is_residual)) for p in design.schema.predictors
+    )
+    schema = replace(design.schema, parsed=parsed, predictors=predictors)
+    plain = replace(design, responses=responses, joint=joint, schema=schema)
     return replace(fit, problem=replace(fit.problem, design=plain))
 
 
 def _without(formula: ResponseFormula) -> ResponseFormula:
     kept = tuple(a for a in formula.response.additions if not response_term(a.name).stands_right)
-    return replace(formula, response=replace(formula.response, additions=kept))
+    names = {kind.name for kind in RESIDUAL_TERMS}
+    predictors = tuple(
+        replace(p, specials=tuple(call for call in p.specials if call.name not in names)) for p in formula.predictors
+    )
+    return replace(formula, response=replace(formula.response, additions=kept), predictors=predictors)

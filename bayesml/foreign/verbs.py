@@ -135,7 +135,8 @@ OWN_SAMPLED = (
     Word("make_stancode", "brms", "There is no Stan here; `fit.model` is the model in NumPyro."),
     Word("stanfit", "brms", "There is no Stan here; `fit.idata` has the draws."),
     Word("launch_shinystan", "brms", "Write `fit.plot()`, `fit.diagnostics` and `fit.pp_check()`."),
-    Word("hypothesis", "brms", 'Write `fit.contrast("b_x")`: Post.Prob is the probability of b_x > 0.'),
+    Word("p_direction", "bayestestR", "Write `fit.describe_posterior()`: the column `pd`."),
+    Word("rope", "bayestestR", "Write `fit.describe_posterior(rope=(-0.1, 0.1))`."),
     Word("loo_compare", "brms", _LOO),
     Word("LOO", "brms", alias="loo"),
     Word("waic", "brms", _LOO),
@@ -149,7 +150,7 @@ OWN_SAMPLED = (
     Word("pp_average", "brms", _AVERAGES),
     Word("posterior_average", "brms", _AVERAGES),
     Word("post_prob", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
-    Word("hdi", "ArviZ", "Write `arviz.hdi(fit.idata)`; `fit.summary()` has quantiles."),
+    Word("hdi", "ArviZ", "Write `fit.describe_posterior()`; `fit.summary()` has quantiles."),
     Word("bse", "statsmodels", 'Write `fit.fixef()["Est.Error"]`.'),
     Word("bayes_factor", "brms", "Bayes factors are not there; `fit.loo()` compares by prediction."),
     Word("bridge_sampler", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
@@ -266,6 +267,7 @@ OWN_POINT = (
     Word("plan", "bayesml", "A point estimate is not sampled; `fit.method` says how it was found."),
     Word("model", "bayesml", "Write `fit.to_normal_draws().model`."),
     Word("to_arviz", "ArviZ", f"{_DRAWS_FIRST}: `fit.to_normal_draws().to_arviz()`."),
+    Word("describe_posterior", "bayestestR", f"{_DRAWS_FIRST}: `fit.to_normal_draws().describe_posterior()`."),
     Word("survival", "bayesml", f"{_DRAWS_FIRST}: `fit.to_normal_draws().survival()`."),
 )
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from bayesml.results import plots
     from bayesml.results.checks import bayes_r2, log_lik, loo, pp_mixture
     from bayesml.results.predict import predict, survival
+    from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
+    describe_posterior = lazy_module("bayesml.results.questions.describe_posterior")
+    hypothesis = lazy_module("bayesml.results.questions.hypothesis")
     export = lazy_module("bayesml.results.storage.export")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     loo = lazy_module("bayesml.results.checks.loo")
@@ -83,6 +86,8 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     survival = Verb(lambda: survival.survival)
     log_lik = Verb(lambda: log_lik.log_lik)
     pp_mixture = Verb(lambda: pp_mixture.pp_mixture)
+    hypothesis = Verb(lambda: hypothesis.hypothesis)
+    describe_posterior = Verb(lambda: describe_posterior.describe_posterior)
     loo = Verb(lambda: loo.loo)
     bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
 

@@ -30,11 +30,13 @@ class NamedExpression:
         text: as it was written.
         expression: with placeholders in place of names.
         names: the name behind each placeholder.
+        spelled: how each was written.
     """
 
     text: str
     expression: Expression
     names: Mapping[str, str]
+    spelled: Mapping[str, str]
 
     def value(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the expression, from the value of each name in it.
@@ -66,12 +68,16 @@ def read_expression(text: str, spellings: Mapping[str, str], unknown: Callable[[
     by_first: dict[str, list[str]] = {}
     for spelling in sorted(spellings, key=len, reverse=True):
         by_first.setdefault(spelling[:1], []).append(spelling)
-    words, names, place = [], {}, 0  # type: ignore[var-annotated]
+    words: list[str] = []
+    names: dict[str, str] = {}
+    spelled: dict[str, str] = {}
+    place = 0
     while place < len(text):
         found = next((s for s in by_first.get(text[place], ()) if _stands(text, place, s)), None)
         if found is not None:
             placeholder = next((p for p, n in names.items() if n == spellings[found]), PLACEHOLDER.format(len(names)))
             names[placeholder] = spellings[found]
+            spelled.setdefault(placeholder, found)
             words.append(placeholder)
             place += len(found)
             continue
@@ -86,7 +92,7 @@ def read_expression(text: str, spellings: Mapping[str, str], unknown: Callable[[
         words.append(word)
         place = match.end()
     written = "".join(words)
-    return NamedExpression(text, Expression(written, written, 0), names)
+    return NamedExpression(text, Expression(written, written, 0), names, spelled)
 
 
 def _stands(text: str, place: int, spelling: str) -> bool:

@@ -182,6 +182,22 @@ def _effects(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tupl
     return variables[0].coords[0], tuple(c for v in variables for c in _coefs(v, 1)), np.concatenate(parts, axis=2)
 
 
+def level_coefficients(
+    fit: AbstractSampledFit, group: str, *, total: bool
+) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    """Return levels, coefficients and draws ``(draws, levels, coefs)`` of the effects of a grouping factor.
+
+    Args:
+        fit: the fit.
+        group: the grouping factor.
+        total: with the population-level coefficients, as in ``coef``.
+    """
+    if total:
+        return _total(fit, group)
+    require_effects(fit, "`ranef()`")
+    return _effects(fit, group)
+
+
 def _total(fit: AbstractSampledFit, group: str) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     require_effects(fit, "`coef()`")
     levels, _, effects = _effects(fit, group)

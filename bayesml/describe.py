@@ -127,7 +127,7 @@ def _defaults_of(design: Design, response: ResponseDesign, style: Style) -> Defa
 def _measured_response(response: ResponseDesign, style: Style) -> np.ndarray:
     """Return what default priors are scaled by: the response; of counts out of trials the share, where brms counts."""
     arrays = response.data.arrays
-    if response.data.unobserved is not None:
+    if response.data.unobserved is not None or response.rows is not None:
         observed = arrays["y"][~np.isnan(arrays["y"])]
         return observed if observed.size else np.zeros(1)
     if style == "brms" or "trials" not in arrays or response.likelihood.response_labels:

@@ -8,25 +8,27 @@ from typing import final
 
 import numpy as np
 
-from bayesml.columns import bare_name, evaluate, nonlinear_function
-from bayesml.errors import FormulaError, did_you_mean
-from bayesml.expansion import refuse_unused_terms
+from bayesml.columns import bare_name, nonlinear_function
+from bayesml.errors import FormulaError
 from bayesml.families import (
     AbstractFamily,
     AbstractLikelihood,
     JointLikelihood,
-    RawResponse,
     ResponseData,
     joint_likelihood,
-    with_fixed,
 )
-from bayesml.formula import ParsedFormula, Predictor, Response, ResponseFormula
+from bayesml.formula import ParsedFormula, Predictor, ResponseFormula
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.names import of_response
-from bayesml.response_columns import column_labels, column_values, with_columns
-from bayesml.response_terms import UNOBSERVED, has_sigma, term_arrays, with_residual_terms, with_terms
+from bayesml.response_columns import with_columns
+from bayesml.response_design import ResponseDesign, encoded_response
+from bayesml.response_terms import (
+    UNOBSERVED,
+    has_sigma,
+)
 from bayesml.terms import (
+    OF_ALL_ROWS,
     TERMS,
     AbstractGroupTerm,
     AbstractTerm,
@@ -46,7 +48,6 @@ __all__ = [
     "Schema",
     "build_design",
     "redesign",
-    "response_values",
 ]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
@@ -104,29 +105,6 @@ class Schema:
     def predictor(self, key: PredictorKey) -> PredictorDesign | None:
         """Return the predictor of that key, or None where it is a single parameter."""
         return next((p for p in self.predictors if p.key == key), None)
-
-
-@final
-@dataclass(frozen=True)
-class ResponseDesign:
-    """One response of a model.
-
-    Attributes:
-        name: its name among several responses; empty where it is the only one.
-        likelihood: its distribution.
-        data: the encoded response.
-        weights: ``(rows,)`` likelihood weights, or None.
-    """
-
-    name: str
-    likelihood: AbstractLikelihood
-    data: ResponseData
-    weights: np.ndarray | None
-
-    @property
-    def weighted_arrays(self) -> Mapping[str, np.ndarray]:
-        """The arrays of the response, its weights among them where it has any."""
-        return self.data.arrays if self.weights is None else {**self.data.arrays, "weights": self.weights}
 
 
 @final
@@ -218,7 +196,8 @@ def build_design(
     _check_nonlinear(parsed, functions)
     parsed = with_columns(parsed, families)
     read = [
-        _response(formula, chosen, frame, functions) for formula, chosen in zip(parsed.responses, families, strict=True)
+        encoded_response(formula, chosen, frame, functions)
+        for formula, chosen in zip(parsed.responses, families, strict=True)
     ]
     parsed, responses = replace(parsed, responses=tuple(f for f, _ in read)), tuple(r for _, r in read)
     joint = _joint(parsed, responses) if len(responses) > 1 else None
@@ -226,7 +205,7 @@ def build_design(
         design
         for formula, response in zip(parsed.responses, responses, strict=True)
         for predictor in _predictors(formula, response.likelihood)
-        for design in _encode_predictor(predictor, frame, functions, response.likelihood)
+        for design in _encode_predictor(predictor, frame, functions, response)
     )
     model = ModelContext(frame, parsed.mecor, tuple(map(_context, parsed.responses, responses)))
     predictors = _in_model(_joined(predictors), model)
@@ -241,9 +220,9 @@ def _context(formula: ResponseFormula, response: ResponseDesign) -> ResponseCont
     """Return what terms may know of a response."""
     y = response.data.arrays["y"]
     column = bare_name(formula.response.expression.text) or formula.response.name
-    rows = np.ones(len(y), dtype=bool)
+    rows = np.ones(len(y), dtype=bool) if response.rows is None else response.rows
     site = of_response(UNOBSERVED, response.name)
-    return ResponseContext(response.name, column, y, rows, response.data.unobserved, site)
+    return ResponseContext(response.name, column, y, rows, response.data.unobserved, site, response.index)
 
 
 def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> tuple[PredictorDesign, ...]:
@@ -257,38 +236,11 @@ def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> t
     return tuple(known)
 
 
-def _response(
-    formula: ResponseFormula, family: AbstractFamily, frame: Frame, functions: Functions
-) -> tuple[ResponseFormula, ResponseDesign]:
-    """Return the formula, residual terms among its response terms, and the encoded response."""
-    raw = response_values(formula.response, frame, functions, family.takes_columns)
-    predicted = frozenset(p.key.dpar for p in formula.predictors)
-    own, others = _fixed(formula, family)
-    free = family.bind(raw).with_formula(predicted, own)
-    bound, formula = with_fixed(free, others), with_residual_terms(formula, free.traits)
-    raw = replace(raw, additions=term_arrays(formula.response.additions, frame, functions))
-    likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
-    _check_dpars(formula, likelihood)
-    refuse_unused_terms(formula, likelihood)
-    data = likelihood.encode(raw)
-    if data.unobserved is not None:
-        likelihood = likelihood.with_unobserved(len(data.unobserved.rows))
-    return formula, ResponseDesign(formula.name, likelihood, data, raw.additions.get("weights"))
-
-
-def _fixed(
-    formula: ResponseFormula, family: AbstractFamily
-) -> tuple[Mapping[str, float | str], Mapping[str, float | str]]:
-    """Return the fixed parameters that the family holds itself, and the others."""
-    fixed = {each.key.parameter: each.value for each in formula.fixed}
-    own = {name: value for name, value in fixed.items() if family.can_fix(name)}
-    return own, {name: value for name, value in fixed.items() if name not in own}
-
-
 def _joint(parsed: ParsedFormula, responses: Sequence[ResponseDesign]) -> JointLikelihood:
     parts = [(each.name, each.likelihood) for each in responses]
     predicted = [frozenset(p.key.dpar for p in formula.predictors) for formula in parsed.responses]
-    return joint_likelihood(parts, predicted, [each.weights for each in responses], parsed.rescor)
+    rows = [each.rows for each in responses]
+    return joint_likelihood(parts, predicted, [each.weights for each in responses], parsed.rescor, rows)
 
 
 def redesign(schema: Schema, frame: Frame) -> Arrays:
@@ -297,11 +249,16 @@ def redesign(schema: Schema, frame: Frame) -> Arrays:
 
 
 def _encode_predictor(
-    predictor: Predictor, frame: Frame, functions: Functions, likelihood: AbstractLikelihood
+    predictor: Predictor, frame: Frame, functions: Functions, response: ResponseDesign
 ) -> Iterator[PredictorDesign]:
-    """Yield the predictor, and one more for terms that contribute to another parameter, such as ``cs()``."""
-    collected = [term for collect in TERMS for term in collect(predictor, frame, functions)]
-    terms = tuple(term.bound(likelihood) for term in collected)
+    """Yield the predictor, and one more for terms that contribute to another parameter, such as ``cs()``.
+
+    Columns are centred over the rows of the response; levels of factors are those of all rows.
+    """
+    own = frame if response.rows is None else frame.select(response.rows)
+    kinds = ((collect, frame if collect in OF_ALL_ROWS else own) for collect in TERMS)
+    collected = [term for collect, rows in kinds for term in collect(predictor, rows, functions)]
+    terms = tuple(term.bound(response.likelihood) for term in collected)
     if not any(term.is_estimated for term in terms):
         raise FormulaError(
             f"The formula of `{predictor.key.parameter}` (`{predictor.text}`) has no term to estimate. "
@@ -349,47 +306,3 @@ def _predictors(formula: ResponseFormula, likelihood: AbstractLikelihood) -> Ite
             for dpar in likelihood.dpars:
                 if dpar.kind == "mu" and dpar.name not in own:
                     yield replace(predictor, key=replace(predictor.key, dpar=dpar.name))
-
-
-def _check_dpars(formula: ResponseFormula, likelihood: AbstractLikelihood) -> None:
-    mains = ["mu"] if any(p.kind == "mu" for p in likelihood.dpars) else []
-    known = list(dict.fromkeys([*(p.name for p in likelihood.dpars), *mains]))
-    for predictor in formula.predictors:
-        dpar = predictor.key.dpar
-        if dpar not in known:
-            hint = did_you_mean(dpar, known)
-            if any(p.nonlinear is not None for p in formula.predictors):
-                hint += " and no nonlinear formula names it"
-            raise FormulaError(
-                f"`{dpar}` is not a parameter of the family {likelihood.family.name}{hint}; "
-                f"it has {', '.join(f'`{k}`' for k in known)}."
-            )
-    named = [*(p.key.dpar for p in formula.predictors), *(each.key.parameter for each in formula.fixed)]
-    if not has_sigma(formula.response.additions) and "sigma" in named:
-        raise FormulaError(
-            "`se()` replaces `sigma`, which then cannot have a formula or a value. Write `se(x, sigma=True)` for both."
-        )
-
-
-def response_values(response: Response, frame: Frame, functions: Functions, takes_columns: bool = False) -> RawResponse:
-    """Evaluate the left-hand side of a formula.
-
-    Args:
-        response: the left-hand side.
-        frame: the data.
-        functions: the caller's own functions.
-        takes_columns: whether ``cbind(a, b)`` is two columns.
-
-    Raises:
-        DataError: the response or an addition term has impossible values.
-    """
-    expression, label, rows = response.expression, response.name, frame.rows
-    additions = term_arrays(response.additions, frame, functions)
-    if takes_columns and response.columns:
-        values, labels = column_values(response, frame, functions), column_labels(response)
-        return RawResponse(label, values, None, additions, rows=rows, columns=labels)
-    name = bare_name(expression.text)
-    column = frame.columns.get(name) if name else None
-    if column is not None:
-        return RawResponse(label, column.values, column.levels, additions, column.is_boolean, rows)
-    return RawResponse(label, evaluate(expression, frame, functions), None, additions, rows=rows)

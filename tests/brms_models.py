@@ -147,14 +147,21 @@ def columns_of(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
     """Return the design columns of population-level coefficients, ``(rows, coefs)``."""
     term = next(t for t in _terms(problem, parameter) if isinstance(t, AbstractPopulationTerm))
     columns = problem.design.arrays[parameter.predictor][term.key]["X"]
-    return columns[:, [term.coefs.index(coef) for coef in parameter.coefs]]
+    return columns[rows_of_response(problem, parameter)][:, [term.coefs.index(coef) for coef in parameter.coefs]]
+
+
+def rows_of_response(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
+    """Return which rows are those of the response of a parameter."""
+    rows = problem.design.of_response(parameter.predictor.resp).rows
+    return np.ones(problem.design.n_rows, dtype=bool) if rows is None else rows
 
 
 def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[AbstractGroupTerm, np.ndarray, np.ndarray]:
     """Return the group term of a parameter, its columns ``(rows, coefs)`` and its levels ``(rows,)``."""
     term = next(t for t in _terms(problem, parameter) if isinstance(t, AbstractGroupTerm) and t.name == parameter.group)
     arrays = problem.design.arrays[parameter.predictor][term.key]
-    return term, arrays["Z"], arrays["index"]
+    rows = rows_of_response(problem, parameter)
+    return term, arrays["Z"][rows], arrays["index"][rows]
 
 
 def _terms(problem: Problem, parameter: ParameterSpec) -> tuple[Any, ...]:

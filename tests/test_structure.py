@@ -54,6 +54,7 @@ FLOW = (
     "expansion",
     "response_columns",
     "ordered",
+    "response_design",
     "design",
     "describe",
     "numpyro_supports",

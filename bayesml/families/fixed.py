@@ -189,8 +189,12 @@ class Fixed(AbstractLikelihood):
 
     @property
     def traits(self) -> Traits:
-        """Those of ``base`` without the forms that estimate all parameters."""
-        return replace(self.base.traits, normal=False, count_table="", residuals="")
+        """Those of ``base`` without the forms that estimate all parameters.
+
+        Residuals may be correlated with those of other responses, unless ``nu``, which all have in common, is fixed.
+        """
+        residuals = "" if "nu" in dict(self.numbers) else self.base.traits.residuals
+        return replace(self.base.traits, normal=False, count_table="", residuals=residuals)
 
     def link(self, dpar: str) -> Link:
         """Return the link in ``base``."""

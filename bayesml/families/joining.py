@@ -18,6 +18,7 @@ def joint_likelihood(
     predicted: Sequence[frozenset[str]],
     weights: Sequence[np.ndarray | None],
     rescor: bool | None,
+    rows: Sequence[np.ndarray | None] = (),
 ) -> JointLikelihood:
     """Return the distribution of several responses.
 
@@ -26,6 +27,7 @@ def joint_likelihood(
         predicted: the parameters of each that have a formula.
         weights: the weights of the rows of each.
         rescor: whether residuals are correlated; None says that they are where they can be, as in brms.
+        rows: the rows that each has, ``subset()``; None for all.
 
     Raises:
         FormulaError: residuals shall be correlated, and these responses have no such distribution.
@@ -34,8 +36,18 @@ def joint_likelihood(
     obstacle = _obstacle(parts, predicted, weights) if rescor is not False else ""
     if rescor and obstacle:
         raise FormulaError(f"Residuals cannot be correlated, `rescor=True`: {obstacle} Write set_rescor(False).")
-    correlated = rescor is not False and not obstacle
-    return JointLikelihood(tuple(parts), kinds.pop() if correlated else "")
+    given = [each for each in rows if each is not None]
+    correlated = bool(rescor) or (rescor is None and not obstacle and not given)
+    if not correlated:
+        return JointLikelihood(tuple(parts))
+    patterns = _patterns(rows, len(given[0])) if given else ()
+    return JointLikelihood(tuple(parts), kinds.pop(), patterns)
+
+
+def _patterns(rows: Sequence[np.ndarray | None], count: int) -> tuple[tuple[bool, ...], ...]:
+    """Return which responses rows have together."""
+    table = np.stack([np.ones(count, dtype=bool) if each is None else each for each in rows], axis=1)
+    return tuple(tuple(bool(b) for b in row) for row in np.unique(table, axis=0) if row.any())
 
 
 def _obstacle(

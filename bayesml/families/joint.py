@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log, pi
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -18,9 +17,9 @@ from bayesml.distributions import lkj
 from bayesml.distributions.lkj import cholesky_factor
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.correlated import Residual, log_correlated
 from bayesml.families.gaussian import total_scale
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits, joint_traits
-from bayesml.families.rising import log_rising
 from bayesml.families.several import PriorOfResponse, of_response_alone, renamed, several
 from bayesml.keys import PredictorKey
 from bayesml.links import Link
@@ -52,10 +51,12 @@ class JointLikelihood(AbstractLikelihood):
     Attributes:
         parts: name and likelihood of each response.
         residuals: ``normal`` or ``student_t`` where residuals are correlated, else empty.
+        patterns: where residuals are correlated and not all rows are of all responses, which of these rows may have.
     """
 
     parts: tuple[tuple[str, AbstractLikelihood], ...]
     residuals: str = ""
+    patterns: tuple[tuple[bool, ...], ...] = ()
 
     @property
     def family(self) -> AbstractFamily:
@@ -212,52 +213,40 @@ class JointLikelihood(AbstractLikelihood):
 
     def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of what was observed of each row, times the weights; see ``AbstractLikelihood``."""
-        return (
-            self.log_prob(y, values, data)
-            if self.residuals
-            else self._independent("log_predictive", values, {**data, "y": y})
-        )
+        if self.residuals:
+            return self.log_prob(y, values, data)
+        return self._independent("log_predictive", values, {**data, "y": y})
 
     def _independent(self, what: str, values: Values, data: DataArrays) -> PerRow:
         rows = []
         for resp, part in self.parts:
-            arrays, method = (
-                self.own_data(resp, data),
-                {"log_prob": part.log_prob, "log_predictive": part.log_predictive}[what],
-            )
-            rows.append(_weighted(method(arrays["y"], self.own_values(resp, values), arrays), arrays))
+            arrays, own = self.own_data(resp, data), self.own_values(resp, values)
+            method = {"log_prob": part.log_prob, "log_predictive": part.log_predictive}[what]
+            rows.append(_weighted(_within(method(_response_of(arrays), own, arrays), arrays), arrays))
         return sum(rows[1:], start=rows[0])
 
     def _correlated(self, values: Values, data: DataArrays) -> PerRow:
-        """Return the log density of responses with correlated residuals.
-
-        With e = (y - mu) / sigma and R = L L', u solves L u = e, so that e' R^-1 e = u' u, and the determinant of the
-        covariance matrix diag(sigma) R diag(sigma) is the square of the product of all sigma_i L_ii.
-        """
+        """Return the log density of responses with correlated residuals; of each row of those that it has."""
+        residuals = []
+        for resp, part in self.parts:
+            parameters, arrays = self.own_values(resp, values), self.own_data(resp, data)
+            scale, y = total_scale(parameters, arrays), _response_of(arrays)
+            complete = part.completed(y, parameters, arrays)
+            measured = part.log_measured(y, complete, arrays)
+            residuals.append(Residual((complete - parameters["mu"]) / scale, scale, measured))
+        factor, nu = values[FACTOR], values["nu"] if self.residuals == "student_t" else None
+        if not self.patterns:
+            return log_correlated(residuals, factor, range(len(residuals)), nu)
         from jax import numpy as jnp
 
-        factor = values[FACTOR]
-        u: list[PerRow] = []
-        logs: list[PerRow] = []
-        measured: PerRow = 0.0
-        for i, (resp, part) in enumerate(self.parts):
-            parameters, arrays = self.own_values(resp, values), self.own_data(resp, data)
-            scale = total_scale(parameters, arrays)
-            complete = part.completed(arrays["y"], parameters, arrays)
-            measured = measured + part.log_measured(arrays["y"], complete, arrays)
-            rest = (complete - parameters["mu"]) / scale
-            for j, earlier in enumerate(u):
-                rest = rest - factor[..., i, j] * earlier
-            u.append(rest / factor[..., i, i])
-            logs.append(jnp.log(scale * factor[..., i, i]))
-        k, square, log_scale = len(u), sum(each**2 for each in u), sum(logs)
-        if self.residuals == "normal":
-            return measured - 0.5 * square - log_scale - 0.5 * k * log(2 * pi)
-        # Gamma((nu + k) / 2) / Gamma(nu / 2) (nu pi)^(-k/2) (1 + u'u / nu)^(-(nu + k) / 2) / prod sigma_i L_ii, where
-        # log Gamma((nu + k) / 2) - log Gamma(nu / 2) - k/2 log nu is log_rising(nu / 2, k / 2) - k/2 log 2.
-        nu = values["nu"]
-        constant = log_rising(0.5 * nu, 0.5 * k) - 0.5 * k * log(2 * pi)
-        return measured + constant - log_scale - 0.5 * (nu + k) * jnp.log1p(square / nu)
+        has = [data.get(f"subset_{resp}") for resp in self.responses]
+        total: PerRow = 0.0
+        for pattern in self.patterns:
+            places = [place for place, is_there in enumerate(pattern) if is_there]
+            given = [each == there for each, there in zip(has, pattern, strict=True) if each is not None]
+            alike = jnp.all(jnp.stack(given), axis=0)
+            total = total + jnp.where(alike, log_correlated(residuals, factor, places, nu), 0.0)
+        return total
 
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Return what the responses derive, and the residual correlations, row by row of the upper triangle."""
@@ -331,6 +320,18 @@ class JointLikelihood(AbstractLikelihood):
             residuals = residuals / np.sqrt(rng.chisquare(np.broadcast_to(nu, shape)) / nu)[..., None]
         each = [mean + scale * residuals[..., i] for i, (mean, scale) in enumerate(zip(means, scales, strict=True))]
         return np.stack(each, axis=-1)
+
+
+def _response_of(arrays: Mapping[str, Any]) -> Any:
+    """Return the response, with possible values in rows that are none of its own."""
+    return arrays.get("filled", arrays["y"])
+
+
+def _within(rows: PerRow, data: Mapping[str, Any]) -> PerRow:
+    """Return log densities that are 0 in rows that are none of the response."""
+    from jax import numpy as jnp
+
+    return jnp.where(data["subset"], rows, 0.0) if "subset" in data else rows
 
 
 def _weighted(rows: PerRow, data: Mapping[str, Any]) -> PerRow:

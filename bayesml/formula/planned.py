@@ -10,7 +10,7 @@ __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_avai
 PLANNED_TERMS = frozenset(
     ("sar", "car", "fcor", "nlf", "lf"),
 )
-PLANNED_ADDITIONS = frozenset(("subset", "cat", "index", "bhaz"))
+PLANNED_ADDITIONS = frozenset(("cat", "bhaz"))
 PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
@@ -70,6 +70,7 @@ def read_frame(
     missing: Literal["drop", "error"] = "drop",
     grouping: Collection[str] = (),
     sparse: Collection[str] = (),
+    needed: Mapping[str, np.ndarray] | None = None,
 ) -> Frame:
     """Read the columns ``names`` of the data.
 
@@ -81,6 +82,8 @@ def read_frame(
         grouping: those of the columns that are used as grouping factors alone; they may hold dates and whole numbers
             beyond 2^53, which become levels.
         sparse: columns of numbers that some rows do not need, where they may be missing (NaN then) or infinite.
+        needed: of columns that some rows do not need those that do, ``(rows,)``; where a value is missing in another
+            row, it is filled with one that occurs.
 
     Returns:
         The columns as numbers or factors; levels that no row has are dropped. The index of pandas data is kept.
@@ -93,11 +96,24 @@ def read_frame(
     """
     if missing not in ("drop", "error"):
         raise DataError(f"missing={missing!r} is not possible; choose 'drop' or 'error'.")
-    frame = finish_frame(read_columns(data, names, grouping), missing, sparse)
+    raw = read_columns(data, names, grouping)
+    if needed:
+        columns = {name: _filled(column, needed.get(name)) for name, column in raw.columns.items()}
+        raw = replace(raw, columns=columns)
+    frame = finish_frame(raw, missing, sparse)
     for column in frame.columns.values():
         if column.levels is None and column.name not in grouping:
             _refuse_vanishing(column)
     return frame
+
+
+def _filled(column: RawColumn, needed: np.ndarray | None) -> RawColumn:
+    """Return a column with a value that occurs in the rows that do not need one."""
+    if needed is None or not (column.missing & ~needed).any() or column.missing.all():
+        return column
+    gaps = column.missing & ~needed
+    values = np.where(gaps, column.values[~column.missing][0], column.values)
+    return replace(column, values=values, missing=column.missing & needed)
 
 
 def _refuse_vanishing(column: Column) -> None:

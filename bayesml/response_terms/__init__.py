@@ -25,6 +25,7 @@ from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, residual_addition, with_residual_terms
 from bayesml.response_terms.se import StandardErrors, has_sigma
+from bayesml.response_terms.subset import RowNumbers, Subset, needed_rows, spread, spread_data, subset_rows
 from bayesml.response_terms.thres import Thresholds
 from bayesml.response_terms.trials import Trials
 from bayesml.response_terms.trunc import Truncation
@@ -36,10 +37,14 @@ __all__ = [
     "UNOBSERVED",
     "AbstractResponseTerm",
     "has_sigma",
+    "needed_rows",
     "needed_terms",
     "residual_addition",
     "response_term",
     "sparse_columns",
+    "spread",
+    "spread_data",
+    "subset_rows",
     "term_arrays",
     "term_texts",
     "terms_taken",
@@ -59,6 +64,8 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     Decisions(),
     WholeData(),
     RealData(),
+    Subset(),
+    RowNumbers(),
     Weights(),
     *RESIDUAL_TERMS,
 )

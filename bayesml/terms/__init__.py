@@ -41,6 +41,7 @@ __all__ = [
     "Collect",
     "EffectBlock",
     "Functions",
+    "OF_ALL_ROWS",
     "MissingValues",
     "ModelContext",
     "NonlinearPredictor",
@@ -74,6 +75,9 @@ TERMS: tuple[Collect, ...] = (
     nonlinear.collect,
 )
 """Each takes a parsed predictor and the data and returns the encoded terms it claims."""
+
+OF_ALL_ROWS: frozenset[Collect] = frozenset({group_calls.collect})
+"""Those that look at all rows of the data, also where a response has some of them alone: levels are those of all."""
 
 CLAIMS: dict[str, str] = {
     **special.CLAIMS,

@@ -93,6 +93,11 @@ def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> Abstra
 
 
 def _refuse_unobserved(problem: Problem, method: str) -> None:
+    if any(response.rows is not None for response in problem.design.responses):
+        raise ModelError(
+            f'method="{method}" has no form for `subset()`, rows of some of several responses. Use '
+            'method="nuts", or fit each response alone.'
+        )
     terms = [term for p in problem.design.schema.predictors for term in p.terms]
     held = list(dict.fromkeys(term.holds for term in terms if term.holds))
     if held:

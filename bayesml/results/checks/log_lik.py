@@ -155,6 +155,8 @@ def at_every_draw(
 
 def _log_density(fit: AbstractSampledFit, density: Function, batch: Batch, rows: Rows) -> np.ndarray:
     result = at_every_draw(fit, density, batch, rows)
+    if "subset" in rows.data:
+        result[:, ~np.asarray(rows.data["subset"], dtype=bool)] = 0.0
     # Where a parameter leaves its range the density is not a number; the response is impossible there.
     result[np.isnan(result)] = -np.inf
     if rows.weights is not None and weights_are_precisions(fit.engine.method, fit.likelihood):

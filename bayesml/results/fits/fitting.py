@@ -23,7 +23,7 @@ from bayesml.formula import (
 from bayesml.frame import Frame, column_names, read_frame, read_matrices
 from bayesml.frozen import FrozenMapping
 from bayesml.language import language_with
-from bayesml.response_terms import sparse_columns
+from bayesml.response_terms import needed_rows, sparse_columns, subset_rows
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
 from bayesml.results.storage.checkpoint import begin_checkpoint
 
@@ -98,6 +98,10 @@ def encode_data(recipe: Recipe, data: Any, parsed: ParsedFormula | None = None) 
         frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)
     else:
         sparse = sparse_columns(parsed, available)
-        frame = read_frame(data, used, missing=recipe.missing, grouping=grouping, sparse=sparse)
+        needed = needed_rows(parsed, data, available, recipe.functions)
+        frame = read_frame(data, used, missing=recipe.missing, grouping=grouping, sparse=sparse, needed=needed)
+    if len(parsed.responses) == 1:
+        rows = subset_rows(parsed.response, frame, recipe.functions)
+        frame = frame if rows is None else frame.select(rows)
     frame = replace(frame, matrices=matrices)
     return frame, build_design(parsed, frame, recipe.family, recipe.functions)

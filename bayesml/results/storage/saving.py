@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.design import response_values
 from bayesml.errors import ModelError
 from bayesml.frame import frame_to_arrays
 from bayesml.posterior import ReducedEffects
+from bayesml.response_design import response_values
 from bayesml.results.record import encoded
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
 from bayesml.results.storage.document import model_to_json
@@ -78,8 +78,10 @@ def _check_response(fit: AbstractFit) -> None:
     """Refuse a refit whose response is not that of its columns: ``fit.refit(y)`` of ``log(y) ~ x``."""
     for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
         takes_columns = response.likelihood.family.takes_columns
-        raw = response_values(formula.response, fit.frame, fit.recipe.functions, takes_columns)
-        if not np.array_equal(response.likelihood.encode(raw).arrays["y"], response.data.arrays["y"], equal_nan=True):
+        rows = np.arange(fit.frame.n_rows) if response.rows is None else np.flatnonzero(response.rows)
+        raw = response_values(formula.response, fit.frame.select(rows), fit.recipe.functions, takes_columns)
+        own, encoded = response.data.arrays["y"][rows], response.likelihood.encode(raw).arrays["y"]
+        if not np.array_equal(encoded, own, equal_nan=True):
             raise ModelError(
                 "The fit has another response than the columns that are saved with it: "
                 f"`{formula.response.name}` is computed from them, or has categories. Fit the model to data with the "

@@ -79,7 +79,8 @@ class ParameterSpec:
     def is_family_parameter(self) -> bool:
         """Whether it belongs to the response distribution rather than to a term."""
         own_name = of_response(self.prior_class, self.predictor.resp)
-        return own_name == self.name != intercept_variable(self.predictor) and not self.coefs
+        of_terms = bool(self.coefs) and not any(target == "" for target in self.prior_coefs)
+        return own_name == self.name != intercept_variable(self.predictor) and not of_terms
 
     @property
     def bounds(self) -> Bounds:

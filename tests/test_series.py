@@ -6,6 +6,7 @@ Densities are those of brms in test_brms_density.py; here are laws, independent 
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import jax
 import numpy as np
@@ -336,3 +337,46 @@ def test_unknown_times_of_unstr_are_named():
     problem = describe_problem("y ~ x + unstr(day, g)", data, "gaussian", prior=PRIOR)
     with pytest.raises(DataError, match="knows no correlations with the time 9"):
         problem.likelihood.encoded_additions({"series": np.zeros(1, int), "series_label": np.array(["9"])})
+
+
+@pytest.mark.parametrize("family", ["gaussian", "student"])
+def test_a_known_matrix_of_the_residuals(family):
+    rng, n = np.random.default_rng(7), 12
+    a = rng.normal(size=(n, n))
+    known = a @ a.T / n + np.eye(n)
+    data = pd.DataFrame({"x": rng.normal(size=n), "y": rng.normal(size=n)})
+    problem = describe_problem("y ~ x + fcor(V)", data, family, data2={"V": known})
+    mu, sigma, nu = rng.normal(size=n), rng.gamma(3.0, size=n), 4.5
+    scale = known * np.outer(sigma, sigma)
+    joint = stats.multivariate_normal if family == "gaussian" else partial(stats.multivariate_t, df=nu)
+    arrays, keep = problem.design.response.arrays, np.arange(1, n)
+    values = {"mu": mu, "sigma": sigma, "nu": np.array([nu])}
+    with double_precision():
+        total = float(problem.likelihood.log_prob(arrays["y"], values, arrays).sum())
+        left_out = np.asarray(problem.likelihood.log_predictive(arrays["y"], values, arrays))
+    expected = joint(mu, scale).logpdf(data["y"])
+    assert total == pytest.approx(expected, rel=1e-10)
+    others = joint(mu[keep], scale[np.ix_(keep, keep)]).logpdf(data["y"][1:])
+    assert left_out[0] == pytest.approx(expected - others, rel=1e-8)
+    drawn = problem.likelihood.draw(rng, {**values, "mu": np.zeros((20_000, n)), "nu": np.array([60.0])}, arrays)
+    size = np.sqrt(np.outer(np.diag(scale), np.diag(scale)) + scale**2)
+    factor = 1.0 if family == "gaussian" else 60 / 58
+    assert (np.abs(np.cov(drawn.T) - factor * scale) < 7 * size / np.sqrt(len(drawn))).all()
+
+
+def test_a_known_matrix_has_a_row_for_each_row_of_the_data():
+    data = series((3, 3))
+    for matrix, message in (
+        (np.eye(4), "has 4"),
+        (np.ones((6, 6)), "positive definite"),
+        (np.triu(np.ones((6, 6))), "symmetric"),
+    ):
+        with pytest.raises(DataError, match=message):
+            describe_problem("y ~ x + fcor(V)", data, "gaussian", data2={"V": matrix})
+    # A row that is left out takes its row of the matrix with it.
+    data.loc[2, "x"] = np.nan
+    matrix = np.diag(np.arange(1.0, 7.0))
+    with pytest.warns(bayesml.FitWarning, match="missing"):
+        problem = describe_problem("y ~ x + fcor(V)", data, "gaussian", data2={"V": matrix})
+    kept = np.diagonal(problem.design.response.arrays["fcor_whitening"]) ** -2.0
+    np.testing.assert_allclose(kept, [1.0, 2.0, 4.0, 5.0, 6.0])

@@ -24,7 +24,7 @@ from bayesml.columns.factors import (
 )
 from bayesml.columns.functions import NUMERIC
 from bayesml.columns.syntax import Syntax
-from bayesml.columns.transforms import STATEFUL, Basis, BeyondRange
+from bayesml.columns.transforms import GROUPED, STATEFUL, Basis, BeyondRange
 from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.formula.names import unknown_name
 from bayesml.frame import Frame
@@ -275,6 +275,8 @@ class _Interpreter:
             raise DataError(
                 f"`{self._text}`: the values inside `{name}` are {x[row]} in row {self.frame.rows[row] + 1}."
             )
+        if name in GROUPED:
+            arguments = [arguments[0], *map(self._as_factor, arguments[1:])]
         try:
             return STATEFUL[name](state, x, *arguments[1:], **options)
         except TypeError as error:

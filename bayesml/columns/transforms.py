@@ -1,4 +1,4 @@
-"""Transforms that depend on the data of the fit: by their means, polynomial coefficients or spline knots.
+"""Transforms that depend on the data of the fit: by means, also of groups, polynomial coefficients or spline knots.
 
 The first argument of each is its state. For the data of the fit it is an empty dict, to which the transform adds what
 it computes from the data. For new data it is that dict, so that the same transform is applied. ``poly`` and the splines
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.columns.group_means import group_mean, within_between
 from bayesml.errors import DataError, FormulaError
 
-__all__ = ["STATEFUL", "Basis"]
+__all__ = ["GROUPED", "STATEFUL", "Basis"]
 
 State = dict[str, Any]
 MAX_COLUMNS = 1000
@@ -173,7 +174,16 @@ def _whole(value: Any, name: str, smallest: int = 1) -> int:
     return int(value)
 
 
+def _within_between(state: State, x: np.ndarray, *groups: Any) -> Basis:
+    return Basis(np.column_stack(within_between(state, x, *groups)), ("within", "between"))
+
+
+GROUPED = ("gmean", "ave", "wb")
+"""Those that take a factor behind the column."""
 STATEFUL: dict[str, Callable[..., Any]] = {
+    "gmean": group_mean,
+    "ave": group_mean,
+    "wb": _within_between,
     "scale": _scale,
     "center": _center,
     "standardize": _standardize,

@@ -8,7 +8,7 @@ from bayesml.formula.tokens import Token, fault
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
 PLANNED_TERMS = frozenset(
-    ("sar", "car", "fcor", "nlf", "lf"),
+    ("sar", "car", "nlf", "lf"),
 )
 PLANNED_ADDITIONS = frozenset(("cat", "bhaz"))
 PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))

@@ -89,7 +89,7 @@ CLAIMS: dict[str, str] = {
 }
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
-MATRICES: dict[str, str] = {}
+MATRICES: dict[str, str] = {**latent_residuals.MATRICES}
 """Of each claimed call that takes a matrix of ``data2`` the name of that argument, which is the first of the call."""
 
 

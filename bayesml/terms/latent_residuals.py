@@ -40,9 +40,10 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
-__all__ = ["CLAIMS", "LatentResiduals", "collect"]
+__all__ = ["CLAIMS", "MATRICES", "LatentResiduals", "collect"]
 
 CLAIMS = {term.name: "residual term" for term in RESIDUAL_TERMS}
+MATRICES = {term.name: term.matrix for term in RESIDUAL_TERMS if term.matrix}
 INDEX, ONES = "index", "ones"
 
 
@@ -262,7 +263,7 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
 
 def _latent(predictor: Predictor, frame: Frame, functions: Functions, addition: Addition, call: Any) -> AbstractTerm:
     given, name = dict(addition.options), addition.name
-    if name == "unstr":
+    if name in ("unstr", "fcor"):
         raise special_fault(f"`{call.spelling}` is for the families gaussian and student; `cosy()` for all.", call)
     has_ar, has_ma = name in ("ar", "arma"), name in ("ma", "arma")
     covariance: AbstractCovariance | None = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Matrices = Float[Array, "*draws series times times"]
     Residuals = Float[Array, "*draws series times"]
 
-__all__ = ["dense_factor", "dense_innovations", "left_out"]
+__all__ = ["dense_factor", "dense_innovations", "left_out", "left_out_of_precision"]
 
 jax, lax, jnp = map(lazy_module, ("jax", "jax.lax", "jax.numpy"))
 
@@ -78,7 +78,11 @@ def left_out(matrix: Matrices, residuals: Residuals, number: Any, nu: Any) -> Re
     """
     inverse = jnp.linalg.inv(matrix)  # not in a sampled density
     g = (inverse @ residuals[..., None])[..., 0]
-    precision = jnp.diagonal(inverse, axis1=-2, axis2=-1)
+    return left_out_of_precision(g, residuals, jnp.diagonal(inverse, axis1=-2, axis2=-1), number, nu)
+
+
+def left_out_of_precision(g: Residuals, residuals: Residuals, precision: Any, number: Any, nu: Any) -> Residuals:
+    """Return the same from Q r and the diagonal of Q."""
     square = g**2 / precision
     if nu is None:
         return 0.5 * (jnp.log(precision) - log(2 * pi) - square)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from bayesml.response_terms.residuals.covariances import (
     CompoundSymmetry,
     Unstructured,
 )
+from bayesml.response_terms.residuals.known import MATRIX, KnownCorrelated, matrix_of_rows
 from bayesml.response_terms.residuals.lagged import Lagged
 from bayesml.response_terms.se import has_sigma
 
@@ -42,9 +43,11 @@ class AbstractResidualTerm(AbstractResponseTerm):
 
     Attributes:
         arguments: its arguments in the order in which they are given without a name.
+        matrix: that of them which names a matrix of ``data2``; empty where there is none.
     """
 
     arguments: ClassVar[tuple[str, ...]]
+    matrix: ClassVar[str] = ""
     stands_right: ClassVar[bool] = True
 
     def is_taken_by(self, traits: Traits) -> bool:
@@ -164,18 +167,50 @@ class Unstr(AbstractResidualTerm):
         return _correlated(likelihood, addition, arrays, Unstructured(times))
 
 
+@final
+@dataclass(frozen=True)
+class Fcor(AbstractResidualTerm):
+    """``fcor(M)``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("fcor")
+    arguments: ClassVar[tuple[str, ...]] = ("M",)
+    matrix: ClassVar[str] = "M"
+    needed: ClassVar[Literal["weights", "response", "always"]] = "response"
+
+    def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
+        """Return the matrix of the rows."""
+        name = str(dict(addition.options)["M"])
+        return {MATRIX: matrix_of_rows(name, frame, f"fcor({name})")}
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """Refuse a call without a matrix."""
+        if not call.matrices:
+            raise special_fault("`fcor(M)` takes the name of a matrix of `data2`.", call)
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood with correlated residuals."""
+        if "se" in arrays:
+            raise FormulaError("`fcor()` takes no standard errors beside it; add their squares to the matrix.")
+        return KnownCorrelated(_checked(likelihood, addition, arrays), likelihood.traits.residuals)
+
+
 def _correlated(
     likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays, covariance: AbstractCovariance
 ) -> AbstractLikelihood:
+    return Correlated(_checked(likelihood, addition, arrays), covariance, likelihood.traits.residuals)
+
+
+def _checked(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+    """Refuse response terms that a covariance matrix has no meaning for."""
     what = f"`{addition.name}()` with a covariance matrix"
     if not likelihood.traits.residuals:
         raise FormulaError(f"{what} takes neither `cens()` and `trunc()` nor fixed parameters; leave them out.")
     if "weights" in arrays:
         raise FormulaError(f"{what} has no weights of single rows: a series counts as a whole. Leave `weights()` out.")
-    return Correlated(likelihood, covariance, likelihood.traits.residuals)
+    return likelihood
 
 
-RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr())
+RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Fcor())
 NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
 
 
@@ -234,6 +269,8 @@ def residual_addition(call: SpecialCall) -> Addition:
     kind = next(term for term in RESIDUAL_TERMS if term.name == call.name)
     given = bind_arguments(call, kind.arguments)
     kind.checked(given, call)
+    if call.matrices:
+        given[kind.matrix] = call.matrices[0].text.strip("`")
     return Addition(call.name, (), tuple(given.items()), call.expression.start)
 
 

@@ -18,7 +18,6 @@ from tests.test_brms_density import MISSING
 # line here; models with points are listed in test_brms_density.py.
 NOT_YET = {
     "cox": "family 'cox'",
-    "gen_extreme_value": "family 'gen_extreme_value'",
 }
 COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]
 

@@ -31,6 +31,7 @@ from bayesml.families.fixed import with_fixed
 from bayesml.families.frechet import frechet
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
+from bayesml.families.gen_extreme_value import gen_extreme_value
 from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
@@ -98,6 +99,7 @@ __all__ = [
     "frechet",
     "gamma",
     "gaussian",
+    "gen_extreme_value",
     "geometric",
     "get_family",
     "hurdle_cumulative",
@@ -127,8 +129,8 @@ __all__ = [
     "weibull",
     "wiener",
     "with_fixed",
-    "zero_inflated_asym_laplace",
     "xbeta",
+    "zero_inflated_asym_laplace",
     "zero_inflated_beta",
     "zero_inflated_beta_binomial",
     "zero_inflated_binomial",
@@ -160,6 +162,7 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "zero_inflated_asym_laplace": zero_inflated_asym_laplace,
     "von_mises": von_mises,
     "frechet": frechet,
+    "gen_extreme_value": gen_extreme_value,
     "shifted_lognormal": shifted_lognormal,
     "tweedie": tweedie,
     "wiener": wiener,

@@ -152,9 +152,13 @@ class DefaultPriors:
     def intercept(self, predictor: PredictorKey) -> Distribution:
         """Return the prior of the Intercept of centred predictors."""
         dpar = self.likelihood.dpar(predictor.dpar)
-        if self._is_flat(dpar) or (self.style == "brms" and dpar.placed_by_data):
-            return flat()
         link = self.likelihood.chosen_link(predictor.dpar).name
+        if self._is_flat(dpar):
+            return flat()
+        if link == "identity" and dpar.kind != "mu" and dpar.prior is not None:
+            return dpar.prior  # the Intercept is the parameter itself
+        if self.style == "brms" and dpar.placed_by_data:
+            return flat()
         if dpar.intercept_prior is not None and dpar.prior_link in ("", link):
             return dpar.intercept_prior
         scale = self.scales[predictor]

@@ -184,7 +184,7 @@ def main(path: str) -> None:
                 at = mpf(y)
                 row["log_density"].append(float(density(at, **exact)))
                 if ends is not None:
-                    low, high = tails(lambda t, e=exact: density(t, **e), at, mpf(ends[0]), mpf(ends[1]), 1.0)
+                    low, high = tails(lambda t, f=density, e=exact: f(t, **e), at, mpf(ends[0]), mpf(ends[1]), 1.0)
                     row["below"].append(float(low))
                     row["above"].append(float(high))
             lines.append(json.dumps(row))

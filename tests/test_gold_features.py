@@ -138,7 +138,16 @@ MODELS = [
         ("patient",),
         {"sex": ("male", "female"), "disease": ("other", "GN", "AN", "PKD")},
     ),
-    Gold("me1", "y ~ me(xo, sx) + (1 | g)", names={**INTERCEPT_OF_G, "bsp[1]": "bsp_mexosx"}),
+    Gold(
+        "me1",
+        "y ~ me(xo, sx) + (1 | g)",
+        names={
+            **INTERCEPT_OF_G,
+            "bsp[1]": "bsp_mexosx",
+            "meanme_1[1]": "meanme_mexo",
+            "sdme_1[1]": "sdme_mexo",
+        },
+    ),
     Gold("mix2", "y ~ x", "mixture(gaussian, gaussian)"),
     Gold("mm2", "y ~ x + (1 | mm(s1, s2, weights = cbind(w1, w2)))", names={"sd_1[1]": "sd_mms1s2__Intercept"}),
     Gold(

@@ -39,7 +39,7 @@ class AsymmetricLaplace(AbstractSimpleFamily):
 
     name: ClassVar[str] = "asym_laplace"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(UNBOUNDED_LINKS), SIGMA, QUANTILE)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, kinked=True)
+    traits: ClassVar[Traits] = Traits(continuous=(-inf, inf), has_cdf=True, kinked=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

@@ -30,7 +30,7 @@ class ExGaussian(AbstractSimpleFamily):
 
     name: ClassVar[str] = "exgaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(UNBOUNDED_LINKS), SIGMA, BETA)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(continuous=(-inf, inf), has_cdf=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

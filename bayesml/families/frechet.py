@@ -30,7 +30,7 @@ class Frechet(AbstractSimpleFamily):
 
     name: ClassVar[str] = "frechet"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), NU)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, inf), has_cdf=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

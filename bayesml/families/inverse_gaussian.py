@@ -30,7 +30,7 @@ class InverseGaussian(AbstractSimpleFamily):
 
     name: ClassVar[str] = "inverse_gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(LINKS, 0.0), SHAPE)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, lognormal_variance=True)
+    traits: ClassVar[Traits] = Traits(continuous=(0.0, inf), has_cdf=True, lognormal_variance=True)
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -35,7 +35,7 @@ class SkewNormal(AbstractSimpleFamily):
 
     name: ClassVar[str] = "skew_normal"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA, ALPHA)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, known_errors=True)
+    traits: ClassVar[Traits] = Traits(continuous=(-inf, inf), has_cdf=True, known_errors=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

@@ -33,7 +33,7 @@ class VonMises(AbstractSimpleFamily):
 
     name: ClassVar[str] = "von_mises"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU, KAPPA)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(continuous=(-pi, pi), has_cdf=True)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take angles from -pi to pi that are not all equal."""

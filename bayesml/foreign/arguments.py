@@ -160,7 +160,7 @@ METHOD_ARGUMENTS = (
     Word(
         "nlpar",
         "brms",
-        "Values of the parameters of a nonlinear formula are not there yet; `fit.draws()` has what they are made of.",
+        'Write `fit.linpred(nlpar="a")`: a nonlinear parameter has no link, so that this is its value in each row.',
     ),
     Word("cores", "brms", _UNUSED),
     Word("sort", "brms", _UNUSED),

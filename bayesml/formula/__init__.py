@@ -11,6 +11,7 @@ from bayesml.formula.names import (
     effect_factors,
     formula_variables,
     grouping_variables,
+    hidden_columns,
     matrix_names,
 )
 from bayesml.formula.parser import parse, response_count
@@ -64,6 +65,7 @@ __all__ = [
     "formula_of",
     "formula_variables",
     "grouping_variables",
+    "hidden_columns",
     "is_simple_name",
     "left_side",
     "matrix_names",

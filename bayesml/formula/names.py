@@ -27,6 +27,7 @@ __all__ = [
     "contrast_places",
     "formula_variables",
     "grouping_variables",
+    "hidden_columns",
     "is_keyword_argument",
     "matrix_names",
     "names_in",
@@ -221,6 +222,16 @@ def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:
             raise _unknown_in(parsed, name, columns)
     for formula in parsed.responses:
         _refuse_response_among_predictors(formula)
+
+
+def hidden_columns(parsed: ParsedFormula, columns: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each nonlinear parameter that is called as a column of the data is, which it hides."""
+    for name in dict.fromkeys(predictor.key.nlpar for predictor in parsed.predictors if predictor.key.nlpar):
+        if name in columns:
+            yield (
+                f"`{name}` is a parameter with a formula, and a column of the data is called `{name}` too. The "
+                "nonlinear formula means the parameter; give the parameter another name if it should be the column"
+            )
 
 
 def _unknown_in(parsed: ParsedFormula, name: str, columns: Sequence[str]) -> FormulaError:

@@ -10,8 +10,8 @@ __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_avai
 PLANNED_TERMS = frozenset(
     ("sar", "car", "nlf", "lf"),
 )
-PLANNED_ADDITIONS = frozenset(("cat", "bhaz"))
-PLANNED_BF_OPTIONS = frozenset(("loop", "center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
+PLANNED_ADDITIONS = frozenset("bhaz")
+PLANNED_BF_OPTIONS = frozenset(("center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
 
 def not_available(token: Token, source: str) -> FormulaError:

@@ -110,6 +110,9 @@ def _read_addition(tokens: Sequence[Token], source: str, language: Language) -> 
     head = tokens[0]
     name = head.text.removeprefix("resp_")
     term = language.response_term(name)
+    if term is None and name == "cat" and len(tokens) > 1:
+        message = "`cat(n)`, the number of categories, is `thres(n - 1)`, the number of thresholds between them."
+        raise fault(message, source, head.start, tokens[-1].stop)
     if term is None and name in PLANNED_ADDITIONS and len(tokens) > 1:
         raise not_available(head, source)
     if not is_one_call(tokens) or term is None:

@@ -209,6 +209,7 @@ def bf(
     nl: bool = False,
     rescor: bool | None = None,
     mecor: bool | None = None,
+    loop: bool | None = None,
     **formulas: str | float,
 ) -> Formula:
     """Join a model formula with formulas for further parameters.
@@ -223,6 +224,8 @@ def bf(
         nl: brms's word for ``nonlinear=True``.
         rescor: whether the residuals of several responses are correlated.
         mecor: whether variables that are measured with error are correlated; they are unless it is False.
+        loop: brms's word for how a nonlinear formula is computed, accepted and without effect: rows are always computed
+            together.
         formulas: formulas by keyword, ``sigma="~ x"``, where the left-hand side may be repeated; a number, or the name
             of another parameter, fixes the parameter.
 
@@ -240,6 +243,8 @@ def bf(
     """
     if not isinstance(formula, str):
         raise FormulaError(f"bf() takes the formula as a text, not as {type(formula).__name__}.")
+    if loop is not None and not isinstance(loop, bool):
+        raise FormulaError(f"`loop` is True or False, not {loop!r}.")
     if rescor is not None:
         rescor = set_rescor(rescor).value
     if mecor is not None:

@@ -17,6 +17,7 @@ from bayesml.formula import (
     formula_of,
     formula_variables,
     grouping_variables,
+    hidden_columns,
     matrix_names,
     parse,
 )
@@ -91,6 +92,9 @@ def encode_data(recipe: Recipe, data: Any, parsed: ParsedFormula | None = None) 
         parsed = parse(recipe.formula, available, language_with(recipe.functions))
     else:
         check_names(parsed, available)
+    if not isinstance(data, Frame):
+        for sentence in hidden_columns(parsed, available):
+            warn_user(f"{sentence}.")
     check_matrices(parsed, recipe.data2)
     matrices = read_matrices(recipe.data2, matrix_names(parsed))
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)

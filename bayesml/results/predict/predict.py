@@ -13,6 +13,7 @@ import numpy as np
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.predict.drawn import evaluate_draws, has_precisions, natural_of_rows
 from bayesml.results.predict.new_levels import NewLevels
+from bayesml.results.predict.nonlinear_parameter import nonlinear_parameter
 from bayesml.results.predict.prepare import (
     Request,
     batches,
@@ -45,6 +46,7 @@ def linpred(
     newdata: Any = None,
     *,
     dpar: str | None = None,
+    nlpar: str | None = None,
     resp: str | None = None,
     transform: bool = False,
     re_formula: Any = None,
@@ -60,6 +62,7 @@ def linpred(
         newdata: rows to predict, as any data frame that ``fit`` takes; only the columns needed are read, and factor
             levels, contrasts, means and spline knots are those of the fit. None predicts the rows of the fit.
         dpar: the distributional parameter; None is ``mu``.
+        nlpar: a nonlinear parameter instead; new data need the columns of its own formula alone.
         resp: which of several responses; None takes all of them.
         transform: whether to apply the inverse link: of a binomial or bernoulli model the probability, for which
             ``trials()`` is not needed.
@@ -89,6 +92,10 @@ def linpred(
         >>> fit.linpred({"Days": [0, 9]}, re_formula="NA", summary=True)
     """
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    if nlpar is not None:
+        if dpar is not None or transform:
+            raise ModelError("`nlpar` is asked for without `dpar` and `transform`: it has no link.")
+        return nonlinear_parameter(of_one(fit, resp), nlpar, request).shown(summary)
     answers(fit if resp is None else of_one(fit, resp), lambda one: predicted_parameter(one, dpar))
     return _evaluated(fit, resp, request, What("linpred", dpar, transform)).shown(summary)
 

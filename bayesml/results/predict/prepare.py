@@ -77,6 +77,7 @@ def prepare_rows(
     response: bool = False,
     weights: bool = False,
     additions: tuple[str, ...] | None = None,
+    nonlinear: bool = True,
 ) -> Rows:
     """Encode the rows to predict.
 
@@ -87,6 +88,7 @@ def prepare_rows(
         response: whether the observed response is needed.
         weights: whether likelihood weights are needed.
         additions: names of the family's own response terms (``trials``, ``se``) that are needed; None for all.
+        nonlinear: whether nonlinear parameters are needed beside ``predictors``.
 
     Raises:
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
@@ -94,7 +96,7 @@ def prepare_rows(
     """
     policy = check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
-    selection = selection if predictors is None else selection.only(predictors)
+    selection = selection if predictors is None else selection.only(predictors, nonlinear=nonlinear)
     if request.newdata is None:
         return own_rows(fit, selection)
     needed = {

@@ -38,9 +38,10 @@ class Selection:
     predictors: tuple[PredictorDesign, ...]
     dropped: Mapping[tuple[PredictorKey, str], tuple[int, ...]]
 
-    def only(self, keys: tuple[PredictorKey, ...]) -> Selection:
+    def only(self, keys: tuple[PredictorKey, ...], *, nonlinear: bool = True) -> Selection:
         """Return the selection with the predictors of ``keys``, and those of nonlinear parameters behind them."""
-        return replace(self, predictors=tuple(p for p in self.predictors if p.key in keys or p.key.nlpar))
+        kept = (p for p in self.predictors if p.key in keys or (nonlinear and p.key.nlpar))
+        return replace(self, predictors=tuple(kept))
 
     def groups(self) -> tuple[AbstractGroupTerm, ...]:
         """Return the group-level terms of all predictors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal, final
@@ -11,8 +11,10 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed import collapse_conditions, collapsed_form
+from bayesml.engines.nuts.forms.collapsed.cells import sigma_cells
 from bayesml.engines.nuts.forms.collapsed.conditions import joint_priors
 from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
+from bayesml.engines.nuts.forms.gaussian.rotation import rotated_block
 from bayesml.engines.nuts.forms.gaussian.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
@@ -246,19 +248,28 @@ def model_shape(problem: Problem) -> ModelShape:
         groups = (g for p in problem.design.schema.predictors for g in p.groups())
         return replace(bare, obstacles=obstacles, others=tuple(_factor(g) for g in groups))
     split = split_of(problem)
-    arrangement = arrange(gaussian_rows(problem, split))
+    rows = gaussian_rows(problem, split)
+    arrangement, turned = arrange(rows), rotated_block(rows.blocks) if sigma_cells(problem) is None else None
+    dense = [i for i, (_, block) in enumerate(split.blocks) if not block.index and i != turned]
+    chain = arrangement.chain if turned is None else (turned,)
     return replace(
         bare,
-        chain=tuple(_factor(split.groups[i]) for i in arrangement.chain),
-        others=tuple(_factor(split.groups[i]) for i in arrangement.tail if i < len(split.groups)),
-        smooths=tuple(_smooths(split)),
+        chain=tuple(_shape_of(split, i) for i in chain),
+        others=tuple(_shape_of(split, i) for i in arrangement.tail if i not in dense and i != turned),
+        smooths=tuple(_smooths(split, dense)),
         slopes=len(split.integrated),
     )
 
 
-def _smooths(split: Split) -> Iterator[FactorShape]:
-    for key, curves in groupby(split.blocks[len(split.groups) :], key=lambda pair: pair[0].key):
-        yield FactorShape(key, sum(block.vectors for _, block in curves), 1)
+def _shape_of(split: Split, place: int) -> FactorShape:
+    term, block = split.blocks[place]
+    return FactorShape(block.name, block.vectors, len(block.coefs))
+
+
+def _smooths(split: Split, places: Sequence[int]) -> Iterator[FactorShape]:
+    """Yield smooths and other blocks that every row touches."""
+    for key, curves in groupby((split.blocks[i] for i in places), key=lambda pair: pair[0].key):
+        yield FactorShape(key, sum(block.vectors * len(block.coefs) for _, block in curves), 1)
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels, joi
 from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
 from bayesml.engines.nuts.forms.gaussian.elimination import Parameters, log_marginal, log_standardised
 from bayesml.engines.nuts.forms.gaussian.recover import noise_sizes, recover
+from bayesml.engines.nuts.forms.gaussian.rotation import rotated, rotated_block
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.keys import MU
@@ -91,6 +92,10 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     split = split_of(problem, standardise=standardise)
     rows = gaussian_rows(problem, split)
     cells = sigma_cells(problem)
+    place = rotated_block(rows.blocks) if cells is None else None
+    turn: dict[str, np.ndarray] = {}
+    if place is not None:
+        rows, turn[split.blocks[place][1].standardised] = rotated(rows, place)
     arrangement = arrange(rows, largest_only, triangular=cells is None)
     split = split_of(problem, frozenset(split.groups[i].name for i in arrangement.sampled), standardise)
     sums = _sums(rows, arrangement, cells)
@@ -103,7 +108,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     structure = Structure(split, arrangement, coordinates.values_at, reported, problem, cells is not None)
     return Form(
         size=layout.size,
-        data=sums | coordinates.data | {"tables": tables},
+        data=sums | coordinates.data | {"tables": tables, "turn": turn},
         density=_density(structure),
         report=_report(structure),
         start=coordinates.start,
@@ -222,6 +227,8 @@ def _report(structure: Structure) -> Callable[[Position, Noise, Any], dict[str, 
         values |= _all_slopes(split, slopes, values)
         for i, z in effects.items():
             block = split.blocks[i][1]
+            if block.standardised in data["turn"]:
+                z = z @ data["turn"][block.standardised].T
             values[block.standardised] = z if block.has_levels else z[0]
         for predictor in structure.problem.design.schema.predictors:
             for term in predictor.terms:

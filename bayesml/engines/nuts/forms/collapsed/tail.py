@@ -34,7 +34,7 @@ def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTer
     """
     pilot = find_pilot(problem)
     scaled = tuple(scaled_alone(problem.description.spec, group) for group in groups)
-    sums = {together.key: sums_of(problem, pilot, together) for together in scaled}
+    sums = {together.key: sums_of(problem, pilot, together)[0] for together in scaled}
     return whitened_coordinates(layout, _start_of(layout, pilot), scaled_values(layout, scaled), {"pilot": sums})
 
 

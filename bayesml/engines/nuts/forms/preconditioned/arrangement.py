@@ -8,9 +8,10 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.gaussian.coefficients import FEW_LEVELS, is_unbounded
+from bayesml.engines.nuts.forms.gaussian.rotation import rotated
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, statistics
-from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
+from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors, turned_block
 from bayesml.engines.nuts.forms.preconditioned.linked import (
     LinkedPredictors,
     linked_predictors,
@@ -52,6 +53,11 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
         chain = _chain(factors, largest)
         tail = tuple(i for i in range(len(blocks)) if i not in chain)
         standardised, followed = _coefficients(spec, linked)
+        turned = turned_block(blocks)
+        if turned is not None:
+            tail = tuple(i for i in tail if i != turned)
+            together.append(_scaled(spec, blocks, (turned,), tail, standardised, followed, turned))
+            continue
         size = sum(blocks[i].size for i in tail)
         leaf = blocks[chain[0]].size if chain else 0
         if size > LARGEST_TAIL or leaf * size**2 > MOST_OPERATIONS:
@@ -89,11 +95,12 @@ def _scaled(
     tail: tuple[int, ...],
     standardised: tuple[ParameterSpec, ...],
     followed: tuple[ParameterSpec, ...],
+    turned: int | None = None,
 ) -> ScaledBlocks:
     levels, sizes = tuple(b.vectors for b in blocks), tuple(b.q for b in blocks)
     arrangement = Arrangement(chain, tail, (), levels, sizes, triangular=False, ordered=False)
     scales = tuple(spec.parameter(name) for name in dict.fromkeys(name for b in blocks for name in b.hyperparameters))
-    return ScaledBlocks(tuple(blocks), arrangement, scales, standardised, followed)
+    return ScaledBlocks(tuple(blocks), arrangement, scales, turned, standardised, followed)
 
 
 def _chain(factors: Sequence[AbstractBlock], largest: set[str]) -> tuple[int, ...]:
@@ -133,8 +140,8 @@ def _size(parameter: ParameterSpec) -> int:
     return int(np.prod(parameter.shape))
 
 
-def sums_of(problem: Problem, pilot: Pilot, together: ScaledBlocks) -> Statistics:
-    """Return the sums of the working responses of a pilot that some effects need.
+def sums_of(problem: Problem, pilot: Pilot, together: ScaledBlocks) -> tuple[Statistics, np.ndarray | None]:
+    """Return the sums of the working responses of a pilot that some effects need, and U of the rotated block.
 
     The working rows of one predictor stand after those of another: near the pilot the likelihood is that of so many
     independent normal responses, as far as its second derivatives between two predictors are small.
@@ -154,7 +161,10 @@ def sums_of(problem: Problem, pilot: Pilot, together: ScaledBlocks) -> Statistic
         0.0,
         design.shape[1],
     )
-    return statistics(rows, together.arrangement, start)
+    if together.turned is None:
+        return statistics(rows, together.arrangement, start), None
+    turned, basis = rotated(rows, together.turned)
+    return statistics(turned, together.arrangement, start), basis
 
 
 def _stacked_slopes(problem: Problem, keys: Sequence[PredictorKey], parameters: Sequence[ParameterSpec]) -> np.ndarray:

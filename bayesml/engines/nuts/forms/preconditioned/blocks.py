@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Position
 
-__all__ = ["Blocks", "block_chain", "in_layout", "nested_factors"]
+__all__ = ["Blocks", "block_chain", "in_layout", "nested_factors", "turned_block"]
 
 SMALLEST_PARENT = 16
 """Fewest effects of a factor that holds others for which elimination by blocks is worth its operations."""
@@ -108,6 +108,13 @@ class _Factor:
         return self.n_levels * self.q
 
 
+def turned_block(blocks: Sequence[SampledBlock]) -> int | None:
+    """Return the block whose coefficients can be rotated, see ``gaussian.rotation``: without factors beside it."""
+    found = [i for i, b in enumerate(blocks) if b.spread is not None and b.q == 1 and b.shape is None]
+    alone = len(found) == 1 and not any(block.is_factor for block in blocks)
+    return found[0] if alone and len(blocks[found[0]].predictors) == 1 else None
+
+
 def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
     """Return the chain of nested factors with the most effects, the innermost first."""
     factors = sorted(_factors(problem), key=lambda factor: -factor.size)
@@ -116,10 +123,15 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
 
 
 def _factors(problem: Problem) -> list[_Factor]:
+    """Return the factors; a block that is rotated stands in for one where there is none."""
     by_name: dict[str, list[SampledBlock]] = {}
-    for block in sampled_blocks(problem):
+    every = sampled_blocks(problem)
+    for block in every:
         if block.is_factor:
             by_name.setdefault(block.factor, []).append(block)
+    turned = turned_block(every)
+    if turned is not None:
+        by_name[every[turned].factor] = [every[turned]]
     arrays = problem.design.arrays
     return [_Factor(tuple(blocks), blocks[0].codes(blocks[0].predictors[0], arrays)) for blocks in by_name.values()]
 

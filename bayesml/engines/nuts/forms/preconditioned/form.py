@@ -53,7 +53,9 @@ def preconditioned_form(problem: Problem) -> Form:
     spec, schema = problem.description.spec, problem.design.schema
     pilot, scaled = find_pilot(problem), scaled_blocks(problem)
     model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
-    data = data_of(problem) | {"pilot": {together.key: sums_of(problem, pilot, together) for together in scaled}}
+    found = {together.key: sums_of(problem, pilot, together) for together in scaled}
+    data = data_of(problem) | {"pilot": {key: sums for key, (sums, _) in found.items()}}
+    data["turn"] = {key: basis for key, (_, basis) in found.items() if basis is not None}
     values_at = scaled_values(layout, scaled)
     start = _start_of(layout, pilot, scaled)
     scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
@@ -130,7 +132,7 @@ def scaled_values(
     def values_at(u: Position, data: Any) -> tuple[dict[str, Numbers], Scalar]:
         values, log_jacobian = layout.constrain(u, data.get("scales"))
         for together in scaled:
-            changed, change = together.transform(values, data["pilot"][together.key])
+            changed, change = together.transform(values, data["pilot"][together.key], data["turn"].get(together.key))
             values |= changed
             log_jacobian = log_jacobian + change
         return values, log_jacobian

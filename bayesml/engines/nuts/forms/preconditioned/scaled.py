@@ -61,6 +61,7 @@ class ScaledBlocks:
         blocks: the effects; of those in the tail, blocks without levels come last.
         arrangement: the order of their elimination. A block without levels has one entry for each of its vectors.
         hyperparameters: standard deviations and Cholesky factors of correlations.
+        turned: the block whose coefficients are rotated, see ``gaussian.rotation``; None for none.
         standardised: population-level coefficients that change with them.
         followed: population-level coefficients that stay as they are, and that the effects follow.
     """
@@ -68,6 +69,7 @@ class ScaledBlocks:
     blocks: tuple[SampledBlock, ...]
     arrangement: Arrangement
     hyperparameters: tuple[ParameterSpec, ...]
+    turned: int | None = None
     standardised: tuple[ParameterSpec, ...] = ()
     followed: tuple[ParameterSpec, ...] = ()
 
@@ -82,12 +84,15 @@ class ScaledBlocks:
         keys = [key for block in self.blocks for key in block.predictors]
         return tuple(dict.fromkeys([*keys, *(p.predictor for p in self.standardised + self.followed)]))
 
-    def transform(self, values: Values, sums: Statistics) -> tuple[dict[str, Numbers], Scalar]:
+    def transform(
+        self, values: Values, sums: Statistics, turn: Matrix | None = None
+    ) -> tuple[dict[str, Numbers], Scalar]:
         """Return z of each block and the coefficients, and the log Jacobian determinant.
 
         Args:
             values: every site, zeta in the place of z and of the standardised coefficients.
             sums: of the working responses.
+            turn: U of the rotated block.
         """
         scales = parameter_values(self.hyperparameters, values)
         factors = tuple(covariance_factor(block, scales) for block in self.blocks)
@@ -98,9 +103,11 @@ class ScaledBlocks:
         for place in reversed(range(len(solved))):
             number = self.arrangement.chain[place]
             name = self.blocks[number].site
-            z = stage_point(values[name], solved[place], sums.stages[place], above, beside, None)
+            block = self.blocks[number]
+            zeta = jnp.reshape(values[name], (block.q, block.vectors))
+            z = stage_point(zeta, solved[place], sums.stages[place], above, beside, None)
             above.insert(0, lower_times(factors[number], z))
-            changed[name] = jnp.stack(z)
+            changed[name] = jnp.stack(z) if number != self.turned else jnp.reshape(turn @ z[0], values[name].shape)
         return changed, log_jacobian - corner.halves
 
     def _remainder(

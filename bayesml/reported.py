@@ -49,7 +49,8 @@ A kind that is not listed is one of coefficients and stands with those of smooth
 def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariable, ...]:
     """Return every reported variable: coefficients, hyperparameters, family parameters, group effects."""
     of_terms = [v for predictor in schema.predictors for term in predictor.terms for v in term.reported()]
-    of_terms += [_family_parameter(p) for p in spec.parameters if p.is_family_parameter]
+    known = {variable.name for variable in of_terms}
+    of_terms += [_family_parameter(p) for p in spec.parameters if p.is_family_parameter and p.name not in known]
     of_terms += [_correlations(p) for p in spec.parameters if p.correlated]
     return tuple(sorted(of_terms, key=_place))
 

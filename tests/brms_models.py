@@ -32,6 +32,7 @@ from bayesml.keys import MU, PredictorKey
 from bayesml.priors import AbstractJointPrior, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
+from bayesml.terms.car import Car
 from bayesml.terms.process import GaussianProcess
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
@@ -206,6 +207,8 @@ class Translation:
         smooth = smooth_of(self.problem, parameter)
         if smooth is not None:
             return self._smooth(parameter, smooth)
+        if parameter.name.startswith("zcar"):
+            return self._areas(parameter)
         if parameter.name.startswith("bsp"):
             return self._par("bsp", parameter.predictor)
         if parameter.name.startswith("bcs"):
@@ -276,6 +279,29 @@ class Translation:
         name = next(n for n in names if n in self.point.par)
         self.used.add(name)
         return np.asarray(self.point.par[name], float)
+
+    def _areas(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return the coefficients of the effects of areas, which brms samples themselves, or in units of ``sdcar``."""
+        (term,) = (t for p in self.problem.design.schema.predictors for t in p.terms if isinstance(t, Car))
+        graph, sd = term.graph, float(self.point.par["sdcar"])
+        weights = np.asarray(graph.weights(float(self.point.par.get("car", 0.0))))
+        (stem,) = {"rcar", "zcar"} & set(self.point.par)
+        theirs = np.asarray(self.point.par[stem], float)
+        self.used.add(stem)
+        if graph.kind == "esicar":  # the last is minus the sum of the others
+            theirs = np.append(theirs, -theirs.sum())
+        scale = 1.0 if graph.kind == "icar" else sd
+        z = np.linalg.lstsq(graph.basis * weights, theirs / scale, rcond=None)[0]
+        np.testing.assert_allclose(graph.basis @ (weights * z) * scale, theirs, atol=1e-10)
+        # brms leaves constants out; what depends on parameters is |dz / dr| = 1 / (sd^n prod w)
+        self.change += 0.5 * len(z) * math.log(2 * math.pi)
+        if graph.kind == "escar":
+            self.change -= float(len(z) * math.log(sd) + np.log(weights).sum())
+        elif graph.kind == "esicar":
+            self.change -= len(z) * math.log(sd)
+        else:  # normal_lpdf of the sum
+            self.change -= 0.5 * math.log(2 * math.pi) + math.log(0.001 * len(graph.labels))
+        return z
 
     def _category_specific(self, parameter: ParameterSpec) -> np.ndarray:
         """Return the coefficients of one column, one for each threshold: that of brms's column with the same values."""

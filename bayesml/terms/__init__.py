@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.keys import PredictorKey
 from bayesml.terms import (
+    car,
     category_specific,
     group_calls,
     latent_residuals,
@@ -69,6 +70,7 @@ TERMS: tuple[Collect, ...] = (
     category_specific.collect,
     group_calls.collect,
     smooth.collect,
+    car.collect,
     process.collect,
     latent_residuals.collect,
     offset.collect,
@@ -86,10 +88,11 @@ CLAIMS: dict[str, str] = {
     **process.CLAIMS,
     **latent_residuals.CLAIMS,
     **members.CLAIMS,
+    **car.CLAIMS,
 }
 """The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
 
-MATRICES: dict[str, str] = {**latent_residuals.MATRICES}
+MATRICES: dict[str, str] = {**latent_residuals.MATRICES, **car.MATRICES}
 """Of each claimed call that takes a matrix of ``data2`` the name of that argument, which is the first of the call."""
 
 

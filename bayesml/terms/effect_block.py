@@ -11,16 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, combinations
-from typing import final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 import numpy as np
 
 from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock, SpreadBlock
-from bayesml.processes import PlaceCovariance, Spectrum
-from bayesml.terms.known_covariance import KnownCovariance
 from bayesml.terms.row_spread import RowSpread
 
-__all__ = ["AbstractEffects", "EffectBlock", "SlopeColumns", "block_columns"]
+if TYPE_CHECKING:
+    from bayesml.shapes import Numbers
+
+__all__ = ["AbstractEffects", "CovarianceShape", "EffectBlock", "SlopeColumns", "block_columns"]
 
 
 def block_columns(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
@@ -58,6 +59,25 @@ class SlopeColumns:
     center: tuple[float, ...] = ()
 
 
+class Root(Protocol):
+    """What knows how standardised vectors become effects of levels or areas."""
+
+    @property
+    def root(self) -> np.ndarray:
+        """``(levels, vectors)``."""
+
+
+class CovarianceShape(Protocol):
+    """The covariance of coefficients from a standard deviation and one further parameter."""
+
+    @property
+    def lengthscales(self) -> str:
+        """The further parameter, which a pilot holds: length-scales, or the strength of a dependence."""
+
+    def factor(self, sd: Numbers, values: Mapping[str, Any]) -> Numbers:
+        """Return standard deviations ``(vectors,)``, or a root of the covariance matrix ``(vectors, vectors)``."""
+
+
 class AbstractEffects(ABC):
     """Independent vectors of coefficients, all normal with one covariance matrix.
 
@@ -72,7 +92,7 @@ class AbstractEffects(ABC):
     cholesky: tuple[str, ...]
     unpenalised: tuple[str, ...]
     index: str
-    known: KnownCovariance | None = None
+    known: Root | None = None
 
     @property
     def has_levels(self) -> bool:
@@ -152,14 +172,14 @@ class EffectBlock(AbstractEffects):
     unpenalised: tuple[str, ...] = ()
     index: str = ""
     reported: tuple[tuple[int, ...], ...] = ()
-    shape: Spectrum | PlaceCovariance | None = None
+    shape: CovarianceShape | None = None
     spread: RowSpread | None = None
-    known: KnownCovariance | None = None
+    known: Root | None = None
 
     @property
     def has_levels(self) -> bool:
         """Whether the vectors belong to levels, with an entry for each varying column."""
-        return bool(self.index) or self.spread is not None
+        return bool(self.index) or (self.spread is not None and self.spread.of_levels)
 
     def design(self, arrays: Mapping[str, np.ndarray]) -> AbstractBlock:
         """Return the block at some rows.

@@ -33,11 +33,15 @@ class RowSpread:
         vectors: number of vectors.
         strata: the stratum of each vector, and the number of entries that belong to each; empty where there are none.
         entries: number of entries of a vector in each stratum.
+        table: name of the matrix of covariances between levels among the arrays, where there is one.
+        of_levels: whether the vectors belong to levels, with an entry for each varying column.
     """
 
     vectors: int
     strata: tuple[int, ...] = ()
     entries: int = 0
+    of_levels: bool = True
+    table: str = "root"
 
     def columns(self, arrays: Mapping[str, np.ndarray], entries: tuple[int, ...] | None = None) -> np.ndarray:
         """Return the columns ``(rows, entries * vectors)``, those of the first entry for all vectors first.
@@ -57,7 +61,7 @@ class RowSpread:
         members = index.reshape(len(index), -1)
         weights = np.asarray(arrays["weight"], dtype=float) if "weight" in arrays else np.ones(members.shape)
         total = np.zeros((len(index), self.vectors))
-        root, rows = arrays.get("root"), np.arange(len(index))
+        root, rows = arrays.get(self.table), np.arange(len(index))
         count = self.vectors if root is None else len(root)  # of new levels the root has rows too
         for place in range(members.shape[1]):
             level = members[:, place]

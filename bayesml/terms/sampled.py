@@ -15,8 +15,7 @@ from typing import final
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.processes import PlaceCovariance, Spectrum
-from bayesml.terms.effect_block import EffectBlock, block_columns
+from bayesml.terms.effect_block import CovarianceShape, EffectBlock, block_columns
 from bayesml.terms.row_spread import RowSpread
 
 __all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
@@ -104,7 +103,7 @@ class SampledBlock:
     cholesky: tuple[str, ...]
     parts: tuple[BlockPart, ...]
     index: str = ""
-    shape: Spectrum | PlaceCovariance | None = None
+    shape: CovarianceShape | None = None
     spread: RowSpread | None = None
 
     @classmethod
@@ -112,6 +111,7 @@ class SampledBlock:
         """Return what is sampled of a block of one term of one predictor."""
         q, first = sum(block.sizes), block.columns.start or 0 if block.columns else 0
         count, places = (q, tuple(range(q))) if block.has_levels else (block.vectors, ())
+        count = 1 if block.spread is not None and not block.has_levels else count  # one column, of ones
         part = BlockPart(predictor, term, block.array, tuple(range(first, first + count)), block.sd, places)
         return cls(
             block.standardised,
@@ -143,7 +143,7 @@ class SampledBlock:
     @property
     def has_levels(self) -> bool:
         """Whether the vectors belong to levels, with an entry for each varying column."""
-        return bool(self.index) or self.spread is not None
+        return bool(self.index) or (self.spread is not None and self.spread.of_levels)
 
     @property
     def slices(self) -> tuple[slice, ...]:

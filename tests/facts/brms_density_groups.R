@@ -58,7 +58,6 @@ GROUPS <- list(
   c("escar_poisson", "k ~ x + car(W, gr = g, type = 'escar')", "poisson"),
   c("esicar", "y ~ x + car(W, gr = g, type = 'esicar')", "gaussian"),
   c("icar", "k ~ x + car(W, gr = g, type = 'icar')", "poisson"),
-  c("bym2", "k ~ x + car(W, gr = g, type = 'bym2')", "poisson"),
   c("lagsar", "y ~ x + sar(M)", "gaussian"),
   c("errorsar", "y ~ x + sar(M, type = 'error')", "gaussian"),
   c("lagsar_student", "y ~ x + sar(M)", "student")

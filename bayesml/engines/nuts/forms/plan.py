@@ -249,7 +249,8 @@ def model_shape(problem: Problem) -> ModelShape:
         return replace(bare, obstacles=obstacles, others=tuple(_factor(g) for g in groups))
     split = split_of(problem)
     rows = gaussian_rows(problem, split)
-    arrangement, turned = arrange(rows), rotated_block(rows.blocks) if sigma_cells(problem) is None else None
+    arrangement, cells = arrange(rows), sigma_cells(problem)
+    turned = rotated_block(rows.blocks, split.alike) if cells is None else None
     dense = [i for i, (_, block) in enumerate(split.blocks) if not block.index and i != turned]
     chain = arrangement.chain if turned is None else (turned,)
     return replace(

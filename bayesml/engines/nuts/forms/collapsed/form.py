@@ -92,7 +92,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     split = split_of(problem, standardise=standardise)
     rows = gaussian_rows(problem, split)
     cells = sigma_cells(problem)
-    place = rotated_block(rows.blocks) if cells is None else None
+    place = rotated_block(rows.blocks, split.alike) if cells is None else None
     turn: dict[str, np.ndarray] = {}
     if place is not None:
         rows, turn[split.blocks[place][1].standardised] = rotated(rows, place)

@@ -64,6 +64,11 @@ class Split:
         return group_terms(term for term, _ in self.blocks)
 
     @property
+    def alike(self) -> tuple[bool, ...]:
+        """Whether the coefficients of each block have one covariance matrix, that of standard deviations alone."""
+        return tuple(block.shape is None for _, block in self.blocks)
+
+    @property
     def has_intercept(self) -> bool:
         """Whether there is an Intercept, which stays sampled."""
         return self.population is not None and self.population.has_intercept

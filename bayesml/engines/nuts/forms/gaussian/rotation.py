@@ -23,9 +23,14 @@ NEGLIGIBLE = 1e-13
 """Of the largest eigenvalue: what is smaller is the rounding error of 0."""
 
 
-def rotated_block(blocks: Sequence[AbstractBlock]) -> int | None:
-    """Return the block that can be rotated: the only one of its kind in a model without grouping factors."""
-    found = [i for i, block in enumerate(blocks) if isinstance(block, SpreadBlock) and block.q == 1]
+def rotated_block(blocks: Sequence[AbstractBlock], alike: Sequence[bool]) -> int | None:
+    """Return the block that can be rotated: the only one of its kind in a model without grouping factors.
+
+    Args:
+        blocks: the blocks.
+        alike: whether the coefficients of each have one standard deviation.
+    """
+    found = [i for i, block in enumerate(blocks) if isinstance(block, SpreadBlock) and block.q == 1 and alike[i]]
     return found[0] if len(found) == 1 and not any(block.is_factor for block in blocks) else None
 
 

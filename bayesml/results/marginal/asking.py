@@ -17,6 +17,7 @@ from bayesml.results.marginal.question import Averages, Groups, Question
 from bayesml.results.predict.prepare import known_parameter, predicted_parameter
 from bayesml.results.predict.quantity import What
 from bayesml.results.record.one_response import of_one
+from bayesml.results.record.without_residual_terms import without_residual_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def ask(
     Raises:
         ModelError: one is impossible.
     """
-    own = of_one(fit, resp)
+    own = without_residual_terms(of_one(fit, resp))  # rows are compared by themselves, not as parts of a series
     if type not in ("response", "link"):
         raise ModelError(f'`type` is "response" or "link"; got {type!r}.')
     if groups not in get_args(Groups):

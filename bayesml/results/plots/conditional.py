@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.plots.style import DARK, MAIN, PALETTE, clean, new_figure, number
+from bayesml.results.record.conditional_effects import AbstractConditionalEffects, inner_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesml.results.predict.asked_effects import Effect
-    from bayesml.results.record.conditional_effects import AbstractConditionalEffects
 
 __all__ = ["draw_effects", "figure_of"]
 
@@ -86,6 +86,9 @@ def _layout(count: int, is_wide: bool) -> tuple[Figure, list[Axes]]:
 
 
 def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractConditionalEffects, points: bool) -> None:
+    if effect.is_surface:
+        _surface(axes, effect, table, effects, points)
+        return
     parts = [("", table)] if not effect.moderator else list(table.groupby("effect2__", sort=False, observed=True))
     colours = [MAIN] if not effect.moderator else [PALETTE[i % len(PALETTE)] for i in range(len(parts))]
     if points and effects.observed is not None:
@@ -93,10 +96,11 @@ def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractCon
     for i, ((value, part), colour) in enumerate(zip(parts, colours, strict=True)):
         label = number(value) if effect.moderator else None
         if effect.is_line:
-            _ribbon(axes, part, colour, label)
+            _line(axes, part, effects, effects.draws.get(effect.name), colour, label)
         else:
             x, gap = _places(effect, part)
-            _intervals(axes, part, x + gap * (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts)), colour, label)
+            moved = x + gap * (i - (len(parts) - 1) / 2) * min(0.16, 0.7 / len(parts))
+            _intervals(axes, part, moved, effects, colour, label)
     if effect.is_numeric and not effect.is_line:
         numbers = sorted(set(table["effect1__"]))
         if len(numbers) <= MOST_TICKS:
@@ -123,10 +127,43 @@ def _category(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _ribbon(axes: Axes, part: pd.DataFrame, colour: str, label: str | None) -> None:
+def _surface(
+    axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractConditionalEffects, points: bool
+) -> None:
+    """Draw estimates over two numbers in colours, with lines of equal height."""
+    height = table.pivot_table(index="effect2__", columns="effect1__", values="estimate__")
+    x, y, z = height.columns.to_numpy(dtype=float), height.index.to_numpy(dtype=float), height.to_numpy()
+    colours = axes.pcolormesh(x, y, z, cmap="viridis", shading="gouraud", rasterized=True)
+    if np.nanmin(z) < np.nanmax(z):
+        lines = axes.contour(x, y, z, colors="white", linewidths=0.8)
+        axes.clabel(lines, fontsize=7.5)
+    if points and effects.observed is not None:
+        axes.scatter(effects.observed[effect.axis], effects.observed[effect.moderator], s=9, color=DARK, alpha=0.5)
+    axes.set_xlabel(effect.axis, fontsize=10)
+    axes.set_ylabel(effect.moderator, fontsize=10)
+    clean(axes)
+    bar = axes.figure.colorbar(colours, ax=axes)
+    bar.set_label(effects.response, fontsize=9.5)
+    bar.ax.tick_params(labelsize=8.5)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _line(
+    axes: Axes,
+    part: pd.DataFrame,
+    effects: AbstractConditionalEffects,
+    draws: np.ndarray | None,
+    colour: str,
+    label: str | None,
+) -> None:
+    """Draw estimates as a line, with the lines of draws or intervals within each other."""
     x = part["effect1__"].to_numpy(dtype=float)
-    lower, upper = part["lower__"].to_numpy(), part["upper__"].to_numpy()
-    axes.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0)
+    if draws is not None:
+        alpha = float(np.clip(8.0 / len(draws), 0.04, 0.5))
+        axes.plot(x, draws[:, part.index.to_numpy()].T, color=colour, alpha=alpha, linewidth=0.9)
+    else:
+        for lower, upper in _ends(effects):
+            axes.fill_between(x, part[lower], part[upper], color=colour, alpha=0.2, linewidth=0)
     axes.plot(x, part["estimate__"].to_numpy(), color=colour, linewidth=1.9, label=label)
     axes.margins(x=0.02)
 
@@ -140,19 +177,19 @@ def _places(effect: Effect, part: pd.DataFrame) -> tuple[np.ndarray, float]:
     return x, float(gaps.min()) if gaps.size else 1.0
 
 
-def _intervals(axes: Axes, part: pd.DataFrame, x: np.ndarray, colour: str, label: str | None) -> None:
+def _ends(effects: AbstractConditionalEffects) -> list[tuple[str, str]]:
+    """Return the columns of the ends of each interval, the widest first."""
+    return [("lower__", "upper__"), *(inner_columns(prob) for prob in reversed(effects.inner))]
+
+
+def _intervals(
+    axes: Axes, part: pd.DataFrame, x: np.ndarray, effects: AbstractConditionalEffects, colour: str, label: str | None
+) -> None:
     middle = part["estimate__"].to_numpy()
-    distances = [middle - part["lower__"].to_numpy(), part["upper__"].to_numpy() - middle]
-    axes.errorbar(
-        x,
-        middle,
-        yerr=distances,
-        fmt="o",
-        color=colour,
-        markersize=6,
-        elinewidth=1.6,
-        label=label,
-    )
+    for place, (lower, upper) in enumerate(_ends(effects)):
+        distances = [middle - part[lower].to_numpy(), part[upper].to_numpy() - middle]
+        own = {"markersize": 6, "label": label} if not place else {"markersize": 0}
+        axes.errorbar(x, middle, yerr=distances, fmt="o", color=colour, elinewidth=1.6 + 1.8 * place, **own)
 
 
 def _points(axes: Axes, effect: Effect, observed: pd.DataFrame, values: list[Any], colours: list[str]) -> None:

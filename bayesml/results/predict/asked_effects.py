@@ -18,7 +18,7 @@ from bayesml.results.predict.reference import Reference
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
 
-__all__ = ["Condition", "Effect", "chosen_effects", "condition_rows", "listed"]
+__all__ = ["Condition", "Effect", "chosen_effects", "condition_rows", "is_surface", "listed"]
 
 
 @final
@@ -33,6 +33,7 @@ class Effect:
         is_numeric: whether the column along the axis is a number.
         is_line: whether it takes all values of its range.
         legend: heading of the colours; empty for the name of their column.
+        is_surface: whether two numbers span a surface, the second along the other axis.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Effect:
     is_numeric: bool
     is_line: bool = True
     legend: str = ""
+    is_surface: bool = False
 
 
 @final
@@ -102,6 +104,11 @@ def _effect(known: Reference, name: str, names: tuple[str, ...]) -> Effect:
     # A number makes the better axis.
     ordered = sorted(names, key=known.is_categorical)
     return Effect(name, ordered[0], ordered[1] if len(ordered) > 1 else "", not known.is_categorical(ordered[0]))
+
+
+def is_surface(known: Reference, effect: Effect) -> bool:
+    """Whether an effect is one of two numbers."""
+    return bool(effect.moderator) and effect.is_numeric and not known.is_categorical(effect.moderator)
 
 
 def condition_rows(fit: AbstractFit, conditions: Any) -> tuple[Condition, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bayesml.errors import ModelError
 
@@ -13,7 +15,12 @@ if TYPE_CHECKING:
 
     from bayesml.results.predict.asked_effects import Effect
 
-__all__ = ["AbstractConditionalEffects"]
+__all__ = ["AbstractConditionalEffects", "inner_columns"]
+
+
+def inner_columns(prob: float) -> tuple[str, str]:
+    """Return the columns of the ends of an interval within the widest: ``lower50__`` and ``upper50__``."""
+    return f"lower{100 * prob:g}__", f"upper{100 * prob:g}__"
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,6 +33,8 @@ class AbstractConditionalEffects(Mapping[str, "pd.DataFrame"]):
     observed: pd.DataFrame | None
     prob: float
     note: str = ""
+    inner: tuple[float, ...] = ()
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self.tables:

@@ -11,12 +11,13 @@ import numpy as np
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
 from bayesml.results.plots.conditional import draw_effects
-from bayesml.results.predict.asked_effects import Effect, chosen_effects, condition_rows
+from bayesml.results.predict.asked_effects import Effect, chosen_effects, condition_rows, is_surface
 from bayesml.results.predict.effect_grid import Grid, effect_grid, effects_note, model_reference
 from bayesml.results.predict.evaluate import evaluate
 from bayesml.results.predict.prepare import Request, main_parameter
-from bayesml.results.predict.quantity import Summary, What
-from bayesml.results.record.conditional_effects import AbstractConditionalEffects
+from bayesml.results.predict.quantity import AbstractQuantity, DrawnQuantity, Summary, What
+from bayesml.results.predict.reference import Reference
+from bayesml.results.record.conditional_effects import AbstractConditionalEffects, inner_columns
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 from bayesml.results.record.one_response import each_response, has_several, of_one, response_name
 from bayesml.results.record.without_residual_terms import without_residual_terms
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
 Method = Literal["epred", "predict", "linpred"]
+LINE_POINTS, SURFACE_POINTS = 100, 30
+MOST_LINES = 100
 CATEGORIES = "cats__"
 """The column of the categories of the response, as in brms."""
 
@@ -39,7 +42,8 @@ class ConditionalEffects(AbstractConditionalEffects):
     """Conditional effects by name: ``effects["Days"]``, ``effects["x:group"]``.
 
     Each table holds the predictors, ``cond__`` (which of the ``conditions``), ``effect1__`` and ``effect2__`` (the
-    predictors along the axis and in colours), ``estimate__``, ``se__``, ``lower__`` and ``upper__``.
+    predictors along the axis and in colours), ``estimate__``, ``se__``, ``lower__`` and ``upper__``; with several
+    probabilities the others as ``lower50__`` and ``upper50__``.
 
     Attributes:
         tables: the tables by name.
@@ -49,6 +53,8 @@ class ConditionalEffects(AbstractConditionalEffects):
             None where the prediction is not on the scale of the response.
         prob: probability of the intervals.
         note: what was assumed, for example one trial for each row.
+        inner: probabilities of further intervals within.
+        draws: with ``spaghetti`` the draws behind each table, ``(draws, rows)``.
     """
 
     def plot(self, points: bool = False, ax: Axes | None = None) -> Figure:
@@ -106,15 +112,17 @@ def conditional_effects(
     conditions: Any = None,
     int_conditions: Mapping[str, Sequence[Any]] | None = None,
     re_formula: Any = "NA",
-    prob: float = 0.95,
+    prob: float | Sequence[float] = 0.95,
     robust: bool = True,
     method: Method = "epred",
     dpar: str | None = None,
     resp: str | None = None,
-    resolution: int = 100,
+    resolution: int | None = None,
     ndraws: int | None = None,
     new_levels: str | None = None,
     seed: int | None = None,
+    spaghetti: bool = False,
+    surface: bool = False,
 ) -> ConditionalEffects | EffectsByResponse:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
 
@@ -127,7 +135,7 @@ def conditional_effects(
             from its smallest to its largest value along the axis, and takes mean - sd, mean and mean + sd in colours.
         re_formula: which group-level effects, see ``linpred``; ``"NA"`` leaves them out. Those that are used belong to
             an unseen level, unless ``conditions`` says which.
-        prob: probability of the intervals.
+        prob: probability of the intervals; several give intervals within each other, ``(0.5, 0.95)``.
         robust: median and scaled mad of the draws instead of mean and standard deviation. Estimates have standard
             errors by the delta method.
         method: ``"epred"`` the expected response, ``"predict"`` the response with its residual variation, ``"linpred"``
@@ -135,11 +143,14 @@ def conditional_effects(
             interval, ``"predict"`` the share of random responses in each, which has none.
         dpar: a distributional parameter to show instead of the response.
         resp: which of several responses; None takes all that have these effects: ``effects["y1"]["x"]``.
-        resolution: number of points along a numeric axis.
+        resolution: number of points along a numeric axis; None takes 100, for surfaces 30 along each.
         ndraws: number of draws, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``; None is ``"uncertainty"`` for draws, ``"zero"`` for
             estimates.
         seed: seed, see ``linpred``.
+        spaghetti: whether the picture shows a line for each draw, at most 100 unless ``ndraws`` says how many, in the
+            place of an interval.
+        surface: whether two numbers joined by a colon span a surface, shown by colours, in the place of three lines.
 
     Raises:
         ModelError: an effect is not in the model, or an option is impossible.
@@ -153,11 +164,12 @@ def conditional_effects(
     policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
     request, given = Request(None, re_formula, policy, ndraws, seed), {} if int_conditions is None else int_conditions
 
+    looks = _Looks(_probabilities(prob), robust, resolution, spaghetti, surface)
+
     def of(one: AbstractFit) -> ConditionalEffects:
         one = without_residual_terms(one)
-        _check_options(one, method, dpar, prob, resolution)
-        asked = _Asked(effects, conditions, given, method, dpar, prob, robust, resolution)
-        return _effects_on(one, asked, request)
+        _check_options(one, method, dpar, resolution, spaghetti)
+        return _effects_on(one, _Asked(effects, conditions, given, method, dpar, looks), request)
 
     if resp is not None or not has_several(fit):
         return of(of_one(fit, resp))
@@ -193,9 +205,31 @@ class _Asked:
     int_conditions: Mapping[str, Sequence[Any]]
     method: Method
     dpar: str | None
-    prob: float
+    looks: _Looks
+
+
+@final
+@dataclass(frozen=True)
+class _Looks:
+    """How effects are shown.
+
+    Attributes:
+        probs: probabilities of the intervals, the widest last.
+        robust: whether median and scaled mad stand for mean and standard deviation.
+        resolution: number of points along a numeric axis; None for the default.
+        spaghetti: whether draws are shown.
+        surface: whether two numbers span a surface.
+    """
+
+    probs: tuple[float, ...]
     robust: bool
-    resolution: int
+    resolution: int | None
+    spaghetti: bool
+    surface: bool
+
+    def points(self, effect: Effect) -> int:
+        """Return the number of points along an axis."""
+        return self.resolution or (SURFACE_POINTS if effect.is_surface else LINE_POINTS)
 
 
 def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> ConditionalEffects:
@@ -209,20 +243,59 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
     ones = _single_trials(fit, rows[0].values)
     shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
     what = What(method, shown, one_trial=ones)
+    looks, draws = asked.looks, {}
     tables, shown_effects, left_out = {}, {}, 0
-    for effect in chosen:
+    for each in chosen:
+        effect = replace(each, is_surface=looks.surface and is_surface(known, each) and not categories)
         of_columns = replace(effect, moderator="") if categories else effect
-        grid = effect_grid(fit, known, of_columns, rows, asked.int_conditions, asked.resolution)
+        given = _surface_values(known, effect, asked.int_conditions, looks.points(effect))
+        grid = effect_grid(fit, known, of_columns, rows, given, looks.points(effect))
         found = evaluate(fit, replace(request, newdata=grid.columns), what)
         left_out += grid.left_out
-        tables[effect.name] = _table(grid, found.summary(asked.prob, asked.robust), categories)
+        tables[effect.name] = _table(grid, [found.summary(p, looks.robust) for p in looks.probs], looks, categories)
         shown_effects[effect.name] = replace(effect, is_line=grid.is_line)
+        if looks.spaghetti and grid.is_line and not effect.is_surface:
+            draws[effect.name] = _lines(found, request)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
-    return ConditionalEffects(tables, shown_effects, _label(fit, method, dpar, ones), observed, asked.prob, note)
+    label, probs = _label(fit, method, dpar, ones), looks.probs
+    return ConditionalEffects(tables, shown_effects, label, observed, probs[-1], note, probs[:-1], draws)
 
 
-def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float, resolution: int) -> None:
+def _surface_values(
+    known: Reference, effect: Effect, given: Mapping[str, Sequence[Any]], points: int
+) -> Mapping[str, Sequence[Any]]:
+    """Return the values that columns take: of a surface all of the range along its second axis too."""
+    if not effect.is_surface or effect.moderator in given:
+        return given
+    values = known.frame.columns[effect.moderator].values
+    return {**given, effect.moderator: np.linspace(float(values.min()), float(values.max()), points).tolist()}
+
+
+def _lines(found: AbstractQuantity, request: Request) -> np.ndarray:
+    """Return draws of each row, ``(draws, rows)``: all that were asked for, or 100 of them."""
+    assert isinstance(found, DrawnQuantity)
+    if found.levels:
+        raise ModelError('Shares of random categories have no draws to show; method="epred" has.')
+    values = found.values.reshape(len(found.values), -1)
+    few = request.ndraws is not None or len(values) <= MOST_LINES
+    return values if few else values[np.linspace(0, len(values) - 1, MOST_LINES).astype(int)]
+
+
+def _probabilities(prob: Any) -> tuple[float, ...]:
+    """Return the probabilities of the intervals, the widest last.
+
+    Raises:
+        ModelError: one is none.
+    """
+    given = tuple(prob) if isinstance(prob, (list, tuple)) else (prob,)
+    wrong = [p for p in given if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0.0 < p < 1.0]
+    if wrong or not given:
+        raise ModelError(f"`prob` lies between 0 and 1; got {prob!r}.")
+    return tuple(sorted(dict.fromkeys(float(p) for p in given)))
+
+
+def _check_options(fit: AbstractFit, method: str, dpar: str | None, resolution: int | None, spaghetti: bool) -> None:
     if method not in ("epred", "predict", "linpred"):
         raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
     if dpar is not None:
@@ -235,9 +308,9 @@ def _check_options(fit: AbstractFit, method: str, dpar: str | None, prob: float,
             raise ModelError(
                 'A distributional parameter has no random part: use method="epred" or "linpred" with dpar.'
             )
-    if isinstance(prob, bool) or not isinstance(prob, (int, float)) or not 0.0 < prob < 1.0:
-        raise ModelError(f"`prob` lies between 0 and 1; got {prob!r}.")
-    if isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2:
+    if spaghetti and isinstance(fit, AbstractPointFit):
+        raise ModelError("A point estimate has no draws to show one by one; fit.to_normal_draws() makes some.")
+    if resolution is not None and (isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2):
         raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
 
 
@@ -277,9 +350,13 @@ def _by_category(grid: Grid, categories: tuple[str, ...]) -> pd.DataFrame:
     return repeated.assign(**{CATEGORIES: shown, "effect2__": shown})
 
 
-def _table(grid: Grid, found: Summary, categories: tuple[str, ...]) -> pd.DataFrame:
-    rows = _by_category(grid, categories) if categories else grid.to_pandas()
-    return rows.assign(estimate__=found.center, se__=found.error, lower__=found.lower, upper__=found.upper)
+def _table(grid: Grid, summaries: Sequence[Summary], looks: _Looks, categories: tuple[str, ...]) -> pd.DataFrame:
+    rows, found = _by_category(grid, categories) if categories else grid.to_pandas(), summaries[-1]
+    table = rows.assign(estimate__=found.center, se__=found.error, lower__=found.lower, upper__=found.upper)
+    for prob, inner in zip(looks.probs[:-1], summaries[:-1], strict=True):
+        lower, upper = inner_columns(prob)
+        table = table.assign(**{lower: inner.lower, upper: inner.upper})
+    return table
 
 
 def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:

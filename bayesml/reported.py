@@ -76,9 +76,19 @@ def _family_parameter(parameter: ParameterSpec) -> ReportedVariable:
         return ReportedVariable(
             name, "autocor", (f"{name}_lag",), (numbers,), texts, of, section=CORRELATIONS_OF_TIME, printed=printed
         )
+    if parameter.prior_class == "sbhaz":
+        return _weights_of_splines(parameter, numbers, of)
     printed = tuple(of_response(parameter.prior_class + number, resp) for number in numbers)
     texts = tuple(((k,), text) for k, text in enumerate(printed))
     return ReportedVariable(name, "family", ("component",), (numbers,), texts, of, section=SECTION, printed=printed)
+
+
+def _weights_of_splines(parameter: ParameterSpec, numbers: tuple[str, ...], of: PredictorKey) -> ReportedVariable:
+    """Return weights that the summary does not show: ``sbhaz[1]``, ``sbhaz[group,1]``."""
+    own, name = of_response(parameter.prior_class, of.resp), parameter.name
+    before = f"{parameter.group}," if parameter.group else ""
+    texts = tuple(((k,), f"{own}[{before}{number}]") for k, number in enumerate(numbers))
+    return ReportedVariable(name, "family", (f"{own}_spline",), (numbers,), texts, of)
 
 
 def _correlations(parameter: ParameterSpec) -> ReportedVariable:

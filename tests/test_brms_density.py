@@ -15,7 +15,6 @@ NOT_YET = {
     "family 'com_poisson'": "com com_shape",
     "family 'discrete_weibull'": "dw dw_shape dw_cens",
     r"a call of `cs": "sratio_cs_g sratio_cs_x_g sratio_cs_cor_g cratio_cs_g acat_cs_g cumulative_cs_g",
-    "family 'cox'": "cox_plain cox_right cox_left cox_no_intercept cox_weights cox_softplus",
     r"`sar\(": "lagsar errorsar lagsar_student",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}

@@ -19,6 +19,7 @@ from bayesml.families.beta import beta
 from bayesml.families.beta_binomial import beta_binomial
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
+from bayesml.families.cox import cox
 from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.custom import custom_family
@@ -88,6 +89,7 @@ __all__ = [
     "beta_binomial",
     "binomial",
     "categorical",
+    "cox",
     "cratio",
     "cumulative",
     "custom_family",
@@ -180,6 +182,7 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "cratio": cratio,
     "acat": acat,
     "hurdle_cumulative": hurdle_cumulative,
+    "cox": cox,
     "zero_inflated_beta": zero_inflated_beta,
     "zero_one_inflated_beta": zero_one_inflated_beta,
     "ordered_beta": ordered_beta,

@@ -150,6 +150,7 @@ class Traits:
             several such responses may be correlated; empty otherwise.
         thresholds: categories in an order have thresholds between them, which ``thres()`` counts.
         decisions: takes ``dec()``, which of two answers was given.
+        baseline_hazard: takes ``bhaz()``, which says how the baseline hazard is made.
         own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
         kinked: the density has a kink where the response meets its location, so that a maximum has no curvature.
         has_moments: there are ``mean`` and ``variance``.
@@ -175,6 +176,7 @@ class Traits:
     rate: frozenset[str] = frozenset()
     residuals: str = ""
     thresholds: bool = False
+    baseline_hazard: bool = False
     own_data: bool = False
     decisions: bool = False
     has_moments: bool = True

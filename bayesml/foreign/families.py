@@ -49,7 +49,7 @@ FAMILY_ALIASES = MappingProxyType(
 
 _PLANNED = """
 bell betabinomial2 com_poisson compois genpois truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson cox discrete_weibull laplace ordered ordinal
+truncated_poisson discrete_weibull laplace ordered ordinal
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

@@ -10,7 +10,7 @@ __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_avai
 PLANNED_TERMS = frozenset(
     ("sar", "nlf", "lf"),
 )
-PLANNED_ADDITIONS = frozenset("bhaz")
+PLANNED_ADDITIONS: frozenset[str] = frozenset()
 PLANNED_BF_OPTIONS = frozenset(("center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 
 

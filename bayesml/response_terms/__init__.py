@@ -18,6 +18,7 @@ from bayesml.families import AbstractLikelihood
 from bayesml.formula import Addition, Expression, ParsedFormula, Predictor, SpecialCall, formula_variables
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
+from bayesml.response_terms.bhaz import BaselineHazard
 from bayesml.response_terms.cens import Censoring
 from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
+    BaselineHazard(),
     Rate(),
     Truncation(),
     Censoring(),

@@ -239,7 +239,8 @@ def _curves(
 
 
 def _data_at(likelihood: AbstractLikelihood, rows: Rows, t: float) -> Mapping[str, np.ndarray]:
-    return {**likelihood.data_at(t, rows.data), "y": np.full(rows.count, t)}
+    y = {"y": np.full(rows.count, t)}
+    return {**likelihood.data_at(t, {**rows.data, **y}), **y}
 
 
 def _survival_of(fit: AbstractSampledFit, likelihood: AbstractLikelihood) -> Callable[..., Any]:

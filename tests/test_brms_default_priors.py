@@ -16,8 +16,7 @@ from tests.test_brms_density import MISSING
 
 # What a formula or family holds that cannot be fitted yet, and what the error names. Whoever adds a feature removes its
 # line here; models with points are listed in test_brms_density.py.
-NOT_YET = {
-}
+NOT_YET: dict[str, str] = {}
 COLUMNS = ["prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub"]
 
 

@@ -19,6 +19,7 @@ from bayesml.families.beta import beta
 from bayesml.families.beta_binomial import beta_binomial
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
+from bayesml.families.com_poisson import com_poisson
 from bayesml.families.cox import cox
 from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
@@ -26,6 +27,7 @@ from bayesml.families.custom import custom_family
 from bayesml.families.dirichlet import dirichlet
 from bayesml.families.dirichlet2 import dirichlet2
 from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
+from bayesml.families.discrete_weibull import discrete_weibull
 from bayesml.families.exgaussian import exgaussian
 from bayesml.families.exponential import exponential
 from bayesml.families.fixed import with_fixed
@@ -33,6 +35,7 @@ from bayesml.families.frechet import frechet
 from bayesml.families.gamma import gamma
 from bayesml.families.gaussian import gaussian
 from bayesml.families.gen_extreme_value import gen_extreme_value
+from bayesml.families.genpois import genpois
 from bayesml.families.geometric import geometric
 from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
 from bayesml.families.hurdle_cumulative import hurdle_cumulative
@@ -91,17 +94,20 @@ __all__ = [
     "categorical",
     "cox",
     "cratio",
+    "com_poisson",
     "cumulative",
     "custom_family",
     "dirichlet",
     "dirichlet2",
     "dirichlet_multinomial",
+    "discrete_weibull",
     "exgaussian",
     "exponential",
     "frechet",
     "gamma",
     "gaussian",
     "gen_extreme_value",
+    "genpois",
     "geometric",
     "get_family",
     "hurdle_cumulative",
@@ -153,6 +159,9 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "geometric": geometric,
     "negbinomial2": negbinomial2,
     "nbinom1": nbinom1,
+    "com_poisson": com_poisson,
+    "discrete_weibull": discrete_weibull,
+    "genpois": genpois,
     "beta_binomial": beta_binomial,
     "beta": beta,
     "exponential": exponential,

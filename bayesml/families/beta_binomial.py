@@ -110,7 +110,7 @@ def _tails_forward(
         k = jnp.where(some, k, n)
         return jnp.where(some, k * (b + n - k) / ((n - k + 1.0) * (a + k - 1.0)), 0.0)
 
-    below = y < n * a / (a + b)
+    below = y + 0.5 < n * a / (a + b)
     return summed_tails(y, below, lambda k: _log_prob(k, n, log_a, log_b, log_phi), down, up)
 
 

@@ -8,13 +8,13 @@ its shapes. Iterations stop when no row changes any more; their number grows wit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 from jax import lax
 from jax import numpy as jnp
 
-from bayesml.families.densities import log_gamma
+from bayesml.families.densities import log_gamma, rising
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, Elements
@@ -42,27 +42,27 @@ def log_difference(larger: Broadcast, smaller: Broadcast) -> Broadcast:
     return larger + jnp.where(empty, 0.0, log1mexp(jnp.minimum(jnp.where(empty, -1.0, smaller - larger), 0.0)))
 
 
-def with_gradients(tails: Callable[..., Tails], constants: int = 0) -> Callable[..., Tails]:
+def with_gradients(function: Callable[..., tuple[Elements, ...]], constants: int = 0) -> Callable[..., Any]:
     """Let reverse mode use derivatives that forward mode computes: loops of unknown length have no reverse mode.
 
     Args:
-        tails: a function of arrays of one shape, element by element.
+        function: a function of arrays of one shape, element by element, that returns several.
         constants: number of its first arguments that have no derivative.
     """
-    wrapped = jax.custom_jvp(tails)
+    wrapped = jax.custom_jvp(function)
 
     @wrapped.defjvp
-    def along(primals: tuple[Elements, ...], tangents: tuple[Elements, ...]) -> tuple[Tails, Tails]:
+    def along(primals: tuple[Elements, ...], tangents: tuple[Elements, ...]) -> tuple[Any, Any]:
         values = wrapped(*primals)
-        low, high = jnp.zeros_like(values[0]), jnp.zeros_like(values[1])
+        sums = tuple(jnp.zeros_like(value) for value in values)
         for i, tangent in enumerate(tangents[constants:], constants):
 
-            def of_one(x: Elements, place: int = i) -> Tails:
-                return tails(*primals[:place], x, *primals[place + 1 :])
+            def of_one(x: Elements, place: int = i) -> tuple[Elements, ...]:
+                return function(*primals[:place], x, *primals[place + 1 :])
 
             _, slopes = jax.jvp(of_one, (primals[i],), (jnp.ones_like(primals[i]),))
-            low, high = low + slopes[0] * tangent, high + slopes[1] * tangent
-        return values, (low, high)
+            sums = tuple(total + slope * tangent for total, slope in zip(sums, slopes, strict=True))
+        return values, sums
 
     return wrapped
 
@@ -169,7 +169,11 @@ def _beta_tails_forward(a: Elements, b: Elements, x: Elements, rest: Elements) -
     below = x * (a + b + 2.0) < a + 1.0
     p, q = jnp.where(below, a, b), jnp.where(below, b, a)
     point = jnp.where(below, x, rest)
-    front = a * jnp.log(x) + b * jnp.log(rest) + log_gamma(a + b) - log_gamma(a) - log_gamma(b) - jnp.log(p)
+    # A shape may be so large that log Gamma(a + b) - log Gamma(a) and a log(x), x near 1, would lose their digits.
+    log_x, log_rest = (jnp.where(v > 0.5, jnp.log1p(-w), jnp.log(v)) for v, w in ((x, rest), (rest, x)))
+    larger, lesser = jnp.maximum(a, b), jnp.minimum(a, b)
+    log_ratio = rising(larger, lesser) + lesser * jnp.log(larger) - log_gamma(lesser)
+    front = a * log_x + b * log_rest + log_ratio - jnp.log(p)
     smaller = jnp.minimum(front + jnp.log(_beta_fraction(p, q, point)), 0.0)
     other = log1mexp(smaller)
     return jnp.where(below, smaller, other), jnp.where(below, other, smaller)

@@ -19,7 +19,7 @@ from bayesml.links import get_link
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
 __all__ = ["EXAMPLE", "NegativeBinomial1", "nbinom1"]
 
@@ -47,24 +47,16 @@ class NegativeBinomial1(AbstractCount):
 
         With s = mu / phi it is log(s (s + 1) ... (s + y - 1)) - log(y!) - s log(1 + phi) + y log(phi / (1 + phi)).
         """
-        from jax import numpy as jnp
-
-        from bayesml.families.densities import gammaln, log_pochhammer
-
-        phi = values["phi"]
-        log_phi, log_more = jnp.log(phi), jnp.log1p(phi)
-        log_s = self.log_mean(values) - log_phi
-        s = jnp.exp(log_s)
-        return log_pochhammer(s, log_s, y) - gammaln(y + 1.0) - s * log_more + y * (log_phi - log_more)
+        return _log_prob(y, self.log_mean(values), values["phi"])
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
-        """Return log P(response <= y) and log P(response > y)."""
+        """Return log P(response <= y) and log P(response > y), sums over counts."""
         from jax import numpy as jnp
 
-        from bayesml.families.tails import negative_binomial_tails
-
-        log_mean = self.log_mean(values)
-        return negative_binomial_tails(y, log_mean, jnp.exp(log_mean) / values["phi"])
+        k = jnp.floor(y)
+        arrays = (jnp.maximum(k, 0.0), self.log_mean(values), values["phi"])
+        below, above = _tails(*jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in arrays)))
+        return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
 
     def log_some(self, log_mean: PerRow, values: Values) -> PerRow:
         """Return log P(y > 0)."""
@@ -84,6 +76,42 @@ class NegativeBinomial1(AbstractCount):
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw Poisson counts whose means are gamma distributed."""
         return draw_poisson(rng, draw_gamma(rng, parameters["mu"], _shape(parameters)))
+
+
+def _log_prob(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> Broadcast:
+    from jax import numpy as jnp
+
+    from bayesml.families.densities import gammaln, log_pochhammer
+
+    log_phi, log_more = jnp.log(phi), jnp.log1p(phi)
+    log_s = log_mean - log_phi
+    s = jnp.exp(log_s)
+    return log_pochhammer(s, log_s, y) - gammaln(y + 1.0) - s * log_more + y * (log_phi - log_more)
+
+
+def _tails_forward(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[Broadcast, Broadcast]:
+    """Return the tails at y >= 0; P(k + 1) / P(k) is (mu + phi k) / ((1 + phi) (k + 1))."""
+    from jax import numpy as jnp
+
+    from bayesml.families.summation import summed_tails
+
+    mean = jnp.exp(log_mean)
+
+    def up(k: Broadcast) -> Broadcast:
+        return (mean + phi * k) / ((1.0 + phi) * (k + 1.0))
+
+    def down(k: Broadcast) -> Broadcast:
+        some = k > 0
+        before = jnp.where(some, k - 1.0, 0.0)
+        return jnp.where(some, (1.0 + phi) * (before + 1.0) / (mean + phi * before), 0.0)
+
+    return summed_tails(y, y + 0.5 < mean, lambda k: _log_prob(k, log_mean, phi), down, up)
+
+
+def _tails(*arrays: Broadcast) -> tuple[Broadcast, Broadcast]:
+    from bayesml.families.incomplete import with_gradients
+
+    return with_gradients(_tails_forward, constants=1)(*arrays)
 
 
 def _shape(parameters: Values) -> np.ndarray:

@@ -48,8 +48,8 @@ FAMILY_ALIASES = MappingProxyType(
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-bell betabinomial2 com_poisson compois genpois truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2
-truncated_poisson discrete_weibull laplace ordered ordinal
+bell betabinomial2 compois truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson
+laplace ordered ordinal
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""

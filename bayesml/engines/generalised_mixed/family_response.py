@@ -111,7 +111,7 @@ def _rough(dpar: DistributionalParameter, y: np.ndarray) -> float:
         return spread if spread > 0 else 1.0
     if name == "nu":
         return 10.0
-    if name == "phi":
+    if name == "phi" and 0 < mean < 1:  # of proportions
         return float(np.clip(mean * (1 - mean) / max(variance, 1e-10) - 1, 1.0, 1e6))
     if name == "shape" and float(np.max(np.abs(y - np.round(y)), initial=0.0)) == 0.0 and variance > mean > 0:
         return float(np.clip(mean**2 / (variance - mean), 0.1, 100.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import bayesml
 from bayesml.datasets import DATASETS, DataSet
 from bayesml.families import FAMILIES
 from bayesml.results.record.fit import AbstractFit
+
+sys.path.insert(0, str(Path(__file__).parent))
+from family_gallery import write_gallery  # noqa: E402
 
 project = "bayesml"
 author = "The bayesml developers"
@@ -87,6 +91,12 @@ def section(dataset: DataSet) -> str:
     )
 
 
+def write_families() -> None:
+    """Write the gallery of families with its pictures."""
+    GENERATED.mkdir(exist_ok=True)
+    write("families.md", write_gallery(GENERATED))
+
+
 def write(name: str, text: str) -> None:
     """Write a generated page, but only where it changed: Sphinx rebuilds by time stamps."""
     GENERATED.mkdir(exist_ok=True)
@@ -97,3 +107,4 @@ def write(name: str, text: str) -> None:
 
 write_public_names()
 write_datasets()
+write_families()

@@ -16,7 +16,7 @@ SECTION = "Further Distributional Parameters"
 CORRELATIONS_OF_TIME = "Correlation Structures"
 CORRELATIONS_OF = {"rescor": "Residual Correlations", "cortime": CORRELATIONS_OF_TIME}
 """Sections of the correlations of residuals, by their class."""
-AUTOCORRELATION = ("ar", "ma", "cosy", "sderr")
+AUTOCORRELATION = ("ar", "ma", "cosy", "toep", "sderr")
 """Classes of the parameters of residual terms."""
 ORDER = (
     "thresholds",

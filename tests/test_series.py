@@ -25,6 +25,7 @@ FORMULAS = (
     "y ~ x + arma(day, g, p = 2, q = 2)",
     "y ~ x + ar(day, g, cov = TRUE)",
     "y ~ x + arma(day, g, cov = TRUE)",
+    "y ~ x + toep(day, g)",
     "y ~ x + cosy(day, g)",
     "y ~ x + unstr(day, g)",
 )
@@ -98,6 +99,23 @@ def test_unstr_is_a_multivariate_density_of_the_times_that_are_there(family):
     with double_precision():
         values = {"mu": mu, "sigma": sigma, "nu": np.array([nu]), "Lcortime": factor[None]}
         found = float(problem.likelihood.log_prob(arrays["y"], values, arrays).sum())
+    assert found == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("formula", FORMULAS[2:-1])
+def test_innovations_are_those_of_the_matrix(formula):
+    data = series((6, 5, 4, 1))
+    problem = describe_problem(formula, data, "gaussian", prior=PRIOR)
+    likelihood, arrays = problem.likelihood, problem.design.response.arrays
+    with double_precision():
+        values = {name: v[None] for name, v in values_of(problem).items()}
+        matrix = np.asarray(likelihood.covariance.matrix(values, 6)).reshape(6, 6)
+        factor = np.asarray(likelihood.covariance.factor(values, 6)).reshape(6, 6)
+        values |= {"mu": np.zeros(len(data)), "sigma": np.array([1.7])}
+        found = float(likelihood.log_prob(arrays["y"], values, arrays).sum())
+    np.testing.assert_allclose(factor @ factor.T, matrix, atol=1e-12)
+    groups = [rows["y"].to_numpy() for _, rows in data.groupby("g")]
+    expected = sum(stats.multivariate_normal(cov=1.7**2 * matrix[: len(y), : len(y)]).logpdf(y) for y in groups)
     assert found == pytest.approx(expected, rel=1e-10)
 
 
@@ -380,3 +398,24 @@ def test_a_known_matrix_has_a_row_for_each_row_of_the_data():
         problem = describe_problem("y ~ x + fcor(V)", data, "gaussian", data2={"V": matrix})
     kept = np.diagonal(problem.design.response.arrays["fcor_whitening"]) ** -2.0
     np.testing.assert_allclose(kept, [1.0, 2.0, 4.0, 5.0, 6.0])
+
+
+def test_several_responses_have_series_of_their_own():
+    rng = np.random.default_rng(11)
+    data = pd.DataFrame(
+        {"g": np.repeat(["a", "b", "c"], 15), "day": np.tile(np.arange(15), 3), "x": rng.normal(size=45)}
+    )
+    data["x"], data["y"], data["z"] = rng.normal(size=(3, 45))
+    data["z"] += data["g"].map({"a": 0.0, "b": 1.5, "c": -1.5})
+    formula = bayesml.bf("y ~ x + ar(day, g)") + bayesml.bf("z ~ x + cosy(day, g)")
+    options = {"seed": 2, "draws": 800, "warmup": 400, "chains": 2, "progress": False}
+    prior = [bayesml.prior("normal(0, 0.5)", class_="ar", resp="y")]
+    fit = bayesml.fit(formula, data, prior=prior, **options)
+    assert {"ar_y[1]", "cosy_z", "sigma_y"} <= set(fit.draws().columns)
+    whole = fit.epred()
+    one = fit.epred(resp="y").to_numpy()
+    np.testing.assert_allclose(whole.sel(resp="y").to_numpy(), one, atol=1e-12)
+    new = fit.epred(data.drop(columns="z")).sel(resp="y").to_numpy()
+    np.testing.assert_allclose(new, one, atol=1e-12)
+    assert np.isfinite(fit.predict(seed=1).to_numpy()).all()
+    assert np.isfinite(fit.log_lik().to_numpy()).all()

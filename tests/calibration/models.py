@@ -105,6 +105,13 @@ def _spread(low: float, high: float, groups: int, rows: int) -> dict[str, np.nda
     return _grouped(groups, rows) | {"x": np.tile(np.linspace(low, high, rows), groups)}
 
 
+def _series(groups: int, rows: int) -> dict[str, np.ndarray]:
+    """Return series of so many rows, in no order."""
+    columns = _grouped(groups, rows) | {"t": np.tile(np.arange(rows), groups)}
+    order = np.random.default_rng(rows).permutation(groups * rows)
+    return {name: column[order] for name, column in columns.items()}
+
+
 def _window(rows: int) -> np.ndarray:
     """Return a time before which and one after which nothing is observed, for each row."""
     rng = np.random.default_rng(rows)
@@ -271,5 +278,57 @@ MODELS = (
         ),
         (PRECONDITIONED,),
         responses=("y1", "y2"),
+    ),
+    Model(
+        "lagged residuals",
+        "y ~ x + ar(t, g, p=2) + (1 | g)",
+        "gaussian",
+        _series(10, 12),
+        _priors("normal(1, 2)", "normal(0, 1)", "normal(0, 1)", sigma="exponential(1)", ar="normal(0, 0.3)"),
+        (PRECONDITIONED,),
+        seed=41,
+    ),
+    Model(
+        "covariance of an autoregressive moving average",
+        "y ~ x + arma(t, g, cov=TRUE)",
+        "student",
+        _series(10, 5),
+        _priors(
+            "normal(1, 2)",
+            "normal(0, 1)",
+            sigma="exponential(1)",
+            ar="uniform(-1, 1)",
+            ma="uniform(-1, 1)",
+            nu="gamma(4, 0.3)",
+        ),
+        (PRECONDITIONED,),
+        seed=42,
+    ),  # fmt: skip
+    Model(
+        "compound symmetry",
+        "y ~ x + cosy(t, g)",
+        "gaussian",
+        _series(10, 5),
+        _priors("normal(1, 2)", "normal(0, 1)", sigma="exponential(1)", cosy="uniform(0, 1)"),
+        (PRECONDITIONED,),
+        seed=43,
+    ),
+    Model(
+        "correlations of times",
+        "y ~ x + unstr(t, g)",
+        "gaussian",
+        _series(12, 4),
+        _priors("normal(1, 2)", "normal(0, 1)", sigma="exponential(1)", cortime="lkj(1)"),
+        (PRECONDITIONED,),
+        seed=44,
+    ),
+    Model(
+        "latent residuals",
+        "y ~ x + ar(t, g, cov=TRUE)",
+        "poisson",
+        _series(8, 6),
+        _priors("normal(1, 1)", "normal(0, 0.5)", sderr="normal(0, 0.5)", ar="uniform(-1, 1)"),
+        (PRECONDITIONED,),
+        seed=45,
     ),
 )

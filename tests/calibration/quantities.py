@@ -29,7 +29,7 @@ Quantities = Callable[[Problem, Mapping[str, np.ndarray]], dict[str, np.ndarray]
 def quantities_of(problem: Problem) -> Quantities:
     """Return ``(problem, values (draws, ...)) -> {name: (draws,)}`` for problems of the same structure."""
     variables = reported_variables(problem.description.spec, problem.design.schema)
-    chosen = [(v.name, v.texts if v.kind != "r" else (v.texts[0], v.texts[-1])) for v in variables]
+    chosen = [(v.name, v.texts if v.kind not in ("r", "err") else (v.texts[0], v.texts[-1])) for v in variables]
     log_likelihood = _log_likelihood(problem)
 
     def quantities(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -54,12 +54,17 @@ def with_response(model: Model, problem: Problem, y: np.ndarray) -> Problem:
         first, last = model.window
         additions = {"cens": np.where(y < first, LEFT, np.where(y > last, RIGHT, KNOWN))}
         y = np.clip(y, first, last)
+    if problem.likelihood.traits.rows_depend:  # the tables of the series stay
+        arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}
+        return replace(problem, design=problem.design.with_response(arrays, problem.design.weights))
     response = problem.likelihood.encode(RawResponse("y", np.asarray(y, float), additions=additions), for_fit=False)
     return replace(problem, design=problem.design.with_response(response.arrays, problem.design.weights))
 
 
 def completed(problem: Problem, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return reported variables with what the density takes in their place: the factor of residual correlations."""
+    if problem.likelihood.traits.rows_depend:
+        return {**values, **problem.likelihood.sampled(values)}
     matrices = problem.likelihood.residual_correlations(values)
     return {**values} if matrices is None else {**values, FACTOR: np.linalg.cholesky(matrices)}
 
@@ -77,7 +82,10 @@ def simulations(model: Model, problem: Problem, count: int, seed: int) -> list[S
     drawn = prior_draws(problem, seed, 1, count)
     values = {name: value[0] for name, value in drawn.items()}
     parameters = natural_parameters(problem, values)
-    responses = problem.likelihood.draw(np.random.default_rng([seed, 3]), parameters, problem.design.response.arrays)
+    arrays = problem.design.response.arrays
+    if problem.likelihood.traits.reads_past:  # no response is past: all are drawn
+        arrays = {**arrays, "y": np.full(len(arrays["y"]), np.nan)}
+    responses = problem.likelihood.draw(np.random.default_rng([seed, 3]), parameters, arrays)
     return [
         Simulation(i, {name: v[i : i + 1] for name, v in values.items()}, with_response(model, problem, y))
         for i, y in enumerate(responses)

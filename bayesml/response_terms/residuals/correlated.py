@@ -76,7 +76,13 @@ class Correlated(AbstractWrapped):
 
     def _tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not isinstance(self.covariance, Unstructured):
-            return ranked_tables(additions)
+            ranked, most = ranked_tables(additions), self.covariance.most_times
+            if most is not None and len(ranked[BY_SERIES]) > most:
+                raise DataError(
+                    f"A series has {len(ranked[BY_SERIES])} times here, and the longest of the fit had {most}: there "
+                    "are no correlations of longer distances."
+                )
+            return ranked
         times = self.covariance.times
         place = {time: i for i, time in enumerate(times)}
         unknown = [label for label in additions[LABEL].tolist() if label not in place]

@@ -55,6 +55,11 @@ class AbstractCovariance(ABC):
     def innovations(self, residuals: Grid, values: Values) -> Innovations:
         """Return the innovations and the logarithm of their standard deviations, on JAX arrays."""
 
+    @property
+    def most_times(self) -> int | None:
+        """Most times that a series may have; None for any number."""
+        return None
+
     def factor(self, values: Values, size: int) -> Matrices:
         """Return the lower Cholesky factor of ``matrix``, on NumPy or JAX arrays."""
         matrix = self.matrix(values, size)

@@ -19,7 +19,7 @@ from bayesml.formula import Addition, ResponseFormula, SpecialCall, bind_argumen
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
-from bayesml.response_terms.residuals.columns import LABEL, TIME, series_columns
+from bayesml.response_terms.residuals.columns import LABEL, SERIES, TIME, series_columns
 from bayesml.response_terms.residuals.correlated import Correlated
 from bayesml.response_terms.residuals.covariances import (
     AbstractCovariance,
@@ -27,8 +27,10 @@ from bayesml.response_terms.residuals.covariances import (
     CompoundSymmetry,
     Unstructured,
 )
+from bayesml.response_terms.residuals.grid import ranks
 from bayesml.response_terms.residuals.known import MATRIX, KnownCorrelated, matrix_of_rows
 from bayesml.response_terms.residuals.lagged import Lagged
+from bayesml.response_terms.residuals.toeplitz import Toeplitz
 from bayesml.response_terms.se import has_sigma
 
 __all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_addition", "residual_calls", "with_residual_terms"]
@@ -169,6 +171,28 @@ class Unstr(AbstractResidualTerm):
 
 @final
 @dataclass(frozen=True)
+class Toep(AbstractResidualTerm):
+    """``toep(time, gr)``, which brms does not have."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("toep")
+    arguments: ClassVar[tuple[str, ...]] = ("time", "gr")
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """There is nothing else to check."""
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood with a correlation for every distance."""
+        times = int(ranks(arrays[SERIES], arrays[TIME]).max(initial=0)) + 1
+        if not 2 <= times <= MOST_TIMES:
+            raise FormulaError(
+                f"`toep()` has a correlation for every distance, in series of 2 to {MOST_TIMES} times; the longest "
+                f"here has {times}."
+            )
+        return _correlated(likelihood, addition, arrays, Toeplitz(times - 1))
+
+
+@final
+@dataclass(frozen=True)
 class Fcor(AbstractResidualTerm):
     """``fcor(M)``."""
 
@@ -210,7 +234,7 @@ def _checked(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays)
     return likelihood
 
 
-RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Fcor())
+RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor())
 NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.columns import bare_name, evaluate, variables_of
 from bayesml.errors import DataError, did_you_mean
-from bayesml.families import JointLikelihood, RawResponse
+from bayesml.families import AbstractLikelihood, JointLikelihood, RawResponse
 from bayesml.formula import Addition
 from bayesml.frame import Column, Frame, RawData, column_names, finish_frame, read_columns, recode
 from bayesml.frame.convert import RawColumn
@@ -165,6 +165,9 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
     """
     if isinstance(fit.likelihood, JointLikelihood):
         every = [response_arrays(one, frame, response, additions) for one in each_response(fit).values()]
+        if any("y" in arrays for arrays in every):  # responses that nothing depends on are not known
+            parts = [part for _, part in fit.likelihood.parts]
+            every = [{"y": _unknown(p, frame.n_rows)} | arrays for p, arrays in zip(parts, every, strict=True)]
         return fit.likelihood.joined(every)
     wanted = [a for a in fit.parsed.response.additions if a.name in additions]
     values = term_arrays(wanted, frame, fit.problem.design.schema.functions)
@@ -174,6 +177,11 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
     if not response:
         return {**fit.likelihood.encoded_additions(values), **_past(fit, frame)}
     return {**values, **fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays}
+
+
+def _unknown(likelihood: AbstractLikelihood, rows: int) -> np.ndarray:
+    columns = likelihood.response_labels
+    return np.full((rows, len(columns)) if columns else rows, np.nan)
 
 
 def _past(fit: AbstractFit, frame: Frame) -> dict[str, np.ndarray]:

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bayesml
 from bayesml.errors import BayesmlError, FitWarning
 from bayesml.fit import describe_problem
 from bayesml.frame import read_frame
+from bayesml.results.frequentist.smooth_tests import smooth_tests, weighted_chi_squares
 from bayesml.terms.smooth import Smooth
 
 
@@ -158,3 +160,74 @@ def test_a_tensor_product_is_sampled_with_its_coefficients_integrated_out():
 def test_what_cannot_be_is_said_before_the_fit(term, message):
     with pytest.raises(BayesmlError, match=message):
         describe_problem(f"y ~ {term}", table("sim").assign(c=1.0))
+
+
+TESTED = [f for f in FITS if f["formula"] not in LOOSE and "t2(" not in f["formula"]]
+
+
+@pytest.mark.parametrize("fact", TESTED, ids=lambda f: f["formula"])
+def test_significance_is_that_of_mgcv(fact):
+    # mgcv::summary.gam(fit)$s.table: edf, Ref.df, F, p; of t2() mgcv takes columns and coefficients of two constraints
+    fit = bayesml.fit(fact["formula"], table(fact["data"]), method="reml")
+    found = smooth_tests(fit.estimate, scale_estimated=True)
+    for test, (edf, reference, statistic, p) in zip(found, np.atleast_2d(fact["table"]), strict=True):
+        assert test.edf == pytest.approx(edf, abs=1e-4)
+        assert test.reference == pytest.approx(reference, abs=1e-3)
+        # mgcv takes one of two statistics by the signs of eigenvectors, and calculates p to 1e-5
+        assert test.statistic == pytest.approx(statistic, rel=0.05)
+        assert test.p == pytest.approx(p, rel=0.08, abs=3e-5)
+
+
+def test_distribution_of_weighted_chi_squares():
+    rng = np.random.default_rng(1)
+    drawn = 0.3 * rng.chisquare(1, 1_000_000) + 0.7 * rng.chisquare(1, 1_000_000)
+    for x in (0.5, 2.0, 4.0):
+        share = (drawn > x).mean()
+        assert weighted_chi_squares(x, np.array([0.3, 0.7]), np.ones(2)) == pytest.approx(share, abs=4 * 5e-4)
+    assert weighted_chi_squares(0.0, np.array([1.0, -0.4]), np.array([3.0, 9.0])) == pytest.approx(
+        stats.f.sf(0.4 * 9 / 3, 3, 9), abs=1e-8
+    )
+
+
+def test_summary_shows_the_significance_of_smooths():
+    printed = str(bayesml.fit('y ~ s(x) + s(g, bs="re")', table("sim"), method="reml"))
+    assert "Approximate significance of smooth terms:" in printed
+    assert "Ref.df" in printed
+
+
+def test_too_few_functions_are_found():
+    rng = np.random.default_rng(2)
+    x = np.sort(rng.uniform(size=300))
+    d = pd.DataFrame({"x": x, "y": np.sin(25 * x) + rng.normal(0, 0.2, 300), "g": rng.choice(["a", "b"], 300)})
+    stiff = bayesml.fit("y ~ s(x, k=5)", d, method="reml").k_check().loc["sx"]
+    enough = bayesml.fit('y ~ s(x, k=25) + s(g, bs="re")', d, method="reml").k_check()
+    assert stiff["k-index"] < 0.6 and stiff["p-value"] == 0.0
+    assert enough.loc["sx", "k-index"] > 0.85 and enough.loc["sx", "k'"] == 24
+    assert np.isnan(enough.loc["sg", "k-index"])
+
+
+def test_every_smooth_has_a_picture():
+    fit = bayesml.fit(
+        'y ~ s(x, z, bs="ds", m=c(1, 0.5)) + s(x, g, bs="fs", k=4) + s(g, bs="re") + s(z, by=g, k=4)',
+        table("sim"),
+        method="reml",
+    )
+    titles = [axes.get_title() for axes in fit.plot_smooths().axes if axes.get_title()]
+    assert titles == ["sxz", "sxg", "sg", *(f"szg[{level}]" for level in "abcdef")]
+    (one,) = [axes for axes in fit.plot_smooths("szg[b]").axes if axes.axison]
+    assert one.get_xlabel() == "z"
+    with pytest.raises(BayesmlError, match="did you mean"):
+        fit.plot_smooths("sxf")
+
+
+def test_partial_residuals_are_curve_plus_residual():
+    d = table("sim")
+    fit = bayesml.fit("y ~ z + s(x)", d, method="reml")
+    (axes,) = [axes for axes in fit.plot_smooths().axes if axes.axison]
+    marks = next(line for line in axes.lines if line.get_marker() == "o")
+    residual = d["y"] - fit.estimate.eta
+    curve = fit.estimate.eta - fit["b_Intercept"] - fit["b_z"] * d["z"]
+    order = np.argsort(d["x"])
+    np.testing.assert_allclose(np.sort(marks.get_ydata()), np.sort(curve + residual), atol=1e-8)
+    line = next(line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 200)
+    np.testing.assert_allclose(np.interp(d["x"][order], line.get_xdata(), line.get_ydata()), curve[order], atol=0.01)

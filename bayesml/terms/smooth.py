@@ -140,6 +140,23 @@ class Smooth(AbstractTerm):
             for i, stem, columns in self._sets()
         )
 
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The label of each curve; its blocks have this name."""
+        return tuple(self._label(curve) for curve in self._curves)
+
+    def at(self, curve: int, covariates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the arrays of rows of one curve, multiplied by 1.
+
+        Args:
+            curve: its number.
+            covariates: as the call computes them; of a factor the number of the level.
+        """
+        free, penalised = self.basis.columns(covariates)
+        weights = np.zeros((len(free), len(self._curves)))
+        weights[:, curve] = 1.0
+        return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
+
     def columns_of(self, name: str) -> slice | None:
         """Return the columns of ``Zs`` that ``sds`` or ``zs`` belong to; None for any other variable."""
         found = (c for _, s, c in self._sets() if name in (self._name("sds", s), self._name("zs", s)))

@@ -178,6 +178,16 @@ class JointEffects:
         """Return the covariances of the effects of levels that are not independent, see ``mixed_variances``."""
         return mixed_variances(self._factor, self._blocks.arrow.slices, place, self.factors[place], root, own)
 
+    @cached_property
+    def conditional_vcov(self) -> np.ndarray:
+        """The covariance matrix of the coefficients given the variance parameters, ``(X'WX - X'WM T)^-1``."""
+        X = self.arrays.X[:, self.kept]
+        weighted = self.information[:, None] * X
+        precision = weighted.T @ X
+        if self.arrays.blocks:
+            precision = precision - self._sums(weighted.T).T @ self.shift
+        return np.asarray(np.linalg.inv(precision))
+
     def effective_degrees(self, place: int) -> float:
         """Return the degrees of freedom that the coefficients of a block take, given the variance parameters.
 
@@ -189,10 +199,7 @@ class JointEffects:
         own, diagonal = self._blocks.arrow.slices[place], np.einsum("qqj->", self._factor.level_blocks()[place])
         taken = float(diagonal)
         if len(self.kept):
-            X = self.arrays.X[:, self.kept]
-            weighted = self.information[:, None] * X
-            precision = weighted.T @ X - self._sums(weighted.T).T @ self.shift
-            taken += float(np.trace(np.linalg.solve(precision, self.shift[own].T @ self.shift[own])))
+            taken += float(np.trace(self.conditional_vcov @ (self.shift[own].T @ self.shift[own])))
         return own.stop - own.start - taken
 
     def draw_effects(self, rng: np.random.Generator, moves: np.ndarray) -> list[np.ndarray]:

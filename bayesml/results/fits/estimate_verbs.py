@@ -14,7 +14,7 @@ from bayesml.results.record.one_response import each_response, has_several
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesml.results.checks import check_model, influence
+    from bayesml.results.checks import check_model, influence, k_check
     from bayesml.results.frequentist import (
         anova,
         confint,
@@ -33,6 +33,7 @@ else:  # fits with draws should not wait for what they do not have
     confint = lazy_module("bayesml.results.frequentist.confint")
     drop1 = lazy_module("bayesml.results.frequentist.drop1")
     influence = lazy_module("bayesml.results.checks.influence")
+    k_check = lazy_module("bayesml.results.checks.k_check")
     point_predict = lazy_module("bayesml.results.predict.point_predict")
     point_summary = lazy_module("bayesml.results.frequentist.point_summary")
     point_tables = lazy_module("bayesml.results.frequentist.point_tables")
@@ -96,6 +97,7 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
     icc = Verb(lambda: variance_explained.icc)
     r2 = Verb(lambda: variance_explained.r2)
     influence = Verb(lambda: influence.influence)
+    k_check = Verb(lambda: k_check.k_check)
 
     # Pictures
     check_model = Verb(lambda: check_model.check_model)

@@ -12,7 +12,7 @@ from bayesml.results.record.fit import AbstractFit
 
 if TYPE_CHECKING:
     from bayesml.results.marginal import effects as marginal
-    from bayesml.results.plots import groups
+    from bayesml.results.plots import groups, smooths
     from bayesml.results.questions import contrast, emmeans
     from bayesml.results.storage import saving
     from bayesml.results.tables import effects, tables
@@ -23,6 +23,7 @@ else:  # a fit and its table should not wait for what is asked of it later
     groups = lazy_module("bayesml.results.plots.groups")
     marginal = lazy_module("bayesml.results.marginal.effects")
     saving = lazy_module("bayesml.results.storage.saving")
+    smooths = lazy_module("bayesml.results.plots.smooths")
     tables = lazy_module("bayesml.results.tables.tables")
 
 __all__ = ["AbstractFitVerbs"]
@@ -54,4 +55,5 @@ class AbstractFitVerbs(AbstractFit):
     avg_slopes = Verb(lambda: marginal.avg_slopes)
     conditional_effects = Verb(lambda: effects.conditional_effects)
     ranef_plot = Verb(lambda: groups.ranef_plot)
+    plot_smooths = Verb(lambda: smooths.plot_smooths)
     save = Verb(lambda: saving.save)

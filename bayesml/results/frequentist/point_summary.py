@@ -13,10 +13,18 @@ import numpy as np
 from bayesml.engines.point.answers import Approximation
 from bayesml.engines.point.elements import deviations
 from bayesml.names import prefixed
-from bayesml.results.frequentist.number_format import coefficient_cells, columns, format_jointly, stars, zap_small
+from bayesml.results.frequentist.number_format import (
+    coefficient_cells,
+    columns,
+    format_jointly,
+    format_p_values,
+    stars,
+    zap_small,
+)
 from bayesml.results.frequentist.point_tables import coefficient_table
 from bayesml.results.frequentist.report import notes
 from bayesml.results.frequentist.residuals import residual_values
+from bayesml.results.frequentist.smooth_tests import SmoothTest, smooth_tests
 from bayesml.results.record.one_response import each_response, has_several
 
 if TYPE_CHECKING:
@@ -98,7 +106,13 @@ def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSumm
         >>> fit.summary(correlation=False)
     """
     sections = [_header(fit), _criterion(fit), _residuals(fit), _random(fit), _family_parameters(fit)]
-    sections += [_residual_correlations(fit), _smooths(fit), _fixed(fit), _correlations(fit, correlation)]
+    sections += [
+        _residual_correlations(fit),
+        _smooths(fit),
+        _significance(fit),
+        _fixed(fit),
+        _correlations(fit, correlation),
+    ]
     sections += [Section("", tuple(textwrap.wrap(note, WIDTH, break_on_hyphens=False))) for note in notes(fit)]
     return PointSummary(tuple(s for s in sections if s is not None))
 
@@ -204,6 +218,26 @@ def _smooths(fit: AbstractPointFit) -> Section | None:
     rows = zip(names, edf, variances, deviation, strict=True)
     head = ("Name", "edf", "Variance", "Std.Dev.")
     return Section("Smooth terms:", (), (head, *rows), (True, False, True, True), (), " ")
+
+
+def _significance(fit: AbstractPointFit) -> Section | None:
+    """Return the approximate significance of each curve, as mgcv prints it."""
+    estimate = fit.estimate
+    if not estimate.has_one_predictor or not estimate.smooths:
+        return None
+    estimated = "sigma" in estimate.auxiliary or fit.likelihood.traits.normal
+    tests = smooth_tests(estimate, estimated)
+    edf, reference = (format_jointly([round(v, 3) for v in column]) for column in _numbers(tests, "edf", "reference"))
+    statistic, p = (format_jointly([round(t.statistic, 3) for t in tests]), np.array([t.p for t in tests]))
+    marks = [stars(float(value)) for value in p]
+    head = ("Name", "edf", "Ref.df", "F" if estimated else "Chi.sq", "p-value", "")
+    rows = zip([t.name for t in tests], edf, reference, statistic, format_p_values(p), marks, strict=True)
+    left = (True, False, False, False, False, True)
+    return Section("Approximate significance of smooth terms:", (), (head, *rows), left, (), " ")
+
+
+def _numbers(tests: tuple[SmoothTest, ...], *names: str) -> list[list[float]]:
+    return [[getattr(test, name) for test in tests] for name in names]
 
 
 def _family_parameters(fit: AbstractPointFit) -> Section | None:

@@ -127,6 +127,10 @@ class RowBlocks:
                 corner[part.rows, c] = corner[c, part.rows] = self.sums(part.block, left[part.block], column).ravel()
         for i, j, cells in self.pairs:
             one, other = tail[i], tail[j]
+            if one.levels == other.levels == 1:
+                block = left[one.block] @ np.asarray(columns[other.block]).T
+                corner[one.rows, other.rows], corner[other.rows, one.rows] = block, block.T
+                continue
             for a, first in enumerate(left[one.block]):
                 for b, second in enumerate(columns[other.block]):
                     table = np.bincount(cells, first * second, one.levels * other.levels)
@@ -152,6 +156,8 @@ class RowBlocks:
     def sums(self, block: int, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return ``Z'v``, ``(q, levels)``, for ``(n,)`` values v."""
         codes, levels = self.codes[block], self.arrow.shapes[block][1]
+        if levels == 1:
+            return np.asarray(columns @ values)[:, None]
         return np.stack([np.bincount(codes, column * values, levels) for column in columns])
 
     def products(self, inverse: SelectedInverse, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:

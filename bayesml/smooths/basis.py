@@ -29,7 +29,7 @@ from bayesml.smooths.directions import turned_ties
 from bayesml.smooths.pspline import build_pspline
 from bayesml.smooths.thin_plate import build_duchon, build_shrunk, build_thin_plate
 
-__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis", "known_kind", "solutions"]
+__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis", "known_kind", "solutions", "spreads_of"]
 
 SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "tp": build_thin_plate,
@@ -69,6 +69,7 @@ class SmoothBasis:
         unpenalised_map: coefficients N of the unpenalised columns in the spline's functions, ``(k, null_dimension)``.
         penalised_map: coefficients P of the penalised columns, ``(k, rank)``; ``P' S P`` is ``penalty_scale`` times the
             identity.
+        spreads: standard deviation of each unpenalised column over the rows of the fit.
         ranks: how many of these have the same standard deviation, set after set; most smooths have one set.
         penalty_scale: mgcv's ``S.scale``: the penalty is divided by it, so that smoothing parameters do not depend on
             the unit of x.
@@ -87,6 +88,7 @@ class SmoothBasis:
     penalised_map: np.ndarray
     penalty_scale: float
     ranks: tuple[int, ...]
+    spreads: tuple[float, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,8 +167,8 @@ def fit_basis(
 
     The smooth is that of mgcv's ``s()``: the same functions, constraint and scale of the penalty, so that a smoothing
     parameter means the same; and brms's division into two kinds of columns, so that its ``bs`` and ``sds`` do. Above
-    2,000 different values of the covariates the functions are those of 2,000 of them, evenly spread over their order
-    (one covariate) or drawn with a fixed seed; mgcv draws others.
+    2,000 different values of the covariates the functions are those of some of them: of one covariate 1,000 evenly
+    spread over their order, of several 2,000 drawn with a fixed seed. mgcv draws others.
 
     Penalised columns are rotated so that, beside the constant and the unpenalised columns, they are orthogonal over the
     rows of the fit. The one of largest size, which bends least, is the first. A rotation changes no density, because
@@ -210,12 +212,17 @@ def fit_basis(
     means = functions.mean(axis=0)
     allowed = solutions(means) if centred else np.eye(len(means))
     if not penalised:
-        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale, ())
+        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale, (), spreads_of(functions @ allowed))
     free = _centred_polynomials(spline.polynomials, means) if centred else spline.polynomials
     bent = _whitened(allowed, spline.penalty / scale, free.shape[1], request)
     bent = bent @ _rotation(functions @ bent, functions @ free, spline.evaluate(_places(values)) @ bent)
     free = free * _sizes(functions @ free, functions @ bent)
-    return SmoothBasis(request, spline, free, bent, scale, (bent.shape[1],))
+    return SmoothBasis(request, spline, free, bent, scale, (bent.shape[1],), spreads_of(functions @ free))
+
+
+def spreads_of(columns: np.ndarray) -> tuple[float, ...]:
+    """Return the standard deviation of each column."""
+    return tuple(columns.std(axis=0, ddof=1).tolist())
 
 
 def known_kind(kind: object, label: str | None) -> str:
@@ -280,8 +287,8 @@ def _places(values: np.ndarray) -> np.ndarray:
 
 def _rotation(penalised: np.ndarray, free: np.ndarray, at_places: np.ndarray) -> np.ndarray:
     """Return the rotation after which the columns, beside the constant and the free ones, are orthogonal."""
-    fixed = np.column_stack([np.ones(len(free)), free])
-    beside = penalised - fixed @ np.linalg.lstsq(fixed, penalised, rcond=None)[0]
+    fixed = np.asarray(np.linalg.qr(np.column_stack([np.ones(len(free)), free]))[0])
+    beside = penalised - fixed @ (fixed.T @ penalised)
     _, sizes, transposed = np.linalg.svd(np.linalg.qr(beside, mode="r"))
     return turned_ties(np.log(sizes), transposed.T, at_places @ transposed.T, _TIE)[1]
 

@@ -73,7 +73,7 @@ def fit_effects(covariates: Mapping[str, np.ndarray], request: Request) -> Smoot
     _check_width(columns.shape[1], request)
     size = float(np.abs(columns).sum(axis=1).max()) or 1.0
     identity = np.eye(columns.shape[1])
-    return SmoothBasis(request, functions, identity[:, :0], identity / size, size**-2, (len(identity),))
+    return SmoothBasis(request, functions, identity[:, :0], identity / size, size**-2, (len(identity),), ())
 
 
 def fit_curves(covariates: Mapping[str, np.ndarray], request: Request) -> SmoothBasis:
@@ -104,7 +104,7 @@ def fit_curves(covariates: Mapping[str, np.ndarray], request: Request) -> Smooth
     size = float(np.abs(at_rows @ coefficients).sum(axis=1).max())
     identity = np.eye(coefficients.shape[1] * levels)
     ranks = ((coefficients.shape[1] - free) * levels, *(levels,) * free)
-    return SmoothBasis(request, functions, identity[:, :0], identity / size, size**-2, ranks)
+    return SmoothBasis(request, functions, identity[:, :0], identity / size, size**-2, ranks, ())
 
 
 def _check_width(columns: int, request: Request) -> None:

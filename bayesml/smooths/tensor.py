@@ -19,7 +19,7 @@ import numpy as np
 
 from bayesml.errors import FormulaError
 from bayesml.smooths.base import AbstractFunctions, AbstractSpline, Request
-from bayesml.smooths.basis import SMOOTHS, SmoothBasis, solutions
+from bayesml.smooths.basis import SMOOTHS, SmoothBasis, solutions, spreads_of
 from bayesml.smooths.checks import covariate_matrix
 from bayesml.smooths.natural import natural
 
@@ -132,9 +132,9 @@ def fit_tensor(
     request = Request(label, names, "t2")
     if not penalised:
         allowed = identity @ solutions(columns.mean(axis=0)) if centred else identity
-        return SmoothBasis(request, tensor, allowed, allowed[:, :0], 1.0, ())
+        return SmoothBasis(request, tensor, allowed, allowed[:, :0], 1.0, (), spreads_of(columns @ allowed))
     ranks = widths[:-1] if has_free else widths
-    return SmoothBasis(request, tensor, free, identity[:, :bent] / size, size**-2, ranks)
+    return SmoothBasis(request, tensor, free, identity[:, :bent] / size, size**-2, ranks, spreads_of(columns @ free))
 
 
 def _sets(margins: Sequence[Margin]) -> tuple[tuple[bool, ...], ...]:

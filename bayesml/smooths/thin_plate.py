@@ -27,6 +27,7 @@ from bayesml.smooths.directions import turned_ties
 __all__ = ["MOST_SITES", "ThinPlate", "build_duchon", "build_shrunk", "build_thin_plate"]
 
 MOST_SITES = 2000
+SITES_OF_ONE = 1000  # of one covariate with more: they lie evenly, and are denser than a curve can bend
 DIRECT_SITES = 500  # up to here all eigenvectors cost less than importing what finds a few
 MORE = 10  # eigenvectors beyond k, among which are those of the same eigenvalue
 TIE = 1e-11  # eigenvalues this close to each other, relative to the largest, count as equal
@@ -243,11 +244,11 @@ def _monomials(points: np.ndarray, exponents: tuple[tuple[int, ...], ...]) -> np
 
 
 def _thinned(distinct: np.ndarray, dimensions: int) -> np.ndarray:
-    """Return at most ``MOST_SITES`` sites: every so manieth of one covariate, else a sample with a fixed seed."""
+    """Return the sites; of more than ``MOST_SITES`` every so manieth, of several covariates a random sample."""
     if len(distinct) <= MOST_SITES:
         return distinct
     if dimensions == 1:
-        return distinct[np.round(np.linspace(0, len(distinct) - 1, MOST_SITES)).astype(int)]
+        return distinct[np.round(np.linspace(0, len(distinct) - 1, SITES_OF_ONE)).astype(int)]
     kept = np.random.default_rng(1).choice(len(distinct), MOST_SITES, replace=False)
     return distinct[np.sort(kept)]
 

@@ -22,6 +22,7 @@ from bayesml.terms import (
     special,
 )
 from bayesml.terms.base import AbstractTerm, Collect, Functions, ModelContext, ResponseContext, rows_of
+from bayesml.terms.curves import AbstractCurveTerm
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.functions import checked_functions
 from bayesml.terms.group_level import AbstractGroupTerm
@@ -36,6 +37,7 @@ __all__ = [
     "MATRICES",
     "TERMS",
     "AbstractEffects",
+    "AbstractCurveTerm",
     "AbstractGroupTerm",
     "AbstractPopulationTerm",
     "AbstractTerm",

@@ -25,6 +25,7 @@ from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.by import By
 from bayesml.terms.coefficient_rows import coefficient_rows
+from bayesml.terms.curves import AbstractCurveTerm
 from bayesml.terms.effect_block import EffectBlock, SlopeColumns
 from bayesml.terms.smooth_call import SmoothCall, read_smooth
 from bayesml.variables import COEFFICIENTS, ReportedVariable
@@ -40,7 +41,7 @@ NOT_TAKEN = ("te", "ti")
 
 @final
 @dataclass(frozen=True)
-class Smooth(AbstractTerm):
+class Smooth(AbstractCurveTerm):
     """One call of ``s()`` or ``t2()``.
 
     Attributes:
@@ -145,14 +146,35 @@ class Smooth(AbstractTerm):
         """The label of each curve; its blocks have this name."""
         return tuple(self._label(curve) for curve in self._curves)
 
-    def at(self, curve: int, covariates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the arrays of rows of one curve, multiplied by 1.
+    @property
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """The covariates, each with its levels."""
+        pairs = zip(self.basis.names, self.call.factors, strict=True)
+        return {name: () if factor is None else factor.levels or ("False", "True") for name, factor in pairs}
 
-        Args:
-            curve: its number.
-            covariates: as the call computes them; of a factor the number of the level.
-        """
-        free, penalised = self.basis.columns(covariates)
+    @property
+    def curve_size(self) -> int:
+        """Number of columns."""
+        return self.basis.null_dimension + self.basis.rank
+
+    @property
+    def is_multiplied(self) -> bool:
+        """Whether ``by`` holds numbers."""
+        return self.by is not None and self.by.factor is None
+
+    def input_values(self, frame: Frame) -> dict[str, np.ndarray]:
+        """Return the covariates."""
+        return self.call.covariates(frame)
+
+    def rows_of_curve(self, frame: Frame, curve: int) -> np.ndarray:
+        """Return the rows of the level that a curve is for."""
+        if self.by is None or self.is_multiplied:
+            return np.arange(frame.n_rows)
+        return np.flatnonzero(self.by.weights(frame, self.call.functions)[:, curve])
+
+    def at(self, curve: int, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the columns of one curve, with zeros in those of the others."""
+        free, penalised = self.basis.columns(values)
         weights = np.zeros((len(free), len(self._curves)))
         weights[:, curve] = 1.0
         return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
@@ -167,7 +189,9 @@ class Smooth(AbstractTerm):
         covariates = self.call.covariates(frame)
         self._warn_outside(covariates)
         free, penalised = self.basis.columns(covariates)
-        weights = np.ones((frame.n_rows, 1)) if self.by is None else self.by.weights(frame, self.call.functions)
+        if self.by is None:
+            return {"Xs": free, "Zs": penalised}
+        weights = self.by.weights(frame, self.call.functions)
         return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
 
     def _warn_outside(self, covariates: Mapping[str, np.ndarray]) -> None:
@@ -283,8 +307,9 @@ def _smooth(call: SpecialCall, predictor: Predictor, frame: Frame, functions: Fu
         )
     read = read_smooth(call, frame, functions)
     basis, covariates = read.basis(frame), read.covariates(frame)
-    weights = np.ones((frame.n_rows, 1)) if read.by is None else read.by.weights(frame, functions)
-    spreads = _products(weights, basis.columns(covariates)[0]).std(axis=0, ddof=1)
+    spreads = np.array(basis.spreads)
+    if read.by is not None:
+        spreads = _products(read.by.weights(frame, functions), basis.columns(covariates)[0]).std(axis=0, ddof=1)
     return Smooth(
         predictor.key, read, basis, tuple(float(s) if s > 0 else 1.0 for s in spreads), _ranges(read, covariates)
     )

@@ -17,7 +17,7 @@ from bayesml.errors import ModelError
 from bayesml.lazy import lazy_module
 from bayesml.results.frequentist.residuals import residual_values
 from bayesml.results.record.one_response import has_several
-from bayesml.terms.smooth import Smooth
+from bayesml.terms import AbstractCurveTerm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def k_check(fit: AbstractPointFit, repeats: int = 400, seed: int = 1) -> pd.Data
 
     if has_several(fit):
         raise ModelError("`k_check` is for models with one response.")
-    terms = [t for p in fit.problem.design.schema.predictors for t in p.terms if isinstance(t, Smooth)]
+    terms = [t for p in fit.problem.design.schema.predictors for t in p.terms if isinstance(t, AbstractCurveTerm)]
     if not terms:
         raise ModelError("`k_check` is for models with smooths, s(x) or t2(x, z); this one has none.")
     rng = np.random.default_rng(seed)
@@ -69,11 +69,10 @@ def k_check(fit: AbstractPointFit, repeats: int = 400, seed: int = 1) -> pd.Data
         degrees[curve.effects.name] = degrees.get(curve.effects.name, 0.0) + curve.degrees
     found: dict[str, tuple[float, ...]] = {}
     for term in terms:
-        size = term.basis.null_dimension + term.basis.rank
-        covariates = np.column_stack(list(term.call.covariates(fit.frame).values()))[rows]
-        has_factor = any(factor is not None for factor in term.call.factors)
+        covariates = np.column_stack(list(term.input_values(fit.frame).values()))[rows]
+        has_factor = any(term.inputs.values())
         index, p = (np.nan, np.nan) if has_factor else _index(covariates, residuals[rows], rng, repeats)
-        found |= {name: (size, degrees.get(name, float(size)), index, p) for name in term.curves}
+        found |= {name: (term.curve_size, degrees.get(name, float(term.curve_size)), index, p) for name in term.curves}
     return pd.DataFrame.from_dict(found, orient="index", columns=["k'", "edf", "k-index", "p-value"])
 
 

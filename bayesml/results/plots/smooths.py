@@ -18,7 +18,7 @@ from bayesml.results.plots.style import DARK, FAINT, MAIN, MUTED, PALETTE, clean
 from bayesml.results.predict.predict import linpred
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.one_response import has_several
-from bayesml.terms.smooth import Smooth
+from bayesml.terms import AbstractCurveTerm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ class _Curve:
         rows: which rows these are.
     """
 
-    term: Smooth
+    term: AbstractCurveTerm
     number: int
     title: str
     covariates: dict[str, np.ndarray]
@@ -56,14 +56,12 @@ class _Curve:
     @property
     def numbers(self) -> tuple[str, ...]:
         """The covariates that are numbers."""
-        pairs = zip(self.term.basis.names, self.term.call.factors, strict=True)
-        return tuple(name for name, factor in pairs if factor is None)
+        return tuple(name for name, levels in self.term.inputs.items() if not levels)
 
     @property
     def factors(self) -> dict[str, tuple[str, ...]]:
         """The factors among the covariates with their levels."""
-        pairs = zip(self.term.basis.names, self.term.call.factors, strict=True)
-        return {name: factor.levels or ("False", "True") for name, factor in pairs if factor is not None}
+        return {name: levels for name, levels in self.term.inputs.items() if levels}
 
     @property
     def is_drawn(self) -> bool:
@@ -117,18 +115,12 @@ def plot_smooths(fit: AbstractFit, select: str | None = None, residuals: bool = 
 def _curves(fit: AbstractFit) -> Iterator[_Curve]:
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:
-            if isinstance(term, Smooth):
-                covariates = term.call.covariates(fit.frame)
+            if isinstance(term, AbstractCurveTerm):
+                covariates = term.input_values(fit.frame)
                 for number, label in enumerate(term.curves):
-                    rows = _own_rows(fit, term, number)
+                    rows = term.rows_of_curve(fit.frame, number)
                     own = {name: values[rows] for name, values in covariates.items()}
                     yield _Curve(term, number, prefixed(label, term.predictor), own, rows)
-
-
-def _own_rows(fit: AbstractFit, term: Smooth, number: int) -> np.ndarray:
-    if term.by is None or term.by.factor is None:
-        return np.arange(fit.frame.n_rows)
-    return np.flatnonzero(term.by.weights(fit.frame, term.call.functions)[:, number])
 
 
 def _chosen(curves: list[_Curve], select: str | None) -> list[_Curve]:
@@ -159,7 +151,7 @@ def _values(fit: AbstractFit, curve: _Curve, covariates: dict[str, np.ndarray]) 
     return np.stack([middle - reach, middle, middle + reach])
 
 
-def _rows(fit: AbstractPointFit, term: Smooth, arrays: dict[str, np.ndarray]) -> NewRows:
+def _rows(fit: AbstractPointFit, term: AbstractCurveTerm, arrays: dict[str, np.ndarray]) -> NewRows:
     """Return rows in which everything but one smooth is left out."""
     model = fit.estimate.arrays
     X = np.zeros((len(arrays["Zs"]), len(model.coefs)))
@@ -209,7 +201,7 @@ def _line(axes: Axes, fit: AbstractFit, curve: _Curve, working: np.ndarray | Non
     x = curve.covariates[name]
     grid = np.linspace(x.min(), x.max(), POINTS)
     lower, middle, upper = _values(fit, curve, {name: grid})
-    is_slope = curve.term.by is not None and curve.term.by.factor is None
+    is_slope = curve.term.is_multiplied
     if working is not None and not is_slope and len(x):
         shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_MARKS)).astype(int))
         at_rows = _values(fit, curve, {name: x[shown]})[1] + working[curve.rows[shown]]
@@ -226,7 +218,7 @@ def _curves_of_levels(axes: Axes, fit: AbstractFit, curve: _Curve) -> None:
     grid = np.linspace(x.min(), x.max(), POINTS)
     labelled = len(levels) <= MOST_CURVES
     for level, label in enumerate(levels):
-        covariates = {n: grid if n == name else np.full(POINTS, float(level)) for n in curve.term.basis.names}
+        covariates = {n: grid if n == name else np.full(POINTS, float(level)) for n in curve.term.inputs}
         colour = PALETTE[level % len(PALETTE)] if labelled else MAIN
         middle = _values(fit, curve, covariates)[1]
         axes.plot(grid, middle, color=colour, linewidth=1.3, alpha=1.0 if labelled else 0.4, label=label)

@@ -23,7 +23,7 @@ from bayesml.names import of_response
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.response_terms import RESIDUAL_TERMS, residual_addition
-from bayesml.response_terms.residuals.columns import LABEL, ranked_tables, series_columns
+from bayesml.response_terms.residuals.columns import LABEL, codes_and_labels, ranked_tables, series_columns
 from bayesml.response_terms.residuals.covariances import (
     AbstractCovariance,
     ArmaCovariance,
@@ -69,7 +69,7 @@ class Cells:
         """Read them."""
         columns = series_columns(addition, frame, functions)
         tables = ranked_tables(columns)
-        return cls(_names(addition, frame, columns), columns[LABEL], tables[BY_SERIES], tables[IN_SERIES])
+        return cls(_names(addition, frame, functions), columns[LABEL], tables[BY_SERIES], tables[IN_SERIES])
 
     @property
     def tables(self) -> dict[str, np.ndarray]:
@@ -95,13 +95,9 @@ class Cells:
         return np.array([known[pair] for pair in wanted], np.int64)
 
 
-def _names(addition: Addition, frame: Frame, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def _names(addition: Addition, frame: Frame, functions: Functions) -> np.ndarray:
     group = dict(addition.options).get("gr")
-    if not isinstance(group, Expression):
-        return np.full(frame.n_rows, "")
-    (name,) = variables_of(group.text)
-    codes, levels = frame.factor(name)
-    return np.asarray(levels, dtype=str)[codes]
+    return np.full(frame.n_rows, "") if group is None else codes_and_labels(group, frame, functions, "gr")[1]
 
 
 @final
@@ -169,7 +165,7 @@ class LatentResiduals(AbstractTerm):
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return for each row the row of the fit whose residual it has."""
         columns = series_columns(self.addition, frame, self.functions)
-        index = self.cells.place(_names(self.addition, frame, columns), columns[LABEL], frame.rows)
+        index = self.cells.place(_names(self.addition, frame, self.functions), columns[LABEL], frame.rows)
         return {INDEX: index, ONES: np.ones((len(index), 1))}
 
     def _of(self, name: str) -> str:

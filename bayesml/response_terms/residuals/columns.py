@@ -14,7 +14,7 @@ from bayesml.frame.values import number_labels
 from bayesml.response_terms.base import Functions
 from bayesml.response_terms.residuals.grid import grid_tables, ranks
 
-__all__ = ["LABEL", "SERIES", "TIME", "ranked_tables", "series_columns", "without_columns"]
+__all__ = ["LABEL", "SERIES", "TIME", "codes_and_labels", "ranked_tables", "series_columns", "without_columns"]
 
 SERIES, TIME, LABEL = "series", "series_time", "series_label"
 
@@ -30,24 +30,35 @@ def series_columns(addition: Addition, frame: Frame, functions: Functions) -> di
     """
     given = dict(addition.options)
     time, group = given.get("time"), given.get("gr")
-    series = np.zeros(frame.n_rows, np.int64) if group is None else _codes(group, frame, functions, "gr")[0]
+    series = np.zeros(frame.n_rows, np.int64) if group is None else codes_and_labels(group, frame, functions, "gr")[0]
     codes, labels = (
         (np.arange(frame.n_rows), np.arange(1, frame.n_rows + 1).astype(str))
         if time is None
-        else _codes(time, frame, functions, "time")
+        else codes_and_labels(time, frame, functions, "time")
     )
     _refuse_ties(addition, frame, series, codes, labels)
     return {SERIES: series, TIME: codes, LABEL: labels}
 
 
-def _codes(value: object, frame: Frame, functions: Functions, which: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a code for each row, which grows with the value, and the value as text."""
+def codes_and_labels(value: object, frame: Frame, functions: Functions, which: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a code for each row, which grows with the value, and the value as text.
+
+    Args:
+        value: a column, an expression, or an interaction of columns, ``g:h``.
+        frame: the data.
+        functions: the caller's own functions.
+        which: the argument that it is, for messages.
+    """
     if not isinstance(value, Expression):
         raise FormulaError(f"`{which}` of a residual term is a column of the data, not {value!r}.")
-    name = bare_name(value.text)
-    if name is not None and name in frame.columns:
-        codes, levels = frame.factor(name)
-        return np.asarray(codes), np.asarray(levels, dtype=str)[codes]
+    written = value.text.split(":")
+    columns = [name for part in written if (name := bare_name(part)) is not None and name in frame.columns]
+    if len(columns) == len(written):
+        each = [(np.asarray(codes), np.asarray(levels, dtype=str)) for codes, levels in map(frame.factor, columns)]
+        labels = each[0][1][each[0][0]]
+        for codes, levels in each[1:]:
+            labels = np.char.add(np.char.add(labels, "_"), levels[codes])
+        return frame.interaction(columns)[0] if len(columns) > 1 else each[0][0], labels
     values, codes = np.unique(evaluate(value, frame, functions), return_inverse=True)
     return codes, np.asarray(number_labels(values), dtype=str)[codes]
 

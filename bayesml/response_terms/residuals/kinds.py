@@ -35,6 +35,8 @@ from bayesml.response_terms.se import has_sigma
 
 __all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_addition", "residual_calls", "with_residual_terms"]
 
+BESIDE = ("mi", "subset")
+"""Response terms without a response in some rows."""
 MOST_TIMES = 60
 """Most times of ``unstr()``: 1,770 correlations."""
 
@@ -278,6 +280,12 @@ def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFor
     calls = residual_calls(formula)
     if not calls or not traits.residuals:
         return formula
+    for other in formula.response.additions:
+        if other.name in BESIDE:
+            raise special_fault(
+                f"`{calls[0].name}()` takes no `{other.name}()` beside it: residuals need the responses of all rows.",
+                calls[0],
+            )
     additions = tuple(residual_addition(call) for call in calls)
     for addition in additions:
         _check_covariance(formula, addition)

@@ -36,6 +36,7 @@ from bayesml.terms.car import Car
 from bayesml.terms.process import GaussianProcess
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
+from bayesml.terms.specific_group import SpecificGroup
 from bayesml.terms.stratified_group import StratifiedGroup
 from bayesml.terms.structured_group import StructuredGroup
 from tests.brms_calls import our_call, our_priors
@@ -159,8 +160,9 @@ def rows_of_response(problem: Problem, parameter: ParameterSpec) -> np.ndarray:
 
 def group_of(problem: Problem, parameter: ParameterSpec) -> tuple[AbstractGroupTerm, np.ndarray, np.ndarray]:
     """Return the group term of a parameter, its columns ``(rows, coefs)`` and its levels ``(rows,)``."""
-    term = next(t for t in _terms(problem, parameter) if isinstance(t, AbstractGroupTerm) and t.name == parameter.group)
-    arrays = problem.design.arrays[parameter.predictor][term.key]
+    every = (t for p in problem.design.schema.predictors for t in p.terms if t.predictor == parameter.predictor)
+    term = next(t for t in every if isinstance(t, AbstractGroupTerm) and t.name == parameter.group)
+    arrays = problem.design.arrays[term.place][term.key]
     rows = rows_of_response(problem, parameter)
     return term, arrays["Z"][rows], arrays["index"][rows]
 
@@ -306,7 +308,7 @@ class Translation:
     def _category_specific(self, parameter: ParameterSpec) -> np.ndarray:
         """Return the coefficients of one column, one for each threshold: that of brms's column with the same values."""
         (place,) = (p for p in self.problem.design.schema.predictors if p.key.dpar == "cs")
-        (term,) = place.terms
+        term = next(t for t in place.terms if not isinstance(t, AbstractGroupTerm))
         columns = self.problem.design.arrays[place.key][term.key]["X"]
         column = columns[:, term.labels.index(parameter.coefs[0])]
         theirs = self._data("Xcs", parameter.predictor).reshape(len(columns), -1)
@@ -407,7 +409,11 @@ class Translation:
                 assert [k for _, k in cells] == list(range(len(cells)))
                 return self._of_group("L", group)
             return self._standardised(cells, index, parameter.predictor)
-        cells = [self._cell(column, index, parameter.predictor) for column in columns.T]
+        if isinstance(term, SpecificGroup):  # effects of all thresholds have the same column; their order is brms's
+            (number, _) = self._cell(columns.T[0], index, parameter.predictor)
+            cells = [(number, k) for k in range(len(term.coefs))]
+        else:
+            cells = [self._cell(column, index, parameter.predictor) for column in columns.T]
         if parameter.prior_class == "sd":
             return np.array([self._of_group("sd", group)[k] for group, k in cells])
         if parameter.prior_class == "cor":

@@ -61,7 +61,8 @@ def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     changes = {(class_, before): now for class_, before, now in model.changed_priors()}
     prior = row[0] if row[5] else changes.get((row[1], row[0]), row[0])
     # The call of a smooth is the only coefficient that brms leaves as it was written.
-    coef = brms_alias(row[2]) if row[1] == "sds" else row[2]
+    # So are those of category specific effects, whose threshold stands in brackets as levels do here.
+    coef = brms_alias(row[2]) if row[1] in ("sds", "sd") else row[2]
     lower = "0" if row[1] == "lscale" else row[7]  # brms leaves the bound of a single length-scale to its class
     now = nine_digits(prior), row[1], coef, *row[3:7], lower, *row[8:]
     if not any("min_Y" in part for part in now):

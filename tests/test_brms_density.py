@@ -12,7 +12,6 @@ from tests.conftest import shared_path
 # Models that cannot be fitted yet, under what the error names (a regular expression, one alternative for each part
 # that is missing). Whoever adds a feature removes its models.
 NOT_YET = {
-    r"a call of `cs": "sratio_cs_g sratio_cs_x_g sratio_cs_cor_g cratio_cs_g acat_cs_g cumulative_cs_g",
     r"`sar\(": "lagsar errorsar lagsar_student",
 }
 MISSING = {name: reason for reason, names in NOT_YET.items() for name in names.split()}

@@ -109,13 +109,20 @@ def refuse_duplicates(groups: Sequence[GroupCall], source: str) -> None:
     seen: set[tuple[frozenset[str], bool, frozenset[str]]] = set()
     for group in groups:
         columns = group.columns
-        effects = [frozenset(term) for term in columns.terms] + ([frozenset[str]()] if columns.intercept else [])
+        has_intercept = columns.intercept and not _is_one_special(group)
+        effects = [frozenset(term) for term in columns.terms] + ([frozenset[str]()] if has_intercept else [])
         effects += [call.parts for call in group.specials]
         for effect in effects:
             key = (frozenset(group.factors), group.membership is None, effect)
             if key in seen:
                 raise _duplicate(group, effect, source)
             seen.add(key)
+
+
+def _is_one_special(group: GroupCall) -> bool:
+    """Whether a term is one call such as ``(cs(0 + x) | g)``, which says itself whether it has an intercept."""
+    written = group.columns.expression.text.replace(" ", "")
+    return group.membership is None and [call.spelling.replace(" ", "") for call in group.specials] == [written]
 
 
 def refuse_unequal_ids(groups: Sequence[GroupCall]) -> None:

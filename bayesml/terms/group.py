@@ -25,6 +25,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, CorrCholesky
 from bayesml.terms.base import Functions
+from bayesml.terms.category_specific import CLAIMS as SPECIFIC
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
@@ -285,7 +286,7 @@ def _sizes(part: GroupCall, count: int) -> tuple[int, ...]:
 
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
-    others = [call for call in part.specials if call.name not in MEMBERS]
+    others = [call for call in part.specials if call.name not in MEMBERS and call.name not in SPECIFIC]
     said = {
         "`gr(..., pw=)`": part.prior_weights,
         "`by=` of `mm(...)`": part.by and part.membership is not None,

@@ -13,6 +13,7 @@ from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.known_covariance import KnownCovariance
 from bayesml.terms.members import CLAIMS, Members
 from bayesml.terms.shared_group import SharedGroup
+from bayesml.terms.specific_group import SpecificGroup, has_specific, ordinary_parts
 from bayesml.terms.stratified_group import stratified
 from bayesml.terms.structured_group import StructuredGroup
 
@@ -38,6 +39,9 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
 
 
 def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
+    if any(map(has_specific, parts)):
+        specific = merged(ordinary_parts(parts), frame, predictor, functions)
+        return SpecificGroup.of(specific, parts, list(map(has_specific, parts)))
     _refuse_unlike_strata(parts)
     _refuse_unlike_levels(parts)
     first = parts[0]

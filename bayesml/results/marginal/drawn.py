@@ -82,7 +82,7 @@ def _parts(rows: Rows) -> list[np.ndarray]:
     groups = rows.selection.groups()
     order = np.arange(rows.count)
     if groups:
-        index = np.asarray(rows.arrays[groups[0].predictor][groups[0].key]["index"])
+        index = np.asarray(rows.arrays[groups[0].place][groups[0].key]["index"])
         order = np.argsort(index if index.ndim == 1 else index[:, 0], kind="stable")
     return np.array_split(order, -(-rows.count // ROWS_AT_ONCE))
 

@@ -134,7 +134,12 @@ def spread_of(fit: AbstractFit, rows: Any) -> Spread:
     encoded = encoded_rows(fit, rows, selection, (), "gaussian", True)
     terms = []
     for group in selection.groups():
-        own = encoded.arrays[group.predictor][group.key]
+        own = encoded.arrays[group.place][group.key]
+        if group.place != group.predictor:
+            raise ModelError(
+                f'groups="integrate" averages over effects on a predictor, and those of `{group.name}` differ between '
+                'thresholds. Use groups="population" or "conditional".'
+            )
         if np.ndim(own["index"]) > 1 or "root" in own or "weight" in own:
             raise ModelError(
                 f'groups="integrate" averages over independent groups, and a row has several of `{group.name}`, or its '

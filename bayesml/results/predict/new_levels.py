@@ -64,14 +64,14 @@ def index_unseen(
     labels: dict[str, tuple[str, ...]] = {}
     found: dict[tuple[PredictorKey, str], AbstractGroupTerm] = {}
     for group in groups:
-        new, own = group.renumbered(arrays[group.predictor][group.key], frame)
+        new, own = group.renumbered(arrays[group.place][group.key], frame)
         if not new:
             continue
         labels[group.name] = new
         if policy == "error":
             raise _refusal(group, new)
-        indexed[group.predictor][group.key] = own
-        found[group.predictor, group.key] = group.with_new_levels(own, new)
+        indexed[group.place][group.key] = own
+        found[group.place, group.key] = group.with_new_levels(own, new)
     return indexed, UnseenLevels(labels, found)
 
 
@@ -112,7 +112,7 @@ class LevelSampler:
         cls, groups: Sequence[AbstractGroupTerm], unseen: UnseenLevels, policy: NewLevels, rng: np.random.Generator
     ) -> LevelSampler:
         """Build the sampler; with ``"old"`` the known levels are chosen here."""
-        affected = tuple(unseen.terms[group.predictor, group.key] for group in groups if unseen.count(group))
+        affected = tuple(unseen.terms[group.place, group.key] for group in groups if unseen.count(group))
         fixed: dict[str, np.ndarray] = {}
         if policy == "old":
             fixed = {g.name: g.donors(rng, 1, unseen.count(g))[0] for g in _one_each(affected)}

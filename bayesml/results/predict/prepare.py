@@ -251,11 +251,15 @@ def batches(
     policy, rng = check_policy(request.new_levels), generators(request.seed)[1]
     sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, policy, rng)
     positions, size = choice.positions(), _batch_size(rows, numbers)
+    optional = frozenset(fit.likelihood.also_taken)
     for start in range(0, len(positions), size):
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
         drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)) | fit.likelihood.sampled(known))
         chosen_predictors = rows.selection.predictors
+        # What densities take where there is such, as effects on thresholds, is left out where all its terms are.
+        empty = {p.key for p in chosen_predictors if not p.terms and fit.likelihood.name_of(p.key) in optional}
+        chosen_predictors = tuple(p for p in chosen_predictors if p.key not in empty)
         sums = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in chosen_predictors}
         predictors = combine(((p.key, p.terms) for p in chosen_predictors), sums, rows.arrays)
         where, resp = slice(start, start + len(chosen)), response_name(fit)

@@ -211,13 +211,15 @@ def _of_thresholds(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Return varying coefficients with thresholds in the place of an Intercept that they stand for.
 
-    An effect u moves the predictor eta. The model, F(tau_k - eta), is the same with thresholds tau_k - u.
+    An effect u moves the predictor eta. The model, F(tau_k - eta), is the same with thresholds tau_k - u. An effect on
+    one threshold, of ``(cs(1) | g)``, is taken off it alone.
     """
     for variable in (v for v in fit.variables if v.kind == "thresholds"):
         intercept = prefixed("Intercept", variable.predictor)
+        thresholds = tuple(text.split("_", 1)[1] for _, text in variable.texts)
+        effects = np.where([name in thresholds for name in varying], -effects, effects)
         if intercept in varying:
             place = varying.index(intercept)
-            thresholds = tuple(text.split("_", 1)[1] for _, text in variable.texts)
             moved = np.repeat(-effects[..., place : place + 1], len(thresholds), axis=-1)
             varying = (*thresholds, *varying[:place], *varying[place + 1 :])
             effects = np.concatenate([moved, np.delete(effects, place, axis=-1)], axis=-1)

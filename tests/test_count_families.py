@@ -65,6 +65,7 @@ def test_densities_and_tails_are_those_of_exact_arithmetic(record) -> None:
 
 GRID = {
     "com_poisson": [(m, s) for m in (1e-3, 0.7, 2.0, 9.0, 70.0) for s in (0.15, 0.9, 1.0, 3.0, 30.0)],
+    "compois": [(m, s) for m in (1e-3, 0.7, 9.0, 70.0) for s in (0.05, 0.7, 1.0, 6.0)],
     "genpois": [(m, s) for m in (1e-3, 0.7, 9.0, 70.0) for s in (1.0001, 1.5, 6.0)],
     "nbinom1": [(m, s) for m in (1e-3, 0.7, 9.0, 70.0) for s in (1e-6, 0.5, 6.0)],
     "negbinomial2": [(m, s) for m in (1e-3, 0.7, 9.0, 70.0) for s in (1e-6, 0.5, 2.0)],
@@ -156,6 +157,8 @@ CALLS = {
     "nbinom1": ("c1 ~ x + (1 | g)", "nbinom1", {}, "phi"),
     "nbinom1_disp": ("c1 ~ x", "nbinom1", {"phi": "~ z"}, None),
     "genpois": ("c1 ~ x + (1 | g)", "genpois", {}, "phi"),
+    "compois": ("c1 ~ x + (1 | g)", "compois", {}, "phi"),
+    "compois_under": ("cu ~ x + (1 | g)", "compois", {}, "phi"),
     "genpois_plain": ("c1 ~ x + z", "genpois", {}, "phi"),
 }
 

@@ -341,6 +341,12 @@ def test_families_in_any_case(name: str) -> None:
         get_family(f'{name}(link="log")')
 
 
+@pytest.mark.parametrize("name", ["truncated_poisson", "truncated_nbinom1", "truncated_nbinom2", "truncated_compois"])
+def test_truncated_families_of_glmmtmb_are_a_response_term(name: str) -> None:
+    with pytest.raises(ModelError, match=r"trunc\(lb = 1\)"):
+        get_family(name)
+
+
 @pytest.mark.parametrize("name", sorted(PLANNED_FAMILIES))
 def test_families_that_are_not_there_yet(name: str) -> None:
     with pytest.raises(ModelError, match="not there yet. There are gaussian") as caught:
@@ -348,7 +354,7 @@ def test_families_that_are_not_there_yet(name: str) -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["TruncatedPoisson"])
+@pytest.mark.parametrize("name", ["BetaBinomial2"])
 def test_families_that_are_not_there_yet_as_bambi_writes_them(name: str) -> None:
     with pytest.raises(ModelError, match="not there yet") as caught:
         get_family(name)

@@ -20,6 +20,7 @@ from bayesml.families.beta_binomial import beta_binomial
 from bayesml.families.binomial import binomial
 from bayesml.families.categorical import categorical
 from bayesml.families.com_poisson import com_poisson
+from bayesml.families.compois import compois
 from bayesml.families.cox import cox
 from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
@@ -95,6 +96,7 @@ __all__ = [
     "cox",
     "cratio",
     "com_poisson",
+    "compois",
     "cumulative",
     "custom_family",
     "dirichlet",
@@ -160,6 +162,7 @@ FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
     "negbinomial2": negbinomial2,
     "nbinom1": nbinom1,
     "com_poisson": com_poisson,
+    "compois": compois,
     "discrete_weibull": discrete_weibull,
     "genpois": genpois,
     "beta_binomial": beta_binomial,

@@ -19,7 +19,7 @@ from bayesml.families.scales import COUNT_LINKS, SCALE_LINKS, mu
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "ComPoisson", "com_poisson"]
+__all__ = ["EXAMPLE", "ComPoisson", "com_poisson", "log_prob", "tails"]
 
 SHAPE = DistributionalParameter("shape", SCALE_LINKS, (0.0, inf), gamma(0.01, 0.01), student_t(3, 0, 2.5))
 
@@ -44,16 +44,11 @@ class ComPoisson(AbstractSimpleFamily):
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return shape (y log(mu) - log y!) - log Z."""
-        return _log_prob(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
+        return log_prob(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log P(response <= y) and log P(response > y), sums over counts."""
-        from jax import numpy as jnp
-
-        k = jnp.floor(y)
-        arrays = (jnp.maximum(k, 0.0), self.link("mu").log_inverse(values["mu"]), values["shape"])
-        below, above = _tails(*jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in arrays)))
-        return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
+        return tails(y, self.link("mu").log_inverse(values["mu"]), values["shape"])
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the mean, which is not mu."""
@@ -68,7 +63,8 @@ class ComPoisson(AbstractSimpleFamily):
         return draw_com_poisson(rng, parameters["mu"], parameters["shape"])
 
 
-def _log_prob(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> Broadcast:
+def log_prob(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> Broadcast:
+    """Return shape (y log(mu) - log y!) - log Z on JAX arrays."""
     from bayesml.families.com_poisson_sums import log_normalising_constant
     from bayesml.families.densities import gammaln
 
@@ -87,13 +83,19 @@ def _tails_forward(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[B
     def down(k: Broadcast) -> Broadcast:
         return jnp.where(k > 0, jnp.exp(shape * (jnp.log(jnp.where(k > 0, k, 1.0)) - log_mu)), 0.0)
 
-    return summed_tails(y, jnp.log(y + 0.5) < log_mu, lambda k: _log_prob(k, log_mu, shape), down, up)
+    return summed_tails(y, jnp.log(y + 0.5) < log_mu, lambda k: log_prob(k, log_mu, shape), down, up)
 
 
-def _tails(*arrays: Broadcast) -> tuple[Broadcast, Broadcast]:
+def tails(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[Broadcast, Broadcast]:
+    """Return log P(Y <= y) and log P(Y > y) on JAX arrays; nothing lies below 0."""
+    from jax import numpy as jnp
+
     from bayesml.families.incomplete import with_gradients
 
-    return with_gradients(_tails_forward, constants=1)(*arrays)
+    k = jnp.floor(y)
+    arrays = jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in (jnp.maximum(k, 0.0), log_mu, shape)))
+    below, above = with_gradients(_tails_forward, constants=1)(*arrays)
+    return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
 
 
 def com_poisson(link: str = "log", link_shape: str = "log") -> ComPoisson:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.families.com_poisson_series import near_integral, series_mean_and_variance
+from bayesml.families.com_poisson_series import near_integral, series_mean, series_variance
 from bayesml.lazy import lazy_module
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def mean_and_variance(mu: Broadcast, nu: Broadcast) -> tuple[np.ndarray, np.ndar
     mean, variance = np.zeros(mu.shape), np.zeros(mu.shape)
     with np.errstate(all="ignore"):
         by_series = near_integral(np.log(mu), nu)
-        mean[by_series], variance[by_series] = series_mean_and_variance(mu[by_series], nu[by_series])
+        inside = mu[by_series], nu[by_series]
+        mean[by_series], variance[by_series] = series_mean(*inside), series_variance(*inside)
         mean[~by_series], variance[~by_series] = _summed(mu[~by_series], nu[~by_series])
     return mean, variance
 

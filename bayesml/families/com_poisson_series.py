@@ -12,14 +12,12 @@ from __future__ import annotations
 from math import log, pi
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast
 
-__all__ = ["log_constant", "near_integral", "series_mean_and_variance"]
+__all__ = ["log_constant", "near_integral", "series_mean", "series_variance"]
 
 LEAST_INFORMATION = 30.0
 """Value of nu mu from which on the terms left out are below 2e-12."""
@@ -91,8 +89,11 @@ def _series(total: Broadcast, nu: Broadcast, power: int) -> Broadcast:
     return found
 
 
-def series_mean_and_variance(mu: np.ndarray, nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean, d log Z / d log(mu) / nu, and the variance, d mean / d log(mu) / nu."""
-    total = nu * mu
-    mean = mu - (0.5 * (nu - 1.0) + _series(total, nu, 1)) / nu
-    return mean, (mu + _series(total, nu, 2) / nu) / nu
+def series_mean(mu: Broadcast, nu: Broadcast) -> Broadcast:
+    """Return the mean, d log Z / d log(mu) / nu, in NumPy or JAX."""
+    return mu - (0.5 * (nu - 1.0) + _series(nu * mu, nu, 1)) / nu
+
+
+def series_variance(mu: Broadcast, nu: Broadcast) -> Broadcast:
+    """Return the variance, d mean / d log(mu) / nu."""
+    return (mu + _series(nu * mu, nu, 2) / nu) / nu

@@ -48,8 +48,7 @@ FAMILY_ALIASES = MappingProxyType(
 """Names that mean the same in brms, lme4, glmmTMB, Bambi or Stan, in lower case."""
 
 _PLANNED = """
-bell betabinomial2 compois truncated_compois truncated_genpois truncated_nbinom1 truncated_nbinom2 truncated_poisson
-laplace ordered ordinal
+bell betabinomial2 laplace ordered ordinal
 """
 PLANNED_FAMILIES = frozenset(_PLANNED.split())
 """Names of brms, and what Bambi and glmmTMB call the same, in lower case with ``_`` for ``.``; none is here yet."""
@@ -62,6 +61,16 @@ FAMILY_ADVICE = MappingProxyType(
         "quasipoisson": 'Overdispersion has a likelihood here: family="negbinomial".',
         **dict.fromkeys(("reml", "ml", "nuts", "mcmc", "map"), "It is a method: write method=."),
         **dict.fromkeys(("lmer", "glmer", "brm"), 'Write family="gaussian" or "poisson"; method= says how to fit.'),
+        **{
+            f"truncated_{theirs}": f'Write family="{ours}" and `y | trunc(lb = 1) ~ ...` for counts that are never 0.'
+            for theirs, ours in {
+                "compois": "compois",
+                "genpois": "genpois",
+                "nbinom1": "nbinom1",
+                "nbinom2": "negbinomial",
+                "poisson": "poisson",
+            }.items()
+        },
         "quasi": "There is no quasi-likelihood here; choose the family of the response.",
         "logit": 'For a response of 0 and 1 write family="bernoulli", with trials(n) "binomial"; logit is their link.',
         "logistic": 'For a response of 0 and 1 write family="bernoulli"; logit is its link.',

@@ -219,3 +219,27 @@ def test_a_sum_says_it_once():
     with pytest.raises(FormulaError, match="mecor"):
         one + bayesml.bf("x ~ 1", mecor=True)
     assert parse("y ~ x").mecor
+
+
+def test_effects_are_shown_of_the_variable_and_not_of_its_errors(measured, gaps):
+    assert set(measured.conditional_effects()) == {"z", "xo", "xo:z"}
+    table = gaps.conditional_effects(resp="y")["x"]
+    assert np.isfinite(np.asarray(table["estimate__"], dtype=float)).all()
+
+
+def test_checks_look_at_what_was_observed(gaps):
+    from matplotlib import pyplot
+
+    assert np.isfinite(np.asarray(gaps.bayes_R2(resp="x"), dtype=float)).all()
+    gaps.pp_check(resp="x", seed=1)
+    pyplot.close("all")
+
+
+def test_new_data_say_the_value(gaps):
+    with pytest.raises(DataError, match="`x` is missing in row 1 of the new data"):
+        gaps.epred(pd.DataFrame({"x": [np.nan]}), resp="y")
+
+
+def test_missing_values_have_no_prior_of_their_own():
+    with pytest.raises(bayesml.errors.PriorError, match="prior alone"):
+        bayesml.fit(imputed(), GAPS, sample_prior="only", progress=False)

@@ -203,10 +203,19 @@ def effect_factors(predictor: Predictor) -> tuple[tuple[str, ...], ...]:
     if predictor.nonlinear is not None:
         return tuple((quote_name(name),) for name in predictor.nonlinear.covariates)
     of_calls = tuple(
-        (*(text for call in (special, *special.others) for text in argument_texts(call)), *special.factors)
+        (*(text for call in (special, *special.others) for text in _varied_texts(call)), *special.factors)
         for special in predictor.specials
     )
     return (*predictor.population.terms, *of_calls)
+
+
+ABOUT_ROWS = frozenset({"me", "mi"})
+"""Calls whose first argument alone is a predictor; the others say how it was measured, or where it is found."""
+
+
+def _varied_texts(call: SpecialCall) -> list[str]:
+    """Return the arguments of a call that are predictors."""
+    return [call.arguments[0].text] if call.name in ABOUT_ROWS and call.arguments else argument_texts(call)
 
 
 def check_names(parsed: ParsedFormula, columns: Sequence[str]) -> None:

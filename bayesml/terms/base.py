@@ -132,6 +132,11 @@ class AbstractTerm(ABC):
         return ""
 
     @property
+    def without_prior(self) -> str:
+        """Why it cannot be drawn from the prior alone, a sentence; empty where it can."""
+        return ""
+
+    @property
     def without_mode(self) -> str:
         """Why the joint density has no usable mode beside the term, a clause; empty where it may have one."""
         return ""

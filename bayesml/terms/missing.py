@@ -72,7 +72,7 @@ class Missing(AbstractFactor):
 
     def computation(self) -> Computation:
         """Return the column."""
-        return Computation(self.spelling, self.variables, self.given)
+        return Computation(self.spelling, self.variables, self.typical)
 
     def in_model(self, model: ModelContext) -> Missing:
         """Return the call with the response that it names.
@@ -96,8 +96,20 @@ class Missing(AbstractFactor):
         return replace(self, response=found.name, holder=found.site)
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
-        """Return ``given``: in new data the variable is known."""
-        return {"given": self.given(frame)}
+        """Return ``given``: in new data the variable is known.
+
+        Raises:
+            DataError: it is missing there.
+        """
+        given = self.given(frame)
+        gaps = np.flatnonzero(np.isnan(given))
+        if gaps.size:
+            raise DataError(
+                f"`{self.expression.text}` is missing in row {frame.rows[gaps[0]] + 1} of the new data (counting from "
+                f"1), and `{self.spelling}` needs its value. Draws of it are `fit.predict(newdata, "
+                f'resp="{self.response}")`.'
+            )
+        return {"given": given}
 
     def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
         """Return ``observed``, 0 where there is none, and ``place``: which unobserved value a row has, -1 for none.
@@ -246,6 +258,14 @@ class MissingValues(AbstractTerm):
     def holds(self) -> str:
         """The unobserved values of the response."""
         return f"the unobserved values of `{self.response}`"
+
+    @property
+    def without_prior(self) -> str:
+        """The distribution of the values is that of the response given its predictors."""
+        return (
+            f"The missing values of `{self.response}` have no prior beside the formula of `{self.response}`, so that "
+            "nothing can be drawn from the prior alone. Leave out `mi()`, and fill the values in, for prior draws."
+        )
 
     @property
     def without_mode(self) -> str:

@@ -82,6 +82,8 @@ def _shares(fit: AbstractSampledFit, request: Request) -> np.ndarray:
         with np.errstate(all="ignore"):
             expected = np.asarray(fit.likelihood.mean(natural_of_rows(fit, batch, rows), rows.data))
             expected = np.broadcast_to(expected, (batch.where.stop - batch.where.start, rows.count))
-            explained, left = expected.var(axis=1, ddof=1), (rows.data["y"] - expected).var(axis=1, ddof=1)
+            known = ~np.isnan(rows.data["y"])
+            expected, y = expected[:, known], rows.data["y"][known]
+            explained, left = expected.var(axis=1, ddof=1), (y - expected).var(axis=1, ddof=1)
             shares[batch.where] = explained / (explained + left)
     return shares

@@ -79,6 +79,8 @@ def pp_check(
     if column is not None or fit.likelihood.response_labels:
         place, name = _column(fit.likelihood.response_labels, column)
         y, replicated = y[..., place], replicated[..., place]
+    known = ~np.isnan(y)
+    y, replicated = y[known], replicated[..., known]
     with np.errstate(all="ignore"):
         if observed is not None:
             return draw_overlay(observed, replicated, name)

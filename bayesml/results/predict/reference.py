@@ -9,7 +9,7 @@ it stand in.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -121,7 +121,14 @@ def reference(frame: Frame, schema: Schema, predictors: Sequence[PredictorDesign
         for name in made_factors(text, schema.functions)
     }
     parts = tuple(part for predictor in predictors for term in predictor.terms for part in term.computations())
-    return Reference(frame, frozenset(made), parts)
+    return Reference(_without_gaps(frame), frozenset(made), parts)
+
+
+def _without_gaps(frame: Frame) -> Frame:
+    """Return the frame with the mean of the others where a number is missing, as predictors in ``mi()`` may be."""
+    gaps = [c for c in frame.columns.values() if c.levels is None and np.isnan(c.values).any()]
+    filled = (replace(c, values=np.where(np.isnan(c.values), np.nanmean(c.values), c.values)) for c in gaps)
+    return frame.replace_columns(filled)
 
 
 def _texts(parsed: Predictor, design: PredictorDesign) -> Iterator[str]:

@@ -13,7 +13,7 @@ from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Ordered
 
-__all__ = ["prior_draws"]
+__all__ = ["prior_draws", "refuse_without_prior"]
 
 MOST_ATTEMPTS = 10_000
 
@@ -43,6 +43,18 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
     drawn = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
     stacked = {name: np.stack([values[name] for values in drawn]) for name in drawn[0]}
     return {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in stacked.items()}
+
+
+def refuse_without_prior(problem: Problem) -> None:
+    """Refuse a model of which a part cannot be drawn from the prior alone.
+
+    Raises:
+        PriorError: missing values, whose distribution is that of the response.
+    """
+    terms = [term for predictor in problem.design.schema.predictors for term in predictor.terms]
+    obstacle = next((term.without_prior for term in terms if term.without_prior), "")
+    if obstacle:
+        raise PriorError(obstacle)
 
 
 def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:

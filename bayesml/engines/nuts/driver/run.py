@@ -14,7 +14,7 @@ from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, W
 from bayesml.engines.nuts.driver.background import INTERRUPTED
 from bayesml.engines.nuts.driver.checkpoint import store_data, stored_data
 from bayesml.engines.nuts.driver.methods import ChainMethod, chain_method
-from bayesml.engines.nuts.driver.prior import prior_draws
+from bayesml.engines.nuts.driver.prior import prior_draws, refuse_without_prior
 from bayesml.engines.nuts.driver.retry import sample_with_retry
 from bayesml.engines.nuts.driver.session import Attempt, Session
 from bayesml.engines.nuts.driver.store import reported_kept
@@ -72,6 +72,7 @@ def extend(options: NUTS, problem: Problem, draws: Draws, continuation: Continua
 
 def _from_prior(options: NUTS, problem: Problem, seed: int) -> Outcome:
     began = time.perf_counter()
+    refuse_without_prior(problem)
     draws = prior_draws(problem, seed, options.chains, options.draws)
     return Outcome(
         Draws(draws),

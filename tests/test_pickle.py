@@ -43,7 +43,7 @@ PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model"}
 NOT_HERE = {
     "fits again": {"drop1", "ranova", "refit", "update"},
     "a function of NumPyro": {"model"},
-    "samples": {"extend"},
+    "samples": {"extend", "bridge_sampler"},
     "ArviZ's": {"idata", "to_arviz"},
 }
 

@@ -149,11 +149,10 @@ OWN_SAMPLED = (
     Word("loo_model_weights", "brms", _LOO),
     Word("pp_average", "brms", _AVERAGES),
     Word("posterior_average", "brms", _AVERAGES),
-    Word("post_prob", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
+    Word("post_prob", "brms", "Write `fit.bayes_factor(other)`: b / (1 + b) is the probability of the first model."),
+    Word("bayesfactor_models", "bayestestR", alias="bayes_factor"),
     Word("hdi", "ArviZ", "Write `fit.describe_posterior()`; `fit.summary()` has quantiles."),
     Word("bse", "statsmodels", 'Write `fit.fixef()["Est.Error"]`.'),
-    Word("bayes_factor", "brms", "Bayes factors are not there; `fit.loo()` compares by prediction."),
-    Word("bridge_sampler", "brms", "Marginal likelihoods are not there; `fit.loo()` compares by prediction."),
     Word("loo_R2", "brms", "It is not there yet; `fit.loo()` measures prediction."),
     Word("AIC", "R", f"{_POINT_FIRST}, then `fit.aic`. Fits with draws are compared by `fit.loo()`."),
     Word("BIC", "R", f"{_POINT_FIRST}, then `fit.bic`. Fits with draws are compared by `fit.loo()`."),
@@ -268,6 +267,8 @@ OWN_POINT = (
     Word("model", "bayesml", "Write `fit.to_normal_draws().model`."),
     Word("to_arviz", "ArviZ", f"{_DRAWS_FIRST}: `fit.to_normal_draws().to_arviz()`."),
     Word("describe_posterior", "bayestestR", f"{_DRAWS_FIRST}: `fit.to_normal_draws().describe_posterior()`."),
+    Word("bayes_factor", "brms", "Marginal likelihoods need draws by NUTS: `fit.update(method='nuts')`."),
+    Word("bridge_sampler", "brms", "Marginal likelihoods need draws by NUTS: `fit.update(method='nuts')`."),
     Word("survival", "bayesml", f"{_DRAWS_FIRST}: `fit.to_normal_draws().survival()`."),
 )
 

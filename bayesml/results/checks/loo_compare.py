@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["loo_compare", "stacking_weights"]
+__all__ = ["check_same_observations", "loo_compare", "stacking_weights"]
 
 FEW = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
 
@@ -55,7 +55,7 @@ def loo_compare(
 
     named = _named(fits)
     for (first, one), (second, other) in combinations(named.items(), 2):
-        _check_same_observations(f"`{first}` and `{second}`", one, other)
+        check_same_observations(f"`{first}` and `{second}`", one, other)
         _check_same_rows(f"`{first}` and `{second}`", one, other)
     _warn_about_measures(named)
     found = {name: left_out(fit, name) for name, fit in named.items()}
@@ -131,7 +131,8 @@ def _stranger(name: str, fit: Any) -> str:
     return f"got {fit!r:.200}"
 
 
-def _check_same_observations(who: str, one: AbstractSampledFit, other: AbstractSampledFit) -> None:
+def check_same_observations(who: str, one: AbstractSampledFit, other: AbstractSampledFit) -> None:
+    """Raise a ModelError where two fits are of different responses, numbers of rows or weights."""
     first, second = one.problem.design, other.problem.design
     if first.n_rows != second.n_rows:
         raise ModelError(

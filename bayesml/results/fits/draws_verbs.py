@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import bayes_r2, log_lik, loo, pp_mixture
+    from bayesml.results.checks import bayes_r2, bridge, log_lik, loo, pp_mixture
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
+    bridge = lazy_module("bayesml.results.checks.bridge")
     describe_posterior = lazy_module("bayesml.results.questions.describe_posterior")
     hypothesis = lazy_module("bayesml.results.questions.hypothesis")
     export = lazy_module("bayesml.results.storage.export")
@@ -90,6 +91,8 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     describe_posterior = Verb(lambda: describe_posterior.describe_posterior)
     loo = Verb(lambda: loo.loo)
     bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
+    bridge_sampler = Verb(lambda: bridge.bridge_sampler)
+    bayes_factor = Verb(lambda: bridge.bayes_factor)
 
     # Pictures
     plot = Verb(lambda: plots.plot)

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 import bayesml
 from bayesml import prior
-from bayesml.engines.nuts.driver.coordinates import Coordinates
+from bayesml.engines.base import Coordinates
 from bayesml.errors import ModelError
 from bayesml.results.checks.bridge import bridge
 from tests.handmade import handmade_fit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -15,7 +15,7 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily, AbstractLikelihood
 from bayesml.posterior import AbstractPosterior, Timing
 
-__all__ = ["AbstractEngine", "Continuation", "Outcome", "Problem", "Sampling"]
+__all__ = ["AbstractEngine", "Continuation", "Coordinates", "Outcome", "Problem", "Sampling"]
 
 
 @final
@@ -174,3 +174,17 @@ class AbstractEngine(ABC):
             ModelError: the engine writes no checkpoints.
         """
         raise ModelError(f'The checkpoint is of method="{self.method}"; only draws of NUTS are resumed.')
+
+
+@final
+@dataclass(frozen=True)
+class Coordinates:
+    """Draws of unconstrained parameters.
+
+    Attributes:
+        values: ``(chains, draws, d)``.
+        log_density: ``(n, d) -> (n,)`` log of likelihood times prior, with all constants, as a density of them.
+    """
+
+    values: np.ndarray
+    log_density: Callable[[np.ndarray], np.ndarray]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
-from bayesml.engines.base import AbstractEngine, Continuation, Outcome, Problem
+from bayesml.engines.base import AbstractEngine, Continuation, Coordinates, Outcome, Problem
 from bayesml.engines.nuts import NUTS
-from bayesml.engines.nuts.entry import extend_nuts, run_nuts
+from bayesml.engines.nuts.entry import extend_nuts, nuts_coordinates, run_nuts
 from bayesml.engines.point import MAP, ML, REML, Laplace
 from bayesml.engines.point.entry import (
     restore_laplace_engine,
@@ -25,7 +25,7 @@ from bayesml.engines.point.entry import (
 from bayesml.errors import ModelError
 from bayesml.posterior import AbstractPosterior, Draws, StoredEstimate
 
-__all__ = ["ENGINES", "EngineEntry", "can_extend", "extend", "restore", "run"]
+__all__ = ["ENGINES", "EngineEntry", "can_extend", "extend", "restore", "run", "sample_coordinates"]
 
 
 @final
@@ -40,18 +40,21 @@ class EngineEntry:
             draws of each chain behind ``draws``. None where there are no chains to go on with.
         restore: ``(engine, problem, stored) -> estimate``, which takes an estimate from a file. None where there are
             draws instead.
+        coordinates: ``(engine, problem, draws, seed) -> coordinates``, which draws unconstrained parameters anew. None
+            where there is no way to.
     """
 
     default: AbstractEngine
     run: Callable[[Any, Problem], Outcome]
     extend: Callable[[Any, Problem, Draws, Continuation, int], Outcome] | None = None
     restore: Callable[[Any, Problem, StoredEstimate], AbstractPosterior] | None = None
+    coordinates: Callable[[Any, Problem, int | None, int], Coordinates] | None = None
 
 
 ENGINES: dict[str, EngineEntry] = {
     entry.default.method: entry
     for entry in (
-        EngineEntry(NUTS(), run_nuts, extend_nuts),
+        EngineEntry(NUTS(), run_nuts, extend_nuts, coordinates=nuts_coordinates),
         EngineEntry(REML(), run_reml_engine, restore=restore_linear_engine),
         EngineEntry(ML(), run_ml_engine, restore=restore_linear_engine),
         EngineEntry(Laplace(), run_laplace_engine, restore=restore_laplace_engine),
@@ -103,6 +106,24 @@ def restore(engine: AbstractEngine, problem: Problem, stored: StoredEstimate) ->
     if known is None:
         raise ValueError(f'method="{engine.method}" has draws, no estimate')
     return known(engine, problem, stored)
+
+
+def sample_coordinates(engine: AbstractEngine, problem: Problem, draws: int | None, seed: int) -> Coordinates:
+    """Draw unconstrained parameters of a model anew, with the density of these.
+
+    Args:
+        engine: the engine, with the options of the run.
+        problem: the model with its data.
+        draws: draws of each chain; None takes twice those of the engine.
+        seed: whole number.
+
+    Raises:
+        ModelError: the engine has no chains.
+    """
+    drawn = _entry(engine).coordinates
+    if drawn is None:
+        raise ModelError(f'method="{engine.method}" has no chains; fit.update(method="nuts") has.')
+    return drawn(engine, problem, draws, seed)
 
 
 def _entry(engine: AbstractEngine) -> EngineEntry:

@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 from types import ModuleType
 
-from bayesml.engines.base import Continuation, Outcome, Problem
+from bayesml.engines.base import Continuation, Coordinates, Outcome, Problem
 from bayesml.engines.nuts.options import NUTS
 from bayesml.garbage_collection import garbage_collection_paused
 from bayesml.notebook import without_tqdm_warning
 from bayesml.posterior import Draws
 
-__all__ = ["extend_nuts", "run_nuts"]
+__all__ = ["extend_nuts", "nuts_coordinates", "run_nuts"]
 
 
 def run_nuts(engine: NUTS, problem: Problem) -> Outcome:
@@ -28,6 +28,14 @@ def extend_nuts(engine: NUTS, problem: Problem, draws: Draws, continuation: Cont
     """Go on with a run: ``more`` further draws of each chain behind ``draws``."""
     outcome: Outcome = _imported_driver().extend(engine, problem, draws, continuation, more)
     return outcome
+
+
+def nuts_coordinates(engine: NUTS, problem: Problem, draws: int | None, seed: int) -> Coordinates:
+    """Sample unconstrained parameters of the model as written."""
+    _imported_driver()
+    from bayesml.engines.nuts.driver.coordinates import sample_coordinates
+
+    return sample_coordinates(engine, problem, draws, seed)
 
 
 def _imported_driver() -> ModuleType:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
 from bayesml.convergence import convergence
-from bayesml.engines import NUTS
+from bayesml.engines.base import Coordinates
+from bayesml.engines.dispatch import sample_coordinates
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.checks.loo_compare import check_same_observations
 from bayesml.results.record.fit import AbstractSampledFit
-
-if TYPE_CHECKING:
-    from bayesml.engines.nuts.driver.coordinates import Coordinates
 
 __all__ = ["MarginalLikelihood", "bayes_factor", "bridge_sampler", "bridge"]
 
@@ -69,14 +67,10 @@ def bridge_sampler(
     _check_priors(fit)
     if draws is not None and (isinstance(draws, bool) or not isinstance(draws, int) or draws < 100):
         raise ModelError(f"`draws` is a whole number of at least 100; got {draws!r}.")
-    engine = fit.engine
-    options = engine if isinstance(engine, NUTS) else NUTS()
-    if options.samples_prior_only:
+    if fit.engine.samples_prior_only:
         raise ModelError('The draws come from the prior alone (sample_prior="only"); fit the model to its response.')
-    chosen = replace(options, draws=draws or 2 * options.draws, seed=fit.seed if seed is None else seed, progress=False)
-    from bayesml.engines.nuts.driver.coordinates import sample_coordinates
-
-    found = bridge(sample_coordinates(chosen, fit.problem), np.random.default_rng(chosen.seed))
+    chosen = fit.seed if seed is None else seed
+    found = bridge(sample_coordinates(fit.engine, fit.problem, draws, chosen), np.random.default_rng(chosen))
     if not found.error < UNRELIABLE:
         warn_user(
             f"The marginal likelihood has an error of {found.error:.2g}: the posterior is far from normal on its "

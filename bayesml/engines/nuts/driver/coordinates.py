@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesml.engines.base import Problem
+from bayesml.engines.base import Coordinates, Problem
 from bayesml.engines.nuts.defaults import WARMUP
 from bayesml.engines.nuts.driver.methods import chain_method
 from bayesml.engines.nuts.driver.retry import sample_with_retry
@@ -24,35 +24,23 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     from jaxtyping import Array
 
-__all__ = ["Coordinates", "sample_coordinates"]
+__all__ = ["sample_coordinates"]
 
 POSITION = "position"
 ROWS_AT_ONCE = 500
 
 
-@final
-@dataclass(frozen=True)
-class Coordinates:
-    """Draws of unconstrained parameters.
-
-    Attributes:
-        values: ``(chains, draws, d)``.
-        log_density: ``(n, d) -> (n,)`` log of likelihood times prior, with all constants, as a density of them.
-    """
-
-    values: np.ndarray
-    log_density: Callable[[np.ndarray], np.ndarray]
-
-
-def sample_coordinates(options: NUTS, problem: Problem) -> Coordinates:
+def sample_coordinates(own: NUTS, problem: Problem, draws: int | None, seed: int) -> Coordinates:
     """Sample the model as written.
 
     Args:
-        options: number of chains and draws, seed, and so on.
+        own: the engine, whose chains, warm-up and draws are taken.
         problem: the model with its data.
+        draws: draws of each chain; None takes twice those of the engine.
+        seed: whole number.
     """
-    options = replace(options.seeded(), checkpoint=None, target_ess=None, max_seconds=None)
-    options = replace(options, warmup=options.warmup or WARMUP)
+    options = replace(own, draws=draws or 2 * own.draws, warmup=own.warmup or WARMUP, seed=seed, progress=False)
+    options = replace(options, checkpoint=None, target_ess=None, max_seconds=None)
     form = plain_form(problem)
     labels = tuple(str(k) for k in range(form.size))
     variable = ReportedVariable(POSITION, "b", (POSITION,), (labels,), (), MU)
@@ -61,8 +49,8 @@ def sample_coordinates(options: NUTS, problem: Problem) -> Coordinates:
         return {POSITION: q}
 
     with double_precision(), Progress(options.progress) as progress:
-        own = replace(form, report=report, structure=())
-        compiled = compile_form(own, options.max_treedepth, (variable,), None, progress)
+        moved = replace(form, report=report, structure=())
+        compiled = compile_form(moved, options.max_treedepth, (variable,), None, progress)
         session = Session(options, problem, compiled, (variable,), chain_method(), None, progress)
         attempt, _ = sample_with_retry(session)
         values = session.draws(attempt, {}).values[POSITION]

@@ -439,8 +439,9 @@ class Translation:
         if parameter.prior_class == "df":
             return df
         m = 1.0 / (df * self._of_group("udf", group))
-        self.change += float(np.log(df * m**2).sum())  # |dm / du|
-        return m
+        width = math.sqrt(2.0 / df + 2.0 / df**2)
+        self.change += float(np.log(df * m / width).sum())  # x = (log m - c) / s, and |dm / du| = df m^2
+        return (np.log(m) + 1.0 / df + 1.0 / (3.0 * df**2)) / width
 
     def _group_of_members(self, index: np.ndarray) -> int:
         """Return the number of brms's group whose members are those of the columns of ``index``."""

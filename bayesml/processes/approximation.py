@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import pi
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -101,6 +101,8 @@ class Spectrum:
     frequencies: tuple[tuple[float, ...], ...]
     lengthscales: str
     isotropic: bool
+
+    beside: ClassVar[tuple[str, ...]] = ()
 
     def factor(self, sd: Numbers, values: Mapping[str, Any]) -> Numbers:
         """Return the standard deviations, ``(functions,)``."""

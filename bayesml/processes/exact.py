@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 from zlib import crc32
 
 import numpy as np
@@ -48,6 +48,8 @@ class PlaceCovariance:
     points: tuple[tuple[float, ...], ...]
     lengthscales: str
     isotropic: bool
+
+    beside: ClassVar[tuple[str, ...]] = ()
 
     def factor(self, sd: Any, values: Mapping[str, Any]) -> Any:
         """Return the lower Cholesky factor of the covariance matrix, ``(places, places)``."""

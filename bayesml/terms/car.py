@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class AreaSpectrum:
 
     graph: AreaGraph
     lengthscales: str
+    beside: ClassVar[tuple[str, ...]] = ()
 
     def factor(self, sd: Numbers, values: Mapping[str, Any]) -> Numbers:
         """Return them, ``(vectors,)``."""
@@ -103,11 +104,6 @@ class Car(AbstractTerm):
     def tables(self) -> frozenset[str]:
         """B, and the root of the coefficients where the further parameter is held."""
         return frozenset({"basis", "root"})
-
-    @property
-    def rows_commute(self) -> bool:
-        """Whether a column says which area a row belongs to."""
-        return bool(self.area)
 
     @property
     def gathered(self) -> int:

@@ -74,6 +74,10 @@ class CovarianceShape(Protocol):
     def lengthscales(self) -> str:
         """The further parameter, which a pilot holds: length-scales, or the strength of a dependence."""
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Parameters that it depends on too."""
+
     def factor(self, sd: Numbers, values: Mapping[str, Any]) -> Numbers:
         """Return standard deviations ``(vectors,)``, or a root of the covariance matrix ``(vectors, vectors)``."""
 

@@ -159,14 +159,14 @@ class SampledBlock:
     @property
     def hyperparameters(self) -> tuple[str, ...]:
         """The parameters from which the covariance matrix follows."""
-        lengthscales = () if self.shape is None else (self.shape.lengthscales,)
+        lengthscales = () if self.shape is None else (self.shape.lengthscales, *self.shape.beside)
         return tuple(dict.fromkeys([*(part.sd for part in self.parts), *filter(None, self.cholesky), *lengthscales]))
 
     @property
     def scales(self) -> tuple[str, ...]:
         """Those of them that a covariance matrix of the vectors determines: all but a length-scale."""
-        held = None if self.shape is None else self.shape.lengthscales
-        return tuple(name for name in self.hyperparameters if name != held)
+        held = () if self.shape is None else (self.shape.lengthscales, *self.shape.beside)
+        return tuple(name for name in self.hyperparameters if name not in held)
 
     def unit_factor(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the covariance factor of the vectors for an sd of 1: a number of each, or a matrix."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -23,9 +23,9 @@ from bayesml.columns import Computation
 from bayesml.distributions import gamma
 from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
-from bayesml.priors.conditional import GammaOfMeanOne
+from bayesml.priors.conditional import LogGamma
 from bayesml.spec import ParameterSpec
-from bayesml.supports import POSITIVE, Interval
+from bayesml.supports import Interval
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.gather import at_rows, level_rows
@@ -46,6 +46,29 @@ __all__ = ["StructuredGroup"]
 LEAST_DF = 1.0
 START_DF = (15.0, 10.0)
 """Where degrees of freedom start, and how far they are moved: mean and half the spread of gamma(2, 0.1)."""
+
+
+@final
+@dataclass(frozen=True)
+class TailShape:
+    """The standard deviations of the effects of levels given what divides their variances.
+
+    Attributes:
+        lengthscales: the parameter that does so, on a scale of its own.
+        tails: that scale.
+    """
+
+    lengthscales: str
+    tails: LogGamma
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The degrees of freedom."""
+        return (self.tails.df,)
+
+    def factor(self, sd: Numbers, values: Mapping[str, Any]) -> Numbers:
+        """Return them, ``(levels,)``."""
+        return sd * self.tails.mixing(values[self.lengthscales], values) ** -0.5
 
 
 @final
@@ -133,6 +156,10 @@ class StructuredGroup(AbstractGroupTerm):
     def _mixing(self) -> str:
         return names.group_mixing_variable(self.name)
 
+    @property
+    def _tails(self) -> LogGamma:
+        return LogGamma(self._df)
+
     def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
         """Return the term with what it shares with those of other predictors."""
         alike = [t for t in terms if isinstance(t, StructuredGroup) and t.name == self.name]
@@ -151,9 +178,8 @@ class StructuredGroup(AbstractGroupTerm):
             self._df, "df", (), self.predictor, self.name, support=support, centers=(center,), scales=(spread,)
         )
         mixing = ParameterSpec(
-            self._mixing, "", (len(self.levels),), self.predictor, self.name, support=POSITIVE, centers=(1.0,),
-            scales=(0.5,), conditional=GammaOfMeanOne(self._df),
-        )  # fmt: skip
+            self._mixing, "", (len(self.levels),), self.predictor, self.name, conditional=self._tails
+        )
         return (*self.base.parameters(scale), df, mixing)
 
     def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
@@ -196,7 +222,8 @@ class StructuredGroup(AbstractGroupTerm):
 
     def _with_tails(self, found: dict[str, Numbers], values: Values) -> dict[str, Numbers]:
         if self.is_student:
-            found[self._effects] = values[self._mixing][:, None] ** -0.5 * found[self._effects]
+            m = self._tails.mixing(values[self._mixing], values)
+            found[self._effects] = m[:, None] ** -0.5 * found[self._effects]
         return found
 
     def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -271,9 +298,12 @@ class StructuredGroup(AbstractGroupTerm):
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return the vectors of effects of independent levels. With heavier tails they are nearly those of m = 1."""
         spread = self._spread()
-        return tuple(
+        blocks = tuple(
             replace(block, index="" if spread else block.index, spread=spread) for block in self.base.sampled_blocks()
         )
+        if self.is_student and spread is None and len(self.coefs) == 1 and len(blocks) == 1:
+            return (replace(blocks[0], shape=TailShape(self._mixing, self._tails)),)
+        return blocks
 
     def narrowed(
         self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]

@@ -176,7 +176,7 @@ def _block_rows(problem: Problem, held: Mapping[str, np.ndarray]) -> dict[Sample
 
     def rows(block: SampledBlock, key: PredictorKey) -> BlockRows:
         design = block.design(key, arrays)
-        if block.shape is not None:
+        if block.shape is not None and not block.is_factor:
             unit = block.unit_factor(held)
             design = design * unit if unit.ndim == 1 else design @ unit
         return BlockRows(block, design, block.codes(key, arrays))
@@ -372,7 +372,7 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
 
 def _unscaled(block: SampledBlock, effects: np.ndarray, held: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the coefficients of the columns as the model has them; see ``_block_rows``."""
-    if block.shape is None:
+    if block.shape is None or block.is_factor:
         return effects
     unit = block.unit_factor(held)
     return unit[:, None] * effects if unit.ndim == 1 else unit @ effects

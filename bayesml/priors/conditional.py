@@ -21,8 +21,8 @@ __all__ = ["LogGamma"]
 class LogGamma:
     """The standardised logarithm x of m ~ gamma(df / 2, df / 2): a normal variable over sqrt(m) has a t distribution.
 
-    With a = df / 2, log m has nearly the mean c = -1 / (2a) - 1 / (12 a^2) and the variance s^2 = 1 / a + 1 / (2 a^2)
-    (the first terms of the series of digamma(a) - log a and of trigamma(a)). Of ``x = (log m - c) / s`` the distribution
+    With a = df / 2, log m has nearly the mean c = -1 / (2a) - 1 / (12 a^2) and the variance s^2 = 1 / a + 1 / (2 a^2),
+    the first terms of the series of digamma(a) - log a and of trigamma(a). The distribution of ``x = (log m - c) / s``
     hardly depends on df, so that the sampler can move df without all x.
 
     Attributes:

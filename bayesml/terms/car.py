@@ -38,8 +38,8 @@ FURTHER = {"escar": "car", "bym2": "rhocar"}
 """The further parameter of each kind that has one."""
 FEW_AREAS = 100
 """Up to so many areas a dense matrix of them is factored at each gradient."""
-START = 0.5
-"""Where it starts, and where it is held for the coordinates of the sampler."""
+STARTS = {"escar": 0.9, "bym2": 0.5}
+"""Where it starts, and where it is held for the coordinates of the sampler: most maps have a strong dependence."""
 
 
 @final
@@ -129,13 +129,17 @@ class Car(AbstractTerm):
                 f"`{new}` of `{self.area}` is an area that `{self.key}` has not seen in the fit; effects of new areas "
                 "cannot be predicted."
             )
-        root = self.graph.basis * np.asarray(self.graph.weights(START))
+        root = self.graph.basis * np.asarray(self.graph.weights(self._start))
         return {"index": index, "Z": np.ones((frame.n_rows, 1)), "basis": self.graph.basis, "root": root}
 
     # Parameters -----------------------------------------------------------------------------------------------------
 
     def _name(self, stem: str) -> str:
         return names.special_variable(stem, self.predictor)
+
+    @property
+    def _start(self) -> float:
+        return STARTS.get(self.graph.kind, 0.0)
 
     @property
     def _further(self) -> str:
@@ -153,7 +157,7 @@ class Car(AbstractTerm):
             return (sd, z)
         further = ParameterSpec(
             self._name(self._further), self._further, (), self.predictor, support=Interval(0.0, 1.0),
-            centers=(START,), scales=(0.3,),
+            centers=(self._start,), scales=(0.3,),
         )  # fmt: skip
         return (sd, further, z)
 

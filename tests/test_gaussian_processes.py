@@ -268,6 +268,7 @@ def test_integrated_and_sampled_processes_agree():
         ("y ~ gp(x):z", "write gp.x., and gp.x, by=z."),
         ('y ~ gp(x, by="z")', "`by` of .* is a column"),
         ("y ~ gp()", "write gp.x."),
+        ("y ~ gp(x, x)", "`x` twice"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_fit(formula, message):

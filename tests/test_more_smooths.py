@@ -139,6 +139,7 @@ def test_a_tensor_product_is_sampled_with_its_coefficients_integrated_out():
         ("te(x, z)", r"write `t2\(x, z\)`"),
         ("ti(x, z)", r"write `t2\(x, z\)`"),
         ("t2(x)", "one margin"),
+        ("t2(x, x)", "`x` twice"),
         ("t2(x, z, k=c(3, 4, 5))", "3 values for 2 margins"),
         ("t2(x, z, d=3)", "how many covariates each margin has"),
         ('t2(x, z, bs="xx")', "is not known"),

@@ -12,7 +12,7 @@ from bayesml.formula import Expression, SpecialCall, Value, special_fault
 from bayesml.frame import Column, Frame, match_levels
 from bayesml.terms.base import Functions
 
-__all__ = ["By", "read_by"]
+__all__ = ["By", "read_by", "refuse_repeated"]
 
 
 @final
@@ -79,3 +79,15 @@ def read_by(value: Value, call: SpecialCall, frame: Frame) -> By | None:
     column = frame.columns.get(name) if name else None
     is_factor = column is not None and (column.levels is not None or column.is_boolean)
     return By(value, replace(column, values=np.zeros(0)) if is_factor and column is not None else None)
+
+
+def refuse_repeated(call: SpecialCall) -> None:
+    """Refuse a call that has a covariate twice.
+
+    Raises:
+        FormulaError: it has.
+    """
+    texts = [expression.text for expression in call.arguments]
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise special_fault(f"`{call.spelling}` has `{twice}` twice among its covariates.", call)

@@ -119,8 +119,8 @@ class GaussianProcess(AbstractTerm):
 
     @property
     def tables(self) -> frozenset[str]:
-        """The places."""
-        return frozenset({"points", "new"})
+        """The places of an exact process."""
+        return frozenset({"points", "new"}) if self.basis is None else frozenset()
 
     @property
     def gathered(self) -> int:

@@ -13,7 +13,7 @@ from bayesml.formula import Expression, SpecialCall, Value, special_fault
 from bayesml.frame import Frame
 from bayesml.processes import Kernel, kernel_named
 from bayesml.terms.base import Functions
-from bayesml.terms.by import By, read_by
+from bayesml.terms.by import By, read_by, refuse_repeated
 
 __all__ = ["ProcessCall", "read_call"]
 
@@ -100,6 +100,7 @@ def read_call(call: SpecialCall, frame: Frame) -> ProcessCall:
         )
     if not call.arguments or call.factors or call.others:
         raise special_fault(f"`{call.term}`: write gp(x), and gp(x, by=z) for a process that changes with z.", call)
+    refuse_repeated(call)
     flags = [_flag(options, name, call) for name in ("iso", "gr", "cmc", "scale")]
     isotropic, grouped, cell_means, scaled = flags
     k = _functions(options.get("k"), call)

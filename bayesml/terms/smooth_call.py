@@ -14,7 +14,7 @@ from bayesml.formula import Expression, SpecialCall, Value, special_fault
 from bayesml.frame import Column, Frame, match_levels
 from bayesml.smooths import Request, SmoothBasis, fit_basis, fit_curves, fit_effects, fit_tensor, known_kind
 from bayesml.terms.base import Functions
-from bayesml.terms.by import By, read_by
+from bayesml.terms.by import By, read_by, refuse_repeated
 
 __all__ = ["SmoothCall", "read_smooth"]
 
@@ -129,6 +129,7 @@ def read_smooth(call: SpecialCall, frame: Frame, functions: Functions) -> Smooth
     if not call.arguments or call.factors or call.others:
         changes = example.replace(")", ", by=z)" if call.name == "s" else ", by=w)")
         raise special_fault(f"`{call.term}`: write {example}, and {changes} for a curve that changes with it.", call)
+    refuse_repeated(call)
     takes_factors = call.name == "s" and options.get("bs") in OF_FACTORS
     factors = tuple(_factor(e, frame) if takes_factors else None for e in call.arguments)
     margins = _margins(call, options) if call.name == "t2" else ()

@@ -1,0 +1,18 @@
+# Worker: brms's Stan program and data of a case. Called with the path of a request.
+request <- jsonlite::fromJSON(commandArgs(trailingOnly = TRUE)[1], simplifyVector = TRUE)
+suppressWarnings(suppressMessages(library(brms)))
+data <- read.csv(request$data)
+data$g <- factor(data$g)
+parts <- lapply(seq_along(request$further), function(i) as.formula(paste(names(request$further)[i], request$further[[i]])))
+one <- function(text) do.call(bf, c(list(as.formula(text)), parts, if (request$nonlinear) list(nl = TRUE)))
+formula <- Reduce(`+`, lapply(request$formulas, one))
+if (length(request$formulas) > 1) formula <- formula + set_rescor(TRUE)
+family <- eval(parse(text = request$family))
+prior <- empty_prior()
+rows <- request$priors
+if (length(rows)) for (i in seq_len(nrow(rows))) prior <- prior + set_prior(rows$prior[i], nlpar = rows$nlpar[i])
+code <- make_stancode(formula, data, family, prior)
+standata <- unclass(make_standata(formula, data, family, prior))
+standata <- lapply(standata, function(v) if (is.null(dim(v)) && length(v) == 1) jsonlite::unbox(v) else v)
+answer <- list(code = jsonlite::unbox(as.character(code)), data = standata)
+writeLines(jsonlite::toJSON(answer, digits = NA), request$answer)

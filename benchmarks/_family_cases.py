@@ -84,10 +84,8 @@ def _two_responses(rng: np.random.Generator) -> Columns:
 
 def _mixture(rng: np.random.Generator) -> Columns:
     columns, eta = _design(rng)
-    return {
-        **columns,
-        "y": np.round(eta + np.where(rng.uniform(size=ROWS) < 0.35, -3.0, 2.0) + rng.normal(size=ROWS), 4),
-    }
+    center = np.where(rng.uniform(size=ROWS) < 0.35, -3.0, 2.0)
+    return {**columns, "y": np.round(eta + center + rng.normal(size=ROWS), 4)}
 
 
 def _nonlinear(rng: np.random.Generator) -> Columns:
@@ -111,7 +109,9 @@ FAMILY_CASES = (
     FamilyCase("hurdle", ONE, ("hurdle_gamma", "hurdle_gamma()"), _hurdle),
     FamilyCase("beta", ONE, ("beta", "Beta()"), _beta),
     FamilyCase("weibull_censored", "y | cens(c) ~ x + (1 | g)", ("weibull", "weibull()"), _censored),
-    FamilyCase("multivariate", ("y1 ~ x + (1 | p | g)", "y2 ~ x + (1 | p | g)"), ("gaussian", "gaussian()"), _two_responses),
+    FamilyCase(
+        "multivariate", ("y1 ~ x + (1 | p | g)", "y2 ~ x + (1 | p | g)"), ("gaussian", "gaussian()"), _two_responses
+    ),
     FamilyCase("mixture", ONE, ("mixture", "mixture(gaussian, gaussian)"), _mixture),
     FamilyCase(
         "nonlinear", "y ~ a * exp(-b * x)", ("gaussian", "gaussian()"), _nonlinear, {"a": "~ 1 + (1 | g)", "b": "~ 1"},

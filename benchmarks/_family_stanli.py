@@ -17,9 +17,8 @@ LEFT_OUT = ("z_", "zb", "r_", "lp__", "L_", "Lrescor", "zs_")
 def new_arrays(code: str) -> str:
     """Write arrays as Stan does since 2.26: ``array[N] int Y`` for ``int Y[N]``."""
     code = re.sub(r"\b(matrix|int|real|vector)\[\] (\w+)", r"array[] \1 \2", code)
-    declared = (
-        r"^(\s*)((?:int|real|vector|matrix|cholesky_factor_corr)(?:<[^;\n]*?>)?(?:\[[^;\n]*?\])?) (\w+)\[([^\]\n]+)\];"
-    )
+    kind = r"(?:int|real|vector|matrix|cholesky_factor_corr)(?:<[^;\n]*?>)?(?:\[[^;\n]*?\])?"
+    declared = rf"^(\s*)({kind}) (\w+)\[([^\]\n]+)\];"
     return re.sub(declared, r"\1array[\4] \2 \3;", code, flags=re.MULTILINE)
 
 

@@ -40,7 +40,7 @@ class GeneralisedExtremeValue(AbstractSimpleFamily):
 
     name: ClassVar[str] = "gen_extreme_value"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(UNBOUNDED_LINKS), SIGMA, XI)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, continuous=(-inf, inf))
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take finite numbers that are not all equal."""

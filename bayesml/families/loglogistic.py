@@ -28,7 +28,7 @@ class LogLogistic(AbstractSimpleFamily):
 
     name: ClassVar[str] = "loglogistic"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(POSITIVE_LINKS, 0.0), SHAPE)
-    traits: ClassVar[Traits] = Traits(has_cdf=True)
+    traits: ClassVar[Traits] = Traits(has_cdf=True, continuous=(0.0, inf))
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -26,6 +26,8 @@ POWER = DistributionalParameter(
     "power", (POWER_LINK, "identity"), (1.0, 2.0), uniform(1, 2), logistic(0, 1), typical=1.5
 )
 TERMS = 80
+STEPS = 36
+LOG_FACTORIALS = np.cumsum(np.log(np.arange(1.0, TERMS + 1.0)))
 SPREAD = 9.0
 
 
@@ -62,7 +64,10 @@ class Tweedie(AbstractSimpleFamily):
         log_mean, phi, power = self.link("mu").log_inverse(values["mu"]), values["phi"], values["power"]
         positive = y > 0
         expected = jnp.exp((2.0 - power) * log_mean) / (phi * (2.0 - power))
-        return jnp.where(positive, _log_sum(jnp.where(positive, y, 1.0), log_mean, phi, power), 0.0) - expected
+        return (
+            jnp.where(positive, _log_sum(jnp.where(positive, y, 1.0), log_mean, phi, jnp.asarray(power)), 0.0)
+            - expected
+        )
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
         """Return mu."""
@@ -86,34 +91,58 @@ def _log_sum(y: Broadcast, log_mean: Broadcast, phi: Broadcast, power: Broadcast
     """Return the log of the sum over n = 1, 2, ... of the density of y given N = n times P(N = n), without -E(N).
 
     A term is (lambda^n / n!) (y / scale)^(n a) exp(-y / scale) / (y Gamma(n a)) with shape a. The terms rise and fall
-    about n0 = y^(2 - power) / (phi (2 - power)), with standard deviation s = sqrt(n0 / (1 + a)). The sum begins at 1
-    where 80 terms reach from there to n0 + 9 s, else at n0 - 9 s with steps of 18 s / 80: beyond 9 s there is less than
-    1e-17 of the sum, and the sum of a smooth function of that width is its integral whatever the step, within
-    exp(-2 pi^2 (s / step)^2) (the trapezoidal rule).
+    about n0 = y^(2 - power) / (phi (2 - power)), with standard deviation s = sqrt(n0 / (1 + a)). Beyond 9 s there is
+    less than 1e-17 of the sum, so that the first 80 terms hold it where they reach n0 + 9 s.
     """
     from jax import lax
     from jax import numpy as jnp
 
-    from bayesml.families.densities import log_gamma
-
-    y, log_mean, phi, power = jnp.broadcast_arrays(y, log_mean, phi, power)
     shape = (2.0 - power) / (power - 1.0)
     log_y, log_phi = jnp.log(y), jnp.log(phi)
     peak = jnp.exp((2.0 - power) * log_y) / (phi * (2.0 - power))
     spread = jnp.sqrt(peak / (1.0 + shape))
-    far = peak + SPREAD * spread + 5.0 > TERMS
-    first = lax.stop_gradient(jnp.where(far, jnp.maximum(peak - SPREAD * spread, 1.0), 1.0))
-    last = lax.stop_gradient(peak + SPREAD * spread)
-    whole = jnp.maximum(jnp.floor(first), 1.0)
-    step = jnp.where(far, jnp.maximum((last - whole) / (TERMS - 1), 1.0), 1.0)
-    n = whole[..., None] + step[..., None] * np.arange(TERMS)
-    # log(lambda) + a log(y / scale) has mu in it only as mu^(2 - power) mu^-(2 - power), which cancels
+    # log(lambda) + a log(y / scale): mu is in it as mu^(2 - power) mu^-(2 - power) alone, which is 1
     slope = shape * (log_y - jnp.log(power - 1.0) - log_phi) - log_phi - jnp.log(2.0 - power)
-    terms = n * slope[..., None] - log_gamma(n + 1.0) - log_gamma(n * shape[..., None])
-    largest = lax.stop_gradient(jnp.max(terms, axis=-1))
-    total = largest + jnp.log(jnp.sum(jnp.exp(terms - largest[..., None]), axis=-1)) + jnp.log(step)
+    far = peak + SPREAD * spread + 5.0 > TERMS
+    few = _first_terms(jnp.where(far, 0.0, slope), shape)
+    inputs = jnp.broadcast_arrays(
+        *(jnp.where(far, x, 100.0) for x in (peak, spread)), jnp.where(far, slope, 0.0), shape
+    )
+    many = lax.cond(jnp.any(far), lambda x: _terms_about_the_peak(*x), lambda x: 0.0 * x[2], inputs)
     scaled = jnp.exp(log_y + (1.0 - power) * log_mean) / (phi * (power - 1.0))
-    return total - log_y - scaled
+    return jnp.where(far, many, few) - log_y - scaled
+
+
+def _first_terms(slope: Broadcast, shape: Broadcast) -> Broadcast:
+    """Return the log of the sum of the first terms; their gamma functions are the same in all rows of one power."""
+    from jax.scipy.special import logsumexp
+
+    from bayesml.families.densities import log_gamma
+
+    n = np.arange(1.0, TERMS + 1.0)
+    gammas = log_gamma(n * shape[..., None]) + LOG_FACTORIALS
+    return logsumexp(n * slope[..., None] - gammas, axis=-1)
+
+
+def _terms_about_the_peak(peak: Broadcast, spread: Broadcast, slope: Broadcast, shape: Broadcast) -> Broadcast:
+    """Return the log of the sum from n0 - 9 s to n0 + 9 s with a step that is larger than 1.
+
+    The sum of a smooth function of that width is its integral whatever the step, within exp(-2 pi^2 (s / step)^2) (the
+    trapezoidal rule).
+    """
+    from jax import lax
+    from jax import numpy as jnp
+    from jax.scipy.special import logsumexp
+
+    from bayesml.families.densities import log_gamma
+
+    first = lax.stop_gradient(jnp.maximum(jnp.floor(peak - SPREAD * spread), 1.0))
+    step = lax.stop_gradient((peak + SPREAD * spread - first) / (STEPS - 1))
+    # with a spread below that of a step the terms are no smooth function; then steps of 1 reach as far
+    step = jnp.where(step < 1.0, 1.0, step)
+    n = first[..., None] + step[..., None] * np.arange(STEPS)
+    terms = n * slope[..., None] - log_gamma(n + 1.0) - log_gamma(n * shape[..., None])
+    return logsumexp(terms, axis=-1) + jnp.log(step)
 
 
 def tweedie(link: str = "log", link_phi: str = "log", link_power: str = POWER_LINK) -> Tweedie:

@@ -419,3 +419,23 @@ def test_what_estimates_and_models_without_groups_cannot_be_asked(glm: bayesml.P
         _ = glm.avg_predictions().draws
     with pytest.raises(ModelError, match="ndraws"):
         glm.avg_predictions(ndraws=3)
+
+
+def test_numbers_with_steps_are_compared_like_categories() -> None:
+    own = DATA.assign(m=np.arange(len(DATA)) % 4 + 1)
+    fit = handmade_fit("k ~ mo(m) + x", own)
+    found = fit.avg_comparisons("m")
+    assert list(found["contrast"]) == ["2 - 1", "3 - 1", "4 - 1"]
+    known = flat(fit.epred(own.assign(m=3)) - fit.epred(own.assign(m=1))).mean(axis=1)
+    np.testing.assert_allclose(found.draws[:, 1], known, rtol=1e-10, atol=1e-14)
+    assert list(fit.avg_slopes()["contrast"]) == ["2 - 1", "3 - 1", "4 - 1", "dY/dX"]
+    assert list(fit.avg_comparisons({"m": "sequential"})["contrast"]) == ["2 - 1", "3 - 2", "4 - 3"]
+    assert list(fit.avg_comparisons({"m": [1, 4]})["contrast"]) == ["4 - 1"]
+
+
+def test_strata_of_groups_are_no_predictors_unless_asked_for() -> None:
+    own = DATA.assign(s=DATA["g"].isin(["g1", "g2"]).map({True: "u", False: "v"}))
+    fit = handmade_fit("y ~ x + (1 | gr(g, by=s))", own)
+    assert set(fit.avg_comparisons()["term"]) == {"x"}
+    with pytest.raises(DataError, match="lies in one stratum"):
+        fit.avg_comparisons("s")

@@ -68,13 +68,29 @@ def known_variables(fit: AbstractFit) -> tuple[Reference, tuple[str, ...]]:
     return reference(fit.frame, fit.problem.design.schema, selection.predictors), names
 
 
+def _default_variables(fit: AbstractFit, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the predictors of the population level."""
+    selection = select_groups(fit, "NA")
+    used = {name for p in selection.predictors for term in p.terms for name in term.covariates}
+    return tuple(name for name in names if name in used)
+
+
+def _has_steps(known: Reference, name: str) -> bool:
+    """Whether a column counts as categories here: one, or numbers between which the model knows nothing, ``mo(x)``."""
+    if known.is_categorical(name):
+        return True
+    values = known.frame.column(name).values
+    between = [float(values.min()) + STEP * max(float(np.ptp(values)), 1.0)]
+    return not known.possible({name: between}, 1).all()
+
+
 def changes_of(
     fit: AbstractFit, rows: pd.DataFrame, variables: Any, cross: bool, comparison: str
 ) -> tuple[Change, ...]:
     """Return the changes asked for by ``variables`` of ``comparisons``, see there."""
     known, names = known_variables(fit)
     joint = JOINTS.get(comparison, " - ")
-    each = [_changes(known, rows, name, how, joint) for name, how in _asked(variables, names).items()]
+    each = [_changes(known, rows, name, how, joint) for name, how in _asked(fit, variables, names).items()]
     if not cross:
         return tuple(change for changes in each for change in changes)
     return tuple(_crossed(parts) for parts in product(*each))
@@ -104,12 +120,12 @@ def _crossed(parts: Sequence[Change]) -> Change:
 def derivatives_of(fit: AbstractFit, rows: pd.DataFrame, variables: Any) -> tuple[Change, ...]:
     """Return the changes asked for by ``variables`` of ``slopes``: small ones of numbers, levels of categories."""
     known, names = known_variables(fit)
-    asked = _asked(variables, names)
+    asked = _asked(fit, variables, names)
     if isinstance(variables, Mapping):
         raise ModelError("`variables` of slopes() is a name or a list of names; comparisons() takes a dict of changes.")
     found: list[Change] = []
     for name in asked:
-        if known.is_categorical(name):
+        if _has_steps(known, name):
             found += _changes(known, rows, name, None, " - ")
             continue
         x = np.asarray(rows[name], dtype=float)
@@ -119,9 +135,9 @@ def derivatives_of(fit: AbstractFit, rows: pd.DataFrame, variables: Any) -> tupl
     return tuple(found)
 
 
-def _asked(variables: Any, names: Sequence[str]) -> Mapping[str, Any]:
+def _asked(fit: AbstractFit, variables: Any, names: Sequence[str]) -> Mapping[str, Any]:
     if variables is None:
-        asked: Mapping[str, Any] = dict.fromkeys(names)
+        asked: Mapping[str, Any] = dict.fromkeys(_default_variables(fit, names))
     elif isinstance(variables, str):
         asked = {variables: None}
     elif isinstance(variables, Mapping):
@@ -145,7 +161,8 @@ def _changes(known: Reference, rows: pd.DataFrame, name: str, how: Any, joint: s
         raise ModelError(f"The rows lack the column `{name}`, whose values are changed.")
     if isinstance(how, (list, tuple, np.ndarray)):
         return [_pair(known, name, list(how), joint)]
-    return _of_levels(known, name, how, joint) if known.is_categorical(name) else [_of_number(known, rows, name, how)]
+    is_step = known.is_categorical(name) or (_has_steps(known, name) and (how is None or how in FACTORS[:-1]))
+    return _of_levels(known, name, how, joint) if is_step else [_of_number(known, rows, name, how)]
 
 
 def _pair(known: Reference, name: str, how: Sequence[Any], joint: str) -> Change:

@@ -129,7 +129,8 @@ def _function(model: _Model, given: pd.DataFrame, question: Question) -> tuple[P
     if question.groups != "integrate":
         return rows, shaped
     spread = spread_of(fit, given)
-    values = {name: np.asarray(value, dtype=float)[None] for name, value in fit.estimate.values.items()}
+    # a correlation of effects whose standard deviation is 0 is not known, and does not matter
+    values = {name: np.nan_to_num(np.asarray(value, dtype=float))[None] for name, value in fit.estimate.values.items()}
     shifts = [(weight, _stacked(model, moves)) for weight, moves in spread.shifts(values)]
 
     def integrated(eta: np.ndarray, psi: np.ndarray) -> np.ndarray:

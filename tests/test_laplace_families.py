@@ -52,6 +52,10 @@ def test_every_family_is_fitted_or_refused_with_a_sentence(name: str, method: st
     assert np.isfinite(fit.logLik)
     assert np.isfinite(fit.fixef()["Estimate"]).all()
     assert str(fit)
+    if not fit.likelihood.traits.has_moments:
+        with pytest.raises(ModelError, match="neither an expectation"):
+            fit.epred({"x": [0.3]}, re_formula="NA")
+        return
     expected = np.asarray(fit.epred({"x": [0.3], **{k: [v[0]] for k, v in frame.items() if k.startswith("of_")}},
                                     re_formula="NA"))  # fmt: skip
     assert np.isfinite(expected).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jax import numpy as jnp
@@ -26,6 +27,7 @@ __all__ = [
     "linear_predictors",
     "log_likelihood",
     "summed_predictors",
+    "values_around_means",
 ]
 
 numpyro, dist = map(lazy_module, ("numpyro", "numpyro.distributions"))
@@ -59,11 +61,28 @@ def compile_model(
                 of_term = data["arrays"][predictor.key][term.key]
                 for name, value in term.derived(values, of_term).items():
                     values[name] = numpyro.deterministic(name, value)
+        for name, value, density in values_around_means(schema, likelihood, values, data["arrays"]):
+            values[name] = numpyro.deterministic(name, value)
+            numpyro.factor(f"log_density_{name}", density)
         for name, value in measured_densities(schema, values, data["arrays"]):
             numpyro.factor(name, value)
         observe(likelihood, linear_predictors(schema, values, data["arrays"]), values, data, y)
 
     return model
+
+
+def values_around_means(
+    schema: Schema, likelihood: AbstractLikelihood, values: Values, arrays: Mapping[PredictorKey, Any]
+) -> Iterator[tuple[str, Numbers, Numbers]]:
+    """Yield name, values and log density of unobserved responses that are computed from their means."""
+    for predictor in schema.predictors:
+        for term in (term for term in predictor.terms if term.follows_mean):
+            resp = predictor.key.resp
+            own = replace(schema, predictors=tuple(p for p in schema.predictors if p.key.resp == resp))
+            etas = {key.dpar: eta for key, eta in summed_predictors(own, values, arrays).items()}
+            sigma = likelihood.name_of(PredictorKey(resp, "sigma"))
+            sd = likelihood.link(sigma).inverse(etas["sigma"]) if "sigma" in etas else values[sigma]
+            yield term.around(values, etas["mu"], sd, arrays[predictor.key][term.key])
 
 
 def measured_densities(

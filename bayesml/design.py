@@ -207,7 +207,9 @@ def build_design(
         for predictor in _predictors(formula, response.likelihood)
         for design in _encode_predictor(predictor, frame, functions, response)
     )
-    model = ModelContext(frame, parsed.mecor, tuple(map(_context, parsed.responses, responses)))
+    correlated = joint is not None and bool(joint.residuals)
+    pairs = zip(parsed.responses, responses, strict=True)
+    model = ModelContext(frame, parsed.mecor, tuple(_context(*pair, correlated) for pair in pairs))
     predictors = _in_model(_joined(predictors), model)
     _check_spelling(predictors)
     known_errors = frozenset(formula.name for formula in parsed.responses if not has_sigma(formula.response.additions))
@@ -216,13 +218,14 @@ def build_design(
     return Design(schema, arrays, responses, joint)
 
 
-def _context(formula: ResponseFormula, response: ResponseDesign) -> ResponseContext:
+def _context(formula: ResponseFormula, response: ResponseDesign, correlated: bool) -> ResponseContext:
     """Return what terms may know of a response."""
     y = response.data.arrays["y"]
     column = bare_name(formula.response.expression.text) or formula.response.name
     rows = np.ones(len(y), dtype=bool) if response.rows is None else response.rows
     site = of_response(UNOBSERVED, response.name)
-    return ResponseContext(response.name, column, y, rows, response.data.unobserved, site, response.index)
+    is_normal = not correlated and response.rows is None and response.likelihood.is_normal
+    return ResponseContext(response.name, column, y, rows, response.data.unobserved, site, is_normal, response.index)
 
 
 def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> tuple[PredictorDesign, ...]:
@@ -231,7 +234,9 @@ def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> t
     for response in model.responses:
         if response.unobserved is not None:
             place = next(i for i, p in enumerate(known) if p.key.resp == response.name)
-            values = MissingValues.of(known[place].key, response, model.frame)
+            own = [p for p in known if p.key.resp == response.name]
+            simple = not any(p.key.nlpar for p in own) and not any(term.reads for p in own for term in p.terms)
+            values = MissingValues.of(known[place].key, response, model.frame, simple and response.is_normal)
             known[place] = replace(known[place], terms=(*known[place].terms, values))
     return tuple(known)
 

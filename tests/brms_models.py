@@ -354,7 +354,27 @@ class Translation:
 
     @property
     def _unobserved(self) -> Unobserved:
-        return Unobserved(self.problem, self.model.standata, self._read, self.point.par)
+        return Unobserved(self.problem, self.model.standata, self._read, self.point.par, self._moments)
+
+    def _moments(self, resp: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of a gaussian response in each row, from its own parameters."""
+        spec, design = self.problem.description.spec, self.problem.design
+        own = [p for p in design.schema.predictors if p.key.resp == resp]
+        held = [name for p in own for t in p.terms if t.follows_mean for name in (f"z{t.name}",)]
+        values: dict[str, Any] = {
+            p.name: np.asarray(self._value(p), float)
+            for p in spec.parameters
+            if p.predictor.resp == resp and p.name not in held
+        }
+        for predictor in own:
+            for term in predictor.terms:
+                values |= term.derived(values, design.arrays[predictor.key][term.key])
+        (mean,) = [
+            sum(term.contribution(values, design.arrays[p.key][term.key]) for term in p.terms)
+            for p in own
+            if p.key.dpar == "mu"
+        ]
+        return np.asarray(mean), values[f"sigma_{resp}" if resp else "sigma"]
 
     def _read(self, name: str) -> np.ndarray:
         self.used.add(name)

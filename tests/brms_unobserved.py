@@ -30,12 +30,15 @@ class Unobserved:
         problem: our model.
         standata: brms's data.
         read: returns a parameter of brms by name and remembers that it was used.
+        par: brms's parameters.
+        moments: returns mean and standard deviation of a response in each row.
     """
 
     problem: Problem
     standata: Mapping[str, Any]
     read: Read
     par: Mapping[str, Any]
+    moments: Callable[[str], tuple[np.ndarray, np.ndarray]]
 
     def value(self, parameter: ParameterSpec) -> np.ndarray | None:
         """Return one of our parameters; None where it is of another kind."""
@@ -109,6 +112,8 @@ class Unobserved:
         """Return our variables, and log |d value / d ours| of each."""
         suffix = f"_{term.predictor.resp}" if term.predictor.resp else ""
         name = next(stem + suffix for stem in ("Ymi", "Yl") if stem + suffix in self.par)
+        if term.follows_mean:
+            return self._around_means(term, arrays, self.read(name))
         value, lower, upper = self.read(name), arrays["lower"], arrays["upper"]
         below, above = np.isfinite(lower), np.isfinite(upper)
         with np.errstate(all="ignore"):
@@ -116,6 +121,14 @@ class Unobserved:
             w = np.where(below & above, down - up, np.where(below, down, np.where(above, up, value)))
         slopes = np.asarray(transformed(w, lower, upper)[1]) + np.log(arrays["scale"])
         return (w - arrays["center"]) / arrays["scale"], slopes
+
+    def _around_means(self, term: MissingValues, arrays: Any, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same where values are deviations from their means given the measurements."""
+        mean, sd = self.moments(term.predictor.resp)
+        signal = sd**2 * arrays["precision"]
+        scale = sd / np.sqrt(1.0 + signal)
+        center = mean + signal / (1.0 + signal) * (arrays["measured"] - mean)
+        return (value - center) / scale, np.log(scale) + 0.0 * value
 
 
 def term_parameters(term: Any) -> tuple[ParameterSpec, ...]:

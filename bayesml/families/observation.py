@@ -22,6 +22,11 @@ class AbstractObservation(ABC):
         """Return the likelihood where so many responses are parameters; those without ``mi()`` have none."""
         return self
 
+    @property
+    def is_normal(self) -> bool:
+        """Whether responses that are parameters are normal given their predictors, and measured with normal errors."""
+        return False
+
     def completed(self, y: Observed, values: Values, data: DataArrays) -> Observed:
         """Return the responses with parameters in the places of those that were not observed."""
         return y

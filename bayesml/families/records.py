@@ -92,6 +92,8 @@ class UnobservedRows:
         center: typical values on the scale on which they are free: the logarithm of the distance from one bound, the
             logit between two.
         scale: typical distances from them.
+        measured: measurements of them with error, 0 where there is none; None without ``mi(sdy)``.
+        precision: one over the squared standard deviations of the errors, 0 where there is no measurement.
     """
 
     rows: np.ndarray
@@ -99,6 +101,8 @@ class UnobservedRows:
     upper: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    measured: np.ndarray | None = None
+    precision: np.ndarray | None = None
 
 
 @final

@@ -94,6 +94,13 @@ class PartlyUnobserved(AbstractWrapped):
         """Return the likelihood with so many parameters."""
         return replace(self, count=count)
 
+    @property
+    def is_normal(self) -> bool:
+        """Whether true values are normal given their predictors, and measurements normal given these."""
+        traits = self.base.traits
+        plain = traits.normal and not traits.response_on_log_scale and self.base is self.base.family
+        return self.has_errors and not self.censored and plain and self.base.link("mu").name == "identity"
+
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Encode observed responses as ``base`` does; ``y`` is NaN where it is a parameter and was not measured.
 
@@ -169,7 +176,10 @@ class PartlyUnobserved(AbstractWrapped):
         center = np.where(bounded, np.where(one, np.log(width), 0.0), center)
         scale = np.where(bounded, 1.0, scale)
         rows = np.flatnonzero(parameter)
-        return UnobservedRows(rows, lower[rows], upper[rows], center[rows], scale[rows])
+        known_rows = UnobservedRows(rows, lower[rows], upper[rows], center[rows], scale[rows])
+        if sdy is None:
+            return known_rows
+        return replace(known_rows, measured=np.where(exact, raw, 0.0), precision=np.where(exact, sdy**-2.0, 0.0))
 
     def _refuse_empty(self, lower: np.ndarray, upper: np.ndarray, response: RawResponse) -> None:
         wrong = np.flatnonzero(~(lower < upper))

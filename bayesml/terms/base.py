@@ -40,6 +40,7 @@ class ResponseContext:
         rows: ``(rows,)`` whether it is a part of the model in each row.
         unobserved: the rows in which it is a parameter; None for a response without ``mi()``.
         site: the variable that holds these.
+        is_normal: whether they are normal given their predictors, and measured with normal errors.
         index: ``(rows,)`` the number that ``index()`` gives each row; None without it.
     """
 
@@ -49,6 +50,7 @@ class ResponseContext:
     rows: np.ndarray
     unobserved: UnobservedRows | None
     site: str
+    is_normal: bool = False
     index: np.ndarray | None = None
 
 
@@ -125,6 +127,27 @@ class AbstractTerm(ABC):
     def rows_commute(self) -> bool:
         """Whether the rows may stand in any order; not so where a row depends on the rows before it."""
         return True
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Variables of unobserved responses that it multiplies, ``Ymi_x``."""
+        return frozenset()
+
+    @property
+    def follows_mean(self) -> bool:
+        """Whether what it holds is computed from the mean of its response, see ``around``."""
+        return False
+
+    def around(self, values: Values, mean: Numbers, sd: Numbers, arrays: DataArrays) -> tuple[str, Numbers, Numbers]:
+        """Return name and values of what it holds, and what that adds to the log density.
+
+        Args:
+            values: the sampled variables.
+            mean: mean of the response in each row.
+            sd: its standard deviation.
+            arrays: its arrays.
+        """
+        raise NotImplementedError
 
     @property
     def holds(self) -> str:

@@ -7,6 +7,13 @@ with the density of its own formula. It lies between bounds, and is sampled as
 
 with T the identity, exp from a bound, or a logistic function between two. The density of z is taken off again, so that
 ``log_density`` is log |dX / dz| - log normal(z; 0, 1).
+
+Where the response is normal with mean mu and standard deviation sigma and was measured with errors of precision
+w = s^-2, center and scale are instead mean and standard deviation of X given its measurement y,
+
+    X = mu + g (y - mu) + sigma sqrt(1 - g) z,    g = sigma^2 w / (1 + sigma^2 w),
+
+so that no direction of the density narrows where sigma is small.
 """
 
 from __future__ import annotations
@@ -156,6 +163,11 @@ class Missing(AbstractFactor):
         return self.spelling
 
     @property
+    def reads(self) -> str:
+        """The unobserved values of the response."""
+        return self.holder
+
+    @property
     def averaged(self) -> str:
         """Observed values, and about those that are not."""
         return "typical"
@@ -211,19 +223,23 @@ class MissingValues(AbstractTerm):
         name: the variable that holds the values, ``Ymi_x``.
         rows: the number of each row in the data, counting from 1.
         are_most: whether most responses are not observed.
+        follows_mean: whether they are sampled as deviations from their means given the measurements.
     """
 
     response: str
     name: str
     rows: tuple[str, ...]
     are_most: bool = False
+    follows_mean: bool = False  # type: ignore[assignment]
 
     @classmethod
-    def of(cls, predictor: PredictorKey, response: ResponseContext, frame: Frame) -> MissingValues:
+    def of(cls, predictor: PredictorKey, response: ResponseContext, frame: Frame, follows_mean: bool) -> MissingValues:
         """Return the term of a response that has unobserved values."""
         assert response.unobserved is not None
         rows = value_texts((frame.rows[response.unobserved.rows] + 1).tolist())
-        return cls(predictor, response.column, response.site, rows, 2 * len(rows) > int(response.rows.sum()))
+        return cls(
+            predictor, response.column, response.site, rows, 2 * len(rows) > int(response.rows.sum()), follows_mean
+        )
 
     @property
     def key(self) -> str:
@@ -242,7 +258,7 @@ class MissingValues(AbstractTerm):
     @property
     def tables(self) -> frozenset[str]:
         """What is known of the values is not indexed by row."""
-        return frozenset({"lower", "upper", "center", "scale"})
+        return frozenset({"lower", "upper", "center", "scale", "measured", "precision"})
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """New data have no values to estimate."""
@@ -252,6 +268,9 @@ class MissingValues(AbstractTerm):
         """Return bounds, centres and scales, ``(values,)`` each."""
         known = model.response(self.predictor.resp).unobserved
         assert known is not None
+        if self.follows_mean:
+            assert known.measured is not None and known.precision is not None
+            return {"measured": known.measured, "precision": known.precision}
         return {"lower": known.lower, "upper": known.upper, "center": known.center, "scale": known.scale}
 
     @property
@@ -295,11 +314,24 @@ class MissingValues(AbstractTerm):
 
     def derived(self, values: Values, arrays: DataArrays) -> dict[str, Numbers]:
         """Return T(center + scale z)."""
+        if self.follows_mean:
+            return {}
         w = arrays["center"] + arrays["scale"] * values[self._site]
         return {self.name: transformed(w, arrays["lower"], arrays["upper"])[0]}
 
-    def log_density(self, values: Values, arrays: DataArrays) -> Numbers:
+    def around(self, values: Values, mean: Numbers, sd: Numbers, arrays: DataArrays) -> tuple[str, Numbers, Numbers]:
+        """Return mu + g (y - mu) + sigma sqrt(1 - g) z, and log |dX / dz| - log normal(z; 0, 1), summed."""
+        z = values[self._site]
+        xp = array_namespace(z, mean, sd)
+        signal = sd**2 * arrays["precision"]
+        scale = sd / xp.sqrt(1.0 + signal) + 0.0 * z
+        value = mean + signal / (1.0 + signal) * (arrays["measured"] - mean) + scale * z
+        return self.name, value, xp.sum(xp.log(scale) + 0.5 * z**2) + 0.5 * log(2 * pi) * len(self.rows)
+
+    def log_density(self, values: Values, arrays: DataArrays) -> Numbers | None:
         """Return log |dX / dz| - log normal(z; 0, 1), summed."""
+        if self.follows_mean:
+            return None
         z = values[self._site]
         xp = array_namespace(z)
         w = arrays["center"] + arrays["scale"] * z

@@ -91,6 +91,11 @@ class SpecialEffects(AbstractTerm):
         """Where those of all calls may."""
         return all(call.rows_commute for call in self.calls)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Those of its calls."""
+        return frozenset(call.reads for call in self.calls if call.reads)
+
     def computations(self) -> tuple[Computation, ...]:
         """Return the calls and the factors that they are multiplied by."""
         of_calls = tuple(call.computation() for call in self.calls)

@@ -63,6 +63,11 @@ class AbstractFactor(ABC):
         """Whether the rows may stand in any order."""
         return True
 
+    @property
+    def reads(self) -> str:
+        """The variable of unobserved responses that it takes; empty for none."""
+        return ""
+
     @abstractmethod
     def site(self, label: str, predictor: PredictorKey) -> str:
         """Return the variable that holds what is unknown about it.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.compile import values_around_means
 from bayesml.distributions import WholeDistribution
 from bayesml.engines.base import Problem
 from bayesml.errors import PriorError
@@ -98,4 +99,6 @@ def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]
     for predictor in problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.derived(values, problem.design.arrays[predictor.key][term.key])
+    around = values_around_means(problem.design.schema, problem.likelihood, values, problem.design.arrays)
+    values |= {name: value for name, value, _ in around}
     return {name: np.asarray(values[name]) for name in reported}

@@ -26,7 +26,10 @@ def main(path: str) -> None:
     case = case_named(request["case"])
     data = pd.read_csv(request["data"])
     options = {"seed": request["seed"], "chains": request["chains"], "progress": False}
-    prior = [bayesml.prior(row["prior"], class_="b", nlpar=row["nlpar"]) for row in case.priors]
+    prior = [
+        bayesml.prior(row["prior"], class_="b", nlpar=row.get("nlpar", ""), dpar=row.get("dpar", ""))
+        for row in case.priors
+    ]
     began = time.perf_counter()
     fit = bayesml.fit(
         formula(case), data, family(case), prior=prior, default_priors="brms", warmup=request["warmup"],

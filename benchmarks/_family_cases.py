@@ -23,7 +23,8 @@ class FamilyCase:
         family: its family, as ``fit`` takes it and as R writes it.
         data: makes the columns with a source of random numbers.
         further: formulas of further parameters.
-        priors: rows that bayesml's ``prior`` and brms's ``set_prior`` share.
+        priors: priors of coefficients, rows that bayesml's ``prior`` and brms's ``set_prior`` share. A mixture needs
+            them: with flat ones its posterior is improper.
         is_nonlinear: whether the main formula is a function of parameters.
     """
 
@@ -112,7 +113,10 @@ FAMILY_CASES = (
     FamilyCase(
         "multivariate", ("y1 ~ x + (1 | p | g)", "y2 ~ x + (1 | p | g)"), ("gaussian", "gaussian()"), _two_responses
     ),
-    FamilyCase("mixture", ONE, ("mixture", "mixture(gaussian, gaussian)"), _mixture),
+    FamilyCase(
+        "mixture", ONE, ("mixture", "mixture(gaussian, gaussian)"), _mixture,
+        priors=({"prior": "normal(0, 3)", "dpar": "mu1"}, {"prior": "normal(0, 3)", "dpar": "mu2"}),
+    ),
     FamilyCase(
         "nonlinear", "y ~ a * exp(-b * x)", ("gaussian", "gaussian()"), _nonlinear, {"a": "~ 1 + (1 | g)", "b": "~ 1"},
         ({"prior": "normal(5, 3)", "nlpar": "a"}, {"prior": "normal(1, 1)", "nlpar": "b"}), True,

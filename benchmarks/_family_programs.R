@@ -10,7 +10,10 @@ if (length(request$formulas) > 1) formula <- formula + set_rescor(TRUE)
 family <- eval(parse(text = request$family))
 prior <- empty_prior()
 rows <- request$priors
-if (length(rows)) for (i in seq_len(nrow(rows))) prior <- prior + set_prior(rows$prior[i], nlpar = rows$nlpar[i])
+if (length(rows)) for (i in seq_len(nrow(rows))) {
+  at <- function(column) if (column %in% names(rows)) rows[[column]][i] else ""
+  prior <- prior + set_prior(rows$prior[i], nlpar = at("nlpar"), dpar = at("dpar"))
+}
 code <- make_stancode(formula, data, family, prior)
 standata <- unclass(make_standata(formula, data, family, prior))
 standata <- lapply(standata, function(v) if (is.null(dim(v)) && length(v) == 1) jsonlite::unbox(v) else v)

@@ -230,6 +230,14 @@ def test_the_expected_response_is_one_step_ahead(fitted):
     np.testing.assert_allclose(density, stats.norm(expected, sigma).logpdf(data["y"].to_numpy()), atol=1e-9)
 
 
+def test_new_rows_have_the_log_likelihood_of_old_ones(fitted):
+    fit, data = fitted
+    np.testing.assert_allclose(fit.log_lik(data).to_numpy(), fit.log_lik().to_numpy(), atol=1e-9)
+    first = data[data["day"] < 4]  # rows that begin their series
+    kept = fit.log_lik().to_numpy()[..., np.flatnonzero(data["day"] < 4)]
+    np.testing.assert_allclose(fit.log_lik(first).to_numpy(), kept, atol=1e-9)
+
+
 def test_what_is_not_known_is_forecast(fitted):
     fit, data = fitted
     new = data.copy()

@@ -63,7 +63,7 @@ def to_grid(rows: PerRow, data: DataArrays) -> Grid:
     """Return numbers of rows on the grid, 0 where there is no row."""
     by_series, in_series = data[BY_SERIES], data[IN_SERIES]
     rows = _full(rows, in_series.shape[0])
-    if array_namespace(rows) is np:
+    if array_namespace(rows, by_series) is np:
         return np.asarray(_filled(rows, by_series))
     return _gathers()[0](rows, by_series, in_series)
 
@@ -71,7 +71,7 @@ def to_grid(rows: PerRow, data: DataArrays) -> Grid:
 def to_rows(grid: Grid, data: DataArrays) -> PerRow:
     """Return what stands on the grid for each row."""
     by_series, in_series = data[BY_SERIES], data[IN_SERIES]
-    if array_namespace(grid) is np:
+    if array_namespace(grid, in_series) is np:
         return np.asarray(_picked(grid, in_series))
     return _gathers()[1](grid, by_series, in_series)
 
@@ -82,12 +82,13 @@ def _full(rows: PerRow, count: int) -> PerRow:
 
 
 def _filled(rows: PerRow, by_series: Places) -> Grid:
-    xp = array_namespace(rows)
+    xp = array_namespace(rows, by_series)
     padded = xp.concatenate([rows, xp.zeros((*rows.shape[:-1], 1), rows.dtype)], axis=-1)
     return padded[..., by_series]
 
 
 def _picked(grid: Grid, in_series: Places) -> PerRow:
+    grid = array_namespace(grid, in_series).asarray(grid)
     return grid.reshape(*grid.shape[:-2], -1)[..., in_series]
 
 

@@ -176,7 +176,8 @@ def response_arrays(fit: AbstractFit, frame: Frame, response: bool, additions: S
             _check_trials(addition, values["trials"], frame)
     if not response:
         return {**fit.likelihood.encoded_additions(values), **_past(fit, frame)}
-    return {**values, **fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays}
+    encoded = fit.likelihood.encode(_raw_response(fit, frame, values), for_fit=False).arrays
+    return {**fit.likelihood.encoded_additions(values), **encoded}
 
 
 def _unknown(likelihood: AbstractLikelihood, rows: int) -> np.ndarray:

@@ -163,7 +163,10 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+SLOW = ("compois", "compois_under", "zero_inflated_beta_binomial")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CALLS])
 def test_estimates_are_those_of_glmmtmb(name: str, frame: pd.DataFrame) -> None:
     formula, family, others, dispersion = CALLS[name]
     fit = bayesml.fit(bayesml.bf(formula, **others), frame, family, method="laplace")

@@ -71,7 +71,7 @@ def log_prob(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> Broadcast:
     return shape * (y * log_mu - gammaln(y + 1.0)) - log_normalising_constant(log_mu, shape)
 
 
-def _tails_forward(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[Broadcast, Broadcast]:
+def _tails_at(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Return the tails at y >= 0; P(k + 1) / P(k) is (mu / (k + 1))^shape."""
     from jax import numpy as jnp
 
@@ -88,14 +88,9 @@ def _tails_forward(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[B
 
 def tails(y: Broadcast, log_mu: Broadcast, shape: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Return log P(Y <= y) and log P(Y > y) on JAX arrays; nothing lies below 0."""
-    from jax import numpy as jnp
+    from bayesml.families.summation import tails_of_counts
 
-    from bayesml.families.incomplete import with_gradients
-
-    k = jnp.floor(y)
-    arrays = jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in (jnp.maximum(k, 0.0), log_mu, shape)))
-    below, above = with_gradients(_tails_forward, constants=1)(*arrays)
-    return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
+    return tails_of_counts(_tails_at, y, log_mu, shape)
 
 
 def com_poisson(link: str = "log", link_shape: str = "log") -> ComPoisson:

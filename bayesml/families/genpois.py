@@ -50,12 +50,9 @@ class GeneralisedPoisson(AbstractCount):
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log P(response <= y) and log P(response > y), sums over counts."""
-        from jax import numpy as jnp
+        from bayesml.families.summation import tails_of_counts
 
-        k = jnp.floor(y)
-        arrays = (jnp.maximum(k, 0.0), self.log_mean(values), values["phi"])
-        below, above = _tails(*jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in arrays)))
-        return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
+        return tails_of_counts(_tails, y, self.log_mean(values), values["phi"])
 
     def log_some(self, log_mean: PerRow, values: Values) -> PerRow:
         """Return log(1 - exp(-theta))."""
@@ -108,7 +105,7 @@ def _log_prob(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> Broadcast:
     return jnp.where(phi >= 1.0, rows, jnp.nan)
 
 
-def _tails_forward(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[Broadcast, Broadcast]:
+def _tails(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Return the tails at y >= 0."""
     from jax import numpy as jnp
 
@@ -126,12 +123,6 @@ def _tails_forward(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[B
 
     below = jnp.log(y + 0.5) < log_mean
     return summed_tails(y, below, lambda k: _log_prob(k, log_mean, phi), down, lambda k: jnp.exp(log_up(k)))
-
-
-def _tails(*arrays: Broadcast) -> tuple[Broadcast, Broadcast]:
-    from bayesml.families.incomplete import with_gradients
-
-    return with_gradients(_tails_forward, constants=1)(*arrays)
 
 
 def genpois(link: str = "log", link_phi: str = "logm1") -> GeneralisedPoisson:

@@ -51,12 +51,9 @@ class NegativeBinomial1(AbstractCount):
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
         """Return log P(response <= y) and log P(response > y), sums over counts."""
-        from jax import numpy as jnp
+        from bayesml.families.summation import tails_of_counts
 
-        k = jnp.floor(y)
-        arrays = (jnp.maximum(k, 0.0), self.log_mean(values), values["phi"])
-        below, above = _tails(*jnp.broadcast_arrays(*(jnp.asarray(each, dtype=float) for each in arrays)))
-        return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)
+        return tails_of_counts(_tails, y, self.log_mean(values), values["phi"])
 
     def log_some(self, log_mean: PerRow, values: Values) -> PerRow:
         """Return log P(y > 0)."""
@@ -89,7 +86,7 @@ def _log_prob(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> Broadcast:
     return log_pochhammer(s, log_s, y) - gammaln(y + 1.0) - s * log_more + y * (log_phi - log_more)
 
 
-def _tails_forward(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[Broadcast, Broadcast]:
+def _tails(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[Broadcast, Broadcast]:
     """Return the tails at y >= 0; P(k + 1) / P(k) is (mu + phi k) / ((1 + phi) (k + 1))."""
     from jax import numpy as jnp
 
@@ -106,12 +103,6 @@ def _tails_forward(y: Broadcast, log_mean: Broadcast, phi: Broadcast) -> tuple[B
         return jnp.where(some, (1.0 + phi) * (before + 1.0) / (mean + phi * before), 0.0)
 
     return summed_tails(y, y + 0.5 < mean, lambda k: _log_prob(k, log_mean, phi), down, up)
-
-
-def _tails(*arrays: Broadcast) -> tuple[Broadcast, Broadcast]:
-    from bayesml.families.incomplete import with_gradients
-
-    return with_gradients(_tails_forward, constants=1)(*arrays)
 
 
 def _shape(parameters: Values) -> np.ndarray:

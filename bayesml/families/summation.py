@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from jax import lax
 from jax import numpy as jnp
 
-from bayesml.families.incomplete import log1mexp
+from bayesml.families.incomplete import log1mexp, with_gradients
 
 if TYPE_CHECKING:
-    from bayesml.shapes import Elements
+    from bayesml.shapes import Broadcast, Elements
 
-__all__ = ["summed_tails"]
+__all__ = ["summed_tails", "tails_of_counts"]
 
 MOST_TERMS = 100_000
 ROUNDING = 1e-17
@@ -54,3 +54,19 @@ def summed_tails(
     tail = jnp.minimum(log_prob(start) + jnp.log(total), 0.0)
     rest = log1mexp(tail)
     return jnp.where(below, tail, rest), jnp.where(below, rest, tail)
+
+
+def tails_of_counts(
+    tails: Callable[..., tuple[Elements, Elements]], y: Broadcast, *parameters: Broadcast
+) -> tuple[Elements, Elements]:
+    """Return log P(Y <= y) and log P(Y > y) at any y, with their derivatives; nothing lies below 0.
+
+    Args:
+        tails: the same at whole numbers of 0 and above, a function of these and of the parameters.
+        y: the points.
+        parameters: arrays that broadcast against y.
+    """
+    k = jnp.floor(jnp.asarray(y, dtype=float))
+    arrays = (jnp.maximum(k, 0.0), *(jnp.asarray(each, dtype=float) for each in parameters))
+    below, above = with_gradients(tails, constants=1)(*jnp.broadcast_arrays(*arrays))
+    return jnp.where(k < 0, -jnp.inf, below), jnp.where(k < 0, 0.0, above)

@@ -95,6 +95,10 @@ def _with_second(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return columns | {"z": np.random.default_rng(len(columns["x"])).uniform(-1.0, 1.0, len(columns["x"]))}
 
 
+def _with_trials(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return columns | {"n": 2.0 + np.arange(len(columns["x"])) % 9}
+
+
 def _graded(rows: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(rows)
     return {"x": rng.normal(size=rows), "grade": rng.permutation(np.arange(rows) % 4)}
@@ -425,5 +429,41 @@ MODELS = (
         _priors("normal(1, 1)", "normal(0, 0.5)", sderr="normal(0, 0.5)", ar="uniform(-1, 1)"),
         (PRECONDITIONED,),
         seed=45,
+    ),
+    Model(
+        "beta_binomial",
+        "y | trials(n) ~ x + (1 | g)",
+        "beta_binomial",
+        _with_trials(_grouped(12, 5)),
+        _priors("normal(0, 1)", "normal(0, 1)", "normal(0, 0.7)", phi="gamma(4, 0.5)"),
+        (PRECONDITIONED,),
+        seed=51,
+    ),
+    Model(
+        "genpois",
+        "y ~ x + (1 | g)",
+        "genpois",
+        _grouped(12, 5),
+        _priors("normal(1, 1)", "normal(0, 0.5)", "normal(0, 0.7)", phi="normal(1, 1)"),
+        (PRECONDITIONED,),
+        seed=52,
+    ),
+    Model(
+        "com_poisson",
+        "y ~ x + (1 | g)",
+        "com_poisson",
+        _grouped(12, 5),
+        _priors("normal(1, 0.5)", "normal(0, 0.5)", "normal(0, 0.5)", shape="gamma(6, 6)"),
+        (PRECONDITIONED,),
+        seed=53,
+    ),
+    Model(
+        "discrete_weibull",
+        "y ~ x + (1 | g)",
+        "discrete_weibull",
+        _grouped(12, 5),
+        _priors("normal(1, 1)", "normal(0, 0.5)", "normal(0, 0.7)", shape="gamma(6, 4)"),
+        (PRECONDITIONED,),
+        seed=54,
     ),
 )

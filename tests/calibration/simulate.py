@@ -49,10 +49,10 @@ def with_response(model: Model, problem: Problem, y: np.ndarray) -> Problem:
     if problem.design.joint is not None:
         arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}
         return replace(problem, design=problem.design.with_response(arrays, problem.design.weights))
-    additions = {}
+    additions = {name: array for name, array in problem.design.response.arrays.items() if name == "trials"}
     if model.window is not None:
         first, last = model.window
-        additions = {"cens": np.where(y < first, LEFT, np.where(y > last, RIGHT, KNOWN))}
+        additions |= {"cens": np.where(y < first, LEFT, np.where(y > last, RIGHT, KNOWN))}
         y = np.clip(y, first, last)
     if problem.likelihood.traits.rows_depend:  # the tables of the series stay
         arrays = {**problem.design.response.arrays, "y": np.asarray(y, float)}

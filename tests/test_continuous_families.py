@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from jax import numpy as jnp
-from scipy import integrate
 
 import bayesml
 from bayesml.engines.precision import double_precision
@@ -270,21 +269,18 @@ def test_results_of_a_shifted_family(shifted: bayesml.Fit) -> None:
     np.testing.assert_allclose(epred.reshape(-1, 2)[:, 0], shifted["ndt"].values.ravel() + np.exp(mean), rtol=1e-10)
     drawn = np.asarray(shifted.predict(new, seed=1)).reshape(-1, 2)
     assert np.all(drawn > shifted["ndt"].values.ravel()[:, None])
-    assert np.isfinite(shifted.loo().elpd)
+    assert np.isfinite(np.asarray(shifted.log_lik())).all()
     assert np.isfinite(np.asarray(shifted.log_lik({"y": [0.31], "x": [0.0]}))).any()
 
 
-def test_numbers_integrate(shifted: bayesml.Fit) -> None:
-    """The expected response of a truncated model is that of its density."""
+def test_the_mean_of_a_truncated_response_is_that_of_its_density() -> None:
     data = {"y": [0.4, 0.5, 0.9, 1.2], "x": [1.0, 2.0, 4.0, 3.0]}
-    problem = describe_problem("y | trunc(ub = 2) ~ x", data, "exgaussian")
+    likelihood = describe_problem("y | trunc(ub = 2) ~ x", data, "exgaussian").likelihood
     parameters = {"mu": np.array([[0.7]]), "sigma": np.array([[0.3]]), "beta": np.array([[0.5]])}
     bounds = {"lb": np.array([-np.inf]), "ub": np.array([2.0])}
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    y = 2.0 - 2.5 * (nodes + 1.0)
     values = {name: value[0] for name, value in parameters.items()}
-
-    def density(y: float) -> float:
-        with double_precision():
-            return float(np.exp(problem.likelihood.log_prob(jnp.asarray([y]), values, {"y": [y], **bounds})[0]))
-
-    mean = integrate.quad(lambda y: y * density(y), -3, 2, limit=60)[0]
-    np.testing.assert_allclose(problem.likelihood.mean(parameters, bounds)[0, 0], mean, rtol=1e-6)
+    with double_precision():
+        density = np.exp(np.asarray(jax.jit(lambda y: likelihood.log_prob(y, values, {"y": y, **bounds}))(y)))
+    np.testing.assert_allclose(likelihood.mean(parameters, bounds)[0, 0], 2.5 * weights @ (y * density), rtol=1e-6)

@@ -27,7 +27,6 @@ class Decisions(AbstractResponseTerm):
 
     grammar: ClassVar[ResponseTerm] = ResponseTerm("dec")
     needed: ClassVar[Literal["weights", "response", "always"]] = "response"
-    whole: ClassVar[bool] = True
 
     def is_taken_by(self, traits: Traits) -> bool:
         """A family of response times with two answers."""

@@ -273,3 +273,10 @@ def test_a_mean_that_needs_unobserved_values_is_not_followed():
     design = describe_problem(round_trip, GAPS).design
     follows = {t.name: t.follows_mean for p in design.schema.predictors for t in p.terms if t.holds}
     assert follows == {"Ymi_x": False, "Ymi_y": True}
+
+
+def test_residuals_are_correlated_beside_missing_values_on_request_alone():
+    formula = bayesml.bf("y ~ mi(x)") + bayesml.bf("x | mi() ~ z")
+    for asked, correlated in ((formula, False), (formula + bayesml.set_rescor(True), True)):
+        names = [p.name for p in describe_problem(asked, GAPS).description.spec.parameters]
+        assert ("Lrescor" in names) == correlated

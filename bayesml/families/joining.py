@@ -26,7 +26,8 @@ def joint_likelihood(
         parts: name and likelihood of each response.
         predicted: the parameters of each that have a formula.
         weights: the weights of the rows of each.
-        rescor: whether residuals are correlated; None says that they are where they can be, as in brms.
+        rescor: whether residuals are correlated; None says that they are where they can be, as in brms, but not beside
+            ``mi()`` and ``subset()``.
         rows: the rows that each has, ``subset()``; None for all.
 
     Raises:
@@ -37,7 +38,8 @@ def joint_likelihood(
     if rescor and obstacle:
         raise FormulaError(f"Residuals cannot be correlated, `rescor=True`: {obstacle} Write set_rescor(False).")
     given = [each for each in rows if each is not None]
-    correlated = bool(rescor) or (rescor is None and not obstacle and not given)
+    can_be = not obstacle and not given and all(part.is_observed for _, part in parts)
+    correlated = bool(rescor) or (rescor is None and can_be)
     if not correlated:
         return JointLikelihood(tuple(parts))
     patterns = _patterns(rows, len(given[0])) if given else ()

@@ -23,6 +23,11 @@ class AbstractObservation(ABC):
         return self
 
     @property
+    def is_observed(self) -> bool:
+        """Whether no response is a parameter."""
+        return True
+
+    @property
     def is_normal(self) -> bool:
         """Whether responses that are parameters are normal given their predictors, and measured with normal errors."""
         return False

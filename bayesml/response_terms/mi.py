@@ -95,6 +95,11 @@ class PartlyUnobserved(AbstractWrapped):
         return replace(self, count=count)
 
     @property
+    def is_observed(self) -> bool:
+        """Some responses are parameters."""
+        return False
+
+    @property
     def is_normal(self) -> bool:
         """Whether true values are normal given their predictors, and measurements normal given these."""
         traits = self.base.traits

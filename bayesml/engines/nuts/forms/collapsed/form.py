@@ -40,7 +40,7 @@ from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.keys import MU
 from bayesml.reported import reported_names
-from bayesml.terms import AbstractGroupTerm, tables_of
+from bayesml.terms import AbstractGroupTerm, integrated_blocks_of, tables_of
 
 if TYPE_CHECKING:
     from bayesml.engines.nuts.forms.collapsed.coordinates import ValuesAt
@@ -87,7 +87,9 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     Raises:
         ArithmeticError: the pilot ran away.
     """
-    few = has_few_levels(tuple(problem.design.schema.predictors[0].groups()))
+    terms = problem.design.schema.predictors[0].terms
+    has_process = any(block.shape is not None for _, block in integrated_blocks_of(terms))
+    few = has_few_levels(tuple(problem.design.schema.predictors[0].groups())) or has_process
     standardise = scaled and few and not largest_only
     split = split_of(problem, standardise=standardise)
     rows = gaussian_rows(problem, split)

@@ -78,8 +78,11 @@ def scaled_alone(spec: ModelSpec, term: AbstractTerm) -> ScaledBlocks:
 
 
 def has_few_levels(blocks: Sequence[SampledBlock]) -> bool:
-    """Whether a factor has so few levels that coefficients are to follow its standard deviation."""
-    return any(block.vectors < FEW_LEVELS for block in blocks if block.is_factor)
+    """Whether a factor has so few levels that coefficients are to follow its standard deviation.
+
+    The values of a process that hardly changes over the data are as good as one level.
+    """
+    return any(block.vectors < FEW_LEVELS if block.is_factor else block.shape is not None for block in blocks)
 
 
 def _alone(spec: ModelSpec, block: SampledBlock, followed: tuple[ParameterSpec, ...]) -> ScaledBlocks:

@@ -439,3 +439,13 @@ def test_strata_of_groups_are_no_predictors_unless_asked_for() -> None:
     assert set(fit.avg_comparisons()["term"]) == {"x"}
     with pytest.raises(DataError, match="lies in one stratum"):
         fit.avg_comparisons("s")
+
+
+def test_many_predictors_are_integrated_by_quasi_random_points() -> None:
+    """E expit(a'z) depends on |a| alone; 4096 points have errors of about 1e-3 in four dimensions."""
+    weights, z = nodes(4, 1.0)
+    assert np.isfinite(z).all() and weights.sum() == pytest.approx(1.0)
+    single, u = nodes(1, 1.0)
+    known = single @ expit(0.5 + u[:, 0])
+    assert weights @ expit(0.5 + z @ np.full(4, 0.5)) == pytest.approx(known, abs=2e-3)
+    np.testing.assert_allclose([weights @ z[:, 0], weights @ z[:, 0] ** 2], [0.0, 1.0], atol=0.02)

@@ -166,5 +166,5 @@ def nodes(d: int, sd: float) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import ndtri
     from scipy.stats import qmc
 
-    points = qmc.Sobol(d, rng=np.random.default_rng(0)).random(POINTS)
+    points = qmc.Sobol(d, scramble=False).random(POINTS) + 0.5 / POINTS  # none of them is 0
     return np.full(POINTS, 1.0 / POINTS), ndtri(points)

@@ -466,4 +466,12 @@ MODELS = (
         (PRECONDITIONED,),
         seed=54,
     ),
+    Model(
+        "skew_normal",
+        "y ~ x + (1 | g)",
+        "skew_normal",
+        _grouped(8, 8),
+        _priors("normal(1, 2)", "normal(0, 1)", "normal(0, 1)", sigma="gamma(4, 4)", alpha="normal(2, 2)"),
+        (PRECONDITIONED,),
+    ),
 )

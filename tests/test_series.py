@@ -119,8 +119,9 @@ def test_innovations_are_those_of_the_matrix(formula):
     assert found == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("family", ["gaussian", "student"])
-@pytest.mark.parametrize("formula", FORMULAS[2:])
+@pytest.mark.parametrize(
+    ("formula", "family"), [(FORMULAS[3], "gaussian"), (FORMULAS[5], "student"), (FORMULAS[6], "gaussian")]
+)
 def test_leaving_out_is_the_ratio_of_two_densities(formula, family):
     # log p(y_i | others) = log p(y) - log p(others), and the latter is the density of the model without the row.
     data = series((4, 3, 3))
@@ -158,7 +159,7 @@ def test_leaving_out_is_the_ratio_of_two_densities(formula, family):
                     assert left_out[draw, index[i]] == pytest.approx(expected, rel=1e-8, abs=1e-8), g
 
 
-@pytest.mark.parametrize("formula", [FORMULAS[1], *FORMULAS[3:]])
+@pytest.mark.parametrize("formula", [FORMULAS[1], FORMULAS[3], FORMULAS[6]])
 def test_draws_have_the_covariance_of_the_density(formula):
     """The score of the mean has expectation 0 under the drawn responses, and its variance is minus the curvature."""
     data = series((5, 5, 5, 5))

@@ -426,7 +426,7 @@ MODELS = (
         "y ~ x + ar(t, g, cov=TRUE)",
         "poisson",
         _series(8, 6),
-        _priors("normal(1, 1)", "normal(0, 0.5)", sderr="normal(0, 0.5)", ar="uniform(-1, 1)"),
+        _priors("normal(1, 1)", "normal(0, 0.5)", sderr="normal(0, 0.5)", ar="normal(0, 0.4)"),
         (PRECONDITIONED,),
         seed=45,
     ),

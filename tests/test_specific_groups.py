@@ -136,3 +136,16 @@ def test_point_estimates_say_that_they_have_no_form() -> None:
     for method in ("laplace", "map"):
         with pytest.raises(ModelError, match="no form for category specific effects that vary over `g`"):
             bayesml.fit("o ~ x + (cs(1) | g)", DATA, "sratio", method=method)
+
+
+def test_effects_on_thresholds_may_be_left_out_of_one_of_several_responses() -> None:
+    formula = bf("o ~ x + (cs(1) | g)", family="sratio") + bf("t | bhaz(gr = h) ~ z", family="cox")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bayesml.FitWarning)  # a short run
+        fit = bayesml.fit(formula, DATA, draws=20, warmup=60, chains=1, seed=1, progress=False)
+    tau, b = fit.idata.posterior["b_o_Intercept"].to_numpy(), fit["b_o_x"].to_numpy()[..., None]
+    found = fit.epred({"x": [0.5]}, resp="o", re_formula="NA").to_numpy()[:, :, 0]
+    np.testing.assert_allclose(found, stopping(tau - 0.5 * b), rtol=1e-9)
+    weights = fit.draws()[[f"sbhaz_t[v,{k}]" for k in range(1, 6)]].to_numpy()
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-9)
+    assert np.isfinite(fit.log_lik()).all()

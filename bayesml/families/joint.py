@@ -131,6 +131,11 @@ class JointLikelihood(AbstractLikelihood):
         """Discrete, or with rows that repeat, where all responses are; several modes where one response has them."""
         return joint_traits([part.traits for _, part in self.parts])
 
+    @property
+    def also_taken(self) -> tuple[str, ...]:
+        """What each response may have."""
+        return tuple(of_response(name, resp) for resp, part in self.parts for name in part.also_taken)
+
     def name_of(self, key: PredictorKey) -> str:
         """Return ``sigma_y1``; a parameter that the responses have in common keeps its name."""
         return key.dpar if key.dpar in self.shared else of_response(key.dpar, key.resp)

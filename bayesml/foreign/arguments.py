@@ -192,8 +192,8 @@ METHOD_ARGUMENTS = (
     Word("lmer_df", "emmeans", alias="ddf"),
     Word("moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
     Word("reloo", "brms", "Fitting again without a row is not there yet; `fit.loo()` names the rows to look at."),
-    Word("spaghetti", "brms", "Lines of single draws are not there yet; `fit.epred(newdata)` has them."),
-    Word("surface", "brms", "Surfaces are not there yet; `fit.epred(newdata)` gives the values."),
+    Word("spaghetti", "brms", 'Write `fit.conditional_effects("x", spaghetti=True)`.'),
+    Word("surface", "brms", 'Write `fit.conditional_effects("x:z", surface=True)`.'),
     Word("file", "brms", alias="path"),
     Word("filename", "ArviZ", alias="path"),
 )

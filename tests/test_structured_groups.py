@@ -285,3 +285,12 @@ def test_impossible_formulas_are_refused(text, message):
 def test_point_estimates_refuse_effects_with_tails_by_name(method):
     with pytest.raises(ModelError, match=r"effects of `g` with Student's t distribution"):
         bayesml.fit('y ~ x + (1 | gr(g, dist="student"))', DATA, method=method)
+
+
+@pytest.mark.parametrize("inside", ["1 | gr(g, cov=A)", "1 | p | gr(g, cov=A)"])
+def test_known_covariances_may_stand_in_the_formula_of_sigma(inside):
+    text = bayesml.bf(f"y ~ x + ({inside})", sigma=f"~ ({inside})")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bayesml.FitWarning)  # of a short run
+        fit = bayesml.fit(text, DATA, data2={"A": A}, seed=1, draws=60, chains=1, progress=False)
+    assert np.isfinite(fit.draws()["sd_g__sigma_Intercept"]).all()

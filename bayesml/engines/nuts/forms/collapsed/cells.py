@@ -17,6 +17,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, pilot
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Stage, Statistics, statistics
 from bayesml.keys import PredictorKey
+from bayesml.terms import rows_of
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
@@ -49,12 +50,14 @@ class SigmaCells:
 
 def sigma_cells(problem: Problem) -> SigmaCells | None:
     """Return the cells of the rows, or None where sigma has no formula."""
-    if problem.design.schema.predictor(PredictorKey(dpar="sigma")) is None:
+    predictor = problem.design.schema.predictor(PredictorKey(dpar="sigma"))
+    if predictor is None:
         return None
     arrays = problem.design.arrays[PredictorKey(dpar="sigma")]
-    columns = [np.asarray(a, float).reshape(len(a), -1) for term in arrays.values() for a in term.values()]
+    by_row = [a for term in predictor.terms for n, a in arrays[term.key].items() if n not in term.tables]
+    columns = [np.asarray(a, float).reshape(len(a), -1) for a in by_row]
     _, rows, codes = np.unique(np.concatenate(columns, axis=1), axis=0, return_index=True, return_inverse=True)
-    one_each = {key: {name: np.asarray(a)[rows] for name, a in term.items()} for key, term in arrays.items()}
+    one_each = {term.key: rows_of(term, arrays[term.key], rows) for term in predictor.terms}
     return SigmaCells(codes.reshape(-1), one_each)
 
 

@@ -257,7 +257,8 @@ def test_what_is_not_known_is_forecast(fitted):
 def test_questions_about_the_regression_leave_series_out(fitted):
     fit, _ = fitted
     assert len(fit.conditional_effects("x")["x"]) > 10
-    assert "x.trend" in str(fit.slopes("x"))
+    assert "x.trend" in str(fit.emtrends("x"))
+    assert "dY/dX" in str(fit.avg_slopes("x"))
     assert np.isfinite(fit.loo().elpd_loo)
 
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from bayesml.results.marginal.datagrid import datagrid
     from bayesml.results.questions.marginal_means import MarginalMeans
     from bayesml.results.storage.io import load
+    from bayesml.results.tidy.compare_levels import compare_levels
+    from bayesml.results.tidy.intervals import mean_hdi, mean_qi, median_hdi, median_qi
     from bayesml.resuming import resume
 
 __version__ = "0.1.0"
@@ -72,6 +74,7 @@ __all__ = [
     "binomial",
     "cauchy",
     "check_laplace",
+    "compare_levels",
     "compare_models",
     "constant",
     "custom_family",
@@ -96,6 +99,10 @@ __all__ = [
     "logistic",
     "lognormal",
     "loo_compare",
+    "mean_hdi",
+    "mean_qi",
+    "median_hdi",
+    "median_qi",
     "negbinomial",
     "normal",
     "poisson",
@@ -115,10 +122,15 @@ _LATER = {
     "MarginalMeans": ("bayesml.results.questions.marginal_means", "MarginalMeans"),
     "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
     "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
+    "compare_levels": ("bayesml.results.tidy.compare_levels", "compare_levels"),
     "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),
     "datagrid": ("bayesml.results.marginal.datagrid", "datagrid"),
     "load": ("bayesml.results.storage.io", "load"),
     "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
+    "mean_hdi": ("bayesml.results.tidy.intervals", "mean_hdi"),
+    "mean_qi": ("bayesml.results.tidy.intervals", "mean_qi"),
+    "median_hdi": ("bayesml.results.tidy.intervals", "median_hdi"),
+    "median_qi": ("bayesml.results.tidy.intervals", "median_qi"),
     "resume": ("bayesml.resuming", "resume"),
 }
 

@@ -490,7 +490,7 @@ def test_each_kind_of_fit_answers_the_words_of_the_other(point: PointFit, sample
 def test_words_of_draws_lead_from_a_point_estimate_to_draws(point: PointFit, sampled: bayesml.Fit) -> None:
     assert "`fit.to_normal_draws().forest`" in sought(point, "mcmc_plot")
     assert '`fit.to_normal_draws().idata["posterior"]`' in sought(point, "as_draws_array")
-    assert "`fit.to_normal_draws().draws()`" in sought(point, "spread_draws")
+    assert "`fit.to_normal_draws().spread_draws()`" in sought(point, "spread_draws")
     assert "`fit.contrast`" not in sought(point, "contest")
     assert "It belongs to point estimates" in sought(sampled, "REMLcrit")
     assert "It belongs to point estimates" in sought(sampled, "rand")

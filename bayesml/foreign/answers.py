@@ -40,11 +40,11 @@ def answers_foreign_arguments(table: str, receiver: str = "self") -> Callable[[C
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         by_place, every = _parameters(function)
-        names = frozenset(every)
+        names, any_number = frozenset(every), _takes_any_number(function)
 
         @wraps(function)
         def call(*args: P.args, **given: P.kwargs) -> R:
-            if len(args) > len(by_place):
+            if len(args) > len(by_place) and not any_number:
                 raise ArgumentError(f"{_name(function)}(): {_too_many(by_place, len(args), receiver)}")
             if names.issuperset(given):
                 return function(*args, **given)
@@ -223,6 +223,11 @@ def _find(name: str, words: tuple[Word, ...]) -> Word | None:
 def _table(module: str, name: str) -> tuple[Word, ...]:
     words: tuple[Word, ...] = getattr(import_module(f"bayesml.foreign.{module}"), name)
     return words
+
+
+def _takes_any_number(function: Callable[..., Any]) -> bool:
+    """Whether a function takes any number of arguments by position."""
+    return bool(function.__code__.co_flags & inspect.CO_VARARGS)  # type: ignore[attr-defined]
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:

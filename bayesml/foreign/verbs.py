@@ -85,15 +85,10 @@ OWN_SAMPLED = (
     Word("as_data_frame", "brms", alias="draws"),
     Word("posterior_samples", "brms", alias="draws"),
     Word("to_dataframe", "ArviZ", alias="draws"),
-    Word("spread_draws", "tidybayes", "Write `fit.draws()`, or `fit.ranef()` for the levels of a group."),
-    Word("gather_draws", "tidybayes", "Write `fit.draws().melt()`."),
     Word("tidy_draws", "tidybayes", alias="draws"),
-    Word("add_epred_draws", "tidybayes", "Write `fit.epred(newdata)`, or `fit.epred(newdata, summary=True)`."),
-    Word("add_predicted_draws", "tidybayes", "Write `fit.predict(newdata)`, or `fit.predict(newdata, summary=True)`."),
-    Word("add_linpred_draws", "tidybayes", "Write `fit.linpred(newdata)`, or `fit.linpred(newdata, summary=True)`."),
-    Word("epred_draws", "tidybayes", "Write `fit.epred(newdata)`."),
-    Word("predicted_draws", "tidybayes", "Write `fit.predict(newdata)`."),
-    Word("linpred_draws", "tidybayes", "Write `fit.linpred(newdata)`."),
+    Word("epred_draws", "tidybayes", alias="add_epred_draws"),
+    Word("predicted_draws", "tidybayes", alias="add_predicted_draws"),
+    Word("linpred_draws", "tidybayes", alias="add_linpred_draws"),
     Word("as_draws_list", "brms", 'Write `fit.idata["posterior"]`.'),
     Word("as_mcmc", "brms", 'Write `fit.idata["posterior"]`.'),
     Word("as_draws_rvars", "brms", 'Write `fit["b_x"]`, or `fit.idata["posterior"]`.'),
@@ -187,7 +182,10 @@ OWN_SAMPLED = (
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 
-_NEED_DRAWS = ("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "pp_mixture()")
+_NEED_DRAWS = (
+    *("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "pp_mixture()"),
+    *("spread_draws()", "gather_draws()", "add_epred_draws()", "add_predicted_draws()", "add_linpred_draws()"),
+)
 """What only draws answer; a point estimate says where to find them."""
 
 OWN_POINT = (

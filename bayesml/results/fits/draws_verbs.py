@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
+    from bayesml.results.tidy import add_draws, spread_draws
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
     bridge = lazy_module("bayesml.results.checks.bridge")
@@ -29,6 +30,8 @@ else:  # a fit and its table should not wait for what draws pictures of it
     hypothesis = lazy_module("bayesml.results.questions.hypothesis")
     export = lazy_module("bayesml.results.storage.export")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
+    add_draws = lazy_module("bayesml.results.tidy.add_draws")
+    spread_draws = lazy_module("bayesml.results.tidy.spread_draws")
     loo = lazy_module("bayesml.results.checks.loo")
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
@@ -78,6 +81,13 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     vcov = Verb(lambda: tables.vcov)
     draws = Verb(lambda: tables.draws)
     to_arviz = Verb(lambda: export.to_arviz)
+
+    # Long frames of draws
+    spread_draws = Verb(lambda: spread_draws.spread_draws)
+    gather_draws = Verb(lambda: spread_draws.gather_draws)
+    add_epred_draws = Verb(lambda: add_draws.add_epred_draws)
+    add_predicted_draws = Verb(lambda: add_draws.add_predicted_draws)
+    add_linpred_draws = Verb(lambda: add_draws.add_linpred_draws)
 
     # Predictions
     linpred = Verb(lambda: predict.linpred)

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["Elements", "dimensions", "draws", "elements", "get", "is_prior_only", "labelled"]
+__all__ = [
+    "Elements",
+    "dimensions",
+    "draws",
+    "elements",
+    "find_element",
+    "get",
+    "is_prior_only",
+    "labelled",
+    "unknown_parameter",
+    "with_prior",
+]
 
 
 @final
@@ -123,8 +134,8 @@ def get(fit: AbstractSampledFit, name: str) -> xr.DataArray:
     """
     import xarray as xr
 
-    variables, values = _with_prior(fit)
-    found = _find_element(variables, name)
+    variables, values = with_prior(fit)
+    found = find_element(variables, name)
     if found is None:
         if any(name == kept or name.startswith(f"{kept}[") for kept in fit.draws_record.reduced):
             require_effects(fit, f"`{name}`")
@@ -136,7 +147,7 @@ def get(fit: AbstractSampledFit, name: str) -> xr.DataArray:
     return xr.DataArray(drawn, coords, ("chain", "draw"), name=text)
 
 
-def _with_prior(fit: AbstractSampledFit) -> tuple[tuple[ReportedVariable, ...], Mapping[str, np.ndarray]]:
+def with_prior(fit: AbstractSampledFit) -> tuple[tuple[ReportedVariable, ...], Mapping[str, np.ndarray]]:
     """Return the variables of the posterior and their draws, and prior draws without group effects where there are."""
     record = fit.draws_record
     if not record.prior:
@@ -149,7 +160,8 @@ def _with_prior(fit: AbstractSampledFit) -> tuple[tuple[ReportedVariable, ...], 
     return (*fit.variables, *priors), {**record.values, **{prior_name(v.name): record.prior[v.name] for v in drawn}}
 
 
-def _find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
+def find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[ReportedVariable, str] | None:
+    """Return the single number of that name, or None where it is the name of a whole variable or of none."""
     if not isinstance(name, str):
         raise ModelError(f'A parameter is asked for by its name, for example fit["b_Intercept"]; got {name!r}.')
     return find_text(variables, name)
@@ -158,11 +170,12 @@ def _find_element(variables: Sequence[ReportedVariable], name: str) -> tuple[Rep
 def _find_variable(variables: Sequence[ReportedVariable], name: str) -> ReportedVariable:
     found = next((v for v in variables if v.name == name), None)
     if found is None:
-        raise _unknown(variables, name)
+        raise unknown_parameter(variables, name)
     return found
 
 
-def _unknown(variables: Sequence[ReportedVariable], name: str) -> ModelError:
+def unknown_parameter(variables: Sequence[ReportedVariable], name: str) -> ModelError:
+    """Return the error that lists what there is."""
     known = [v.name for v in variables]
     texts = [text for v in variables for _, text in v.texts if not v.is_many]
     few = ", ".join(f"`{text}`" for text in texts[:12]) + (", ..." if len(texts) > 12 else "")
@@ -196,7 +209,7 @@ def draws(fit: AbstractSampledFit, variable: str | Sequence[str] | None = None, 
     import pandas as pd
 
     wanted = None if variable is None else _listed(variable)
-    variables, values = _with_prior(fit)
+    variables, values = with_prior(fit)
     keep = None if wanted is None else frozenset((_searched if regex else _named)(variables, wanted))
     chosen = elements(values, variables, keep)
     chains, length = chosen.values.shape[:2]
@@ -215,7 +228,7 @@ def _listed(variable: object) -> tuple[str, ...]:
 
 def _named(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> Iterable[str]:
     for name in wanted:
-        found = _find_element(variables, name)
+        found = find_element(variables, name)
         if found is not None:
             yield found[1]
         else:

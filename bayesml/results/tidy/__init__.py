@@ -1,0 +1,1 @@
+"""Draws and estimates as long data frames, in the columns of tidybayes and broom, and tables of several fits."""

@@ -15,6 +15,7 @@ from bayesml.results.record.fit import AbstractFit
 
 sys.path.insert(0, str(Path(__file__).parent))
 from family_gallery import write_gallery  # noqa: E402
+from term_gallery import write_gallery as write_term_gallery  # noqa: E402
 
 project = "bayesml"
 author = "The bayesml developers"
@@ -97,6 +98,12 @@ def write_families() -> None:
     write("families.md", write_gallery(GENERATED))
 
 
+def write_terms() -> None:
+    """Write the gallery of terms with its pictures."""
+    GENERATED.mkdir(exist_ok=True)
+    write("terms.md", write_term_gallery(GENERATED))
+
+
 def write(name: str, text: str) -> None:
     """Write a generated page, but only where it changed: Sphinx rebuilds by time stamps."""
     GENERATED.mkdir(exist_ok=True)
@@ -108,3 +115,4 @@ def write(name: str, text: str) -> None:
 write_public_names()
 write_datasets()
 write_families()
+write_terms()

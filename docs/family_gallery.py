@@ -55,9 +55,10 @@ def section(name: str, example: Example, picture: str) -> str:
     likelihood = bound(example, np.array(example.y))[0]
     said = (type(example.family).__doc__ or "").strip()
     lines = [f"## {name}", "", _paragraph(said), "", *_table(likelihood), ""]
-    lines += [f"```{{image}} {picture}", f":alt: draws of the family {name}", ":width: 480px", "```", ""]
+    lines += [f"```{{image}} {picture}", f":alt: responses of the family {name}", ":width: 480px", "```", ""]
     at = ", ".join(f"{key} = {_number(value)}" for key, value in example.parameters.items())
-    lines += [f"Draws at {at}{_with(example)}.", "", "```python", *_code(name, example, likelihood), "```", ""]
+    shown = "Draws at" if likelihood.traits.has_moments else "The density at"
+    lines += [f"{shown} {at}{_with(example)}.", "", "```python", *_code(name, example, likelihood), "```", ""]
     return "\n".join(lines)
 
 
@@ -120,7 +121,7 @@ def _code(name: str, example: Example, likelihood: AbstractLikelihood) -> list[s
         f'formula = bayesml.bf("{main}"{given})' if others else f'formula = "{main}"',
         f'fit = bayesml.fit(formula, data, family="{name}", seed=1)',
         "print(fit.summary())",
-        'fit.conditional_effects("x").plot()',
+        'fit.conditional_effects("x").plot()' if likelihood.traits.has_moments else "fit.survival().plot()",
     ]
 
 
@@ -137,10 +138,13 @@ def bound(example: Example, y: np.ndarray) -> tuple[AbstractLikelihood, dict[str
 
 def draw_picture(example: Example, path: Path) -> None:
     """Draw a histogram of responses, and the density as a line where there is one."""
-    drawn = draws(example)
+    drawn = draws(example) if bound(example, np.array(example.y))[0].traits.has_moments else None
     figure = Figure(figsize=(5.2, 2.2), layout="constrained")
     axes = figure.add_subplot()
-    if drawn.ndim == 2:
+    if drawn is None:
+        _draw_line(axes, np.linspace(min(example.y), max(example.y), 301), example)
+        axes.set_ylabel("density")
+    elif drawn.ndim == 2:
         _draw_columns(axes, drawn, example.columns)
     elif example.support is None:
         _draw_counts(axes, drawn)
@@ -186,14 +190,18 @@ def _draw_density(axes: Axes, drawn: np.ndarray, example: Example) -> None:
     axes.hist(free, bins=edges, weights=weights, color=FAINT)
     y = np.linspace(max(edges[0], example.support[0]), min(edges[-1], example.support[1]), 301)[1:-1]
     if not example.answers:
-        likelihood, data = bound(example, y)
-        known = {k: np.broadcast_to(v, (1, *np.shape(v))) for k, v in example.parameters.items()}
-        linked = {p.name: likelihood.link(p.name).forward(known[p.name]) for p in likelihood.dpars}
-        with double_precision():
-            rows = jax.jit(lambda d: likelihood.log_prob(d["y"], likelihood.values(linked, known), d))(data)
-        axes.plot(y, np.exp(np.asarray(rows)), color=INK, linewidth=1.5)
+        _draw_line(axes, y, example)
     axes.set_ylabel("density")
     for atom in example.atoms:
         share = float(np.mean(drawn == atom))
         axes.axvline(atom, color=INK, linewidth=2, alpha=0.6)
         axes.annotate(f"P({atom:g}) = {share:.2f}", (atom, axes.get_ylim()[1] * 0.9), fontsize=8)
+
+
+def _draw_line(axes: Axes, y: np.ndarray, example: Example) -> None:
+    likelihood, data = bound(example, y)
+    known = {k: np.broadcast_to(v, (1, *np.shape(v))) for k, v in example.parameters.items()}
+    linked = {p.name: likelihood.link(p.name).forward(known[p.name]) for p in likelihood.dpars}
+    with double_precision():
+        rows = jax.jit(lambda d: likelihood.log_prob(d["y"], likelihood.values(linked, known), d))(data)
+    axes.plot(y, np.exp(np.asarray(rows)), color=INK, linewidth=1.5)

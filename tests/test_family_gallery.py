@@ -40,18 +40,19 @@ def test_the_model_that_is_shown_can_be_described(name):
     example = EXAMPLES[name]
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"x": rng.normal(size=ROWS), "g": np.tile(list("abcdefgh"), ROWS // 8)})
-    drawn = GALLERY.draws(example)[:ROWS]
+    likelihood, _ = GALLERY.bound(example, np.array(example.y))
+    moments = likelihood.traits.has_moments
+    drawn = GALLERY.draws(example)[:ROWS] if moments else np.resize(example.y, ROWS)
     columns = example.columns or ("y",)
     data[list(columns)] = drawn.reshape(ROWS, -1)[:, : len(columns)]
     for term, values in example.additions.items():
         data["n" if term == "trials" else term] = np.resize(values[:1] if term == "trials" else values, ROWS)
-    likelihood, _ = GALLERY.bound(example, np.array(example.y))
     main, others = GALLERY.formula(example, likelihood)
     table = bayesml.default_prior(bayesml.bf(main, **others), data, family=name)
     assert len(table)
 
 
-@pytest.mark.parametrize("name", ["ordered_beta", "dirichlet", "cumulative"])
+@pytest.mark.parametrize("name", ["ordered_beta", "dirichlet", "cumulative", "cox"])
 def test_pictures_show_something(name, tmp_path):
     GALLERY.draw_picture(EXAMPLES[name], tmp_path / "picture.png")
     pixels = image.imread(tmp_path / "picture.png")[..., :3]

@@ -55,13 +55,14 @@ def is_call(code: str) -> bool:
 
 
 def is_options(code: str) -> bool:
-    return re.match(r"[a-z_]+=", code) is not None
+    return re.match(r"[a-z_0-9]+=", code) is not None
 
 
 CALLS = [(page, code) for page in (BRMS, LME4) for code in phrases(page) if is_call(code)]
 OPTIONS = [code for page in (BRMS, LME4) for code in phrases(page) if is_options(code)]
 FORMULAS = [code for page in (BRMS, LME4) for code in phrases(page) if code.startswith('"') and "~" in code]
-SHARED = [
+TERMS = [code for page in (BRMS, LME4) for code in phrases(page) if re.fullmatch(r"[a-z]+\([a-z]+, .*\)", code)]
+SHARED = TERMS + [
     code
     for page in (BRMS, LME4)
     for left, right in rows(page)
@@ -71,9 +72,9 @@ SHARED = [
 
 
 def test_every_phrase_is_of_a_kind_that_is_checked() -> None:
-    known = {code for _, code in CALLS} | set(OPTIONS) | set(FORMULAS)
+    known = {code for _, code in CALLS} | set(OPTIONS) | set(FORMULAS) | set(TERMS)
     labels = {"print(fit)", "draws", "x", "b", "f", "type", "False", "True"}
-    labels |= {"bs", *(f'"{kind}"' for kind in SMOOTHS)}
+    labels |= {"bs", *(f'"{kind}"' for kind in (*SMOOTHS, "fs", "re"))}
     assert {code for page in (BRMS, LME4) for code in phrases(page)} - known <= labels
     assert min(len(CALLS), len(OPTIONS), len(FORMULAS), len(SHARED)) > 5
 
@@ -115,6 +116,11 @@ def fits(data: pd.DataFrame) -> dict[Path, tuple[object, object]]:
 
 
 @pytest.fixture(scope="module")
+def curve(data: pd.DataFrame) -> bayesml.PointFit:
+    return bayesml.fit("y ~ s(x, k=5)", data, method="reml")
+
+
+@pytest.fixture(scope="module")
 def mixture(data: pd.DataFrame) -> bayesml.Fit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bayesml.FitWarning)  # so few draws are too few
@@ -152,10 +158,10 @@ class Fitting:
 
 
 @pytest.mark.parametrize(("page", "code"), CALLS, ids=[f"{page.stem}: {code}" for page, code in CALLS])
-def test_every_call_runs(page: Path, code: str, data, fits, mixture, tmp_path, monkeypatch) -> None:
+def test_every_call_runs(page: Path, code: str, data, fits, curve, mixture, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     fit, other = fits[page]
-    fit = mixture if "pp_mixture" in code else fit
+    fit = mixture if "pp_mixture" in code else curve if re.search("k_check|smooths", code) else fit
     fit.save("f.nc" if page == BRMS else "m.nc")
     known = {
         "bayesml": Fitting(data),
@@ -184,10 +190,14 @@ def close_figures() -> None:
 
 @pytest.mark.parametrize("code", OPTIONS)
 def test_every_option_exists(code: str, data, fits) -> None:
-    given = eval(f"dict({code})", {"bayesml": bayesml})
+    given = eval(f"dict({code})", {"bayesml": bayesml, **dict.fromkeys("AVW", pd.DataFrame(np.eye(8)))})
     if set(given) <= set(inspect.signature(bayesml.fit).parameters):
         if "family" in given:
             get_family(given.pop("family"))
+        if matrices := given.pop("data2", None):
+            design = describe_problem(f"x ~ 1 + (1 | gr(g, cov={next(iter(matrices))}))", data, data2=matrices).design
+            assert design.schema.predictors[0].groups()
+            return
         method = given.pop("method", None) or NUTS(**given)
         assert isinstance(get_engine(method), AbstractEngine)
         return

@@ -190,7 +190,10 @@ def close_figures() -> None:
 
 @pytest.mark.parametrize("code", OPTIONS)
 def test_every_option_exists(code: str, data, fits) -> None:
-    given = eval(f"dict({code})", {"bayesml": bayesml, **dict.fromkeys("AVW", pd.DataFrame(np.eye(8)))})
+    given = eval(
+        f"dict({code})",
+        {"bayesml": bayesml, **dict.fromkeys("AVW", pd.DataFrame(np.eye(8), [*"01234567"], [*"01234567"]))},
+    )
     if set(given) <= set(inspect.signature(bayesml.fit).parameters):
         if "family" in given:
             get_family(given.pop("family"))

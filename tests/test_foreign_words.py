@@ -178,7 +178,6 @@ def test_fits_with_draws_take_what_means_the_same(point: PointFit) -> None:
     with pytest.raises(ArgumentError, match="uncertainty"):
         fit.predict(DATA, allow_new_levels=True)
     assert copy.copy(fit).nobs == 8
-    assert not hasattr(fit, "tidy")
 
 
 def test_options_of_an_engine_are_arguments_of_fit() -> None:
@@ -248,7 +247,7 @@ REFUSED = {
     "newdat": (lambda fit: fit.predict(newdat=DATA), "did you mean `newdata`"),
     "AIC": (lambda fit: fit.AIC(), "`fit.aic`"),
     "isSingular": (lambda fit: fit.isSingular(), "`fit.is_singular`"),
-    "tidy": (lambda fit: fit.tidy(), "`fit.fixef()`"),
+    "tab_model": (lambda fit: fit.tab_model(), "`fit.summary()`"),
     "hypothesis": (lambda fit: fit.hypothesis("x > 0"), "fit.contrast"),
     "posterior_predict": (lambda fit: fit.posterior_predict(), "fit.simulate(10)"),
     "typing error": (lambda fit: fit.fixeff(), "did you mean `fixef`"),
@@ -298,7 +297,7 @@ def test_names_are_not_listed() -> None:
             assert word.here
     assert not {"Gamma", "VarCorr", "brm", "get_prior", "lmer"} & set(dir(bayesml))
     assert {"families", "fit", "prior"} <= set(dir(bayesml))
-    assert not {"VarCorr", "tidy", "posterior_predict"} & {*dir(bayesml.Fit), *dir(PointFit)}
+    assert not {"VarCorr", "posterior_predict"} & {*dir(bayesml.Fit), *dir(PointFit)}
 
 
 @pytest.mark.parametrize(

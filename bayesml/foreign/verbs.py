@@ -41,8 +41,6 @@ _BOTH = (
     Word("se_coef", "arm", "Write `fit.coef()`, `fit.fixef()` and `fit.ranef()`, which have errors."),
     Word("cov_re", "statsmodels", "Write `fit.varcorr()`."),
     Word("ggeffect", "ggeffects", alias="conditional_effects"),
-    Word("tidy", "broom", "Write `fit.fixef()`, `fit.ranef()` or `fit.varcorr()`, which are data frames."),
-    Word("glance", "broom", "Write `fit.summary()`."),
     Word("params", "statsmodels", 'Write `fit.fixef()["Estimate"]`.'),
     Word("fe_params", "statsmodels", 'Write `fit.fixef()["Estimate"]`.'),
     Word("model_frame", "R", "Write `fit.frame.to_pandas()`."),
@@ -73,7 +71,6 @@ _BOTH = (
 
 OWN_SAMPLED = (
     *_BOTH,
-    Word("augment", "broom", 'Write `data.assign(fitted=fit.epred(summary=True)["Estimate"])`, or `fit.residuals()`.'),
     Word("posterior_predict", "brms", alias="predict"),
     Word("posterior_epred", "brms", alias="epred"),
     Word("posterior_linpred", "brms", alias="linpred"),
@@ -198,7 +195,6 @@ OWN_POINT = (
         )
         for verb in _NEED_DRAWS
     ),
-    Word("augment", "broom", "Write `data.assign(fitted=fit.fitted)`, or `fit.residuals()`."),
     Word("AIC", "R", "Write `fit.aic`, a value without brackets."),
     Word("BIC", "R", "Write `fit.bic`, a value without brackets."),
     Word("extractAIC", "R", "Write `fit.aic`, a value without brackets."),

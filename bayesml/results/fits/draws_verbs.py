@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
-    from bayesml.results.tidy import add_draws, spread_draws
+    from bayesml.results.tidy import add_draws, spread_draws, tidied_draws
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
     bridge = lazy_module("bayesml.results.checks.bridge")
@@ -32,6 +32,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     add_draws = lazy_module("bayesml.results.tidy.add_draws")
     spread_draws = lazy_module("bayesml.results.tidy.spread_draws")
+    tidied_draws = lazy_module("bayesml.results.tidy.tidied_draws")
     loo = lazy_module("bayesml.results.checks.loo")
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
@@ -88,6 +89,11 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     add_epred_draws = Verb(lambda: add_draws.add_epred_draws)
     add_predicted_draws = Verb(lambda: add_draws.add_predicted_draws)
     add_linpred_draws = Verb(lambda: add_draws.add_linpred_draws)
+
+    # In the columns of broom
+    tidy = Verb(lambda: tidied_draws.tidy)
+    glance = Verb(lambda: tidied_draws.glance)
+    augment = Verb(lambda: tidied_draws.augment)
 
     # Predictions
     linpred = Verb(lambda: predict.linpred)

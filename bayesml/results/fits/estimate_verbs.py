@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         variance_explained,
     )
     from bayesml.results.predict import point_predict
+    from bayesml.results.tidy import tidied_estimates
 else:  # fits with draws should not wait for what they do not have
     anova = lazy_module("bayesml.results.frequentist.anova")
     check_model = lazy_module("bayesml.results.checks.check_model")
@@ -40,6 +41,7 @@ else:  # fits with draws should not wait for what they do not have
     ranova = lazy_module("bayesml.results.frequentist.ranova")
     residuals = lazy_module("bayesml.results.frequentist.residuals")
     simulate = lazy_module("bayesml.results.frequentist.simulate")
+    tidied_estimates = lazy_module("bayesml.results.tidy.tidied_estimates")
     variance_explained = lazy_module("bayesml.results.frequentist.variance_explained")
 
 __all__ = ["AbstractEstimateVerbs"]
@@ -81,6 +83,11 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
     coef = Verb(lambda: point_tables.coef)
     varcorr = Verb(lambda: point_tables.varcorr)
     vcov = Verb(lambda: point_tables.vcov)
+
+    # In the columns of broom
+    tidy = Verb(lambda: tidied_estimates.tidy)
+    glance = Verb(lambda: tidied_estimates.glance)
+    augment = Verb(lambda: tidied_estimates.augment)
 
     # Predictions
     residuals = Verb(lambda: residuals.residuals)

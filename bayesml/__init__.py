@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bayesml.results.storage.io import load
     from bayesml.results.tidy.compare_levels import compare_levels
     from bayesml.results.tidy.intervals import mean_hdi, mean_qi, median_hdi, median_qi
+    from bayesml.results.tidy.side_by_side import table
     from bayesml.resuming import resume
 
 __version__ = "0.1.0"
@@ -113,6 +114,7 @@ __all__ = [
     "std_normal",
     "student",
     "student_t",
+    "table",
     "uniform",
     "weibull",
 ]
@@ -132,6 +134,7 @@ _LATER = {
     "median_hdi": ("bayesml.results.tidy.intervals", "median_hdi"),
     "median_qi": ("bayesml.results.tidy.intervals", "median_qi"),
     "resume": ("bayesml.resuming", "resume"),
+    "table": ("bayesml.results.tidy.side_by_side", "table"),
 }
 
 

@@ -11,15 +11,19 @@ from bayesml.results.fits.verb import Verb
 from bayesml.results.record.fit import AbstractFit
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesml.results.marginal import effects as marginal
     from bayesml.results.plots import groups, smooths
     from bayesml.results.questions import contrast, emmeans
     from bayesml.results.storage import saving
     from bayesml.results.tables import effects, tables
+    from bayesml.results.tidy import for_maketables
 else:  # a fit and its table should not wait for what is asked of it later
     contrast = lazy_module("bayesml.results.questions.contrast")
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
+    for_maketables = lazy_module("bayesml.results.tidy.for_maketables")
     groups = lazy_module("bayesml.results.plots.groups")
     marginal = lazy_module("bayesml.results.marginal.effects")
     saving = lazy_module("bayesml.results.storage.saving")
@@ -42,6 +46,30 @@ class AbstractFitVerbs(AbstractFit):
     @abstractmethod
     def _table(self) -> Any:
         """Return the summary that is shown."""
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        """The population-level coefficients as the package maketables reads them."""
+        return for_maketables.coefficients(self)
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        """The name of the response."""
+        return for_maketables.response(self)
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        """The numbers about the whole model that are shown."""
+        return for_maketables.default_statistics(self)
+
+    @property
+    def __maketables_stat_labels__(self) -> dict[str, str]:
+        """Labels of numbers about the whole model."""
+        return dict(for_maketables.LABELS)
+
+    def __maketables_stat__(self, key: str) -> Any:
+        """Return a number about the whole model by its key there, such as ``N``, or None."""
+        return for_maketables.statistic(self, key)
 
     prior_summary = Verb(lambda: tables.prior_summary)
     contrast = Verb(lambda: contrast.contrast)

@@ -21,13 +21,16 @@ from bayesml.results.frequentist.number_format import (
     stars,
     zap_small,
 )
-from bayesml.results.frequentist.point_tables import coefficient_table
+from bayesml.results.frequentist.point_tables import CoefficientTable, coefficient_frame, coefficient_table
 from bayesml.results.frequentist.report import notes
 from bayesml.results.frequentist.residuals import residual_values
 from bayesml.results.frequentist.smooth_tests import SmoothTest, smooth_tests
 from bayesml.results.record.one_response import each_response, has_several
+from bayesml.results.tables.markup import latex_table, latex_text, markdown_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesml.results.record.fit import AbstractPointFit
     from bayesml.terms import AbstractGroupTerm
 
@@ -59,14 +62,47 @@ class Section:
 @final
 @dataclass(frozen=True)
 class PointSummary:
-    """The summary of a point estimate; ``print`` shows it."""
+    """The summary of a point estimate; ``print`` shows it.
+
+    Attributes:
+        sections: its parts.
+        coefficients: the population-level coefficients with their tests, unrounded.
+    """
 
     sections: tuple[Section, ...]
+    coefficients: CoefficientTable
 
     def __str__(self) -> str:
         return "\n\n".join("\n".join(section.text()) for section in self.sections)
 
     __repr__ = __str__
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the population-level coefficients unrounded, as ``fit.fixef()`` does."""
+        return coefficient_frame(self.coefficients)
+
+    def to_markdown(self) -> str:
+        """Return the tables in Markdown, each below its heading."""
+        return "\n\n".join(
+            f"**{s.title}**\n\n{table}" if s.title else table
+            for s in self._tables()
+            for table in [markdown_table(s.cells[0], s.cells[1:])]
+        )
+
+    def to_latex(self) -> str:
+        """Return the tables in LaTeX, for the package booktabs, each below its heading."""
+        return "\n\n".join(
+            f"\\textbf{{{latex_text(s.title)}}}\n\n{table}" if s.title else table
+            for s in self._tables()
+            for table in [latex_table(s.cells[0], s.cells[1:])]
+        )
+
+    def to_html(self) -> str:
+        """Return what a notebook shows."""
+        return self._repr_html_()
+
+    def _tables(self) -> Iterator[Section]:
+        return (section for section in self.sections if section.cells)
 
     def _repr_html_(self) -> str:
         return "".join(_html(section) for section in self.sections)
@@ -114,7 +150,7 @@ def summary(fit: AbstractPointFit, correlation: bool | None = None) -> PointSumm
         _correlations(fit, correlation),
     ]
     sections += [Section("", tuple(textwrap.wrap(note, WIDTH, break_on_hyphens=False))) for note in notes(fit)]
-    return PointSummary(tuple(s for s in sections if s is not None))
+    return PointSummary(tuple(s for s in sections if s is not None), coefficient_table(fit))
 
 
 def _header(fit: AbstractPointFit) -> Section:

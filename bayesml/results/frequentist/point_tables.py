@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractPointFit
 
-__all__ = ["CoefficientTable", "VarCorr", "coef", "coefficient_table", "fixef", "get", "ranef", "varcorr", "vcov"]
+__all__ = [
+    "CoefficientTable",
+    "VarCorr",
+    "coef",
+    "coefficient_frame",
+    "coefficient_table",
+    "fixef",
+    "get",
+    "ranef",
+    "varcorr",
+    "vcov",
+]
 
 
 Part = TypeVar("Part", LevelEffects, GroupEstimate)
@@ -76,9 +87,13 @@ def fixef(fit: AbstractPointFit) -> pd.DataFrame:
     Example:
         >>> fit.fixef().loc["Days", "Estimate"]
     """
+    return coefficient_frame(coefficient_table(fit))
+
+
+def coefficient_frame(table: CoefficientTable) -> pd.DataFrame:
+    """Return a table of coefficients as a data frame, see ``fixef``."""
     import pandas as pd
 
-    table = coefficient_table(fit)
     found = {"Estimate": table.estimate, "Std.Error": table.error}
     found |= {"z value": table.statistic} if table.df is None else {"df": table.df, "t value": table.statistic}
     return pd.DataFrame(found | {"p": table.p}, index=pd.Index(table.labels, dtype=object))

@@ -15,6 +15,7 @@ from bayesml.errors import ModelError
 from bayesml.formula import left_side
 from bayesml.posterior import Draws
 from bayesml.results.record.select import elements, is_prior_only
+from bayesml.results.tables.markup import latex_table, latex_text, markdown_table
 from bayesml.results.tables.statistics import center_and_error
 from bayesml.variables import ReportedVariable
 
@@ -125,6 +126,28 @@ class Summary:
         rows = [row for block in self.blocks for row in block.rows]
         index = pd.Index([row.name for row in rows], dtype=object)
         return pd.DataFrame([row.values[: len(self.columns)] for row in rows], index=index, columns=list(self.columns))
+
+    def to_markdown(self) -> str:
+        """Return the tables in Markdown, each below its heading."""
+        parts = [f"**{title}**\n\n{markdown_table(head, rows)}" for title, head, rows in self._tables()]
+        return "\n\n".join(parts)
+
+    def to_latex(self) -> str:
+        """Return the tables in LaTeX, for the package booktabs, each below its heading."""
+        parts = [
+            f"\\textbf{{{latex_text(title)}}}\n\n{latex_table(head, rows)}" for title, head, rows in self._tables()
+        ]
+        return "\n\n".join(parts)
+
+    def to_html(self) -> str:
+        """Return what a notebook shows."""
+        return self._repr_html_()
+
+    def _tables(self) -> Iterable[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+        """Yield heading, names of the columns and rows of each table."""
+        for block in self.blocks:
+            title = f"{block.title} {block.subtitle}".strip()
+            yield title, ("", *self.columns), [(row.label, *row.cells(len(self.columns))) for row in block.rows]
 
     def _repr_html_(self) -> str:
         header = "".join(

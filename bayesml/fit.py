@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -12,6 +13,7 @@ from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
 from bayesml.frame import checked_mapping
+from bayesml.lazy import lazy_module
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
 from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
@@ -20,6 +22,10 @@ from bayesml.terms import Functions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayesml.results.fits import kept as kept_files
+else:  # a fit that is not kept in a file does not wait for what reads files
+    kept_files = lazy_module("bayesml.results.fits.kept")
 
 __all__ = ["default_prior", "describe_problem", "fit"]
 
@@ -38,6 +44,8 @@ def fit(
     functions: Functions | None = None,
     data_name: str | None = None,
     data2: Mapping[str, Any] | None = None,
+    file: str | os.PathLike[str] | None = None,
+    file_refit: Literal["never", "on_change", "always"] = "never",
     **options: Unpack[SamplerOptions],
 ) -> Fit | PointFit:
     """Fit a multilevel model.
@@ -58,6 +66,11 @@ def fit(
         data_name: how the summary names the data.
         data2: matrices that the formula names, ``{"A": A}``: NumPy arrays, SciPy sparse matrices, pandas DataFrames
             whose index says what the rows are, or pairs ``(matrix, names)``.
+        file: a file that keeps the fit, ``"m1"`` for ``m1.nc``: where it is there, the fit is read from it, else the
+            model is fitted and saved as ``fit.save`` does.
+        file_refit: ``"never"`` reads an existing file whatever is in it, with a warning where that is another model;
+            ``"on_change"`` fits again where formula, data, family, priors, method or an option have changed (an option
+            that is not given agrees with any); ``"always"`` fits again and writes over the file.
         **options: options of the sampler, each by its own name: ``fit(..., draws=2000, chains=2)``. They are those of
             `NUTS`; other methods refuse them, and have options of their own, ``Laplace(quadrature_points=9)``.
 
@@ -89,7 +102,8 @@ def fit(
         FormulaError: the formula cannot be read or names what does not exist.
         DataError: the data do not fit the formula or the family.
         PriorError: a prior matches nothing or is impossible.
-        ModelError: an option is out of range, or the method cannot fit this model.
+        ModelError: an option is out of range, or the method cannot fit this model; ``file`` cannot be written, or is
+            there and no fit.
 
     Example:
         >>> import bayesml
@@ -98,13 +112,21 @@ def fit(
         >>> print(fit)
     """
     engine = with_options(get_engine(method), options)
+    kept = None if file is None and file_refit == "never" else kept_files.kept_file(file, file_refit)
     began = time.perf_counter()
     priors = as_priors(prior)
     written = as_formula(formula)
     chosen = family_of(written, family)
     called, beside = data_name or "data", checked_mapping(data2)
     recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, called, beside)
-    return finished(run_model(prepared_model(recipe, data), began))
+    model = prepared_model(recipe, data)
+    found = None if kept is None else kept.found(model)
+    if found is not None:
+        return found
+    made = finished(run_model(model, began))
+    if kept is not None:
+        made.save(kept.path)
+    return made
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")

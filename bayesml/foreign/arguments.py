@@ -9,7 +9,7 @@ __all__ = ["FIT_ARGUMENTS", "METHOD_ARGUMENTS", "PRIOR_ARGUMENTS"]
 _EVERY_DRAW = "All draws are used; a point estimate has none, but `fit.to_normal_draws()` makes some."
 _NO_CHOICE = "There is no choice here; a point estimate has no draws to summarise, `fit.to_normal_draws()` makes some."
 _NEW_LEVELS = 'Say how: `new_levels="uncertainty"`, `"gaussian"` or `"old"`; for a point estimate `new_levels="zero"`.'
-_FILE = 'Keep a fit with `fit.save("fit.nc")` and read it with `bayesml.load("fit.nc")`.'
+_FILE = 'Write `file="m1"`, or keep a fit with `fit.save("fit.nc")` and read it with `bayesml.load("fit.nc")`.'
 _CHAINS = "Leave it out: chains run beside each other by themselves."
 _UNUSED = "Leave it out: nothing here needs it."
 
@@ -24,8 +24,6 @@ FIT_ARGUMENTS = (
     Word("control", "brms and lme4", "Write `target_accept=0.95, max_treedepth=12`; optimisers need no options."),
     Word("adapt_delta", "brms", alias="target_accept"),
     Word("max_tree_depth", "NumPyro", alias="max_treedepth"),
-    Word("file", "brms", _FILE),
-    Word("file_refit", "brms", _FILE),
     Word("save_model", "brms", _FILE),
     Word(
         "backend", "brms", 'Leave it out: there is one, NumPyro. `method="reml"` and its relatives are point estimates.'

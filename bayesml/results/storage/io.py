@@ -42,7 +42,7 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["load", "save"]
+__all__ = ["is_saved_fit", "load", "save"]
 
 
 def load(
@@ -80,6 +80,17 @@ def load(
         raise
     except MALFORMED as error:
         raise ModelError(f"The file `{source}` is damaged and cannot be read ({_first_line(error)}).") from error
+
+
+def is_saved_fit(source: Path) -> bool:
+    """Whether a file is a fit that some version of bayesml saved; a damaged one is none."""
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            return bool(np.atleast_1d(file.attrs.get("format", ""))[0] == FORMAT)
+    except MALFORMED:
+        return False
 
 
 def _checked_groups(source: Path) -> frozenset[str]:

@@ -30,7 +30,17 @@ from bayesml.results.storage.to_arviz import draws_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CONTINUATION", "DOCUMENT", "ESTIMATE", "FORMAT", "FORMAT_VERSION", "REDUCED", "digest", "save"]
+__all__ = [
+    "CONTINUATION",
+    "DOCUMENT",
+    "ESTIMATE",
+    "FORMAT",
+    "FORMAT_VERSION",
+    "REDUCED",
+    "digest",
+    "save",
+    "writable_target",
+]
 
 FORMAT = "bayesml fit"
 FORMAT_VERSION = 3
@@ -57,7 +67,7 @@ def save(fit: AbstractFit, path: str | os.PathLike[str]) -> None:
         >>> fit.save("sleep.nc")
         >>> fit = bayesml.load("sleep.nc")
     """
-    target = _target(path)
+    target = writable_target(path)
     _check_response(fit)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -89,7 +99,12 @@ def _check_response(fit: AbstractFit) -> None:
             )
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def writable_target(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file to be written, after a look at its folder.
+
+    Raises:
+        ModelError: it is no path, is a folder, or lies in no folder.
+    """
     if not isinstance(path, (str, os.PathLike)):
         raise ModelError(f'The path of a file is text or a Path, for example "fit.nc"; got {path!r}.')
     target = Path(path).expanduser()

@@ -226,3 +226,20 @@ def test_a_point_estimate_says_where_draws_are() -> None:
     point = bayesml.fit("Reaction ~ Days", sleep(), method="laplace")
     with pytest.raises(UnknownNameError, match=r"fit.to_normal_draws\(\).spread_draws\(\)"):
         point.spread_draws("b_Days")
+
+
+def test_other_draws_make_no_groups(fit: bayesml.Fit) -> None:
+    found = fit.spread_draws("b_Days", "r_Subject[g,term]")
+    assert len(bayesml.median_qi(found, "r_Subject")) == 12
+    both = bayesml.mean_qi(found)
+    assert {"b_Days", "r_Subject", "r_Subject.lower"} <= set(both) and len(both) == 12
+    compared = bayesml.compare_levels(found, "r_Subject", by="g", comparison="control")
+    assert len(compared) == 5 * 2 * S and "b_Days" not in compared
+    new = pd.DataFrame({"Days": [0.5, 9.0] * 2, "Subject": ["308", "308", "309", "309"]})
+    predicted = fit.add_epred_draws(new)
+    assert bayesml.median_qi(predicted)["Days"].tolist() == [0.5, 9.0] * 2
+    compared = bayesml.compare_levels(predicted, ".epred", by="Subject")
+    table = bayesml.mean_qi(compared)
+    difference = fit.epred(new).to_numpy().reshape(S, 4)
+    np.testing.assert_allclose(table[".epred"], (difference[:, 2:] - difference[:, :2]).mean(axis=0))
+    assert table["Days"].tolist() == [0.5, 9.0]

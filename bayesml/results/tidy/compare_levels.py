@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.results.marginal.datagrid import table_of
-from bayesml.results.tidy.intervals import DRAW_COLUMNS, value_columns
+from bayesml.results.tidy.intervals import DRAW_COLUMNS, differing_columns, value_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def compare_levels(
             ``[("b", "a")]``. Levels are in the order of a categorical column, else sorted.
         fun: the function of both that is taken, ``np.subtract`` by default; ``np.divide`` gives ratios.
         groups: the columns within whose values levels are compared, beside ``.chain``, ``.iteration`` and ``.draw``;
-            None takes all other columns but ``.row``.
+            None takes all other columns but ``.row`` and decimal numbers that differ between draws.
 
     Returns:
         ``.chain``, ``.iteration``, ``.draw`` as far as the frame has them, the columns of ``groups``, ``by`` with the
@@ -103,7 +103,8 @@ def _keys(rows: pd.DataFrame, variable: str, by: str, groups: Sequence[str] | No
     if ".draw" not in drawn:
         raise ModelError("The frame has no column `.draw`, so that it is not known which numbers belong together.")
     if groups is None:
-        return [*drawn, *(name for name in rows if name not in (*drawn, variable, by, ".row"))]
+        left_out = (*drawn, variable, by, ".row", *differing_columns(rows))
+        return [*drawn, *(name for name in rows if name not in left_out)]
     names = [groups] if isinstance(groups, str) else list(groups)
     wrong = [name for name in names if name not in rows or name in (variable, by)]
     if wrong:

@@ -16,7 +16,7 @@ from bayesml.results.questions.describe_posterior import highest_density
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DRAW_COLUMNS", "mean_hdi", "mean_qi", "median_hdi", "median_qi", "value_columns"]
+__all__ = ["DRAW_COLUMNS", "differing_columns", "mean_hdi", "mean_qi", "median_hdi", "median_qi", "value_columns"]
 
 DRAW_COLUMNS = (".chain", ".iteration", ".draw")
 VALUES = (".value", ".epred", ".prediction", ".linpred")
@@ -43,9 +43,9 @@ def median_qi(frame: Any, *columns: str, by: str | Sequence[str] | None = None, 
         frame: a long frame of draws, from ``fit.spread_draws()``, ``fit.add_epred_draws()`` or ``compare_levels()``, or
             any other data frame.
         columns: the columns of draws; without any ``.value``, ``.epred``, ``.prediction`` or ``.linpred``, or else all
-            columns of decimal numbers.
-        by: the columns whose values make a group; None takes all others but ``.chain``, ``.iteration`` and ``.draw``,
-            and an empty list none. A missing value is a value of its own.
+            columns of decimal numbers that differ between draws.
+        by: the columns whose values make a group; None takes all others but ``.chain``, ``.iteration``, ``.draw`` and
+            decimal numbers that differ between draws, and an empty list none. A missing value is a value of its own.
         width: the probability of the interval, or several.
 
     Returns:
@@ -213,8 +213,7 @@ def value_columns(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     import pandas as pd
 
     if not columns:
-        own = [name for name in VALUES if name in rows]
-        found = own or [name for name in rows if pd.api.types.is_float_dtype(rows[name]) and name not in DRAW_COLUMNS]
+        found = [name for name in VALUES if name in rows] or differing_columns(rows)
         if not found:
             raise ModelError(f"No column holds decimal numbers; name the columns of draws. {_listed(rows)}")
         return found
@@ -225,9 +224,24 @@ def value_columns(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def differing_columns(rows: pd.DataFrame) -> list[str]:
+    """Return the columns of decimal numbers that differ between draws; without ``.draw`` all of decimal numbers.
+
+    A column of the data has the same values in each draw, so that one draw has all of them.
+    """
+    import pandas as pd
+
+    found = [name for name in rows if pd.api.types.is_float_dtype(rows[name]) and name not in DRAW_COLUMNS]
+    if ".draw" not in rows or rows[".draw"].nunique() < 2:
+        return found
+    first = rows[rows[".draw"] == rows[".draw"].iloc[0]]
+    return [name for name in found if rows[name].nunique() > first[name].nunique()]
+
+
 def _group_columns(rows: pd.DataFrame, asked: Sequence[str], by: Any) -> list[str]:
     if by is None:
-        return [name for name in rows if name not in DRAW_COLUMNS and name not in asked]
+        drawn = differing_columns(rows) if ".draw" in rows else []
+        return [name for name in rows if name not in (*DRAW_COLUMNS, *asked, *drawn)]
     names = [by] if isinstance(by, str) else list(by)
     _check_columns(rows, names, "`by`")
     both = [name for name in names if name in asked]

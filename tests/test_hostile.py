@@ -413,7 +413,7 @@ def test_gamma_draws_at_the_edges(rng: np.random.Generator) -> None:
     assert abs(drawn[:, 3].var() - 1.0) < 5 * np.sqrt((2 + 6 / 4) / 2000)  # kurtosis of a gamma: 3 + 6 / shape
 
 
-@pytest.mark.parametrize("value", ["a", True, 2, [0.5]])
+@pytest.mark.parametrize("value", ["a", True, 2, [1.5]])
 def test_prob_of_conditional_effects(fit: Fit, value: Any) -> None:
     with pytest.raises(ModelError, match="`prob` lies between 0 and 1"):
         fit.conditional_effects(prob=value)

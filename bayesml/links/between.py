@@ -6,9 +6,11 @@ It is log of the distance from a single bound, and logit of the place between tw
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, final
 
 from bayesml.links.elementary import exp_jet, identity, identity_jet
 from bayesml.links.jet import Jet
@@ -29,6 +31,19 @@ def between_name(lower: float, upper: float) -> str:
     return f"between({lower!r}, {upper!r})"
 
 
+@final
+@dataclass(frozen=True)
+class _Between:
+    """One function of a link with its bounds; a copy equals it, unlike that of a ``functools.partial``."""
+
+    function: Callable[[float, float, Any], Any]
+    lower: float
+    upper: float
+
+    def __call__(self, x: Any) -> Any:
+        return self.function(self.lower, self.upper, x)
+
+
 @lru_cache(maxsize=64)
 def between(name: str) -> Link | None:
     """Return the link of a name that ``between_name`` made; None of another name."""
@@ -44,7 +59,7 @@ def between(name: str) -> Link | None:
         parts = (_below, _from_below, _below_jet)
     else:
         return Link(name, (-inf, inf), identity, identity, identity_jet)
-    return Link(name, (lower, upper), *(partial(part, lower, upper) for part in parts))
+    return Link(name, (lower, upper), *(_Between(part, lower, upper) for part in parts))
 
 
 def _place(lower: float, upper: float, mu: Elements) -> Elements:

@@ -40,6 +40,7 @@ from bayesml.results.fits.fit_object import Fit, PointFit
 if TYPE_CHECKING:
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
+    from bayesml.results.checks.model_weights import loo_model_weights
     from bayesml.results.frequentist.likelihood_ratio import anova_fits as anova
     from bayesml.results.frequentist.likelihood_ratio import compare_models
     from bayesml.results.marginal.datagrid import datagrid
@@ -100,6 +101,7 @@ __all__ = [
     "logistic",
     "lognormal",
     "loo_compare",
+    "loo_model_weights",
     "mean_hdi",
     "mean_qi",
     "median_hdi",
@@ -129,6 +131,7 @@ _LATER = {
     "datagrid": ("bayesml.results.marginal.datagrid", "datagrid"),
     "load": ("bayesml.results.storage.io", "load"),
     "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
+    "loo_model_weights": ("bayesml.results.checks.model_weights", "loo_model_weights"),
     "mean_hdi": ("bayesml.results.tidy.intervals", "mean_hdi"),
     "mean_qi": ("bayesml.results.tidy.intervals", "mean_qi"),
     "median_hdi": ("bayesml.results.tidy.intervals", "median_hdi"),

@@ -172,7 +172,7 @@ def test_fits_with_draws_take_what_means_the_same(point: PointFit) -> None:
     assert fit.VarCorr().keys() == fit.varcorr().keys()
     assert fit.traces is fit.idata
     with pytest.raises(UnknownNameError, match=r"fit.loo\(\)"):
-        fit.waic()
+        fit.loo_subsample()
     with pytest.raises(UnknownNameError, match=r"fit.aic"):
         fit.AIC()
     with pytest.raises(ArgumentError, match="uncertainty"):

@@ -97,16 +97,16 @@ _OWN = (
     Word("save", "R", 'Write `fit.save("fit.nc")`.'),
     # comparing
     Word("compare", "ArviZ", alias="loo_compare"),
-    Word("model_weights", "brms", 'Write `bayesml.loo_compare({"a": fit, "b": other})`, which has weights.'),
+    Word("model_weights", "brms", alias="loo_model_weights"),
     Word("compare_performance", "performance", alias="compare_models"),
     Word("interpret", "Bambi", 'Write `fit.conditional_effects()`, or `fit.comparisons("x")`.'),
     Word("summary", "R", "It is a method of a fit: write `fit.summary()`."),
 )
 _METHODS = """
-fixef ranef coef varcorr vcov summary draws predict epred linpred residuals log_lik loo pp_check plot pairs forest
-conditional_effects prior_summary ngrps extend confint ranova contrast emmeans emtrends icc r2 influence check_model
-simulate refit update drop1 predictions avg_predictions comparisons avg_comparisons slopes avg_slopes survival
-hypothesis describe_posterior
+fixef ranef coef varcorr vcov summary draws predict epred linpred residuals log_lik loo waic kfold pp_check plot pairs
+forest conditional_effects prior_summary ngrps extend confint ranova contrast emmeans emtrends icc r2 influence
+check_model simulate refit update drop1 predictions avg_predictions comparisons avg_comparisons slopes avg_slopes
+survival hypothesis describe_posterior
 """
 _VALUES = frozenset(("idata", "diagnostics", "nobs", "logLik", "deviance", "sigma", "fitted", "aic", "bic"))
 _VALUES |= frozenset(("is_singular", "formula", "family"))

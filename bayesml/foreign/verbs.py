@@ -15,7 +15,7 @@ _POINT_FIRST = 'It belongs to point estimates: fit with `method="reml"`, `"ml"` 
 _DRAWS_FIRST = "A point estimate has no draws; `fit.to_normal_draws()` makes some"
 _DIAGNOSTICS = "Write `fit.diagnostics`, a value without brackets; `fit.summary()` has Rhat and ESS."
 _LOO = 'Write `fit.loo()`, and `bayesml.loo_compare({"a": fit, "b": other})` to compare.'
-_AVERAGES = "Averages over models are not there yet; `bayesml.loo_compare` gives weights."
+_AVERAGES = "Averages over models are not there yet; `bayesml.loo_model_weights` gives weights."
 _INTERVALS = "Write `fit.summary(prob=0.9)` for intervals, or take quantiles of `fit.draws()`."
 _IDATA = 'Write `fit.idata`, which has the groups of ArviZ: `fit.idata["{}"]`.'
 
@@ -133,14 +133,12 @@ OWN_SAMPLED = (
     Word("rope", "bayestestR", "Write `fit.describe_posterior(rope=(-0.1, 0.1))`."),
     Word("loo_compare", "brms", _LOO),
     Word("LOO", "brms", alias="loo"),
-    Word("waic", "brms", _LOO),
-    Word("WAIC", "brms", _LOO),
-    Word("kfold", "brms", "It is not there yet; `fit.loo()` approximates leaving rows out one by one."),
+    Word("WAIC", "brms", alias="waic"),
     Word("add_criterion", "brms", _LOO),
     Word("loo_moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
     Word("reloo", "brms", "Fitting again without a row is not there yet; `fit.loo()` names the rows to look at."),
     Word("loo_subsample", "brms", "Write `fit.loo()`, which takes all rows."),
-    Word("loo_model_weights", "brms", _LOO),
+    Word("loo_model_weights", "brms", 'Write `bayesml.loo_model_weights({"a": fit, "b": other})`.'),
     Word("pp_average", "brms", _AVERAGES),
     Word("posterior_average", "brms", _AVERAGES),
     Word("post_prob", "brms", "Write `fit.bayes_factor(other)`: b / (1 + b) is the probability of the first model."),
@@ -180,7 +178,19 @@ OWN_SAMPLED = (
 )
 
 _NEED_DRAWS = (
-    *("draws()", "idata", "log_lik()", "loo()", "pairs()", "plot()", "forest()", "pp_check()", "pp_mixture()"),
+    *(
+        "draws()",
+        "idata",
+        "log_lik()",
+        "loo()",
+        "waic()",
+        "kfold()",
+        "pairs()",
+        "plot()",
+        "forest()",
+        "pp_check()",
+        "pp_mixture()",
+    ),
     *("spread_draws()", "gather_draws()", "add_epred_draws()", "add_predicted_draws()", "add_linpred_draws()"),
 )
 """What only draws answer; a point estimate says where to find them."""
@@ -255,7 +265,7 @@ OWN_POINT = (
     Word("diagnostics", "brms", "A point estimate has no chains; the summary says whether the optimum was found."),
     Word("rhat", "brms", "A point estimate has no chains; the summary says whether the optimum was found."),
     Word("stancode", "brms", "There is no Stan here; `fit.to_normal_draws().model` is the model in NumPyro."),
-    Word("waic", "brms", "Write `fit.aic`, a value without brackets, or `fit.to_normal_draws().loo()`."),
+    Word("waic", "brms", "Write `fit.aic`, a value without brackets, or `fit.to_normal_draws().waic()`."),
     Word("bayes_R2", "brms", "Write `fit.r2()`."),
     Word("extend", "bayesml", "A point estimate has no draws to add to."),
     Word("seed", "bayesml", "A point estimate has no randomness."),

@@ -1,18 +1,19 @@
-"""``loo_compare(...)``: models side by side by their leave-one-out predictive density."""
+"""``loo_compare(...)``: models side by side by their expected log predictive density."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, warn_user
+from bayesml.results.checks.elpd import AbstractElpd, KFold, standard_error
 from bayesml.results.checks.loo import left_out
-from bayesml.results.checks.psis import LeaveOneOut
 from bayesml.results.record.fit import AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.same_values import same_column, same_numbers
 
@@ -20,29 +21,65 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["check_same_observations", "loo_compare", "stacking_weights"]
+__all__ = [
+    "check_same_observations",
+    "compared_models",
+    "kind_of",
+    "loo_compare",
+    "named_models",
+    "stacking_weights",
+]
 
-FEW = "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name"
+FEW = (
+    "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name; or what waic() or "
+    "kfold() returned in the place of all fits"
+)
+
+
+@final
+@dataclass(frozen=True)
+class Compared:
+    """A model with what its observations contribute.
+
+    Attributes:
+        elpd: the log predictive densities.
+        p: the effective number of parameters.
+        ddof: 0 for variances over n, as ArviZ's loo has them, 1 for n - 1, as in R.
+    """
+
+    elpd: np.ndarray
+    p: float
+    ddof: int
+
+    def standard_error(self, contributions: np.ndarray) -> float:
+        """Return the standard error of a sum of contributions."""
+        if self.ddof:
+            return standard_error(contributions)
+        return float(np.sqrt(len(contributions) * contributions.var()))
 
 
 def loo_compare(
-    *fits: AbstractSampledFit | Mapping[str, AbstractSampledFit] | Sequence[AbstractSampledFit],
+    *fits: AbstractSampledFit | AbstractElpd | Mapping[str, Any] | Sequence[Any],
 ) -> pd.DataFrame:
-    """Compare models by their leave-one-out predictive density.
+    """Compare models by their expected log predictive density.
 
     Args:
         fits: two or more fits of the same observations, or one dict of fits by name; without names the table says
-            ``fit1``, ``fit2``, ... in the order given.
+            ``fit1``, ``fit2``, ... in the order given. What ``waic()`` or ``kfold()`` returned may stand in the place
+            of all fits.
 
     Returns:
         One row for each model, the best first, unrounded. ``elpd_loo``: the sum of log p(y_i | y without y_i);
         ``se_elpd_loo``: its standard error; ``p_loo``: effective number of parameters; ``elpd_diff``: the difference to
         the best model, 0 for the best and negative for others, as in R's loo; ``se_diff``: its standard error, from
-        the differences of the observations; ``weight``: stacking weights (Yao, Vehtari, Simpson & Gelman 2018).
+        the differences of the observations; ``weight``: stacking weights (Yao, Vehtari, Simpson & Gelman 2018). The
+        first three are ``elpd_waic``, ... and ``elpd_kfold``, ... of ``waic()`` and ``kfold()``; their standard errors
+        have the n - 1 of R's loo.
 
     Raises:
-        ModelError: fewer than two fits; one of them has draws from the prior alone; or fits of different responses, of
-            different rows, or with different likelihood weights, whose densities cannot be compared.
+        ModelError: fewer than two models; different kinds; one of them has draws from the prior alone; or fits of
+            different responses, of different rows, or with different likelihood weights, whose densities cannot be
+            compared; or the folds of ``kfold()`` differ.
 
     Warns:
         FitWarning: the estimate is unreliable for some observations of a model, which is named; a discrete is compared
@@ -50,34 +87,74 @@ def loo_compare(
 
     Example:
         >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
+        >>> bayesml.loo_compare({"slopes": fit.kfold(), "intercepts": other.kfold()})
     """
     import pandas as pd
 
-    named = _named(fits)
-    for (first, one), (second, other) in combinations(named.items(), 2):
-        check_same_observations(f"`{first}` and `{second}`", one, other)
-        _check_same_rows(f"`{first}` and `{second}`", one, other)
-    _warn_about_measures(named)
-    found = {name: left_out(fit, name) for name, fit in named.items()}
+    named = named_models(fits, FEW)
+    kind = kind_of(named)
+    found = compared_models(named)
     order = sorted(found, key=lambda name: -found[name].elpd.sum())
-    table = pd.DataFrame([_row(found[name], found[order[0]]) for name in order], index=pd.Index(order, dtype=object))
+    rows = [_row(found[name], found[order[0]], kind) for name in order]
+    table = pd.DataFrame(rows, index=pd.Index(order, dtype=object))
     table["weight"] = stacking_weights(np.stack([found[name].elpd for name in order], axis=1))
     return table
 
 
-def _row(model: LeaveOneOut, best: LeaveOneOut) -> dict[str, float]:
+def compared_models(named: Mapping[str, AbstractSampledFit | AbstractElpd]) -> dict[str, Compared]:
+    """Return what the observations of each model contribute, after checks that they can be compared."""
+    fits = {name: one.fit if isinstance(one, AbstractElpd) else one for name, one in named.items()}
+    for (first, one), (second, other) in combinations(fits.items(), 2):
+        check_same_observations(f"`{first}` and `{second}`", one, other)
+        _check_same_rows(f"`{first}` and `{second}`", one, other)
+        _check_same_folds(f"`{first}` and `{second}`", named[first], named[second])
+    _warn_about_measures(fits)
+    return {name: _compared(name, one) for name, one in named.items()}
+
+
+def _compared(name: str, one: AbstractSampledFit | AbstractElpd) -> Compared:
+    if isinstance(one, AbstractElpd):
+        return Compared(one.contributions, one.p, 1)
+    found = left_out(one, name)
+    return Compared(found.elpd, float(found.lppd.sum() - found.elpd.sum()), 0)
+
+
+def kind_of(named: Mapping[str, AbstractSampledFit | AbstractElpd]) -> str:
+    """Return what models are compared by, ``loo``, ``waic`` or ``kfold``; a ModelError where they differ."""
+    kinds = {name: one.kind if isinstance(one, AbstractElpd) else "loo" for name, one in named.items()}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"`{name}` is {'a fit (loo)' if kind == 'loo' else kind}" for name, kind in kinds.items())
+        raise ModelError(
+            f"Different estimates of the predictive density cannot be compared: {listed}. Give fits alone, waic() of "
+            "all, or kfold() of all."
+        )
+    return next(iter(kinds.values()))
+
+
+def _check_same_folds(who: str, one: Any, other: Any) -> None:
+    if not isinstance(one, KFold) or not isinstance(other, KFold):
+        return
+    if one.joint != other.joint or not one.pointwise.index.equals(other.pointwise.index):
+        raise ModelError(
+            f"The densities of {who} are taken jointly for different rows (joint={one.joint!r} and {other.joint!r}, "
+            f"{len(one.pointwise)} and {len(other.pointwise)} densities). Call kfold() of both in the same way."
+        )
+    if not np.array_equal(one.folds, other.folds):
+        raise ModelError(
+            f"The folds of {who} differ, {one.K} and {other.K} of them, so that what they left out differs. Call "
+            "kfold() of both with the same `K`, `folds`, `group` and `seed`."
+        )
+
+
+def _row(model: Compared, best: Compared, kind: str) -> dict[str, float]:
     difference = model.elpd - best.elpd
     return {
-        "elpd_loo": float(model.elpd.sum()),
-        "se_elpd_loo": _standard_error(model.elpd),
-        "p_loo": float(model.lppd.sum() - model.elpd.sum()),
+        f"elpd_{kind}": float(model.elpd.sum()),
+        f"se_elpd_{kind}": model.standard_error(model.elpd),
+        f"p_{kind}": model.p,
         "elpd_diff": float(difference.sum()),
-        "se_diff": _standard_error(difference),
+        "se_diff": model.standard_error(difference),
     }
-
-
-def _standard_error(contributions: np.ndarray) -> float:
-    return float(np.sqrt(len(contributions) * contributions.var()))
 
 
 def stacking_weights(log_densities: np.ndarray) -> np.ndarray:
@@ -110,7 +187,13 @@ def stacking_weights(log_densities: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _named(fits: Sequence[Any]) -> dict[str, AbstractSampledFit]:
+def named_models(fits: Sequence[Any], few: str) -> dict[str, Any]:
+    """Return models by name: given as a dict, as a list, or one after the other.
+
+    Args:
+        fits: the arguments as given.
+        few: what the function takes, for its errors.
+    """
     single = fits[0] if len(fits) == 1 else None
     if isinstance(single, Mapping):
         named = {str(name): fit for name, fit in single.items()}
@@ -118,10 +201,10 @@ def _named(fits: Sequence[Any]) -> dict[str, AbstractSampledFit]:
         listed = single if isinstance(single, (list, tuple)) else fits
         named = {f"fit{i + 1}": fit for i, fit in enumerate(listed)}
     for name, fit in named.items():
-        if not isinstance(fit, AbstractSampledFit):
-            raise ModelError(f"{FEW}; {_stranger(name, fit)}.")
+        if not isinstance(fit, (AbstractSampledFit, AbstractElpd)):
+            raise ModelError(f"{few}; {_stranger(name, fit)}.")
     if len(named) < 2:
-        raise ModelError(f"{FEW}.")
+        raise ModelError(f"{few}.")
     return named
 
 

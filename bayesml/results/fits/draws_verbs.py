@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import bayes_r2, bridge, log_lik, loo, pp_mixture
+    from bayesml.results.checks import bayes_r2, bridge, kfold, log_lik, loo, pp_mixture, waic
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
@@ -29,6 +29,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     describe_posterior = lazy_module("bayesml.results.questions.describe_posterior")
     hypothesis = lazy_module("bayesml.results.questions.hypothesis")
     export = lazy_module("bayesml.results.storage.export")
+    kfold = lazy_module("bayesml.results.checks.kfold")
     log_lik = lazy_module("bayesml.results.checks.log_lik")
     add_draws = lazy_module("bayesml.results.tidy.add_draws")
     spread_draws = lazy_module("bayesml.results.tidy.spread_draws")
@@ -38,6 +39,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
     survival = lazy_module("bayesml.results.predict.survival")
+    waic = lazy_module("bayesml.results.checks.waic")
 
 __all__ = ["AbstractDrawsVerbs"]
 
@@ -106,6 +108,8 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     hypothesis = Verb(lambda: hypothesis.hypothesis)
     describe_posterior = Verb(lambda: describe_posterior.describe_posterior)
     loo = Verb(lambda: loo.loo)
+    waic = Verb(lambda: waic.waic)
+    kfold = Verb(lambda: kfold.kfold)
     bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
     bridge_sampler = Verb(lambda: bridge.bridge_sampler)
     bayes_factor = Verb(lambda: bridge.bayes_factor)

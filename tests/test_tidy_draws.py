@@ -55,6 +55,9 @@ def test_gathered_draws_have_a_number_in_each_row(fit: bayesml.Fit) -> None:
     assert list(found) == [".chain", ".iteration", ".draw", "g", "term", ".variable", ".value"]
     assert found[".variable"].value_counts().to_dict() == {"r_Subject": S * 12, "b_Days": S}
     assert found.loc[found[".variable"] == "b_Days", "g"].isna().all()
+    assert found["g"].dtype == "Int64"
+    compared = bayesml.compare_levels(found, ".value", by="g", comparison=[(309, 308)])
+    assert set(compared["g"]) == {"309 - 308"} and len(compared) == 2 * S
     one = found[(found["g"] == 308) & (found["term"] == "Intercept")]
     np.testing.assert_array_equal(one[".value"], fit["r_Subject[308,Intercept]"].to_numpy().ravel())
 

@@ -66,7 +66,7 @@ def test_rows_with_what_draws_say(fit: bayesml.Fit) -> None:
 def test_estimates_in_the_columns_of_broom(point: PointFit) -> None:
     table = point.tidy()
     assert list(table)[:4] == ["effect", "component", "group", "term"]
-    # R 4.2: broom.mixed names; numbers of lmer(Reaction ~ Days + (Days | Subject), sleepstudy) with lmerTest 3.1-3
+    # summary(lmer(Reaction ~ Days + (Days | Subject), sleepstudy)) of lmerTest 3.1-3
     days = row(table, term="Days")
     numbers = days[["estimate", "std.error", "statistic", "df"]].tolist()
     np.testing.assert_allclose(numbers, [10.46729, 1.54579, 6.77148, 17.0], rtol=2e-4)

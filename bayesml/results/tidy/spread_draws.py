@@ -103,6 +103,9 @@ def gather_draws(
         parts.append(pd.DataFrame(columns))
     frame = pd.concat(parts, ignore_index=True)
     indices = list(dict.fromkeys(name for each in found for name in each.index))
+    for name in indices:
+        if pd.api.types.is_float_dtype(frame[name]):  # whole numbers, where some variables have no such index
+            frame[name] = frame[name].astype("Int64")
     return frame[[".chain", ".iteration", ".draw", *indices, ".variable", ".value"]]
 
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
     from bayesml.results.checks.model_weights import loo_model_weights
+    from bayesml.results.fits.combining import combine
+    from bayesml.results.fits.multiple import fit_multiple
     from bayesml.results.frequentist.likelihood_ratio import anova_fits as anova
     from bayesml.results.frequentist.likelihood_ratio import compare_models
     from bayesml.results.marginal.datagrid import datagrid
@@ -76,6 +78,7 @@ __all__ = [
     "binomial",
     "cauchy",
     "check_laplace",
+    "combine",
     "compare_levels",
     "compare_models",
     "constant",
@@ -86,6 +89,7 @@ __all__ = [
     "double_exponential",
     "exponential",
     "fit",
+    "fit_multiple",
     "flat",
     "gamma",
     "gaussian",
@@ -126,9 +130,11 @@ _LATER = {
     "MarginalMeans": ("bayesml.results.questions.marginal_means", "MarginalMeans"),
     "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
     "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
+    "combine": ("bayesml.results.fits.combining", "combine"),
     "compare_levels": ("bayesml.results.tidy.compare_levels", "compare_levels"),
     "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),
     "datagrid": ("bayesml.results.marginal.datagrid", "datagrid"),
+    "fit_multiple": ("bayesml.results.fits.multiple", "fit_multiple"),
     "load": ("bayesml.results.storage.io", "load"),
     "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
     "loo_model_weights": ("bayesml.results.checks.model_weights", "loo_model_weights"),

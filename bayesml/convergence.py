@@ -7,6 +7,7 @@ sorts and Fourier transforms, and without what the general packages import; the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import final
@@ -38,15 +39,20 @@ class Convergence:
     mcse: np.ndarray
 
 
-def convergence(values: np.ndarray) -> Convergence:
+def convergence(values: np.ndarray, data_sets: int = 1) -> Convergence:
     """Measure the convergence of parameters.
 
     Args:
         values: ``(chains, draws, parameters)``.
+        data_sets: number of data sets whose chains stand one after the other, as many of each. Their posteriors differ,
+            so that each is measured alone: the largest Rhat, the sums of the effective sample sizes, and the error of
+            the mean of the means.
 
     Returns:
         Arrays of one number for each parameter.
     """
+    if data_sets > 1:
+        return _over_data_sets([convergence(part) for part in np.split(np.asarray(values), data_sets)])
     stacked = np.ascontiguousarray(np.moveaxis(np.asarray(values, dtype=float), 2, 0))
     count, size = len(stacked), max(stacked[0].size if len(stacked) else 1, 1)
     out = np.full((4, count), np.nan)
@@ -57,6 +63,12 @@ def convergence(values: np.ndarray) -> Convergence:
         part = chosen[first : first + step]
         out[:, part] = _measure(stacked[part])
     return Convergence(*out)
+
+
+def _over_data_sets(parts: Sequence[Convergence]) -> Convergence:
+    rhat = np.fmax.reduce([part.rhat for part in parts])
+    sizes = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("bulk_ess", "tail_ess"))
+    return Convergence(rhat, *sizes, np.sqrt(np.sum([part.mcse**2 for part in parts], axis=0)) / len(parts))
 
 
 def _varies(stacked: np.ndarray) -> np.ndarray:

@@ -79,6 +79,7 @@ class Outcome:
         plan: how the posterior was sampled and why, in words.
         continuation: where the chains stand; None where there are none to extend.
         notes: what the user should know and act on, one text each.
+        data_sets: number of imputed data sets whose chains stand one after the other, as many of each.
     """
 
     posterior: AbstractPosterior
@@ -89,6 +90,7 @@ class Outcome:
     plan: str = ""
     continuation: Continuation | None = None
     notes: tuple[str, ...] = ()
+    data_sets: int = 1
 
 
 @final

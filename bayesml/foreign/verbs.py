@@ -173,7 +173,7 @@ OWN_SAMPLED = (
     Word("inference_data", "ArviZ", alias="idata"),
     Word("traces", "HSSM", alias="idata"),
     Word("trace", "PyMC", alias="idata"),
-    Word("combine_models", "brms", "It is not there; `fit.extend(draws=1000)` adds draws."),
+    Word("combine_models", "brms", "Write `bayesml.combine([fit, other])`; `fit.extend(draws=1000)` adds draws."),
     Word("expose_functions", "brms", "There is no Stan here."),
 )
 

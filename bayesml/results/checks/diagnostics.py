@@ -41,7 +41,7 @@ def diagnose(fit: AbstractSampledFit) -> Diagnostics:
         return Diagnostics(record.n_chains, record.n_draws, sampling.draws, fit.outcome.incomplete, independent=True)
     statistics = record.statistics
     watched = watched_elements(record.values, fit.variables)
-    measured = convergence(watched.values)
+    measured = convergence(watched.values, fit.outcome.data_sets)
     limits = rhat_limits(watched.names, measured.bulk_ess, record.n_chains)
     suspect = _worst(watched.names, measured.rhat - limits, largest=True).name
     worst = list(watched.names).index(suspect) if suspect else None

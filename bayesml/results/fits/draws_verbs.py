@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import bayes_r2, bridge, kfold, log_lik, loo, pp_mixture, waic
+    from bayesml.results.checks import bayes_r2, bridge, kfold, log_lik, loo, pp_mixture, rhats, waic
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
@@ -35,6 +35,7 @@ else:  # a fit and its table should not wait for what draws pictures of it
     spread_draws = lazy_module("bayesml.results.tidy.spread_draws")
     tidied_draws = lazy_module("bayesml.results.tidy.tidied_draws")
     loo = lazy_module("bayesml.results.checks.loo")
+    rhats = lazy_module("bayesml.results.checks.rhats")
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
@@ -110,6 +111,7 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     loo = Verb(lambda: loo.loo)
     waic = Verb(lambda: waic.waic)
     kfold = Verb(lambda: kfold.kfold)
+    rhats = Verb(lambda: rhats.rhats)
     bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
     bridge_sampler = Verb(lambda: bridge.bridge_sampler)
     bayes_factor = Verb(lambda: bridge.bayes_factor)

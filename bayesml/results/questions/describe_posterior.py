@@ -74,7 +74,7 @@ def describe_posterior(
         within = inside & (flat >= lower) & (flat <= upper)
         columns |= {"ROPE_low": lower, "ROPE_high": upper, "ROPE_Percentage": within.sum(axis=0) / inside.sum(axis=0)}
     if fit.draws_record.statistics:
-        measured = convergence(chosen.values)
+        measured = convergence(chosen.values, fit.outcome.data_sets)
         columns |= {"Rhat": measured.rhat, "ESS": measured.bulk_ess}
     return pd.DataFrame(columns, index=pd.Index(chosen.names, name="Parameter"))
 

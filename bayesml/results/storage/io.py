@@ -148,8 +148,17 @@ def _rebuild(
         document["incomplete"],
         plan=document.get("plan", ""),
         continuation=_continuation(source) if CONTINUATION in groups else None,
+        data_sets=_data_sets(document),
     )
     return fit_of(FittedModel(model.problem, model.frame, outcome, model.recipe))
+
+
+def _data_sets(document: Mapping[str, Any]) -> int:
+    """Return the number of data sets; files of earlier versions are of one."""
+    found = document.get("data_sets", 1)
+    if not isinstance(found, int) or found < 1:
+        raise ValueError(f"{found!r:.50} is no number of data sets")
+    return found
 
 
 def _estimate(source: Path, document: Mapping[str, Any], model: PreparedModel) -> AbstractPosterior:

@@ -204,4 +204,5 @@ def _document(fit: AbstractFit, columns: Mapping[str, Any]) -> dict[str, Any]:
         "incomplete": bool(outcome.incomplete),
         "timing": encoded.timing_to_json(outcome.timing),
         "plan": outcome.plan,
+        "data_sets": int(outcome.data_sets),
     }

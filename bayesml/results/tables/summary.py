@@ -13,7 +13,6 @@ import numpy as np
 from bayesml.convergence import convergence
 from bayesml.errors import ModelError
 from bayesml.formula import left_side
-from bayesml.posterior import Draws
 from bayesml.results.record.select import elements, is_prior_only
 from bayesml.results.tables.markup import latex_table, latex_text, markdown_table
 from bayesml.results.tables.statistics import center_and_error
@@ -221,19 +220,18 @@ def summary(fit: AbstractSampledFit, prob: float = 0.95, robust: bool = False) -
     columns = ["Estimate", "Est.Error", f"l-{100 * prob:g}% CI", f"u-{100 * prob:g}% CI"]
     if record.statistics:
         columns += ["Rhat", "Bulk_ESS", "Tail_ESS"]
-    table = {name: values for name, values in _measured(record, fit.variables, prob, robust)}
+    table = {name: values for name, values in _measured(fit, prob, robust)}
     return Summary(_header(fit), tuple(columns), tuple(_blocks(fit, table)), _closing(fit))
 
 
-def _measured(
-    record: Draws, variables: Iterable[ReportedVariable], prob: float, robust: bool
-) -> Iterable[tuple[str, tuple[float, ...]]]:
-    chosen = elements(record.values, [v for v in variables if v.section])
+def _measured(fit: AbstractSampledFit, prob: float, robust: bool) -> Iterable[tuple[str, tuple[float, ...]]]:
+    record = fit.draws_record
+    chosen = elements(record.values, [v for v in fit.variables if v.section])
     flat = chosen.values.reshape(-1, len(chosen.names))
     limits = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
     columns = [*center_and_error(flat, robust), *limits]
     if record.statistics:
-        measured = convergence(chosen.values)
+        measured = convergence(chosen.values, fit.outcome.data_sets)
         columns += [measured.rhat, measured.bulk_ess, measured.tail_ess]
     yield from zip(chosen.names, (tuple(row) for row in np.stack(columns, axis=1).tolist()), strict=True)
 
@@ -322,4 +320,14 @@ def _closing(fit: AbstractSampledFit) -> tuple[str, ...]:
         how = "Draws are independent, so that Rhat and effective sample sizes are not shown."
     else:
         how = SAMPLED
-    return (how, *(f"Warning: {problem}" for problem in fit.diagnostics.problems))
+    sets = (_imputed(fit),) if fit.outcome.data_sets > 1 else ()
+    return (how, *sets, *(f"Warning: {problem}" for problem in fit.diagnostics.problems))
+
+
+def _imputed(fit: AbstractSampledFit) -> str:
+    count = fit.outcome.data_sets
+    return (
+        f"The draws are those of {count} fits, one for each imputed data set, with "
+        f"{fit.draws_record.n_chains // count} chains each. Rhat is the largest, and effective sample sizes are the "
+        "sums, of those within each data set; fit.rhats() has all. What is computed from data takes the first data set."
+    )

@@ -67,8 +67,8 @@ def convergence(values: np.ndarray, data_sets: int = 1) -> Convergence:
 
 def _over_data_sets(parts: Sequence[Convergence]) -> Convergence:
     rhat = np.fmax.reduce([part.rhat for part in parts])
-    sizes = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("bulk_ess", "tail_ess"))
-    return Convergence(rhat, *sizes, np.sqrt(np.sum([part.mcse**2 for part in parts], axis=0)) / len(parts))
+    bulk, tail = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("bulk_ess", "tail_ess"))
+    return Convergence(rhat, bulk, tail, np.sqrt(np.sum([part.mcse**2 for part in parts], axis=0)) / len(parts))
 
 
 def _varies(stacked: np.ndarray) -> np.ndarray:

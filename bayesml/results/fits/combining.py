@@ -123,9 +123,9 @@ def _check_kinds(fits: Sequence[Fit]) -> None:
 
 
 def _check_same(first: Fit, other: Fit, place: int) -> None:
-    models = [PreparedModel(fit.problem, fit.frame, fit.recipe) for fit in (first, other)]
+    ours, theirs = (PreparedModel(fit.problem, fit.frame, fit.recipe) for fit in (first, other))
     options = [encoded.engine_to_json(fit.engine) for fit in (first, other)]
-    different = differing_part(*models) or ("method" if options[0]["method"] != options[1]["method"] else None)
+    different = differing_part(ours, theirs) or ("method" if options[0]["method"] != options[1]["method"] else None)
     for name in OF_ONE_TARGET:
         if different is None and len({repr(each["options"].get(name)) for each in options}) > 1:
             different = f"option `{name}`"

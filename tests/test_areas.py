@@ -89,7 +89,9 @@ def test_point_estimates_are_those_of_levels_with_that_covariance_matrix(respons
     np.testing.assert_allclose(ours.linpred(newdata=new), ours.linpred()[[5, 2, 70]], rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "escar" else [pytest.mark.slow]) for kind in KINDS]
+)
 def test_forms_of_the_sampler_have_one_posterior(kind):
     """Few areas are integrated out exactly in a gaussian model; means agree with sampled effects."""
     text = f'y ~ x + car(W, gr=area, type="{kind}")'

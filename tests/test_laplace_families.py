@@ -21,6 +21,20 @@ EXAMPLES: dict[str, Example] = {
     if isinstance(example, Example)
 }
 COPIES = 8
+# Families whose programs take long to compile are among the slow tests. So are most posterior modes, which differ from
+# Laplace's estimates by a penalty that knows no family.
+LONG = ("beta_binomial", "com_poisson", "compois", "dirichlet_multinomial", "exgaussian", "hurdle_cumulative")
+LONG += ("logistic_normal", "ordered_beta", "skew_normal", "wiener", "xbeta", "zero_inflated_beta_binomial")
+LONG += ("zero_one_inflated_beta",)
+MODES = ("gaussian", "student", "poisson", "gamma", "hurdle_gamma", "cumulative", "categorical", "tweedie", "cox")
+CASES = [
+    pytest.param(
+        name, method, id=f"{name}-{method}",
+        marks=[pytest.mark.slow] if name in LONG or (method == "map" and name not in MODES) else [],
+    )
+    for name in EXAMPLES
+    for method in ("laplace", "map")
+]  # fmt: skip
 
 
 def data_of(example: Example) -> tuple[pd.DataFrame, str]:
@@ -37,8 +51,7 @@ def data_of(example: Example) -> tuple[pd.DataFrame, str]:
     return frame, f"{left} | {terms}" if terms else left
 
 
-@pytest.mark.parametrize("method", ["laplace", "map"])
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(("name", "method"), CASES)
 def test_every_family_is_fitted_or_refused_with_a_sentence(name: str, method: str) -> None:
     example = EXAMPLES[name]
     frame, left = data_of(example)
@@ -58,7 +71,7 @@ def test_every_family_is_fitted_or_refused_with_a_sentence(name: str, method: st
         return
     expected = np.asarray(fit.epred({"x": [0.3], **{k: [v[0]] for k, v in frame.items() if k.startswith("of_")}},
                                     re_formula="NA"))  # fmt: skip
-    assert np.isfinite(expected).all()
+    assert not np.isnan(expected).any()  # it is infinite where the tail is that heavy: xi of gen_extreme_value above 1
 
 
 def test_the_mode_is_where_the_posterior_is_flat() -> None:

@@ -19,6 +19,7 @@ from bayesml.results.checks.folds import fold_of_rows
 from bayesml.results.checks.loo_compare import stacking_weights
 from bayesml.results.checks.model_weights import pseudo_bma_weights
 from bayesml.results.checks.waic import density_and_penalty
+from bayesml.results.fits.refitting import without_rows
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "loo_weights.json").read_text())
 N, SIGMA, PRIOR_SD = 18, 2.0, 3.0
@@ -103,6 +104,24 @@ def test_folds_have_their_exact_densities(conjugate, data) -> None:
     together = conjugate.kfold(folds=folds, joint=True)
     # of six rows the relative standard deviation is about 1: an error of about 0.03
     np.testing.assert_allclose(together.pointwise["elpd_kfold"], joint, atol=0.15)
+
+
+@pytest.mark.parametrize(("rows", "is_the_same_model"), [([0, 4, 8], True), ([0, 1, 2, 4], False)])
+def test_refits_are_fits_of_the_remaining_rows(data, rows: list[int], is_the_same_model: bool) -> None:
+    """Without rows of every level the encodings stay, whose structure finds the compiled program; estimates agree."""
+    weighted = {**data, "w": np.linspace(0.5, 2.0, N), "y": data["y"] + np.repeat([-6.0, 4.0, 0.0, 7.0, -3.0, 2.0], 3)}
+    formula = "y | weights(w) ~ x + f + (1 | g)"
+    fit = bayesml.fit(formula, weighted, method="reml").to_normal_draws(4000, seed=1)
+    refit = without_rows(fit, np.array(rows))
+    direct = bayesml.fit(formula, {name: np.delete(values, rows) for name, values in weighted.items()}, method="reml")
+    assert (refit.problem.description is fit.problem.description) is is_the_same_model
+    assert refit.nobs == N - len(rows)
+    expected, found = direct.fixef(), refit.fixef()
+    for name in found.index:
+        # of 4,000 independent draws the mean has an error of an sd / 63
+        assert found.loc[name, "Estimate"] == pytest.approx(
+            expected.loc[name, "Estimate"], abs=5.0 * found.loc[name, "Est.Error"] / 63.0
+        )
 
 
 def test_an_executor_gives_the_same(slopes) -> None:

@@ -36,9 +36,10 @@ def kfold(
     """Estimate the expected log predictive density by K-fold cross-validation.
 
     The rows are divided into K folds. For each the model is fitted to the other rows, with the settings of the fit, and
-    ``elpd_kfold = sum_i log mean_s p(y_i | draw s of the refit without the fold of i)``. Default priors that are scaled
-    by the data are scaled by the rows that remain. A refit compiles again only where the numbers of rows or levels
-    change.
+    ``elpd_kfold = sum_i log mean_s p(y_i | draw s of the refit without the fold of i)``. Priors are those of the fit,
+    as in brms, and a refit compiles again only where fewer or more rows remain than before. Of several responses, and
+    where a level of a grouping factor has no row any more, default priors are scaled by the rows that remain, and the
+    refits compile.
 
     Args:
         fit: the fit.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TypeVar, final
 
 import numpy as np
 
-from bayesml.engines import SamplerOptions
+from bayesml.describe import Description, describe
+from bayesml.design import redesign
+from bayesml.engines import Problem, SamplerOptions, with_options
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.posterior import Draws
 from bayesml.results.checks.log_lik import log_lik
+from bayesml.results.fits.fitting import encode_data, run_model
 from bayesml.results.fits.updating import updated
 from bayesml.results.frequentist.normal_draws import normal_outcome
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.record.fit import AbstractPointFit, AbstractSampledFit
+from bayesml.results.record.recipe import PreparedModel, Recipe
 
 __all__ = ["LeftOut", "density_of_left_out", "without_rows"]
 
@@ -44,8 +49,9 @@ class LeftOut:
 def without_rows(fit: F, rows: np.ndarray) -> F:
     """Fit the same model, with the same settings, without some rows.
 
-    A compiled program serves again where the remaining rows and levels are as many as before. Draws around a point
-    estimate are drawn anew around the estimate of the remaining rows.
+    Encodings and priors are those of the fit, so that a compiled program serves again where as many rows remain as
+    before; of several responses, and where a level has no row any more, they are made for the remaining rows. Draws
+    around a point estimate are drawn anew around the estimate of the remaining rows.
 
     Args:
         fit: the fit.
@@ -53,12 +59,42 @@ def without_rows(fit: F, rows: np.ndarray) -> F:
     """
     kept = np.setdiff1d(np.arange(fit.nobs), rows)
     silent: SamplerOptions = {} if fit.engine.sampling is None else {"progress": False}
-    fitted = updated(fit, data=fit.frame.select(kept), data_name=fit.data_name, options=silent)
+    if _is_the_same_model(fit, kept):
+        recipe = replace(fit.recipe, engine=with_options(fit.engine.anew(), silent))
+        fitted = run_model(_of_rows(fit, kept, recipe), time.perf_counter())
+    else:
+        fitted = updated(fit, data=fit.frame.select(kept), data_name=fit.data_name, options=silent)
     outcome = fitted.outcome
     if not isinstance(outcome.posterior, Draws):
         estimated = Estimated(fitted.problem, fitted.frame, outcome, fitted.recipe)
         outcome = normal_outcome(estimated, fit.draws_record.n_chains * fit.draws_record.n_draws, fit.seed)
     return replace(fit, problem=fitted.problem, frame=fitted.frame, outcome=outcome, recipe=fitted.recipe)
+
+
+def _is_the_same_model(fit: AbstractSampledFit, kept: np.ndarray) -> bool:
+    """Whether one response is left whose model has the same parameters, each of the same shape."""
+    design = fit.problem.design
+    one = design.responses[0]
+    if len(design.responses) > 1 or one.data.unobserved is not None or one.index is not None or fit.frame.matrices:
+        return False
+    if any(array.shape[:1] != (fit.nobs,) for array in one.data.arrays.values()):
+        return False
+    _, fresh = encode_data(fit.recipe, fit.frame.select(kept), fit.parsed)
+    described = describe(fresh, fit.recipe.priors, fit.recipe.default_priors)
+    return _shapes(described) == _shapes(fit.problem.description)
+
+
+def _shapes(description: Description) -> object:
+    return description.spec.levels, [(each.name, each.shape) for each in description.spec.parameters]
+
+
+def _of_rows(fit: AbstractSampledFit, kept: np.ndarray, recipe: Recipe) -> PreparedModel:
+    """Return the model of some rows with the encodings and priors of the fit."""
+    frame, design = fit.frame.select(kept), fit.problem.design
+    response = {name: array[kept] for name, array in design.response.arrays.items()}
+    weights = None if design.weights is None else design.weights[kept]
+    fewer = replace(design, arrays=redesign(design.schema, frame)).with_response(response, weights)
+    return PreparedModel(Problem(fewer, fit.problem.description), frame, recipe)
 
 
 def density_of_left_out(fit: AbstractSampledFit, new_levels: NewLevels, rows: np.ndarray) -> LeftOut:

@@ -63,6 +63,16 @@ RESIDUALS = (
         matrices=("V",),
     ),
     TermExample(
+        "Neighbours of rows: sar(M)",
+        "Responses depend on those of their neighbours, $y = \\mathrm{lagsar}\\, M y + \\mu + \\epsilon$, where "
+        'each row of M holds the weights of a mean over neighbours. With `type="error"` the residuals do, '
+        "$e = \\mathrm{errorsar}\\, M e + \\epsilon$.",
+        "y ~ z + sar(M)",
+        base="y ~ z",
+        calls=("sar",),
+        matrices=("M",),
+    ),
+    TermExample(
         "Latent residuals of counts: ar(time, g)",
         "Families without residuals get one for each row in the linear predictor, `sderr` times a standard normal "
         "value, plus `ar` times that of the row before it. With `cov=True` they are a stationary series.",

@@ -121,7 +121,7 @@ def data() -> pd.DataFrame:
 
 
 def matrices() -> dict[str, pd.DataFrame]:
-    """Return the matrices that the examples use: relatives A, neighbours W, covariances of the rows V."""
+    """Return the matrices that the examples use: relatives A, neighbours W, and V and M of the rows."""
     levels = [f"g{number:02d}" for number in range(GROUPS)]
     clade = np.arange(GROUPS) // 4
     ring = np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))
@@ -130,4 +130,5 @@ def matrices() -> dict[str, pd.DataFrame]:
         "A": pd.DataFrame(0.5 * np.equal.outer(clade, clade) + 0.5 * np.eye(GROUPS), index=levels, columns=levels),
         "W": pd.DataFrame(((ring == 1) | (ring == GROUPS - 1)).astype(float), index=levels, columns=levels),
         "V": pd.DataFrame(0.5 ** np.abs(np.subtract.outer(row, row))),
+        "M": pd.DataFrame((beside := np.abs(np.subtract.outer(row, row)) == 1) / beside.sum(1, keepdims=True)),
     }

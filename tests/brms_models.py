@@ -349,8 +349,15 @@ class Translation:
         strata = [t for t in bases if isinstance(t, StratifiedGroup)]
         zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
         scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
-        change = self._widths() + self.change + self._unobserved.log_jacobian()
+        change = self._widths() + self.change + self._unobserved.log_jacobian() + self._left_out()
         return zeros * 0.5 * math.log(2.0 * math.pi) - scales + change
+
+    def _left_out(self) -> float:
+        """Return minus the constant that brms's densities of spatial models leave out: that of a normal or a t."""
+        if "Msar" not in self.model.standata:
+            return 0.0
+        per_row = math.log(math.pi) if self.model.family == "student" else math.log(2 * math.pi)
+        return 0.5 * len(self.model.standata["Msar"]) * per_row
 
     @property
     def _unobserved(self) -> Unobserved:
@@ -382,7 +389,8 @@ class Translation:
 
     def _widths(self) -> float:
         """Return the log widths of intervals with a flat prior: brms leaves its density at 1."""
-        parameters = [p for p in self.problem.description.spec.parameters if p.prior_class in ("ar", "ma")]
+        flat = ("ar", "ma", "lagsar", "errorsar")
+        parameters = [p for p in self.problem.description.spec.parameters if p.prior_class in flat]
         priors = [prior for p in parameters for prior in p.priors if prior.is_proper]
         return sum(math.log(prior.support[1] - prior.support[0]) for prior in priors)
 

@@ -65,6 +65,9 @@ def as_today(row: tuple[str, ...], model: BrmsModel) -> tuple[str, ...]:
     coef = brms_alias(row[2]) if row[1] in ("sds", "sd") else row[2]
     lower = "0" if row[1] == "lscale" else row[7]  # brms leaves the bound of a single length-scale to its class
     now = nine_digits(prior), row[1], coef, *row[3:7], lower, *row[8:]
+    if "min_eigenMsar" in now:
+        least, largest = (f"{bound(model.standata['eigenMsar']):.9g}" for bound in (min, max))
+        return tuple(part.replace("min_eigenMsar", least).replace("max_eigenMsar", largest) for part in now)
     if not any("min_Y" in part for part in now):
         return now
     # The bound of ndt, which the Stan program reads from its data.

@@ -125,7 +125,7 @@ def test_unclaimed_calls_are_functions_or_nothing() -> None:
     with pytest.raises(FormulaError, match="`mo.*` is a term of its own and cannot stand inside a function"):
         parse("y ~ log(mo(x))", language=language)
     with pytest.raises(FormulaError, match="not available"):
-        parse("y ~ sar(x)", language=language)
+        parse("y ~ nlf(x)", language=language)
 
 
 def test_arguments_are_bound_as_in_r() -> None:

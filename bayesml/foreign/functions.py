@@ -129,8 +129,8 @@ _FAMILIES = tuple(
 )
 _IN_FORMULAS = (
     *(
-        Word(name, "brms", f'It stands within the text of a formula, and is not there yet: `"y ~ {name}(...)"`.')
-        for name in ["t2", "gp", "me", "car", "sar"]
+        Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(...)"`.')
+        for name in ["t2", "gp", "me", "mi", "car", "sar", "fcor", "toep"]
     ),
     *(
         Word(name, "brms", f'It stands within the text of a formula: `"y ~ {name}(x)"`.')

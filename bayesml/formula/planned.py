@@ -7,9 +7,7 @@ from bayesml.formula.tokens import Token, fault
 
 __all__ = ["PLANNED_ADDITIONS", "PLANNED_BF_OPTIONS", "PLANNED_TERMS", "not_available"]
 
-PLANNED_TERMS = frozenset(
-    ("sar", "nlf", "lf"),
-)
+PLANNED_TERMS = frozenset(("nlf", "lf"))
 PLANNED_ADDITIONS: frozenset[str] = frozenset()
 PLANNED_BF_OPTIONS = frozenset(("center", "cmc", "sparse", "decomp", "unused", "flist", "autocor"))
 

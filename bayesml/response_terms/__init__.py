@@ -24,7 +24,12 @@ from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
-from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS, residual_addition, with_residual_terms
+from bayesml.response_terms.residuals.kinds import (
+    RESIDUAL_TERMS,
+    residual_addition,
+    residual_matrices,
+    with_residual_terms,
+)
 from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.subset import RowNumbers, Subset, needed_rows, spread, spread_data, subset_rows
 from bayesml.response_terms.thres import Thresholds
@@ -41,6 +46,7 @@ __all__ = [
     "needed_rows",
     "needed_terms",
     "residual_addition",
+    "residual_matrices",
     "response_term",
     "sparse_columns",
     "spread",

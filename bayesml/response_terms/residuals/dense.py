@@ -78,15 +78,16 @@ def left_out(matrix: Matrices, residuals: Residuals, number: Any, nu: Any) -> Re
     """
     inverse = jnp.linalg.inv(matrix)  # not in a sampled density
     g = (inverse @ residuals[..., None])[..., 0]
-    return left_out_of_precision(g, residuals, jnp.diagonal(inverse, axis1=-2, axis2=-1), number, nu)
+    total = (residuals * g).sum(-1, keepdims=True)
+    return left_out_of_precision(g, total, jnp.diagonal(inverse, axis1=-2, axis2=-1), number, nu)
 
 
-def left_out_of_precision(g: Residuals, residuals: Residuals, precision: Any, number: Any, nu: Any) -> Residuals:
-    """Return the same from Q r and the diagonal of Q."""
+def left_out_of_precision(g: Residuals, total: Any, precision: Any, number: Any, nu: Any) -> Residuals:
+    """Return the same from Q r, r'Qr and the diagonal of Q."""
     square = g**2 / precision
     if nu is None:
         return 0.5 * (jnp.log(precision) - log(2 * pi) - square)
-    distance = (residuals * g).sum(-1, keepdims=True) - square
+    distance = total - square
     df = nu + number - 1
     # (y - location)^2 / scale^2 / df = (square / (nu + d)), and log scale = log((nu + d) / df / Q_ii) / 2
     log_scale = 0.5 * (jnp.log(nu + distance) - jnp.log(df) - jnp.log(precision))

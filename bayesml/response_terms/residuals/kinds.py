@@ -1,4 +1,4 @@
-"""The residual terms of a formula: ``ar``, ``ma``, ``arma``, ``cosy`` and ``unstr``, which stand right of ``~``.
+"""The residual terms of a formula, such as ``ar``, ``cosy`` and ``sar``, which stand right of ``~``.
 
 They say how the residuals of a response depend on each other, so that they change its likelihood rather than its
 linear predictor: ``with_residual_terms`` moves them to the response terms of the formula.
@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood, Traits
-from bayesml.formula import Addition, ResponseFormula, SpecialCall, bind_arguments, special_fault
+from bayesml.formula import Addition, ParsedFormula, ResponseFormula, SpecialCall, bind_arguments, special_fault
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
@@ -30,10 +30,18 @@ from bayesml.response_terms.residuals.covariances import (
 from bayesml.response_terms.residuals.grid import ranks
 from bayesml.response_terms.residuals.known import MATRIX, KnownCorrelated, matrix_of_rows
 from bayesml.response_terms.residuals.lagged import Lagged
+from bayesml.response_terms.residuals.spatial import EIGENVALUES, Spatial, bounds_of, neighbours_of_rows
 from bayesml.response_terms.residuals.toeplitz import Toeplitz
 from bayesml.response_terms.se import has_sigma
 
-__all__ = ["RESIDUAL_TERMS", "AbstractResidualTerm", "residual_addition", "residual_calls", "with_residual_terms"]
+__all__ = [
+    "RESIDUAL_TERMS",
+    "AbstractResidualTerm",
+    "residual_addition",
+    "residual_calls",
+    "residual_matrices",
+    "with_residual_terms",
+]
 
 BESIDE = ("mi", "subset")
 """Response terms without a response in some rows."""
@@ -220,6 +228,41 @@ class Fcor(AbstractResidualTerm):
         return KnownCorrelated(_checked(likelihood, addition, arrays), likelihood.traits.residuals)
 
 
+@final
+@dataclass(frozen=True)
+class Sar(AbstractResidualTerm):
+    """``sar(M, type="lag")``."""
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("sar")
+    arguments: ClassVar[tuple[str, ...]] = ("M", "type")
+    matrix: ClassVar[str] = "M"
+
+    def arrays(self, addition: Addition, frame: Frame, functions: Functions) -> Arrays:
+        """Return the matrix of the rows, and its eigenvalues."""
+        return neighbours_of_rows(str(dict(addition.options)["M"]), frame, _as_written(addition))
+
+    def checked(self, given: Mapping[str, object], call: SpecialCall) -> None:
+        """Refuse a call without a matrix, and another type."""
+        if not call.matrices:
+            raise special_fault("`sar(M)` takes the name of a matrix of `data2`.", call)
+        kind = given.get("type", "lag")
+        if kind not in ("lag", "error"):
+            raise special_fault(f'`type` of `sar()` is "lag" or "error"; got {_shown(kind)}.', call)
+
+    def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+        """Return the likelihood of responses that depend on their neighbours."""
+        if "se" in arrays:
+            raise FormulaError("`sar()` takes no standard errors beside it; leave `se()` out.")
+        lower, upper = bounds_of(arrays[EIGENVALUES], _as_written(addition))
+        kind: Literal["lag", "error"] = "error" if dict(addition.options).get("type") == "error" else "lag"
+        base = _checked(likelihood, addition, arrays)
+        return Spatial(base, kind, lower, upper, likelihood.traits.residuals)
+
+
+def _as_written(addition: Addition) -> str:
+    return f"{addition.name}({dict(addition.options)['M']})"
+
+
 def _correlated(
     likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays, covariance: AbstractCovariance
 ) -> AbstractLikelihood:
@@ -236,7 +279,7 @@ def _checked(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays)
     return likelihood
 
 
-RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor())
+RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor(), Sar())
 NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
 
 
@@ -306,6 +349,17 @@ def residual_addition(call: SpecialCall) -> Addition:
     return Addition(call.name, (), tuple(given.items()), call.expression.start)
 
 
+def residual_matrices(parsed: ParsedFormula) -> tuple[str, ...]:
+    """Return the names of the matrices of residual terms that are among the response terms already."""
+    return tuple(
+        str(dict(addition.options)[kind.matrix])
+        for formula in parsed.responses
+        for addition in formula.response.additions
+        for kind in RESIDUAL_TERMS
+        if kind.matrix and kind.name == addition.name
+    )
+
+
 def _check_covariance(formula: ResponseFormula, addition: Addition) -> None:
     """Refuse a covariance matrix without sigma, or of Student t residuals whose nu has a formula."""
     if addition.name in ("ar", "ma", "arma") and not dict(addition.options).get("cov", False):
@@ -313,6 +367,8 @@ def _check_covariance(formula: ResponseFormula, addition: Addition) -> None:
     what = f"`{addition.name}()` with a covariance matrix"
     if not has_sigma(formula.response.additions):
         raise FormulaError(f"{what} needs sigma beside the standard errors: write `se(x, sigma=TRUE)`.")
+    if addition.name == "sar" and any(p.key.dpar == "sigma" for p in formula.predictors):
+        raise FormulaError("`sar()` has one `sigma` for all rows; leave out the formula of sigma.")
     if any(p.key.dpar == "nu" for p in formula.predictors):
         raise FormulaError(f"{what} has one `nu` for a whole series; leave out the formula of nu.")
 

@@ -106,7 +106,8 @@ class KnownCorrelated(AbstractWrapped):
         residuals = (y - values["mu"]) / values["sigma"]
         g = (residuals @ whitening.T) @ whitening
         nu = values["nu"] if self.residuals == "student_t" else None
-        density = left_out_of_precision(g, residuals, (whitening**2).sum(0), y.shape[-1], nu)
+        total = (residuals * g).sum(-1, keepdims=True)
+        density = left_out_of_precision(g, total, (whitening**2).sum(0), y.shape[-1], nu)
         return density - jnp.log(values["sigma"])
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:

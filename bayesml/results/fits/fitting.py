@@ -24,7 +24,7 @@ from bayesml.formula import (
 from bayesml.frame import Frame, column_names, read_frame, read_matrices
 from bayesml.frozen import FrozenMapping
 from bayesml.language import language_with
-from bayesml.response_terms import needed_rows, sparse_columns, subset_rows
+from bayesml.response_terms import needed_rows, residual_matrices, sparse_columns, subset_rows
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
 from bayesml.results.storage.checkpoint import begin_checkpoint
 
@@ -96,7 +96,7 @@ def encode_data(recipe: Recipe, data: Any, parsed: ParsedFormula | None = None) 
         for sentence in hidden_columns(parsed, available):
             warn_user(f"{sentence}.")
     check_matrices(parsed, recipe.data2)
-    matrices = read_matrices(recipe.data2, matrix_names(parsed))
+    matrices = read_matrices(recipe.data2, dict.fromkeys((*matrix_names(parsed), *residual_matrices(parsed))))
     used, grouping = formula_variables(parsed, available), grouping_variables(parsed)
     if isinstance(data, Frame):
         frame = replace(data, columns={name: data.columns[name] for name in (*used, *grouping)}, dropped=0)

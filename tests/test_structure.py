@@ -184,7 +184,7 @@ OTHER_MEANINGS = {
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
         *("bayesml.results.marginal.spread", "bayesml.results.fits.multiple"),
     },
-    "student": {"bayesml.formula.grouping"},
+    "student": {"bayesml.formula.grouping", "bayesml.results.tables.equation"},
     "exponential": {"bayesml.processes.kernels"},
     "categorical": {"bayesml.frame.read"},
 }

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from bayesml.results.plots import groups, smooths
     from bayesml.results.questions import contrast, emmeans
     from bayesml.results.storage import saving
-    from bayesml.results.tables import effects, tables
+    from bayesml.results.tables import effects, equation, tables
     from bayesml.results.tidy import for_maketables
 else:  # a fit and its table should not wait for what is asked of it later
     contrast = lazy_module("bayesml.results.questions.contrast")
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
     for_maketables = lazy_module("bayesml.results.tidy.for_maketables")
+    equation = lazy_module("bayesml.results.tables.equation")
     groups = lazy_module("bayesml.results.plots.groups")
     marginal = lazy_module("bayesml.results.marginal.effects")
     saving = lazy_module("bayesml.results.storage.saving")
@@ -84,4 +85,5 @@ class AbstractFitVerbs(AbstractFit):
     conditional_effects = Verb(lambda: effects.conditional_effects)
     ranef_plot = Verb(lambda: groups.ranef_plot)
     plot_smooths = Verb(lambda: smooths.plot_smooths)
+    equation = Verb(lambda: equation.equation)
     save = Verb(lambda: saving.save)

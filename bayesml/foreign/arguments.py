@@ -72,7 +72,7 @@ FIT_ARGUMENTS = (
     Word("ziformula", "glmmTMB", 'Write `bayesml.bf("y ~ x", zi="~ z")` with `family="zero_inflated_poisson"`.'),
     Word("dispformula", "glmmTMB", 'Write `bayesml.bf("y ~ x", sigma="~ z")`; negbinomial has `shape`.'),
     Word("random", "nlme", 'Write it into the formula: `"y ~ x + (x | g)"`.'),
-    Word("correlation", "nlme", "Correlated residuals are not there yet."),
+    Word("correlation", "nlme", 'Write it into the formula: `"y ~ x + ar(time, g)"`, `ma`, `arma`, `cosy` or `unstr`.'),
     # Bambi and its relatives
     Word("priors", "Bambi", alias="prior"),
     Word("tune", "Bambi", alias="warmup"),

@@ -87,7 +87,7 @@ _OWN = (
     Word("negative_binomial", "Stan", alias="families.negbinomial"),
     Word("nbinom2", "glmmTMB", alias="families.negbinomial"),
     Word("Family", "Bambi", 'Write `family="poisson"` or `family=bayesml.families.poisson(link="sqrt")`.'),
-    Word("Likelihood", "Bambi", "Families of your own are not there yet."),
+    Word("Likelihood", "Bambi", "A family of your own is made of functions: `bayesml.custom_family(...)`."),
     Word("brmsfamily", "brms", 'Write `family="poisson"` or `family=bayesml.families.poisson(link="sqrt")`.'),
     # files and data
     Word("readRDS", "R", alias="load"),
@@ -148,9 +148,12 @@ _IN_FORMULAS = (
     Word("weights", "brms", 'It stands within the text of a formula: `"y | weights(w) ~ x"`.'),
     Word("trials", "brms", 'It stands within the text of a formula: `"y | trials(n) ~ x"`.'),
     *(
-        Word(name, "brms", f"It stands within the text of a formula, and is not there yet: `(1 | {name}(...))`.")
-        for name in ("gr", "mm", "mmc")
+        Word(name, "mgcv", "In the text of a formula: `t2(x, z)` is the tensor product smooth here, as in brms.")
+        for name in ("te", "ti")
     ),
+    Word("gr", "brms", 'It stands within the text of a formula: `"y ~ (1 | gr(g, cov=A))"`.'),
+    Word("mm", "brms", 'It stands within the text of a formula: `"y ~ (1 | mm(g1, g2))"`.'),
+    Word("mmc", "brms", 'It stands within the text of a formula: `"y ~ (mmc(x1, x2) | mm(g1, g2))"`.'),
 )
 
 MODULE = (*_OWN, *_FAMILIES, *_OF_A_FIT, *_IN_FORMULAS)

@@ -56,8 +56,9 @@ def test_it_is_numpyros(name, formula, rng):
     layout = layout_of(spec)
 
     def model() -> None:
+        values = {}
         for parameter in spec.parameters:
-            sample_parameter(parameter)
+            values[parameter.name] = sample_parameter(parameter, values)
 
     def both(u):
         sites, _ = layout.constrain(u)

@@ -66,8 +66,15 @@ class Model:
         """Number of rows."""
         return len(self.columns["x"])
 
+    @property
+    def has_trials(self) -> bool:
+        """Whether the response is a number of successes."""
+        return "n" in self.columns
+
     def other(self, y: np.ndarray) -> np.ndarray:
         """Return a response that differs from ``y``."""
+        if self.has_trials:
+            return self.columns["n"] - y
         return sum(self.placeholder[:: len(self.placeholder) - 1]) - y if self.has_few_values else y[::-1] + 3.0
 
 

@@ -169,6 +169,11 @@ def test_every_call_runs(page: Path, code: str, data, fits, curve, mixture, tmp_
         "other": other,
         "d": data,
         "newdata": data.iloc[:3].assign(g=[0, 1, 99]) if "new_levels" in code else data.iloc[:3],
+        "new": data.iloc[:3],
+        **dict.fromkeys(["d1", "d2"], data),
+        **dict.fromkeys(["fit1", "m1", "m2"], fit),
+        "fit2": other,
+        "draws": fit.spread_draws("r_g[g,term]") if "(draws" in code else None,
         "y": data["y"] + 1.0,
         "s": 2.5,
         "L": [0.0, 1.0],
@@ -178,6 +183,8 @@ def test_every_call_runs(page: Path, code: str, data, fits, curve, mixture, tmp_
     name = code.replace("b_Days", "b_x")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bayesml.FitWarning)
+        if "combine([" in code:
+            known["fit2"] = fit.update(seed=2)
         assert eval(name, known) is not None or ".save(" in code
     close_figures()
 

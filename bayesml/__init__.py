@@ -30,7 +30,7 @@ from bayesml.distributions import (
 )
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
-from bayesml.families import FAMILIES, bernoulli, binomial, custom_family, gaussian, negbinomial, poisson, student
+from bayesml.families import FAMILIES, custom_family
 from bayesml.fit import default_prior, fit
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_mecor, set_rescor
@@ -38,6 +38,7 @@ from bayesml.priors import horseshoe, prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
+    from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
     from bayesml.results.checks.model_weights import loo_model_weights

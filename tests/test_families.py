@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from math import inf
 
 import jax
@@ -506,3 +508,17 @@ def test_accepted_responses():
         not in get_family("gaussian").encode(raw([1.0, 2.0], additions={"weights": np.array([1.0, 2.0])})).arrays
     )
     assert get_family("gaussian").encode(raw([1.0]), for_fit=False).arrays["y"].tolist() == [1.0]
+
+
+def test_families_are_imported_when_asked_for() -> None:
+    """A family stands in the package under its name, though a module has the same name, whoever imported that first."""
+    script = (
+        "import sys, bayesml\n"
+        "assert 'bayesml.families.acat' not in sys.modules\n"
+        "import bayesml.families.acat, bayesml.families.weibull\n"
+        "from bayesml.families import FAMILIES, acat\n"
+        "assert acat().name == 'acat' and bayesml.families.weibull().name == 'weibull'\n"
+        "assert bayesml.wiener is bayesml.families.wiener is FAMILIES['wiener']\n"
+        "assert not hasattr(bayesml.families, 'no_such_family')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -6,72 +6,77 @@ ask. A new family is one file and one line in ``FAMILIES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, final
 
 from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
-from bayesml.families.acat import acat
-from bayesml.families.asym_laplace import asym_laplace, zero_inflated_asym_laplace
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
-from bayesml.families.bernoulli import bernoulli
-from bayesml.families.beta import beta
-from bayesml.families.beta_binomial import beta_binomial
-from bayesml.families.binomial import binomial
-from bayesml.families.categorical import categorical
-from bayesml.families.com_poisson import com_poisson
-from bayesml.families.compois import compois
-from bayesml.families.cox import cox
-from bayesml.families.cumulative import cumulative
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
 from bayesml.families.custom import custom_family
-from bayesml.families.dirichlet import dirichlet
-from bayesml.families.dirichlet2 import dirichlet2
-from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
-from bayesml.families.discrete_weibull import discrete_weibull
-from bayesml.families.exgaussian import exgaussian
-from bayesml.families.exponential import exponential
 from bayesml.families.fixed import with_fixed
-from bayesml.families.frechet import frechet
-from bayesml.families.gamma import gamma
-from bayesml.families.gaussian import gaussian
-from bayesml.families.gen_extreme_value import gen_extreme_value
-from bayesml.families.genpois import genpois
-from bayesml.families.geometric import geometric
-from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
-from bayesml.families.hurdle_cumulative import hurdle_cumulative
-from bayesml.families.inflated_beta import zero_inflated_beta, zero_one_inflated_beta
-from bayesml.families.inverse_gaussian import inverse_gaussian
 from bayesml.families.joining import joint_likelihood
 from bayesml.families.joint import JointLikelihood
-from bayesml.families.logistic_normal import logistic_normal
-from bayesml.families.loglogistic import loglogistic
-from bayesml.families.lognormal import lognormal
 from bayesml.families.mixture import Mixture, mixture_of
-from bayesml.families.multinomial import multinomial
-from bayesml.families.nbinom1 import nbinom1
-from bayesml.families.negbinomial import negbinomial
-from bayesml.families.negbinomial2 import negbinomial2
-from bayesml.families.ordered_beta import ordered_beta
-from bayesml.families.poisson import poisson
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.sequential import cratio, sratio
 from bayesml.families.several import Several, several
-from bayesml.families.shifted_lognormal import shifted_lognormal
-from bayesml.families.skew_normal import skew_normal
-from bayesml.families.student import student
-from bayesml.families.tweedie import tweedie
-from bayesml.families.von_mises import von_mises
-from bayesml.families.weibull import weibull
-from bayesml.families.wiener import wiener
-from bayesml.families.xbeta import xbeta
-from bayesml.families.zero_inflated import (
-    zero_inflated_beta_binomial,
-    zero_inflated_binomial,
-    zero_inflated_negbinomial,
-    zero_inflated_poisson,
-)
 from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
+from bayesml.lazy import LazyRegistry
+
+if TYPE_CHECKING:
+    from bayesml.families.acat import acat
+    from bayesml.families.asym_laplace import asym_laplace, zero_inflated_asym_laplace
+    from bayesml.families.bernoulli import bernoulli
+    from bayesml.families.beta import beta
+    from bayesml.families.beta_binomial import beta_binomial
+    from bayesml.families.binomial import binomial
+    from bayesml.families.categorical import categorical
+    from bayesml.families.com_poisson import com_poisson
+    from bayesml.families.compois import compois
+    from bayesml.families.cox import cox
+    from bayesml.families.cumulative import cumulative
+    from bayesml.families.dirichlet import dirichlet
+    from bayesml.families.dirichlet2 import dirichlet2
+    from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
+    from bayesml.families.discrete_weibull import discrete_weibull
+    from bayesml.families.exgaussian import exgaussian
+    from bayesml.families.exponential import exponential
+    from bayesml.families.frechet import frechet
+    from bayesml.families.gamma import gamma
+    from bayesml.families.gaussian import gaussian
+    from bayesml.families.gen_extreme_value import gen_extreme_value
+    from bayesml.families.genpois import genpois
+    from bayesml.families.geometric import geometric
+    from bayesml.families.hurdle import hurdle_gamma, hurdle_lognormal, hurdle_negbinomial, hurdle_poisson
+    from bayesml.families.hurdle_cumulative import hurdle_cumulative
+    from bayesml.families.inflated_beta import zero_inflated_beta, zero_one_inflated_beta
+    from bayesml.families.inverse_gaussian import inverse_gaussian
+    from bayesml.families.logistic_normal import logistic_normal
+    from bayesml.families.loglogistic import loglogistic
+    from bayesml.families.lognormal import lognormal
+    from bayesml.families.multinomial import multinomial
+    from bayesml.families.nbinom1 import nbinom1
+    from bayesml.families.negbinomial import negbinomial
+    from bayesml.families.negbinomial2 import negbinomial2
+    from bayesml.families.ordered_beta import ordered_beta
+    from bayesml.families.poisson import poisson
+    from bayesml.families.sequential import cratio, sratio
+    from bayesml.families.shifted_lognormal import shifted_lognormal
+    from bayesml.families.skew_normal import skew_normal
+    from bayesml.families.student import student
+    from bayesml.families.tweedie import tweedie
+    from bayesml.families.von_mises import von_mises
+    from bayesml.families.weibull import weibull
+    from bayesml.families.wiener import wiener
+    from bayesml.families.xbeta import xbeta
+    from bayesml.families.zero_inflated import (
+        zero_inflated_beta_binomial,
+        zero_inflated_binomial,
+        zero_inflated_negbinomial,
+        zero_inflated_poisson,
+    )
 
 __all__ = [
     "FAMILIES",
@@ -149,63 +154,90 @@ __all__ = [
     "zero_one_inflated_beta",
 ]
 
-FAMILIES: dict[str, Callable[..., AbstractFamily]] = {
-    "gaussian": gaussian,
-    "student": student,
-    "bernoulli": bernoulli,
-    "binomial": binomial,
-    "poisson": poisson,
-    "negbinomial": negbinomial,
-    "gamma": gamma,
-    "lognormal": lognormal,
-    "geometric": geometric,
-    "negbinomial2": negbinomial2,
-    "nbinom1": nbinom1,
-    "com_poisson": com_poisson,
-    "compois": compois,
-    "discrete_weibull": discrete_weibull,
-    "genpois": genpois,
-    "beta_binomial": beta_binomial,
-    "beta": beta,
-    "exponential": exponential,
-    "weibull": weibull,
-    "skew_normal": skew_normal,
-    "inverse_gaussian": inverse_gaussian,
-    "exgaussian": exgaussian,
-    "asym_laplace": asym_laplace,
-    "zero_inflated_asym_laplace": zero_inflated_asym_laplace,
-    "von_mises": von_mises,
-    "frechet": frechet,
-    "gen_extreme_value": gen_extreme_value,
-    "shifted_lognormal": shifted_lognormal,
-    "tweedie": tweedie,
-    "wiener": wiener,
-    "loglogistic": loglogistic,
-    "zero_inflated_poisson": zero_inflated_poisson,
-    "zero_inflated_negbinomial": zero_inflated_negbinomial,
-    "zero_inflated_binomial": zero_inflated_binomial,
-    "zero_inflated_beta_binomial": zero_inflated_beta_binomial,
-    "hurdle_gamma": hurdle_gamma,
-    "hurdle_lognormal": hurdle_lognormal,
-    "hurdle_poisson": hurdle_poisson,
-    "hurdle_negbinomial": hurdle_negbinomial,
-    "cumulative": cumulative,
-    "sratio": sratio,
-    "cratio": cratio,
-    "acat": acat,
-    "hurdle_cumulative": hurdle_cumulative,
-    "cox": cox,
-    "zero_inflated_beta": zero_inflated_beta,
-    "zero_one_inflated_beta": zero_one_inflated_beta,
-    "ordered_beta": ordered_beta,
-    "xbeta": xbeta,
-    "categorical": categorical,
-    "multinomial": multinomial,
-    "dirichlet_multinomial": dirichlet_multinomial,
-    "dirichlet": dirichlet,
-    "dirichlet2": dirichlet2,
-    "logistic_normal": logistic_normal,
-}
+FAMILIES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
+    __name__,
+    {
+        "gaussian": "gaussian",
+        "student": "student",
+        "bernoulli": "bernoulli",
+        "binomial": "binomial",
+        "poisson": "poisson",
+        "negbinomial": "negbinomial",
+        "gamma": "gamma",
+        "lognormal": "lognormal",
+        "geometric": "geometric",
+        "negbinomial2": "negbinomial2",
+        "nbinom1": "nbinom1",
+        "com_poisson": "com_poisson",
+        "compois": "compois",
+        "discrete_weibull": "discrete_weibull",
+        "genpois": "genpois",
+        "beta_binomial": "beta_binomial",
+        "beta": "beta",
+        "exponential": "exponential",
+        "weibull": "weibull",
+        "skew_normal": "skew_normal",
+        "inverse_gaussian": "inverse_gaussian",
+        "exgaussian": "exgaussian",
+        "asym_laplace": "asym_laplace",
+        "zero_inflated_asym_laplace": "asym_laplace",
+        "von_mises": "von_mises",
+        "frechet": "frechet",
+        "gen_extreme_value": "gen_extreme_value",
+        "shifted_lognormal": "shifted_lognormal",
+        "tweedie": "tweedie",
+        "wiener": "wiener",
+        "loglogistic": "loglogistic",
+        "zero_inflated_poisson": "zero_inflated",
+        "zero_inflated_negbinomial": "zero_inflated",
+        "zero_inflated_binomial": "zero_inflated",
+        "zero_inflated_beta_binomial": "zero_inflated",
+        "hurdle_gamma": "hurdle",
+        "hurdle_lognormal": "hurdle",
+        "hurdle_poisson": "hurdle",
+        "hurdle_negbinomial": "hurdle",
+        "cumulative": "cumulative",
+        "sratio": "sequential",
+        "cratio": "sequential",
+        "acat": "acat",
+        "hurdle_cumulative": "hurdle_cumulative",
+        "cox": "cox",
+        "zero_inflated_beta": "inflated_beta",
+        "zero_one_inflated_beta": "inflated_beta",
+        "ordered_beta": "ordered_beta",
+        "xbeta": "xbeta",
+        "categorical": "categorical",
+        "multinomial": "multinomial",
+        "dirichlet_multinomial": "dirichlet_multinomial",
+        "dirichlet": "dirichlet",
+        "dirichlet2": "dirichlet2",
+        "logistic_normal": "logistic_normal",
+    },
+)
+"""Name of each family and the module here that defines it, which is imported when the family is asked for."""
+
+
+@final
+class _Package(ModuleType):
+    """This package: ``bayesml.families.poisson`` is the family, not the module of that name which defines it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python's import sets every submodule as an attribute of its package once it has run.
+        is_family = isinstance(value, ModuleType) and name in FAMILIES
+        ModuleType.__setattr__(self, name, getattr(value, name) if is_family else value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in FAMILIES:
+            return FAMILIES[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package
+for _name in [name for name in FAMILIES if isinstance(globals().get(name), ModuleType)]:
+    setattr(sys.modules[__name__], _name, globals()[_name])
 
 
 FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture}

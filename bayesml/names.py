@@ -14,6 +14,7 @@ from itertools import permutations
 from bayesml.keys import PredictorKey
 
 __all__ = [
+    "axis_parameter",
     "brms_alias",
     "coefficient",
     "coefficient_dimension",
@@ -150,6 +151,11 @@ def dimension(group: str) -> str:
     """Return the dimension over the levels of a grouping factor, kept apart from the reserved dimensions."""
     name = variable(group)
     return f"{name}_level" if name in RESERVED_DIMENSIONS else name
+
+
+def axis_parameter(name: str, axis: str) -> str:
+    """Return ``ar_row``, the parameter of a residual structure along one axis of a lattice."""
+    return variable(f"{name}_{axis}")
 
 
 def smooth_label(covariates: Sequence[str], by: str, joint: str = ":", call: str = "s") -> str:

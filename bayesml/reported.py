@@ -6,7 +6,7 @@ from itertools import combinations
 
 from bayesml.design import Schema
 from bayesml.keys import PredictorKey
-from bayesml.names import correlation_label, of_response, response_correlation
+from bayesml.names import axis_parameter, correlation_label, of_response, response_correlation
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.variables import ReportedVariable
 
@@ -94,7 +94,8 @@ def _weights_of_splines(parameter: ParameterSpec, numbers: tuple[str, ...], of: 
 def _correlations(parameter: ParameterSpec) -> ReportedVariable:
     """Return the correlation of each pair of what a parameter of the response distribution correlates."""
     kind, of = parameter.prior_class, parameter.predictor
-    name, pairs = of_response(kind, of.resp), tuple(combinations(parameter.correlated, 2))
+    own = axis_parameter(kind, parameter.group) if parameter.group else kind
+    name, pairs = of_response(own, of.resp), tuple(combinations(parameter.correlated, 2))
     texts = tuple(((k,), response_correlation(name, *pair)) for k, pair in enumerate(pairs))
     is_residual = kind in CORRELATIONS_OF
     return ReportedVariable(

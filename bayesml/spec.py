@@ -80,7 +80,8 @@ class ParameterSpec:
         """Whether it belongs to the response distribution rather than to a term."""
         own_name = of_response(self.prior_class, self.predictor.resp)
         of_terms = bool(self.coefs) and not any(target == "" for target in self.prior_coefs)
-        of_group = bool(self.group) and self.is_whole and self.name.startswith(f"{self.prior_class}_")
+        is_alike = self.is_whole or any(target == "" for target in self.prior_coefs) or not self.shape
+        of_group = bool(self.group) and is_alike and self.name.startswith(f"{self.prior_class}_")
         is_own = self.name == own_name or of_group
         return is_own and self.name != intercept_variable(self.predictor) and not of_terms
 

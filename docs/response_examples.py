@@ -55,6 +55,18 @@ RESIDUALS = (
         calls=("toep",),
     ),
     TermExample(
+        "Lattices: ar(time):unstr(item, g)",
+        "A product of two terms above: each level of `g` has a lattice with a cell for each time and item, and the "
+        "correlation of two residuals is that of their times multiplied by that of their items (a Kronecker product), "
+        "$\\mathrm{cor}(e_{ti}, e_{t'i'}) = R_{tt'} S_{ii'}$. Each residual has the standard deviation sigma. "
+        "`ar(row):ar(column, field)` is the AR1 x AR1 structure of field trials. Any of `ar`, `ma`, `arma`, `cosy`, "
+        "`unstr` and `toep` can be multiplied; cells may be missing; `gr=` is written once. Numbers are places by "
+        "their distances, so that rows 2 and 4 are two steps apart. brms does not have it.",
+        "y ~ z + ar(step):unstr(item, g)",
+        base="y ~ z",
+        calls=("separable",),
+    ),
+    TermExample(
         "A known matrix: fcor(V)",
         "The residuals covary as $\\sigma^2 V$ with a known matrix V of all rows, which stands in `data2`.",
         "y ~ z + fcor(V)",

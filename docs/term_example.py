@@ -112,6 +112,7 @@ def data() -> pd.DataFrame:
             "censored": np.where(rng.random(ROWS) < 0.2, "right", "none"),
             "rating": rng.integers(1, 5, ROWS),
             "item": np.tile(["i1", "i2"], ROWS // 2),
+            "step": np.tile(np.arange(ROWS // GROUPS) // 2, GROUPS),
             "decision": rng.integers(0, 2, ROWS),
             "seen": rng.random(ROWS) < 0.8,
             "id": np.arange(ROWS),

@@ -10,6 +10,7 @@ import pytest
 from matplotlib import image
 
 from bayesml.response_terms import RESIDUAL_TERMS, RESPONSE_TERMS
+from bayesml.response_terms.residuals.product import SEPARABLE
 from bayesml.terms import CLAIMS, TERMS
 from bayesml.terms.smooth import NOT_TAKEN
 
@@ -30,9 +31,9 @@ def test_every_kind_and_every_call_has_a_section():
 @pytest.mark.parametrize("example", SHOWN, ids=lambda example: example.name)
 def test_the_model_that_is_shown_can_be_described(example):
     for call in example.calls:
-        assert f"{call}(" in example.formula or call == "cse"
+        assert f"{call}(" in example.formula or call in ("cse", SEPARABLE)
     # An offset and a known matrix have no parameter; response terms add data, or parameters with priors of others.
-    series = {term.name for term in RESIDUAL_TERMS} - {"fcor"}
+    series = {term.name for term in RESIDUAL_TERMS} - {"fcor"} | {SEPARABLE}
     brings = example.kind not in ("", "offset") or bool(series & set(example.calls))
     rows = term_gallery.brought(example)
     assert bool(rows) == brings

@@ -24,12 +24,9 @@ from bayesml.response_terms.dec import Decisions
 from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
 from bayesml.response_terms.own_data import RealData, WholeData
 from bayesml.response_terms.rate import Rate
-from bayesml.response_terms.residuals.kinds import (
-    RESIDUAL_TERMS,
-    residual_addition,
-    residual_matrices,
-    with_residual_terms,
-)
+from bayesml.response_terms.residuals.calls import residual_addition, residual_matrices, with_residual_terms
+from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS
+from bayesml.response_terms.residuals.product import SeparableResiduals
 from bayesml.response_terms.se import StandardErrors, has_sigma
 from bayesml.response_terms.subset import RowNumbers, Subset, needed_rows, spread, spread_data, subset_rows
 from bayesml.response_terms.thres import Thresholds
@@ -76,6 +73,7 @@ RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
     RowNumbers(),
     Weights(),
     *RESIDUAL_TERMS,
+    SeparableResiduals(),
 )
 """In the order in which they wrap a likelihood: censoring is of the truncated response."""
 

@@ -259,8 +259,8 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
 
 def _latent(predictor: Predictor, frame: Frame, functions: Functions, addition: Addition, call: Any) -> AbstractTerm:
     given, name = dict(addition.options), addition.name
-    if name in ("unstr", "toep", "fcor", "sar"):
-        raise special_fault(f"`{call.spelling}` is for the families gaussian and student; `cosy()` for all.", call)
+    if call.others or name in ("unstr", "toep", "fcor", "sar"):
+        raise special_fault(f"`{call.term}` is for the families gaussian and student; `cosy()` for all.", call)
     has_ar, has_ma = name in ("ar", "arma"), name in ("ma", "arma")
     covariance: AbstractCovariance | None = None
     if name == "cosy":

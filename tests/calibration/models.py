@@ -123,6 +123,15 @@ def _series(groups: int, rows: int) -> dict[str, np.ndarray]:
     return {name: column[order] for name, column in columns.items()}
 
 
+def _lattices(groups: int, first: int, second: int, holes: int) -> dict[str, np.ndarray]:
+    """Return lattices of so many cells without some of these, in no order."""
+    cells = first * second
+    columns = _grouped(groups, cells) | {"t": np.tile(np.repeat(np.arange(first), second), groups)}
+    columns["u"] = np.tile(np.arange(second), groups * first)
+    order = np.random.default_rng(cells).permutation(groups * cells)[holes:]
+    return {name: column[order] for name, column in columns.items()}
+
+
 def _window(rows: int) -> np.ndarray:
     """Return a time before which and one after which nothing is observed, for each row."""
     rng = np.random.default_rng(rows)
@@ -427,6 +436,15 @@ MODELS = (
         _priors("normal(1, 2)", "normal(0, 1)", sigma="exponential(1)", cortime="lkj(1)"),
         (PRECONDITIONED,),
         seed=44,
+    ),
+    Model(
+        "a lattice of residuals",
+        "y ~ x + ar(t):cosy(u, g)",
+        "gaussian",
+        _lattices(4, 6, 3, 8),
+        _priors("normal(1, 2)", "normal(0, 1)", sigma="exponential(1)", ar="uniform(-1, 1)", cosy="uniform(0, 1)"),
+        (PRECONDITIONED,),
+        seed=60,
     ),
     Model(
         "latent residuals",

@@ -1,21 +1,21 @@
 """The residual terms of a formula, such as ``ar``, ``cosy`` and ``sar``, which stand right of ``~``.
 
 They say how the residuals of a response depend on each other, so that they change its likelihood rather than its
-linear predictor: ``with_residual_terms`` moves them to the response terms of the formula.
+linear predictor: ``with_residual_terms`` (`calls.py`) moves them to the response terms of the formula.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood, Traits
-from bayesml.formula import Addition, ParsedFormula, ResponseFormula, SpecialCall, bind_arguments, special_fault
+from bayesml.formula import Addition, SpecialCall, special_fault
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
@@ -32,19 +32,9 @@ from bayesml.response_terms.residuals.known import MATRIX, KnownCorrelated, matr
 from bayesml.response_terms.residuals.lagged import Lagged
 from bayesml.response_terms.residuals.spatial import EIGENVALUES, Spatial, bounds_of, neighbours_of_rows
 from bayesml.response_terms.residuals.toeplitz import Toeplitz
-from bayesml.response_terms.se import has_sigma
 
-__all__ = [
-    "RESIDUAL_TERMS",
-    "AbstractResidualTerm",
-    "residual_addition",
-    "residual_calls",
-    "residual_matrices",
-    "with_residual_terms",
-]
+__all__ = ["MOST_TIMES", "RESIDUAL_TERMS", "AbstractResidualTerm", "checked_likelihood"]
 
-BESIDE = ("mi", "subset")
-"""Response terms without a response in some rows."""
 MOST_TIMES = 60
 """Most times of ``unstr()``: 1,770 correlations."""
 
@@ -225,7 +215,7 @@ class Fcor(AbstractResidualTerm):
         """Return the likelihood with correlated residuals."""
         if "se" in arrays:
             raise FormulaError("`fcor()` takes no standard errors beside it; add their squares to the matrix.")
-        return KnownCorrelated(_checked(likelihood, addition, arrays), likelihood.traits.residuals)
+        return KnownCorrelated(checked_likelihood(likelihood, addition, arrays), likelihood.traits.residuals)
 
 
 @final
@@ -255,7 +245,7 @@ class Sar(AbstractResidualTerm):
             raise FormulaError("`sar()` takes no standard errors beside it; leave `se()` out.")
         lower, upper = bounds_of(arrays[EIGENVALUES], _as_written(addition))
         kind: Literal["lag", "error"] = "error" if dict(addition.options).get("type") == "error" else "lag"
-        base = _checked(likelihood, addition, arrays)
+        base = checked_likelihood(likelihood, addition, arrays)
         return Spatial(base, kind, lower, upper, likelihood.traits.residuals)
 
 
@@ -266,10 +256,10 @@ def _as_written(addition: Addition) -> str:
 def _correlated(
     likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays, covariance: AbstractCovariance
 ) -> AbstractLikelihood:
-    return Correlated(_checked(likelihood, addition, arrays), covariance, likelihood.traits.residuals)
+    return Correlated(checked_likelihood(likelihood, addition, arrays), covariance, likelihood.traits.residuals)
 
 
-def _checked(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
+def checked_likelihood(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
     """Refuse response terms that a covariance matrix has no meaning for."""
     what = f"`{addition.name}()` with a covariance matrix"
     if not likelihood.traits.residuals:
@@ -279,99 +269,8 @@ def _checked(likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays)
     return likelihood
 
 
-RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor(), Sar())
-NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
-
-
-def residual_calls(formula: ResponseFormula) -> tuple[SpecialCall, ...]:
-    """Return the residual terms of the main formula.
-
-    Raises:
-        FormulaError: there are several of them, one is part of a product, or one stands in another formula.
-    """
-    found: list[SpecialCall] = []
-    for predictor in formula.predictors:
-        for call in predictor.specials:
-            inside = [each for each in (call, *call.others) if each.name in NAMES]
-            if not inside:
-                continue
-            if call.factors or call.others:
-                raise special_fault(f"`{inside[0].spelling}` cannot be multiplied; add it to the formula.", inside[0])
-            if not predictor.key.is_mu:
-                raise special_fault(
-                    f"`{call.spelling}` is about the residuals of the response, and stands in the main formula only; "
-                    f"this is the formula of `{predictor.key.parameter}`.",
-                    call,
-                )
-            found.append(call)
-    if len(found) > 1:
-        raise special_fault(
-            f"A response has one residual term; got `{found[0].spelling}` and `{found[1].spelling}`. "
-            "Autoregressive and moving-average parts together are `arma(time, gr, p, q)`.",
-            found[1],
-        )
-    return tuple(found)
-
-
-def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFormula:
-    """Return the formula with its residual term among the response terms, where the family has residuals.
-
-    Args:
-        formula: the formula.
-        traits: those of the family.
-    """
-    calls = residual_calls(formula)
-    if not calls or not traits.residuals:
-        return formula
-    for other in formula.response.additions:
-        if other.name in BESIDE:
-            raise special_fault(
-                f"`{calls[0].name}()` takes no `{other.name}()` beside it: residuals need the responses of all rows.",
-                calls[0],
-            )
-    additions = tuple(residual_addition(call) for call in calls)
-    for addition in additions:
-        _check_covariance(formula, addition)
-    predictors = tuple(
-        replace(p, specials=tuple(call for call in p.specials if call not in calls)) for p in formula.predictors
-    )
-    response = replace(formula.response, additions=(*formula.response.additions, *additions))
-    return replace(formula, response=response, predictors=predictors)
-
-
-def residual_addition(call: SpecialCall) -> Addition:
-    """Return a residual call as a response term, its arguments bound to their names and checked."""
-    kind = next(term for term in RESIDUAL_TERMS if term.name == call.name)
-    given = bind_arguments(call, kind.arguments)
-    kind.checked(given, call)
-    if call.matrices:
-        given[kind.matrix] = call.matrices[0].text.strip("`")
-    return Addition(call.name, (), tuple(given.items()), call.expression.start)
-
-
-def residual_matrices(parsed: ParsedFormula) -> tuple[str, ...]:
-    """Return the names of the matrices of residual terms that are among the response terms already."""
-    return tuple(
-        str(dict(addition.options)[kind.matrix])
-        for formula in parsed.responses
-        for addition in formula.response.additions
-        for kind in RESIDUAL_TERMS
-        if kind.matrix and kind.name == addition.name
-    )
-
-
-def _check_covariance(formula: ResponseFormula, addition: Addition) -> None:
-    """Refuse a covariance matrix without sigma, or of Student t residuals whose nu has a formula."""
-    if addition.name in ("ar", "ma", "arma") and not dict(addition.options).get("cov", False):
-        return
-    what = f"`{addition.name}()` with a covariance matrix"
-    if not has_sigma(formula.response.additions):
-        raise FormulaError(f"{what} needs sigma beside the standard errors: write `se(x, sigma=TRUE)`.")
-    if addition.name == "sar" and any(p.key.dpar == "sigma" for p in formula.predictors):
-        raise FormulaError("`sar()` has one `sigma` for all rows; leave out the formula of sigma.")
-    if any(p.key.dpar == "nu" for p in formula.predictors):
-        raise FormulaError(f"{what} has one `nu` for a whole series; leave out the formula of nu.")
-
-
 def _shown(value: object) -> str:
     return str(getattr(value, "text", value))
+
+
+RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor(), Sar())

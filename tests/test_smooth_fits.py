@@ -191,9 +191,48 @@ def test_a_posterior_mode_keeps_its_curve_from_being_straight() -> None:
 
 
 def test_what_point_estimates_cannot_do_with_smooths_is_said() -> None:
-    with pytest.raises(ModelError, match="do not average over smooths"):
-        bayesml.fit("y ~ fac + s(x2)", rows_of("byfac"), method="reml").emmeans("fac")
+    with pytest.raises(ModelError, match="for linear mixed models without smooths"):
+        bayesml.fit("y ~ fac + s(x2)", rows_of("byfac"), method="reml").emmeans("fac", ddf="kenward-roger")
     with pytest.raises(BayesmlError, match="no form for"):
         bayesml.fit("count ~ mo(x)", rows_of("sim").assign(x=np.resize([1, 2, 3], 120)), method="reml")
     with pytest.warns(FitWarning, match="Singular fit"):  # of a grouping factor it is still said
         bayesml.fit("y ~ s(x0) + s(x2) + (1 | g)", rows_of("sim"), method="reml")
+
+
+def test_marginal_means_with_a_smooth_equal_emmeans() -> None:
+    """``gam(kid_score ~ mom_hs + s(mom_iq), method = "REML")`` of mgcv 1.8-41 by emmeans 1.8.4.
+
+    ``emmeans(m, "mom_hs")``, ``pairs``, the means at ``list(mom_iq = c(80, 120))`` and
+    ``emtrends(m, ~mom_iq, var = "mom_iq", at = list(mom_iq = 85), delta.var = 1e-5)``, estimates and standard errors. The smoothing
+    parameters agree to 1e-6, and with them what is averaged to 1e-5.
+    """
+    data = bayesml.load_dataset("kidiq")
+    data["mom_hs"] = data["mom_hs"].astype(str)
+    fit = bayesml.fit("kid_score ~ mom_hs + s(mom_iq)", data, method="reml")
+    means = fit.emmeans("mom_hs")
+    expected = [
+        (means.to_pandas(), "emmean", [85.32772099, 90.30789133], [2.277528302, 1.377307271]),
+        (means.contrasts("pairwise"), "estimate", [-4.980170342], [2.210520489]),
+        (
+            fit.emmeans("mom_hs", at={"mom_iq": [80, 120]}).to_pandas(),
+            "emmean",
+            [80.36891989, 85.34909023],
+            [2.059710700, 1.413141636],
+        ),
+        (fit.emtrends("mom_iq", at={"mom_iq": 85}).to_pandas(), "mom_iq.trend", [1.103637814], [0.2145082819]),
+    ]
+    for table, name, estimates, errors in expected:
+        np.testing.assert_allclose(table[name], estimates, rtol=1e-5)
+        np.testing.assert_allclose(table["Std.Error"], errors, rtol=1e-5)
+
+
+def test_marginal_means_with_a_smooth_are_those_of_predicted_rows() -> None:
+    """In a generalised model with an offset and a grouping factor: means of what ``predict`` gives at the grid."""
+    rng = np.random.default_rng(8)
+    data = rows_of("sim").assign(f=np.resize(["a", "b", "c"], 120), e=rng.uniform(1.0, 2.0, 120))
+    fit = bayesml.fit("count ~ f + s(x0) + offset(log(e)) + (1 | g)", data, "poisson", method="laplace")
+    grid = pd.DataFrame({"f": ["a", "b", "c"], "x0": data["x0"].mean(), "e": np.exp(np.log(data["e"]).mean())})
+    found = fit.emmeans("f").to_pandas()
+    rows = fit.linpred(grid, se=True, re_formula="NA")
+    np.testing.assert_allclose(found["emmean"], rows["Estimate"], atol=1e-10)
+    np.testing.assert_allclose(found["Std.Error"], rows["Std.Error"], rtol=1e-8)

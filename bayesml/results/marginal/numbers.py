@@ -139,6 +139,20 @@ class JointCovariance:
             out[start : start + width] = self._errors(np.asarray(part.toarray()))
         return out
 
+    def spread(self, jacobian: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the covariance matrix of functions with these derivatives, and their directions without an estimate.
+
+        Args:
+            jacobian: ``(numbers, p + effects)``.
+
+        Returns:
+            ``(numbers, numbers)`` and ``(numbers, r)``.
+        """
+        fixed, effects = np.split(np.asarray(jacobian.toarray()), [self.root.shape[0]], axis=1)
+        own = effects @ self.solve(np.ascontiguousarray(effects.T)) if effects.shape[1] else 0.0
+        moved = (fixed - effects @ self.shift if effects.shape[1] else fixed) @ self.root
+        return own + moved @ moved.T, fixed[:, : len(self.unbounded)] @ self.unbounded
+
     def _errors(self, jacobian: np.ndarray) -> np.ndarray:
         from bayesml.engines.point.unbounded import is_unbounded
 
@@ -172,6 +186,10 @@ class EstimatedNumbers(AbstractNumbers):
     def count(self) -> int:
         """How many there are."""
         return len(self.value)
+
+    def spread(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return their covariance matrix and their directions without a finite estimate; see ``JointCovariance``."""
+        return self.covariance.spread(self.jacobian)
 
     def mapped(self, function: Callable[..., np.ndarray], *others: EstimatedNumbers) -> EstimatedNumbers:
         """Return the function, with derivatives by central differences and the chain rule."""

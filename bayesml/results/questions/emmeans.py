@@ -90,7 +90,8 @@ def emmeans(
             leads to the response: with draws the expected response itself is averaged, for categories the probability
             of each, one row for each category.
         ddf: ``"satterthwaite"`` (the default of linear mixed models), ``"kenward-roger"``, or None for normal
-            intervals.
+            intervals. Estimates with smooths have normal intervals, from the covariance matrix of coefficients and
+            curves given the smoothing parameters (that of R's emmeans for mgcv, with infinite degrees of freedom).
         level: coverage of the intervals.
         nesting: ``"auto"`` finds out from formula and data which factors are nested in others; None takes none to be;
             or say it, ``"A %in% region"``, ``{"A": "region"}``.
@@ -101,7 +102,7 @@ def emmeans(
 
     Raises:
         ModelError: a name is not a population-level predictor, or a value does not exist; the model has several main
-            predictors, and ``dpar`` does not say which; the fit is a point estimate and has smooths.
+            predictors, and ``dpar`` does not say which.
 
     Warns:
         FitWarning: the transformation of the response cannot be undone.

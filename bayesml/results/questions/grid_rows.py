@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Self, final
 
 import numpy as np
+from scipy import sparse
 
 from bayesml.engines.point.estimability import estimable
 from bayesml.errors import BayesmlError, ModelError
 from bayesml.frame import Frame
 from bayesml.keys import MU, PredictorKey
-from bayesml.results.frequentist.degrees_of_freedom import Ddf, check_no_ddf, tests_of
+from bayesml.results.frequentist.degrees_of_freedom import Ddf, NormalTests, check_no_ddf, tests_of
+from bayesml.results.marginal.estimated import estimated_sets
+from bayesml.results.marginal.numbers import EstimatedNumbers
+from bayesml.results.marginal.question import Question
 from bayesml.results.predict.drawn import evaluate_rows
 from bayesml.results.predict.new_levels import UnseenLevels
 from bayesml.results.predict.prepare import Request
@@ -80,6 +84,35 @@ class EstimatedRows(AbstractGridRows):
 
 @final
 @dataclass(frozen=True)
+class CurvedRows(AbstractGridRows):
+    """Linear predictors that smooths are part of, with their derivatives in coefficients and effects.
+
+    Attributes:
+        numbers: of the rows; NaN where they cannot be computed or estimated.
+    """
+
+    numbers: EstimatedNumbers
+
+    def slopes_from(self, other: CurvedRows, step: float) -> CurvedRows:
+        """Return slopes."""
+        own, away = self.numbers, other.numbers
+        jacobian = (own.jacobian - away.jacobian) / step
+        return CurvedRows(replace(own, value=(own.value - away.value) / step, jacobian=jacobian))
+
+    def averaged(self, W: np.ndarray) -> EstimatedMeans:
+        """Return weighted sums, which stand as coefficients of their own with the covariance matrix of all of them.
+
+        NaN where a row with weight is not known.
+        """
+        known = ~np.isnan(self.numbers.combined(W).value)
+        sums = replace(self.numbers, value=np.nan_to_num(self.numbers.value)).combined(W)
+        vcov, unbounded = sums.spread()
+        tests = NormalTests(sums.value, vcov, 1.0, unbounded)
+        return EstimatedMeans(np.where(known[:, None], np.eye(sums.count), np.nan), np.zeros(sums.count), tests)
+
+
+@final
+@dataclass(frozen=True)
 class DrawnRows(AbstractGridRows):
     """Draws of the numbers.
 
@@ -126,18 +159,36 @@ def rows_at(fit: AbstractFit, grid: Grid, frame: Frame, what: What, ddf: Ddf) ->
         return _drawn(fit, grid, frame, what, offsets)
     assert isinstance(fit, AbstractPointFit)
     key = MU if grid.keys is None else grid.keys[0]
-    if _has_more(fit, key):
-        raise ModelError(
-            "Marginal means and slopes of a point estimate do not average over smooths and other curves. Write "
-            "fit.conditional_effects(...), fit.predict(rows, se=True) at rows of your choice, or "
-            "fit.to_normal_draws().emmeans(...)."
-        )
     if what.kind != "linpred":
         raise ModelError(
             "Averages of expected responses need draws: fit.to_normal_draws() makes some. A point estimate has the "
             'linear predictor, type="link".'
         )
-    return EstimatedRows(fit, ddf, _design(fit, grid, frame, key), offsets.get(key, np.zeros(frame.n_rows)))
+    offset = offsets.get(key, np.zeros(frame.n_rows))
+    if _has_more(fit, key):
+        _check_normal(ddf)
+        return _with_curves(fit, grid, frame, what, offset)
+    return EstimatedRows(fit, ddf, _design(fit, grid, frame, key), offset)
+
+
+def _check_normal(ddf: Ddf) -> None:
+    if ddf not in (None, "default"):
+        raise ModelError(f"`ddf={ddf!r}` is for linear mixed models without smooths; use ddf=None.")
+
+
+def _with_curves(fit: AbstractPointFit, grid: Grid, frame: Frame, what: What, offset: np.ndarray) -> CurvedRows:
+    possible = _computable(fit, grid, frame)
+    if not possible.any():
+        possible[:] = True  # the error of what cannot be computed says what is wrong
+    chosen = frame if possible.all() else frame.select(possible)
+    question = Question(what, "population", "error", None, None)
+    [found] = estimated_sets(fit, [chosen.to_pandas()], question, None)
+    own = _own_offset(_encoded(fit, grid, chosen), MU if grid.keys is None else grid.keys[0])
+    value = np.full(frame.n_rows, np.nan)
+    value[possible] = found.value + offset[possible] - own
+    places = np.flatnonzero(possible)
+    put = sparse.csr_array((np.ones(len(places)), (places, np.arange(len(places)))), (frame.n_rows, len(places)))
+    return CurvedRows(EstimatedNumbers(value, put @ found.jacobian, found.covariance))
 
 
 def _has_more(fit: AbstractPointFit, key: PredictorKey) -> bool:
@@ -195,7 +246,7 @@ def _drawn(
     return DrawnRows(values, found.categories)
 
 
-def _encoded(fit: AbstractSampledFit, grid: Grid, frame: Frame) -> Rows:
+def _encoded(fit: AbstractFit, grid: Grid, frame: Frame) -> Rows:
     """Return the rows without group-level terms, one trial each."""
     selection = select_groups(fit, "NA")
     selection = selection if grid.keys is None else selection.only(grid.keys)

@@ -203,8 +203,8 @@ def test_marginal_means_with_a_smooth_equal_emmeans() -> None:
     """``gam(kid_score ~ mom_hs + s(mom_iq), method = "REML")`` of mgcv 1.8-41 by emmeans 1.8.4.
 
     ``emmeans(m, "mom_hs")``, ``pairs``, the means at ``list(mom_iq = c(80, 120))`` and
-    ``emtrends(m, ~mom_iq, var = "mom_iq", at = list(mom_iq = 85), delta.var = 1e-5)``, estimates and standard errors. The smoothing
-    parameters agree to 1e-6, and with them what is averaged to 1e-5.
+    ``emtrends(m, ~mom_iq, var = "mom_iq", at = list(mom_iq = 85), delta.var = 1e-5)``, estimates and standard
+    errors. The smoothing parameters agree to 1e-6, and with them what is averaged to 1e-5.
     """
     data = bayesml.load_dataset("kidiq")
     data["mom_hs"] = data["mom_hs"].astype(str)

@@ -39,6 +39,7 @@ from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
     from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
+    from bayesml.results.checks.averages import posterior_average, pp_average
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
     from bayesml.results.checks.model_weights import loo_model_weights
@@ -114,6 +115,8 @@ __all__ = [
     "negbinomial",
     "normal",
     "poisson",
+    "posterior_average",
+    "pp_average",
     "prior",
     "resume",
     "set_mecor",
@@ -143,6 +146,8 @@ _LATER = {
     "mean_qi": ("bayesml.results.tidy.intervals", "mean_qi"),
     "median_hdi": ("bayesml.results.tidy.intervals", "median_hdi"),
     "median_qi": ("bayesml.results.tidy.intervals", "median_qi"),
+    "posterior_average": ("bayesml.results.checks.averages", "posterior_average"),
+    "pp_average": ("bayesml.results.checks.averages", "pp_average"),
     "resume": ("bayesml.resuming", "resume"),
     "table": ("bayesml.results.tidy.side_by_side", "table"),
 }

@@ -189,7 +189,6 @@ METHOD_ARGUMENTS = (
     Word("var", "emmeans", alias="variable"),
     Word("lmer_df", "emmeans", alias="ddf"),
     Word("moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
-    Word("reloo", "brms", "Fitting again without a row is not there yet; `fit.loo()` names the rows to look at."),
     Word("spaghetti", "brms", 'Write `fit.conditional_effects("x", spaghetti=True)`.'),
     Word("surface", "brms", 'Write `fit.conditional_effects("x:z", surface=True)`.'),
     Word("file", "brms", alias="path"),

@@ -15,7 +15,7 @@ _POINT_FIRST = 'It belongs to point estimates: fit with `method="reml"`, `"ml"` 
 _DRAWS_FIRST = "A point estimate has no draws; `fit.to_normal_draws()` makes some"
 _DIAGNOSTICS = "Write `fit.diagnostics`, a value without brackets; `fit.summary()` has Rhat and ESS."
 _LOO = 'Write `fit.loo()`, and `bayesml.loo_compare({"a": fit, "b": other})` to compare.'
-_AVERAGES = "Averages over models are not there yet; `bayesml.loo_model_weights` gives weights."
+_AVERAGES = "Write `bayesml.pp_average([fit, other])` or `bayesml.posterior_average([fit, other])`."
 _INTERVALS = "Write `fit.summary(prob=0.9)` for intervals, or take quantiles of `fit.draws()`."
 _IDATA = 'Write `fit.idata`, which has the groups of ArviZ: `fit.idata["{}"]`.'
 
@@ -136,7 +136,6 @@ OWN_SAMPLED = (
     Word("WAIC", "brms", alias="waic"),
     Word("add_criterion", "brms", _LOO),
     Word("loo_moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
-    Word("reloo", "brms", "Fitting again without a row is not there yet; `fit.loo()` names the rows to look at."),
     Word("loo_subsample", "brms", "Write `fit.loo()`, which takes all rows."),
     Word("loo_model_weights", "brms", 'Write `bayesml.loo_model_weights({"a": fit, "b": other})`.'),
     Word("pp_average", "brms", _AVERAGES),
@@ -145,7 +144,6 @@ OWN_SAMPLED = (
     Word("bayesfactor_models", "bayestestR", alias="bayes_factor"),
     Word("hdi", "ArviZ", "Write `fit.describe_posterior()`; `fit.summary()` has quantiles."),
     Word("bse", "statsmodels", 'Write `fit.fixef()["Est.Error"]`.'),
-    Word("loo_R2", "brms", "It is not there yet; `fit.loo()` measures prediction."),
     Word("AIC", "R", f"{_POINT_FIRST}, then `fit.aic`. Fits with draws are compared by `fit.loo()`."),
     Word("BIC", "R", f"{_POINT_FIRST}, then `fit.bic`. Fits with draws are compared by `fit.loo()`."),
     Word("aic", "statsmodels", f"{_POINT_FIRST}. Fits with draws are compared by `fit.loo()`."),
@@ -185,6 +183,9 @@ _NEED_DRAWS = (
         "loo()",
         "waic()",
         "kfold()",
+        "reloo()",
+        "loo_R2()",
+        "loo_predict()",
         "pairs()",
         "plot()",
         "forest()",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesml.errors import ModelError, warn_user
-from bayesml.formula import grouping_variables
+from bayesml.errors import ModelError
 from bayesml.results.checks.elpd import KFold, log_mean_exp
 from bayesml.results.checks.folds import FoldKind, fold_of_rows, group_of_rows
 from bayesml.results.checks.log_lik import log_lik_by_rows
+from bayesml.results.checks.refits import check_rows, mapper, warn_about_refits
 from bayesml.results.fits.refitting import LeftOut, density_of_left_out
 from bayesml.results.predict.new_levels import NewLevels, check_policy
 from bayesml.results.record.select import is_prior_only
@@ -80,10 +80,11 @@ def kfold(
     of_rows = fold_of_rows(fit.nobs, K, folds, levels, seed)
     unit = _unit(joint, levels)
     parts = [np.flatnonzero(of_rows == k) for k in range(of_rows.max() + 1)]
-    _check_rows(fit, parts)
+    called = [f"Fold {k}" for k in range(len(parts))]
+    check_rows(fit, parts, called, 'Write folds="stratified", group="{name}", or fewer folds.')
     one = partial(density_of_left_out, fit, check_policy(new_levels))
-    found = list(_mapper(executor)(one, parts))
-    _warn_about(found)
+    found = list(mapper(executor)(one, parts))
+    warn_about_refits(found, [f"fold {k}" for k in range(len(parts))])
     return KFold(fit, _pointwise(fit, found, parts, unit, levels), of_rows, unit)
 
 
@@ -94,44 +95,6 @@ def _unit(joint: bool | str, levels: np.ndarray | None) -> Joint:
     if units[joint] == "group" and levels is None:
         raise ModelError('joint="group" needs `group=`, the name of a column or a value for each row.')
     return units[joint]
-
-
-def _mapper(executor: Any) -> Any:
-    if executor is None:
-        return map
-    if not callable(getattr(executor, "map", None)):
-        raise ModelError(
-            "`executor` has a method `map`, as concurrent.futures.ProcessPoolExecutor() has, or is None; got "
-            f"{executor!r:.100}."
-        )
-    return executor.map
-
-
-def _check_rows(fit: AbstractSampledFit, parts: Sequence[np.ndarray]) -> None:
-    """Refuse folds without whose rows the model is another one."""
-    if fit.likelihood.traits.rows_depend:
-        raise ModelError(
-            "Rows of this model depend on each other (ar(), cosy() and their relatives), so that leaving some out "
-            "changes the distribution of the others. loo() takes each row given the others."
-        )
-    grouping = grouping_variables(fit.parsed)
-    for name, column in fit.frame.columns.items():
-        if not column.is_factor or name in grouping:
-            continue
-        for k, rows in enumerate(parts):
-            lost = np.setdiff1d(column.values[rows], np.delete(column.values, rows))
-            if len(lost) and column.levels is not None:
-                raise ModelError(
-                    f"Fold {k} has all rows of the level {column.levels[lost[0]]!r} of `{name}`, without which the "
-                    f'model says nothing of it. Write folds="stratified", group="{name}", or fewer folds.'
-                )
-
-
-def _warn_about(found: Sequence[LeftOut]) -> None:
-    troubled = [(k, each.problems) for k, each in enumerate(found) if each.problems]
-    if troubled:
-        k, problems = troubled[0]
-        warn_user(f"{len(troubled)} of {len(found)} refits had problems. Without fold {k}: {problems[0]}")
 
 
 def _pointwise(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesml.engines.weighting import log_density_of_precision, weights_are_precisions
+from bayesml.families import AbstractLikelihood
 from bayesml.keys import PredictorKey
 from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.prepare import (
@@ -27,7 +29,15 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["at_every_draw", "log_lik", "log_lik_by_rows"]
+__all__ = [
+    "at_every_draw",
+    "compiled_density",
+    "log_density",
+    "log_lik",
+    "log_lik_by_rows",
+    "log_lik_of_rows",
+    "parts_of_rows",
+]
 
 ROWS_AT_ONCE = 20_000
 TIMES = 20  # a row of a series has a covariance with each of the others
@@ -73,10 +83,10 @@ def log_lik(
     fit = fit if resp is None else of_one(fit, resp)
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
     rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
-    density = _compiled_density(fit)
+    density = compiled_density(fit)
     result = np.empty((choice.count, rows.count))
     for batch in batches(fit, rows, choice, request):
-        result[batch.where] = _log_density(fit, density, batch, rows)
+        result[batch.where] = log_density(fit, density, batch, rows)
     return choice.label(result, rows.labels, "log_lik")
 
 
@@ -93,28 +103,66 @@ def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.
     """
     request = Request()
     rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
-    density = _compiled_density(fit)
-    if fit.likelihood.traits.rows_depend:
-        result = np.empty((choice.count, rows.count))
-        for batch in batches(fit, rows, choice, request):
-            result[batch.where] = _log_density(fit, density, batch, rows)
-        yield np.arange(rows.count), result
-        return
-    for part in _blocks(rows.count, max(1, numbers // choice.count)):
-        some, values = narrowed(rows, fit.draws_record.values, part)
+    density = compiled_density(fit)
+    for part, some, values in parts_of_rows(fit, rows, numbers // choice.count):
         result = np.empty((choice.count, some.count))
         for batch in batches(fit, some, choice, request, values):
-            result[batch.where] = _log_density(fit, density, batch, some)
+            result[batch.where] = log_density(fit, density, batch, some)
         yield part, result
 
 
-def _compiled_density(fit: AbstractSampledFit) -> Function:
+def log_lik_of_rows(fit: AbstractSampledFit, chosen: np.ndarray, density: Function) -> np.ndarray:
+    """Return the log-likelihood of some rows of the fit at every draw, ``(draws, rows)``.
+
+    Args:
+        fit: the fit.
+        chosen: positions of the rows.
+        density: what ``compiled_density`` returned.
+    """
+    request = Request()
+    every, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
+    whole = fit.likelihood.traits.rows_depend
+    rows, values = (every, None) if whole else narrowed(every, fit.draws_record.values, chosen)
+    result = np.empty((choice.count, rows.count))
+    for batch in batches(fit, rows, choice, request, values):
+        result[batch.where] = log_density(fit, density, batch, rows)
+    return result[:, chosen] if whole else result
+
+
+def parts_of_rows(
+    fit: AbstractSampledFit, rows: Rows, size: int
+) -> Iterator[tuple[np.ndarray, Rows, dict[str, np.ndarray] | None]]:
+    """Yield some of the rows of a fit at a time: their positions, the rows, and the draws that they need.
+
+    Rows that depend on each other come all together.
+
+    Args:
+        fit: the fit.
+        rows: its rows.
+        size: how many rows at a time.
+    """
+    if fit.likelihood.traits.rows_depend:
+        yield np.arange(rows.count), rows, None
+        return
+    for part in _blocks(rows.count, max(1, size)):
+        some, values = narrowed(rows, fit.draws_record.values, part)
+        yield part, some, values
+
+
+def compiled_density(fit: AbstractSampledFit) -> Function:
+    """Return the log density of rows as a function that is compiled for each shape of its arguments once."""
+    return _compiled(fit.likelihood)
+
+
+@lru_cache(maxsize=16)
+def _compiled(likelihood: AbstractLikelihood) -> Function:
+    """Return the density of a likelihood; refits, which have equal ones, share it."""
     import jax
 
     from bayesml.compile import log_likelihood
 
     def density(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return log_likelihood(fit.likelihood, predictors, values, data, predictive=True)
+        return log_likelihood(likelihood, predictors, values, data, predictive=True)
 
     return jax.jit(density)
 
@@ -153,7 +201,8 @@ def at_every_draw(
     return result
 
 
-def _log_density(fit: AbstractSampledFit, density: Function, batch: Batch, rows: Rows) -> np.ndarray:
+def log_density(fit: AbstractSampledFit, density: Function, batch: Batch, rows: Rows) -> np.ndarray:
+    """Return the log density of rows, with their weights, ``(draws, rows)``; -inf where it is not a number."""
     result = at_every_draw(fit, density, batch, rows)
     if "subset" in rows.data:
         result[:, ~np.asarray(rows.data["subset"], dtype=bool)] = 0.0

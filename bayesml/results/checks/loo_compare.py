@@ -14,6 +14,7 @@ from bayesml.engines.weighting import weights_are_precisions
 from bayesml.errors import ModelError, warn_user
 from bayesml.results.checks.elpd import AbstractElpd, KFold, standard_error
 from bayesml.results.checks.loo import left_out
+from bayesml.results.checks.loo_result import Evidence, LooResult
 from bayesml.results.record.fit import AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.same_values import same_column, same_numbers
 
@@ -22,17 +23,22 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Model",
     "check_same_observations",
     "compared_models",
+    "fit_of",
     "kind_of",
     "loo_compare",
     "named_models",
     "stacking_weights",
 ]
 
+Model = AbstractSampledFit | AbstractElpd | LooResult
+"""A fit, or what ``loo()``, ``waic()`` or ``kfold()`` returned of it."""
+
 FEW = (
-    "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name; or what waic() or "
-    "kfold() returned in the place of all fits"
+    "loo_compare() takes at least two fits, loo_compare(fit, other), or a dict of fits by name; or what loo(), waic() "
+    "or kfold() returned in their place"
 )
 
 
@@ -59,14 +65,14 @@ class Compared:
 
 
 def loo_compare(
-    *fits: AbstractSampledFit | AbstractElpd | Mapping[str, Any] | Sequence[Any],
+    *fits: AbstractSampledFit | AbstractElpd | LooResult | Mapping[str, Any] | Sequence[Any],
 ) -> pd.DataFrame:
     """Compare models by their expected log predictive density.
 
     Args:
         fits: two or more fits of the same observations, or one dict of fits by name; without names the table says
-            ``fit1``, ``fit2``, ... in the order given. What ``waic()`` or ``kfold()`` returned may stand in the place
-            of all fits.
+            ``fit1``, ``fit2``, ... in the order given. What ``loo()`` returned, with any options, may stand in the
+            place of a fit, and what ``waic()`` or ``kfold()`` returned in the place of all of them.
 
     Returns:
         One row for each model, the best first, unrounded. ``elpd_loo``: the sum of log p(y_i | y without y_i);
@@ -87,6 +93,7 @@ def loo_compare(
 
     Example:
         >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
+        >>> bayesml.loo_compare({"slopes": fit.loo(reloo=True), "intercepts": other.loo(reloo=True)})
         >>> bayesml.loo_compare({"slopes": fit.kfold(), "intercepts": other.kfold()})
     """
     import pandas as pd
@@ -101,32 +108,40 @@ def loo_compare(
     return table
 
 
-def compared_models(named: Mapping[str, AbstractSampledFit | AbstractElpd]) -> dict[str, Compared]:
+def compared_models(named: Mapping[str, Model]) -> dict[str, Compared]:
     """Return what the observations of each model contribute, after checks that they can be compared."""
-    fits = {name: one.fit if isinstance(one, AbstractElpd) else one for name, one in named.items()}
+    fits = {name: fit_of(one) for name, one in named.items()}
     for (first, one), (second, other) in combinations(fits.items(), 2):
         check_same_observations(f"`{first}` and `{second}`", one, other)
         _check_same_rows(f"`{first}` and `{second}`", one, other)
         _check_same_folds(f"`{first}` and `{second}`", named[first], named[second])
+        _check_same_units(f"`{first}` and `{second}`", _evidence(named[first]), _evidence(named[second]))
     _warn_about_measures(fits)
     return {name: _compared(name, one) for name, one in named.items()}
 
 
-def _compared(name: str, one: AbstractSampledFit | AbstractElpd) -> Compared:
+def fit_of(one: Model) -> AbstractSampledFit:
+    """Return the fit that a result is of."""
+    if isinstance(one, LooResult):
+        return one.evidence.fit
+    return one.fit if isinstance(one, AbstractElpd) else one
+
+
+def _compared(name: str, one: Model) -> Compared:
     if isinstance(one, AbstractElpd):
         return Compared(one.contributions, one.p, 1)
-    found = left_out(one, name)
+    found = one.evidence.found if isinstance(one, LooResult) else left_out(one, name).found
     return Compared(found.elpd, float(found.lppd.sum() - found.elpd.sum()), 0)
 
 
-def kind_of(named: Mapping[str, AbstractSampledFit | AbstractElpd]) -> str:
+def kind_of(named: Mapping[str, Model]) -> str:
     """Return what models are compared by, ``loo``, ``waic`` or ``kfold``; a ModelError where they differ."""
     kinds = {name: one.kind if isinstance(one, AbstractElpd) else "loo" for name, one in named.items()}
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"`{name}` is {'a fit (loo)' if kind == 'loo' else kind}" for name, kind in kinds.items())
         raise ModelError(
-            f"Different estimates of the predictive density cannot be compared: {listed}. Give fits alone, waic() of "
-            "all, or kfold() of all."
+            f"Different estimates of the predictive density cannot be compared: {listed}. Give fits or what loo() "
+            "returned, waic() of all, or kfold() of all."
         )
     return next(iter(kinds.values()))
 
@@ -143,6 +158,21 @@ def _check_same_folds(who: str, one: Any, other: Any) -> None:
         raise ModelError(
             f"The folds of {who} differ, {one.K} and {other.K} of them, so that what they left out differs. Call "
             "kfold() of both with the same `K`, `folds`, `group` and `seed`."
+        )
+
+
+def _evidence(one: Model) -> Evidence | None:
+    return one.evidence if isinstance(one, LooResult) else None
+
+
+def _check_same_units(who: str, one: Evidence | None, other: Evidence | None) -> None:
+    """Refuse densities of rows beside joint densities of groups, or of other groups."""
+    units = [each.unit if each else "obs" for each in (one, other)]
+    if units[0] != units[1] or (units[0] != "obs" and one and other and not one.labels.equals(other.labels)):
+        said = [f"of the levels of `{unit}`" if unit != "obs" else "of single rows" for unit in units]
+        raise ModelError(
+            f"The densities of {who} cannot be compared: they are {said[0]} and {said[1]}. Call loo() of both with the "
+            "same `unit` and `group`."
         )
 
 
@@ -201,7 +231,7 @@ def named_models(fits: Sequence[Any], few: str) -> dict[str, Any]:
         listed = single if isinstance(single, (list, tuple)) else fits
         named = {f"fit{i + 1}": fit for i, fit in enumerate(listed)}
     for name, fit in named.items():
-        if not isinstance(fit, (AbstractSampledFit, AbstractElpd)):
+        if not isinstance(fit, (AbstractSampledFit, AbstractElpd, LooResult)):
             raise ModelError(f"{few}; {_stranger(name, fit)}.")
     if len(named) < 2:
         raise ModelError(f"{few}.")

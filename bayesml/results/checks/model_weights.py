@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.checks.elpd import AbstractElpd
+from bayesml.results.checks.loo_result import LooResult
 from bayesml.results.checks.loo_compare import compared_models, kind_of, named_models, stacking_weights
 from bayesml.results.record.fit import AbstractSampledFit
 
@@ -19,12 +20,12 @@ __all__ = ["loo_model_weights", "pseudo_bma_weights"]
 
 FEW = (
     "loo_model_weights() takes at least two fits, loo_model_weights([fit, other]), or a dict of fits by name; or what "
-    "waic() or kfold() returned in the place of all fits"
+    "loo(), waic() or kfold() returned in their place"
 )
 
 
 def loo_model_weights(
-    *fits: AbstractSampledFit | AbstractElpd | Mapping[str, Any] | Sequence[Any],
+    *fits: AbstractSampledFit | AbstractElpd | LooResult | Mapping[str, Any] | Sequence[Any],
     method: Literal["stacking", "pseudobma"] = "stacking", BB: bool = True, BB_n: int = 1000, seed: int = 1,
 ) -> pd.Series:  # fmt: skip
     """Return weights for averages of the predictive distributions of models.
@@ -34,8 +35,8 @@ def loo_model_weights(
     ``elpd_k = n sum_i a_i elpd_ik`` with a ~ Dirichlet(1, ..., 1), which allows for the uncertainty of the densities.
 
     Args:
-        fits: two or more fits of the same observations, a list of them, or a dict of fits by name; what ``waic()`` or
-            ``kfold()`` returned may stand in the place of all fits.
+        fits: two or more fits of the same observations, a list of them, or a dict of fits by name; what ``loo()``
+            returned may stand in the place of a fit, what ``waic()`` or ``kfold()`` returned in that of all.
         method: ``"stacking"`` or ``"pseudobma"``.
         BB: whether pseudo-BMA uses the Bayesian bootstrap.
         BB_n: number of its replications.

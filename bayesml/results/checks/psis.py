@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-__all__ = ["LeaveOneOut", "leave_one_out"]
+__all__ = ["LeaveOneOut", "leave_one_out", "smoothed_weights"]
 
 SMALLEST = float(np.log(np.finfo(float).tiny))
 FEWEST = 5  # a generalised Pareto distribution is fitted to at least so many draws
@@ -46,13 +46,39 @@ def leave_one_out(log_likelihood: np.ndarray, relative_efficiency: float = 1.0) 
         relative_efficiency: effective sample size of the draws over their number.
     """
     rows, draws = log_likelihood.shape
-    tail = min(int(np.ceil(min(draws / 5.0, 3.0 * np.sqrt(draws / relative_efficiency)))), draws - 1)
+    tail = _tail_size(draws, relative_efficiency)
     elpd, lppd, k = np.empty(rows), np.empty(rows), np.empty(rows)
     step = max(1, NUMBERS_AT_ONCE // draws)
     for start in range(0, rows, step):
         part = slice(start, start + step)
         elpd[part], lppd[part], k[part] = _leave_out(-log_likelihood[part], tail)
     return LeaveOneOut(elpd, lppd, k)
+
+
+def smoothed_weights(log_ratios: np.ndarray, relative_efficiency: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return log importance weights ``(rows, draws)``, smoothed, whose powers sum to 1, and the shape k of each row.
+
+    Args:
+        log_ratios: ``(rows, draws)`` logarithms of the importance ratios, up to a constant of each row.
+        relative_efficiency: effective sample size of the draws over their number.
+    """
+    draws = log_ratios.shape[1]
+    tail = _tail_size(draws, relative_efficiency)
+    x = log_ratios - log_ratios.max(axis=1, keepdims=True)
+    equal = x.min(axis=1) == 0.0
+    largest = np.argpartition(x, draws - tail - 1, axis=1)[:, draws - tail - 1 :]
+    order = np.take_along_axis(largest, np.argsort(np.take_along_axis(x, largest, axis=1), axis=1), axis=1)
+    top = np.take_along_axis(x, order, axis=1)
+    cutoff, top = np.maximum(top[:, 0], SMALLEST), top[:, 1:]
+    smooth, k = _smoothed(top, cutoff, (top > cutoff[:, None]).sum(axis=1))
+    np.put_along_axis(x, order[:, 1:], smooth, axis=1)
+    highest = x.max(axis=1, keepdims=True)
+    x -= np.log(np.exp(x - highest).sum(axis=1, keepdims=True)) + highest
+    return x, np.where(equal, 0.0, k)
+
+
+def _tail_size(draws: int, relative_efficiency: float) -> int:
+    return min(int(np.ceil(min(draws / 5.0, 3.0 * np.sqrt(draws / relative_efficiency)))), draws - 1)
 
 
 def _leave_out(ratios: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

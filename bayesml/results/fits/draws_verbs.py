@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesml.results import plots
-    from bayesml.results.checks import bayes_r2, bridge, kfold, log_lik, loo, pp_mixture, rhats, waic
+    from bayesml.results.checks import (
+        bayes_r2,
+        bridge,
+        kfold,
+        log_lik,
+        loo,
+        loo_predict,
+        loo_r2,
+        pp_mixture,
+        rhats,
+        waic,
+    )
     from bayesml.results.predict import predict, survival
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
@@ -35,6 +46,8 @@ else:  # a fit and its table should not wait for what draws pictures of it
     spread_draws = lazy_module("bayesml.results.tidy.spread_draws")
     tidied_draws = lazy_module("bayesml.results.tidy.tidied_draws")
     loo = lazy_module("bayesml.results.checks.loo")
+    loo_predict = lazy_module("bayesml.results.checks.loo_predict")
+    loo_r2 = lazy_module("bayesml.results.checks.loo_r2")
     rhats = lazy_module("bayesml.results.checks.rhats")
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
     plots = lazy_module("bayesml.results.plots")
@@ -109,10 +122,16 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     hypothesis = Verb(lambda: hypothesis.hypothesis)
     describe_posterior = Verb(lambda: describe_posterior.describe_posterior)
     loo = Verb(lambda: loo.loo)
+    reloo = Verb(lambda: loo.reloo)
+    loo_predict = Verb(lambda: loo_predict.loo_predict)
+    loo_epred = Verb(lambda: loo_predict.loo_epred)
+    loo_linpred = Verb(lambda: loo_predict.loo_linpred)
+    loo_predictive_interval = Verb(lambda: loo_predict.loo_predictive_interval)
     waic = Verb(lambda: waic.waic)
     kfold = Verb(lambda: kfold.kfold)
     rhats = Verb(lambda: rhats.rhats)
     bayes_R2 = Verb(lambda: bayes_r2.bayes_R2)
+    loo_R2 = Verb(lambda: loo_r2.loo_R2)
     bridge_sampler = Verb(lambda: bridge.bridge_sampler)
     bayes_factor = Verb(lambda: bridge.bayes_factor)
 

@@ -104,7 +104,7 @@ def glance(fit: AbstractSampledFit, *, looic: bool = False) -> pd.DataFrame:
     row: dict[str, Any] = {"algorithm": "sampling", "pss": record.n_chains * record.n_draws, "nobs": fit.nobs}
     row["sigma"] = np.nan if sigma is None or sigma.ndim > 2 else float(sigma.mean())
     if looic:
-        rows = left_out(fit)
+        rows = left_out(fit).found
         elpd = float(rows.elpd.sum())
         row |= {"looic": -2.0 * elpd, "elpd.loo": elpd, "se.elpd.loo": float(np.sqrt(len(rows.elpd) * rows.elpd.var()))}
         row["p.loo"] = float((rows.lppd - rows.elpd).sum())

@@ -1,0 +1,63 @@
+"""What to do about observations with a high Pareto k."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesml.errors import warn_user
+from bayesml.results.checks.loo_result import GOOD_K, Evidence, reliable_k
+
+__all__ = ["warn_about_k"]
+
+DRAWS_FOR_GOOD_K = 2200  # 1 - 1 / log10(2200) = 0.7
+LISTED = 10
+FEW_REFITS = 10
+
+
+def warn_about_k(evidence: Evidence, name: str, done: Sequence[str], threshold: float = GOOD_K) -> None:
+    """Warn where the estimate is unreliable, and say what helps.
+
+    Args:
+        evidence: what was found.
+        name: how warnings call the fit, where there are several.
+        done: what was tried already: ``"moment_match"``, ``"integrate"``.
+        threshold: the largest k that counts as reliable.
+    """
+    fit, k, labels = evidence.fit, evidence.found.pareto_k, evidence.labels
+    prefix, draws = f"`{name}`: " if name else "", fit.draws_record.n_chains * fit.draws_record.n_draws
+    bad, doubtful = np.flatnonzero(k > threshold), int((k > min(reliable_k(draws), threshold)).sum())
+    if len(bad):
+        shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
+        plural = "s" if len(bad) > 1 else ""
+        if evidence.unit == "obs":
+            of = f"{len(bad)} observation{plural} with a Pareto k above {threshold:g} (index of the row{plural}: {shown})"
+        else:
+            of = f"{len(bad)} level{plural} of `{evidence.unit}` with a Pareto k above {threshold:g} ({shown})"
+        warn_user(
+            f"{prefix}{of}: the leave-one-out estimate is unreliable there. {_advice(evidence, len(bad), done)} "
+            "Or see whether the model can explain them: a family with heavier tails, such as student or negbinomial, "
+            "often can."
+        )
+    if doubtful > len(bad):
+        warn_user(
+            f"{prefix}{doubtful} observations have a Pareto k above {reliable_k(draws):.2f}, the limit for {draws} "
+            f"draws. Run more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
+        )
+
+
+def _advice(evidence: Evidence, bad: int, done: Sequence[str]) -> str:
+    """Return what helps, the cheapest first."""
+    fit, of_rows = evidence.fit, evidence.unit == "obs"
+    ways = []
+    depends = fit.likelihood.traits.rows_depend
+    if bad <= FEW_REFITS and not depends:
+        ways.append(f"`reloo=True`, which fits the model again without {'it' if bad == 1 else 'each of them'}")
+    if depends:
+        return f"Call loo() with {' or '.join(ways)}." if ways else "Run more iterations."
+    fold = "`kfold(K=10)`" if of_rows else f'`kfold(group="{evidence.unit}", K=None, joint="group")`'
+    if not ways:
+        return f"Use {fold} in its place."
+    more = f", or use {fold} in its place" if bad > FEW_REFITS else ""
+    return f"Call loo() with {'; or with '.join(ways)}{more}."

@@ -252,7 +252,9 @@ def test_models_give_their_shares(slopes, mean) -> None:
     assert drawn.dims == ("sample", "obs") and drawn.shape == (40, N)
     np.testing.assert_array_equal(drawn["model"], np.repeat(["a", "b", "c"], [10, 20, 10]))
     # the mean of the average is that of the means
-    table = bayesml.pp_average([slopes, mean], {"fit1": 0.25, "fit2": 0.75}, method="linpred", newdata={"x": [0.0], "g": ["a"]})
+    table = bayesml.pp_average(
+        [slopes, mean], {"fit1": 0.25, "fit2": 0.75}, method="linpred", newdata={"x": [0.0], "g": ["a"]}
+    )
     parts = [each.linpred({"x": [0.0], "g": ["a"]}, summary=True) for each in (slopes, mean)]
     expected = 0.25 * parts[0]["Estimate"].iloc[0] + 0.75 * parts[1]["Estimate"].iloc[0]
     error = max(part["Est.Error"].iloc[0] for part in parts)

@@ -66,7 +66,9 @@ def pp_average(
         >>> bayesml.pp_average({"slopes": fit, "intercepts": other}, method="epred")
     """
     if method not in get_args(Kind):
-        raise ModelError(f'`method` is {", ".join(f"{k!r}" for k in get_args(Kind))}; got {method!r}.'.replace("'", '"'))
+        raise ModelError(
+            f"`method` is {', '.join(f'{k!r}' for k in get_args(Kind))}; got {method!r}.".replace("'", '"')
+        )
     named = _models(fits, "pp_average")
     counts = draws_of_models(named, _weights(named, weights, seed), ndraws)
     drawn = {}
@@ -221,8 +223,7 @@ def _chosen(
     for text in wanted:
         if text not in anywhere:
             raise ModelError(
-                f"No model has a parameter {text!r}{did_you_mean(str(text), anywhere)}; there are "
-                f"{_listed(anywhere)}."
+                f"No model has a parameter {text!r}{did_you_mean(str(text), anywhere)}; there are {_listed(anywhere)}."
             )
         lacking = [name for name, own in known.items() if text not in own]
         if lacking and (missing is None or (isinstance(missing, Mapping) and text not in missing)):

@@ -9,8 +9,8 @@ import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.checks.elpd import AbstractElpd
-from bayesml.results.checks.loo_result import LooResult
 from bayesml.results.checks.loo_compare import compared_models, kind_of, named_models, stacking_weights
+from bayesml.results.checks.loo_result import LooResult
 from bayesml.results.record.fit import AbstractSampledFit
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def loo_predict(
     fit: AbstractSampledFit, type: Type = "mean", probs: float | Sequence[float] = 0.5, *, resp: str | None = None,
     seed: int | None = None,
 ) -> pd.Series | pd.DataFrame:  # fmt: skip
-    """Return what the model predicts for each row without having seen it: E(y_i | y without y_i), by importance weights.
+    """Return what the model predicts for each row without having seen it, E(y_i | y without y_i).
 
     The draws of the predictive distribution are weighted with the Pareto-smoothed weights of ``loo()``. Where that
     warns, these numbers are unreliable too.
@@ -68,7 +68,7 @@ def loo_predict(
 def loo_epred(
     fit: AbstractSampledFit, type: Type = "mean", probs: float | Sequence[float] = 0.5, *, resp: str | None = None
 ) -> pd.Series | pd.DataFrame:
-    """Return mean, variance or quantiles of the expected response of each row given all other rows, see ``loo_predict``.
+    """Return mean, variance or quantiles of the expected response of each row given all others, see ``loo_predict``.
 
     Args:
         fit: the fit.

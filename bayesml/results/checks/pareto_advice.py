@@ -32,7 +32,8 @@ def warn_about_k(evidence: Evidence, name: str, done: Sequence[str], threshold: 
         shown = ", ".join(str(labels[i]) for i in bad[:LISTED]) + (", ..." if len(bad) > LISTED else "")
         plural = "s" if len(bad) > 1 else ""
         if evidence.unit == "obs":
-            of = f"{len(bad)} observation{plural} with a Pareto k above {threshold:g} (index of the row{plural}: {shown})"
+            where = f"(index of the row{plural}: {shown})"
+            of = f"{len(bad)} observation{plural} with a Pareto k above {threshold:g} {where}"
         else:
             of = f"{len(bad)} level{plural} of `{evidence.unit}` with a Pareto k above {threshold:g} ({shown})"
         warn_user(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jax import numpy as jnp
 
 from bayesml.design import Schema
-from bayesml.distributions import Constant, Distribution, WholeDistribution, stack
+from bayesml.distributions import Constant, ConstantArray, Distribution, WholeDistribution, stack
 from bayesml.families import AbstractLikelihood
 from bayesml.families.drawing import further_values
 from bayesml.keys import PredictorKey
@@ -172,6 +172,8 @@ def sample_parameter(parameter: ParameterSpec, values: Values) -> Numbers:
             parameter.name, dist.Normal(0.0, 1.0).expand(parameter.shape).to_event(len(parameter.shape))
         )
     first = parameter.priors[0]
+    if isinstance(first, ConstantArray):
+        return numpyro.deterministic(parameter.name, jnp.asarray(first.array))
     if isinstance(first, WholeDistribution):
         return numpyro.sample(parameter.name, first.numpyro_whole(parameter.shape))
     if parameter.support.is_whole:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml import names
 from bayesml.design import Design, ResponseDesign
-from bayesml.distributions import Distribution, WholeDistribution, flat
+from bayesml.distributions import Distribution, WholeDistribution, constant, flat
 from bayesml.errors import PriorError
 from bayesml.expansion import expanded_priors, shared_rows
 from bayesml.families import AbstractLikelihood, DistributionalParameter
@@ -26,6 +26,7 @@ from bayesml.priors import (
     predictor_scale,
     resolve,
 )
+from bayesml.priors.table import FIXED
 from bayesml.spec import JointTarget, ModelSpec, ParameterSpec, PredictorSpec
 from bayesml.supports import Interval
 from bayesml.terms import known_addend
@@ -33,7 +34,7 @@ from bayesml.terms import known_addend
 Defaults = Mapping[str, DefaultPriors]
 """The default priors of each response, by its name."""
 
-__all__ = ["Description", "check_slopes", "default_priors_of", "describe", "single_parameters"]
+__all__ = ["Description", "check_slopes", "default_priors_of", "describe", "refuse_improper", "single_parameters"]
 
 
 @final
@@ -173,10 +174,35 @@ def _rows(design: Design, defaults: Defaults) -> Iterator[PriorRow]:
         key = design.likelihood.key_of(own.name)
         prior = _defaults_for(defaults, key).family_parameter(key.dpar)
         yield PriorRow(prior, key.dpar, predictor=(key.resp, "", ""), bounds=own.bounds)
+    yield from _fixed_rows(design)
     for parameter in design.likelihood.parameters:
         style = _defaults_for(defaults, parameter.predictor).style
         is_flat = style == "brms" and parameter.prior_class in design.likelihood.flat_in_brms
         yield from _family_rows(parameter, flat() if is_flat else parameter.priors[0])
+
+
+def _fixed_rows(design: Design) -> Iterator[PriorRow]:
+    """Yield a row for each parameter that the formula holds at a number, ``bf("y ~ x", sigma=0.5)``."""
+    for response in design.schema.parsed.responses:
+        for each in response.fixed:
+            if not isinstance(each.value, str):
+                of = (each.key.resp, "", each.key.nlpar)
+                yield PriorRow(constant(each.value), each.key.dpar, predictor=of, source=FIXED)
+
+
+def refuse_improper(spec: ModelSpec) -> None:
+    """Refuse a model of which nothing can be drawn without a response.
+
+    Raises:
+        PriorError: a prior is improper.
+    """
+    improper = spec.improper()
+    if improper:
+        named = ", ".join(f'class "{p.prior_class}"' + (f' of group "{p.group}"' if p.group else "") for p in improper)
+        raise PriorError(
+            f"Drawing from the prior needs proper priors, but that of {named} is flat. Set one with "
+            'prior("normal(0, 10)", class_=...), or use default_priors="bayesml", where all are proper.'
+        )
 
 
 def _defaults_for(defaults: Defaults, key: PredictorKey) -> DefaultPriors:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from bayesml.describe import default_priors_of
+from bayesml.describe import default_priors_of, refuse_improper
 from bayesml.engines import SAMPLER, AbstractEngine, Problem, SamplerOptions, get_engine, with_options
+from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 else:  # a fit that is not kept in a file does not wait for what reads files
     kept_files = lazy_module("bayesml.results.fits.kept")
 
-__all__ = ["default_prior", "describe_problem", "fit"]
+__all__ = ["default_prior", "describe_problem", "fit", "validate_prior"]
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
@@ -166,6 +167,65 @@ def default_prior(
     recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=own, data2=beside)
     _, design = encode_data(recipe, data)
     return default_priors_of(design, default_priors).to_pandas()
+
+
+@answers_foreign_arguments("FIT_ARGUMENTS")
+def validate_prior(
+    prior: Prior | Sequence[Prior],
+    formula: str | ModelFormula,
+    data: Any,
+    family: str | AbstractFamily = "gaussian",
+    *,
+    sample_prior: Literal["no", "yes", "only"] = "no",
+    default_priors: Style = "bayesml",
+    missing: Literal["drop", "error"] = "drop",
+    functions: Functions | None = None,
+    data2: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return every prior target of a model with the priors that a fit would use, before any fit.
+
+    Args:
+        prior: one or more ``prior(...)``, as in ``fit``.
+        formula: as in ``fit``.
+        data: as in ``fit``.
+        family: as in ``fit``.
+        sample_prior: ``"yes"`` or ``"only"`` also checks that all priors are proper.
+        default_priors: ``"bayesml"`` or ``"brms"``.
+        missing: as in ``fit``.
+        functions: as in ``fit``.
+        data2: as in ``fit``.
+
+    Returns:
+        The table of ``default_prior`` with these priors in it, ``source`` is ``user`` there: what
+        ``fit.prior_summary()`` shows after the fit.
+
+    Raises:
+        PriorError: a prior matches nothing (the message lists what there is), two priors have the same target, a
+            prior is impossible for its parameter, or is improper where draws from the prior are wanted.
+
+    Example:
+        >>> import bayesml
+        >>> data = bayesml.load_dataset("sleepstudy")
+        >>> priors = [bayesml.prior("normal(10, 5)", coef="Days"), bayesml.prior("lkj(2)", class_="cor")]
+        >>> bayesml.validate_prior(priors, "Reaction ~ Days + (Days | Subject)", data)
+    """
+    if sample_prior not in ("no", "yes", "only"):
+        raise ModelError(f'`sample_prior` is "no", "yes" or "only"; got {sample_prior!r:.80}.')
+    written, own = as_formula(formula), functions or {}
+    recipe = Recipe(
+        written,
+        family_of(written, family),
+        get_engine(SAMPLER),
+        as_priors(prior),
+        default_priors,
+        missing,
+        own,
+        data2=checked_mapping(data2),
+    )
+    description = prepared_model(recipe, data).problem.description
+    if sample_prior != "no":
+        refuse_improper(description.spec)
+    return description.priors.to_pandas()
 
 
 def describe_problem(

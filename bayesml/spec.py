@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 
 import numpy as np
 
-from bayesml.distributions import Constant, Distribution
+from bayesml.distributions import Distribution
 from bayesml.keys import MU, PredictorKey
 from bayesml.names import intercept_variable, of_response, predictor_name
 from bayesml.supports import UNBOUNDED, AbstractSupport
@@ -57,6 +57,7 @@ class ParameterSpec:
         centers: typical values, one for each label or a single one, where sampling starts.
         scales: typical distances from ``centers``, in the same form. They steer the sampler's start and its
             coordinates, never the posterior.
+        tags: the tag of each of ``priors``; empty before resolution.
         correlated: of the Cholesky factor of a reported correlation matrix of the response, what its rows are.
     """
 
@@ -74,6 +75,7 @@ class ParameterSpec:
     prior_coefs: tuple[str, ...] = ()
     correlated: tuple[str, ...] = ()
     conditional: ConditionalPrior | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def is_family_parameter(self) -> bool:
@@ -96,6 +98,11 @@ class ParameterSpec:
         return self.support.is_whole and not self.coefs
 
     @property
+    def is_constant(self) -> bool:
+        """Whether priors hold all of it at a value."""
+        return bool(self.priors) and all(d.is_constant for d in self.priors)
+
+    @property
     def is_single_site(self) -> bool:
         """Whether one NumPyro site holds the whole array: priors alike in kind and support, none of them constant."""
         first = self.priors[0] if self.priors else None
@@ -103,7 +110,7 @@ class ParameterSpec:
             first is None
             or self.support.is_whole
             or (
-                not isinstance(first, Constant)
+                not first.is_constant
                 and all(type(d) is type(first) and d.support == first.support for d in self.priors)
                 and first.can_batch(self.priors)
             )

@@ -210,8 +210,8 @@ def test_typing_errors_are_answered() -> None:
         bayesml.fit(FORMULA, DATA, random_seed=1, seed=2)
     with pytest.raises(ArgumentError, match="are the same; give one"):
         bayesml.fit(FORMULA, DATA, tune=1, num_warmup=2)
-    with pytest.raises(ArgumentError, match="Tags are not there yet"):
-        bayesml.prior("normal(0, 1)", tag="y")
+    with pytest.raises(ArgumentError, match="priors are always checked"):
+        bayesml.prior("normal(0, 1)", check=True)
     assert bayesml.set_prior("normal(0, 1)", cls="b") == bayesml.prior("normal(0, 1)", class_="b")
 
 

@@ -7,12 +7,15 @@ how to draw. ``parse_distribution`` reads the same from text.
 from __future__ import annotations
 
 from bayesml.distributions.base import Distribution, format_number, stack
+from bayesml.distributions.constant_array import ConstantArray
 from bayesml.distributions.degenerate import Constant, Flat
 from bayesml.distributions.dirichlet import Dirichlet, dirichlet
+from bayesml.distributions.from_numpyro import FromNumPyro
 from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
 from bayesml.distributions.interval import Beta, Uniform
 from bayesml.distributions.lkj import LKJ, is_lkj
-from bayesml.distributions.parse import DISTRIBUTIONS, parse_distribution
+from bayesml.distributions.objects import distribution_of
+from bayesml.distributions.parse import DISTRIBUTIONS, parse_distribution, with_values
 from bayesml.distributions.positive import Exponential, Gamma, InvGamma, LogNormal, Weibull
 from bayesml.distributions.real import Cauchy, DoubleExponential, Logistic, Normal, StudentT
 from bayesml.distributions.truncated import Truncated, bounded
@@ -24,11 +27,13 @@ __all__ = [
     "Beta",
     "Cauchy",
     "Constant",
+    "ConstantArray",
     "Dirichlet",
     "Distribution",
     "DoubleExponential",
     "Exponential",
     "Flat",
+    "FromNumPyro",
     "Gamma",
     "HalfCauchy",
     "HalfNormal",
@@ -47,6 +52,7 @@ __all__ = [
     "cauchy",
     "constant",
     "dirichlet",
+    "distribution_of",
     "double_exponential",
     "exponential",
     "flat",
@@ -68,6 +74,7 @@ __all__ = [
     "student_t",
     "uniform",
     "weibull",
+    "with_values",
 ]
 
 normal = Normal

@@ -62,6 +62,11 @@ class Distribution(ABC):
         return True
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it holds the parameter at a value, so that this is not sampled."""
+        return False
+
+    @property
     @abstractmethod
     def location(self) -> float:
         """A finite typical value, for starting points."""

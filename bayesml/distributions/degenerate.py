@@ -101,6 +101,11 @@ class Constant(Distribution):
     name: ClassVar[str] = "constant"
 
     @property
+    def is_constant(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def support(self) -> tuple[float, float]:
         """The single value."""
         return self.value, self.value

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.distributions import Constant
 from bayesml.links.elementary import softplus
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.supports import AbstractSupport, Interval
@@ -146,6 +145,8 @@ def layout_of(spec: ModelSpec) -> Layout:
 
 
 def _sites(parameter: ParameterSpec) -> tuple[Site, ...]:
+    if parameter.is_constant:
+        return ()
     if parameter.support.is_whole or not parameter.prior_class:
         return (_site(parameter.name, parameter.shape, parameter.support, parameter.centers, parameter.scales),)
     if parameter.coefs and parameter.is_single_site:
@@ -156,7 +157,7 @@ def _sites(parameter: ParameterSpec) -> tuple[Site, ...]:
     return tuple(
         _site(name, (), Interval(*prior.support), (center,), (scale,))
         for name, prior, center, scale in cells
-        if not isinstance(prior, Constant)
+        if not prior.is_constant
     )
 
 

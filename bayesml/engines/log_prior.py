@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax import numpy as jnp
 
-from bayesml.distributions import Constant, WholeDistribution
+from bayesml.distributions import Constant, ConstantArray, WholeDistribution
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def parameter_values(parameters: Iterable[ParameterSpec], sites: Values) -> dict
 def _value(parameter: ParameterSpec, sites: Values) -> Numbers:
     if parameter.name in sites:
         return sites[parameter.name]
+    if isinstance(parameter.priors[0], ConstantArray):
+        return jnp.asarray(parameter.priors[0].array)
     if not parameter.coefs:
         return _label_value(parameter.name, parameter.priors[0], sites)
     names = [f"{parameter.name}[{coef}]" for coef in parameter.coefs]
@@ -63,14 +65,16 @@ def _total(terms: Iterable[Numbers]) -> Scalar:
 def _log_prior(parameter: ParameterSpec, value: Numbers) -> Scalar:
     if not parameter.prior_class:
         return -0.5 * jnp.sum(value**2) - 0.5 * log(2 * pi) * value.size
+    if parameter.is_constant:
+        return jnp.zeros(())
     first = parameter.priors[0]
     if isinstance(first, WholeDistribution):
         return first.whole_log_density(value)
     if not parameter.coefs:
-        return jnp.zeros(()) if isinstance(first, Constant) else first.log_density_inside(value)
+        return first.log_density_inside(value)
     terms = []
     for prior in dict.fromkeys(parameter.priors):
-        if not isinstance(prior, Constant):
+        if not prior.is_constant:
             places = np.flatnonzero([prior == other for other in parameter.priors])
             alike = value if len(places) == len(parameter.priors) else value[places]
             terms.append(jnp.sum(prior.log_density_inside(alike)))

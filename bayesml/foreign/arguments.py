@@ -111,7 +111,6 @@ PRIOR_ARGUMENTS = (
     Word("prior_class", "Python", alias="class_"),
     Word("lower", "Stan", alias="lb"),
     Word("upper", "Stan", alias="ub"),
-    Word("tag", "brms", "Tags are not there yet."),
     Word("check", "brms", "Leave it out: priors are always checked."),
     Word("mu", "Bambi", 'Write the distribution with its arguments: `prior("normal(0, 1)")`.'),
     Word("sigma", "Bambi", 'Write the distribution with its arguments: `prior("normal(0, 1)")`.'),

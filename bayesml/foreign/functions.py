@@ -63,7 +63,6 @@ _OWN = (
     Word("prior_string", "brms", alias="prior"),
     Word("prior_", "brms", alias="prior"),
     Word("Prior", "Bambi", alias="prior"),
-    Word("validate_prior", "brms", "Write `bayesml.fit(..., prior=...)`; priors are checked before anything else."),
     Word("empty_prior", "brms", "Leave `prior=` out."),
     Word("lkj_corr_cholesky", "Stan", alias="lkj"),
     Word("lkj_corr", "Stan", alias="lkj"),

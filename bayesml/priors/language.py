@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf, isfinite
+from numbers import Real
 from typing import Any, final
 
-from bayesml.distributions import DISTRIBUTIONS, Distribution
+import numpy as np
+
+from bayesml.distributions import Distribution, Truncated
 from bayesml.errors import PriorError
-from bayesml.families import FAMILIES, AbstractFamily
 from bayesml.foreign import answers_foreign_arguments
 from bayesml.priors.joint import AbstractJointPrior
-from bayesml.priors.parse import parse_prior
+from bayesml.priors.per_coefficient import PerCoefficient
 from bayesml.priors.table import Target
+from bayesml.priors.written import as_distribution, refuse_family
 
 __all__ = ["Prior", "as_priors", "prior"]
 
@@ -32,9 +36,10 @@ class Prior:
         nlpar: the nonlinear parameter, or empty.
         lower: lower bound of the parameter, or None for the model's own.
         upper: upper bound, or None.
+        tag: a name under which sensitivity to priors is asked for, or empty.
     """
 
-    distribution: Distribution | AbstractJointPrior
+    distribution: Distribution | AbstractJointPrior | PerCoefficient
     prior_class: str = "b"
     coef: str = ""
     group: str = ""
@@ -43,6 +48,7 @@ class Prior:
     upper: float | None = None
     resp: str = ""
     nlpar: str = ""
+    tag: str = ""
 
     @property
     def target(self) -> Target:
@@ -57,12 +63,12 @@ class Prior:
 def _addresses(prior: Prior) -> tuple[tuple[str, str], ...]:
     """Return the arguments of ``prior`` that say which parameters are meant, beside the class."""
     parts = (("coef", prior.coef), ("group", prior.group), ("resp", prior.resp), ("dpar", prior.dpar))
-    return (*parts, ("nlpar", prior.nlpar))
+    return (*parts, ("nlpar", prior.nlpar), ("tag", prior.tag))
 
 
 @answers_foreign_arguments("PRIOR_ARGUMENTS")
 def prior(
-    distribution: str | float | Distribution | AbstractJointPrior,
+    distribution: Any,
     class_: str = "b",
     *,
     coef: str = "",
@@ -72,6 +78,8 @@ def prior(
     ub: float | None = None,
     resp: str = "",
     nlpar: str = "",
+    tag: str = "",
+    values: Mapping[str, Any] | None = None,
 ) -> Prior:
     """Set a prior for ``fit(..., prior=[...])``.
 
@@ -81,8 +89,10 @@ def prior(
     grouping factor in every predictor.
 
     Args:
-        distribution: ``"normal(0, 10)"``, a prior object such as ``normal(0, 10)``, ``"flat"``, or ``"constant(1)"``
-            (also a plain number), which fixes the parameter.
+        distribution: ``"normal(0, 10)"``, a prior object such as ``normal(0, 10)``, a distribution of NumPyro or
+            PreliZ, ``"flat"``, or ``"constant(1)"`` (also a plain number), which fixes the parameter. A list has one
+            for each coefficient of the class, in the order of the summary. A matrix of correlations, or
+            ``"constant(0.5)"`` for all of them, fixes a class such as ``cor``.
         class_: ``b`` (population-level coefficients), ``Intercept`` (of centred predictors), ``sd``, ``cor`` (LKJ), or
             a parameter of the family such as ``sigma``.
         coef: label of one coefficient as the summary prints it; brms's spelling is understood too.
@@ -92,14 +102,20 @@ def prior(
         ub: upper bound.
         resp: the response that is meant, in a model of several.
         nlpar: the nonlinear parameter whose predictor is meant.
+        tag: a name for this prior, shown in ``fit.prior_summary()``; several priors may have the same.
+        values: what names in the text stand for, ``prior("normal(m, s)", values={"m": 0, "s": 2.5})``: numbers, or
+            arrays with one for each coefficient of the class.
 
     Raises:
-        PriorError: the text is not a distribution, or a bound is not a number, or ``lb >= ub``.
+        PriorError: the text is not a distribution, an object has no density of one number, a bound is not a number, or
+            ``lb >= ub``.
 
     Example:
         >>> import bayesml
         >>> bayesml.prior("normal(0, 10)", class_="b", coef="Days")
-        Prior(distribution=Normal(mu=0, sigma=10), prior_class='b', coef='Days', ...)
+        Prior(distribution=normal(0, 10), prior_class='b', coef='Days', ...)
+        >>> bayesml.prior("normal(0, s)", values={"s": [1, 2.5]})
+        Prior(distribution=[normal(0, 1), normal(0, 2.5)], prior_class='b', ...)
     """
     for name, value in (
         ("class_", class_),
@@ -108,16 +124,30 @@ def prior(
         ("dpar", dpar),
         ("resp", resp),
         ("nlpar", nlpar),
+        ("tag", tag),
     ):
         if not isinstance(value, str):
-            raise PriorError(f"`{name}` of a prior is a string; got {value!r}.")
-    for name, bound in (("lb", lb), ("ub", ub)):
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, (int, float)) or bound != bound):
-            raise PriorError(f"`{name}` of a prior is a number; got {bound!r}.")
-    if lb is not None and ub is not None and lb >= ub:
-        raise PriorError(f"The lower bound {lb:g} of the prior is not below its upper bound {ub:g}.")
+            raise PriorError(f"`{name}` of a prior is a string; got {value!r:.80}.")
+    lower, upper = _bound("lb", lb), _bound("ub", ub)
+    if lower is not None and upper is not None and lower >= upper:
+        raise PriorError(f"The lower bound {lower:g} of the prior is not below its upper bound {upper:g}.")
     dpar = "" if dpar == "mu" else dpar
-    return Prior(_as_distribution(distribution), class_, coef, group, dpar, lb, ub, resp, nlpar)
+    found = as_distribution(distribution, values)
+    if isinstance(found, Truncated):
+        lower = found.lower if lower is None and isfinite(found.lower) else lower
+        upper = found.upper if upper is None and isfinite(found.upper) else upper
+        found = found.distribution
+    return Prior(found, class_, coef, group, dpar, lower, upper, resp, nlpar, tag)
+
+
+def _bound(name: str, bound: Any) -> float | None:
+    if bound is None:
+        return None
+    if isinstance(bound, (bool, np.bool_)) or not isinstance(bound, Real) or float(bound) != float(bound):
+        raise PriorError(f"`{name}` of a prior is a number; got {bound!r:.80}.")
+    if (name, float(bound)) in (("lb", inf), ("ub", -inf)):
+        raise PriorError(f"`{name}={float(bound):g}` leaves no values.")
+    return float(bound)
 
 
 def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
@@ -132,7 +162,7 @@ def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
     listed: tuple[Any, ...] = tuple(value) if one_by_one else (value,)
     stranger = next((item for item in listed if not isinstance(item, Prior)), None)
     if stranger is not None:
-        _refuse_family(stranger)
+        refuse_family(stranger)
         raise PriorError(
             f'`prior` takes prior("normal(0, 10)", class_="b") or a list of several; got {_shown(stranger)}.'
         )
@@ -141,20 +171,3 @@ def as_priors(value: Prior | Iterable[Prior] | None) -> tuple[Prior, ...]:
 
 def _shown(value: object) -> str:
     return f"the distribution {value}" if isinstance(value, Distribution) else f"{value!r:.80}"
-
-
-def _refuse_family(value: object) -> None:
-    """Refuse a family of responses; some priors have the same name."""
-    name = value.name if isinstance(value, AbstractFamily) else next((n for n, f in FAMILIES.items() if f is value), "")
-    if name:
-        own = f"; the prior is bayesml.{name}(...)" if name in DISTRIBUTIONS else ""
-        raise PriorError(f"A prior got the family {name}, which is for `family=`{own}.")
-
-
-def _as_distribution(value: str | float | Distribution | AbstractJointPrior) -> Distribution | AbstractJointPrior:
-    if isinstance(value, (Distribution, AbstractJointPrior)):
-        return value
-    _refuse_family(value)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise PriorError(f'A prior is text such as "normal(0, 10)" or an object such as normal(0, 10); got {value!r}.')
-    return parse_prior(value if isinstance(value, str) else f"constant({value!r})")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import fields
 
 from bayesml.arithmetic import value_of
-from bayesml.distributions import Distribution, parse_distribution
+from bayesml.distributions import Distribution, parse_distribution, with_values
 from bayesml.errors import PriorError, did_you_mean
 from bayesml.priors.horseshoe import Horseshoe
 from bayesml.priors.joint import AbstractJointPrior
@@ -19,24 +20,27 @@ WORDS = {"TRUE": True, "FALSE": False, "True": True, "False": False}
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack
 
 
-def parse_prior(text: str) -> Distribution | AbstractJointPrior:
+def parse_prior(
+    text: str, values: Mapping[str, float] | None = None
+) -> Distribution | AbstractJointPrior | tuple[Distribution, ...]:
     """Read a prior.
 
     Args:
-        text: ``normal(0, 10)``, ``horseshoe(1, par_ratio = 0.1)``; see ``parse_distribution``.
+        text: ``normal(0, 10)``, ``horseshoe(1, par_ratio = 0.1)``, or a list with a distribution for each coefficient,
+            ``[normal(0, 1), normal(0, 2)]``; see ``parse_distribution``.
+        values: numbers that names in the text stand for.
 
     Raises:
         PriorError: the text is no prior, or its arguments are impossible; says what is possible.
     """
+    if text.strip().startswith("["):
+        return tuple(parse_distribution(each) for each in _listed(text))
     name = text.strip().partition("(")[0].strip()
     if name not in JOINT_PRIORS:
-        return parse_distribution(text)
+        return parse_distribution(text, values)
     kind = JOINT_PRIORS[name]
     expected = [field.name for field in fields(kind) if field.name not in kind.filled_in]
-    try:
-        call = ast.parse(text.strip(), mode="eval").body if len(text) <= LONGEST else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        call = None
+    call = _tree(text)
     if not isinstance(call, ast.Call) or any(word.arg is None for word in call.keywords):
         raise PriorError(f"The prior `{text[:LONGEST]}` cannot be read; write for example `{name}(1)`.")
     arguments = dict(zip(expected, call.args, strict=False))
@@ -49,11 +53,38 @@ def parse_prior(text: str) -> Distribution | AbstractJointPrior:
         arguments[argument] = word.value
     if len(call.args) > len(expected):
         raise PriorError(f"The prior `{text}`: {name} takes {', '.join(expected)}.")
-    values = {word: _value(text, node) for word, node in arguments.items() if ast.unparse(node) not in ("NULL", "None")}
+    with_values(text, arguments.values(), values or {})
+    given = {word: _value(text, node) for word, node in arguments.items() if ast.unparse(node) not in ("NULL", "None")}
     try:
-        return kind(**values)
+        return kind(**given)
     except PriorError as error:
         raise PriorError(f"The prior `{text}`: {error}") from None
+
+
+def _tree(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text.strip(), mode="eval").body if len(text) <= LONGEST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _listed(text: str) -> list[str]:
+    """Return the texts of a list of distributions."""
+    depth, parts = 0, [""]
+    for letter in text.strip()[1:]:
+        depth += (letter in "([") - (letter in ")]")
+        if depth < 0:
+            break
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    found = [part.strip() for part in parts]
+    if not text.strip().endswith("]") or depth >= 0 or not all(found):
+        raise PriorError(
+            f"The prior `{text[:LONGEST]}` cannot be read; write a list as `[normal(0, 1), normal(0, 2)]`."
+        )
+    return found
 
 
 def _value(text: str, node: ast.expr) -> float | bool:

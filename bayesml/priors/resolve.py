@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from bayesml.distributions import LKJ, Constant, Dirichlet, Distribution, Uniform, WholeDistribution, bounded
+from bayesml.distributions import (
+    LKJ,
+    Constant,
+    ConstantArray,
+    Dirichlet,
+    Distribution,
+    Uniform,
+    WholeDistribution,
+    bounded,
+)
 from bayesml.errors import PriorError, did_you_mean, warn_user
 from bayesml.names import find_coefficient, same_interaction
+from bayesml.priors.each_coefficient import with_each_coefficient
+from bayesml.priors.held import held_array
 from bayesml.priors.joint import AbstractJointPrior
 from bayesml.priors.language import Prior
-from bayesml.priors.table import PriorRow, PriorTable, Target, flat_target
+from bayesml.priors.table import FIXED, PriorRow, PriorTable, Target, flat_target
 from bayesml.spec import Bounds, ParameterSpec
 
 __all__ = ["Resolution", "resolve"]
@@ -53,7 +64,7 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
     Warns:
         FitWarning: a distribution allows only a part of the values that its parameter can have, unasked.
     """
-    user = _matched(defaults, priors)
+    user = _matched(defaults, with_each_coefficient(priors, parameters))
     rows = tuple(_settled(row, user) for row in defaults.rows)
     for row in rows:
         if row.target in user:
@@ -68,7 +79,7 @@ def resolve(parameters: Sequence[ParameterSpec], defaults: PriorTable, priors: S
 def _joint_prior(
     parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]
 ) -> AbstractJointPrior | None:
-    chosen, _ = _choose(parameter, parameter.targets[0], rows, user)
+    chosen = _choose(parameter, parameter.targets[0], rows, user).distribution
     return chosen if isinstance(chosen, AbstractJointPrior) else None
 
 
@@ -80,6 +91,10 @@ def _matched(defaults: PriorTable, priors: Sequence[Prior]) -> dict[Target, Prio
         row = _find(defaults, prior)
         if row is None:
             raise PriorError(_no_match(defaults, prior))
+        if row.source == FIXED:
+            raise PriorError(
+                f"{prior}: the formula holds `{row.prior_class}` at {row.distribution}; leave one of the two out."
+            )
         if row.target in matched:
             raise PriorError(
                 f"Two priors for the same parameters: {matched[row.target]} and {prior}. Keep one of them."
@@ -150,12 +165,14 @@ def _check_kind(prior: Prior, row: PriorRow) -> None:
     distribution = prior.distribution
     if row.whole is not None:
         what, example = WHOLES[row.whole]
-        if not isinstance(distribution, row.whole):
+        if not isinstance(distribution, (row.whole, Constant, ConstantArray)):
             raise PriorError(f"{prior}: {what} takes {example}.")
         if prior.lower is not None or prior.upper is not None:
             raise PriorError(f"{prior}: {what} takes no bounds.")
     elif isinstance(distribution, LKJ):
         raise PriorError(f'{prior}: "lkj" is for correlation matrices only (class_="cor").')
+    elif isinstance(distribution, ConstantArray):
+        raise PriorError(f"{prior}: a constant matrix is for correlations only, a vector for a simplex.")
     elif isinstance(distribution, WholeDistribution):
         raise PriorError(f'{prior}: "{distribution.name}" is for simplexes only, such as class_="simo".')
     elif isinstance(distribution, AbstractJointPrior):
@@ -176,7 +193,7 @@ def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
     if row.target in user:
         prior = user[row.target]
         bounds = _bounds(row.bounds, prior, wider)
-        return replace(row, distribution=prior.distribution, bounds=bounds, source="user")
+        return replace(row, distribution=prior.distribution, bounds=bounds, source="user", tag=prior.tag)
     if wider and row.distribution is not None:
         return replace(row, distribution=None, source="(vectorized)")
     return row
@@ -185,7 +202,7 @@ def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
 def _warn_of_truncation(prior: Prior, row: PriorRow) -> None:
     """Warn of an ``exponential(1)`` on a coefficient, which is then positive, unless bounds say that this is meant."""
     distribution = prior.distribution
-    if isinstance(distribution, (Uniform, Constant, WholeDistribution, AbstractJointPrior)):
+    if not isinstance(distribution, Distribution) or isinstance(distribution, (Uniform, Constant, WholeDistribution)):
         return
     lower, upper = distribution.support
     if lower <= row.bounds[0] and upper >= row.bounds[1]:
@@ -228,28 +245,27 @@ def _candidates(parameter: ParameterSpec, coef: str) -> tuple[Target, ...]:
 
 
 def _with_priors(parameter: ParameterSpec, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> ParameterSpec:
-    rows_of_labels = [_choose(parameter, coef, rows, user) for coef in parameter.targets]
-    first = rows_of_labels[0][0]
-    if isinstance(first, WholeDistribution):
-        first.check_shape(parameter.shape)
+    chosen = [_choose(parameter, coef, rows, user) for coef in parameter.targets]
+    first = chosen[0].distribution
     if isinstance(first, AbstractJointPrior):
         return parameter
+    tagged = replace(parameter, tags=tuple(row.tag for row in chosen))
+    if parameter.is_whole and isinstance(first, (Constant, ConstantArray)):
+        return replace(tagged, priors=(held_array(parameter, first),))
+    if isinstance(first, WholeDistribution):
+        first.check_shape(parameter.shape)
     if parameter.is_whole:
-        return replace(parameter, priors=tuple(d for d, _ in rows_of_labels))
-    if parameter.support.is_whole and any(isinstance(d, Constant) for d, _ in rows_of_labels):
+        return replace(tagged, priors=tuple(row.distribution for row in chosen))
+    if parameter.support.is_whole and any(isinstance(row.distribution, Constant) for row in chosen):
         raise PriorError(
             f'The elements of class "{parameter.prior_class}" depend on each other, so that single ones cannot be '
             "constant in this version of bayesml. A narrow prior such as normal(-1, 0.01) is close to it."
         )
-    return replace(
-        parameter,
-        priors=tuple(_bounded(parameter, c, d, b) for c, (d, b) in zip(parameter.labels, rows_of_labels, strict=True)),
-    )
+    each = zip(parameter.labels, chosen, strict=True)
+    return replace(tagged, priors=tuple(_bounded(parameter, c, row.distribution, row.bounds) for c, row in each))
 
 
-def _choose(
-    parameter: ParameterSpec, coef: str, rows: dict[Target, PriorRow], user: dict[Target, Prior]
-) -> tuple[Any, Bounds]:
+def _choose(parameter: ParameterSpec, coef: str, rows: dict[Target, PriorRow], user: dict[Target, Prior]) -> _Chosen:
     candidates = [t for t in _candidates(parameter, coef) if t in rows]
     target = next((t for t in candidates if t in user), None)
     if target is None:
@@ -261,7 +277,17 @@ def _choose(
         )
     distribution = rows[target].distribution
     assert distribution is not None
-    return distribution, rows[target].bounds
+    return _Chosen(distribution, rows[target].bounds, rows[target].tag)
+
+
+@final
+@dataclass(frozen=True)
+class _Chosen:
+    """The prior of one label."""
+
+    distribution: Any
+    bounds: Bounds
+    tag: str
 
 
 def _bounded(parameter: ParameterSpec, coef: str, distribution: Distribution, bounds: Bounds) -> Distribution:

@@ -13,10 +13,12 @@ from bayesml.spec import Bounds, unbounded
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PriorRow", "PriorTable", "Target", "flat_target"]
+__all__ = ["FIXED", "PriorRow", "PriorTable", "Target", "flat_target"]
 
 Target = tuple[str, tuple[str, str, str], str, str]
 """Class, (response, dpar, nlpar), group and coefficient; each may be empty."""
+FIXED = "formula"
+"""Source of the row of a parameter that the formula fixes."""
 COLUMNS = ("prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub", "tag", "source")
 
 
@@ -33,7 +35,9 @@ class PriorRow:
         predictor: response, distributional parameter (empty for ``mu``) and nonlinear parameter, each may be empty.
         bounds: bounds of the values.
         whole: the kind of distribution it takes, where that is of a whole matrix or simplex; None for one of numbers.
-        source: ``default``, ``user`` or ``(vectorized)`` for a row that inherits.
+        source: ``default``, ``user``, ``formula`` for a parameter that the formula fixes, or ``(vectorized)`` for a row
+            that inherits.
+        tag: the name of a set of priors that the user gave it, or empty.
     """
 
     distribution: Distribution | AbstractJointPrior | None
@@ -44,6 +48,7 @@ class PriorRow:
     bounds: Bounds = unbounded
     source: str = "default"
     whole: type[Distribution] | None = None
+    tag: str = ""
 
     @property
     def target(self) -> Target:
@@ -56,7 +61,7 @@ class PriorRow:
         inherits = self.distribution is None
         lower, upper = ("" if inherits or abs(b) == float("inf") else f"{b:g}" for b in self.bounds)
         text = "" if inherits else str(self.distribution)
-        return (text, self.prior_class, self.coef, self.group, *self.predictor, lower, upper, "", self.source)
+        return (text, self.prior_class, self.coef, self.group, *self.predictor, lower, upper, self.tag, self.source)
 
 
 @final

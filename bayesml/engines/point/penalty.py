@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from bayesml import names
-from bayesml.distributions import LKJ, Constant, Distribution
+from bayesml.distributions import LKJ, Distribution
 from bayesml.engines.base import Problem
 from bayesml.engines.generalised_mixed import PenaltyValue
 from bayesml.engines.point.arrays import point_arrays
@@ -36,7 +36,7 @@ def held_parameters(problem: Problem) -> dict[str, float]:
     own = {p.name for p in problem.likelihood.dpars}
     for parameter in problem.description.spec.parameters:
         for label, prior in zip(parameter.labels, parameter.priors, strict=False):
-            if not isinstance(prior, Constant):
+            if not prior.is_constant:
                 continue
             if parameter.name not in own:
                 what = f"{parameter.prior_class} {label}".strip()

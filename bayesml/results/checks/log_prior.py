@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesml.distributions import Constant, WholeDistribution
+from bayesml.distributions import WholeDistribution
 from bayesml.ordered import ordered_values
 from bayesml.spec import ParameterSpec
 
@@ -28,7 +28,7 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for parameter in fit.problem.description.spec.parameters:
         known = parameter.prior_class and parameter.name in values
-        if known and not all(isinstance(prior, Constant) for prior in parameter.priors):
+        if known and not parameter.is_constant:
             with np.errstate(all="ignore"):
                 density = _log_density(parameter, values[parameter.name])
             found[parameter.prior_class] = found.get(parameter.prior_class, 0.0) + density
@@ -41,9 +41,7 @@ def _log_density(parameter: ParameterSpec, value: np.ndarray) -> np.ndarray:
         return np.asarray(first.whole_log_density(value))
     if not parameter.coefs:
         return np.asarray(first.log_density(value))
-    columns = [
-        prior.log_density(value[..., k]) for k, prior in enumerate(parameter.priors) if not isinstance(prior, Constant)
-    ]
+    columns = [prior.log_density(value[..., k]) for k, prior in enumerate(parameter.priors) if not prior.is_constant]
     return np.sum(columns, axis=0)
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from bayesml.engines import AbstractEngine, get_engine
+from bayesml.errors import ModelError
 from bayesml.families import FAMILIES_OF_FAMILIES, FAMILIES_OF_RESPONSES, AbstractFamily, get_family
 from bayesml.formula import (
     Addition,
@@ -25,7 +26,7 @@ from bayesml.formula import (
 from bayesml.keys import PredictorKey
 from bayesml.links import get_link
 from bayesml.posterior import Timing
-from bayesml.priors import Prior, parse_prior
+from bayesml.priors import Prior, as_distribution
 
 __all__ = [
     "engine_from_json",
@@ -106,14 +107,21 @@ def _option_from_json(value: Any) -> Any:
 
 
 def prior_to_json(prior: Prior) -> dict[str, Any]:
-    """Return a prior of the user with its target and bounds."""
+    """Return a prior of the user with its target and bounds.
+
+    Raises:
+        ModelError: it is an object of NumPyro whose arguments are no numbers, which no text can be read back from.
+    """
+    text = str(prior.distribution)
+    if "..." in text:
+        raise ModelError(f"A file cannot hold the prior {prior}: arguments of the distribution are no numbers.")
     content = {field.name: getattr(prior, field.name) for field in fields(prior)}
-    return {**content, "distribution": str(prior.distribution)}
+    return {**content, "distribution": text}
 
 
 def prior_from_json(content: Mapping[str, Any]) -> Prior:
     """Return the prior."""
-    return Prior(**{**content, "distribution": parse_prior(content["distribution"])})
+    return Prior(**{**content, "distribution": as_distribution(content["distribution"])})
 
 
 def engine_to_json(engine: AbstractEngine) -> dict[str, Any]:

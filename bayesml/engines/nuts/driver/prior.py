@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesml.compile import values_around_means
+from bayesml.describe import refuse_improper
 from bayesml.distributions import WholeDistribution
 from bayesml.engines.base import Problem
 from bayesml.errors import PriorError
@@ -26,13 +27,7 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[st
         PriorError: a prior is improper.
     """
     spec = problem.description.spec
-    improper = spec.improper()
-    if improper:
-        named = ", ".join(f'class "{p.prior_class}"' + (f' of group "{p.group}"' if p.group else "") for p in improper)
-        raise PriorError(
-            f"Drawing from the prior needs proper priors, but that of {named} is flat. Set one with "
-            'prior("normal(0, 10)", class_=...), or use default_priors="bayesml", where all are proper.'
-        )
+    refuse_improper(spec)
     rng = np.random.default_rng([seed, 2])
     n = chains * draws
     sampled: dict[str, np.ndarray] = {}

@@ -122,6 +122,6 @@ def _parameters_of(problem: Problem, term: Any) -> list[str]:
 def _refuse_constants(specs: tuple[ParameterSpec, ...], method: str) -> None:
     for spec in specs:
         for label, prior in zip(spec.labels, spec.priors, strict=False):
-            if isinstance(prior, Constant):
+            if prior.is_constant:
                 what = f"{spec.prior_class} {label}".strip()
                 raise ModelError(f'method="{method}" cannot hold `{what}` at a value ({prior}); use method="nuts".')

@@ -10,6 +10,7 @@ from bayesml.errors import PriorError
 from bayesml.names import same_interaction
 from bayesml.priors.language import Prior
 from bayesml.priors.per_coefficient import PerCoefficient
+from bayesml.priors.table import Target
 from bayesml.spec import ParameterSpec
 
 __all__ = ["with_each_coefficient"]
@@ -28,7 +29,7 @@ def with_each_coefficient(priors: Sequence[Prior], parameters: Sequence[Paramete
     return tuple(single for each in priors for single in _singles(each, parameters, given))
 
 
-def _singles(each: Prior, parameters: Sequence[ParameterSpec], given: set[object]) -> Iterator[Prior]:
+def _singles(each: Prior, parameters: Sequence[ParameterSpec], given: set[Target]) -> Iterator[Prior]:
     listed = each.distribution if isinstance(each, Prior) else None
     if not isinstance(listed, PerCoefficient):
         yield each

@@ -22,6 +22,7 @@ from bayesml.priors.each_coefficient import with_each_coefficient
 from bayesml.priors.held import held_array
 from bayesml.priors.joint import AbstractJointPrior
 from bayesml.priors.language import Prior
+from bayesml.priors.per_coefficient import PerCoefficient
 from bayesml.priors.table import FIXED, PriorRow, PriorTable, Target, flat_target
 from bayesml.spec import Bounds, ParameterSpec
 
@@ -176,11 +177,10 @@ def _check_kind(prior: Prior, row: PriorRow) -> None:
     elif isinstance(distribution, WholeDistribution):
         raise PriorError(f'{prior}: "{distribution.name}" is for simplexes only, such as class_="simo".')
     elif isinstance(distribution, AbstractJointPrior):
-        _check_joint(prior, row)
+        _check_joint(prior, row, distribution.name)
 
 
-def _check_joint(prior: Prior, row: PriorRow) -> None:
-    name = prior.distribution.name
+def _check_joint(prior: Prior, row: PriorRow, name: str) -> None:
     if row.prior_class != "b" or row.coef:
         raise PriorError(f'{prior}: "{name}" is a prior of all coefficients of a predictor; write class_="b" alone.')
     if prior.lower is not None or prior.upper is not None:
@@ -192,6 +192,7 @@ def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:
     wider = [user[target] for target in _levels_of(row.target)[1:] if target in user]
     if row.target in user:
         prior = user[row.target]
+        assert not isinstance(prior.distribution, PerCoefficient)
         bounds = _bounds(row.bounds, prior, wider)
         return replace(row, distribution=prior.distribution, bounds=bounds, source="user", tag=prior.tag)
     if wider and row.distribution is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -54,7 +54,7 @@ def _matrix(value: np.ndarray) -> Written:
     return ConstantArray.of(value)
 
 
-def _listed(value: Sequence[Any]) -> Written:
+def _listed(value: Iterable[Any]) -> Written:
     """Return a prior for each coefficient; a list of lists is a matrix."""
     members = list(value)
     if members and all(isinstance(each, (list, tuple, np.ndarray)) for each in members):

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from bayesml.describe import describe
-from bayesml.engines.nuts.driver.prior import prior_draws
+from bayesml.engines.from_prior import prior_draws
 from tests.calibration.ecdf import band, outside_probability, p_value, pointwise_level
 from tests.calibration.models import COLLAPSED, MODELS
 from tests.calibration.quantities import LOG_LIKELIHOOD, quantities_of

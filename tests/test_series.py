@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 import bayesml
-from bayesml.engines.nuts.driver.prior import prior_draws
+from bayesml.engines.from_prior import prior_draws
 from bayesml.engines.precision import double_precision
 from bayesml.errors import DataError, FormulaError, ModelError
 from bayesml.fit import describe_problem

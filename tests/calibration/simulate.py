@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesml.compile import likelihood_values, linear_predictors
 from bayesml.engines.base import Problem
-from bayesml.engines.nuts.driver.prior import prior_draws
+from bayesml.engines.from_prior import prior_draws
 from bayesml.families import RawResponse
 from bayesml.families.drawing import natural_values
 from bayesml.families.joint import FACTOR

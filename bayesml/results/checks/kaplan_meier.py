@@ -65,6 +65,11 @@ class Observed:
     entry: np.ndarray | None
     weights: np.ndarray | None
 
+    def rows(self, chosen: np.ndarray) -> Observed:
+        """Return the times of some rows."""
+        entry, weights = (None if each is None else each[chosen] for each in (self.entry, self.weights))
+        return Observed(self.times[chosen], self.happened[chosen], entry, weights)
+
     def curve(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the Kaplan-Meier estimate of some rows."""
         some = (None if each is None else each[rows] for each in (self.entry, self.weights))

@@ -37,6 +37,7 @@ __all__ = [
     "log_lik_by_rows",
     "log_lik_of_rows",
     "parts_of_rows",
+    "total_log_lik",
 ]
 
 ROWS_AT_ONCE = 20_000
@@ -90,12 +91,31 @@ def log_lik(
     return choice.label(result, rows.labels, "log_lik")
 
 
-def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def total_log_lik(fit: AbstractSampledFit, numbers: int = 4 * NUMBERS_AT_ONCE) -> np.ndarray:
+    """Return log p(y | parameters) of all rows together at every draw, ``(draws,)``.
+
+    Args:
+        fit: the fit.
+        numbers: about how many numbers are held at once.
+    """
+    total = np.zeros(fit.draws_record.n_chains * fit.draws_record.n_draws)
+    done = 0
+    for part, values in log_lik_by_rows(fit, numbers, predictive=False):
+        total += values[:, part >= done].sum(axis=1)
+        done = int(part[-1]) + 1
+    return total
+
+
+def log_lik_by_rows(
+    fit: AbstractSampledFit, numbers: int, *, predictive: bool = True
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the log-likelihood of the rows of the fit, some rows at a time, so that it is never held as a whole.
 
     Args:
         fit: the fit.
         numbers: about how many numbers each part has.
+        predictive: whether rows that depend on each other are given all others, see ``log_lik``; otherwise their sum is
+            the joint density.
 
     Returns:
         Positions of rows and their values ``(draws, rows)``. All parts are equally long, so that the density is
@@ -103,7 +123,7 @@ def log_lik_by_rows(fit: AbstractSampledFit, numbers: int) -> Iterator[tuple[np.
     """
     request = Request()
     rows, choice = prepare_rows(fit, request, response=True, weights=True), choose_draws(fit, request)
-    density = compiled_density(fit)
+    density = compiled_density(fit, predictive)
     for part, some, values in parts_of_rows(fit, rows, numbers // choice.count):
         result = np.empty((choice.count, some.count))
         for batch in batches(fit, some, choice, request, values):
@@ -149,20 +169,25 @@ def parts_of_rows(
         yield part, some, values
 
 
-def compiled_density(fit: AbstractSampledFit) -> Function:
-    """Return the log density of rows as a function that is compiled for each shape of its arguments once."""
-    return _compiled(fit.likelihood)
+def compiled_density(fit: AbstractSampledFit, predictive: bool = True) -> Function:
+    """Return the log density of rows as a function that is compiled for each shape of its arguments once.
+
+    Args:
+        fit: the fit.
+        predictive: see ``log_lik_by_rows``.
+    """
+    return _compiled(fit.likelihood, predictive)
 
 
 @lru_cache(maxsize=16)
-def _compiled(likelihood: AbstractLikelihood) -> Function:
+def _compiled(likelihood: AbstractLikelihood, predictive: bool) -> Function:
     """Return the density of a likelihood; refits, which have equal ones, share it."""
     import jax
 
     from bayesml.compile import log_likelihood
 
     def density(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return log_likelihood(likelihood, predictors, values, data, predictive=True)
+        return log_likelihood(likelihood, predictors, values, data, predictive=predictive)
 
     return jax.jit(density)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         loo_predict,
         loo_r2,
         pp_mixture,
+        prior_draws,
+        prior_sensitivity,
         rhats,
         waic,
     )
@@ -50,6 +52,8 @@ else:  # a fit and its table should not wait for what draws pictures of it
     loo_r2 = lazy_module("bayesml.results.checks.loo_r2")
     rhats = lazy_module("bayesml.results.checks.rhats")
     pp_mixture = lazy_module("bayesml.results.checks.pp_mixture")
+    prior_draws = lazy_module("bayesml.results.checks.prior_draws")
+    prior_sensitivity = lazy_module("bayesml.results.checks.prior_sensitivity")
     plots = lazy_module("bayesml.results.plots")
     predict = lazy_module("bayesml.results.predict.predict")
     survival = lazy_module("bayesml.results.predict.survival")
@@ -134,9 +138,12 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     loo_R2 = Verb(lambda: loo_r2.loo_R2)
     bridge_sampler = Verb(lambda: bridge.bridge_sampler)
     bayes_factor = Verb(lambda: bridge.bayes_factor)
+    prior_draws = Verb(lambda: prior_draws.prior_draws)
+    prior_sensitivity = Verb(lambda: prior_sensitivity.prior_sensitivity)
 
     # Pictures
     plot = Verb(lambda: plots.plot)
     pairs = Verb(lambda: plots.pairs)
     forest = Verb(lambda: plots.forest)
+    plot_prior_posterior = Verb(lambda: plots.plot_prior_posterior)
     pp_check = Verb(lambda: plots.pp_check)

@@ -12,7 +12,7 @@ from bayesml.results.plots.style import DARK, FAINT, MAIN, clean, density, new_f
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_hypotheses"]
+__all__ = ["draw_hypotheses", "window_of"]
 
 COLUMNS = 3
 MOST = 12
@@ -30,7 +30,7 @@ def draw_hypotheses(labels: Sequence[str], draws: np.ndarray, priors: Sequence[n
             panel.set_axis_off()
             continue
         posterior, prior = draws[:, k], priors[k]
-        low, high = _window(posterior, prior)
+        low, high = window_of(posterior, prior, 0.0)
         if prior is not None and (curve := density(prior, np.linspace(low, high, 256))) is not None:
             panel.fill_between(*curve, color=FAINT, alpha=0.45, linewidth=0, label="prior")
         if (curve := density(posterior, np.linspace(low, high, 256))) is not None:
@@ -48,10 +48,11 @@ def draw_hypotheses(labels: Sequence[str], draws: np.ndarray, priors: Sequence[n
     return figure
 
 
-def _window(posterior: np.ndarray, prior: np.ndarray | None) -> tuple[float, float]:
-    """Return limits that show the posterior, 0 and the bulk of the prior, but not the tails of a wide prior."""
+def window_of(posterior: np.ndarray, prior: np.ndarray | None, point: float | None = None) -> tuple[float, float]:
+    """Return limits that show the posterior, a point and the bulk of the prior, but not the tails of a wide prior."""
     low, high = np.quantile(posterior, [0.001, 0.999])
-    low, high = min(low, 0.0), max(high, 0.0)
+    if point is not None:
+        low, high = min(low, point), max(high, point)
     if prior is not None:
         reach = 2.0 * (high - low)
         inner = np.quantile(prior, [0.05, 0.95])

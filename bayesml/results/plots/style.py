@@ -62,24 +62,32 @@ def chosen_parameters(fit: AbstractSampledFit, variables: Sequence[str] | str | 
     return chosen
 
 
-def density(values: np.ndarray, grid: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray] | None:
+def density(
+    values: np.ndarray, grid: np.ndarray | None = None, *, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Return a grid and a kernel density estimate on it, or None where the values do not vary.
 
     Values that are all positive, or all within -1 and 1, are reflected at the end of that range: no mass leaks out.
+
+    Args:
+        values: the values; those that are not finite are left out.
+        grid: where to evaluate it; None makes a grid.
+        weights: of the values; None for equal ones. The bandwidth is that of equal ones.
     """
     from scipy.ndimage import gaussian_filter1d
 
     finite = values[np.isfinite(values)]
+    shares = np.ones(len(finite)) if weights is None else weights[np.isfinite(values)]
     if len(finite) < 2 or np.ptp(finite) <= 1e-12 * max(abs(finite).max(), 1e-300):
         return None
     spread = min(finite.std(ddof=1), np.subtract(*np.quantile(finite, [0.75, 0.25])) / 1.349 or np.inf)
     width = 0.9 * spread * len(finite) ** -0.2
     low, high = _range(finite, 3 * width, grid)
     edges = np.linspace(low, high, 4 * GRID_POINTS + 1)
-    counts = np.histogram(finite, edges)[0].astype(float)
+    counts = np.histogram(finite, edges, weights=shares)[0]
     smooth = gaussian_filter1d(counts, width / (edges[1] - edges[0]), mode="reflect", truncate=5.0)
     centers = 0.5 * (edges[1:] + edges[:-1])
-    heights = smooth / (len(finite) * (edges[1] - edges[0]))
+    heights = smooth / (shares.sum() * (edges[1] - edges[0]))
     return (centers, heights) if grid is None else (grid, np.interp(grid, centers, heights, left=0.0, right=0.0))
 
 

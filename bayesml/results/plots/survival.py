@@ -66,18 +66,14 @@ def draw_curves(curves: Curves, observed: bool, prob: float, ax: Axes | None) ->
     return figure
 
 
-def draw_overlay(observed: Observed, replicated: np.ndarray, name: str) -> Figure:
+def draw_overlay(axes: Axes, observed: Observed, replicated: np.ndarray, name: str) -> None:
     """Draw the Kaplan-Meier estimate of y over those of responses that the model draws."""
-    figure = new_figure(7, 4.2)
-    axes = figure.subplots()
     everything, end = np.ones(replicated.shape[1], dtype=bool), float(observed.times.max())
-    for drawn in replicated:
+    for k, drawn in enumerate(replicated):
         curve = kaplan_meier(drawn, everything, observed.entry, observed.weights)
-        line = _steps(axes, *curve, end, FAINT, 1.0, 0.8)
-    of_data = _steps(axes, *observed.curve(everything), end, DARK, 2.0)
-    axes.legend([of_data, line], ["y", "y_rep"], loc="upper right", frameon=False, fontsize=9)
+        _steps(axes, *curve, end, FAINT, 1.0, 0.8).set_label("" if k else "y_rep")
+    _steps(axes, *observed.curve(everything), end, DARK, 2.0).set_label("y")
     _finish(axes, name)
-    return figure
 
 
 def _steps(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Elements",
+    "chosen_texts",
     "dimensions",
     "draws",
     "elements",
@@ -208,15 +209,25 @@ def draws(fit: AbstractSampledFit, variable: str | Sequence[str] | None = None, 
     """
     import pandas as pd
 
-    wanted = None if variable is None else _listed(variable)
     variables, values = with_prior(fit)
-    keep = None if wanted is None else frozenset((_searched if regex else _named)(variables, wanted))
-    chosen = elements(values, variables, keep)
+    chosen = elements(values, variables, chosen_texts(variables, variable, regex))
     chains, length = chosen.values.shape[:2]
     frame = pd.DataFrame(chosen.values.reshape(chains * length, -1), columns=list(chosen.names))
     frame.insert(0, ".chain", np.repeat(np.arange(chains), length))
     frame.insert(1, ".draw", np.tile(np.arange(length), chains))
     return frame
+
+
+def chosen_texts(
+    variables: Sequence[ReportedVariable], variable: str | Sequence[str] | None, regex: bool = False
+) -> frozenset[str] | None:
+    """Return the text names that are asked for, see ``draws``; None where all are.
+
+    Raises:
+        ModelError: a name or an expression matches nothing, or an expression cannot be read.
+    """
+    wanted = None if variable is None else _listed(variable)
+    return None if wanted is None else frozenset((_searched if regex else _named)(variables, wanted))
 
 
 def _listed(variable: object) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.base import Continuation, Outcome, Problem
+from bayesml.engines.from_prior import prior_draws, refuse_without_prior
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.engines.nuts.driver.background import INTERRUPTED
 from bayesml.engines.nuts.driver.checkpoint import store_data, stored_data
 from bayesml.engines.nuts.driver.methods import ChainMethod, chain_method
-from bayesml.engines.nuts.driver.prior import prior_draws, refuse_without_prior
 from bayesml.engines.nuts.driver.retry import sample_with_retry
 from bayesml.engines.nuts.driver.session import Attempt, Session
 from bayesml.engines.nuts.driver.store import reported_kept

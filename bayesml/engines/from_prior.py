@@ -20,14 +20,23 @@ __all__ = ["prior_draws", "refuse_without_prior"]
 MOST_ATTEMPTS = 10_000
 
 
-def prior_draws(problem: Problem, seed: int, chains: int, draws: int) -> dict[str, np.ndarray]:
+def prior_draws(problem: Problem, seed: int, chains: int, draws: int, *, partly: bool = False) -> dict[str, np.ndarray]:
     """Draw every reported variable from the prior, ``(chains, draws, *shape)``.
+
+    Args:
+        problem: the model.
+        seed: the seed.
+        chains: length of the first axis.
+        draws: length of the second axis.
+        partly: whether improper priors are allowed: parameters that have one are NaN, and so is what is computed from
+            them.
 
     Raises:
         PriorError: a prior is improper.
     """
     spec = problem.description.spec
-    refuse_improper(spec)
+    if not partly:
+        refuse_improper(spec)
     rng = np.random.default_rng([seed, 2])
     n = chains * draws
     sampled: dict[str, np.ndarray] = {}
@@ -61,8 +70,13 @@ def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndar
         return first.draw_whole(rng, parameter.shape, n)
     if isinstance(parameter.support, Ordered):
         return _increasing(parameter, rng, n)
-    columns = [prior.draw(rng, n) for prior in parameter.priors]
+    columns = _columns(parameter, rng, n)
     return np.stack(columns, axis=1) if parameter.coefs else columns[0]
+
+
+def _columns(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> list[np.ndarray]:
+    """Return draws of each element; those of an improper prior are NaN."""
+    return [prior.draw(rng, n) if prior.is_proper else np.full(n, np.nan) for prior in parameter.priors]
 
 
 def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -74,7 +88,7 @@ def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> n
     Raises:
         PriorError: they hardly ever do.
     """
-    columns = np.stack([prior.draw(rng, n) for prior in parameter.priors], axis=1)
+    columns = np.stack(_columns(parameter, rng, n), axis=1)
     if len(set(parameter.priors)) == 1:
         return np.sort(columns, axis=1)
     for _ in range(MOST_ATTEMPTS):

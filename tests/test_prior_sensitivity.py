@@ -1,0 +1,172 @@
+"""Power-scaling of priors and likelihoods: against ArviZ, and against exact posteriors of a conjugate model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import arviz_stats
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from scipy import integrate, stats
+
+import bayesml
+from bayesml import prior
+from bayesml.engines import NUTS
+from bayesml.errors import ModelError
+from bayesml.results.checks.log_lik import total_log_lik
+from bayesml.results.checks.power_scaling import distances, scaled_weights, sensitivities
+from tests.handmade import handmade_fit, sleep
+from tests.pictures import assert_shows, panels
+
+ALPHAS = (0.99, 1.01)
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fit() -> bayesml.Fit:
+    made = bayesml.fit(
+        "Reaction ~ Days + (1 | Subject)", sleep(), prior=prior("normal(0, 0.5)", class_="b"), method="map"
+    )
+    return made.to_normal_draws(2000, seed=2)
+
+
+def exact_distance(first: stats.rv_continuous, second: stats.rv_continuous, lower: float, upper: float) -> float:
+    """Return the cumulative Jensen-Shannon distance of two distributions, by quadrature of its definition."""
+
+    def one_way(p, q):
+        def integrand(x):
+            a, b = p(x), q(x)
+            return a * np.log2(2 * a / (a + b)) + 0.5 / np.log(2) * (b - a) if a > 0 else 0.5 / np.log(2) * b
+
+        return integrate.quad(integrand, lower, upper, epsabs=1e-12, limit=400)[0]
+
+    def directed(p, q):
+        bound = integrate.quad(lambda x: p(x) + q(x), lower, upper, epsabs=1e-12, limit=400)[0]
+        return np.sqrt((one_way(p, q) + one_way(q, p)) / bound)
+
+    # the support that draws have ends where they do: the larger of both directions, as for draws
+    return max(directed(first.cdf, second.cdf), directed(first.sf, second.sf))
+
+
+def test_distance_between_normal_distributions():
+    rng = np.random.default_rng(1)
+    values = np.sort(rng.normal(size=200_000))[:, None]
+    log_ratios = stats.norm(0.3, 1).logpdf(values[:, 0]) - stats.norm(0, 1).logpdf(values[:, 0])
+    weights = np.exp(log_ratios) / np.exp(log_ratios).sum()
+    found = distances(values, weights, np.argsort(values, axis=0))[0]
+    exact = exact_distance(stats.norm(0, 1), stats.norm(0.3, 1), float(values[0, 0]), float(values[-1, 0]))
+    # weighted means have the error sqrt((1 + 0.3^2) / 200,000) = 0.0023, of 0.3 a share of 0.8%
+    np.testing.assert_allclose(found, exact, rtol=0.03)
+
+
+def test_a_conjugate_model():
+    """Posterior of a mean: precision t n + u, mean (t n ybar + u m) / (t n + u); a power multiplies t, or u."""
+    n, mean, sd, center, spread = 20, 1.5, 1.0, 0.0, 0.4
+
+    def posterior(of_prior=1.0, of_likelihood=1.0):
+        data, own = of_likelihood * n / sd**2, of_prior / spread**2
+        return stats.norm((data * mean + own * center) / (data + own), (data + own) ** -0.5)
+
+    rng = np.random.default_rng(7)
+    draws = posterior().rvs(200_000, random_state=rng)
+    ends = float(draws.min()), float(draws.max())
+    log_prior = stats.norm(center, spread).logpdf(draws)
+    log_likelihood = -0.5 * n * (draws - mean) ** 2 / sd**2
+    for log_density, which in ((log_prior, "of_prior"), (log_likelihood, "of_likelihood")):
+        found, k = sensitivities(draws[:, None], log_density, ALPHAS, 1.0)
+        exact = np.mean([exact_distance(posterior(), posterior(**{which: a}), *ends) / abs(np.log2(a)) for a in ALPHAS])
+        np.testing.assert_allclose(found[0], exact, rtol=0.05)
+        assert k < 0.5
+        # a refit with the scaled prior: mean and sd of the weighted draws are those of the other posterior
+        for alpha in (0.5, 2.0):
+            weights, _ = scaled_weights(log_density, alpha)
+            other = posterior(**{which: alpha})
+            center_found = (weights * draws).sum()
+            assert abs(center_found - other.mean()) < 6 * other.std() / np.sqrt(1.0 / (weights**2).sum())
+            np.testing.assert_allclose((weights * (draws - center_found) ** 2).sum() ** 0.5, other.std(), rtol=0.03)
+
+
+def test_it_is_arviz(fit):
+    ours = fit.prior_sensitivity()
+    theirs = arviz_stats.psense_summary(fit.to_arviz(log_likelihood=True, group_effects=False), round_to=8)
+    for name, other in (("b_Days", "b[Days]"), ("sd_Subject__Intercept", "sd_Subject[Intercept]"), ("sigma", "sigma")):
+        row = theirs.loc[other]
+        # the tails of the ratios, all within 0.9 and 1.1, are smoothed a little differently
+        np.testing.assert_allclose(
+            ours.table.loc[name, ["prior", "likelihood"]].astype(float), row[:2].astype(float), rtol=0.02
+        )
+
+
+def test_a_tight_prior_is_noticed(fit):
+    found = fit.prior_sensitivity()
+    assert list(found.table.columns) == ["prior", "likelihood", "diagnosis"]
+    assert found.table.loc["b_Days", "diagnosis"] != "-" or found.table.loc["b_Days", "prior"] < 0.05
+    assert set(found.classes) == {"b", "Intercept", "sd", "sigma"}
+    only = fit.prior_sensitivity("b_Days", priors="sigma")
+    assert only.table.loc["b_Days", "prior"] < found.table.loc["b_Days", "prior"]
+    assert "b_Days" in repr(found) and len(found) == 4
+    assert found["prior"].equals(found.to_pandas()["prior"])
+    high = fit.prior_sensitivity(threshold=1e-9).table
+    assert set(high["diagnosis"]) <= {"potential prior-data conflict", "-"}
+
+
+def test_the_likelihood_is_that_of_all_rows(fit):
+    np.testing.assert_allclose(
+        total_log_lik(fit, numbers=9000), np.asarray(fit.log_lik()).reshape(2000, -1).sum(axis=1)
+    )
+
+
+def test_what_does_not_vary_has_no_sensitivity():
+    made = handmade_fit("Reaction ~ Days", sleep(), change={"sigma": np.full((3, 60), 50.0)})
+    table = made.prior_sensitivity().table
+    assert np.isnan(table.loc["sigma", "prior"]) and table.loc["sigma", "diagnosis"] == "-"
+
+
+def test_pictures(fit):
+    found = fit.prior_sensitivity()
+    assert_shows(found.plot(["b_Days", "sigma"]), 4)
+    figure = found.plot("b_Days", alphas=(0.5, 2.0))
+    assert [text.get_text() for text in panels(figure)[1].get_legend().get_texts()] == ["0.5", "1", "2"]
+    assert len(found.plot().axes) <= 8
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"variables": "b_Dayz"}, "did you mean `b_Days`"),
+        ({"priors": "bb"}, '"b"'),
+        ({"priors": []}, "no prior to scale"),
+        ({"alphas": (1.1, 1.2)}, "`alphas`"),
+        ({"alphas": 0.5}, "`alphas`"),
+        ({"alphas": ("a", 2)}, "`alphas`"),
+        ({"threshold": 0}, "`threshold`"),
+        ({"threshold": "x"}, "`threshold`"),
+    ],
+)
+def test_impossible_questions(options, told, fit):
+    with pytest.raises(ModelError, match=told):
+        fit.prior_sensitivity(**options)
+
+
+def test_pictures_of_what_is_not_there(fit):
+    found = fit.prior_sensitivity()
+    with pytest.raises(ModelError, match="not in the table"):
+        found.plot("b_Dayz")
+    with pytest.raises(ModelError, match="1 to 12"):
+        found.plot([])
+    with pytest.raises(ModelError, match="`alphas`"):
+        found.plot("sigma", alphas=(2.0, 3.0))
+    with pytest.raises(ModelError, match="no likelihood to scale"):
+        handmade_fit(
+            "Reaction ~ Days", sleep(), engine=NUTS(draws=5, chains=1, sample_prior="only")
+        ).prior_sensitivity()

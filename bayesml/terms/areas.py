@@ -30,7 +30,7 @@ from bayesml.frame import KnownMatrix
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Scalar
 
-__all__ = ["KINDS", "AreaGraph", "CarKind"]
+__all__ = ["KINDS", "SOFT", "AreaGraph", "CarKind"]
 
 CarKind = Literal["escar", "esicar", "icar", "bym2"]
 KINDS: tuple[CarKind, ...] = get_args(CarKind)
@@ -140,6 +140,11 @@ class AreaGraph:
             return 1.0 / values, vectors
         constant = np.full((len(degree), 1), 1.0 / np.sqrt(len(degree)))
         return np.append(1.0 / values, SOFT**2 * len(degree)), np.hstack([vectors, constant])
+
+    @property
+    def spectrum(self) -> np.ndarray:
+        """The eigenvalues m of escar; of the others w_icar^2, that of the constant vector last."""
+        return self._spectrum[0]
 
     @property
     def basis(self) -> np.ndarray:

@@ -234,6 +234,18 @@ class AbstractTerm(ABC):
         """
         return tuple(SampledBlock.of(block, self.place, self.key) for block in self.integrated_blocks())
 
+    def for_sampler(self) -> AbstractTerm:
+        """Return the same term from other latent variables where a gradient costs less with these; else itself."""
+        return self
+
+    def rearranged(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arrays of the term from which this one was made ``for_sampler``, as this one reads them."""
+        return dict(arrays)
+
+    def parameter(self, parameter: ParameterSpec) -> ParameterSpec:
+        """Return a parameter of the model as it is with this term."""
+        return parameter
+
     @abstractmethod
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Encode the rows of ``frame`` with the frozen schema."""

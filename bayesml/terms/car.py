@@ -18,8 +18,10 @@ from bayesml.frame import Frame, Levels, match_codes
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, Interval
+from bayesml.terms.area_field import AreaField
 from bayesml.terms.areas import KINDS, AreaGraph
 from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.car_by_neighbours import CarByNeighbours
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.gather import at_rows
 from bayesml.terms.row_spread import RowSpread
@@ -219,7 +221,7 @@ class Car(AbstractTerm):
 
     @property
     def _is_shaped(self) -> bool:
-        return bool(self._further) and self.graph.size <= FEW_AREAS
+        return bool(self._further) and not self._is_large
 
     @cached_property
     def _spectrum(self) -> AreaSpectrum:
@@ -237,8 +239,23 @@ class Car(AbstractTerm):
         if self._is_shaped:
             return tuple(SampledBlock.of(block, self.place, self.key) for block in self.integrated_blocks())
         part = BlockPart(self.predictor, self.key, "Z", (0,), self._name("sdcar"), ())
-        spread = RowSpread(self.graph.size, of_levels=False)
-        return (SampledBlock(self._name("zcar"), self.key, self.graph.size, (1,), ("",), (part,), spread=spread),)
+        spread, field = RowSpread(self.graph.size, of_levels=False), self._field if self._is_large else None
+        size, z = self.graph.size, self._name("zcar")
+        return (SampledBlock(z, self.key, size, (1,), ("",), (part,), spread=spread, field=field),)
+
+    @property
+    def _is_large(self) -> bool:
+        return self.graph.size > FEW_AREAS
+
+    @cached_property
+    def _field(self) -> AreaField:
+        return AreaField(self.graph, self._name("sdcar"), self._name(self._further) if self._further else "")
+
+    def for_sampler(self) -> AbstractTerm:
+        """Return effects of many areas from latent variables whose prior reads neighbours alone."""
+        if not self._is_large:
+            return self
+        return CarByNeighbours(self.predictor, self, self._field, self._name("zcar"), self._name("rcar"))
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:

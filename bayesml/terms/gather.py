@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Index = Int[Array, " places"]
     Tables = tuple[Int[Array, "some_levels most_rows"], ...]
 
-__all__ = ["at_rows", "level_rows", "level_sums"]
+__all__ = ["at_rows", "level_rows", "level_sums", "neighbour_sums", "neighbour_tables"]
 
 TABLE_COST = 300
 """Entries that another table must save: an entry takes 3 to 5 ns (measured), another table about 1 us (a guess)."""
@@ -110,6 +110,37 @@ def _sums() -> Callable[[PerRow, Index, Tables, Index | None], PerLevel]:
     with_gradient.defvjp(
         lambda values, index, rows, place: (_added(values, rows, place), index),
         lambda index, change: (_taken(change, index), None, None, None),
+    )
+    return with_gradient
+
+
+def neighbour_tables(neighbours: np.ndarray) -> dict[str, Any]:
+    """Return what ``neighbour_sums`` needs to know of a symmetric matrix ``(n, n)`` of neighbours, 1 or 0."""
+    of, neighbour = np.nonzero(neighbours)
+    tables = _tables(of, len(neighbours))
+    padded = np.append(neighbour, len(neighbours)).astype(np.int32)
+    return {**tables, "rows": tuple(padded[table] for table in tables["rows"])}
+
+
+def neighbour_sums(values: PerLevel, tables: DataArrays) -> PerLevel:
+    """Return the sums ``(..., n)`` of JAX values ``(..., n)`` over the neighbours of each; it is its own gradient.
+
+    Args:
+        values: ``(..., n)``.
+        tables: of ``neighbour_tables``.
+    """
+    return _neighbour_sums()(values, tables["rows"], tables.get("place"))
+
+
+@cache
+def _neighbour_sums() -> Callable[[PerLevel, Tables, Index | None], PerLevel]:
+    """Return the sums; made at their first use, which is JAX's."""
+    import jax
+
+    with_gradient = jax.custom_vjp(_added)
+    with_gradient.defvjp(
+        lambda values, rows, place: (_added(values, rows, place), (rows, place)),
+        lambda kept, change: (_added(change, *kept), None, None),
     )
     return with_gradient
 

@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 
 from bayesml.keys import PredictorKey
+from bayesml.terms.area_field import AreaField
 from bayesml.terms.effect_block import CovarianceShape, EffectBlock, block_columns
 from bayesml.terms.row_spread import RowSpread
 
@@ -94,6 +95,7 @@ class SampledBlock:
         shape: without levels, the covariance of the vectors from their sd; None where they are independent and alike.
         spread: how a row touches the vectors of several levels; None where it touches those of ``index``, or has
             columns for all.
+        field: the effects of many areas, which are sampled as those of neighbours; None for all others.
     """
 
     site: str
@@ -105,6 +107,7 @@ class SampledBlock:
     index: str = ""
     shape: CovarianceShape | None = None
     spread: RowSpread | None = None
+    field: AreaField | None = None
 
     @classmethod
     def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:

@@ -45,10 +45,11 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
     spec = problem.description.spec
     largest = {factor.name for factor in nested_factors(problem)}
     for linked in linked_predictors(problem):
-        if not linked.blocks:
-            continue
         # of those outside the chain, the columns of a smooth come after the levels of factors
-        blocks = sorted(linked.blocks, key=lambda block: not block.is_factor)
+        own = [block for block in linked.blocks if block.field is None]
+        blocks = sorted(own, key=lambda block: not block.is_factor)
+        if not blocks:
+            continue
         factors = [stacked_block(b, linked.predictors, problem) for b in blocks if b.is_factor]
         chain = _chain(factors, largest)
         tail = tuple(i for i in range(len(blocks)) if i not in chain)

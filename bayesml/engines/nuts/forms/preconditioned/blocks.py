@@ -97,11 +97,13 @@ class _Factor:
 
     @property
     def n_levels(self) -> int:
-        return self.blocks[0].vectors
+        field = self.blocks[0].field
+        return self.blocks[0].vectors if field is None else field.count
 
     @property
     def q(self) -> int:
-        return sum(block.q for block in self.blocks)
+        field = self.blocks[0].field
+        return sum(block.q for block in self.blocks) if field is None else field.size // field.count
 
     @property
     def size(self) -> int:
@@ -110,14 +112,21 @@ class _Factor:
 
 def turned_block(blocks: Sequence[SampledBlock]) -> int | None:
     """Return the block whose coefficients can be rotated, see ``gaussian.rotation``: without factors beside it."""
-    found = [i for i, b in enumerate(blocks) if b.spread is not None and b.q == 1 and b.shape is None]
+    alike = [i for i, b in enumerate(blocks) if b.spread is not None and b.q == 1 and b.shape is None]
+    found = [i for i in alike if blocks[i].field is None]
     alone = len(found) == 1 and not any(block.is_factor for block in blocks)
     return found[0] if alone and len(blocks[found[0]].predictors) == 1 else None
 
 
 def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
-    """Return the chain of nested factors with the most effects, the innermost first."""
+    """Return the chain of nested factors with the most effects, the innermost first.
+
+    Coordinates of many areas are independent already: they stand in for a factor where no factor has more effects.
+    """
     factors = sorted(_factors(problem), key=lambda factor: -factor.size)
+    if factors and factors[0].blocks[0].field is not None:
+        return tuple(factors[:1])
+    factors = [factor for factor in factors if factor.blocks[0].field is None]
     large = [factor for i, factor in enumerate(factors) if i == 0 or factor.size >= SMALLEST_PARENT]
     return tuple(large[i] for i in elimination_chain(large)) if large else ()
 
@@ -129,6 +138,8 @@ def _factors(problem: Problem) -> list[_Factor]:
     for block in every:
         if block.is_factor:
             by_name.setdefault(block.factor, []).append(block)
+        elif block.field is not None:
+            by_name[block.site] = [block]
     turned = turned_block(every)
     if turned is not None:
         by_name[every[turned].factor] = [every[turned]]

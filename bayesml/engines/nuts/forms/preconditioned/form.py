@@ -17,6 +17,13 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, reported_at
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.forms.preconditioned.areas import (
+    ScaledAreas,
+    scaled_areas,
+    tuned_with_areas,
+    with_areas,
+    with_fields,
+)
 from bayesml.engines.nuts.forms.preconditioned.arrangement import has_few_levels, scaled_blocks, sums_of
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
@@ -50,13 +57,15 @@ def preconditioned_form(problem: Problem) -> Form:
     Raises:
         ArithmeticError: the pilot ran away.
     """
-    spec, schema = problem.description.spec, problem.design.schema
-    pilot, scaled = find_pilot(problem), scaled_blocks(problem)
-    model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
+    pilot, scaled, areas = find_pilot(problem), scaled_blocks(problem), scaled_areas(problem)
     found = {together.key: sums_of(problem, pilot, together) for together in scaled}
-    data = data_of(problem) | {"pilot": {key: sums for key, (sums, _) in found.items()}}
+    pilot, of_areas = with_areas(problem, pilot, areas)
+    sampled = with_fields(problem)
+    spec, schema = sampled.description.spec, sampled.design.schema
+    model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
+    data = data_of(sampled) | {"pilot": {key: sums for key, (sums, _) in found.items()} | of_areas}
     data["turn"] = {key: basis for key, (_, basis) in found.items() if basis is not None}
-    values_at = scaled_values(layout, scaled)
+    values_at = scaled_values(layout, (*scaled, *areas))
     start = _start_of(layout, pilot, scaled)
     scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
     data["scales"] = scales
@@ -81,9 +90,9 @@ def preconditioned_form(problem: Problem) -> Form:
         start=start_around_mode(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
         first_step=whitened_step(layout.size),
-        tune=tuned_with_scales(layout, chain),
+        tune=tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain)),
         rows=problem.design.n_rows,
-        structure=("preconditioned", spec, schema, problem.likelihood, scaled, chain),
+        structure=("preconditioned", spec, schema, problem.likelihood, scaled, areas, chain),
     )
 
 
@@ -120,7 +129,7 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
 
 
 def scaled_values(
-    layout: Layout, scaled: tuple[ScaledBlocks, ...]
+    layout: Layout, scaled: tuple[ScaledBlocks | ScaledAreas, ...]
 ) -> Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]:
     """Return the map from the layout's vector to the values of the sites, and its log Jacobian determinant.
 

@@ -34,7 +34,7 @@ from bayesml.families import FAMILIES, custom_family
 from bayesml.fit import default_prior, fit, validate_prior
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_mecor, set_rescor
-from bayesml.priors import horseshoe, prior
+from bayesml.priors import R2D2, horseshoe, prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ __all__ = [
     "MAP",
     "ML",
     "NUTS",
+    "R2D2",
     "REML",
     "BayesmlError",
     "DataError",

@@ -26,6 +26,7 @@ from bayesml.priors import (
     predictor_scale,
     resolve,
 )
+from bayesml.priors.sharing import joint_in_model
 from bayesml.priors.table import FIXED
 from bayesml.spec import JointTarget, ModelSpec, ParameterSpec, PredictorSpec
 from bayesml.supports import Interval
@@ -61,7 +62,7 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
     parameters = tuple(_parameters(design, defaults))
     table = PriorTable.ordered(_rows(design, defaults))
     resolution = resolve(parameters, table, expanded_priors(priors, _named(design)))
-    sampled, joint = _expanded(resolution, design.n_rows)
+    sampled, joint = _expanded(resolution, design)
     for response in design.responses:
         sampled, joint = with_ordered_intercepts(sampled, joint, response.likelihood.ordered, response.name)
     spec = ModelSpec(
@@ -221,18 +222,25 @@ def _family_rows(parameter: ParameterSpec, prior: Distribution) -> Iterator[Prio
     yield from (PriorRow(None, kind, c, group, of, bounds, inherited) for c in dict.fromkeys(parameter.targets) if c)
 
 
-def _expanded(resolution: Resolution, n_rows: int) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:
+def _expanded(resolution: Resolution, design: Design) -> tuple[tuple[ParameterSpec, ...], tuple[JointTarget, ...]]:
     """Put the parameters of joint priors in the place of the coefficients that are computed from them."""
+    in_model = joint_in_model(resolution, design.n_rows, _fixed_sigmas(design))
     sampled: list[ParameterSpec] = []
     joint: list[JointTarget] = []
     for parameter in resolution.parameters:
-        prior = resolution.joint.get(parameter.name)
+        prior = in_model.get(parameter.name)
         if prior is not None:
-            joint.append(JointTarget(prior.in_model(n_rows), parameter))
-            sampled += joint[-1].prior.parameters(joint[-1].target)
+            joint.append(JointTarget(prior, parameter))
+            sampled += prior.parameters(parameter)
         else:
             sampled.append(parameter)
     return tuple(sampled), tuple(joint)
+
+
+def _fixed_sigmas(design: Design) -> dict[str, float]:
+    """Return sigma of each response whose formula fixes it."""
+    fixed = [each for response in design.schema.parsed.responses for each in response.fixed]
+    return {each.key.resp: each.value for each in fixed if each.key.dpar == "sigma" and not isinstance(each.value, str)}
 
 
 def _started(parameter: ParameterSpec) -> ParameterSpec:

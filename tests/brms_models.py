@@ -111,6 +111,23 @@ CHANGES = (
 )
 
 
+def _is_sp(target: ParameterSpec) -> bool:
+    """Whether coefficients are those of special terms, which brms keeps apart."""
+    return target.name.startswith("bsp")
+
+
+SHRINKAGE = {
+    "hs_local": lambda target: "hs_localsp" if _is_sp(target) else "hs_local",
+    "R2D2_phi": lambda target: "R2D2_phi",
+    "hs_global": None,
+    "hs_slab": None,
+    "R2D2_R2": None,
+    "zbsp": None,
+    "zb": None,
+}
+"""Parameters of shrinkage priors, as in Stan, and the one for the coefficients of a target."""
+
+
 @cache
 def _frame(csv: Path) -> pd.DataFrame:
     frame = pd.read_csv(csv)
@@ -217,8 +234,8 @@ class Translation:
             return self._category_specific(parameter)
         if parameter.prior_class == "simo":
             return self._simplex(parameter)
-        if parameter.prior_class == "horseshoe" or parameter.name.startswith("zb"):
-            return self._horseshoe(parameter)
+        if parameter.prior_class in ("horseshoe", "R2D2") or parameter.name.startswith("zb"):
+            return self._shrinkage(parameter)
         if parameter.prior_class == "b":
             return self._slopes(parameter)
         if parameter.name.startswith("zerr"):
@@ -323,24 +340,37 @@ class Translation:
         self.used.add(name)
         return np.asarray(self.point.par[name], float)
 
-    def _horseshoe(self, parameter: ParameterSpec) -> np.ndarray:
-        """Return a parameter of the horseshoe; our global scale is brms's without its scale and sigma."""
-        stem = parameter.name.split("_sigma")[0]
+    def _shrinkage(self, parameter: ParameterSpec) -> np.ndarray:
+        """Return a parameter of a shrinkage prior; our global scale is brms's without its scale and sigma."""
+        stem = next(s for s in SHRINKAGE if parameter.name.startswith(s))
+        members = self._members(parameter.predictor)
+        if stem == "R2D2_phi" or stem == "hs_local":
+            return np.concatenate([self._by_coefficient(SHRINKAGE[stem](j.target), j.target) for j in members])
+        if stem in ("zb", "zbsp"):
+            return self._by_coefficient(stem, next(j.target for j in members if _is_sp(j.target) == (stem == "zbsp")))
         value = self._par(stem, parameter.predictor)
-        if parameter.name.startswith("hs_global"):
-            return value / self.global_scale(parameter.predictor)
-        if not value.ndim:
+        if stem == "R2D2_R2" and sum(j.target.shape[0] for j in members) == 1:
+            assert self._par("R2D2_phi", parameter.predictor) == 1.0  # the share of the only coefficient
+        return value / self.global_scale(parameter.predictor) if stem == "hs_global" else value
+
+    def _by_coefficient(self, stem: str, target: ParameterSpec) -> np.ndarray:
+        """Return a number for each coefficient, in our order."""
+        value = self._par(stem, target.predictor)
+        if _is_sp(target):
             return value
-        (joint,) = (j for j in self.problem.description.spec.joint if j.target.predictor == parameter.predictor)
-        columns = self._data("X", parameter.predictor)[:, -len(value) :]
-        ours = columns_of(self.problem, joint.target)
-        return value[[same_column(columns, column) for column in ours.T]]
+        columns = self._data("X", target.predictor)[:, -len(value) :]
+        return value[[same_column(columns, column) for column in columns_of(self.problem, target).T]]
+
+    def _members(self, predictor: PredictorKey) -> list[Any]:
+        return [j for j in self._joint() if j.target.predictor == predictor]
 
     def global_scale(self, predictor: PredictorKey) -> float:
         """Return what multiplies the global scale of a horseshoe."""
-        (joint,) = (j for j in self.problem.description.spec.joint if j.target.predictor == predictor)
-        sigma = float(self.point.par["sigma"]) if joint.prior.autoscale and "sigma" in self.point.par else 1.0
-        return sigma * float(self._data("hs_scale_global", predictor))
+        joint = self._members(predictor)[0]
+        sigma = next((f"sigma{s}" for s in suffixes(PredictorKey(predictor.resp)) or [""]), "sigma")
+        is_scaled = joint.prior.autoscale and predictor.dpar == "mu" and sigma in self.point.par
+        own = float(self.point.par[sigma]) if is_scaled else 1.0
+        return own * float(self._data("hs_scale_global", predictor))
 
     def log_jacobian(self) -> float:
         """Return the log density of brms's parameters over that of ours at the same point."""
@@ -348,7 +378,8 @@ class Translation:
         bases = [t.base if isinstance(t, StructuredGroup) else t for t in terms]
         strata = [t for t in bases if isinstance(t, StratifiedGroup)]
         zeros = sum(len(t.levels) * len(t.coefs) * (len(t.by_levels) - 1) for t in strata)
-        scales = sum(math.log(self.global_scale(j.target.predictor)) for j in self._horseshoes())
+        horseshoes = {j.target.predictor for j in self._joint() if j.prior.name == "horseshoe"}
+        scales = sum(math.log(self.global_scale(predictor)) for predictor in horseshoes)
         change = self._widths() + self.change + self._unobserved.log_jacobian() + self._left_out()
         return zeros * 0.5 * math.log(2.0 * math.pi) - scales + change
 
@@ -394,7 +425,7 @@ class Translation:
         priors = [prior for p in parameters for prior in p.priors if prior.is_proper]
         return sum(math.log(prior.support[1] - prior.support[0]) for prior in priors)
 
-    def _horseshoes(self) -> list[Any]:
+    def _joint(self) -> list[Any]:
         return [j for j in self.problem.description.spec.joint if isinstance(j.prior, AbstractJointPrior)]
 
     def _par(self, stem: str, predictor: PredictorKey) -> np.ndarray:

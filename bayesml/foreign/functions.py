@@ -11,7 +11,7 @@ __all__ = ["MODULE"]
 _REML = 'Write `bayesml.fit("y ~ x + (x | g)", data, method="reml")`; `"ml"` for `REML = FALSE`.'
 _LAPLACE = 'Write `bayesml.fit("y ~ x + (1 | g)", data, family="poisson", method="laplace")`.'
 _SMOOTHS = 'Write `bayesml.fit("y ~ s(x) + (1 | g)", data)`, with `method="reml"` for the estimates of `gam`.'
-_SHRINKAGE = 'It is not there yet; `prior("horseshoe(1)", "b")` shrinks all coefficients together.'
+_SHRINKAGE = 'Write `prior("horseshoe(1)", "b")` or `prior("R2D2()", "b")`, which shrink all coefficients together.'
 
 _OWN = (
     # fitting
@@ -76,7 +76,6 @@ _OWN = (
     Word("Exponential", "Bambi", alias="exponential"),
     Word("Uniform", "Bambi", alias="uniform"),
     Word("laplace", "Bambi", alias="double_exponential"),
-    Word("R2D2", "brms", _SHRINKAGE),
     Word("lasso", "brms", _SHRINKAGE),
     # families: priors have these names in lower case
     Word("mixture", "brms", alias="families.mixture"),

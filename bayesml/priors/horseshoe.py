@@ -11,16 +11,13 @@ Small coefficients are shrunk to 0 by tau, large ones are normal with standard d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from math import isfinite
-from numbers import Real
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
-from bayesml.errors import PriorError
-from bayesml.names import slopes_variable, special_variable
+from bayesml.names import special_variable
 from bayesml.namespace import array_namespace
-from bayesml.priors.joint import AbstractJointPrior
+from bayesml.priors.shrinkage import AbstractShrinkage, Member, check_flag, check_number
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 
@@ -29,11 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Horseshoe", "horseshoe"]
 
+NUMBERS = ("df", "scale_global", "df_global", "scale_slab", "df_slab", "par_ratio")
+
 
 @final
 @dataclass(frozen=True, repr=False)
-class Horseshoe(AbstractJointPrior):
-    """``horseshoe(df, scale_global, df_global, scale_slab, df_slab, par_ratio, autoscale)``.
+class Horseshoe(AbstractShrinkage):
+    """``horseshoe(df, scale_global, df_global, scale_slab, df_slab, par_ratio, autoscale, main)``.
 
     Attributes:
         df: degrees of freedom of the local scales; 1 gives Cauchy tails.
@@ -44,7 +43,8 @@ class Horseshoe(AbstractJointPrior):
         par_ratio: expected number of nonzero coefficients over that of zero ones; replaces ``scale_global`` by
             par_ratio / sqrt(number of rows); 0 where it is not used.
         autoscale: whether sigma multiplies the global scale.
-        rows: number of rows of the data; filled in when the model is described.
+        main: whether its arguments hold where several classes have the prior.
+        rows: as in ``AbstractShrinkage``, and the others below.
     """
 
     df: float = 1.0
@@ -54,74 +54,53 @@ class Horseshoe(AbstractJointPrior):
     df_slab: float = 4.0
     par_ratio: float = 0.0
     autoscale: bool = True
+    main: bool = False
     rows: int = 0
+    sigma: float = 1.0
+    members: tuple[Member, ...] = ()
 
     name: ClassVar[str] = "horseshoe"
-    filled_in: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("autoscale", "rows"):
-                continue
-            least = "at least 0" if field.name == "par_ratio" else "larger than 0"
-            wrong = isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value)
-            if wrong or float(value) < 0 or (float(value) == 0 and field.name != "par_ratio"):
-                raise PriorError(f"`{field.name}` of horseshoe() is a number {least}; got {value!r}.")
-            object.__setattr__(self, field.name, float(value))
-        if not isinstance(self.autoscale, bool):
-            raise PriorError(f"`autoscale` of horseshoe() is True or False; got {self.autoscale!r}.")
+        for name in NUMBERS:
+            number = check_number(self.name, name, getattr(self, name), zero=name == "par_ratio")
+            object.__setattr__(self, name, number)
+        check_flag(self.name, "autoscale", self.autoscale)
+        check_flag(self.name, "main", self.main)
 
     def __str__(self) -> str:
         shown = [format_number(self.df)]
         defaults = Horseshoe.__dataclass_fields__
-        for name in ("scale_global", "df_global", "scale_slab", "df_slab", "par_ratio"):
+        for name in NUMBERS[1:]:
             if getattr(self, name) != defaults[name].default:
                 shown.append(f"{name} = {format_number(getattr(self, name))}")
-        return f"horseshoe({', '.join(shown + ([] if self.autoscale else ['autoscale = False']))})"
+        shown += [] if self.autoscale else ["autoscale = False"]
+        return f"horseshoe({', '.join(shown + (['main = True'] if self.main else []))})"
 
-    def in_model(self, n_rows: int) -> Horseshoe:
-        """Return the prior with the number of rows, which ``par_ratio`` needs."""
-        return replace(self, rows=n_rows)
-
-    def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
-        """Return z, the local scales, u and v."""
-        k, of = target.shape, target.predictor
-        z, local, whole, slab = self._names(target)
+    def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
+        """Return the local scales, u and v."""
+        k, of = len(labels), target.predictor
+        local, whole, slab = self._names(target)
         student, slabs = HalfStudentT(self.df, 1.0), InvGamma(0.5 * self.df_slab, 0.5 * self.df_slab)
+        globals_ = HalfStudentT(self.df_global, 1.0)
         return (
-            ParameterSpec(z, "", k, of),
-            ParameterSpec(
-                local, "horseshoe", k, of, "", target.coefs, POSITIVE, (student,) * k[0], (1.0,) * k[0], (1.0,) * k[0]
-            ),
-            ParameterSpec(
-                whole,
-                "horseshoe",
-                (),
-                of,
-                support=POSITIVE,
-                priors=(HalfStudentT(self.df_global, 1.0),),
-                centers=(0.5,),
-            ),
+            ParameterSpec(local, "horseshoe", (k,), of, "", labels, POSITIVE, (student,) * k, (1.0,) * k, (1.0,) * k),
+            ParameterSpec(whole, "horseshoe", (), of, support=POSITIVE, priors=(globals_,), centers=(0.5,)),
             ParameterSpec(slab, "horseshoe", (), of, support=POSITIVE, priors=(slabs,), centers=(1.0,)),
         )
 
-    def value(self, target: ParameterSpec, values: Values) -> Numbers:
-        """Return z tau lambda~."""
-        z, local, whole, slab = (values[name] for name in self._names(target))
+    def scales(self, target: ParameterSpec, values: Values) -> Numbers:
+        """Return tau lambda~."""
+        local, whole, slab = (values[name] for name in self._names(target))
         tau = whole * (self.par_ratio / self.rows**0.5 if self.par_ratio else self.scale_global)
-        if self.autoscale and "sigma" in values and not target.predictor.target[0]:
-            tau = tau * values["sigma"]
-        squared, slab_squared = local**2, self.scale_slab**2 * slab
+        tau = (tau * self.residual_sd(target, values))[..., None]
+        squared, slab_squared = local**2, self.scale_slab**2 * slab[..., None]
         xp = array_namespace(local)
-        return z * tau * xp.sqrt(slab_squared * squared / (slab_squared + tau**2 * squared))
+        return tau * xp.sqrt(slab_squared * squared / (slab_squared + tau**2 * squared))
 
-    def _names(self, target: ParameterSpec) -> tuple[str, str, str, str]:
-        of = "" if target.name == slopes_variable(target.predictor) else f"_{target.name}"
-        z, local, whole, slab = (
-            special_variable(f"{name}{of}", target.predictor) for name in ("zb", "hs_local", "hs_global", "hs_slab")
-        )
-        return z, local, whole, slab
+    def _names(self, target: ParameterSpec) -> tuple[str, str, str]:
+        local, whole, slab = (special_variable(n, target.predictor) for n in ("hs_local", "hs_global", "hs_slab"))
+        return local, whole, slab
 
 
 def horseshoe(
@@ -132,6 +111,7 @@ def horseshoe(
     df_slab: float = 4.0,
     par_ratio: float | None = None,
     autoscale: bool = True,
+    main: bool = False,
 ) -> Horseshoe:
     """Return the regularised horseshoe prior for all coefficients of a predictor, ``prior(horseshoe(), class_="b")``.
 
@@ -147,6 +127,8 @@ def horseshoe(
         par_ratio: expected number of nonzero over that of zero coefficients; sets tau's scale to
             par_ratio / sqrt(rows).
         autoscale: whether the residual standard deviation multiplies tau.
+        main: True for one of the classes, where several have the prior: its arguments hold for all of them, which then
+            share tau and the slab. A standard deviation (classes sd, sds, sdgp) is tau lambda~ itself.
 
     Raises:
         PriorError: an argument is out of range.
@@ -160,4 +142,4 @@ def horseshoe(
         >>> bayesml.prior("horseshoe(1, par_ratio = 0.1)", class_="b")
         Prior(distribution=horseshoe(1, par_ratio = 0.1), prior_class='b', ...)
     """
-    return Horseshoe(df, scale_global, df_global, scale_slab, df_slab, par_ratio or 0.0, autoscale)
+    return Horseshoe(df, scale_global, df_global, scale_slab, df_slab, par_ratio or 0.0, autoscale, main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,9 +27,22 @@ class AbstractJointPrior(ABC):
     is_proper: ClassVar[bool] = True
     filled_in: ClassVar[frozenset[str]] = frozenset()
     """Fields that the model fills in and a user does not give."""
+    classes: ClassVar[frozenset[str]] = frozenset({"b"})
+    """Classes whose parameters it may be the prior of."""
 
-    def in_model(self, n_rows: int) -> AbstractJointPrior:
-        """Return the prior with what it takes from the data."""
+    @property
+    def is_main(self) -> bool:
+        """Whether its arguments are those of the other classes too, where it is the prior of several."""
+        return False
+
+    def in_model(self, n_rows: int, targets: Sequence[ParameterSpec], sigma: float = 1.0) -> AbstractJointPrior:
+        """Return the prior with what it takes from the data.
+
+        Args:
+            n_rows: number of rows.
+            targets: all parameters of a predictor that have this prior.
+            sigma: the residual standard deviation where the formula fixes it.
+        """
         return self
 
     @abstractmethod

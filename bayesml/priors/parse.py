@@ -11,10 +11,11 @@ from bayesml.distributions import Distribution, parse_distribution, with_values
 from bayesml.errors import PriorError, did_you_mean
 from bayesml.priors.horseshoe import Horseshoe
 from bayesml.priors.joint import AbstractJointPrior
+from bayesml.priors.r2d2 import R2D2
 
 __all__ = ["JOINT_PRIORS", "parse_prior"]
 
-JOINT_PRIORS: dict[str, type[AbstractJointPrior]] = {Horseshoe.name: Horseshoe}
+JOINT_PRIORS: dict[str, type[AbstractJointPrior]] = {kind.name: kind for kind in (Horseshoe, R2D2)}
 """The priors of several coefficients together. Adding one is one file and one line here."""
 WORDS = {"TRUE": True, "FALSE": False, "True": True, "False": False}
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack
@@ -87,9 +88,18 @@ def _listed(text: str) -> list[str]:
     return found
 
 
-def _value(text: str, node: ast.expr) -> float | bool:
+def _value(text: str, node: ast.expr) -> float | bool | tuple[float, ...]:
+    """Return a number, TRUE or FALSE, or the numbers of ``c(1, 2)`` or ``[1, 2]``."""
     if ast.unparse(node) in WORDS:
         return WORDS[ast.unparse(node)]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "c" and not node.keywords:
+        return tuple(_number(text, each) for each in node.args)
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return tuple(_number(text, each) for each in node.elts)
+    return _number(text, node)
+
+
+def _number(text: str, node: ast.expr) -> float:
     value = value_of(node)
     if value is None:
         raise PriorError(f"The prior `{text}`: `{ast.unparse(node)}` is not a number, TRUE or FALSE.")

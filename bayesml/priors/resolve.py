@@ -108,9 +108,9 @@ def _matched(defaults: PriorTable, priors: Sequence[Prior]) -> dict[Target, Prio
 
 def _refuse_beside_joint(matched: dict[Target, Prior]) -> None:
     """Refuse priors of single coefficients where a joint prior holds for all of them."""
-    for (prior_class, predictor, _, coef), each in matched.items():
+    for (prior_class, predictor, group, coef), each in matched.items():
         joint = matched.get((prior_class, predictor, "", ""))
-        if coef and joint is not None and isinstance(joint.distribution, AbstractJointPrior):
+        if (coef or group) and joint is not None and isinstance(joint.distribution, AbstractJointPrior):
             raise PriorError(f"{each}: {joint} is the prior of all coefficients; leave one of the two out.")
 
 
@@ -177,14 +177,18 @@ def _check_kind(prior: Prior, row: PriorRow) -> None:
     elif isinstance(distribution, WholeDistribution):
         raise PriorError(f'{prior}: "{distribution.name}" is for simplexes only, such as class_="simo".')
     elif isinstance(distribution, AbstractJointPrior):
-        _check_joint(prior, row, distribution.name)
+        _check_joint(prior, row, distribution)
 
 
-def _check_joint(prior: Prior, row: PriorRow, name: str) -> None:
-    if row.prior_class != "b" or row.coef:
-        raise PriorError(f'{prior}: "{name}" is a prior of all coefficients of a predictor; write class_="b" alone.')
+def _check_joint(prior: Prior, row: PriorRow, joint: AbstractJointPrior) -> None:
+    if row.prior_class not in joint.classes or row.coef or row.group:
+        possible = " or ".join(f'class_="{each}"' for each in sorted(joint.classes))
+        raise PriorError(
+            f'{prior}: "{joint.name}" is a prior of all coefficients of a predictor; write {possible} alone, without '
+            "`coef` and `group`."
+        )
     if prior.lower is not None or prior.upper is not None:
-        raise PriorError(f'{prior}: "{name}" takes no bounds.')
+        raise PriorError(f'{prior}: "{joint.name}" takes no bounds.')
 
 
 def _settled(row: PriorRow, user: dict[Target, Prior]) -> PriorRow:

@@ -13,9 +13,9 @@ from scipy import stats
 
 import bayesml
 from bayesml import PriorError, prior
+from bayesml.engines.from_prior import prior_draws
 from bayesml.engines.layout import layout_of
 from bayesml.engines.log_prior import log_prior, parameter_values
-from bayesml.engines.nuts.driver.prior import prior_draws
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 
@@ -97,7 +97,7 @@ def test_prior_draws_have_the_share_of_variance_that_was_asked_for():
     )
     drawn = prior_draws(problem, 1, 1, 4000)
     sd, b, sigma = (drawn[name][0] for name in ("sd_g", "b", "sigma"))
-    # var of b given R2, phi sums with sd^2 to sigma^2 R2 / (1 - R2): E(sd^2 + b^2) / sigma^2 = E(R2 / (1 - R2)) = 1.8 / 3.2
+    # given R2 the variances of b and sd^2 sum to sigma^2 R2 / (1 - R2), whose mean is 1.8 / (4.2 - 1) sigma^2
     ratio = (sd[:, 0] ** 2 + (b[:, 1:] ** 2).sum(axis=1)) / sigma**2
     assert ratio.mean() == pytest.approx(1.8 / 3.2, abs=5 * ratio.std() / 4000**0.5)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
 from bayesml.names import special_variable
 from bayesml.namespace import array_namespace
-from bayesml.priors.shrinkage import AbstractShrinkage, Member, check_flag, check_number
+from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_flag, check_number
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 
@@ -44,7 +44,7 @@ class Horseshoe(AbstractShrinkage):
             par_ratio / sqrt(number of rows); 0 where it is not used.
         autoscale: whether sigma multiplies the global scale.
         main: whether its arguments hold where several classes have the prior.
-        rows: as in ``AbstractShrinkage``, and the others below.
+        sharing: what it takes from the model; filled in when that is described.
     """
 
     df: float = 1.0
@@ -55,9 +55,7 @@ class Horseshoe(AbstractShrinkage):
     par_ratio: float = 0.0
     autoscale: bool = True
     main: bool = False
-    rows: int = 0
-    sigma: float = 1.0
-    members: tuple[Member, ...] = ()
+    sharing: Sharing = Sharing()
 
     name: ClassVar[str] = "horseshoe"
 
@@ -77,6 +75,21 @@ class Horseshoe(AbstractShrinkage):
         shown += [] if self.autoscale else ["autoscale = False"]
         return f"horseshoe({', '.join(shown + (['main = True'] if self.main else []))})"
 
+    @property
+    def is_main(self) -> bool:
+        """Whether its arguments are those of the other classes too."""
+        return self.main
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether sigma multiplies the scales."""
+        return self.autoscale
+
+    @property
+    def shared(self) -> Sharing:
+        """What it takes from the model."""
+        return self.sharing
+
     def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
         """Return the local scales, u and v."""
         k, of = len(labels), target.predictor
@@ -92,7 +105,7 @@ class Horseshoe(AbstractShrinkage):
     def scales(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return tau lambda~."""
         local, whole, slab = (values[name] for name in self._names(target))
-        tau = whole * (self.par_ratio / self.rows**0.5 if self.par_ratio else self.scale_global)
+        tau = whole * (self.par_ratio / self.sharing.rows**0.5 if self.par_ratio else self.scale_global)
         tau = (tau * self.residual_sd(target, values))[..., None]
         squared, slab_squared = local**2, self.scale_slab**2 * slab[..., None]
         xp = array_namespace(local)

@@ -21,7 +21,7 @@ from bayesml.distributions import Beta, Dirichlet, format_number
 from bayesml.errors import PriorError
 from bayesml.names import special_variable
 from bayesml.namespace import array_namespace
-from bayesml.priors.shrinkage import AbstractShrinkage, Member, check_flag, check_number
+from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_flag, check_number
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Interval, Simplex
 
@@ -67,9 +67,7 @@ class R2D2(AbstractShrinkage):
     cons_D2: float | tuple[float, ...] = 0.5
     autoscale: bool = True
     main: bool = False
-    rows: int = 0
-    sigma: float = 1.0
-    members: tuple[Member, ...] = ()
+    sharing: Sharing = Sharing()
 
     name: ClassVar[str] = "R2D2"
 
@@ -87,6 +85,21 @@ class R2D2(AbstractShrinkage):
         shown = [format_number(self.mean_R2), format_number(self.prec_R2), shares]
         shown += [] if self.autoscale else ["autoscale = False"]
         return f"R2D2({', '.join(shown + (['main = True'] if self.main else []))})"
+
+    @property
+    def is_main(self) -> bool:
+        """Whether its arguments are those of the other classes too."""
+        return self.main
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether sigma multiplies the scales."""
+        return self.autoscale
+
+    @property
+    def shared(self) -> Sharing:
+        """What it takes from the model."""
+        return self.sharing
 
     def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
         """Return R2, and the shares phi where there are several."""

@@ -23,7 +23,7 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["AbstractShrinkage", "Member", "check_flag", "check_number"]
+__all__ = ["AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
 
 COEFFICIENTS = frozenset({"b", "ar", "ma"})
 SCALES = frozenset({"sd", "sds", "sdgp", "sderr", "sdcar"})
@@ -47,37 +47,43 @@ class Member:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, repr=False)
-class AbstractShrinkage(AbstractJointPrior):
-    """A prior that gives scales; subclasses have the fields named below.
+@final
+@dataclass(frozen=True)
+class Sharing:
+    """What a shrinkage prior takes from the model.
 
     Attributes:
-        autoscale: whether sigma multiplies the scales.
-        main: whether its arguments hold where several classes have the prior.
-        rows: number of rows of the data; filled in when the model is described.
-        sigma: sigma where the formula fixes it, else 1; filled in.
-        members: the parameters that share the scales; filled in.
+        rows: number of rows of the data.
+        sigma: sigma where the formula fixes it, else 1.
+        members: the parameters that share the scales.
     """
 
-    if TYPE_CHECKING:
-        autoscale: bool
-        main: bool
-        rows: int
-        sigma: float
-        members: tuple[Member, ...]
+    rows: int = 0
+    sigma: float = 1.0
+    members: tuple[Member, ...] = ()
 
-    filled_in: ClassVar[frozenset[str]] = frozenset({"rows", "sigma", "members"})
+
+@dataclass(frozen=True, repr=False)
+class AbstractShrinkage(AbstractJointPrior):
+    """A prior that gives scales; subclasses have the fields ``autoscale``, ``main`` and ``sharing``."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset({"sharing"})
     classes: ClassVar[frozenset[str]] = COEFFICIENTS | SCALES
 
     @property
-    def is_main(self) -> bool:
-        """Whether its arguments are those of the other classes too."""
-        return self.main
+    @abstractmethod
+    def shared(self) -> Sharing:
+        """What it takes from the model, once described."""
+
+    @property
+    @abstractmethod
+    def is_scaled(self) -> bool:
+        """Whether sigma multiplies the scales."""
 
     @property
     def count(self) -> int:
         """Number of scales."""
-        return sum(member.size for member in self.members)
+        return sum(member.size for member in self.shared.members)
 
     def in_model(self, n_rows: int, targets: Sequence[ParameterSpec], sigma: float = 1.0) -> Self:
         """Return the prior with the number of rows, the parameters whose scales it gives and a sigma that is fixed."""
@@ -86,7 +92,7 @@ class AbstractShrinkage(AbstractJointPrior):
             size = target.shape[0] if target.shape else 1
             start = members[-1].start + members[-1].size if members else 0
             members.append(Member(target.name, start, size, _labels(target, size)))
-        return replace(self, rows=n_rows, sigma=sigma, members=tuple(members))  # type: ignore[call-arg]
+        return replace(self, sharing=Sharing(n_rows, sigma, tuple(members)))  # type: ignore[call-arg]
 
     @abstractmethod
     def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
@@ -103,8 +109,8 @@ class AbstractShrinkage(AbstractJointPrior):
 
     def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
         """Return z of a coefficient, and for the first parameter those behind the scales."""
-        labels = tuple(label for member in self.members for label in member.labels)
-        is_first = target.name == self.members[0].name
+        labels = tuple(label for member in self.shared.members for label in member.labels)
+        is_first = target.name == self.shared.members[0].name
         own = self.own_parameters(target, labels) if is_first else ()
         if target.prior_class in SCALES:
             return own
@@ -112,7 +118,7 @@ class AbstractShrinkage(AbstractJointPrior):
 
     def value(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return the coefficients or standard deviations."""
-        member = next(each for each in self.members if each.name == target.name)
+        member = next(each for each in self.shared.members if each.name == target.name)
         scales = self.scales(target, values)[..., member.start : member.start + member.size]
         if not target.shape:
             scales = scales[..., 0]
@@ -123,9 +129,9 @@ class AbstractShrinkage(AbstractJointPrior):
 
         It is brms's rule, and holds for every family with a ``sigma``.
         """
-        if not self.autoscale or target.predictor.dpar != "mu":
+        if not self.is_scaled or target.predictor.dpar != "mu":
             return 1.0
-        return values.get(of_response("sigma", target.predictor.resp), self.sigma)
+        return values.get(of_response("sigma", target.predictor.resp), self.shared.sigma)
 
 
 def _labels(target: ParameterSpec, size: int) -> tuple[str, ...]:

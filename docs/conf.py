@@ -14,6 +14,7 @@ from bayesml.families import FAMILIES
 from bayesml.results.record.fit import AbstractFit
 
 sys.path.insert(0, str(Path(__file__).parent))
+from calibration_table import read_results, table  # noqa: E402
 from family_gallery import write_gallery  # noqa: E402
 from term_gallery import write_gallery as write_term_gallery  # noqa: E402
 
@@ -104,6 +105,11 @@ def write_terms() -> None:
     write("terms.md", write_term_gallery(GENERATED))
 
 
+def write_calibration() -> None:
+    """Write the table of simulation-based calibration."""
+    write("calibration.md", table(read_results()))
+
+
 def write(name: str, text: str) -> None:
     """Write a generated page, but only where it changed: Sphinx rebuilds by time stamps."""
     GENERATED.mkdir(exist_ok=True)
@@ -116,3 +122,4 @@ write_public_names()
 write_datasets()
 write_families()
 write_terms()
+write_calibration()

@@ -26,7 +26,7 @@ from bayesml.engines.nuts.sampler.chain_state import Stage, stages
 from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers
 from bayesml.engines.precision import double_precision, persistent_cache
 from bayesml.reported import reported_names
-from tests.calibration.models import Form
+from tests.calibration.model import Form
 from tests.tuning import tuned_data, value_and_gradient
 
 __all__ = ["NutsSampler", "Sample", "Sampler"]
@@ -43,11 +43,13 @@ class Sample:
         values: reported variables, ``(draws, *shape)``.
         divergences: divergent transitions after warm-up, before thinning.
         retried: whether divergences led to a second run with smaller steps.
+        fell_back: whether no usable mode was found, so that the model was sampled in a form that needs none.
     """
 
     values: Mapping[str, np.ndarray]
     divergences: int = 0
     retried: bool = False
+    fell_back: bool = False
 
 
 class Sampler(Protocol):
@@ -75,21 +77,37 @@ class NutsSampler:
     _evaluate: ValueAndGradient | None = field(default=None, repr=False)
     _chain: Callable[..., Any] | None = field(default=None, repr=False)
     _report: Callable[..., Any] | None = field(default=None, repr=False)
+    _other: NutsSampler | None = field(default=None, repr=False)
 
     def __call__(self, problem: Problem, seed: int) -> Sample:
         """Draw; divergent transitions lead to one run with smaller steps, as in the engine."""
         with double_precision(), persistent_cache():
             plan = self._plan(problem)
-            form = build_form(problem, plan)
+            try:
+                form = self._tuned(problem, plan)
+            except ArithmeticError:  # no usable mode: the engine takes a form that needs none
+                return replace(self._without_mode(problem)(problem, seed), fell_back=True)
             warmup = self.warmup or (PRECONDITIONED_WARMUP if plan.is_whitened else WARMUP)
-            if self._chain is None:
-                self._compile(problem, form)
-            form = replace(form, data=tuned_data(form, self._evaluate))
             first = self._run(form, warmup, seed, USUAL_TARGET)
             if not first.divergences:
                 return first
             second = self._run(form, warmup, seed + 1_000_000, SMALLER_STEPS)
             return replace(second if second.divergences <= first.divergences else first, retried=True)
+
+    def _tuned(self, problem: Problem, plan: Plan) -> SampledForm:
+        form = build_form(problem, plan)
+        if self._chain is None:
+            self._compile(problem, form)
+        return replace(form, data=tuned_data(form, self._evaluate))
+
+    def _without_mode(self, problem: Problem) -> NutsSampler:
+        if self._other is None:
+            if self.form.precondition is False:
+                raise RuntimeError(f"the {self.form.name} form needs a mode")
+            plan = plan_for(problem, self.form.marginalize, precondition=False)
+            form = Form(plan.form, self.form.marginalize, precondition=False, largest_only=self.form.largest_only)
+            self._other = NutsSampler(form, self.draws, self.thin, self.warmup)
+        return self._other
 
     def _plan(self, problem: Problem) -> Plan:
         plan = plan_for(problem, self.form.marginalize, self.form.precondition)

@@ -31,14 +31,16 @@ class Study:
         draws: L, draws of each posterior.
         divergent: simulations with divergent transitions, after the second attempt.
         retried: simulations that needed a second attempt.
+        fell_back: simulations for which no usable mode was found.
         efficiency: for each quantity the mean effective sample size over L, in the first simulations.
-        seconds: for each simulation, without the first (compilation).
+        seconds: of processor time for each simulation, without the first (compilation).
     """
 
     ranks: dict[str, np.ndarray]
     draws: int
     divergent: int
     retried: int
+    fell_back: int
     efficiency: dict[str, float]
     seconds: float
 
@@ -50,11 +52,15 @@ class Study:
         """Return the quantities outside the simultaneous bands at the familywise level, with their p-values."""
         return {name: p for name, p in self.p_values().items() if p < FAMILYWISE / len(self.ranks)}
 
+    @property
+    def count(self) -> int:
+        """Number of simulations."""
+        return len(next(iter(self.ranks.values())))
+
     def __str__(self) -> str:
-        count = len(next(iter(self.ranks.values())))
         head = (
-            f"{count} simulations, {self.draws} draws each, {self.seconds:.2f} s a simulation; {self.retried} run "
-            f"twice, {self.divergent} with divergent transitions\n"
+            f"{self.count} simulations, {self.draws} draws each, {self.seconds:.2f} s a simulation; {self.retried} run "
+            f"twice, {self.divergent} with divergent transitions, {self.fell_back} without a mode\n"
             f"  rejected below p = {FAMILYWISE / len(self.ranks):.2g} (familywise {FAMILYWISE})"
         )
         rows = [
@@ -76,12 +82,13 @@ def run_study(simulations: Sequence[Simulation], sampler: Sampler, quantities: Q
     rng = np.random.default_rng(len(simulations))
     ranks: dict[str, list[int]] = {}
     efficiency: dict[str, list[float]] = {}
-    divergent, retried, draws, began = 0, 0, 0, time.perf_counter()
+    divergent, retried, fell_back, draws, began = 0, 0, 0, 0, time.process_time()
     for done, simulation in enumerate(simulations):
         if done == 1:
-            began = time.perf_counter()
+            began = time.process_time()
         sample = sampler(simulation.problem, simulation.index)
         divergent, retried = divergent + (sample.divergences > 0), retried + sample.retried
+        fell_back += sample.fell_back
         truth = quantities(simulation.problem, simulation.truth)
         drawn = quantities(simulation.problem, sample.values)
         for name, values in drawn.items():
@@ -91,6 +98,6 @@ def run_study(simulations: Sequence[Simulation], sampler: Sampler, quantities: Q
             measured = convergence(np.stack(list(drawn.values()), axis=1)[None]).bulk_ess
             for name, ess in zip(drawn, measured, strict=True):
                 efficiency.setdefault(name, []).append(ess / draws)
-    seconds = (time.perf_counter() - began) / max(len(simulations) - 1, 1)
+    seconds = (time.process_time() - began) / max(len(simulations) - 1, 1)
     mean = {name: float(np.nanmean(each)) for name, each in efficiency.items()}
-    return Study({k: np.array(v) for k, v in ranks.items()}, draws, divergent, retried, mean, seconds)
+    return Study({k: np.array(v) for k, v in ranks.items()}, draws, divergent, retried, fell_back, mean, seconds)

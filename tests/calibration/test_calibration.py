@@ -1,6 +1,6 @@
 """Simulation-based calibration of NUTS: 500 simulated data sets for each model and form.
 
-``BAYESML_SIMULATIONS`` sets another number of simulations for a quick look.
+``BAYESML_SIMULATIONS`` sets another number of simulations for a quick look; only runs of 500 or more are recorded.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ import os
 import pytest
 
 from bayesml.engines.nuts.forms.plan import plan_for
-from tests.calibration.models import MODELS
+from tests.calibration.models import CASES, case_name
 from tests.calibration.quantities import quantities_of
+from tests.calibration.results import record, result_of
 from tests.calibration.sampler import NutsSampler
 from tests.calibration.simulate import problem_of, simulations
 from tests.calibration.study import run_study
 
 pytestmark = pytest.mark.calibration
 
-SIMULATIONS = int(os.environ.get("BAYESML_SIMULATIONS", "500"))
+RECORDED = 500
+SIMULATIONS = int(os.environ.get("BAYESML_SIMULATIONS", RECORDED))
 DRAWS = 99
-CASES = [(model, form) for model in MODELS for form in model.forms]
 
 
-def _id(case: object) -> str:
-    model, form = case
-    return f"{model.name}, {form.name}{' (largest factor)' if form.largest_only else ''}"
-
-
-@pytest.mark.parametrize("case", CASES, ids=_id)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case_name(*case))
 def test_ranks_are_uniform(case, capsys):
     model, form = case
     problem = problem_of(model)
     simulated = simulations(model, problem, SIMULATIONS, model.seed)
     study = run_study(simulated, NutsSampler(form, DRAWS), quantities_of(problem))
     with capsys.disabled():
-        print(f"\n{_id(case)}: {study}")
+        print(f"\n{case_name(model, form)}: {study}", flush=True)
+    if SIMULATIONS >= RECORDED:
+        record(result_of(model, form, problem.family.name, study))
     assert not study.rejected(), study
     # Ranks among autocorrelated draws are not uniform even where the sampler is right; here they hardly are.
     assert min(study.efficiency.values()) > 0.5, study

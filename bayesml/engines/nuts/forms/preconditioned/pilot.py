@@ -41,6 +41,7 @@ __all__ = ["Pilot", "WorkingRows", "find_pilot"]
 
 ITERATIONS = 25
 TOLERANCE = 1e-3
+HALVINGS = 12
 
 
 @final
@@ -151,10 +152,11 @@ def find_pilot(problem: Problem) -> Pilot:
         before = dict(state.covariances)
         for predictor in predictors:
             rows = _newton(predictor, state, rows, rows_at)
+        held_singles = state.singles
         _step_singles(state, singles, rows)
         for block, parts in rows_of.items():
             state.covariances[block] = covariance_step(block, state.effects[block], before[block], parts, rows.weight)
-        rows = rows_at()
+        rows = _shortened(state, singles, held_singles, rows.log_likelihood, rows_at)
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
@@ -279,7 +281,7 @@ def _newton(
         return r.log_likelihood - 0.5 * squares
 
     best = objective(rows)
-    for halving in range(12):
+    for halving in range(HALVINGS):
         _move(predictor, state, slopes, effects, [0.5**halving * part for part in step])
         now = rows_at()
         if np.isfinite(now.log_likelihood) and objective(now) >= best - 1e-8 * abs(best):
@@ -352,6 +354,27 @@ def _step_singles(state: _State, singles: SingleCoordinates, rows: RowDerivative
     values, vectors = np.linalg.eigh(curvature)
     step = vectors @ ((vectors.T @ rows.single_gradient) / np.maximum(np.abs(values), 1e-3))
     state.singles = singles.moved(state.singles, np.clip(step, -1.0, 1.0))
+
+
+def _shortened(
+    state: _State,
+    singles: SingleCoordinates,
+    before: dict[str, np.ndarray],
+    least: float,
+    rows_at: Callable[[], RowDerivatives],
+) -> RowDerivatives:
+    """Halve the step of the single parameters until the log-likelihood is not below ``least``, that before the step.
+
+    New covariances leave it as it is: effects keep their values.
+    """
+    rows = rows_at()
+    for _ in range(HALVINGS):
+        if not singles.size or rows.log_likelihood >= least - 1e-8 * abs(least):
+            break
+        step = singles.unbounded(state.singles) - singles.unbounded(before)
+        state.singles = singles.moved(before, 0.5 * step)
+        rows = rows_at()
+    return rows
 
 
 def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:

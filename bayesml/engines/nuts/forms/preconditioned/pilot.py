@@ -18,7 +18,6 @@ from typing import Any, final
 
 import numpy as np
 
-from bayesml.describe import single_parameters
 from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of
 from bayesml.engines.nuts.forms.preconditioned.covariances import (
@@ -31,6 +30,7 @@ from bayesml.engines.nuts.forms.preconditioned.held import held_values
 from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.engines.nuts.forms.preconditioned.normal_equations import NormalEquations
 from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
+from bayesml.engines.nuts.forms.preconditioned.singles import single_coordinates, single_step, typical_singles
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
 from bayesml.linalg import DenseBlock, GroupBlock, SpreadBlock
@@ -137,7 +137,7 @@ def find_pilot(problem: Problem) -> Pilot:
     Raises:
         ArithmeticError: the estimates ran away; the caller falls back on another form.
     """
-    spec, singles = problem.description.spec, _singles(problem)
+    spec, singles = problem.description.spec, single_coordinates(problem)
     held = held_values(problem, singles.names)
     rows_of = _block_rows(problem, held)
     predictors = tuple(_predictors(problem, rows_of))
@@ -152,11 +152,11 @@ def find_pilot(problem: Problem) -> Pilot:
         before = dict(state.covariances)
         for predictor in predictors:
             rows = _newton(predictor, state, rows, rows_at)
-        held_singles = state.singles
-        _step_singles(state, singles, rows)
+        singles_before = state.singles
+        state.singles = single_step(singles, singles_before, rows)
         for block, parts in rows_of.items():
             state.covariances[block] = covariance_step(block, state.effects[block], before[block], parts, rows.weight)
-        rows = _shortened(state, singles, held_singles, rows.log_likelihood, rows_at)
+        rows = _shortened(state, singles, singles_before, rows.log_likelihood, rows_at)
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
@@ -241,7 +241,7 @@ def _start(
         effects[block] = np.zeros((block.vectors, block.q))
         typical = [_typical_sd(spec, name, place) for name, place in block.standard_deviations]
         covariances[block] = np.diag(np.square(typical))
-    return _State(slopes, effects, covariances, _typical(spec, singles), held)
+    return _State(slopes, effects, covariances, typical_singles(spec, singles), held)
 
 
 def _typical_sd(spec: ModelSpec, name: str, place: int | None) -> float:
@@ -328,32 +328,6 @@ def _move(
         stop = first + len(sd)
         state.slopes[name] = slopes[name] + sd * step[-1][first:stop, 0]
         first = stop
-
-
-def _singles(problem: Problem) -> SingleCoordinates:
-    spec, taken = problem.description.spec, dict(problem.likelihood.further)
-    # What densities take after it has been computed, such as thresholds of centred predictors, is held at its start.
-    further = tuple(spec.parameter(p.name) for p in problem.likelihood.parameters if p.name in taken)
-    return SingleCoordinates(single_parameters(problem.design), further)
-
-
-def _typical(spec: ModelSpec, singles: SingleCoordinates) -> dict[str, np.ndarray]:
-    values = {}
-    for name in (p.name for p in singles.dpars):
-        values[name] = np.asarray(spec.parameter(name).centers[0])
-    for p in singles.further:
-        start = p.support.start(p.shape, np.asarray(p.centers), np.asarray(p.scales))[0]
-        values[p.name] = np.asarray(p.support.constrain(start, p.shape)[0])
-    return singles.inside(values)
-
-
-def _step_singles(state: _State, singles: SingleCoordinates, rows: RowDerivatives) -> None:
-    if not singles.size:
-        return
-    curvature = rows.single_curvature + 1e-3 * np.eye(singles.size)
-    values, vectors = np.linalg.eigh(curvature)
-    step = vectors @ ((vectors.T @ rows.single_gradient) / np.maximum(np.abs(values), 1e-3))
-    state.singles = singles.moved(state.singles, np.clip(step, -1.0, 1.0))
 
 
 def _shortened(

@@ -1,4 +1,4 @@
-"""The single parameters of a likelihood in the pilot: which there are, where they start, a Newton step of all of them."""
+"""The single parameters of a likelihood in the pilot: which they are, where they start, one Newton step of all."""
 
 from __future__ import annotations
 

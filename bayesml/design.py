@@ -295,10 +295,16 @@ def _check_spelling(predictors: Sequence[PredictorDesign]) -> None:
 
 
 def _check_nonlinear(parsed: ParsedFormula, functions: Functions) -> None:
-    """Refuse a nonlinear formula with functions that there are not."""
+    """Refuse a nonlinear formula with functions that there are not, or without parameters."""
     for predictor in parsed.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
+            if not predictor.nonlinear.parameters:
+                text = predictor.nonlinear.expression.text
+                raise FormulaError(
+                    f"The nonlinear formula `{text}` has no parameters, which are names with formulas of their own: "
+                    'bf("y ~ a * x", a="~ 1", nonlinear=True). Without nonlinear parameters, leave `nonlinear` out.'
+                )
 
 
 def _predictors(formula: ResponseFormula, likelihood: AbstractLikelihood) -> Iterator[Predictor]:

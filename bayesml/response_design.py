@@ -131,5 +131,6 @@ def response_values(response: Response, frame: Frame, functions: Functions, take
     name = bare_name(expression.text)
     column = frame.columns.get(name) if name else None
     if column is not None:
-        return RawResponse(label, column.values, column.levels, additions, column.is_boolean, rows)
+        ordered = column.ordered or column.is_boolean
+        return RawResponse(label, column.values, column.levels, additions, column.is_boolean, rows, ordered=ordered)
     return RawResponse(label, evaluate(expression, frame, functions), None, additions, rows=rows)

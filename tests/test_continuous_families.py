@@ -121,7 +121,7 @@ def test_every_density_of_a_grid_has_mass_one(family: str) -> None:
 
 def test_moments_and_draws_of_first_passage_times_over_a_grid() -> None:
     """Means and variances against the density; means and shares of draws within five standard errors."""
-    from bayesml.families.first_passage import draw_times, time_moments
+    from bayesml.families.first_passage import draw_passages, time_moments
 
     rng, n = np.random.default_rng(8), 20_000
     for drift, separation, start in product((-6.0, 0.0, 0.01, 1.5), (0.8, 2.5), (0.1, 0.6)):
@@ -135,7 +135,10 @@ def test_moments_and_draws_of_first_passage_times_over_a_grid() -> None:
         mean = (density * y) @ weights
         variance = (density * (y - mean) ** 2) @ weights
         np.testing.assert_allclose(time_moments(drift, separation, start), (mean, variance), rtol=1e-6)
-        drawn = draw_times(rng, np.full(n, drift), separation, start)
+        drawn, upper = draw_passages(rng, np.full(n, drift), separation, start)
+        below, above = (1.0 - np.exp(-2 * drift * end) if drift else end for end in (start * separation, separation))
+        share = below / above  # of processes that reach the upper boundary, by optional stopping of exp(-2 v x)
+        assert abs(upper.mean() - share) < 5 * np.sqrt(share * (1.0 - share) / n) + 1e-12
         assert abs(drawn.mean() - mean) < 5 * np.sqrt(variance / n)
         cdf = np.cumsum(density * weights)
         for p in (0.05, 0.5, 0.95):

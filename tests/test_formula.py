@@ -319,7 +319,7 @@ REFUSED = {
     "y ~ (x | a | b | g)": ("|", "third bar"),
     "y ~ (x | a || g)": ("||", "both bars alike"),
     "y ~ (x | a + b | g)": ("| a + b |", "one name"),
-    **{f"y ~ {name}(x)": (name, "not available") for name in sorted(PLANNED_TERMS)},
+    **{f"y ~ {name}(x)": (name, "stands outside") for name in sorted(PLANNED_TERMS)},
     "y ~ (1 | gr())": ("gr()", "one grouping factor first"),
     "y ~ (1 | gr(g/h))": ("g/h", "a term for each"),
     "y ~ (1 | gr(g, dis=f))": ("dis=f", "did you mean `dist`"),

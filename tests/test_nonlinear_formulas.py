@@ -114,12 +114,43 @@ def test_own_functions_compute_with_columns() -> None:
     arrays = function.arrays(FRAME)
     expected = 2.0 * np.array([1.0, 2.0, 4.0]) * 3 + 1 / (1 + np.exp(-np.array([1.0, 2.0, 4.0])))
     np.testing.assert_allclose(function.value({"a": np.full(3, 3.0)}, arrays), expected)
-    with pytest.raises(FormulaError, match="`twice.*cannot be computed with parameters"):
-        nonlinear_function(formula("twice(a) + x", a="~ 1"), twice)
     with pytest.raises(FormulaError, match="categories"):
         nonlinear_function(formula("a * f", a="~ 1")).arrays(FRAME)
     with pytest.raises(DataError, match=r"`a \* log\(x - 1\)`|inf"):
         nonlinear_function(formula("a * log(x - 1)", a="~ 1")).arrays(FRAME)
+
+
+def test_own_functions_compute_with_parameters() -> None:
+    """With what NumPy and JAX arrays share, or with jax.numpy; they stand before ours of the same name."""
+    functions: dict[str, Callable[..., Any]] = {
+        "decay": lambda t, half: jnp.exp2(-t / half),
+        "log": lambda v: v**2 + 1,
+        "order": lambda v, t: v + t.cumsum() - v.sum(),  # of all rows of a draw
+    }
+    function = nonlinear_function(formula("log(a) * decay(x, b) + order(a, x)", a="~ 1", b="~ 1"), functions)
+    assert function.own_functions == ("decay", "log", "order")
+    arrays = function.arrays(FRAME)
+    a, b, x = np.full((5, 3), 2.0), np.array([1.0, 2.0, 0.3]), np.array([1.0, 2.0, 4.0])
+    expected = (a**2 + 1) * 2.0 ** (-x / b) + a + np.cumsum(x) - 3 * a
+    found = function.value({"a": a, "b": b}, arrays)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    np.testing.assert_allclose(jax.jit(function.value)({"a": a, "b": b}, arrays), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda v: np.exp(v), "cannot be traced by JAX: it gives an array to a function of NumPy"),
+        (lambda v: v if (v > 0).all() else -v, "cannot be traced by JAX: it asks `if`"),
+        (lambda v, w: v, "failed: TypeError"),
+        (lambda v: v[:2], r"array of shape \(2,\) for 3 rows"),
+        (lambda v: v * 1j, "real numbers"),
+    ],
+)
+def test_own_functions_that_cannot_be_used(function: Callable[..., Any], message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
+        nonlinear_function(formula("f(a)", a="~ 1"), {"f": function})
 
 
 # text: what the carets are under, a part of the message

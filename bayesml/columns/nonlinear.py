@@ -1,7 +1,8 @@
 """Nonlinear formulas: a checked syntax tree over parameters and columns, computed with what NumPy and JAX share.
 
 What names columns only, ``log(dose)`` or ``f == "a"``, is a data part: it is computed once from the data as any column
-expression is. The rest may call the functions listed in ``NONLINEAR``; nothing is handed to Python's ``eval``.
+expression is. The rest may call the functions listed in ``NONLINEAR`` and those of the caller; nothing is handed to
+Python's ``eval``.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import numpy as np
 
 from bayesml.columns.encode import evaluate_syntax
 from bayesml.columns.nonlinear_functions import NONLINEAR
+from bayesml.columns.own_function import OwnFunction
 from bayesml.columns.syntax import FUNCTION_NAMES, Syntax, expression_fault, read_syntax
 from bayesml.errors import FormulaError, did_you_mean
 from bayesml.formula.tokens import scan
 from bayesml.formula.types import Expression, Nonlinear
 from bayesml.frame import Frame
+from bayesml.frozen import FrozenMapping
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["NonlinearFunction", "evaluate_nonlinear", "nonlinear_function"]
 
 Functions = Mapping[str, Callable[..., Any]]
+NO_FUNCTIONS: Functions = FrozenMapping({})
 
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -57,7 +61,7 @@ class NonlinearFunction:
 
     Attributes:
         nonlinear: the formula.
-        functions: the caller's own functions, which data parts may call.
+        functions: the caller's own functions, which stand before ours of the same name.
     """
 
     nonlinear: Nonlinear
@@ -82,7 +86,32 @@ class NonlinearFunction:
             arrays: the data parts, from ``arrays``.
         """
         with np.errstate(all="ignore"):
-            return _number(_value(self._tree.tree, self._tree.syntax, {**parameters, **arrays}))
+            return _number(_value(self._tree.tree, self._tree.syntax, {**parameters, **arrays}, self._own))
+
+    @property
+    def own_functions(self) -> tuple[str, ...]:
+        """Names of the caller's functions that are called with parameters."""
+        tree, syntax = self._tree.tree, self._tree.syntax
+        called = (syntax.functions[node.func.id] for node in ast.walk(tree) if isinstance(node, ast.Call))  # type: ignore[attr-defined]
+        return tuple(sorted({name for name in called if name in self.functions}))
+
+    def check_tracing(self) -> None:
+        """Call the formula with shapes alone, as a sampler will.
+
+        Raises:
+            FormulaError: a function of the caller computes with NumPy alone, or fails.
+        """
+        if not self.own_functions:
+            return
+        import jax
+
+        names = (*self.nonlinear.parameters, *self._tree.parts)
+        shapes = {name: jax.ShapeDtypeStruct((3,), np.float32) for name in names}
+        jax.eval_shape(lambda values: self.value(values, {}), shapes)
+
+    @property
+    def _own(self) -> Functions:
+        return {name: OwnFunction(name, function) for name, function in self.functions.items()}
 
     @property
     def _tree(self) -> _Tree:
@@ -107,7 +136,8 @@ def nonlinear_function(nonlinear: Nonlinear, functions: Functions | None = None)
         functions: the caller's own functions.
 
     Raises:
-        FormulaError: it cannot be read, or computes with a parameter what is not possible.
+        FormulaError: it cannot be read, computes with a parameter what is not possible, or calls a function of the
+            caller that JAX cannot trace.
 
     Example:
         >>> from bayesml.formula import bf, parse
@@ -117,7 +147,8 @@ def nonlinear_function(nonlinear: Nonlinear, functions: Functions | None = None)
         array([2.])
     """
     function = NonlinearFunction(nonlinear, {} if functions is None else functions)
-    _check(function._tree.tree, function._tree.syntax)
+    _check(function._tree.tree, function._tree.syntax, function.functions)
+    function.check_tracing()
     return function
 
 
@@ -186,7 +217,7 @@ def _without_data(
     return node
 
 
-def _check(tree: ast.expr, syntax: Syntax) -> None:
+def _check(tree: ast.expr, syntax: Syntax, functions: Functions = NO_FUNCTIONS) -> None:
     """Refuse what cannot be computed with parameters.
 
     Raises:
@@ -194,7 +225,7 @@ def _check(tree: ast.expr, syntax: Syntax) -> None:
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            _check_call(node, syntax)
+            _check_call(node, syntax, functions)
         elif isinstance(node, (ast.List, ast.Tuple, ast.In)) or (
             isinstance(node, ast.Constant) and not isinstance(node.value, (int, float))
         ):
@@ -205,13 +236,17 @@ def _check(tree: ast.expr, syntax: Syntax) -> None:
             raise expression_fault(message, syntax.expression, 0, len(text))
 
 
-def _check_call(node: ast.Call, syntax: Syntax) -> None:
+def _check_call(node: ast.Call, syntax: Syntax, functions: Functions) -> None:
     name = syntax.functions[node.func.id]  # type: ignore[attr-defined]
+    if name in functions:
+        if node.keywords:
+            raise _at(f"`{name}` takes arguments without names here.", name, syntax.expression)
+        return
     if name not in NONLINEAR:
         hint = did_you_mean(name, NONLINEAR)
         message = (
             f"`{name}(...)` cannot be computed with parameters{hint}; in a nonlinear formula there are "
-            f"{', '.join(NONLINEAR)}. Functions of columns alone may be any."
+            f"{', '.join(NONLINEAR)}, and your own: functions={{'{name}': f}}. Functions of columns alone may be any."
         )
         raise _at(message, name, syntax.expression)
     counts = NONLINEAR[name].counts
@@ -227,23 +262,27 @@ def _at(message: str, name: str, expression: Expression) -> FormulaError:
     return expression_fault(message, expression, start, stop)
 
 
-def _value(node: ast.expr, syntax: Syntax, values: Mapping[str, Operand]) -> Operand:
+def _value(node: ast.expr, syntax: Syntax, values: Mapping[str, Operand], own: Functions = NO_FUNCTIONS) -> Operand:
+    def inside(child: ast.expr) -> Operand:
+        return _value(child, syntax, values, own)
+
     match node:
         case ast.Constant():
             return float(node.value)  # type: ignore[arg-type]
         case ast.Name():
             return values[syntax.columns[node.id]]
         case ast.UnaryOp():
-            return _unary(node.op, _value(node.operand, syntax, values))
+            return _unary(node.op, inside(node.operand))
         case ast.BinOp():
-            return _binary(node.op, _value(node.left, syntax, values), _value(node.right, syntax, values))
+            return _binary(node.op, inside(node.left), inside(node.right))
         case ast.Compare():
-            operands = [_value(each, syntax, values) for each in (node.left, *node.comparators)]
+            operands = [inside(each) for each in (node.left, *node.comparators)]
             pairs = zip(node.ops, pairwise(operands), strict=True)
             return _all([_COMPARISONS[type(sign)](left, right) for sign, (left, right) in pairs])
         case ast.Call():
-            function = NONLINEAR[syntax.functions[node.func.id]].compute  # type: ignore[attr-defined]
-            return function(*(_number(_value(each, syntax, values)) for each in node.args))
+            name = syntax.functions[node.func.id]  # type: ignore[attr-defined]
+            function = own[name] if name in own else NONLINEAR[name].compute
+            return function(*(_number(inside(each)) for each in node.args))
     raise FormulaError(f"`{syntax.expression.text}` cannot be computed.")
 
 

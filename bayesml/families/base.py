@@ -7,9 +7,9 @@ stage sees: only then are categories, components or thresholds known.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,9 @@ from bayesml.spec import JointTarget, ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
 
-__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily"]
+__all__ = ["AbstractFamily", "AbstractLikelihood", "AbstractSimpleFamily", "Component"]
+
+Component: TypeAlias = "tuple[Broadcast, AbstractLikelihood, Mapping[str, Numbers]]"
 
 
 @dataclass(frozen=True)
@@ -306,8 +308,8 @@ class AbstractLikelihood(AbstractObservation):
         """The likelihoods from one of which each response comes; empty for what is no mixture."""
         return ()
 
-    def log_components(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
-        """Return log(theta_k p_k(y)) of each of ``components``, on JAX arrays."""
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
+        """Return log theta_k, the likelihood p_k and its own parameters, for each of ``components``."""
         return ()
 
     @property

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
     from bayesml.shapes import Broadcast
 
-__all__ = ["draw_times", "log_first_passage", "time_moments"]
+__all__ = ["draw_passages", "log_first_passage", "time_moments"]
 
 BORDER = 0.5
 IMAGES = 3
@@ -128,10 +128,10 @@ def _exit_times() -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " poi
     return np.where(t < 1.0, early, late), t
 
 
-def draw_times(
+def draw_passages(
     rng: np.random.Generator, drift: Broadcast, separation: Broadcast, start: Broadcast
-) -> Float[np.ndarray, ...]:
-    """Draw times at which either boundary is reached, one for each element of the broadcast parameters.
+) -> tuple[Float[np.ndarray, ...], Bool[np.ndarray, ...]]:
+    """Draw times at which a boundary is reached, and whether it is the upper one, for each of the broadcast parameters.
 
     The process goes from sphere to sphere: it leaves the interval of radius r around its place, which ends at the
     nearer boundary, at either end, after a time that is r^2 times one from the table. With drift v the ends have odds
@@ -141,6 +141,7 @@ def draw_times(
     drift, separation, start = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (drift, separation, start)))
     shape, drift, separation = drift.shape, drift.ravel(), separation.ravel()
     place, total, active = start.ravel() * separation, np.zeros(drift.size), np.arange(drift.size)
+    upper = np.zeros(drift.size, dtype=bool)
     probabilities, times = _exit_times()
     while active.size:
         v, x, a = drift[active], place[active], separation[active]
@@ -152,6 +153,7 @@ def draw_times(
         moved = active[kept]
         total[moved] += time[kept]
         place[moved] = (x + np.where(up, radius, -radius))[kept]
+        upper[moved] = up[kept]
         ends = np.where(up, a - x, x) <= radius * (1.0 + 1e-12)
         active = active[~(kept & ends)]
-    return total.reshape(shape)
+    return total.reshape(shape), upper.reshape(shape)

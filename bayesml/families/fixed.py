@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Component
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.keys import PredictorKey
 from bayesml.links import Link
@@ -178,6 +178,38 @@ class Fixed(AbstractLikelihood):
         return self.base.ordered
 
     @property
+    def first_category(self) -> int:
+        """As in ``base``."""
+        return self.base.first_category
+
+    @property
+    def signed(self) -> Fixed:
+        """With signed draws of ``base``."""
+        return replace(self, base=self.base.signed)
+
+    @property
+    def unbounded(self) -> Fixed:
+        """With the same parameters of ``base`` as it is without bounds."""
+        return replace(self, base=self.base.unbounded)
+
+    def data_at(self, y: float, data: DataArrays) -> DataArrays:
+        """As in ``base``."""
+        return self.base.data_at(y, data)
+
+    def traits_of(self, dpar: str) -> Traits:
+        """As in ``base``."""
+        return self.base.traits_of(dpar)
+
+    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As in ``base``."""
+        return self.base.encoded_additions(additions)
+
+    @property
+    def flat_in_brms(self) -> frozenset[str]:  # type: ignore[override]
+        """As in ``base``."""
+        return self.base.flat_in_brms
+
+    @property
     def also_taken(self) -> tuple[str, ...]:
         """As in ``base``."""
         return self.base.also_taken
@@ -248,9 +280,9 @@ class Fixed(AbstractLikelihood):
         """Draw from ``base``."""
         return self.base.draw(rng, self._all(parameters), data)
 
-    def log_components(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
         """As in ``base``."""
-        return self.base.log_components(y, self._all(values), data)
+        return self.base.by_component(self._all(values), data)
 
     @property
     def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:

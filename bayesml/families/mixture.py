@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesml.distributions import dirichlet, logistic
 from bayesml.errors import FormulaError, ModelError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Component
 from bayesml.families.categories import draw_categories
 from bayesml.families.example import Example
 from bayesml.families.gaussian import gaussian
@@ -25,9 +25,9 @@ from bayesml.spec import ParameterSpec
 from bayesml.supports import Simplex
 
 if TYPE_CHECKING:
-    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Observed, PerRow, Values
 
-__all__ = ["EXAMPLE", "Mixture", "MixtureLikelihood", "mixture_of"]
+__all__ = ["EXAMPLE", "Mixture", "MixtureLikelihood", "log_components", "mixture_of"]
 
 ORDERS = ("mu", "none")
 THETA = DistributionalParameter("theta", ("identity",), (-inf, inf), intercept_prior=logistic(0, 1), unpredicted=0.0)
@@ -128,6 +128,11 @@ class MixtureLikelihood(AbstractLikelihood):
         return (ParameterSpec("theta", "theta", shape, support=Simplex(), priors=(dirichlet(1),)),)
 
     @property
+    def signed(self) -> MixtureLikelihood:
+        """The mixture with draws of signed components."""
+        return replace(self, likelihoods=tuple(component.signed for component in self.likelihoods))
+
+    @property
     def ordered(self) -> tuple[str, ...]:
         """The parameters whose Intercepts increase."""
         return tuple(f"mu{k + 1}" for k in range(len(self.components))) if self.chosen_family.order == "mu" else ()
@@ -147,7 +152,12 @@ class MixtureLikelihood(AbstractLikelihood):
             trials=any(traits.trials for traits in every),
             decisions=any(traits.decisions for traits in every),
             own_data=any(traits.own_data for traits in every),
+            has_cdf=all(traits.has_cdf for traits in every),
+            rate=frozenset(f"{name}{k + 1}" for k, traits in enumerate(every) for name in traits.rate)
+            if all(traits.rate for traits in every)
+            else frozenset(),
             has_moments=all(traits.has_moments for traits in every),
+            continuous=every[0].continuous if len({traits.continuous for traits in every}) == 1 else None,
             kinked=any(traits.kinked for traits in every),
             several_modes=True,
         )
@@ -220,26 +230,27 @@ class MixtureLikelihood(AbstractLikelihood):
         log_theta = array_namespace(theta).log(theta)
         return [log_theta[..., k] for k in range(len(self.components))]
 
-    def _by_component(self, values: Values) -> list[tuple[Broadcast, AbstractLikelihood, dict[str, Numbers]]]:
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
         """Return log theta_k, the component and its parameters under their names there."""
-        triples = []
+        triples: list[Component] = []
         for k, log_theta in enumerate(self._log_proportions(values)):
             component = self.components[k]
             triples.append((log_theta, component, {p.name: values[f"{p.name}{k + 1}"] for p in component.dpars}))
         return triples
 
-    def log_components(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
-        """Return log(theta_k p_k(y)) of each component."""
-        return tuple(
-            log_theta + component.log_prob(y, of_component, data)
-            for log_theta, component, of_component in self._by_component(values)
-        )
-
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log sum_k theta_k p_k(y)."""
         from jax import numpy as jnp
 
-        return reduce(jnp.logaddexp, self.log_components(y, values, data))
+        return reduce(jnp.logaddexp, log_components(self, y, values, data))
+
+    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
+        """Return both tails: the sums of those of the components, times their mixing proportions."""
+        from jax import numpy as jnp
+
+        tails = [(log_theta, each.log_tails(y, own, data)) for log_theta, each, own in self.by_component(values, data)]
+        below, above = ([log_theta + both[side] for log_theta, both in tails] for side in (0, 1))
+        return reduce(jnp.logaddexp, below), reduce(jnp.logaddexp, above)
 
     @property
     def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:
@@ -257,7 +268,7 @@ class MixtureLikelihood(AbstractLikelihood):
         """Return mixing proportion, expected response and variance of each component."""
         return [
             (np.exp(log_theta), component.mean(of_component, data), component.variance(of_component, data))
-            for log_theta, component, of_component in self._by_component(parameters)
+            for log_theta, component, of_component in self.by_component(parameters, data)
         ]
 
     def mean(self, parameters: Values, data: DataArrays) -> Expected:
@@ -272,7 +283,7 @@ class MixtureLikelihood(AbstractLikelihood):
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw a response from every component, and take that of a component drawn by the mixing proportions."""
-        by_component = self._by_component(parameters)
+        by_component = self.by_component(parameters, data)
         shapes = [np.shape(value) for _, _, of_component in by_component for value in of_component.values()]
         shape = np.broadcast_shapes(*shapes, *(np.shape(log_theta) for log_theta, _, _ in by_component))
         responses, thetas = [], []
@@ -282,6 +293,14 @@ class MixtureLikelihood(AbstractLikelihood):
             thetas.append(np.broadcast_to(np.exp(log_theta), shape))
         place = draw_categories(rng, np.stack(thetas, axis=-1)).astype(int) - 1
         return np.take_along_axis(np.stack(responses, axis=-1), place[..., None], axis=-1)[..., 0]
+
+
+def log_components(likelihood: AbstractLikelihood, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, ...]:
+    """Return log(theta_k p_k(y)) of each component of a likelihood, on JAX arrays."""
+    return tuple(
+        log_theta + component.log_prob(y, own, data)
+        for log_theta, component, own in likelihood.by_component(values, data)
+    )
 
 
 def _is_positive(value: float | str) -> bool:

@@ -28,6 +28,11 @@ class AbstractObservation(ABC):
         return True
 
     @property
+    def signed(self) -> Self:
+        """The likelihood whose random times are negative where the answer was the lower one; itself without answers."""
+        return self
+
+    @property
     def is_normal(self) -> bool:
         """Whether responses that are parameters are normal given their predictors, and measured with normal errors."""
         return False

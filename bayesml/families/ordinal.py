@@ -106,6 +106,14 @@ class AbstractOrdinal(AbstractFamily):
                     f"The response `{response.name}` has {len(response.levels)} categories; the family {self.name} is "
                     "for a few."
                 )
+            if not response.ordered and not _in_chosen_order(response.levels):
+                listed = ", ".join(f"`{level}`" for level in response.levels)
+                raise DataError(
+                    f"The response `{response.name}` has categories without an order ({listed}), and the family "
+                    f"{self.name} needs one: make the column an ordered categorical, pandas.Categorical(column, "
+                    f"[lowest, ..., highest], ordered=True), or number the categories from {self.first}. Categories "
+                    'without an order have the family "categorical".'
+                )
             return np.asarray(response.values).astype(int) + self.first, tuple(response.levels)
         values = numbers(response, self.name)
         cure = f"Number the categories from {self.first}, or make the column an ordered categorical."
@@ -311,3 +319,8 @@ class AbstractOrdinalLikelihood(AbstractLikelihood):
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw numbers of categories."""
         return draw_categories(rng, self.mean(parameters, data)) - 1.0 + self.chosen_family.first
+
+
+def _in_chosen_order(levels: tuple[str, ...]) -> bool:
+    """Whether levels of an unordered column stand in an order that somebody chose, or are numbers: text is sorted."""
+    return list(levels) != sorted(levels) or all(level.strip().lstrip("-").isdigit() for level in levels)

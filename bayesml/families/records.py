@@ -68,6 +68,7 @@ class RawResponse:
         rows: row of each value in the user's data, counting from 0, for messages; None where none were dropped.
         is_share: whether the values are shares of the trials; None where the family has to look.
         columns: labels of the columns of a response of several.
+        ordered: whether the order of ``levels`` has a meaning.
     """
 
     name: str
@@ -78,6 +79,7 @@ class RawResponse:
     rows: np.ndarray | None = None
     is_share: bool | None = None
     columns: tuple[str, ...] = ()
+    ordered: bool = True
 
 
 @final

@@ -10,24 +10,12 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.errors import BayesmlError, ModelError
+from bayesml.namespace import reason_of_jax
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, PerRow
 
 __all__ = ["UserFunction", "function_name"]
-
-
-_JAX_REASONS = {
-    "TracerBoolConversionError": "it asks `if`, `while`, `and` or `or` about an array; write jnp.where(condition, a, "
-    "b), `&` and `|`",
-    "NonConcreteBooleanIndexError": "it selects elements by truth values, `y[y > 0]`; write jnp.where(condition, a, b)",
-    "TracerArrayConversionError": "it gives an array to a function of NumPy or SciPy; use the one of jax.numpy or "
-    "jax.scipy",
-    "TracerIntegerConversionError": "it uses an array where Python needs a whole number; use jax.numpy functions",
-    "ConcretizationTypeError": "it turns an array into one number, as float(x) and the functions of `math` do; use "
-    "jax.numpy functions",
-}
-"""What JAX's errors mean for the text of a function, by the class of the error; the special ones come first."""
 
 
 def function_name(function: Callable[..., Any]) -> str:
@@ -123,7 +111,7 @@ class UserFunction:
         except BayesmlError:
             raise
         except Exception as error:
-            reason = next((_JAX_REASONS[k.__name__] for k in type(error).__mro__ if k.__name__ in _JAX_REASONS), None)
+            reason = reason_of_jax(error)
             if reason is not None:
                 raise ModelError(f"{_capital(self.shown)} cannot be traced by JAX: {reason}.") from error
             first = (str(error).splitlines() or [""])[0]

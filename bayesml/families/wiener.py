@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.distributions import beta, gamma, logistic, normal
 from bayesml.errors import DataError
 from bayesml.families.example import Example
-from bayesml.families.first_passage import draw_times, log_first_passage, time_moments
+from bayesml.families.first_passage import draw_passages, log_first_passage, time_moments
 from bayesml.families.non_decision import NDT, AbstractShifted, AbstractShiftedFamily
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import positive_numbers
@@ -46,7 +46,18 @@ class Wiener(AbstractShiftedFamily):
 @final
 @dataclass(frozen=True)
 class WienerLikelihood(AbstractShifted):
-    """The family with the bound of the shift. Means and draws are of the time, whichever boundary is reached."""
+    """The family with the bound of the shift. Means and draws are of the time, whichever boundary is reached.
+
+    Attributes:
+        negative: whether draws are negative where the lower boundary is reached.
+    """
+
+    negative: bool = False
+
+    @property
+    def signed(self) -> WienerLikelihood:
+        """The likelihood with draws that are negative where the lower boundary is reached."""
+        return replace(self, negative=True)
 
     @property
     def traits(self) -> Traits:
@@ -86,10 +97,12 @@ class WienerLikelihood(AbstractShifted):
         return time_moments(*_process(parameters))[1] + 0.0 * parameters["ndt"]
 
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw ndt and a time to either boundary."""
+        """Draw ndt and a time to either boundary, with its sign where that says which it was."""
         shape = np.broadcast_shapes(*(np.shape(parameters[p.name]) for p in self.dpars))
         drift, separation, start = (np.broadcast_to(each, shape) for each in _process(parameters))
-        return parameters["ndt"] + draw_times(rng, drift, separation, start)
+        times, upper = draw_passages(rng, drift, separation, start)
+        times = parameters["ndt"] + times
+        return np.where(upper, times, -times) if self.negative else times
 
 
 def _process(parameters: Values) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

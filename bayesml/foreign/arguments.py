@@ -147,7 +147,7 @@ METHOD_ARGUMENTS = (
     Word(
         "incl_autocor", "brms", "`epred`, `predict` and `residuals` take it; nothing else looks at earlier residuals."
     ),
-    Word("negative_rt", "brms", _UNUSED),
+    Word("negative_rt", "brms", "`predict` of draws takes it; nothing else has random response times."),
     Word("mc_se", "brms", "Leave it out; `arviz.mcse(fit.idata)` has Monte Carlo errors."),
     Word("adjust", "emmeans", 'Give it to the comparisons: `fit.emmeans("x").contrasts(adjust="holm")`.'),
     Word("points", "brms", "Write `fit.conditional_effects().plot()`."),

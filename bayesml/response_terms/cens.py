@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from bayesml.columns import bare_name
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood, Component
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
@@ -157,6 +158,10 @@ class Censored(AbstractWrapped):
     def unbounded(self) -> AbstractLikelihood:
         """``base``, without censoring."""
         return self.base.unbounded
+
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
+        """Return the components of ``base``, censored."""
+        return [(share, replace(self, base=each), own) for share, each, own in self.base.by_component(values, data)]
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log f(y), log P(Y <= y), log P(Y > y) or log P(y < Y <= y2), as the row is censored."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood, Component
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
@@ -83,6 +84,10 @@ class Exposed(AbstractWrapped):
     def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
         """Draw counts."""
         return self.base.draw(rng, self._multiplied(parameters, data), data)
+
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
+        """Return the components of ``base`` with their multiplied parameters."""
+        return self.base.by_component(self._multiplied(values, data, self.linear), data)
 
     def _multiplied(self, values: Values, data: DataArrays, linear: frozenset[str] = frozenset()) -> dict[str, Numbers]:
         multiplied, rate = dict(values), data["rate"]

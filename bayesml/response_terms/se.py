@@ -37,13 +37,14 @@ class StandardErrors(AbstractResponseTerm):
         if negative.size:
             row = int(negative[0])
             raise DataError(
-                f"`se({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1}; standard errors are 0 or "
-                "larger."
+                f"`se({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1} (counting "
+                "from 1); standard errors are 0 or larger."
             )
         if zero.size and not estimates_sigma(addition):
             raise DataError(
-                f"`se({text})` is 0 in row {frame.rows[zero[0]] + 1}, where the response would be known exactly; leave "
-                f"such rows out, or write `se({text}, sigma=TRUE)` to estimate a residual standard deviation beside it."
+                f"`se({text})` is 0 in row {frame.rows[zero[0]] + 1} (counting from 1), where the response would be "
+                f"known exactly; leave such rows out, or write `se({text}, sigma=TRUE)` to estimate a residual "
+                "standard deviation beside it."
             )
         return {"se": values}
 

@@ -78,7 +78,7 @@ def subset_rows(response: Response, frame: Frame, functions: Functions) -> np.nd
         row = int(wrong[0])
         raise DataError(
             f"`subset({text})` says True (1) or False (0) for each row; it is {values[row]:g} in row "
-            f"{frame.rows[row] + 1} (counting from 1)."
+            f"{frame.rows[row] + 1} (counting from 1). Write False for rows that are to be left out."
         )
     if not values.any():
         raise DataError(f"`subset({text})` is False in all rows, so that nothing is left of `{response.name}`.")
@@ -103,7 +103,14 @@ def needed_rows(
     if not every:
         return {}
     names = list(dict.fromkeys(name for a in every for text in term_texts(a) for name in variables_of(text)))
-    frame = read_frame(data, names, missing="error")
+    frame = read_frame(data, names, sparse=frozenset(names))
+    for name in names:
+        gaps = np.flatnonzero(np.isnan(np.asarray(frame.columns[name].values, dtype=float)))
+        if gaps.size:
+            raise DataError(
+                f"The column `{name}` in `subset()` is missing in row {frame.rows[gaps[0]] + 1} (counting from 1); it "
+                "says True or False for each row. Write False for rows that are to be left out."
+            )
     rows: dict[str, np.ndarray] = {}
     for formula in parsed.responses:
         own = subset_rows(formula.response, frame, functions)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError, FormulaError
-from bayesml.families.base import AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood, Component
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
@@ -97,6 +98,12 @@ class Truncated(AbstractWrapped):
         log_mass = self.log_mass(values, data)
         below = self._between(self._lower(data), y, values, data)
         return below - log_mass, self._between(y, self._upper(data), values, data) - log_mass
+
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
+        """Return the components of ``base`` on the range, where each has the share theta_k P_k(range) / P(range)."""
+        every = [(share, replace(self, base=each), own) for share, each, own in self.base.by_component(values, data)]
+        log_mass = self.log_mass(values, data)
+        return [(share + each.log_mass(own, data) - log_mass, each, own) for share, each, own in every]
 
     def log_mass(self, values: Values, data: DataArrays) -> PerRow:
         """Return log P(lb <= Y <= ub)."""

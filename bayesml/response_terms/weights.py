@@ -37,8 +37,8 @@ class Weights(AbstractResponseTerm):
         if negative.size:
             row = int(negative[0])
             raise DataError(
-                f"`weights({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1}; weights are 0 or "
-                "larger."
+                f"`weights({text})` is negative ({values[row]:g}) in row {frame.rows[row] + 1} (counting "
+                "from 1); weights are 0 or larger."
             )
         if not np.any(values > 0):
             raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")

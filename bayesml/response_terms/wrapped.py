@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractFamily, AbstractLikelihood, Component
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.links import Link
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Drawn, Expected, Values
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Values
 
 __all__ = ["AbstractWrapped", "kept_traits"]
 
@@ -90,6 +90,42 @@ class AbstractWrapped(AbstractLikelihood):
     def unbounded(self) -> AbstractLikelihood:
         """The term around ``base`` without censoring and truncation."""
         return replace(self, base=self.base.unbounded)
+
+    def chosen_link(self, dpar: str) -> Link:
+        """As in ``base``."""
+        return self.base.chosen_link(dpar)
+
+    def traits_of(self, dpar: str) -> Traits:
+        """As in ``base``."""
+        return self.base.traits_of(dpar)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """As in ``base``."""
+        return self.base.ordered
+
+    @property
+    def components(self) -> tuple[AbstractLikelihood, ...]:
+        """As in ``base``."""
+        return self.base.components
+
+    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
+        """As in ``base``."""
+        return self.base.by_component(values, data)
+
+    @property
+    def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:
+        """As in ``base``."""
+        return self.base.shown_parameters
+
+    def shown_parameter(self, name: str, parameters: Values) -> Broadcast:
+        """As in ``base``."""
+        return self.base.shown_parameter(name, parameters)
+
+    @property
+    def signed(self) -> Self:
+        """The term around ``base`` with signed draws."""
+        return replace(self, base=self.base.signed)
 
     def data_at(self, y: float, data: DataArrays) -> DataArrays:
         """As in ``base``."""

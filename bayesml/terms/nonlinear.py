@@ -53,6 +53,11 @@ class NonlinearPredictor(AbstractTerm):
         return self
 
     @property
+    def rows_commute(self) -> bool:
+        """Whether rows may be put into another order: a function of the user may look at all of them at once."""
+        return not self.function.own_functions
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Data columns in the formula."""
         return self.columns

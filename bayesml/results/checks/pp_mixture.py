@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesml.errors import ModelError
+from bayesml.families.mixture import log_components
 from bayesml.keys import PredictorKey
 from bayesml.results.checks.log_lik import at_every_draw
 from bayesml.results.predict.new_levels import NewLevels
@@ -88,7 +89,7 @@ def _memberships(fit: AbstractSampledFit) -> Any:
     def memberships(predictors: Mapping[PredictorKey, Any], values: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
         parameters = likelihood_values(fit.likelihood, predictors, values)
         # one that has the same parameters in every row of the block is as long as the others
-        logs = jnp.stack(jnp.broadcast_arrays(*fit.likelihood.log_components(data["y"], parameters, data)), axis=-1)
+        logs = jnp.stack(jnp.broadcast_arrays(*log_components(fit.likelihood, data["y"], parameters, data)), axis=-1)
         return logs - jax.scipy.special.logsumexp(logs, axis=-1, keepdims=True)
 
     return jax.jit(memberships)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, Literal, Unpack, final
 
 from bayesml.engines import AbstractEngine, SamplerOptions
 from bayesml.families import AbstractFamily
@@ -25,9 +25,12 @@ from bayesml.results.record.recipe import FittedModel
 if TYPE_CHECKING:
     from bayesml.results.fits import extending, updating
     from bayesml.results.frequentist import normal_draws, report, simulate
+    from bayesml.results.predict import point_survival
+    from bayesml.results.predict.survival import SurvivalCurves
 else:
     extending = lazy_module("bayesml.results.fits.extending")
     normal_draws = lazy_module("bayesml.results.frequentist.normal_draws")
+    point_survival = lazy_module("bayesml.results.predict.point_survival")
     report = lazy_module("bayesml.results.frequentist.report")
     simulate = lazy_module("bayesml.results.frequentist.simulate")
     updating = lazy_module("bayesml.results.fits.updating")
@@ -168,6 +171,42 @@ class PointFit(AbstractUpdated, AbstractEstimateVerbs):
         """
         outcome = normal_draws.normal_outcome(self, ndraws, seed)
         return Fit(self.problem, self.frame, outcome, self.recipe)
+
+    def survival(
+        self, newdata: Any = None, times: Sequence[float] | None = None, *,
+        by: str | None = None, resp: str | None = None,
+        re_formula: Any = None, new_levels: Literal["error", "zero"] = "error", ndraws: int = 1000, seed: int = 0,
+    ) -> SurvivalCurves:  # fmt: skip
+        """Return survival curves at the estimates, S(t) = P(response > t), with intervals.
+
+        The response is that before censoring and truncation. Intervals are those of curves at draws from the normal
+        approximation (Mandel 2013, The American Statistician 67, 76-81), which stay between 0 and 1.
+
+        Args:
+            newdata: rows with a curve each. None takes the rows of the fit, whose curves are averaged.
+            times: the times, in any order; None takes 50 from 0 to the largest that was observed.
+            by: a column: the curves of rows with the same value of it are averaged.
+            resp: which of several responses.
+            re_formula: which group-level effects, see ``linpred``.
+            new_levels: what unseen levels get, see ``linpred``.
+            ndraws: number of draws for the intervals, a multiple of 4.
+            seed: seed of these draws.
+
+        Returns:
+            As of a fit with draws; ``to_pandas()`` has the columns Estimate, Std.Error, Lower and Upper.
+
+        Raises:
+            DataError: see ``linpred``.
+            FormulaError: see ``linpred``.
+            ModelError: the family has no distribution function, a time is not a number, or ``by`` is no column.
+
+        Example:
+            >>> fit.survival({"sex": ["female", "male"], "age": [60, 60]}, times=[30, 90, 365]).to_pandas()
+        """
+        return point_survival.survival(
+            self, self.to_normal_draws(ndraws, seed), newdata, times, by=by, resp=resp, re_formula=re_formula,
+            new_levels=new_levels,
+        )  # fmt: skip
 
 
 def fit_of(fitted: FittedModel) -> Fit | PointFit:

@@ -33,6 +33,7 @@ class Curves:
         names: what each curve is called.
         observed: Kaplan-Meier estimates by the name of their curve.
         response: name of the response.
+        estimate: ``(curves, times)`` the lines of a point fit; None for the means of the draws.
     """
 
     values: np.ndarray
@@ -40,6 +41,7 @@ class Curves:
     names: tuple[str, ...]
     observed: Mapping[str, tuple[np.ndarray, np.ndarray]]
     response: str
+    estimate: np.ndarray | None = None
 
 
 def draw_curves(curves: Curves, observed: bool, prob: float, ax: Axes | None) -> Figure:
@@ -49,11 +51,12 @@ def draw_curves(curves: Curves, observed: bool, prob: float, ax: Axes | None) ->
     figure = new_figure(7.4, 4.2) if ax is None else figure_of(ax)
     axes = figure.subplots() if ax is None else ax
     values, times = curves.values, curves.times
+    middle = values.mean(axis=0) if curves.estimate is None else curves.estimate
     for k, name in enumerate(curves.names):
         colour = MAIN if len(curves.names) == 1 else PALETTE[k % len(PALETTE)]
         lower, upper = np.quantile(values[:, k], [(1 - prob) / 2, (1 + prob) / 2], axis=0)
         axes.fill_between(times, lower, upper, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(times, values[:, k].mean(axis=0), color=colour, linewidth=1.9, label=name)
+        axes.plot(times, middle[k], color=colour, linewidth=1.9, label=name)
         if observed and name in curves.observed:
             _steps(axes, *curves.observed[name], float(times[-1]), DARK if len(curves.names) == 1 else colour)
     _finish(axes, curves.response)

@@ -76,6 +76,7 @@ def point_rows(
     additions: bool = True,
     trials: bool = True,
     centred: bool = True,
+    terms: tuple[str, ...] | None = None,
 ) -> PointRows:
     """Encode the rows to predict and compute their linear predictor.
 
@@ -87,6 +88,7 @@ def point_rows(
         additions: whether the response terms of the formula (``trials``, ``se``, ``weights``) are needed; without them
             ``data`` is empty.
         trials: whether the number of trials is needed; without it each row has one trial, whatever the data say.
+        terms: names of the response terms that are needed; None for all that predictions need.
         centred: whether a linear predictor below thresholds is that of centred predictors, as the densities take it.
 
     Raises:
@@ -105,6 +107,7 @@ def point_rows(
     else:
         _refuse_absent_groups(selection, newdata, new_levels)
         wanted = tuple(n for n in _needed_additions(fit, newdata) if additions and (trials or n != "trials"))
+        wanted = wanted if terms is None else terms
         rows = encoded_rows(fit, newdata, selection, wanted, "gaussian", True)  # unseen levels are numbered alone
         if new_levels == "error" and rows.unseen.labels:
             raise _refusal(*next(iter(rows.unseen.labels.items())))

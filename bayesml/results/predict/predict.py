@@ -27,6 +27,7 @@ from bayesml.results.predict.prepare import (
 from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.several import DrawnQuantities, evaluate_responses
 from bayesml.results.record.one_response import answers, has_several, of_one
+from bayesml.results.record.with_likelihoods import with_likelihoods
 from bayesml.results.record.without_residual_terms import without_residual_terms
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def predict(
     *,
     resp: str | None = None,
     incl_autocor: bool = True,
+    negative_rt: bool = False,
     re_formula: Any = None,
     new_levels: NewLevels = "error",
     ndraws: int | None = None,
@@ -170,6 +172,8 @@ def predict(
         resp: which of several responses, see ``linpred``. Without it the responses of a row are drawn together, with
             the correlations of their residuals and of effects of new levels.
         incl_autocor: whether residual terms such as ``ar(time, g)`` count, see ``epred``.
+        negative_rt: whether response times of the family wiener are negative where the answer is the lower one, so that
+            a number says both.
         re_formula: which group-level effects, see ``linpred``.
         new_levels: what unseen levels get, see ``linpred``.
         ndraws: number of draws, see ``linpred``.
@@ -189,9 +193,20 @@ def predict(
         >>> fit.predict({"Days": [10], "Subject": ["new"]}, new_levels="gaussian", seed=1, summary=True)
     """
     fit = fit if incl_autocor else without_residual_terms(fit)
+    fit = _with_signs(fit, resp) if negative_rt else fit
     drawn = _evaluated(fit, resp, Request(newdata, re_formula, new_levels, ndraws, seed), What("predict"))
     _warn_about_undrawn(fit if resp is None else of_one(fit, resp), drawn.values)
     return drawn.shown(summary)
+
+
+def _with_signs(fit: AbstractSampledFit, resp: str | None) -> AbstractSampledFit:
+    asked = fit if resp is None else of_one(fit, resp)
+    if not any(response.likelihood.traits.decisions for response in asked.problem.design.responses):
+        raise ModelError(
+            "`negative_rt=True` gives response times at the lower boundary a minus sign, which the family wiener has "
+            f"alone; this is a model of the family {asked.family.name}. Leave it out."
+        )
+    return with_likelihoods(fit, lambda likelihood: likelihood.signed)
 
 
 def _evaluated(

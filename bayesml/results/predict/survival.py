@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bayesml.results.record.fit import AbstractSampledFit
+    from bayesml.results.record.fit import AbstractFit, AbstractSampledFit
 
-__all__ = ["SurvivalCurves", "survival"]
+__all__ = ["Groups", "SurvivalCurves", "data_at", "groups_of", "survival", "survival_likelihood", "survival_terms"]
 
 POINTS = 50
 
@@ -44,12 +44,14 @@ class SurvivalCurves:
         names: what each curve is called.
         observed: Kaplan-Meier estimates that belong to the curves, by name.
         response: name of the response.
+        estimate: ``(curves, times)`` S(t) at the estimates of a point fit; None where means of draws are shown.
     """
 
     draws: xr.DataArray
     names: tuple[str, ...]
     observed: Mapping[str, tuple[np.ndarray, np.ndarray]]
     response: str
+    estimate: np.ndarray | None = None
 
     @property
     def times(self) -> np.ndarray:
@@ -61,12 +63,19 @@ class SurvivalCurves:
         return self.draws.to_numpy().reshape(-1, len(self.names), len(self.times))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return mean, standard deviation and 95% interval of each curve at each time."""
+        """Return mean, standard deviation and 95% interval of each curve at each time.
+
+        Of a point fit the estimate is that at the estimates of the model, and the columns are named as in its tables.
+        """
         import pandas as pd
 
         values, last = self.values(), self.draws.dims[-2]
         index = pd.MultiIndex.from_product([self.draws[last].to_numpy(), self.times], names=[last, "time"])
-        return summarise(values.reshape(len(values), -1), index)
+        table = summarise(values.reshape(len(values), -1), index)
+        if self.estimate is None:
+            return table
+        named = {"Est.Error": "Std.Error", "Q2.5": "Lower", "Q97.5": "Upper"}
+        return table.assign(Estimate=self.estimate.ravel()).rename(columns=named)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.draws.to_numpy(), dtype=dtype)
@@ -91,7 +100,7 @@ class SurvivalCurves:
         """
         from bayesml.results.plots.survival import Curves, draw_curves
 
-        drawn = Curves(self.values(), self.times, self.names, self.observed, self.response)
+        drawn = Curves(self.values(), self.times, self.names, self.observed, self.response, self.estimate)
         return draw_curves(drawn, observed, prob, ax)
 
 
@@ -132,19 +141,29 @@ def survival(
         >>> fit.survival(by="sex").plot()
     """
     fit = of_one(fit, resp)
-    likelihood = fit.likelihood.unbounded
-    if not likelihood.traits.has_cdf:
-        raise ModelError(f"The family {fit.family.name} has no distribution function, and so no survival curve.")
+    likelihood = survival_likelihood(fit)
     request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    additions = tuple(name for name in needed_terms(fit.parsed.response.additions) if name != "trunc")
-    rows, choice = prepare_rows(fit, request, additions=additions), choose_draws(fit, request)
-    at, groups = _times(fit, times), _groups(fit, newdata, by, rows.count)
+    rows, choice = prepare_rows(fit, request, additions=survival_terms(fit)), choose_draws(fit, request)
+    at, groups = _times(fit, times), groups_of(fit, newdata, by, rows.count)
     drawn = _curves(fit, likelihood, rows, choice, request, at, groups)
     labels = rows.labels if groups is None else groups.labels
     drawn_labelled = choice.label(drawn, labels, "survival", tuple(f"{t:g}" for t in at), "time")
     names = _names(newdata, labels) if groups is None else tuple(str(label) for label in labels)
     shown = drawn_labelled.assign_coords(time=at)
     return SurvivalCurves(shown, names, _estimates(fit, newdata, by, names), fit.parsed.response.name)
+
+
+def survival_likelihood(fit: AbstractFit) -> AbstractLikelihood:
+    """Return the distribution of the response without bounds; a ModelError where it has no distribution function."""
+    likelihood = fit.likelihood.unbounded
+    if not likelihood.traits.has_cdf:
+        raise ModelError(f"The family {fit.family.name} has no distribution function, and so no survival curve.")
+    return likelihood
+
+
+def survival_terms(fit: AbstractFit) -> tuple[str, ...]:
+    """Return the names of the response terms that curves need."""
+    return tuple(name for name in needed_terms(fit.parsed.response.additions) if name != "trunc")
 
 
 def _names(newdata: Any, labels: pd.Index) -> tuple[str, ...]:
@@ -161,7 +180,7 @@ def _text(value: Any) -> str:
 
 @final
 @dataclass(frozen=True)
-class _Groups:
+class Groups:
     """Rows whose curves are averaged.
 
     Attributes:
@@ -177,18 +196,19 @@ class _Groups:
         return np.stack([values[:, self.members == k].mean(axis=1) for k in range(len(self.labels))], axis=1)
 
 
-def _groups(fit: AbstractSampledFit, newdata: Any, by: str | None, rows: int) -> _Groups | None:
+def groups_of(fit: AbstractFit, newdata: Any, by: str | None, rows: int) -> Groups | None:
+    """Return which curves are averaged: those of rows of the fit, or with the same value of ``by``."""
     import pandas as pd
 
     if by is None:
-        return None if newdata is not None else _Groups(pd.Index(["average"]), np.zeros(rows, dtype=int))
+        return None if newdata is not None else Groups(pd.Index(["average"]), np.zeros(rows, dtype=int))
     column = _column(fit, newdata, by)
     codes, members = np.unique(column.values, return_inverse=True)  # codes of levels are in their order
     labels = codes.tolist() if column.levels is None else [column.levels[int(code)] for code in codes]
-    return _Groups(pd.Index(labels), members)
+    return Groups(pd.Index(labels), members)
 
 
-def _column(fit: AbstractSampledFit, newdata: Any, by: str) -> Column:
+def _column(fit: AbstractFit, newdata: Any, by: str) -> Column:
     """Return a column of the rows."""
     available = tuple(fit.frame.columns) if newdata is None else column_names(newdata)
     if by not in available:
@@ -225,11 +245,11 @@ def _curves(
     choice: DrawChoice,
     request: Request,
     times: np.ndarray,
-    groups: _Groups | None,
+    groups: Groups | None,
 ) -> np.ndarray:
     """Return S(t), ``(draws, curves, times)``: one time after the other, so that memory is that of a prediction."""
     function = _survival_of(fit, likelihood)
-    at = [replace(rows, data=_data_at(likelihood, rows, float(t))) for t in times]
+    at = [replace(rows, data=data_at(likelihood, rows.data, rows.count, float(t))) for t in times]
     result = np.empty((choice.count, rows.count if groups is None else len(groups.labels), len(times)))
     for batch in batches(fit, rows, choice, request):
         for k, own in enumerate(at):
@@ -238,9 +258,12 @@ def _curves(
     return result
 
 
-def _data_at(likelihood: AbstractLikelihood, rows: Rows, t: float) -> Mapping[str, np.ndarray]:
-    y = {"y": np.full(rows.count, t)}
-    return {**likelihood.data_at(t, {**rows.data, **y}), **y}
+def data_at(
+    likelihood: AbstractLikelihood, data: Mapping[str, np.ndarray], rows: int, t: float
+) -> Mapping[str, np.ndarray]:
+    """Return the arrays of rows whose response is t."""
+    y = {"y": np.full(rows, t)}
+    return {**likelihood.data_at(t, {**data, **y}), **y}
 
 
 def _survival_of(fit: AbstractSampledFit, likelihood: AbstractLikelihood) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from bayesml.formula import ResponseFormula
 from bayesml.response_terms import RESIDUAL_TERMS, response_term
 from bayesml.results.record.fit import AbstractFit
+from bayesml.results.record.with_likelihoods import with_likelihoods
 
 __all__ = ["without_residual_terms"]
 
@@ -20,17 +21,14 @@ def without_residual_terms(fit: F) -> F:
     has_latent = any(term.is_residual for predictor in design.schema.predictors for term in predictor.terms)
     if not design.likelihood.traits.rows_depend and not has_latent:
         return fit
-    responses = tuple(replace(each, likelihood=each.likelihood.without_residual_terms) for each in design.responses)
-    joint = design.joint
-    if joint is not None:
-        joint = replace(joint, parts=tuple((each.name, each.likelihood) for each in responses))
+    fit = with_likelihoods(fit, lambda likelihood: likelihood.without_residual_terms)
+    design = fit.problem.design
     parsed = replace(design.schema.parsed, responses=tuple(map(_without, design.schema.parsed.responses)))
     predictors = tuple(
         replace(p, terms=tuple(t for t in p.terms if not t.is_residual)) for p in design.schema.predictors
     )
     schema = replace(design.schema, parsed=parsed, predictors=predictors)
-    plain = replace(design, responses=responses, joint=joint, schema=schema)
-    return replace(fit, problem=replace(fit.problem, design=plain))
+    return replace(fit, problem=replace(fit.problem, design=replace(design, schema=schema)))
 
 
 def _without(formula: ResponseFormula) -> ResponseFormula:

@@ -11,6 +11,7 @@ import numpy as np
 from bayesml.engines.point.several.estimate import SeveralEstimate
 from bayesml.results.frequentist.residuals import natural_parameters
 from bayesml.results.predict import survival as drawn_survival
+from bayesml.results.predict.new_levels import NewLevels
 from bayesml.results.predict.point_rows import PointRows, UnseenPolicy, point_rows
 from bayesml.results.predict.several_predictors import several_natural
 from bayesml.results.predict.survival import SurvivalCurves, data_at, groups_of, survival_likelihood, survival_terms
@@ -49,7 +50,7 @@ def survival(
     one = of_one(fit, resp)
     survival_likelihood(one)
     rows = point_rows(one, newdata, re_formula, new_levels, terms=survival_terms(one), centred=True)
-    policy = "error" if new_levels == "error" else "gaussian"
+    policy: NewLevels = "error" if new_levels == "error" else "gaussian"
     curves = drawn_survival.survival(
         drawn, newdata, times, by=by, resp=resp, re_formula=re_formula, new_levels=policy, seed=0
     )

@@ -183,6 +183,7 @@ OTHER_MEANINGS = {
         *("bayesml.fit", "bayesml.formula.grouping", "bayesml.formula.types", "bayesml.formula.write"),
         *("bayesml.terms.group", "bayesml.results.frequentist.simulate"),
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
+        "bayesml.results.predict.point_survival",
         *("bayesml.results.marginal.spread", "bayesml.results.fits.multiple"),
     },
     "student": {"bayesml.formula.grouping", "bayesml.results.tables.equation"},

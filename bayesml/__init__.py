@@ -31,7 +31,7 @@ from bayesml.distributions import (
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
 from bayesml.families import FAMILIES, custom_family
-from bayesml.fit import default_prior, fit, validate_prior
+from bayesml.fit import default_prior, export, fit, validate_prior
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_mecor, set_rescor
 from bayesml.priors import R2D2, horseshoe, prior
@@ -91,6 +91,7 @@ __all__ = [
     "dirichlet",
     "double_exponential",
     "exponential",
+    "export",
     "fit",
     "fit_multiple",
     "flat",

@@ -24,11 +24,16 @@ from bayesml.terms import Functions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesml.exporting import exported
+    from bayesml.exporting.exported import ExportedModel
     from bayesml.results.fits import kept as kept_files
+    from bayesml.results.storage import exported as storage
 else:  # a fit that is not kept in a file does not wait for what reads files
     kept_files = lazy_module("bayesml.results.fits.kept")
+    exported = lazy_module("bayesml.exporting.exported")
+    storage = lazy_module("bayesml.results.storage.exported")
 
-__all__ = ["default_prior", "describe_problem", "fit", "validate_prior"]
+__all__ = ["default_prior", "describe_problem", "export", "fit", "validate_prior"]
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
@@ -226,6 +231,57 @@ def validate_prior(
     if sample_prior != "no":
         refuse_improper(description.spec)
     return description.priors.to_pandas()
+
+
+@answers_foreign_arguments("FIT_ARGUMENTS")
+def export(
+    formula: str | ModelFormula,
+    data: Any,
+    family: str | AbstractFamily = "gaussian",
+    *,
+    language: str = "numpyro",
+    path: str | os.PathLike[str] | None = None,
+    prior: Prior | Sequence[Prior] = (),
+    default_priors: Style = "bayesml",
+    missing: Literal["drop", "error"] = "drop",
+    functions: Functions | None = None,
+    data2: Mapping[str, Any] | None = None,
+) -> ExportedModel:
+    """Return a model as a readable program that needs NumPyro and JAX, not bayesml; see ``fit.export``.
+
+    Args:
+        formula: as in ``fit``.
+        data: as in ``fit``.
+        family: as in ``fit``.
+        language: ``"numpyro"``.
+        path: the file to write, ``"model.py"``; the data are written beside it, ``model.npz``. None writes nothing.
+        prior: as in ``fit``.
+        default_priors: as in ``fit``.
+        missing: as in ``fit``.
+        functions: as in ``fit``.
+        data2: as in ``fit``.
+
+    Returns:
+        The program with its data.
+
+    Raises:
+        BayesmlError: as ``fit`` does for a model that is none; a ModelError where it cannot be written.
+
+    Example:
+        >>> import bayesml
+        >>> data = bayesml.load_dataset("sleepstudy")
+        >>> print(bayesml.export("Reaction ~ Days + (Days | Subject)", data))
+    """
+    exported.check_language(language)
+    target = None if path is None else storage.program_target(path)
+    written = as_formula(formula)
+    chosen, own, beside = family_of(written, family), functions or {}, checked_mapping(data2)
+    engine = get_engine(SAMPLER)
+    recipe = Recipe(written, chosen, engine, as_priors(prior), default_priors, missing, own, data2=beside)
+    program = exported.exported_model(prepared_model(recipe, data).problem)
+    if target is not None:
+        program.write(target)
+    return program
 
 
 def describe_problem(

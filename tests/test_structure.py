@@ -64,6 +64,7 @@ FLOW = (
     "convergence",
     "engines",
     "numpyro_model",
+    "exporting",
     "results",
     "fit",
     "resuming",

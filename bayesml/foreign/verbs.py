@@ -132,8 +132,14 @@ OWN_SAMPLED = (
     Word("check_hmc_diagnostics", "rstan", _DIAGNOSTICS),
     Word("log_posterior", "brms", "The log density of each draw is not kept; `fit.log_lik()` has the log-likelihood."),
     Word("control_params", "brms", "Write `fit.engine`, a value without brackets."),
-    Word("stancode", "brms", "There is no Stan here; `fit.model` is the model in NumPyro."),
-    Word("make_stancode", "brms", "There is no Stan here; `fit.model` is the model in NumPyro."),
+    Word(
+        "stancode", "brms", 'There is no Stan here; `print(fit.export("numpyro"))` is the model as a NumPyro program.'
+    ),
+    Word(
+        "make_stancode",
+        "brms",
+        'There is no Stan here; `print(fit.export("numpyro"))` is the model as a NumPyro program.',
+    ),
     Word("stanfit", "brms", "There is no Stan here; `fit.idata` has the draws."),
     Word("launch_shinystan", "brms", "Write `fit.plot()`, `fit.diagnostics` and `fit.pp_check()`."),
     Word("p_direction", "bayestestR", "Write `fit.describe_posterior()`: the column `pd`."),
@@ -273,7 +279,9 @@ OWN_POINT = (
     Word("posterior", "ArviZ", f"{_DRAWS_FIRST}: `fit.to_normal_draws().idata`."),
     Word("diagnostics", "brms", "A point estimate has no chains; the summary says whether the optimum was found."),
     Word("rhat", "brms", "A point estimate has no chains; the summary says whether the optimum was found."),
-    Word("stancode", "brms", "There is no Stan here; `fit.to_normal_draws().model` is the model in NumPyro."),
+    Word(
+        "stancode", "brms", 'There is no Stan here; `print(fit.export("numpyro"))` is the model as a NumPyro program.'
+    ),
     Word("waic", "brms", "Write `fit.aic`, a value without brackets, or `fit.to_normal_draws().waic()`."),
     Word("bayes_R2", "brms", "Write `fit.r2()`."),
     Word("extend", "bayesml", "A point estimate has no draws to add to."),

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from bayesml.results.marginal import effects as marginal
     from bayesml.results.plots import groups, smooths
     from bayesml.results.questions import contrast, emmeans
-    from bayesml.results.storage import saving
+    from bayesml.results.storage import exported, saving
     from bayesml.results.tables import effects, equation, tables
     from bayesml.results.tidy import for_maketables
 else:  # a fit and its table should not wait for what is asked of it later
     contrast = lazy_module("bayesml.results.questions.contrast")
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
+    exported = lazy_module("bayesml.results.storage.exported")
     for_maketables = lazy_module("bayesml.results.tidy.for_maketables")
     equation = lazy_module("bayesml.results.tables.equation")
     groups = lazy_module("bayesml.results.plots.groups")
@@ -86,4 +87,5 @@ class AbstractFitVerbs(AbstractFit):
     ranef_plot = Verb(lambda: groups.ranef_plot)
     plot_smooths = Verb(lambda: smooths.plot_smooths)
     equation = Verb(lambda: equation.equation)
+    export = Verb(lambda: exported.export)
     save = Verb(lambda: saving.save)

@@ -81,6 +81,11 @@ class AbstractGroupTerm(AbstractTerm):
         return self
 
     @property
+    def peculiarity(self) -> str:
+        """What its effects are other than independent between levels and normal, in words; empty where nothing."""
+        return ""
+
+    @property
     def own_entries(self) -> np.ndarray:
         """``(levels, coefs)`` which of the effects of a level in ``eliminated`` are those of ``coefs``."""
         return np.tile(np.arange(len(self.coefs)), (len(self.levels), 1))

@@ -134,6 +134,15 @@ class StructuredGroup(AbstractGroupTerm):
         return self.base.eliminated
 
     @property
+    def peculiarity(self) -> str:
+        """What its effects are other than independent between levels and normal."""
+        if self.members is not None:
+            return "are of several memberships of a row"
+        if self.known is not None:
+            return "are related between levels"
+        return "have heavier tails than normal ones"
+
+    @property
     def own_entries(self) -> np.ndarray:
         """Which of the effects of a level in ``eliminated`` are those of ``coefs``."""
         return self.base.own_entries

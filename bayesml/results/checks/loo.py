@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.errors import ModelError
+from bayesml.results.checks.integrated import integrated, integration_of
 from bayesml.results.checks.log_lik import log_lik_by_rows
-from bayesml.results.checks.loo_options import LooOptions
+from bayesml.results.checks.loo_options import Groups, LooOptions, Unit
 from bayesml.results.checks.loo_result import GOOD_K, Evidence, LooResult, loo_result
 from bayesml.results.checks.pareto_advice import warn_about_k
 from bayesml.results.checks.psis import LeaveOneOut, leave_one_out
@@ -30,8 +32,9 @@ DEFAULT = LooOptions()
 
 
 def loo(
-    fit: AbstractSampledFit, pointwise: bool = True, *, resp: str | None = None, reloo: bool = False,
-    k_threshold: float = GOOD_K, executor: Any = None,
+    fit: AbstractSampledFit, pointwise: bool = True, *, resp: str | None = None, groups: Groups = "conditional",
+    group: str | None = None, unit: Unit = "obs", reloo: bool = False, k_threshold: float = GOOD_K,
+    executor: Any = None,
 ) -> Any:  # fmt: skip
     """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
 
@@ -43,6 +46,12 @@ def loo(
         fit: the fit.
         pointwise: whether to keep the value and the Pareto k of every observation; the printed table then counts them.
         resp: which of several responses; None takes the joint density of all responses of a row, see ``log_lik``.
+        groups: ``"conditional"`` takes the density of a row given the drawn effects of its group. ``"integrate"`` takes
+            it given the other rows of its group, averaged over these effects, by exact integrals or quadrature: the
+            same elpd with far smaller importance ratios, where a group has few rows.
+        group: over whose effects to average, where the model has several grouping factors.
+        unit: what is left out at a time with ``groups="integrate"``: ``"obs"`` each row, ``"group"`` all rows of a
+            group together, which says how well new groups are predicted.
         reloo: whether to fit the model again without each row whose Pareto k is above ``k_threshold``, which gives its
             density without importance sampling; its k is then 0.
         k_threshold: the largest Pareto k that counts as reliable.
@@ -64,7 +73,7 @@ def loo(
     Example:
         >>> fit.loo()
     """
-    options = LooOptions(reloo=reloo, k_threshold=k_threshold, executor=executor)
+    options = LooOptions(groups, group, unit, reloo=reloo, k_threshold=k_threshold, executor=executor)
     fit = fit if resp is None else of_one(fit, resp)
     return loo_result(left_out(fit, options=options), pointwise)
 
@@ -108,7 +117,7 @@ def reloo(
         )
     chosen = np.flatnonzero(evidence.found.pareto_k > k_threshold) if rows is None else _positions(fit, rows)
     evidence = _with_refits(evidence, chosen, executor)
-    warn_about_k(evidence, "", (), k_threshold)
+    warn_about_k(evidence, "", options)
     return loo_result(evidence, True)
 
 
@@ -122,9 +131,11 @@ def left_out(fit: AbstractSampledFit, name: str = "", options: LooOptions = DEFA
     """
     evidence = _approximated(fit, name, options)
     if options.reloo:
+        if evidence.unit != "obs":
+            raise ModelError('reloo=True leaves out rows; `kfold(group=..., K=None, joint="group")` leaves out groups.')
         bad = np.flatnonzero(evidence.found.pareto_k > options.k_threshold)
         evidence = _with_refits(evidence, bad, options.executor)
-    warn_about_k(evidence, name, (), options.k_threshold)
+    warn_about_k(evidence, name, options)
     return evidence
 
 
@@ -135,12 +146,31 @@ def _approximated(fit: AbstractSampledFit, name: str, options: LooOptions) -> Ev
             f'The draws{of} come from the prior alone (sample_prior="only"): they have not seen the response, so that '
             'there is nothing to leave out. Fit the model without sample_prior="only".'
         )
-    found, infinite = _by_rows(fit)
+    evidence, infinite = _integrated(fit, options) if options.groups == "integrate" else _conditional(fit)
     if infinite:
         raise ModelError(
             f"The log-likelihood{of} of {infinite} observations is not finite at some draws, which loo() needs."
         )
-    return Evidence(fit, found, fit.frame.labels())
+    return evidence
+
+
+def _conditional(fit: AbstractSampledFit) -> tuple[Evidence, int]:
+    found, infinite = _by_parts(fit, log_lik_by_rows(fit, NUMBERS_AT_ONCE), fit.nobs)
+    return Evidence(fit, found, fit.frame.labels()), infinite
+
+
+def _integrated(fit: AbstractSampledFit, options: LooOptions) -> tuple[Evidence, int]:
+    import pandas as pd
+
+    integration = integration_of(fit, options.group)
+    values = integrated(fit, integration, options.unit)
+    if options.unit == "obs":
+        found, infinite = _by_parts(fit, values, fit.nobs)
+        return Evidence(fit, found, fit.frame.labels()), infinite
+    levels = integration.occurring
+    found, infinite = _by_parts(fit, values, len(levels))
+    labels = pd.Index([integration.labels[level] for level in levels], dtype=object)
+    return Evidence(fit, found, labels, integration.name), infinite
 
 
 def _with_refits(evidence: Evidence, rows: np.ndarray, executor: Any) -> Evidence:
@@ -159,12 +189,20 @@ def _positions(fit: AbstractSampledFit, rows: Any) -> np.ndarray:
     return np.unique(given)
 
 
-def _by_rows(fit: AbstractSampledFit) -> tuple[LeaveOneOut, int]:
-    """Return the result, and the number of rows whose log-likelihood is not finite at some draws."""
+def _by_parts(
+    fit: AbstractSampledFit, log_lik: Iterable[tuple[np.ndarray, np.ndarray]], count: int
+) -> tuple[LeaveOneOut, int]:
+    """Return the result, and the number of rows whose log-likelihood is not finite at some draws.
+
+    Args:
+        fit: the fit.
+        log_lik: positions of rows and their log-likelihoods ``(draws, rows)``, some at a time.
+        count: number of rows.
+    """
     efficiency = relative_efficiency(fit)
-    result = LeaveOneOut(*np.full((3, fit.nobs), np.nan))
-    finite = np.ones(fit.nobs, dtype=bool)
-    for part, values in log_lik_by_rows(fit, NUMBERS_AT_ONCE):
+    result = LeaveOneOut(*np.full((3, count), np.nan))
+    finite = np.ones(count, dtype=bool)
+    for part, values in log_lik:
         finite[part] = np.isfinite(values).all(axis=0)
         usable = part[finite[part]]
         some = leave_one_out(np.ascontiguousarray(values[:, finite[part]].T), efficiency)

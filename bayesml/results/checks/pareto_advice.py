@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from bayesml.errors import warn_user
-from bayesml.results.checks.loo_result import GOOD_K, Evidence, reliable_k
+from bayesml.results.checks.loo_options import LooOptions
+from bayesml.results.checks.loo_result import Evidence, reliable_k
 
 __all__ = ["warn_about_k"]
 
@@ -16,16 +15,15 @@ LISTED = 10
 FEW_REFITS = 10
 
 
-def warn_about_k(evidence: Evidence, name: str, done: Sequence[str], threshold: float = GOOD_K) -> None:
+def warn_about_k(evidence: Evidence, name: str, options: LooOptions) -> None:
     """Warn where the estimate is unreliable, and say what helps.
 
     Args:
         evidence: what was found.
         name: how warnings call the fit, where there are several.
-        done: what was tried already: ``"moment_match"``, ``"integrate"``.
-        threshold: the largest k that counts as reliable.
+        options: how rows were left out.
     """
-    fit, k, labels = evidence.fit, evidence.found.pareto_k, evidence.labels
+    fit, k, labels, threshold = evidence.fit, evidence.found.pareto_k, evidence.labels, options.k_threshold
     prefix, draws = f"`{name}`: " if name else "", fit.draws_record.n_chains * fit.draws_record.n_draws
     bad, doubtful = np.flatnonzero(k > threshold), int((k > min(reliable_k(draws), threshold)).sum())
     if len(bad):
@@ -37,7 +35,7 @@ def warn_about_k(evidence: Evidence, name: str, done: Sequence[str], threshold: 
         else:
             of = f"{len(bad)} level{plural} of `{evidence.unit}` with a Pareto k above {threshold:g} ({shown})"
         warn_user(
-            f"{prefix}{of}: the leave-one-out estimate is unreliable there. {_advice(evidence, len(bad), done)} "
+            f"{prefix}{of}: the leave-one-out estimate is unreliable there. {_advice(evidence, len(bad), options)} "
             "Or see whether the model can explain them: a family with heavier tails, such as student or negbinomial, "
             "often can."
         )
@@ -48,17 +46,18 @@ def warn_about_k(evidence: Evidence, name: str, done: Sequence[str], threshold: 
         )
 
 
-def _advice(evidence: Evidence, bad: int, done: Sequence[str]) -> str:
+def _advice(evidence: Evidence, bad: int, options: LooOptions) -> str:
     """Return what helps, the cheapest first."""
-    fit, of_rows = evidence.fit, evidence.unit == "obs"
+    fit, depends = evidence.fit, evidence.fit.likelihood.traits.rows_depend
+    if evidence.unit != "obs":
+        return f'Use `kfold(group="{evidence.unit}", K=None, joint="group")` in its place.'
     ways = []
-    depends = fit.likelihood.traits.rows_depend
+    has_groups = any(predictor.groups() for predictor in fit.problem.design.schema.predictors)
+    if options.groups == "conditional" and has_groups and not depends:
+        ways.append('`groups="integrate"`, which averages over the effects of its group')
     if bad <= FEW_REFITS and not depends:
         ways.append(f"`reloo=True`, which fits the model again without {'it' if bad == 1 else 'each of them'}")
-    if depends:
-        return f"Call loo() with {' or '.join(ways)}." if ways else "Run more iterations."
-    fold = "`kfold(K=10)`" if of_rows else f'`kfold(group="{evidence.unit}", K=None, joint="group")`'
+    instead = "" if depends or (bad <= FEW_REFITS and ways) else "`kfold(K=10)` in its place"
     if not ways:
-        return f"Use {fold} in its place."
-    more = f", or use {fold} in its place" if bad > FEW_REFITS else ""
-    return f"Call loo() with {'; or with '.join(ways)}{more}."
+        return f"Use {instead}." if instead else "Run more iterations."
+    return f"Call loo() with {', or with '.join(ways)}{f'; or use {instead}' if instead else ''}."

@@ -77,18 +77,27 @@ class Spread:
 
     def _root(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return roots of the covariance matrices of the predictors, ``(draws, rows, d, d)``."""
-        size, d = self._coordinates(values), len(self.keys)
-        shared: dict[str, np.ndarray] = {}
-        basis, loadings = _UnitVectors(size), {key: 0.0 for key in self.keys}
-        for term, Z in self.terms:
-            matrix = term.simulated(values, basis, size, shared)  # type: ignore[arg-type]
-            loadings[term.predictor] = loadings[term.predictor] + np.einsum("nk,djk->dnj", Z, matrix)
-        A = np.stack([np.asarray(loadings[key]) for key in self.keys], axis=2)
+        d, loadings = len(self.keys), self.loadings(values)
+        A = np.stack([loadings[key] for key in self.keys], axis=2)
         covariance = np.einsum("dnaj,dnbj->dnab", A, A)
         if d == 1:
             return np.sqrt(covariance)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         return np.asarray(vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[..., None, :])
+
+    def loadings(self, values: Mapping[str, np.ndarray]) -> dict[PredictorKey, np.ndarray]:
+        """Return A of each predictor, ``(draws, rows, J)``: what J standard normal numbers of a group add to it.
+
+        Args:
+            values: standard deviations and correlations, ``(draws, ...)``.
+        """
+        size = self._coordinates(values)
+        shared: dict[str, np.ndarray] = {}
+        basis, found = _UnitVectors(size), {key: 0.0 for key in self.keys}
+        for term, Z in self.terms:
+            matrix = term.simulated(values, basis, size, shared)  # type: ignore[arg-type]
+            found[term.predictor] = found[term.predictor] + np.einsum("nk,djk->dnj", Z, matrix)
+        return {key: np.asarray(each) for key, each in found.items()}
 
     def _coordinates(self, values: Mapping[str, np.ndarray]) -> int:
         """Return of how many standard normal numbers the effects of a group are made."""
@@ -140,10 +149,10 @@ def spread_of(fit: AbstractFit, rows: Any) -> Spread:
                 f'groups="integrate" averages over effects on a predictor, and those of `{group.name}` differ between '
                 'thresholds. Use groups="population" or "conditional".'
             )
-        if np.ndim(own["index"]) > 1 or "root" in own or "weight" in own:
+        if group.peculiarity:
             raise ModelError(
-                f'groups="integrate" averages over independent groups, and a row has several of `{group.name}`, or its '
-                'groups are related. Use groups="population" or "conditional".'
+                f'groups="integrate" averages over independent groups with normal effects, and those of `{group.name}` '
+                f'{group.peculiarity}. Use groups="population" or "conditional".'
             )
         terms.append((group.eliminated, np.asarray(own["Z"], dtype=float)))
     if not terms:

@@ -185,6 +185,8 @@ def test_every_call_runs(page: Path, code: str, data, fits, curve, mixture, tmp_
         warnings.simplefilter("ignore", bayesml.FitWarning)
         if "combine([" in code:
             known["fit2"] = fit.update(seed=2)
+        if "(loo)" in code:
+            known["loo"] = fit.loo()
         assert eval(name, known) is not None or ".save(" in code
     close_figures()
 

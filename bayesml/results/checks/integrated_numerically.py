@@ -245,12 +245,12 @@ def _padded(groups: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray, 
     """
     widths = np.array([1 << int(np.ceil(np.log2(max(len(rows), 1)))) for rows in groups])
     found = []
-    for width in np.unique(widths):
-        part = np.flatnonzero(widths == width)
+    for width in np.unique(widths).tolist():
+        part = np.flatnonzero(widths == width).tolist()
         more = (1 << int(np.ceil(np.log2(len(part))))) - len(part)
         counts = np.array([len(groups[k]) for k in part] + [0] * more)
         table = np.stack([np.resize(groups[k] if len(groups[k]) else [0], width) for k in (*part, *[part[0]] * more)])
-        found.append((part, table, counts))
+        found.append((np.array(part), table, counts))
     return found
 
 

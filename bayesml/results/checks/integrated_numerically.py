@@ -7,10 +7,9 @@ standard normal numbers to a group the rule has a single node: Laplace's approxi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -19,6 +18,7 @@ from bayesml.engines.weighting import log_density_of_precision, weights_are_prec
 from bayesml.families import AbstractLikelihood
 from bayesml.keys import PredictorKey
 from bayesml.results.checks.loo_options import Unit
+from bayesml.results.checks.quadrature_programs import Function, integrator, mode_finder, rule, without_each_row
 from bayesml.results.marginal.spread import Spread
 from bayesml.results.predict.prepare import Batch
 from bayesml.results.predict.rows import Rows
@@ -27,7 +27,7 @@ from bayesml.terms import AbstractTerm, combine, rows_of
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["Quadrature", "rule"]
+__all__ = ["Quadrature"]
 
 POINTS = {1: 25, 2: 11, 3: 7, 4: 5, 5: 3}
 """Points of the rule in each direction, by the number of standard normal numbers of a group."""
@@ -37,26 +37,7 @@ FEW = 8
 """Groups of so many rows get a rule of their own for each row that is left out."""
 EDGE = 1e-4
 """A wider rule is not trusted for a row where its outermost nodes have a larger share."""
-MOST_STEPS = 50
-TOLERANCE = 1e-3
-SMALLEST_CURVATURE = 0.25
 DRAWS_AT_ONCE = 250_000
-
-Function = Callable[..., Any]
-
-
-def rule(points: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return nodes ``(k, size)``, log weights of ``int f(z) dz``, and which nodes are outermost.
-
-    Args:
-        points: in each direction.
-        size: number of directions.
-    """
-    x, w = np.polynomial.hermite_e.hermegauss(points)
-    log_w = np.log(w) + 0.5 * x**2
-    nodes = np.array(list(product(x, repeat=size))).reshape(-1, size)
-    log_weights = np.array([sum(part) for part in product(log_w, repeat=size)])
-    return nodes, log_weights, (np.abs(nodes) >= np.sort(np.abs(x))[-min(2, points)] - 1e-9).any(axis=1)
 
 
 @final
@@ -111,7 +92,7 @@ def _programs(
 def _compiled(density: Function) -> tuple[Function, Function, Function]:
     import jax
 
-    return jax.jit(_mode_finder(density)), jax.jit(_integrator(density)), jax.jit(_without_each(density))
+    return jax.jit(mode_finder(density)), jax.jit(integrator(density)), jax.jit(without_each_row(density))
 
 
 def _density(
@@ -282,145 +263,3 @@ def _rows_given_others(problem: _Problem, groups: Sequence[np.ndarray]) -> np.nd
     if alone:
         out[:, [row for row, _ in alone]] -= problem.integrals([others for _, others in alone])
     return out
-
-
-# The programs ---------------------------------------------------------------------------------------------------------
-
-
-def _mode_finder(density: Function) -> Function:
-    """Return ``(z, given) -> mode, inverse root``, for all draws and groups at once, by damped Newton steps."""
-    import jax
-    from jax import numpy as jnp
-
-    def value(z: Any, given: Any) -> Any:
-        found = density(z, given).sum(-1) - 0.5 * (z**2).sum(-1)
-        return jnp.where(jnp.isnan(found), -jnp.inf, found)
-
-    def curvature(z: Any, given: Any) -> tuple[Any, Any]:
-        """Return gradient and minus the Hessian, from one derivative of the gradient in each direction."""
-        gradient = jax.grad(lambda x: value(x, given).sum())
-        columns = []
-        for j in range(z.shape[2]):
-            direction = jnp.zeros_like(z).at[..., j].set(1.0)
-            slope, column = jax.jvp(gradient, (z,), (direction,))
-            columns.append(-column)
-        return slope, jnp.stack(columns, axis=-1)
-
-    def find(z: Any, given: Any) -> tuple[Any, Any]:
-        def advance(state: Any) -> Any:
-            z, at, damping, steps, _ = state
-            slope, H = curvature(z, given)
-            step = _solve(_cholesky(H, damping), slope)
-            to = z + jnp.where(jnp.isfinite(step), step, 0.0)
-            there = value(to, given)
-            better = there >= at - 1e-12 * jnp.abs(at)
-            moved = jnp.where(better[..., None], to, z)
-            damping = jnp.where(better, 0.2 * damping, 4.0 * jnp.maximum(damping, 1.0))
-            left = jnp.where(better, jnp.abs(step).max(-1), 1.0).max()
-            return moved, jnp.where(better, there, at), damping, steps + 1, left
-
-        def goes_on(state: Any) -> Any:
-            return (state[3] < MOST_STEPS) & (state[4] > TOLERANCE)
-
-        start = (z, value(z, given), jnp.zeros(z.shape[:2]), 0, jnp.asarray(1.0))
-        mode, *_ = jax.lax.while_loop(goes_on, advance, start)
-        return mode, _cholesky(curvature(mode, given)[1], jnp.zeros(z.shape[:2]))
-
-    return find
-
-
-def _integrator(density: Function) -> Function:
-    """Return ``(mode, root, given, nodes, log weights) -> log integral``."""
-    import jax
-    from jax import numpy as jnp
-
-    def integrate(mode: Any, root: Any, given: Any, nodes: Any, log_weights: Any) -> Any:
-        def at(z: Any) -> Any:
-            return density(z, given).sum(-1) - 0.5 * (z**2).sum(-1)
-
-        top = at(mode)
-
-        def add(total: Any, node: Any) -> tuple[Any, None]:
-            x, log_w = node
-            return total + jnp.exp(at(mode + _back(root, x)) - top + log_w), None
-
-        total, _ = jax.lax.scan(add, jnp.zeros_like(top), (nodes, log_weights))
-        return top + jnp.log(total) - _log_determinant(root) - 0.5 * mode.shape[2] * jnp.log(2.0 * jnp.pi)
-
-    return integrate
-
-
-def _without_each(density: Function) -> Function:
-    """Return a function of mode, root, given, nodes, log weights and edge.
-
-    It gives the log ratios of the integral to that without each row, and the shares that the edge has in these. Of the
-    nodes z_k with weights w_k, the integral without a row is sum_k w_k f(z_k) / p(y_i | z_k).
-    """
-    import jax
-    from jax import numpy as jnp
-
-    def each(mode: Any, root: Any, given: Any, nodes: Any, log_weights: Any, edge: Any) -> tuple[Any, Any]:
-        def at(z: Any) -> tuple[Any, Any]:
-            rows = density(z, given)
-            return rows.sum(-1) - 0.5 * (z**2).sum(-1), rows
-
-        top, own = at(mode)
-
-        def add(sums: Any, node: Any) -> tuple[Any, None]:
-            x, log_w, outer = node
-            value, rows = at(mode + _back(root, x))
-            whole = jnp.exp(value - top + log_w)
-            without = jnp.exp((value - top + log_w)[..., None] - (rows - own))
-            return (sums[0] + whole, sums[1] + without, sums[2] + outer * without), None
-
-        start = (jnp.zeros_like(top), jnp.zeros_like(own), jnp.zeros_like(own))
-        (whole, without, outer), _ = jax.lax.scan(add, start, (nodes, log_weights, edge))
-        return jnp.log(whole)[..., None] - jnp.log(without) + own, outer / without
-
-    return each
-
-
-# Small matrices, one for each draw and group, element by element: LAPACK would be called for each of them -------------
-
-
-def _cholesky(H: Any, damping: Any) -> list[list[Any]]:
-    """Return the rows of the Cholesky factor of ``H + damping``, pivots no smaller than a bound."""
-    from jax import numpy as jnp
-
-    size = H.shape[-1]
-    L: list[list[Any]] = []
-    for i in range(size):
-        row: list[Any] = []
-        for j in range(i):
-            row.append((H[..., i, j] - sum(row[k] * L[j][k] for k in range(j))) / L[j][j])
-        pivot = H[..., i, i] + damping - sum(each**2 for each in row)
-        row.append(jnp.sqrt(jnp.maximum(jnp.where(jnp.isnan(pivot), 1.0, pivot), SMALLEST_CURVATURE)))
-        L.append(row)
-    return L
-
-
-def _solve(L: list[list[Any]], b: Any) -> Any:
-    """Return the solution x of ``L L' x = b``."""
-    from jax import numpy as jnp
-
-    forward: list[Any] = []
-    for i, row in enumerate(L):
-        forward.append((b[..., i] - sum(row[k] * forward[k] for k in range(i))) / row[i])
-    return _back(L, jnp.stack(forward, axis=-1))
-
-
-def _back(L: list[list[Any]], b: Any) -> Any:
-    """Return the solution x of ``L' x = b``."""
-    from jax import numpy as jnp
-
-    size = len(L)
-    x: list[Any] = [None] * size
-    for i in reversed(range(size)):
-        x[i] = (b[..., i] - sum(L[k][i] * x[k] for k in range(i + 1, size))) / L[i][i]
-    return jnp.stack(x, axis=-1)
-
-
-def _log_determinant(L: list[list[Any]]) -> Any:
-    from jax import numpy as jnp
-
-    return sum(jnp.log(row[i]) for i, row in enumerate(L))

@@ -1,7 +1,7 @@
 """Adaptive Gauss-Hermite quadrature of many small integrals at once, as functions for JAX to compile.
 
-A density is a function ``(z, given) -> log densities of rows``, ``(draws, groups, rows of a group)``, of standard normal
-numbers z, ``(draws, groups, J)``. JAX is imported when a program is made.
+A density is a function ``(z, given) -> log densities of rows``, ``(draws, groups, rows of a group)``, of standard
+normal numbers z, ``(draws, groups, J)``. JAX is imported when a program is made.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib
 
@@ -19,6 +20,7 @@ from bayesml import prior
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
 from bayesml.results.checks.log_lik import total_log_lik
+from bayesml.results.checks.log_prior import log_prior
 from bayesml.results.checks.power_scaling import distances, scaled_weights, sensitivities
 from tests.handmade import handmade_fit, sleep
 from tests.pictures import assert_shows, panels
@@ -170,3 +172,22 @@ def test_pictures_of_what_is_not_there(fit):
         handmade_fit(
             "Reaction ~ Days", sleep(), engine=NUTS(draws=5, chains=1, sample_prior="only")
         ).prior_sensitivity()
+
+
+def test_priors_with_tags_are_counted_under_them():
+    priors = (
+        prior("normal(0, 2)", class_="b", coef="Days", tag="effects"),
+        prior("normal(0, 9)", class_="b", coef="x"),
+        prior("exponential(0.1)", class_="sigma", tag="effects"),
+    )
+    data = sleep() | {"x": np.sin(np.arange(60.0))}
+    tagged = handmade_fit("Reaction ~ Days + x", data, priors=priors)
+    plain = handmade_fit("Reaction ~ Days + x", data, priors=tuple(replace(each, tag="") for each in priors))
+    found, without = log_prior(tagged), log_prior(plain)
+    assert set(found) == {"Intercept", "effects", "b"} and set(without) == {"Intercept", "b", "sigma"}
+    np.testing.assert_allclose(sum(found.values()), sum(without.values()))
+    own = stats.norm(0, 2).logpdf(tagged["b_Days"]) + stats.expon(scale=10).logpdf(tagged["sigma"])
+    np.testing.assert_allclose(found["effects"], own)
+    assert set(tagged.to_arviz(log_likelihood=False)["log_prior"].data_vars) == set(found)
+    with pytest.warns(bayesml.FitWarning, match="Pareto k"):  # the draws are made by hand
+        assert tagged.prior_sensitivity("b_Days", priors="effects").classes == ("effects",)

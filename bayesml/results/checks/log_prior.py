@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,11 @@ __all__ = ["log_prior"]
 
 
 def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
-    """Return the summed log prior densities of each class of parameters, ``(chains, draws)``.
+    """Return the summed log prior densities of each class of parameters, or of each tag, ``(chains, draws)``.
 
     The classes are those of the prior table: ``b``, ``Intercept`` (of centred predictors), ``sd``, ``cor`` (of Cholesky
-    factors, as in Stan), ``sigma``. A joint prior such as the horseshoe has none.
+    factors, as in Stan), ``sigma``. What has a prior with a ``tag=`` is counted under that tag, and not under its
+    class, so that the sum over all is the whole log prior. A joint prior such as the horseshoe has none.
     Group-level effects given their standard deviations are no part of it, flat priors
     add 0, and what ``constant()`` fixes adds nothing.
     """
@@ -29,20 +31,23 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     for parameter in fit.problem.description.spec.parameters:
         known = parameter.prior_class and parameter.name in values
         if known and not parameter.is_constant:
-            with np.errstate(all="ignore"):
-                density = _log_density(parameter, values[parameter.name])
-            found[parameter.prior_class] = found.get(parameter.prior_class, 0.0) + density
+            for name, density in _log_densities(parameter, values[parameter.name]):
+                found[name] = found.get(name, 0.0) + density
     return found
 
 
-def _log_density(parameter: ParameterSpec, value: np.ndarray) -> np.ndarray:
-    first = parameter.priors[0]
-    if isinstance(first, WholeDistribution):
-        return np.asarray(first.whole_log_density(value))
-    if not parameter.coefs:
-        return np.asarray(first.log_density(value))
-    columns = [prior.log_density(value[..., k]) for k, prior in enumerate(parameter.priors) if not prior.is_constant]
-    return np.sum(columns, axis=0)
+def _log_densities(parameter: ParameterSpec, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the tag, or else the class, and the log density of each prior of a parameter."""
+    first, names = parameter.priors[0], [tag or parameter.prior_class for tag in parameter.tags or ("",)]
+    with np.errstate(all="ignore"):
+        if isinstance(first, WholeDistribution):
+            yield names[0], np.asarray(first.whole_log_density(value))
+        elif not parameter.coefs:
+            yield names[0], np.asarray(first.log_density(value))
+        else:
+            for k, prior in enumerate(parameter.priors):
+                if not prior.is_constant:
+                    yield names[k % len(names)], np.asarray(prior.log_density(value[..., k]))
 
 
 def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ class PriorSensitivity:
         table: one row for each parameter: ``prior`` and ``likelihood``, their sensitivities, and ``diagnosis``.
         threshold: the sensitivity from which on it counts.
         alphas: the powers behind the table.
-        classes: the classes of priors that were scaled.
+        classes: the classes, or tags, of priors that were scaled.
         draws: the draws of the parameters.
         log_prior: log density of the priors that were scaled at each draw.
         log_likelihood: log density of the response at each draw.
@@ -70,7 +70,7 @@ class PriorSensitivity:
             [
                 "Sensitivity to power-scaling of the prior and of the likelihood",
                 f"(gradient of the cumulative Jensen-Shannon distance, powers {lower:g} and {upper:g};",
-                f"{self.threshold:g} and more counts; priors of the classes {', '.join(self.classes)}):",
+                f"{self.threshold:g} and more counts; priors: {', '.join(self.classes)}):",
                 "",
                 shown,
             ]
@@ -123,7 +123,8 @@ def prior_sensitivity(
     Args:
         fit: the fit.
         variables: names of parameters or of whole variables (``r_Subject``); None takes those of the summary.
-        priors: the classes of priors to scale, such as ``"b"`` or ``["Intercept", "sigma"]``; None takes all of them.
+        priors: the classes of priors to scale, such as ``"b"`` or ``["Intercept", "sigma"]``, or their tags
+            (``prior(..., tag="effects")``), which stand in the place of their class; None takes all of them.
         alphas: a power below 1 and one above.
         threshold: the sensitivity from which on it counts; 0.05 corresponds to moving the mean of a normal posterior by
             about a quarter of its standard deviation when the power doubles.
@@ -204,8 +205,10 @@ def _scaled_priors(fit: AbstractSampledFit, asked: Any) -> tuple[np.ndarray, tup
     if unknown or not wanted:
         there = ", ".join(f'"{name}"' for name in every)
         hint = did_you_mean(str(unknown[0]), every) if unknown else ""
-        what = f"There is no class of priors {unknown[0]!r} here{hint}" if unknown else "There is no prior to scale"
-        raise ModelError(f"{what}; the model has priors of the classes {there or 'none'}.")
+        what = (
+            f"There is no class or tag of priors {unknown[0]!r} here{hint}" if unknown else "There is no prior to scale"
+        )
+        raise ModelError(f"{what}; it has {there or 'none'}.")
     total = np.sum([every[name] for name in wanted], axis=0).reshape(-1)
     _check_finite(total)
     return total, wanted

@@ -41,8 +41,9 @@ def to_arviz(
 ) -> Any:
     """Return the draws with their labels, the sampler's statistics and the data, for every function of ArviZ.
 
-    Groups: ``posterior``, ``sample_stats``, ``log_likelihood``, ``log_prior`` (summed for each class of parameters),
-    ``posterior_predictive``, ``observed_data``, ``constant_data`` and, where prior draws were asked for, ``prior``.
+    Groups: ``posterior``, ``sample_stats``, ``log_likelihood``, ``log_prior`` (summed for each class of parameters, or
+    tag of their priors), ``posterior_predictive``, ``observed_data``, ``constant_data`` and, where prior draws were
+    asked for, ``prior``.
     With ``sample_prior="only"`` the draws are in ``prior`` and, so that tables and plots work as usual, in
     ``posterior`` too; random responses are in ``prior_predictive`` too, and there is no ``log_likelihood``:
     ``arviz.loo`` would make a meaningless number of it.

@@ -16,6 +16,7 @@ from bayesml.results.record.fit import AbstractFit
 sys.path.insert(0, str(Path(__file__).parent))
 from calibration_table import read_results, table  # noqa: E402
 from family_gallery import write_gallery  # noqa: E402
+from plot_gallery import write_gallery as write_plot_gallery  # noqa: E402
 from term_gallery import write_gallery as write_term_gallery  # noqa: E402
 
 project = "bayesml"
@@ -110,6 +111,12 @@ def write_calibration() -> None:
     write("calibration.md", table(read_results()))
 
 
+def write_plots() -> None:
+    """Write the gallery of plots with its pictures."""
+    GENERATED.mkdir(exist_ok=True)
+    write("plots.md", write_plot_gallery(GENERATED))
+
+
 def write(name: str, text: str) -> None:
     """Write a generated page, but only where it changed: Sphinx rebuilds by time stamps."""
     GENERATED.mkdir(exist_ok=True)
@@ -123,3 +130,4 @@ write_datasets()
 write_families()
 write_terms()
 write_calibration()
+write_plots()

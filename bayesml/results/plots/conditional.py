@@ -24,19 +24,25 @@ COLUMNS = 3
 MOST_TICKS = 20
 
 
-def draw_effects(every: Sequence[AbstractConditionalEffects], points: bool, ax: Axes | None) -> Figure:
+def draw_effects(
+    every: Sequence[AbstractConditionalEffects], points: bool, ax: Axes | None, rug: bool = False, near: float = 0.0
+) -> Figure:
     """Draw every effect under every condition.
 
     Args:
         every: the effects, those on each of several responses by themselves.
         points: whether to show observed responses.
         ax: where to draw a single panel; None makes a figure.
+        rug: whether to mark the observed values along numeric axes.
+        near: share of the range of a number within which observed rows belong to a condition; 0 for any distance.
 
     Raises:
         ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
     """
     if points and all(effects.observed is None for effects in every):
         raise ModelError("Observed responses can be shown beside the expected or predicted response only.")
+    if isinstance(near, bool) or not isinstance(near, (int, float)) or not near >= 0:
+        raise ModelError(f"`select_points` is a share of the range of a number, 0 or larger; got {near!r}.")
     panels = [
         (effects, effects.effects[name], str(label), part)
         for effects in every
@@ -51,7 +57,11 @@ def draw_effects(every: Sequence[AbstractConditionalEffects], points: bool, ax: 
         figure, axes = figure_of(ax), [ax]
     drawn: dict[tuple[str, str], list[tuple[Axes, str]]] = {}
     for panel, (effects, effect, label, part) in zip(axes, panels, strict=False):
-        _panel(panel, effect, part, effects, points)
+        chosen = _rows_of(effects, label, near)
+        observed = effects.observed if points else None
+        _panel(panel, effect, part, effects, None if observed is None else observed[chosen])
+        if rug and effects.rows is not None:
+            _rug(panel, effect, effects.rows[chosen])
         drawn.setdefault((effects.response, effect.name), []).append((panel, label))
     for alike in drawn.values():
         if len(alike) > 1:
@@ -85,14 +95,45 @@ def _layout(count: int, is_wide: bool) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _panel(axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractConditionalEffects, points: bool) -> None:
+def _rows_of(effects: AbstractConditionalEffects, label: str, near: float) -> np.ndarray:
+    """Return which rows of the fit belong to a condition: those with its levels, and near its numbers."""
+    assert effects.rows is not None
+    chosen = np.ones(len(effects.rows), dtype=bool)
+    for name, value in effects.conditions.get(label, {}).items():
+        column = effects.rows[name]
+        if column.dtype.kind in "iuf":
+            reach = near * float(column.max() - column.min())
+            chosen &= np.abs(column.to_numpy(dtype=float) - float(value)) <= (reach if near else np.inf)
+        else:
+            chosen &= (column.astype(str) == str(value)).to_numpy()
+    return chosen
+
+
+def _rug(axes: Axes, effect: Effect, rows: pd.DataFrame) -> None:
+    """Mark the observed values at the edges of a panel."""
+    marks: dict[str, Any] = {"color": DARK, "alpha": 0.35, "markersize": 7, "linestyle": "", "clip_on": False}
+    if effect.is_numeric:
+        x = rows[effect.axis].to_numpy(dtype=float)
+        axes.plot(x, np.zeros(len(x)), "|", transform=axes.get_xaxis_transform(), **marks)
     if effect.is_surface:
-        _surface(axes, effect, table, effects, points)
+        y = rows[effect.moderator].to_numpy(dtype=float)
+        axes.plot(np.zeros(len(y)), y, "_", transform=axes.get_yaxis_transform(), **marks)
+
+
+def _panel(
+    axes: Axes,
+    effect: Effect,
+    table: pd.DataFrame,
+    effects: AbstractConditionalEffects,
+    observed: pd.DataFrame | None,
+) -> None:
+    if effect.is_surface:
+        _surface(axes, effect, table, effects, observed)
         return
     parts = [("", table)] if not effect.moderator else list(table.groupby("effect2__", sort=False, observed=True))
     colours = [MAIN] if not effect.moderator else [PALETTE[i % len(PALETTE)] for i in range(len(parts))]
-    if points and effects.observed is not None:
-        _points(axes, effect, effects.observed, [value for value, _ in parts], colours)
+    if observed is not None:
+        _points(axes, effect, observed, [value for value, _ in parts], colours)
     for i, ((value, part), colour) in enumerate(zip(parts, colours, strict=True)):
         label = number(value) if effect.moderator else None
         if effect.is_line:
@@ -128,17 +169,25 @@ def _category(value: Any) -> str:
 
 
 def _surface(
-    axes: Axes, effect: Effect, table: pd.DataFrame, effects: AbstractConditionalEffects, points: bool
+    axes: Axes,
+    effect: Effect,
+    table: pd.DataFrame,
+    effects: AbstractConditionalEffects,
+    observed: pd.DataFrame | None,
 ) -> None:
     """Draw estimates over two numbers in colours, with lines of equal height."""
-    height = table.pivot_table(index="effect2__", columns="effect1__", values="estimate__")
+    height = table.pivot(index="effect2__", columns="effect1__", values="estimate__")
     x, y, z = height.columns.to_numpy(dtype=float), height.index.to_numpy(dtype=float), height.to_numpy()
-    colours = axes.pcolormesh(x, y, z, cmap="viridis", shading="gouraud", rasterized=True)
+    every = effects[effect.name]["estimate__"]  # the same colours under every condition
+    look: dict[str, Any] = {"cmap": "viridis", "vmin": every.min(), "vmax": every.max(), "rasterized": True}
+    # cells in the place of a smooth picture where points of it are left out
+    shading: Any = "nearest" if np.isnan(z).any() else "gouraud"
+    colours = axes.pcolormesh(x, y, np.ma.masked_invalid(z), shading=shading, **look)
     if np.nanmin(z) < np.nanmax(z):
         lines = axes.contour(x, y, z, colors="white", linewidths=0.8)
         axes.clabel(lines, fontsize=7.5)
-    if points and effects.observed is not None:
-        axes.scatter(effects.observed[effect.axis], effects.observed[effect.moderator], s=9, color=DARK, alpha=0.5)
+    if observed is not None:
+        axes.scatter(observed[effect.axis], observed[effect.moderator], s=9, color=DARK, alpha=0.5)
     axes.set_xlabel(effect.axis, fontsize=10)
     axes.set_ylabel(effect.moderator, fontsize=10)
     clean(axes)

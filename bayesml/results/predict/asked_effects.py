@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["Condition", "Effect", "chosen_effects", "condition_rows", "is_surface", "listed"]
+
+
+MOST_CONDITIONS = 60
 
 
 @final
@@ -111,7 +114,7 @@ def is_surface(known: Reference, effect: Effect) -> bool:
     return bool(effect.moderator) and effect.is_numeric and not known.is_categorical(effect.moderator)
 
 
-def condition_rows(fit: AbstractFit, conditions: Any) -> tuple[Condition, ...]:
+def condition_rows(fit: AbstractFit, known: Reference, conditions: Any) -> tuple[Condition, ...]:
     """Read the conditions: one row for each panel.
 
     Raises:
@@ -119,21 +122,45 @@ def condition_rows(fit: AbstractFit, conditions: Any) -> tuple[Condition, ...]:
     """
     if conditions is None:
         return (Condition("1", {}),)
+    if isinstance(conditions, str) or _are_names(conditions):
+        return _combined(fit, known, [conditions] if isinstance(conditions, str) else list(conditions))
     try:
         columns = {name: listed(conditions[name]) for name in column_names(conditions)}
     except DataError:
         message = '`conditions` is a dict such as {"x": [0, 1]} or a data frame with one row for each panel'
         raise ModelError(f"{message}; got {conditions!r}.") from None
-    unknown = [name for name in columns if name not in (*fit.frame.columns, "cond__")]
-    if unknown:
-        there = ", ".join(f"`{name}`" for name in fit.frame.columns)
-        hint = did_you_mean(unknown[0], fit.frame.columns)
-        raise ModelError(f"`{unknown[0]}` in `conditions` is not a column of the fit{hint}; it has {there}.")
+    _check_columns(fit, [name for name in columns if name != "cond__"])
     count = max((len(values) for values in columns.values()), default=1)
     if not columns or any(len(values) not in (1, count) for values in columns.values()):
         raise ModelError("`conditions` names columns with one value each, or with one value for each panel.")
     rows = [{name: values[i % len(values)] for name, values in columns.items()} for i in range(count)]
     return tuple(Condition(str(row.pop("cond__", _condition_label(row, count))), row) for row in rows)
+
+
+def _are_names(conditions: Any) -> bool:
+    is_list = isinstance(conditions, (list, tuple)) and bool(conditions)
+    return is_list and all(isinstance(name, str) for name in conditions)
+
+
+def _check_columns(fit: AbstractFit, names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in fit.frame.columns]
+    if unknown:
+        there = ", ".join(f"`{name}`" for name in fit.frame.columns)
+        hint = did_you_mean(unknown[0], fit.frame.columns)
+        raise ModelError(f"`{unknown[0]}` in `conditions` is not a column of the fit{hint}; it has {there}.")
+
+
+def _combined(fit: AbstractFit, known: Reference, names: Sequence[str]) -> tuple[Condition, ...]:
+    """Return every combination of the levels of columns, and of mean - sd, mean and mean + sd of numbers."""
+    _check_columns(fit, names)
+    values = [known.categories(name) if known.is_categorical(name) else known.around(name, {}) for name in names]
+    rows = [dict(zip(names, row, strict=True)) for row in product(*values)]
+    if len(rows) > MOST_CONDITIONS:
+        raise ModelError(
+            f"The columns of `conditions` have {len(rows)} combinations, of which at most {MOST_CONDITIONS} fit into a "
+            "picture; give a table with those wanted."
+        )
+    return tuple(Condition(_condition_label(row, len(rows)), row) for row in rows)
 
 
 def listed(values: Any) -> list[Any]:

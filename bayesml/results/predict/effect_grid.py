@@ -25,6 +25,7 @@ __all__ = [
     "Grid",
     "effect_grid",
     "effects_note",
+    "given_values",
     "model_reference",
 ]
 
@@ -85,7 +86,6 @@ def effect_grid(
     resolution: int,
 ) -> Grid:
     """Return the rows of one effect under every condition, those left out at which the model cannot be computed."""
-    _check_given(fit, given)
     fixed = known.held(_held_columns(fit))
     whole = whole_columns(fit.parsed.response.additions) & fixed.keys()
     fixed |= {name: known.nearest_observed(name, [fixed[name]])[0] for name in whole}
@@ -93,7 +93,7 @@ def effect_grid(
     axes = list(_axis_values(known, effect.axis, resolution))
     best = _fullest(_grid(fit, known, effect, conditions, axis, across, fixed) for axis in axes)
     if effect.axis in given:
-        axes = [_Axis(_given(given, effect.axis), best.is_line)]
+        axes = [_Axis(given[effect.axis], best.is_line)]
         best = _grid(fit, known, effect, conditions, axes[0], across, fixed)
     if best.left_out == 0:
         return best
@@ -110,7 +110,12 @@ def _fullest(grids: Iterable[Grid]) -> Grid:
     return max(tried, key=lambda grid: (grid.computable, -grid.asked))
 
 
-def _check_given(fit: AbstractFit, given: Mapping[str, Sequence[Any]]) -> None:
+def given_values(fit: AbstractFit, given: Any) -> dict[str, list[Any]]:
+    """Return the values that columns are to take; functions compute them of their column.
+
+    Raises:
+        ModelError: they are not given by name, or a name is no column of the fit.
+    """
     if not isinstance(given, Mapping):
         raise ModelError(f'`int_conditions` is a dict such as {{"x": [0, 1]}}; got {given!r}.')
     unknown = [name for name in given if name not in fit.frame.columns]
@@ -119,6 +124,7 @@ def _check_given(fit: AbstractFit, given: Mapping[str, Sequence[Any]]) -> None:
             f"`{unknown[0]}` in `int_conditions` is not a column of the fit"
             f"{did_you_mean(unknown[0], fit.frame.columns)}."
         )
+    return {name: _given(name, value, fit.frame.columns[name].values) for name, value in given.items()}
 
 
 def _at_observed_values(
@@ -211,8 +217,8 @@ def effects_note(one_trial: bool, left_out: int) -> str:
     return "; ".join(parts)
 
 
-def _given(given: Mapping[str, Sequence[Any]], name: str) -> list[Any]:
-    values = listed(given[name])
+def _given(name: str, asked: Any, column: np.ndarray) -> list[Any]:
+    values = listed(asked(column) if callable(asked) else asked)
     if not values:
         raise ModelError(f"`int_conditions` gives no value for `{name}`.")
     return values
@@ -244,7 +250,7 @@ def _moderator_values(
     known: Reference, name: str, given: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]
 ) -> list[Any]:
     if name in given:
-        return _given(given, name)
+        return list(given[name])
     if known.is_categorical(name):
         return known.categories(name)
     values = known.frame.columns[name].values

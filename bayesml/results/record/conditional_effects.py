@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class AbstractConditionalEffects(Mapping[str, "pd.DataFrame"]):
     note: str = ""
     inner: tuple[float, ...] = ()
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rows: pd.DataFrame | None = None
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self.tables:

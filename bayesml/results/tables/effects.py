@@ -12,7 +12,7 @@ from bayesml.columns import variables_of
 from bayesml.errors import ModelError
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.asked_effects import Effect, chosen_effects, condition_rows, is_surface
-from bayesml.results.predict.effect_grid import Grid, effect_grid, effects_note, model_reference
+from bayesml.results.predict.effect_grid import Grid, effect_grid, effects_note, given_values, model_reference
 from bayesml.results.predict.evaluate import evaluate
 from bayesml.results.predict.prepare import Request, main_parameter
 from bayesml.results.predict.quantity import AbstractQuantity, DrawnQuantity, Summary, What
@@ -21,6 +21,7 @@ from bayesml.results.record.conditional_effects import AbstractConditionalEffect
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 from bayesml.results.record.one_response import each_response, has_several, of_one, response_name
 from bayesml.results.record.without_residual_terms import without_residual_terms
+from bayesml.results.tables.effect_looks import Looks, categories_shown, check_options, probabilities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalEffects", "conditional_effects"]
 
 Method = Literal["epred", "predict", "linpred"]
-LINE_POINTS, SURFACE_POINTS = 100, 30
 MOST_LINES = 100
 CATEGORIES = "cats__"
 """The column of the categories of the response, as in brms."""
@@ -55,19 +55,27 @@ class ConditionalEffects(AbstractConditionalEffects):
         note: what was assumed, for example one trial for each row.
         inner: probabilities of further intervals within.
         draws: with ``spaghetti`` the draws behind each table, ``(draws, rows)``.
+        rows: the rows of the fit.
+        conditions: the values that each condition gives, by its label.
     """
 
-    def plot(self, points: bool = False, ax: Axes | None = None) -> Figure:
+    def plot(
+        self, points: bool = False, ax: Axes | None = None, *, rug: bool = False, select_points: float = 0.0
+    ) -> Figure:
         """Draw the effects: lines with ribbons along numbers, points with intervals along categories.
 
         Args:
-            points: whether to show the observed response too.
+            points: whether to show the observed response too. Under conditions that name levels a panel shows the rows
+                with these levels.
             ax: where to draw a single effect; None makes a figure with one panel for each effect and condition.
+            rug: whether to mark the rows of the fit along numeric axes.
+            select_points: of conditions that give numbers, a panel shows the rows whose numbers are no further away
+                than this share of their range; 0 shows all.
 
         Raises:
             ModelError: ``ax`` is given for more than one panel, or points for what is not on the response's scale.
         """
-        return draw_effects([self], points, ax)
+        return draw_effects([self], points, ax, rug, select_points)
 
 
 @final
@@ -96,13 +104,15 @@ class EffectsByResponse(Mapping[str, ConditionalEffects]):
     def __repr__(self) -> str:
         return "\n".join(repr(part) for part in self.parts.values())
 
-    def plot(self, points: bool = False) -> Figure:
+    def plot(self, points: bool = False, *, rug: bool = False, select_points: float = 0.0) -> Figure:
         """Draw the effects on all responses, one panel for each.
 
         Args:
             points: whether to show the observed responses too, where the effects are on their scale.
+            rug: whether to mark the rows of the fit along numeric axes.
+            select_points: which rows a panel shows, see ``ConditionalEffects.plot``.
         """
-        return draw_effects(list(self.parts.values()), points, None)
+        return draw_effects(list(self.parts.values()), points, None, rug, select_points)
 
 
 def conditional_effects(
@@ -110,7 +120,7 @@ def conditional_effects(
     effects: str | Sequence[str] | None = None,
     *,
     conditions: Any = None,
-    int_conditions: Mapping[str, Sequence[Any]] | None = None,
+    int_conditions: Mapping[str, Any] | None = None,
     re_formula: Any = "NA",
     prob: float | Sequence[float] = 0.95,
     robust: bool = True,
@@ -123,6 +133,8 @@ def conditional_effects(
     seed: int | None = None,
     spaghetti: bool = False,
     surface: bool = False,
+    categorical: bool | None = None,
+    too_far: float = 0.0,
 ) -> ConditionalEffects | EffectsByResponse:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
 
@@ -130,8 +142,11 @@ def conditional_effects(
         fit: the fit.
         effects: names of data columns, or two joined by a colon, ``"x:group"``; the numeric one goes along the axis.
             None takes every predictor and every two-way interaction of the population-level terms.
-        conditions: values at which to hold other columns, ``{"x": 3}``, or a table with one row for each panel.
-        int_conditions: values that a column of ``effects`` takes, ``{"z": [0, 1]}``. Otherwise a numeric column goes
+        conditions: values at which to hold other columns, ``{"x": 3}``, or a table with one row for each panel, whose
+            label the column ``cond__`` gives. A list of names makes one (``make_conditions`` of brms): every level of
+            categories, and mean - sd, mean and mean + sd of numbers, combined.
+        int_conditions: values that a column of ``effects`` takes, ``{"z": [0, 1]}``, or a function that computes them
+            of the column. Otherwise a numeric column goes
             from its smallest to its largest value along the axis, and takes mean - sd, mean and mean + sd in colours.
         re_formula: which group-level effects, see ``linpred``; ``"NA"`` leaves them out. Those that are used belong to
             an unseen level, unless ``conditions`` says which.
@@ -151,6 +166,9 @@ def conditional_effects(
         spaghetti: whether the picture shows a line for each draw, at most 100 unless ``ndraws`` says how many, in the
             place of an interval.
         surface: whether two numbers joined by a colon span a surface, shown by colours, in the place of three lines.
+        categorical: False takes the codes of categories in an order as numbers and shows their mean, which may depend
+            on two predictors; None, and True, shows the probability of each category.
+        too_far: leaves points of a surface out that are further from all rows of the fit than this share of the ranges.
 
     Raises:
         ModelError: an effect is not in the model, or an option is impossible.
@@ -162,13 +180,13 @@ def conditional_effects(
         >>> effects.plot(points=True)
     """
     policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
-    request, given = Request(None, re_formula, policy, ndraws, seed), {} if int_conditions is None else int_conditions
-
-    looks = _Looks(_probabilities(prob), robust, resolution, spaghetti, surface)
+    request = Request(None, re_formula, policy, ndraws, seed)
+    looks = Looks(probabilities(prob), robust, resolution, spaghetti, surface, categorical, too_far)
 
     def of(one: AbstractFit) -> ConditionalEffects:
         one = without_residual_terms(one)
-        _check_options(one, method, dpar, resolution, spaghetti)
+        check_options(one, method, dpar, looks)
+        given = given_values(one, {} if int_conditions is None else int_conditions)
         return _effects_on(one, _Asked(effects, conditions, given, method, dpar, looks), request)
 
     if resp is not None or not has_several(fit):
@@ -205,31 +223,7 @@ class _Asked:
     int_conditions: Mapping[str, Sequence[Any]]
     method: Method
     dpar: str | None
-    looks: _Looks
-
-
-@final
-@dataclass(frozen=True)
-class _Looks:
-    """How effects are shown.
-
-    Attributes:
-        probs: probabilities of the intervals, the widest last.
-        robust: whether median and scaled mad stand for mean and standard deviation.
-        resolution: number of points along a numeric axis; None for the default.
-        spaghetti: whether draws are shown.
-        surface: whether two numbers span a surface.
-    """
-
-    probs: tuple[float, ...]
-    robust: bool
-    resolution: int | None
-    spaghetti: bool
-    surface: bool
-
-    def points(self, effect: Effect) -> int:
-        """Return the number of points along an axis."""
-        return self.resolution or (SURFACE_POINTS if effect.is_surface else LINE_POINTS)
+    looks: Looks
 
 
 def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> ConditionalEffects:
@@ -237,9 +231,9 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
     method, dpar = asked.method, asked.dpar
     known = model_reference(fit, request.re_formula)
     chosen = chosen_effects(fit, known, asked.effects, dpar)
-    categories = fit.likelihood.event_labels if dpar is None and method != "linpred" else ()
+    categories = categories_shown(fit, method, dpar, asked.looks.categorical)
     chosen = _along_categories(fit, chosen, asked.effects) if categories else chosen
-    rows = condition_rows(fit, asked.conditions)
+    rows = condition_rows(fit, known, asked.conditions)
     ones = _single_trials(fit, rows[0].values)
     shown = dpar or (main_parameter(fit.likelihood) if method == "linpred" else None)
     what = What(method, shown, one_trial=ones)
@@ -251,15 +245,45 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
         given = _surface_values(known, effect, asked.int_conditions, looks.points(effect))
         grid = effect_grid(fit, known, of_columns, rows, given, looks.points(effect))
         found = evaluate(fit, replace(request, newdata=grid.columns), what)
+        found = found if categories or dpar is not None else _as_numbers(fit, found)
         left_out += grid.left_out
-        tables[effect.name] = _table(grid, [found.summary(p, looks.robust) for p in looks.probs], looks, categories)
+        table = _table(grid, [found.summary(p, looks.robust) for p in looks.probs], looks, categories)
+        tables[effect.name] = _near(fit, effect, table, looks.too_far) if effect.is_surface else table
         shown_effects[effect.name] = replace(effect, is_line=grid.is_line)
         if looks.spaghetti and grid.is_line and not effect.is_surface:
             draws[effect.name] = _lines(found, request)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
     observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
-    label, probs = _label(fit, method, dpar, ones), looks.probs
-    return ConditionalEffects(tables, shown_effects, label, observed, probs[-1], note, probs[:-1], draws)
+    label, probs = _label(fit, method, dpar, ones, categories), looks.probs
+    held = {row.label: row.values for row in rows}
+    return ConditionalEffects(
+        tables, shown_effects, label, observed, probs[-1], note, probs[:-1], draws, fit.frame.to_pandas(), held
+    )
+
+
+def _as_numbers(fit: AbstractFit, found: AbstractQuantity) -> AbstractQuantity:
+    """Return the mean of the codes of categories in the place of their probabilities; all else as it is."""
+    if not isinstance(found, DrawnQuantity) or not (found.categories or found.levels):
+        return found
+    if found.levels:
+        return replace(found, levels=())
+    codes = fit.likelihood.first_category + np.arange(len(found.categories))
+    return replace(found, values=found.values @ codes, categories=())
+
+
+def _near(fit: AbstractFit, effect: Effect, table: pd.DataFrame, too_far: float) -> pd.DataFrame:
+    """Return the table of a surface without estimates at points that are too far from the rows of the fit."""
+    if not too_far:
+        return table
+    from scipy.spatial import cKDTree
+
+    names = [effect.axis, effect.moderator]
+    low, high = table[names].min().to_numpy(), table[names].max().to_numpy()
+    observed = np.column_stack([fit.frame.columns[name].values for name in names])
+    scale = np.where(high > low, high - low, 1.0)
+    distances, _ = cKDTree((observed - low) / scale).query((table[names].to_numpy() - low) / scale)
+    shown = [name for name in table if name.startswith(("estimate", "se_", "lower", "upper")) and name.endswith("__")]
+    return table.assign(**{name: table[name].where(distances <= too_far) for name in shown})
 
 
 def _surface_values(
@@ -280,38 +304,6 @@ def _lines(found: AbstractQuantity, request: Request) -> np.ndarray:
     values = found.values.reshape(len(found.values), -1)
     few = request.ndraws is not None or len(values) <= MOST_LINES
     return values if few else values[np.linspace(0, len(values) - 1, MOST_LINES).astype(int)]
-
-
-def _probabilities(prob: Any) -> tuple[float, ...]:
-    """Return the probabilities of the intervals, the widest last.
-
-    Raises:
-        ModelError: one is none.
-    """
-    given = tuple(prob) if isinstance(prob, (list, tuple)) else (prob,)
-    wrong = [p for p in given if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0.0 < p < 1.0]
-    if wrong or not given:
-        raise ModelError(f"`prob` lies between 0 and 1; got {prob!r}.")
-    return tuple(sorted(dict.fromkeys(float(p) for p in given)))
-
-
-def _check_options(fit: AbstractFit, method: str, dpar: str | None, resolution: int | None, spaghetti: bool) -> None:
-    if method not in ("epred", "predict", "linpred"):
-        raise ModelError(f'`method` is "epred", "predict" or "linpred"; got {method!r}.')
-    if dpar is not None:
-        known = [p.key.parameter for p in fit.problem.design.schema.predictors if not p.key.nlpar]
-        if dpar not in known:
-            raise ModelError(
-                f"`dpar` is a parameter with a formula, one of {', '.join(f'`{k}`' for k in known)}; got {dpar!r}."
-            )
-        if method == "predict":
-            raise ModelError(
-                'A distributional parameter has no random part: use method="epred" or "linpred" with dpar.'
-            )
-    if spaghetti and isinstance(fit, AbstractPointFit):
-        raise ModelError("A point estimate has no draws to show one by one; fit.to_normal_draws() makes some.")
-    if resolution is not None and (isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2):
-        raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
 
 
 def _single_trials(fit: AbstractFit, given: Mapping[str, Any]) -> bool:
@@ -350,7 +342,7 @@ def _by_category(grid: Grid, categories: tuple[str, ...]) -> pd.DataFrame:
     return repeated.assign(**{CATEGORIES: shown, "effect2__": shown})
 
 
-def _table(grid: Grid, summaries: Sequence[Summary], looks: _Looks, categories: tuple[str, ...]) -> pd.DataFrame:
+def _table(grid: Grid, summaries: Sequence[Summary], looks: Looks, categories: tuple[str, ...]) -> pd.DataFrame:
     rows, found = _by_category(grid, categories) if categories else grid.to_pandas(), summaries[-1]
     table = rows.assign(estimate__=found.center, se__=found.error, lower__=found.lower, upper__=found.upper)
     for prob, inner in zip(looks.probs[:-1], summaries[:-1], strict=True):
@@ -365,7 +357,7 @@ def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:
     return fit.frame.to_pandas().assign(response__=np.asarray(arrays["y"], dtype=float) / trials)
 
 
-def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> str:
+def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool, categories: tuple[str, ...]) -> str:
     name = fit.parsed.response.name
     of_response = f" of {name}" if response_name(fit) else ""
     if method == "linpred":
@@ -375,6 +367,8 @@ def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool) -> st
     levels = fit.problem.design.response.levels
     if dpar is None and fit.likelihood.traits.two_levels and levels is not None and levels != ("0", "1"):
         return f"P({name} = {levels[1]})"
-    if dpar is None and fit.likelihood.event_labels:
+    if categories:
         return "expected share" if fit.likelihood.response_labels else f"P({name})"
+    if dpar is None and fit.likelihood.event_labels:
+        return f"code of {name}"
     return dpar + of_response if dpar else f"P({name})" if ones else name

@@ -86,7 +86,7 @@ PICTURES: dict[str, tuple[Picture, ...]] = {
     ),
     "Effects": (
         Picture('fit.conditional_effects("Days").plot(points=True)', SLEEP, "Expected response along a number"),
-        Picture('fit.conditional_effects("mom_hs").plot()', SCORES, "Expected response of categories"),
+        Picture('fit.conditional_effects("Trt").plot(points=True)', COUNTS, "Expected response of categories"),
         Picture(
             'fit.conditional_effects("mom_iq:mom_age").plot(rug=True)',
             SCORES,
@@ -116,13 +116,7 @@ PICTURES: dict[str, tuple[Picture, ...]] = {
     ),
     "Distributions of responses": (
         _check("dens_overlay", SLEEP, "Densities"),
-        _check(
-            "dens_overlay",
-            SLEEP,
-            "Densities in groups; every kind takes `group=`",
-            2,
-            ', group=fit.frame.columns["Days"].values > 4',
-        ),
+        _check("dens_overlay", SCORES, "Densities in groups; every kind takes `group=`", 2, ', group="mom_hs"'),
         _check("ecdf_overlay", SLEEP, "Cumulative distributions"),
         _check("hist", SLEEP, "Histograms", 8, ", ndraws=7"),
         _check("dens", SLEEP, "Densities side by side", 8, ", ndraws=7"),

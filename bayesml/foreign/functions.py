@@ -56,6 +56,7 @@ _OWN = (
     Word("set_nl", "brms", 'Write `bayesml.bf("y ~ a * exp(b * x)", a="~ 1", b="~ 1", nonlinear=True)`.'),
     Word("mvbf", "brms", 'Write `bayesml.bf("y1 ~ x") + bayesml.bf("y2 ~ x")`.'),
     Word("mvbind", "brms", 'It stands in the formula: `bayesml.bf("mvbind(y1, y2) ~ x")`.'),
+    Word("make_conditions", "brms", 'Write `fit.conditional_effects("x", conditions=["f"])`.'),
     # priors
     Word("get_prior", "brms", alias="default_prior"),
     Word("default_priors", "brms", alias="default_prior"),

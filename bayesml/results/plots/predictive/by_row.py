@@ -24,7 +24,10 @@ def intervals(axes: Axes, compared: Compared, place: int) -> None:
 
 
 def ribbon(axes: Axes, compared: Compared, place: int) -> None:
-    """Draw 50% and 90% intervals of y_rep as ribbons along the rows, and y as points."""
+    """Draw 50% and 90% intervals of y_rep as ribbons along the rows, and y as points.
+
+    Of rows at the same place on the axis the means of the ends of their intervals are drawn.
+    """
     _rows(axes, compared, joined=True)
 
 
@@ -34,8 +37,9 @@ def _rows(axes: Axes, compared: Compared, *, joined: bool) -> None:
     where = np.arange(len(order), dtype=float) if compared.x is None else compared.x[order]
     size = 3.6 if len(order) <= FEW_ROWS else 1.8
     if joined:
-        axes.fill_between(where, lower[order], upper[order], color=FAINT, alpha=0.5, linewidth=0, label="y_rep, 90%")
-        axes.fill_between(where, low[order], high[order], color=MAIN, alpha=0.45, linewidth=0, label="y_rep, 50%")
+        along, ends = _distinct(where, np.stack([lower, upper, low, high])[:, order])
+        axes.fill_between(along, ends[0], ends[1], color=FAINT, alpha=0.5, linewidth=0, label="y_rep, 90%")
+        axes.fill_between(along, ends[2], ends[3], color=MAIN, alpha=0.45, linewidth=0, label="y_rep, 50%")
     else:
         axes.vlines(where, lower[order], upper[order], color=FAINT, linewidth=1.4, label="y_rep, 90%")
         axes.vlines(where, low[order], high[order], color=MAIN, linewidth=2.6, alpha=0.7, label="y_rep, 50%")
@@ -44,6 +48,12 @@ def _rows(axes: Axes, compared: Compared, *, joined: bool) -> None:
     axes.set_ylabel(compared.name, fontsize=10)
     axes.margins(x=0.02)
     clean(axes, grid="y")
+
+
+def _distinct(where: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct places, and of rows at the same place the means of the ends of their intervals."""
+    along, place, count = np.unique(where, return_inverse=True, return_counts=True)
+    return along, np.stack([np.bincount(place, each) / count for each in ends])
 
 
 def quantiles(compared: Compared) -> np.ndarray:

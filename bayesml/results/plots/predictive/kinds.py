@@ -103,8 +103,8 @@ KINDS: dict[str, Kind] = {
     "loo_pit_ecdf": Kind(calibration.pit_ecdf, ALL, needs=_LEFT_OUT),
     "loo_pit_overlay": Kind(calibration.pit_density, ALL, needs=_LEFT_OUT),
     "loo_pit_qq": Kind(calibration.pit_quantiles, ALL, needs=_LEFT_OUT, height=4.6),
-    "calibration": Kind(calibration.reliability, SUMMARISED, needs=_EXPECTED, shared="xy", height=4.6),
-    "loo_calibration": Kind(calibration.reliability, ALL, needs=_EXPECTED | _LEFT_OUT, shared="xy", height=4.6),
+    "calibration": Kind(calibration.reliability, SUMMARISED, needs=_EXPECTED, height=4.6),
+    "loo_calibration": Kind(calibration.reliability, ALL, needs=_EXPECTED | _LEFT_OUT, height=4.6),
 }
 """By the names of bayesplot without ``ppc_``; each takes ``group=``."""
 

@@ -58,7 +58,7 @@ def _places(kind: Kind, part: Compared, parts: int) -> Sequence[int]:
 def _columns(parts: int, panels: int) -> int:
     if parts > 1 and panels > parts:
         return panels // parts
-    return panels if panels <= 3 else 3 if panels <= 6 else 4 if panels <= 24 else 6
+    return panels if panels <= 3 else 2 if panels == 4 else 3 if panels <= 6 else 4 if panels <= 24 else 6
 
 
 def _size(kind: Kind, columns: int, rows: int) -> tuple[float, float]:

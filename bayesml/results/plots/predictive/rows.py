@@ -42,7 +42,8 @@ def group_masks(fit: AbstractFit, newdata: Any, asked: Any, count: int) -> list[
                 f"`group` has {len(distinct)} different values, which do not fit into one picture; at most "
                 f"{MOST_GROUPS} do. Cut numbers into a few classes, or choose rows with `newdata`."
             )
-        found = [(f"{shown}{value:g}", column.values == value) for value in distinct]
+        words = [str(bool(value)) if column.is_boolean else f"{value:g}" for value in distinct]
+        found = [(f"{shown}{word}", column.values == value) for word, value in zip(words, distinct, strict=True)]
     found = [(label, rows) for label, rows in found if rows.any()]
     if len(found) > MOST_GROUPS:
         raise ModelError(f"`group` has {len(found)} levels, of which at most {MOST_GROUPS} fit into one picture.")

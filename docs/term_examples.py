@@ -172,6 +172,17 @@ CURVES = (
         picture="Random functions of three length-scales",
     ),
     TermExample(
+        "Processes at many places: gp(x, z, neighbours=15)",
+        "A Gaussian process at thousands of places. Each value is given those at its 15 nearest places among those "
+        "before it, in an order that spreads the first far apart (nearest-neighbour process, Datta et al. 2016). "
+        "The time grows with the number of places rather than with its third power. With all places as "
+        "neighbours it is the exact process. At a new place it is drawn given its nearest values. `vgp` holds the "
+        'values at the places of the fit. Rough processes, `cov="matern32"` or `"exponential"`, need few neighbours.',
+        'y ~ gp(x, z, neighbours=10, cov="matern32")',
+        kind="nearest_process",
+        calls=("gp",),
+    ),
+    TermExample(
         "Areas: car(W, gr=g)",
         "Effects of areas are alike between neighbours: $u \\sim \\mathrm{Normal}(0, \\mathrm{sdcar}^2 (D - "
         "\\mathrm{car}\\, W)^{-1})$ with the numbers of neighbours in $D$. "

@@ -49,9 +49,9 @@ def nearest_tables(points: np.ndarray, found: Neighbours, isotropic: bool) -> di
         isotropic: whether there is one length-scale.
 
     Returns:
-        ``apart`` ``(blocks, k, pairs, places)`` distances between the neighbours and the place itself, the pairs by rows
-        of the lower triangle; ``known`` ``(blocks, pairs, places)`` which of them there are; ``before``, ``starts`` and ``counts``;
-        ``lane``, as long as the largest step.
+        ``apart`` ``(blocks, k, pairs, places)``, distances between the neighbours and the place itself, the pairs by
+        rows of the lower triangle; ``known`` ``(blocks, pairs, places)``, which of them there are; ``before``,
+        ``starts`` and ``counts``; ``lane``, as long as the largest step.
     """
     around = np.concatenate([found.before, np.arange(len(found.before))[:, None]], axis=1)
     there = np.concatenate([found.there, np.ones((len(found.there), 1), bool)], axis=1)
@@ -106,7 +106,9 @@ def _coefficients() -> Callable[..., Any]:
     import jax
 
     def primal(kernel: Kernel, lengthscales: Any, apart: Any, known: Any) -> Any:
-        return jax.lax.map(lambda some: _solved(*_factor(kernel.correlation(some[0], lengthscales) * some[1])), (apart, known))
+        return jax.lax.map(
+            lambda some: _solved(*_factor(kernel.correlation(some[0], lengthscales) * some[1])), (apart, known)
+        )
 
     @partial(jax.custom_jvp, nondiff_argnums=(0,))
     def function(kernel: Kernel, lengthscales: Any, apart: Any, known: Any) -> Any:
@@ -119,7 +121,9 @@ def _coefficients() -> Callable[..., Any]:
         units = np.eye(lengthscales.shape[0])
 
         def block(some: Any) -> Any:
-            correlations = lambda at: kernel.correlation(some[0], at) * some[1]
+            def correlations(at: Any) -> Any:
+                return kernel.correlation(some[0], at) * some[1]
+
             factor = _factor(correlations(lengthscales))
             found = _solved(*factor)
             slopes = [jax.jvp(correlations, (lengthscales,), (unit,))[1] for unit in units]
@@ -143,7 +147,7 @@ def _factor(R: Any) -> tuple[list[Any], list[Any]]:
     size = _size(R)
     left = jnp.where(np.eye(size, dtype=bool)[..., None], 1.0 + NUGGET, R[_square(size)])
     columns, roots = [], []
-    for k in range(size):
+    for _ in range(size):
         left = _apart(left)
         roots.append(jnp.sqrt(jnp.maximum(left[0, 0], 0.5 * NUGGET)))
         column = _apart(left[1:, 0] / roots[-1])
@@ -281,11 +285,13 @@ def process_at_new(
     flat = np.reshape(values, (-1, np.shape(values)[-1]))
     flat_sd = np.broadcast_to(np.reshape(sd, -1), len(flat))
     flat_lengthscales = np.reshape(lengthscales, (-1, np.shape(lengthscales)[-1]))
+    flat_lengthscales = np.broadcast_to(flat_lengthscales, (len(flat), flat_lengthscales.shape[1]))
     found = np.empty((len(flat), len(new)))
     step = max(1, MOST_NUMBERS // (len(new) * (m + 1) ** 2))
     for start in range(0, len(flat), step):
         some = slice(start, start + step)
-        R = kernel.correlation(apart[None], flat_lengthscales[some][:, None, None, :])
+        R = kernel.correlation(apart.reshape(len(apart), -1, m + 1), flat_lengthscales[some])
+        R = R.reshape(-1, len(new), m + 1, m + 1)
         own, across = R[..., :m, :m] + NUGGET * np.eye(m), R[..., :m, m:]
         b = np.linalg.solve(own, across)[..., 0]
         f = np.maximum(1.0 - (b * across[..., 0]).sum(-1), 0.0)

@@ -8,9 +8,13 @@ from typing import final
 import numpy as np
 
 from bayesml.errors import DataError
+from bayesml.lazy import lazy_module
 
 __all__ = ["Positions", "distances", "fit_positions"]
 
+spatial = lazy_module("scipy.spatial")
+
+MOST_PAIRED = 2000  # places of which every two are compared
 BLOCK = 4_000_000  # elements of a matrix of distances held at a time
 
 
@@ -108,7 +112,10 @@ def smallest_distance(points: np.ndarray, least: float) -> float:
     if points.shape[1] == 1:
         steps = np.diff(np.unique(points[:, 0]))
         return max(float(steps.min(initial=np.inf)), least)
-    return max(_extreme(np.unique(points, axis=0), _smallest), least)
+    different = np.unique(points, axis=0)
+    if len(different) > MOST_PAIRED:
+        return max(float(spatial.cKDTree(different).query(different, k=2)[0][:, 1].min()), least)
+    return max(_extreme(different, _smallest), least)
 
 
 def _smallest(numbers: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""``gp(x, z, neighbours=15)``: Gaussian processes of many thousand places, each given its nearest earlier ones alone."""
+"""``gp(x, z, neighbours=15)``: Gaussian processes of many places, each given its nearest earlier ones alone."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import numpy as np
 
 from bayesml import names
 from bayesml.columns import Computation
-from bayesml.errors import warn_user
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
-from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.processes.nearest import nearest_tables, process_at_new, process_values
 from bayesml.processes.neighbours import Neighbours, find_neighbours
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.gather import at_rows
-from bayesml.terms.process import GaussianProcess, exact_processes
+from bayesml.terms.process import GaussianProcess, processes
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NearestProcess", "collect"]
 
-TABLES = frozenset({"apart", "known", "before", "starts", "counts", "lane", "points", "new"})
+TABLES = frozenset({"apart", "known", "before", "starts", "counts", "lane", "position", "points", "new"})
 
 
 @final
@@ -78,20 +76,10 @@ class NearestProcess(AbstractTerm):
         """The variable of the values of the process at its places."""
         return self.process.variable("vgp")
 
-    @property
-    def _points(self) -> np.ndarray:
-        """The places by position, ``(n, covariates)``."""
-        return self.process.positions.points[self.neighbours.order]
-
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
-        """Return the position of each row, new places behind those of the fit, and the tables."""
-        found = self.process.arrays(frame)
-        n, place = len(self.neighbours.order), found["index"]
-        position = np.append(self.neighbours.position, np.arange(n, n + len(found["new"])))
-        own = {"index": position[place], "points": self._points, "new": found["new"]}
-        by = {"by": found["by"]} if "by" in found else {}
+        """Return those of the exact process, the place of each row among them, and the tables."""
         tables = nearest_tables(self.process.positions.points, self.neighbours, self.process.call.isotropic)
-        return {**own, **by, **tables}
+        return {**self.process.arrays(frame), **tables, "position": self.neighbours.position}
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
         """Return the standard deviation, the length-scales, and the standard normal variables."""
@@ -124,25 +112,20 @@ class NearestProcess(AbstractTerm):
 
         sd, lengthscales, z = (jnp.asarray(values[self.process.variable(kind)]) for kind in ("sdgp", "lscale", "zgp"))
         found = process_values(self.process.kernel, sd, jnp.reshape(lengthscales, (-1,)), z, arrays)
-        return {self.values_name: found[self.neighbours.position]}
+        return {self.values_name: found[arrays["position"]]}
 
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return the process at the rows, times ``by``; at new places it is a draw given its nearest values."""
-        at_places = values[self.values_name]
-        xp = array_namespace(at_places)
-        by_position = at_places[..., self.neighbours.order]
+        found = values[self.values_name]
         if len(arrays["new"]):
             sd, lengthscales = (values[self.process.variable(kind)] for kind in ("sdgp", "lscale"))
             if self.process.call.isotropic:
-                lengthscales = xp.asarray(lengthscales)[..., None]
-            most = self.process.call.neighbours
-            assert most is not None
-            beyond = process_at_new(
-                self.process.kernel, self._points, np.asarray(arrays["new"]), self.process.call.isotropic, most,
-                sd, lengthscales, by_position,
-            )  # fmt: skip
-            by_position = np.concatenate([by_position, beyond], axis=-1)
-        at = at_rows(by_position, arrays)
+                lengthscales = np.asarray(lengthscales)[..., None]
+            most = self.neighbours.before.shape[1]
+            of_process = self.process.kernel, self.process.positions.points, arrays["new"], self.process.call.isotropic
+            beyond = process_at_new(*of_process, most, sd, lengthscales, found)
+            found = np.concatenate([found, beyond], axis=-1)
+        at = at_rows(found, arrays)
         return at * arrays["by"] if "by" in arrays else at
 
 
@@ -153,15 +136,16 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
         FormulaError: a call cannot be understood.
         DataError: its covariates are not numbers, or are the same in all rows.
     """
-    return tuple(
-        NearestProcess(process.predictor, process, find_neighbours(_comparable(process), process.call.neighbours))
-        for process in exact_processes(predictor, frame, functions)
-        if process.call.neighbours is not None
-    )
+    found = []
+    for process in processes(predictor, frame, functions, nearest=True):
+        assert process.call.neighbours is not None
+        neighbours = find_neighbours(_comparable(process), process.call.neighbours)
+        found.append(NearestProcess(process.predictor, process, neighbours))
+    return tuple(found)
 
 
 def _comparable(process: GaussianProcess) -> np.ndarray:
-    """Return places among which distances are comparable: covariates with length-scales of their own by their extent."""
+    """Return the places, each covariate that has a length-scale of its own in units of its extent."""
     points = process.positions.points
     if process.call.isotropic:
         return points

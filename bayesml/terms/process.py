@@ -292,8 +292,14 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
         FormulaError: a call cannot be understood.
         DataError: its covariates are not numbers, or are the same in all rows.
     """
-    calls = (call for call in predictor.specials if call.name in CLAIMS)
-    return tuple(term for call in calls for term in _processes(call, predictor, frame, functions))
+    return tuple(processes(predictor, frame, functions, nearest=False))
+
+
+def processes(predictor: Predictor, frame: Frame, functions: Functions, *, nearest: bool) -> Iterator[GaussianProcess]:
+    """Yield the processes of a predictor, those with ``neighbours=`` or all others, see ``collect``."""
+    for call in predictor.specials:
+        if call.name in CLAIMS and (dict(call.options).get("neighbours") is not None) == nearest:
+            yield from _processes(call, predictor, frame, functions)
 
 
 def _processes(
@@ -305,11 +311,13 @@ def _processes(
         rows = values if cell is None or cell.level is None else values[cell.weights(frame, functions) != 0.0]
         label = written.spelling if cell is None else f"{written.spelling} for {cell.label}"
         positions = fit_positions(rows, grouped=call.grouped, scaled=call.scaled, label=label)
-        if call.k is None and len(positions.points) > MOST_EXACT:
+        if call.k is None and call.neighbours is None and len(positions.points) > MOST_EXACT:
+            x = ", ".join(call.names)
             raise DataError(
                 f"`{label}` is an exact process at {len(positions.points)} different places, and at each step of the "
-                f"sampler costs the third power of that. Write gp({', '.join(call.names)}, k=20) for its Hilbert space "
-                f"approximation; exact processes may have up to {MOST_EXACT} places."
+                f"sampler costs the third power of that. Write gp({x}, k=20) for its Hilbert space approximation, "
+                f"or gp({x}, neighbours=15) for that by nearest neighbours; exact processes may have up to "
+                f"{MOST_EXACT} places."
             )
         basis = None if call.k is None else fit_hilbert(positions, call.k, call.c)
         columns = [positions.points] if call.isotropic else [column[:, None] for column in positions.points.T]

@@ -17,7 +17,8 @@ from bayesml.terms.by import By, read_by, refuse_repeated
 
 __all__ = ["ProcessCall", "read_call"]
 
-OPTIONS = ("by", "k", "cov", "iso", "gr", "cmc", "scale", "c")
+OPTIONS = ("by", "k", "cov", "iso", "gr", "cmc", "scale", "c", "neighbours")
+MOST_NEIGHBOURS = 60
 MOST_FUNCTIONS = 2000
 WIDTH = 5 / 4
 
@@ -37,6 +38,7 @@ class ProcessCall:
         scaled: whether covariates are divided by the largest distance between two rows, ``scale``.
         k: functions of the approximation along each covariate; None for the exact process.
         c: how much wider than the data the interval of the approximation is.
+        neighbours: of a process by nearest neighbours the number of these; None for all others.
     """
 
     written: SpecialCall
@@ -48,6 +50,7 @@ class ProcessCall:
     scaled: bool
     k: int | None
     c: float
+    neighbours: int | None = None
 
     @property
     def covariates(self) -> tuple[Expression, ...]:
@@ -110,7 +113,7 @@ def read_call(call: SpecialCall, frame: Frame) -> ProcessCall:
         raise special_fault(str(error), call) from None
     return ProcessCall(
         call, read_by(options.get("by"), call, frame), kernel, isotropic or len(call.arguments) == 1, grouped,
-        cell_means, scaled, k, _width(options.get("c", WIDTH), k, call),
+        cell_means, scaled, k, _width(options.get("c", WIDTH), k, call), _neighbours(options, call),
     )  # fmt: skip
 
 
@@ -136,6 +139,24 @@ def _functions(k: Value, call: SpecialCall) -> int | None:
             call,
         )
     return int(k)
+
+
+def _neighbours(options: dict[str, Value], call: SpecialCall) -> int | None:
+    count = options.get("neighbours")
+    if count is None:
+        return None
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_NEIGHBOURS:
+        shown = count.text if isinstance(count, Expression) else repr(count)
+        raise special_fault(
+            f"`neighbours` of `{call.spelling}` is a whole number from 1 to {MOST_NEIGHBOURS}, such as 15, "
+            f"not {shown}.",
+            call,
+        )
+    if options.get("k") is not None or options.get("gr", True) is not True:
+        other = "gr" if options.get("k") is None else "k"
+        reason = "rows of equal covariates share a value" if other == "gr" else "both are approximations"
+        raise special_fault(f"`{call.spelling}`: leave out `{other}` beside `neighbours`; {reason}.", call)
+    return count
 
 
 def _width(c: Value, k: int | None, call: SpecialCall) -> float:

@@ -19,6 +19,7 @@ from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Trai
 from bayesml.families.rising import log_rising
 from bayesml.frame import Frame
 from bayesml.response_terms.residuals.covariances import bounded_parameter
+from bayesml.response_terms.residuals.sparse_rows import sparse_product, sparse_tables
 from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
 from bayesml.spec import ParameterSpec
 
@@ -141,6 +142,7 @@ class Spatial(AbstractWrapped):
         """Encode the response, with W, its eigenvalues and W y."""
         found = self.base.encode(response, for_fit=for_fit)
         own = {name: response.additions[name] for name in (WEIGHTS, EIGENVALUES)}
+        own |= sparse_tables(own[WEIGHTS])
         lagged = {LAGGED: own[WEIGHTS] @ found.arrays["y"]} if self.kind == "lag" else {}
         return replace(found, arrays={**found.arrays, **own, **lagged})
 
@@ -167,7 +169,7 @@ class Spatial(AbstractWrapped):
         if self.kind == "lag":
             return (y - rho * data[LAGGED] - values["mu"]) / values["sigma"]
         residuals = y - values["mu"]
-        return (residuals - rho * (residuals @ data[WEIGHTS].T)) / values["sigma"]
+        return (residuals - rho * sparse_product(residuals, data[WEIGHTS], data)) / values["sigma"]
 
     def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row given all others.

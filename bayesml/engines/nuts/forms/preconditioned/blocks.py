@@ -18,6 +18,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.layout import Layout
 from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.linalg.nesting import elimination_chain, parents
+from bayesml.response_terms.residuals.grid import BY_SERIES
 from bayesml.terms import SampledBlock
 
 if TYPE_CHECKING:
@@ -127,6 +128,9 @@ def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
     if factors and factors[0].blocks[0].field is not None:
         return tuple(factors[:1])
     factors = [factor for factor in factors if factor.blocks[0].field is None]
+    together = _dependent_rows(problem)
+    if together is not None:  # the levels of a factor are independent where rows that are not lie in one of them
+        factors = [f for f in factors if parents(together, f.codes, int(together.max()) + 1) is not None]
     large = [factor for i, factor in enumerate(factors) if i == 0 or factor.size >= SMALLEST_PARENT]
     return tuple(large[i] for i in elimination_chain(large)) if large else ()
 
@@ -145,6 +149,18 @@ def _factors(problem: Problem) -> list[_Factor]:
         by_name[every[turned].factor] = [every[turned]]
     arrays = problem.design.arrays
     return [_Factor(tuple(blocks), blocks[0].codes(blocks[0].predictors[0], arrays)) for blocks in by_name.values()]
+
+
+def _dependent_rows(problem: Problem) -> np.ndarray | None:
+    """Return a number that rows share which depend on each other given the predictors; None where none do."""
+    if not problem.likelihood.traits.rows_depend:
+        return None
+    n_rows, table = problem.design.n_rows, problem.design.response.arrays.get(BY_SERIES)
+    together = np.zeros(n_rows, np.intp)
+    if table is not None:
+        for number, rows in enumerate(np.asarray(table).T):
+            together[rows[rows < n_rows]] = number
+    return together
 
 
 def _parents(inner: _Factor, outer: _Factor) -> np.ndarray:

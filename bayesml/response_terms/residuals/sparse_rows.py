@@ -23,7 +23,7 @@ def sparse_tables(matrix: np.ndarray) -> dict[str, np.ndarray]:
     filled = matrix != 0
     if max(filled.sum(axis=0).max(), filled.sum(axis=1).max()) > MOST_FILLED * len(matrix):
         return {}
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, part in ((ROWS, matrix), (COLUMNS, matrix.T)):
         width = int((part != 0).sum(axis=1).max())
         # the entries that are not 0 come first; a row that has fewer is filled up with zeros

@@ -55,8 +55,9 @@ def sample_coordinates(own: NUTS, problem: Problem, draws: int | None, seed: int
         attempt, _ = sample_with_retry(session)
         values = session.draws(attempt, {}).values[POSITION]
         progress.finish(len(attempt.chains), attempt.kept, attempt.divergences())
-    volume = float(np.log(np.asarray(form.data["scale"], dtype=float)).sum())
-    return Coordinates(np.asarray(values, dtype=float), _density(form.density, form.data, volume))
+    data = compiled.data  # a form may have moved its coordinates
+    volume = float(np.log(np.asarray(data["scale"], dtype=float)).sum())
+    return Coordinates(np.asarray(values, dtype=float), _density(form.density, data, volume))
 
 
 def _density(density: Callable[..., Any], data: Any, volume: float) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,4 +1,7 @@
-"""The model as written: non-centred group effects, every parameter sampled, Stan's warm-up does the rest."""
+"""The model as written: non-centred group effects, every parameter sampled, Stan's warm-up does the rest.
+
+Where the density may have several modes, chains start around the one that holds the mass, see ``many_starts``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, log_density, reported_values
 from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.many_starts import centred_at_the_highest_mode
 from bayesml.reported import reported_names
 
 __all__ = ["plain_form"]
@@ -26,6 +30,7 @@ def plain_form(problem: Problem) -> Form:
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
         parameter_of=layout.parameter_of,
         first_step=first_step(layout),
+        tune=centred_at_the_highest_mode if problem.likelihood.traits.several_modes else None,
         rows=problem.design.n_rows,
         structure=("plain", spec, schema, problem.likelihood),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bayesml.results.marginal import effects as marginal
     from bayesml.results.plots import groups, smooths
     from bayesml.results.questions import contrast, emmeans
+    from bayesml.results.report import report
     from bayesml.results.storage import exported, saving
     from bayesml.results.tables import effects, equation, tables
     from bayesml.results.tidy import for_maketables
@@ -28,6 +29,7 @@ else:  # a fit and its table should not wait for what is asked of it later
     equation = lazy_module("bayesml.results.tables.equation")
     groups = lazy_module("bayesml.results.plots.groups")
     marginal = lazy_module("bayesml.results.marginal.effects")
+    report = lazy_module("bayesml.results.report.report")
     saving = lazy_module("bayesml.results.storage.saving")
     smooths = lazy_module("bayesml.results.plots.smooths")
     tables = lazy_module("bayesml.results.tables.tables")
@@ -87,5 +89,6 @@ class AbstractFitVerbs(AbstractFit):
     ranef_plot = Verb(lambda: groups.ranef_plot)
     plot_smooths = Verb(lambda: smooths.plot_smooths)
     equation = Verb(lambda: equation.equation)
+    report = Verb(lambda: report.report)
     export = Verb(lambda: exported.export)
     save = Verb(lambda: saving.save)

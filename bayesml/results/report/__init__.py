@@ -1,0 +1,1 @@
+"""``fit.report()``: a fit as one page."""

@@ -151,7 +151,7 @@ def test_results_are_compared_in_the_place_of_fits(slopes, mean, data) -> None:
 
 
 def test_many_bad_rows_are_better_refitted_in_folds(slopes) -> None:
-    with pytest.warns(FitWarning, match=r"18 observations .*Use `kfold\(K=10\)`"):
+    with pytest.warns(FitWarning, match=r"18 observations .*`groups=\"integrate\"`.*use `kfold\(K=10\)`"):
         slopes.loo(k_threshold=0.0)
 
 

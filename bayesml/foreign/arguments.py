@@ -189,7 +189,6 @@ METHOD_ARGUMENTS = (
     Word("condVar", "lme4", "Leave it out: the column Std.Error is always there."),
     Word("var", "emmeans", alias="variable"),
     Word("lmer_df", "emmeans", alias="ddf"),
-    Word("moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
     Word("spaghetti", "brms", 'Write `fit.conditional_effects("x", spaghetti=True)`.'),
     Word("surface", "brms", 'Write `fit.conditional_effects("x:z", surface=True)`.'),
     Word("file", "brms", alias="path"),

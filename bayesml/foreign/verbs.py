@@ -148,7 +148,7 @@ OWN_SAMPLED = (
     Word("LOO", "brms", alias="loo"),
     Word("WAIC", "brms", alias="waic"),
     Word("add_criterion", "brms", _LOO),
-    Word("loo_moment_match", "brms", "Moment matching is not there yet; `fit.loo()` names the rows to look at."),
+    Word("loo_moment_match", "brms", "Write `fit.loo(moment_match=True)`."),
     Word("loo_subsample", "brms", "Write `fit.loo()`, which takes all rows."),
     Word("loo_model_weights", "brms", 'Write `bayesml.loo_model_weights({"a": fit, "b": other})`.'),
     Word("pp_average", "brms", _AVERAGES),

@@ -353,6 +353,13 @@ class AbstractTerm(ABC):
         """
         return {}
 
+    def standardised(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute Cholesky factors and standard normal variables behind reported effects, as far as these tell them.
+
+        ``values`` holds draws, ``(chains, draws, ...)``, of reported variables, and what ``sampled`` returns.
+        """
+        return {}
+
     def narrowed(
         self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
     ) -> tuple[AbstractTerm, dict[str, np.ndarray], dict[str, np.ndarray]]:

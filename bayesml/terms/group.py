@@ -197,6 +197,19 @@ class Group(AbstractGroupTerm):
             for i, block in enumerate(self.block_slices())
         }
 
+    def standardised(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return L and z with r = diag(sd) L z."""
+        effects = values[names.group_effect_variable(self.name, self.predictor)]
+        scaled = np.swapaxes(effects / values[names.group_sd_variable(self.name, self.predictor)][..., None, :], -1, -2)
+        z, factors = np.array(scaled), {}
+        if self.pairs():
+            matrix = self.correlation_matrix(values[names.correlation_variable(self.name, self.predictor)])
+            for i, block in enumerate(self.block_slices()):
+                if self.blocks[i] > 1:
+                    factors[self._cholesky(i)] = np.linalg.cholesky(matrix[..., block, block])
+                    z[..., block, :] = np.linalg.solve(factors[self._cholesky(i)], scaled[..., block, :])
+        return {**factors, names.standardised_variable(self.name, self.predictor): z}
+
     def simulated(
         self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
     ) -> np.ndarray:

@@ -299,6 +299,24 @@ class SharedGroup(AbstractGroupTerm):
             sites[self._site("L", identity)] = cholesky_diagonal(matrix)
         return sites
 
+    def standardised(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return L and z of the vectors that the term brings along; those of one predictor alone are not told."""
+        if any(not identity for identity in self.ids):
+            return {}
+        found = {}
+        for identity, members in self._owned():
+            scaled = []
+            for member in members:
+                columns = slice(member.start, member.start + len(member.coefs))
+                effects = values[names.group_effect_variable(self.name, member.predictor)][..., columns]
+                sd = values[names.group_sd_variable(self.name, member.predictor)][..., None, columns]
+                scaled.append(np.swapaxes(effects / sd, -1, -2))
+            matrix = self._joint_matrix(identity, values[self._site("cor", identity)])
+            factor = np.linalg.cholesky(matrix)
+            found[self._site("L", identity)] = factor
+            found[self._site("z", identity)] = np.linalg.solve(factor, np.concatenate(scaled, axis=-2))
+        return found
+
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return standard deviations, correlations and effects; those across predictors at the first of them."""
         sd, *others = self.plain.reported()

@@ -285,6 +285,13 @@ class Smooth(AbstractCurveTerm):
             for stem in self._stems()
         }
 
+    def standardised(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return ``zs = s / sds``."""
+        return {
+            self._name("zs", stem): values[self._name("s", stem)] / values[self._name("sds", stem)][..., None]
+            for stem in self._stems()
+        }
+
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return ``Xs bs + Zs s``."""
         total = values[self._slopes()] @ arrays["Xs"].T if self._coefs() else 0.0

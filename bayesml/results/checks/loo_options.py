@@ -43,6 +43,10 @@ class LooOptions:
                 '`unit="group"` and `group=` say over whose effects groups="integrate" averages: write that too. '
                 'kfold(group="g", K=None, joint="group") leaves out groups of any kind.'
             )
+        if self.groups == "integrate" and self.moment_match is True:
+            raise ModelError(
+                'groups="integrate" averages over the effects that moment_match=True would move: leave one of them out.'
+            )
         for name in ("moment_match", "reloo"):
             if not isinstance(getattr(self, name), bool):
                 raise ModelError(f"`{name}` is True or False; got {getattr(self, name)!r}.")

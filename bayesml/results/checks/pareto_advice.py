@@ -40,9 +40,10 @@ def warn_about_k(evidence: Evidence, name: str, options: LooOptions) -> None:
             "often can."
         )
     if doubtful > len(bad):
+        have = "observation has" if doubtful == 1 else "observations have"
         warn_user(
-            f"{prefix}{doubtful} observations have a Pareto k above {reliable_k(draws):.2f}, the limit for {draws} "
-            f"draws. Run more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
+            f"{prefix}{doubtful} {have} a Pareto k above {reliable_k(draws):.2f}, the limit for {draws} draws. Run more "
+            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
         )
 
 
@@ -55,6 +56,8 @@ def _advice(evidence: Evidence, bad: int, options: LooOptions) -> str:
     has_groups = any(predictor.groups() for predictor in fit.problem.design.schema.predictors)
     if options.groups == "conditional" and has_groups and not depends:
         ways.append('`groups="integrate"`, which averages over the effects of its group')
+    if options.groups == "conditional" and not options.moment_match and fit.engine.sampling is not None:
+        ways.append("`moment_match=True`, which moves the draws to where they are needed")
     if bad <= FEW_REFITS and not depends:
         ways.append(f"`reloo=True`, which fits the model again without {'it' if bad == 1 else 'each of them'}")
     instead = "" if depends or (bad <= FEW_REFITS and ways) else "`kfold(K=10)` in its place"

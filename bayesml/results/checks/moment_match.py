@@ -1,9 +1,9 @@
 """Moment matching: draws are moved to where the posterior without a row is.
 
-Paananen, Piironen, Bürkner & Vehtari (2021), Implicitly adaptive importance sampling, Statistics and Computing 31. An affine map of the unconstrained draws gives
-them the weighted mean, then the weighted variances, then the weighted covariance matrix, as long as that lowers the
-Pareto k of the importance weights. Of the map T that was found, half of the draws are moved and half are not; together
-they are draws from the mixture with the density
+Paananen, Piironen, Bürkner & Vehtari (2021), Implicitly adaptive importance sampling, Statistics and Computing 31. An
+affine map of the unconstrained draws gives them the weighted mean, then the weighted variances, then the weighted
+covariance matrix, as long as that lowers the Pareto k of the importance weights. Of the map T that was found, half of
+the draws are moved and half are not; together they are draws from the mixture with the density
 
     g(x) = (p(x) + p(T^-1 x) / |T|) / 2,
 

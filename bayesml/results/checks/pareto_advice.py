@@ -42,8 +42,8 @@ def warn_about_k(evidence: Evidence, name: str, options: LooOptions) -> None:
     if doubtful > len(bad):
         have = "observation has" if doubtful == 1 else "observations have"
         warn_user(
-            f"{prefix}{doubtful} {have} a Pareto k above {reliable_k(draws):.2f}, the limit for {draws} draws. Run more "
-            f"iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
+            f"{prefix}{doubtful} {have} a Pareto k above {reliable_k(draws):.2f}, the limit for {draws} draws. Run "
+            f"more iterations, to get at least about {DRAWS_FOR_GOOD_K} draws."
         )
 
 

@@ -317,6 +317,11 @@ class LinearEstimate(AbstractEstimate):
         """Refit; only the column of y is formed anew."""
         return LinearEstimate(problem, self.arrays, self.method, refit(self.fit, transformed_response(problem)))
 
+    def with_sigma(self, problem: Problem, sigma: float) -> LinearEstimate:
+        """Refit with a known residual sd: a response that the model fits without error has no estimate of it."""
+        own = self.fit.problem.with_response(transformed_response(problem))
+        return LinearEstimate(problem, self.arrays, self.method, fit_linear_mixed(own, self.fit.reml, sigma))
+
 
 def layout_free(layout: ThetaLayout, theta: np.ndarray) -> np.ndarray:
     """Return which entries of theta are free: those in a column of Lambda whose diagonal is not zero."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         waic,
     )
     from bayesml.results.predict import predict, survival
+    from bayesml.results.projection import project, varsel
     from bayesml.results.questions import describe_posterior, hypothesis
     from bayesml.results.storage import export
     from bayesml.results.tidy import add_draws, spread_draws, tidied_draws
@@ -55,6 +56,8 @@ else:  # a fit and its table should not wait for what draws pictures of it
     prior_draws = lazy_module("bayesml.results.checks.prior_draws")
     prior_sensitivity = lazy_module("bayesml.results.checks.prior_sensitivity")
     plots = lazy_module("bayesml.results.plots")
+    project = lazy_module("bayesml.results.projection.project")
+    varsel = lazy_module("bayesml.results.projection.varsel")
     predict = lazy_module("bayesml.results.predict.predict")
     survival = lazy_module("bayesml.results.predict.survival")
     waic = lazy_module("bayesml.results.checks.waic")
@@ -123,6 +126,9 @@ class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
     survival = Verb(lambda: survival.survival)
     log_lik = Verb(lambda: log_lik.log_lik)
     pp_mixture = Verb(lambda: pp_mixture.pp_mixture)
+    project = Verb(lambda: project.project)
+    varsel = Verb(lambda: varsel.varsel)
+    cv_varsel = Verb(lambda: varsel.cv_varsel)
     hypothesis = Verb(lambda: hypothesis.hypothesis)
     describe_posterior = Verb(lambda: describe_posterior.describe_posterior)
     loo = Verb(lambda: loo.loo)

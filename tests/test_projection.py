@@ -197,6 +197,7 @@ def test_terms_that_matter_are_selected(validate: bool) -> None:
     assert figure.axes[0].get_ylabel() == "elpd - reference"
 
 
+@pytest.mark.slow
 def test_parts_of_the_rows_are_predicted_from_the_others() -> None:
     fit = normal_draws("y ~ x1 + x2 + x3 + (1 | g)", "gaussian", "many")
     selection = fit.cv_varsel(cv="kfold", K=3, nclusters=2, ndraws_pred=40, nterms_max=3)

@@ -30,7 +30,8 @@ def draw_selection(table: pd.DataFrame, stats: Sequence[str], deltas: bool, ax: 
     """
     if ax is not None and len(stats) > 1:
         raise ModelError(f"`ax` holds one statistic; got {len(stats)}. Leave it out for a panel for each.")
-    size = max(4.6, 0.55 * len(table) + 2.2), 2.4 * len(stats) + 1.2
+    width = 0.5 + 0.08 * max(8, *map(len, table["term"]))
+    size = max(4.6, width * len(table) + 1.0), 2.4 * len(stats) + 1.2
     figure = new_figure(*size) if ax is None else figure_of(ax)
     panels = np.atleast_1d(figure.subplots(len(stats), 1, sharex=True)) if ax is None else np.array([ax], dtype=object)
     models, reference = table.iloc[:-1], table.iloc[-1]
@@ -51,7 +52,7 @@ def draw_selection(table: pd.DataFrame, stats: Sequence[str], deltas: bool, ax: 
         )
         axes.set_ylabel(f"{name} - reference" if deltas else name, fontsize=9)
         clean(axes, grid="y")
-    panels[0].legend(frameon=False, fontsize=8.5, loc="best")
+    panels[0].legend(frameon=False, fontsize=8.5, loc="lower right")
     labels = [f"{size}\n{term}" for size, term in enumerate(models["term"])]
     slanted = max(len(term) for term in models["term"]) > 11 and len(labels) > 4
     panels[-1].set_xticks(sizes, labels, rotation=35 if slanted else 0, ha="right" if slanted else "center")

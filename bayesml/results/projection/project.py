@@ -118,9 +118,9 @@ def project(
     Each draw of the fit says what responses to expect. Its projection is the parameter of the smaller model that
     predicts these best: it minimises the Kullback-Leibler divergence of the smaller model's predictions from those of
     the draw. For gaussian, poisson, bernoulli and binomial models that is a maximum likelihood fit to expected
-    responses, with group effects and smooths estimated as ``method="laplace"`` does, and sigma^2 = that of the draw + the mean
-    squared distance. Of other families, and where further parameters have formulas, the linear predictor of mu is
-    projected as if it were a gaussian response (the latent projection); the further parameters stay as they are.
+    responses, with group effects and smooths estimated as ``method="laplace"`` does, and sigma^2 = that of the draw +
+    the mean squared distance. Of other families, and where further parameters have formulas, the linear predictor of
+    mu is projected as if it were a gaussian response (the latent projection); the further parameters stay as they are.
 
     Piironen, Paasiniemi and Vehtari (2020), Projective inference in high-dimensional problems, Electronic Journal of
     Statistics 14; Catalina, Buerkner and Vehtari (2022), Projection predictive inference for generalized linear and

@@ -154,7 +154,8 @@ def reference_of(fit: AbstractSampledFit, ndraws: int, latent: bool | None, what
     if latent is False and not usable:
         raise ModelError(
             f"{what} projects expected responses of the families {', '.join(MEANS)} in which mu alone has a formula "
-            "and the response has no term but trials() and weights(); use latent=True, which projects the linear predictor."
+            "and the response has no term but trials() and weights(); use latent=True, which projects the linear "
+            "predictor."
         )
     chains, draws = fit.draws_record.n_chains, fit.draws_record.n_draws
     chosen = np.unique(np.linspace(0, chains * draws - 1, min(int(ndraws), chains * draws)).round().astype(int))

@@ -203,6 +203,15 @@ class AbstractEstimate(AbstractPosterior):
     def stored(self) -> StoredEstimate:
         """Return what a file needs to hold so that the estimate can be restored with its problem."""
 
+    def for_exact_responses(self, problem: Problem, least: float) -> AbstractEstimate:
+        """Return an estimate from which to refit to responses that the model may fit without error.
+
+        Args:
+            problem: the model with such a response.
+            least: the smallest residual sd that is estimated.
+        """
+        return self
+
     @abstractmethod
     def refit_columns(self, X: np.ndarray, blocks: Sequence[AbstractBlock]) -> Submodel:
         """Fit the response to other columns by the same method.

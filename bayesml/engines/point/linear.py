@@ -317,8 +317,18 @@ class LinearEstimate(AbstractEstimate):
         """Refit; only the column of y is formed anew."""
         return LinearEstimate(problem, self.arrays, self.method, refit(self.fit, transformed_response(problem)))
 
-    def with_sigma(self, problem: Problem, sigma: float) -> LinearEstimate:
-        """Refit with a known residual sd: a response that the model fits without error has no estimate of it."""
+    def for_exact_responses(self, problem: Problem, least: float) -> LinearEstimate:
+        """Return an estimate to refit from whose residual sd is known, where that of the response is below ``least``.
+
+        A response that the model fits without error has no estimate of the residual sd.
+        """
+        try:
+            found = self.with_response(problem)
+        except ModelError:
+            return self._with_sigma(problem, least)
+        return found if found.fit.sigma > least else self._with_sigma(problem, least)
+
+    def _with_sigma(self, problem: Problem, sigma: float) -> LinearEstimate:
         own = self.fit.problem.with_response(transformed_response(problem))
         return LinearEstimate(problem, self.arrays, self.method, fit_linear_mixed(own, self.fit.reml, sigma))
 

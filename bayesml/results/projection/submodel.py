@@ -19,8 +19,7 @@ import numpy as np
 
 from bayesml.engines import Problem, get_engine
 from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.linear import LinearEstimate
-from bayesml.errors import FitWarning, ModelError
+from bayesml.errors import FitWarning
 from bayesml.families import get_family
 from bayesml.formula import bf
 from bayesml.frame import Column
@@ -113,17 +112,11 @@ class Submodel:
     @cached_property
     def _first(self) -> AbstractEstimate:
         """The estimate from which projections begin; with a known sigma where targets are fitted without error."""
-        estimate, first = self.fit.estimate, self.reference.mean[0]
-        if not isinstance(estimate, LinearEstimate):
-            return estimate
+        first = self.reference.mean[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)
             least = NO_ERROR * float(np.std(first))
-            try:
-                found = estimate.with_response(self._problem(first))
-            except ModelError:
-                return estimate.with_sigma(self._problem(first), least)
-            return found if found.fit.sigma > least else estimate.with_sigma(self._problem(first), least)
+            return self.fit.estimate.for_exact_responses(self._problem(first), least)
 
     def _mean(self, eta: np.ndarray) -> np.ndarray:
         """Return what stands for the target at linear predictors."""

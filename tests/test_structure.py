@@ -180,7 +180,8 @@ def test_no_verb_imports_the_classes_that_name_it(module: str) -> None:
 # levels are drawn from, the default of an argument, and a type of columns.
 OTHER_MEANINGS = {
     "gaussian": {
-        "bayesml.results.checks.refits",
+        *("bayesml.results.checks.refits", "bayesml.results.projection.submodel"),
+        "bayesml.results.projection.reference",
         *("bayesml.fit", "bayesml.formula.grouping", "bayesml.formula.types", "bayesml.formula.write"),
         *("bayesml.terms.group", "bayesml.results.frequentist.simulate"),
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),

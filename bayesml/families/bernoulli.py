@@ -13,6 +13,7 @@ from bayesml.errors import DataError
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.binomial import binomial_curvature
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.divergences import binomial_divergence
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers
@@ -32,7 +33,9 @@ class Bernoulli(AbstractSimpleFamily):
 
     name: ClassVar[str] = "bernoulli"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
-    traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True, two_levels=True, latent_threshold=True)
+    traits: ClassVar[Traits] = Traits(
+        discrete=True, rows_repeat=True, two_levels=True, latent_threshold=True, divergence=binomial_divergence
+    )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -11,6 +11,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.divergences import binomial_divergence
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, numbers, require
@@ -55,7 +56,14 @@ class Binomial(AbstractSimpleFamily):
 
     name: ClassVar[str] = "binomial"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(PROBABILITY_LINKS, 0.0, 1.0),)
-    traits: ClassVar[Traits] = Traits(has_cdf=True, discrete=True, rows_repeat=True, latent_threshold=True, trials=True)
+    traits: ClassVar[Traits] = Traits(
+        has_cdf=True,
+        discrete=True,
+        rows_repeat=True,
+        latent_threshold=True,
+        trials=True,
+        divergence=binomial_divergence,
+    )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

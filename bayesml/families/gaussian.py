@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
+from bayesml.families.divergences import normal_divergence
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import numbers, require_variation
@@ -69,7 +70,12 @@ class Gaussian(AbstractSimpleFamily):
     name: ClassVar[str] = "gaussian"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(REAL_LINKS), SIGMA)
     traits: ClassVar[Traits] = Traits(
-        continuous=(-inf, inf), has_cdf=True, normal=True, known_errors=True, residuals="normal"
+        continuous=(-inf, inf),
+        has_cdf=True,
+        normal=True,
+        known_errors=True,
+        residuals="normal",
+        divergence=normal_divergence,
     )
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.families.counts import AbstractCount, log_probability_of_some
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature, log_factorial
+from bayesml.families.divergences import poisson_divergence
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, Traits
 from bayesml.families.scales import COUNT_LINKS, mu
@@ -40,7 +41,12 @@ class Poisson(AbstractCount):
     name: ClassVar[str] = "poisson"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (mu(COUNT_LINKS, 0.0),)
     traits: ClassVar[Traits] = Traits(
-        has_cdf=True, discrete=True, rows_repeat=True, lognormal_variance=True, rate=frozenset({"mu"})
+        has_cdf=True,
+        discrete=True,
+        rows_repeat=True,
+        lognormal_variance=True,
+        rate=frozenset({"mu"}),
+        divergence=poisson_divergence,
     )
     linear: ClassVar[frozenset[str]] = frozenset({"mu"})
     limit_of: ClassVar[str] = "negbinomial"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -165,6 +165,8 @@ class Traits:
         reads_past: the mean of a row depends on the responses of others, which predictions read where they are known.
         continuous: the interval on which the response has a density, so that a response that is not observed may be a
             parameter; None where there is no such density, or no such parameter yet.
+        divergence: of a family whose mean alone decides its distribution, for a normal one that of variance 1, the
+            Kullback-Leibler divergence of each row as a function of two means, see ``families.divergences``.
     """
 
     discrete: bool = False
@@ -191,6 +193,7 @@ class Traits:
     rows_depend: bool = False
     reads_past: bool = False
     continuous: tuple[float, float] | None = None
+    divergence: Callable[[np.ndarray, np.ndarray, Mapping[str, np.ndarray]], np.ndarray] | None = None
 
 
 def joint_traits(every: Sequence[Traits]) -> Traits:

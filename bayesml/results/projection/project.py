@@ -53,7 +53,7 @@ class Projection:
 
         estimates = [estimate.values for estimate in self._projected.estimates]
         values = {name: np.array([own[name] for own in estimates])[None] for name in estimates[0] if name != "sigma"}
-        if self._reference.fit.family.name == "gaussian" and not self._reference.latent:
+        if self._reference.has_variance:
             values["sigma"] = np.sqrt(self._projected.variance)[None]
         found = elements(values, [v for v in self._submodel.fit.variables if v.name in values])
         return pd.DataFrame(found.values[0], columns=list(found.names))

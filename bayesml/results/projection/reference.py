@@ -20,10 +20,8 @@ from bayesml.results.record.select import is_prior_only
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["MEANS", "Reference", "Targets", "reference_of", "similar_draws"]
+__all__ = ["Reference", "Targets", "reference_of", "similar_draws"]
 
-MEANS = ("gaussian", "poisson", "bernoulli", "binomial")
-"""Families whose expected response is projected; of all others the linear predictor is."""
 ADDITIONS = ("trials", "weights")
 
 
@@ -67,6 +65,11 @@ class Reference:
         """``(draws, rows)`` linear predictors of ``mu``."""
         return np.asarray(self.batch.predictors[MU])
 
+    @property
+    def has_variance(self) -> bool:
+        """Whether responses are projected that have a variance beside their mean."""
+        return not self.latent and self.fit.likelihood.traits.normal
+
     @cached_property
     def mean(self) -> np.ndarray:
         """``(draws, rows)`` what is projected."""
@@ -78,7 +81,7 @@ class Reference:
     @cached_property
     def variance(self) -> np.ndarray:
         """``(draws,)`` variances of a gaussian response; 0 where there is none."""
-        if self.latent or self.fit.family.name != "gaussian":
+        if not self.has_variance:
             return np.zeros(len(self.eta))
         natural = natural_of_rows(self.fit, self.batch, self.rows)
         return np.broadcast_to(np.asarray(natural["sigma"]) ** 2, self.eta.shape).mean(axis=1)
@@ -130,7 +133,7 @@ class Reference:
         W = shares[kept] / total[kept, None]
         mean = W @ self.mean
         variance = W @ self.variance
-        if not self.latent and self.fit.family.name == "gaussian":
+        if self.has_variance:
             variance = variance + (W @ self.mean**2 - mean**2).mean(axis=1)
         return Targets(mean, variance, total[kept] / total.sum())
 
@@ -153,9 +156,9 @@ def reference_of(fit: AbstractSampledFit, ndraws: int, latent: bool | None, what
     usable = _projects_means(fit)
     if latent is False and not usable:
         raise ModelError(
-            f"{what} projects expected responses of the families {', '.join(MEANS)} in which mu alone has a formula "
-            "and the response has no term but trials() and weights(); use latent=True, which projects the linear "
-            "predictor."
+            f"{what} projects expected responses where these alone decide the distribution (gaussian, poisson, "
+            "bernoulli and binomial families), mu alone has a formula, and the response has no term but trials() and "
+            "weights(). Use latent=True, which projects the linear predictor."
         )
     chains, draws = fit.draws_record.n_chains, fit.draws_record.n_draws
     chosen = np.unique(np.linspace(0, chains * draws - 1, min(int(ndraws), chains * draws)).round().astype(int))
@@ -180,7 +183,7 @@ def _joined(parts: list[Batch]) -> Batch:
 def _projects_means(fit: AbstractSampledFit) -> bool:
     alone = len(fit.parsed.responses[0].predictors) == 1
     plain = all(addition.name in ADDITIONS for addition in fit.parsed.response.additions)
-    return fit.family.name in MEANS and alone and plain
+    return fit.likelihood.traits.divergence is not None and alone and plain
 
 
 def _check_model(fit: AbstractSampledFit, what: str) -> None:

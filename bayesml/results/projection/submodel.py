@@ -127,7 +127,7 @@ class Submodel:
     @property
     def _trials(self) -> np.ndarray | float:
         data = self.reference.rows.data
-        return np.asarray(data["trials"], dtype=float) if self.fit.family.name == "binomial" else 1.0
+        return np.asarray(data["trials"], dtype=float) if self.fit.likelihood.traits.trials else 1.0
 
     @cached_property
     def _shares(self) -> np.ndarray:
@@ -140,27 +140,22 @@ class Submodel:
     def _distance(self, targets: Targets, mean: np.ndarray) -> np.ndarray:
         """Return the divergence of each target.
 
-        Of a gaussian response with variances s^2 and t^2 = s^2 + mean square d it is log(t / s), since the two other
-        addends, (s^2 + d) / (2 t^2) - 1/2, cancel. Without a variance it is d / 2, that of unit variances.
+        Of a gaussian response with variances s^2 and t^2 = s^2 + d, d the mean square, it is log(t / s), since the
+        other addends, (s^2 + d) / (2 t^2) - 1/2, cancel. Without a variance it is d / 2, that of unit variances.
         """
-        name, own = self.fit.family.name, targets.mean
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if self.reference.latent or name == "gaussian":
-                square = ((own - mean) ** 2) @ self._shares
-                known = targets.variance > 0
-                ratio = np.where(known, square / np.where(known, targets.variance, 1.0), 0.0)
-                return np.where(known, 0.5 * np.log1p(ratio), 0.5 * square)
-            if name == "poisson":
-                return (_times_log(own, mean) - own + mean) @ self._shares
-            left, other = self._trials - own, self._trials - mean
-            return (_times_log(own, mean) + _times_log(left, other)) @ self._shares
+        divergence = self.fit.likelihood.traits.divergence
+        assert divergence is not None
+        found = divergence(targets.mean, mean, self.reference.rows.data) @ self._shares
+        known = targets.variance > 0
+        return np.where(known, 0.5 * np.log1p(2.0 * found / np.where(known, targets.variance, 1.0)), found)
 
     @property
     def _is_least_squares(self) -> bool:
         """Whether the projection is a linear map: a gaussian model without effects of groups and curves."""
         estimate = self.fit.estimate
-        gaussian = self.fit.family.name == "gaussian" and self.fit.likelihood.link("mu").name == "identity"
-        return gaussian and not estimate.effects and self.reference.rows.weights is None
+        likelihood = self.fit.likelihood
+        normal = likelihood.traits.normal and likelihood.link("mu").name == "identity"
+        return normal and not estimate.effects and self.reference.rows.weights is None
 
     @cached_property
     def _basis(self) -> np.ndarray:
@@ -170,11 +165,6 @@ class Submodel:
     def _offset(self) -> np.ndarray | float:
         offset = self.fit.estimate.arrays.offset
         return 0.0 if offset is None else np.asarray(offset)
-
-
-def _times_log(own: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return own log(own / other); 0 where ``own`` is 0."""
-    return np.where(own > 0, own * np.log(np.where(own > 0, own, 1.0) / other), 0.0)
 
 
 def submodel(reference: Reference, chosen: Sequence[Candidate]) -> Submodel:

@@ -244,8 +244,7 @@ def _projections(
 
 
 def _sigma(reference: Reference, projected: Projected) -> np.ndarray | None:
-    is_gaussian = reference.fit.family.name == "gaussian" and not reference.latent
-    return np.sqrt(projected.variance) if is_gaussian else None
+    return np.sqrt(projected.variance) if reference.has_variance else None
 
 
 def _in_sample(reference: Reference, projected: Projected) -> Performance:
@@ -269,7 +268,8 @@ def _selection(
 ) -> VariableSelection:  # fmt: skip
     data, weights = reference.rows.data, reference.rows.weights
     trials = np.asarray(data.get("trials", np.ones(reference.rows.count)), dtype=float)
-    is_share = reference.fit.family.name in ("bernoulli", "binomial")
+    traits = reference.fit.likelihood.traits
+    is_share = traits.two_levels or traits.trials
     shares = np.full(len(trials), 1.0) if weights is None else np.asarray(weights, dtype=float)
     foldwise = None if paths is None else tuple(tuple(each.text for each in one) for one in paths)
     y = np.asarray(data["y"], dtype=float) / (trials if is_share else 1.0)

@@ -16,6 +16,7 @@ from bayesml.errors import FitWarning, ModelError
 from bayesml.results.checks.averages import draws_of_models
 from bayesml.results.checks.loo_predict import weighted_quantiles
 from bayesml.results.checks.loo_r2 import bootstrapped_r2
+from bayesml.results.checks.loo_subsample import difference_estimate
 from bayesml.results.checks.psis import leave_one_out, smoothed_weights
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "loo.json").read_text())
@@ -238,6 +239,64 @@ def test_categories_have_their_probabilities(data) -> None:
 def test_impossible_predictions_are_refused(slopes, ask, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         ask(slopes)
+
+
+# Samples of rows ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["plpd", "lpd"])
+def test_samples_of_rows_give_the_numbers_of_r(kind: str) -> None:
+    """The densities that R left out and approximated; its sample has five of twelve rows."""
+    facts = FACTS[kind]
+    s, i = np.arange(1, 401)[:, None], np.arange(1, 13)
+    y, x = RESPONSE + 0.1 * i, np.cos(i)
+    a, b, sigma = 0.1 * np.sin(s), 1 + 0.2 * np.cos(3 * s), np.exp(0.1 * np.sin(7 * s))
+    log_lik = stats.norm.logpdf(y, a + b * x, sigma)
+    lpd = np.log(np.exp(log_lik).mean(axis=0))
+    point = stats.norm.logpdf(y, a.mean() + b.mean() * x, sigma.mean())
+    approximation = point if kind == "plpd" else lpd
+    values = np.array(facts["pointwise"])
+    np.testing.assert_allclose(values[:, 1], approximation[facts["rows"]], rtol=1e-9)
+    found = leave_one_out(log_lik.T[facts["rows"]])
+    np.testing.assert_allclose(found.elpd, values[:, 0], rtol=1e-9)
+    estimate = difference_estimate(approximation, np.array(facts["rows"]), found.elpd)
+    np.testing.assert_allclose(estimate, facts["estimates"], rtol=1e-8)
+    p = difference_estimate(np.zeros(12), np.array(facts["rows"]), found.lppd - found.elpd)
+    # R takes the variance of p over n - 1, that of elpd over n
+    np.testing.assert_allclose(np.array(p) * [1.0, np.sqrt(12 / 11), 1.0], facts["p"], rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:.*Pareto k")
+def test_samples_of_rows_of_a_fit(slopes) -> None:
+    whole = slopes.loo().evidence.found.elpd
+    every = slopes.loo(subsample=np.arange(N))
+    assert every.elpd_loo == pytest.approx(whole.sum()) and every.subsampling_se == 0.0
+    assert every.se == pytest.approx(np.sqrt(N * whole.var()))
+    some = slopes.loo(subsample=9, approximation="lpd")
+    assert len(some.rows) == 9 and abs(some.elpd_loo - whole.sum()) < 5.0 * some.subsampling_se
+    np.testing.assert_allclose(some.pointwise["elpd_loo"], whole[some.rows])
+    assert "9 of 18 observations" in repr(some) and "subsampling SE" in repr(some)
+    np.testing.assert_array_equal(slopes.loo(subsample=9).rows, some.rows)
+    assert not np.array_equal(slopes.loo(subsample=9, seed=2).rows, some.rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"subsample": 1}, "from 2 to 18"),
+        ({"subsample": 19}, "from 2 to 18"),
+        ({"subsample": 2.5}, "number of rows"),
+        ({"subsample": True}, "number of rows"),
+        ({"subsample": [0, 0]}, "different rows"),
+        ({"subsample": [0, 18]}, "from 0 to 17"),
+        ({"subsample": 9, "approximation": "waic"}, '"plpd" or "lpd"'),
+        ({"subsample": 9, "reloo": True}, "takes none of"),
+        ({"subsample": 9, "seed": "a"}, "`seed`"),
+    ],
+)
+def test_impossible_samples_are_refused(slopes, arguments, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        slopes.loo(**arguments)
 
 
 # Averages of models ---------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ OWN_SAMPLED = (
     Word("WAIC", "brms", alias="waic"),
     Word("add_criterion", "brms", _LOO),
     Word("loo_moment_match", "brms", "Write `fit.loo(moment_match=True)`."),
-    Word("loo_subsample", "brms", "Write `fit.loo()`, which takes all rows."),
+    Word("loo_subsample", "brms", "Write `fit.loo(subsample=400)`."),
     Word("loo_model_weights", "brms", 'Write `bayesml.loo_model_weights({"a": fit, "b": other})`.'),
     Word("pp_average", "brms", _AVERAGES),
     Word("posterior_average", "brms", _AVERAGES),

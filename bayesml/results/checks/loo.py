@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from bayesml.results.checks.integrated import integrated, integration_of
 from bayesml.results.checks.log_lik import log_lik_by_rows
 from bayesml.results.checks.loo_options import Groups, LooOptions, Unit
 from bayesml.results.checks.loo_result import GOOD_K, Evidence, LooResult, loo_result
+from bayesml.results.checks.loo_subsample import Approximation, loo_of_sample
 from bayesml.results.checks.moment_match import matched_rows
 from bayesml.results.checks.pareto_advice import warn_about_k
 from bayesml.results.checks.psis import LeaveOneOut, leave_one_out
@@ -35,7 +36,8 @@ DEFAULT = LooOptions()
 def loo(
     fit: AbstractSampledFit, pointwise: bool = True, *, resp: str | None = None, groups: Groups = "conditional",
     group: str | None = None, unit: Unit = "obs", moment_match: bool = False, reloo: bool = False,
-    k_threshold: float = GOOD_K, executor: Any = None,
+    subsample: int | Sequence[int] | None = None, approximation: Approximation = "plpd", k_threshold: float = GOOD_K,
+    executor: Any = None, seed: int = 1,
 ) -> Any:  # fmt: skip
     """Estimate the expected log predictive density of new data, elpd = sum_i log p(y_i | y without y_i).
 
@@ -58,14 +60,20 @@ def loo(
             takes some hundred evaluations of the density for each draw, and no refit.
         reloo: whether to fit the model again without each row whose Pareto k is above ``k_threshold``, which gives its
             density without importance sampling; its k is then 0.
+        subsample: number of rows, chosen at random, whose densities are computed, or their positions: of all others a
+            cheap approximation serves (Magnusson, Vehtari, Jonasson & Andersen 2020). None takes all rows.
+        approximation: with ``subsample``, ``"plpd"`` the density at the posterior mean of the parameters, one
+            evaluation for each row; ``"lpd"`` averaged over the draws, which takes as long as all densities do.
         k_threshold: the largest Pareto k that counts as reliable.
         executor: anything with a method ``map`` as ``concurrent.futures`` has; it is handed the refits. None does them
             one after the other.
+        seed: of the choice of rows of ``subsample``.
 
     Returns:
         ArviZ's ``ELPDData``: with ArviZ 0.x it has ``elpd_loo``, ``se``, ``p_loo``, ``loo_i`` and ``pareto_k``; from
         1.0 ``elpd``, ``se``, ``p``, ``elpd_i`` and ``pareto_k``. ``loo_compare()`` takes it in the place of the fit,
-        and returns the same table with both versions.
+        and returns the same table with both versions. With ``subsample`` a value with ``elpd_loo``, ``se``,
+        ``subsampling_se`` (what all rows would change), ``p_loo``, ``estimates`` and ``pointwise``.
 
     Raises:
         ModelError: the draws come from the prior alone; the log-likelihood is not finite; the fit kept too few draws
@@ -79,8 +87,10 @@ def loo(
     """
     if moment_match is True and resp is not None and has_several(fit):
         raise ModelError("Moment matching takes the joint density of all responses: leave `resp=` out.")
-    options = LooOptions(groups, group, unit, moment_match, reloo=reloo, k_threshold=k_threshold, executor=executor)
+    options = LooOptions(groups, group, unit, moment_match, reloo, k_threshold, executor, seed)
     fit = fit if resp is None else of_one(fit, resp)
+    if subsample is not None:
+        return _of_sample(fit, subsample, approximation, options)
     return loo_result(left_out(fit, options=options), pointwise)
 
 
@@ -127,6 +137,15 @@ def reloo(
     return loo_result(evidence, True)
 
 
+def _of_sample(fit: AbstractSampledFit, subsample: Any, approximation: Approximation, options: LooOptions) -> Any:
+    if options.groups != "conditional" or options.moment_match or options.reloo:
+        raise ModelError('`subsample` takes none of groups="integrate", moment_match=True and reloo=True.')
+    _refuse_prior(fit, "")
+    sample, found = loo_of_sample(fit, subsample, approximation, options.seed, relative_efficiency(fit))
+    warn_about_k(Evidence(fit, found, fit.frame.labels()[sample.rows]), "", options)
+    return sample
+
+
 def left_out(fit: AbstractSampledFit, name: str = "", options: LooOptions = DEFAULT) -> Evidence:
     """Return what each observation contributes, and warn where the estimate is unreliable.
 
@@ -150,17 +169,21 @@ def left_out(fit: AbstractSampledFit, name: str = "", options: LooOptions = DEFA
 
 def _approximated(fit: AbstractSampledFit, name: str, options: LooOptions) -> Evidence:
     of = f" of `{name}`" if name else ""
-    if is_prior_only(fit):
-        raise ModelError(
-            f'The draws{of} come from the prior alone (sample_prior="only"): they have not seen the response, so that '
-            'there is nothing to leave out. Fit the model without sample_prior="only".'
-        )
+    _refuse_prior(fit, of)
     evidence, infinite = _integrated(fit, options) if options.groups == "integrate" else _conditional(fit)
     if infinite:
         raise ModelError(
             f"The log-likelihood{of} of {infinite} observations is not finite at some draws, which loo() needs."
         )
     return evidence
+
+
+def _refuse_prior(fit: AbstractSampledFit, of: str) -> None:
+    if is_prior_only(fit):
+        raise ModelError(
+            f'The draws{of} come from the prior alone (sample_prior="only"): they have not seen the response, so that '
+            'there is nothing to leave out. Fit the model without sample_prior="only".'
+        )
 
 
 def _conditional(fit: AbstractSampledFit) -> tuple[Evidence, int]:

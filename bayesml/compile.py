@@ -38,9 +38,17 @@ Data = Mapping[str, Any]
 
 
 def compile_model(
-    spec: ModelSpec, schema: Schema, likelihood: AbstractLikelihood
+    spec: ModelSpec, schema: Schema, likelihood: AbstractLikelihood, *, with_priors: bool = True
 ) -> Callable[[Data, Observed | None], None]:
     """Compile a model.
+
+    Args:
+        spec: the model without its data.
+        schema: its terms.
+        likelihood: the distribution of the response.
+        with_priors: whether parameters have their priors. Programs of the sampler add these themselves, with numbers
+            that are data (``engines.log_prior``): here they have the density 1, constants are parameters too, and the
+            numbers of joint priors are ``data["joint"]``.
 
     Returns:
         ``model(data, y)``: a NumPyro model whose sampled sites are ``spec.parameters``, whose deterministic sites are
@@ -51,8 +59,9 @@ def compile_model(
     def model(data: Data, y: Observed | None) -> None:
         values: dict[str, Any] = {}
         for parameter in spec.parameters:
-            values[parameter.name] = sample_parameter(parameter, values)
-        for name, value in spec.computed(values).items():
+            sample = sample_parameter if with_priors else unweighted_parameter
+            values[parameter.name] = sample(parameter, values)
+        for name, value in spec.computed(values, None if with_priors else data["joint"]).items():
             values[name] = numpyro.deterministic(name, value)
         for name, value in likelihood.derive(values).items():
             values[name] = numpyro.deterministic(name, value)
@@ -186,6 +195,23 @@ def sample_parameter(parameter: ParameterSpec, values: Values) -> Numbers:
     return numpyro.deterministic(
         parameter.name, jnp.stack(_sample_each(parameter.name, parameter.coefs, parameter.priors))
     )
+
+
+def unweighted_parameter(parameter: ParameterSpec, values: Values) -> Numbers:
+    """Sample one array of parameters from the density 1, at the sites that ``sample_parameter`` has.
+
+    What depends on other parameters, and what is standard normal, has its distribution.
+    """
+    if parameter.conditional is not None or not parameter.prior_class:
+        return sample_parameter(parameter, values)
+    if not parameter.coefs or parameter.support.is_whole or parameter.is_single_site:
+        return _flat(parameter.name, parameter.shape)
+    cells = [_flat(f"{parameter.name}[{coef}]", ()) for coef in parameter.coefs]
+    return numpyro.deterministic(parameter.name, jnp.stack(cells))
+
+
+def _flat(name: str, shape: tuple[int, ...]) -> Numbers:
+    return numpyro.sample(name, dist.ImproperUniform(dist.constraints.real, (), shape))
 
 
 def _sample_each(name: str, coefs: Sequence[str], priors: Sequence[Distribution]) -> list[Numbers]:

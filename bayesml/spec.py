@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 import numpy as np
@@ -19,9 +19,20 @@ from bayesml.supports import UNBOUNDED, AbstractSupport
 if TYPE_CHECKING:
     from bayesml.shapes import Values
 
-__all__ = ["Bounds", "ConditionalPrior", "JointTarget", "ModelSpec", "ParameterSpec", "PredictorSpec", "unbounded"]
+__all__ = [
+    "Bounds",
+    "ConditionalPrior",
+    "JointTarget",
+    "ModelSpec",
+    "ParameterSpec",
+    "PredictorSpec",
+    "PriorNumbers",
+    "moved_bounds",
+    "unbounded",
+]
 
 Bounds = tuple[float, float]
+PriorNumbers = tuple[tuple[Any, ...], ...]
 unbounded: Bounds = (-float("inf"), float("inf"))
 
 
@@ -103,6 +114,36 @@ class ParameterSpec:
         return bool(self.priors) and all(d.is_constant for d in self.priors)
 
     @property
+    def prior_groups(self) -> tuple[tuple[Distribution, tuple[int, ...]], ...]:
+        """Priors of one kind, by the first of them, and the places of the labels that have them."""
+        found: dict[object, tuple[Distribution, list[int]]] = {}
+        for place, prior in enumerate(self.priors):
+            key = prior.kind if prior.takes_arrays else (prior.kind, place)
+            found.setdefault(key, (prior, []))[1].append(place)
+        return tuple((prior, tuple(places)) for prior, places in found.values())
+
+    @property
+    def numbers(self) -> PriorNumbers:
+        """The numbers of the priors that a program takes as data: for each of ``prior_groups`` its numbers.
+
+        Those of several labels are arrays with an element for each.
+        """
+        return tuple(
+            tuple(np.stack(each) for each in zip(*(self.priors[i].numbers(self.shape) for i in places), strict=True))
+            if self.coefs and prior.takes_arrays
+            else tuple(np.asarray(each, float) for each in prior.numbers(self.shape))
+            for prior, places in self.prior_groups
+        )
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        """What a program depends on: all but the numbers of the priors, starting values and tags."""
+        own = replace(self, priors=(), centers=(), scales=(), tags=())
+        bounds = tuple(moved_bounds(prior, self.bounds) for prior in self.priors)
+        groups = tuple((prior.kind, places) for prior, places in self.prior_groups)
+        return own, groups, bounds, self.is_single_site
+
+    @property
     def is_single_site(self) -> bool:
         """Whether one NumPyro site holds the whole array: priors alike in kind and support, none of them constant."""
         first = self.priors[0] if self.priors else None
@@ -127,6 +168,12 @@ class ParameterSpec:
         return self.coefs or (self.label,)
 
 
+def moved_bounds(prior: Distribution, own: Bounds) -> tuple[bool, bool]:
+    """Return which bounds of a prior's support are finite and not the parameter's own: these are numbers as others."""
+    lower, upper = prior.support
+    return (bool(np.isfinite(lower)) and lower != own[0], bool(np.isfinite(upper)) and upper != own[1])
+
+
 class JointPrior(Protocol):
     """What a prior of several coefficients answers about its own parameters; see ``priors/joint.py``."""
 
@@ -135,6 +182,35 @@ class JointPrior(Protocol):
 
     def value(self, target: ParameterSpec, values: Mapping[str, Any]) -> Any:
         """Return the coefficients from the sampled values."""
+
+
+def _number_fields(prior: JointPrior) -> list[str]:
+    """Return the names of the fields that are numbers, or several of them."""
+
+    def is_number(value: object) -> bool:
+        several = isinstance(value, tuple) and bool(value) and all(isinstance(each, float) for each in value)
+        return isinstance(value, float) or several
+
+    return [f.name for f in fields(prior) if is_number(getattr(prior, f.name))]  # type: ignore[arg-type]
+
+
+def numbers_of(prior: JointPrior) -> tuple[Any, ...]:
+    """Return the numbers among the fields of a joint prior."""
+    return tuple(np.asarray(getattr(prior, name), float) for name in _number_fields(prior))
+
+
+def structure_of(prior: JointPrior) -> tuple[object, ...]:
+    """Return a joint prior without these numbers."""
+    numbers = _number_fields(prior)
+    return (type(prior), *((f.name, getattr(prior, f.name)) for f in fields(prior) if f.name not in numbers))  # type: ignore[arg-type]
+
+
+def with_numbers(prior: JointPrior, numbers: Sequence[Any]) -> JointPrior:
+    """Return a joint prior with other numbers, which may be tracers, unchecked."""
+    copy: Any = object.__new__(type(prior))
+    own = {f.name: getattr(prior, f.name) for f in fields(prior)}  # type: ignore[arg-type]
+    copy.__dict__.update(own | dict(zip(_number_fields(prior), numbers, strict=True)))
+    return copy  # type: ignore[no-any-return]
 
 
 @final
@@ -187,9 +263,35 @@ class ModelSpec:
         """Return the priors of the parameter of that name; none where there is a joint prior, which is proper."""
         return next((p.priors for p in self.parameters if p.name == name), ())
 
-    def computed(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the coefficients with a joint prior, by name, from all sampled values."""
-        return {each.target.name: each.prior.value(each.target, values) for each in self.joint}
+    def computed(self, values: Mapping[str, Any], numbers: tuple[tuple[Any, ...], ...] | None = None) -> dict[str, Any]:
+        """Return the coefficients with a joint prior, by name, from all sampled values.
+
+        Args:
+            values: the sampled values.
+            numbers: the numbers of the joint priors in the place of their own, see ``joint_numbers``.
+        """
+        found = {}
+        for place, each in enumerate(self.joint):
+            prior = each.prior if numbers is None else with_numbers(each.prior, numbers[place])
+            found[each.target.name] = prior.value(each.target, values)
+        return found
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        """What a program depends on: the model without the numbers of its priors."""
+        parameters = tuple(parameter.structure for parameter in self.parameters)
+        joint = tuple((structure_of(each.prior), each.target.structure) for each in self.joint)
+        return self.family, self.predictors, parameters, self.n_rows, self.levels, joint
+
+    @property
+    def prior_numbers(self) -> dict[str, PriorNumbers]:
+        """The numbers of the priors by parameter, which programs take as data."""
+        return {p.name: p.numbers for p in self.parameters if p.priors}
+
+    @property
+    def joint_numbers(self) -> tuple[tuple[Any, ...], ...]:
+        """The numbers of the joint priors."""
+        return tuple(numbers_of(each.prior) for each in self.joint)
 
     def improper(self) -> tuple[ParameterSpec, ...]:
         """Return the parameters that have a prior without a finite integral."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -29,6 +29,7 @@ __all__ = [
     "Ordered",
     "Simplex",
     "SumToZero",
+    "constrained",
 ]
 
 jax = lazy_module("jax")
@@ -104,15 +105,7 @@ class Interval(AbstractSupport):
 
     def constrain(self, u: Float[ArrayLike, " size"], shape: Shape) -> tuple[Numbers, Float[ArrayLike, ""]]:
         """Map each number on its own."""
-        lower, upper = self.bounds
-        if np.isfinite(lower) and np.isfinite(upper):
-            value = lower + (upper - lower) * jax.nn.sigmoid(u)
-            return jnp.reshape(value, shape), jnp.sum(np.log(upper - lower) - softplus(u) - softplus(-u))
-        if np.isfinite(lower):
-            return jnp.reshape(lower + jnp.exp(u) if lower else jnp.exp(u), shape), jnp.sum(u)
-        if np.isfinite(upper):
-            return jnp.reshape(upper - jnp.exp(u), shape), jnp.sum(u)
-        return jnp.reshape(u, shape), 0.0
+        return constrained(u, shape, self.bounds, *self.bounds)
 
     def unconstrain(self, value: np.ndarray) -> np.ndarray:
         """Return the logarithm of the distance from the bound, or the logit."""
@@ -136,6 +129,31 @@ class Interval(AbstractSupport):
             distance = np.abs(center - (lower if np.isfinite(lower) else upper))
             return np.log(np.where(distance > 0, distance, scale)), np.ones(size)
         return center, scale
+
+
+def constrained(
+    u: Float[ArrayLike, " size"], shape: Shape, bounds: tuple[float, float], lower: Any, upper: Any
+) -> tuple[Numbers, Float[ArrayLike, ""]]:
+    """Map unconstrained numbers to those in an interval, and return the log Jacobian determinant.
+
+    Args:
+        u: ``(size,)``.
+        shape: shape of the value.
+        bounds: which bounds are finite is told by these.
+        lower: the lower bound, which may be a tracer.
+        upper: the upper bound.
+    """
+    if np.isfinite(bounds[0]) and np.isfinite(bounds[1]):
+        width = upper - lower
+        log_width = np.log(width) if isinstance(width, float) else jnp.log(width)
+        value = lower + width * jax.nn.sigmoid(u)
+        return jnp.reshape(value, shape), jnp.sum(log_width - softplus(u) - softplus(-u))
+    if np.isfinite(bounds[0]):
+        is_zero = isinstance(lower, float) and lower == 0.0
+        return jnp.reshape(jnp.exp(u) if is_zero else lower + jnp.exp(u), shape), jnp.sum(u)
+    if np.isfinite(bounds[1]):
+        return jnp.reshape(upper - jnp.exp(u), shape), jnp.sum(u)
+    return jnp.reshape(u, shape), 0.0
 
 
 UNBOUNDED = Interval()

@@ -10,9 +10,8 @@ import pytest
 from jax import numpy as jnp
 
 import bayesml
-from bayesml.compile import compile_model
 from bayesml.describe import single_parameters
-from bayesml.engines.density import data_of, log_density
+from bayesml.engines.density import data_of
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.gaussian.algebra import cholesky, half_solve, log_diagonal, transposed_half_solve
 from bayesml.engines.nuts.forms.preconditioned import arrangement as arranging
@@ -28,6 +27,7 @@ from bayesml.families.coordinates import SingleCoordinates
 from bayesml.fit import describe_problem
 from bayesml.keys import MU
 from tests.closed_families import CLOSED
+from tests.native_density import native_density
 from tests.tuning import hessian_at, tuned_data, value_and_gradient
 
 FORMULAS = {
@@ -102,11 +102,10 @@ def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, 
         monkeypatch.setattr(module, "find_pilot", lambda problem: distorted(find_pilot(problem), distortion))
     problem = describe_problem(formula, frame, family, prior=priors)
     layout = layout_of(problem.description.spec)
-    model = compile_model(problem.description.spec, problem.design.schema, problem.likelihood)
     with double_precision():
         form = preconditioned_form(problem)
         data = tuned_data(form)
-        whole, density = jax.jit(log_density(model, layout)), jax.jit(form.density)
+        whole, density = jax.jit(native_density(problem)), jax.jit(form.density)
         plain = data | {"center": jnp.zeros(layout.size), "scale": jnp.ones(layout.size)}
         flat = flat_of(form, layout, problem)
         place = jax.jit(flat)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Broadcast, Elements
 
-__all__ = ["Distribution", "format_number", "stack", "where_inside"]
+__all__ = ["Distribution", "copy_with", "format_number", "stack", "where_inside"]
 
+D = TypeVar("D", bound="Distribution")
 SMALLEST_UNIFORM = 2.0**-60  # keeps quantiles of draws finite
 
 
@@ -100,6 +101,37 @@ class Distribution(ABC):
     def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
 
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What a program that computes the density depends on: all but the numbers."""
+        return (type(self),)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether ``at`` may be given arrays of numbers, one for each element of ``x``."""
+        return True
+
+    @property
+    def log_constant(self) -> float:
+        """What ``log_density`` adds whatever ``x`` is, where that is costly to compute."""
+        return 0.0
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return the arguments, and what follows from them alone, which a program takes as data.
+
+        Args:
+            shape: shape of the array that a distribution of whole arrays is for.
+        """
+        return (*self.arguments, self.log_constant)
+
+    def at(self, numbers: Sequence[Any]) -> Self:
+        """Return the distribution of this kind with other numbers, which may be arrays or tracers.
+
+        Its densities work; they are not checked.
+        """
+        names = [*(argument.name for argument in fields(self)), "log_constant"]
+        return copy_with(self, dict(zip(names, numbers, strict=True)))
+
     @staticmethod
     @abstractmethod
     def numpyro_form(*arguments: Broadcast) -> dist.Distribution:
@@ -124,6 +156,14 @@ class Distribution(ABC):
             PriorError: the distribution is not proper.
         """
         return np.asarray(self.quantile(np.maximum(rng.random(size), SMALLEST_UNIFORM)))
+
+
+def copy_with(distribution: D, values: Mapping[str, Any]) -> D:
+    """Return a copy with other attributes, without the checks of arguments; what was derived from them is replaced."""
+    copy = object.__new__(type(distribution))
+    copy.__dict__.update({field.name: getattr(distribution, field.name) for field in fields(distribution)})
+    copy.__dict__.update(values)
+    return copy
 
 
 def stack(distributions: Sequence[Distribution]) -> dist.Distribution | None:

@@ -75,6 +75,15 @@ class ConstantArray(WholeDistribution):
         return f"constant([{', '.join(f'[{line}]' for line in lines)}])"
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """The shape."""
+        return (ConstantArray, len(self.rows), self.width)
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return the array."""
+        return (self.array,)
+
+    @property
     def support(self) -> tuple[float, float]:
         """The range of the elements."""
         return min(self.rows), max(self.rows)

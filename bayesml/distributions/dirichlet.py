@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, lgamma
 from numbers import Real
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions.base import format_number
+from bayesml.distributions.base import copy_with, format_number
 from bayesml.distributions.whole import WholeDistribution
 from bayesml.errors import PriorError
 from bayesml.namespace import array_namespace
@@ -61,12 +61,33 @@ class Dirichlet(WholeDistribution):
 
     def whole_log_density(self, value: Numbers) -> Numbers:
         """Return log Gamma(sum alpha) - sum log Gamma(alpha) + sum (alpha - 1) log x."""
-        xp = array_namespace(value)
-        alpha = self.concentrations(value.shape[-1])
-        constant = lgamma(float(alpha.sum())) - sum(map(lgamma, alpha.tolist()))
-        if np.all(alpha == 1):
+        xp, given = array_namespace(value), self.__dict__.get("given")
+        alpha, constant = given or self._alpha_and_constant(value.shape[-1])
+        if given is None and np.all(alpha == 1):
             return xp.full(value.shape[:-1], constant)
         return constant + ((alpha - 1) * xp.log(value)).sum(axis=-1)
+
+    def _alpha_and_constant(self, size: int) -> tuple[np.ndarray, float]:
+        alpha = self.concentrations(size)
+        return alpha, lgamma(float(alpha.sum())) - sum(map(lgamma, alpha.tolist()))
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all concentrations are 1."""
+        return all(each == 1.0 for each in self.alpha)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Whether it is uniform, where nothing is computed."""
+        return (Dirichlet, self.is_uniform)
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return the concentration of each element and the constant; none where it is uniform."""
+        return () if self.is_uniform else self._alpha_and_constant(shape[-1])
+
+    def at(self, numbers: Sequence[Any]) -> Dirichlet:
+        """Return it with other concentrations."""
+        return copy_with(self, {"given": tuple(numbers)}) if numbers else self
 
     def draw_whole(self, rng: np.random.Generator, shape: tuple[int, ...], size: int) -> np.ndarray:
         """Return independent simplexes, ``(size, k)``."""

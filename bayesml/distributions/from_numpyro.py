@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions.base import Distribution, format_number, where_inside
+from bayesml.distributions.base import Distribution, copy_with, format_number, where_inside
 from bayesml.errors import PriorError
 from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
@@ -58,6 +58,26 @@ class FromNumPyro(Distribution):
         own = self.distribution
         numbers = [f"{name}={_shown(getattr(own, name, None))}" for name in own.arg_constraints]
         return f"numpyro.{type(own).__name__}({', '.join(numbers) or '...'})"
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """The class of the distribution and what of it is no number."""
+        structure = jax.tree.structure(self.distribution)
+        return (FromNumPyro, type(self.distribution), str(structure), isfinite(self.lower), isfinite(self.upper))
+
+    @property
+    def takes_arrays(self) -> bool:
+        """No: what the arrays of a distribution mean only its class knows."""
+        return False
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return the arrays of the distribution."""
+        return tuple(np.asarray(leaf, float) for leaf in jax.tree.leaves(self.distribution))
+
+    def at(self, numbers: Sequence[Any]) -> FromNumPyro:
+        """Return it with other arrays."""
+        structure = jax.tree.structure(self.distribution)
+        return copy_with(self, {"distribution": jax.tree.unflatten(structure, numbers)})
 
     @cached_property
     def _draws(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, log
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -55,9 +56,18 @@ class AbstractHalf(Distribution):
         xp = array_namespace(x)
         return where_inside(xp.asarray(x), self.support, self.log_density_inside(x), xp)
 
+    @cached_property
+    def log_constant(self) -> float:
+        """The constant of X plus log 2."""
+        return log(2) + self.whole.log_constant
+
     def log_density_inside(self, x: Elements) -> Elements:
         """Return the log density of X plus log 2."""
-        return log(2) + self.whole.log_density(x)
+        return self._log_shape(x / self.sigma) + self.log_constant
+
+    @abstractmethod
+    def _log_shape(self, z: Elements) -> Elements:
+        """Return the log density of X / sigma without a constant."""
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""
@@ -90,6 +100,9 @@ class HalfNormal(AbstractHalf):
         """The normal distribution."""
         return Normal(0.0, self.sigma)
 
+    def _log_shape(self, z: Elements) -> Elements:
+        return -0.5 * z**2
+
     @staticmethod
     def numpyro_form(sigma: Broadcast) -> dist.Distribution:
         """Return ``HalfNormal``."""
@@ -112,6 +125,9 @@ class HalfStudentT(AbstractHalf):
     def whole(self) -> AbstractLocationScale:
         """The Student t distribution."""
         return StudentT(self.df, 0.0, self.sigma)
+
+    def _log_shape(self, z: Elements) -> Elements:
+        return -(self.df + 1) / 2 * array_namespace(z).log1p(z**2 / self.df)
 
     @staticmethod
     def numpyro_form(df: Broadcast, sigma: Broadcast) -> dist.Distribution:
@@ -136,6 +152,9 @@ class HalfCauchy(AbstractHalf):
     def whole(self) -> AbstractLocationScale:
         """The Cauchy distribution."""
         return Cauchy(0.0, self.sigma)
+
+    def _log_shape(self, z: Elements) -> Elements:
+        return -array_namespace(z).log1p(z**2)
 
     @staticmethod
     def numpyro_form(sigma: Broadcast) -> dist.Distribution:

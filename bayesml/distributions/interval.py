@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, lgamma, log, sqrt
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -56,8 +57,13 @@ class Beta(Distribution):
         x = xp.asarray(x, dtype=float)
         inside = (x > 0) & (x < 1)
         safe = xp.where(inside, x, 0.5)
-        constant = lgamma(self.a + self.b) - lgamma(self.a) - lgamma(self.b)
-        return xp.where(inside, constant + (self.a - 1) * xp.log(safe) + (self.b - 1) * xp.log1p(-safe), -inf)
+        shape = (self.a - 1) * xp.log(safe) + (self.b - 1) * xp.log1p(-safe)
+        return xp.where(inside, self.log_constant + shape, -inf)
+
+    @cached_property
+    def log_constant(self) -> float:
+        """Minus the logarithm of B(a, b)."""
+        return lgamma(self.a + self.b) - lgamma(self.a) - lgamma(self.b)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return (a - 1) / x - (b - 1) / (1 - x)."""
@@ -117,7 +123,16 @@ class Uniform(Distribution):
         """Return -log(b - a)."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
-        return where_inside(x, self.support, -log(self.b - self.a), xp)
+        return where_inside(x, self.support, self.log_constant, xp)
+
+    def log_density_inside(self, x: Elements) -> Elements:
+        """Return -log(b - a)."""
+        return self.log_constant + 0.0 * x
+
+    @cached_property
+    def log_constant(self) -> float:
+        """Minus the logarithm of the width."""
+        return -log(self.b - self.a)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return 0."""

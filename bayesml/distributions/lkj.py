@@ -12,13 +12,14 @@ integral over the unit ball is pi^(m/2) Gamma(a) / Gamma(a + m / 2), and |w|^2 ~
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lgamma, log, pi
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions.base import Distribution
+from bayesml.distributions.base import Distribution, copy_with
 from bayesml.distributions.whole import WholeDistribution
 from bayesml.errors import PriorError
 from bayesml.namespace import array_namespace
@@ -55,13 +56,39 @@ class LKJ(WholeDistribution):
 
     def cholesky_log_density(self, cholesky: Float[ArrayLike, "*factors k k"]) -> Float[ArrayLike, "*factors"]:
         """Return the log density of Cholesky factors ``(..., K, K)`` with respect to their lower triangle."""
-        xp = array_namespace(cholesky)
-        k = cholesky.shape[-1]
-        a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
-        constant = sum(lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1))
+        return self.cholesky_density_by(cholesky, self.eta, self._cholesky_constant(cholesky.shape[-1]))
+
+    def cholesky_density_by(
+        self, cholesky: Float[ArrayLike, "*factors k k"], eta: Any, constant: Any
+    ) -> Float[ArrayLike, "*factors"]:
+        """Return the log density for another eta, which may be a tracer, with its constant."""
+        xp, k = array_namespace(cholesky), cholesky.shape[-1]
+        a = [eta + (k - i) / 2 for i in range(2, k + 1)]
         # ``jnp.diagonal`` has a branch for each platform and takes longer to trace than the rest of this function.
-        logs = [(2 * a_i - 2) * xp.log(cholesky[..., m, m]) for m, a_i in enumerate(a, start=1) if a_i != 1]
-        return constant + sum(logs[1:], start=logs[0]) if logs else xp.full(cholesky.shape[:-2], constant)
+        powers = [2 * a_i - 2 for a_i in a]
+        logs = [
+            power * xp.log(cholesky[..., m, m])
+            for m, power in enumerate(powers, start=1)
+            if not (isinstance(power, float) and power == 0.0)
+        ]
+        return constant + sum(logs[1:], start=logs[0]) if logs else constant + xp.zeros(cholesky.shape[:-2])
+
+    def _cholesky_constant(self, k: int) -> float:
+        a = [self.eta + (k - i) / 2 for i in range(2, k + 1)]
+        return sum(lgamma(a_i + m / 2) - lgamma(a_i) - m / 2 * log(pi) for m, a_i in enumerate(a, start=1))
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Whether it is uniform, where some terms are left out."""
+        return (LKJ, self.eta == 1.0)
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return eta and the constant for matrices of that shape; none where it is uniform."""
+        return () if self.eta == 1.0 else (self.eta, self._cholesky_constant(shape[-1]))
+
+    def at(self, numbers: Sequence[Any]) -> LKJ:
+        """Return it with another eta."""
+        return copy_with(self, {"eta": numbers[0], "given_constant": numbers[1]}) if numbers else self
 
     def draw_cholesky(self, rng: np.random.Generator, dimension: int, size: int | tuple[int, ...] = ()) -> np.ndarray:
         """Return independent Cholesky factors, shape ``size + (dimension, dimension)``."""
@@ -78,7 +105,8 @@ class LKJ(WholeDistribution):
 
     def whole_log_density(self, value: Numbers) -> Numbers:
         """Return ``cholesky_log_density``."""
-        return self.cholesky_log_density(value)
+        given = self.__dict__.get("given_constant")
+        return self.cholesky_log_density(value) if given is None else self.cholesky_density_by(value, self.eta, given)
 
     def draw_whole(self, rng: np.random.Generator, shape: tuple[int, ...], size: int) -> np.ndarray:
         """Return independent factors, ``(size, K, K)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, inf, lgamma, log, pi, sqrt
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -91,7 +92,12 @@ class Exponential(Distribution):
         """Return log rate - rate x."""
         xp = array_namespace(x)
         x = xp.asarray(x, dtype=float)
-        return where_inside(x, self.support, log(self.rate) - self.rate * x, xp)
+        return where_inside(x, self.support, self.log_constant - self.rate * x, xp)
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The logarithm of the rate."""
+        return log(self.rate)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return -rate."""
@@ -139,7 +145,12 @@ class Gamma(AbstractPositive):
         return sqrt(self.alpha) / self.beta
 
     def _log_density(self, x: Elements, log_x: Elements) -> Elements:
-        return self.alpha * log(self.beta) - lgamma(self.alpha) + (self.alpha - 1) * log_x - self.beta * x
+        return self.log_constant + (self.alpha - 1) * log_x - self.beta * x
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The logarithm of beta^alpha / Gamma(alpha)."""
+        return self.alpha * log(self.beta) - lgamma(self.alpha)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return (alpha - 1) / x - beta."""
@@ -185,7 +196,12 @@ class InvGamma(AbstractPositive):
         return self.location
 
     def _log_density(self, x: Elements, log_x: Elements) -> Elements:
-        return self.alpha * log(self.beta) - lgamma(self.alpha) - (self.alpha + 1) * log_x - self.beta / x
+        return self.log_constant - (self.alpha + 1) * log_x - self.beta / x
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The logarithm of beta^alpha / Gamma(alpha)."""
+        return self.alpha * log(self.beta) - lgamma(self.alpha)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return beta / x^2 - (alpha + 1) / x."""
@@ -231,7 +247,12 @@ class LogNormal(AbstractPositive):
         return exp(self.mu) * self.sigma
 
     def _log_density(self, x: Elements, log_x: Elements) -> Elements:
-        return -0.5 * ((log_x - self.mu) / self.sigma) ** 2 - 0.5 * log(2 * pi) - log(self.sigma) - log_x
+        return -0.5 * ((log_x - self.mu) / self.sigma) ** 2 + self.log_constant - log_x
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The constant of the normal density of log x."""
+        return -0.5 * log(2 * pi) - log(self.sigma)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return -(1 + (log x - mu) / sigma^2) / x."""
@@ -277,8 +298,14 @@ class Weibull(AbstractPositive):
         return self.sigma / max(self.alpha, 1.0)
 
     def _log_density(self, x: Elements, log_x: Elements) -> Elements:
-        log_z = log_x - log(self.sigma)
-        return log(self.alpha / self.sigma) + (self.alpha - 1) * log_z - array_namespace(x).exp(self.alpha * log_z)
+        xp = array_namespace(x)
+        log_z = xp.log(x / self.sigma)
+        return self.log_constant + (self.alpha - 1) * log_z - xp.exp(self.alpha * log_z)
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The logarithm of alpha / sigma."""
+        return log(self.alpha / self.sigma)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return (alpha - 1 - alpha (x / sigma)^alpha) / x."""

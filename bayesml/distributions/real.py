@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, lgamma, log, pi
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -34,8 +35,18 @@ class AbstractLocationScale(Distribution):
     positive: ClassVar[frozenset[str]] = frozenset({"df", "sigma"})
 
     @abstractmethod
-    def _log_density(self, z: Elements) -> Elements:
-        """Return log f(z)."""
+    def _log_shape(self, z: Elements) -> Elements:
+        """Return log f(z) without a constant."""
+
+    @property
+    @abstractmethod
+    def _log_norm(self) -> float:
+        """The constant in log f."""
+
+    @cached_property
+    def log_constant(self) -> float:
+        """The constant of f, minus log sigma."""
+        return self._log_norm - log(self.sigma)
 
     @abstractmethod
     def _slope(self, z: Elements) -> Elements:
@@ -51,7 +62,8 @@ class AbstractLocationScale(Distribution):
 
     def _z(self, x: Elements) -> Elements:
         x = x if array_namespace(x) is not np else np.asarray(x, float)
-        return (x - self.mu if self.mu else x) / self.sigma
+        is_centred = isinstance(self.mu, float) and self.mu == 0.0
+        return (x if is_centred else x - self.mu) / self.sigma
 
     @property
     def support(self) -> tuple[float, float]:
@@ -70,7 +82,7 @@ class AbstractLocationScale(Distribution):
 
     def log_density(self, x: Elements) -> Elements:
         """Return log f((x - mu) / sigma) - log sigma."""
-        return self._log_density(self._z(x)) - log(self.sigma)
+        return self._log_shape(self._z(x)) + self.log_constant
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""
@@ -104,8 +116,12 @@ class Normal(AbstractLocationScale):
 
     name: ClassVar[str] = "normal"
 
-    def _log_density(self, z: Elements) -> Elements:
-        return -0.5 * z**2 - 0.5 * log(2 * pi)
+    def _log_shape(self, z: Elements) -> Elements:
+        return -0.5 * z**2
+
+    @property
+    def _log_norm(self) -> float:
+        return -0.5 * log(2 * pi)
 
     def _slope(self, z: Elements) -> Elements:
         return -z
@@ -135,9 +151,12 @@ class StudentT(AbstractLocationScale):
 
     name: ClassVar[str] = "student_t"
 
-    def _log_density(self, z: Elements) -> Elements:
-        constant = lgamma((self.df + 1) / 2) - lgamma(self.df / 2) - 0.5 * log(self.df * pi)
-        return constant - (self.df + 1) / 2 * array_namespace(z).log1p(z**2 / self.df)
+    def _log_shape(self, z: Elements) -> Elements:
+        return -(self.df + 1) / 2 * array_namespace(z).log1p(z**2 / self.df)
+
+    @property
+    def _log_norm(self) -> float:
+        return lgamma((self.df + 1) / 2) - lgamma(self.df / 2) - 0.5 * log(self.df * pi)
 
     def _slope(self, z: Elements) -> Elements:
         return -(self.df + 1) * z / (self.df + z**2)
@@ -166,8 +185,12 @@ class Cauchy(AbstractLocationScale):
 
     name: ClassVar[str] = "cauchy"
 
-    def _log_density(self, z: Elements) -> Elements:
-        return -log(pi) - array_namespace(z).log1p(z**2)
+    def _log_shape(self, z: Elements) -> Elements:
+        return -array_namespace(z).log1p(z**2)
+
+    @property
+    def _log_norm(self) -> float:
+        return -log(pi)
 
     def _slope(self, z: Elements) -> Elements:
         return -2 * z / (1 + z**2)
@@ -196,9 +219,13 @@ class Logistic(AbstractLocationScale):
 
     name: ClassVar[str] = "logistic"
 
-    def _log_density(self, z: Elements) -> Elements:
+    def _log_shape(self, z: Elements) -> Elements:
         xp = array_namespace(z)
         return -xp.abs(z) - 2 * xp.log1p(xp.exp(-xp.abs(z)))
+
+    @property
+    def _log_norm(self) -> float:
+        return 0.0
 
     def _slope(self, z: Elements) -> Elements:
         return -array_namespace(z).tanh(z / 2)
@@ -227,8 +254,12 @@ class DoubleExponential(AbstractLocationScale):
 
     name: ClassVar[str] = "double_exponential"
 
-    def _log_density(self, z: Elements) -> Elements:
-        return -array_namespace(z).abs(z) - log(2)
+    def _log_shape(self, z: Elements) -> Elements:
+        return -array_namespace(z).abs(z)
+
+    @property
+    def _log_norm(self) -> float:
+        return -log(2)
 
     def _slope(self, z: Elements) -> Elements:
         return -array_namespace(z).sign(z)

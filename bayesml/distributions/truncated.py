@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions.base import Distribution, format_number, where_inside
+from bayesml.distributions.base import Distribution, copy_with, format_number, where_inside
 from bayesml.distributions.degenerate import Constant, Flat
 from bayesml.distributions.interval import Uniform
 from bayesml.distributions.real import AbstractLocationScale
@@ -116,7 +116,27 @@ class Truncated(Distribution):
 
     def log_density_inside(self, x: Elements) -> Elements:
         """Return the log density of ``distribution`` minus the log of its mass in the interval."""
-        return self.distribution.log_density(x) - float(np.log(self.mass))
+        return self.distribution.log_density_inside(x) - self.log_mass
+
+    @cached_property
+    def log_mass(self) -> float:
+        """The logarithm of ``mass``."""
+        return float(np.log(self.mass))
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Which sides are bounded, and of what."""
+        return (Truncated, isfinite(self.lower), isfinite(self.upper), self.distribution.kind)
+
+    def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:
+        """Return bounds and mass, and the numbers of ``distribution``."""
+        return (self.lower, self.upper, self.log_mass, *self.distribution.numbers(shape))
+
+    def at(self, numbers: Sequence[Any]) -> Truncated:
+        """Return it with other numbers."""
+        lower, upper, log_mass, *others = numbers
+        values = {"distribution": self.distribution.at(others), "lower": lower, "upper": upper, "log_mass": log_mass}
+        return copy_with(self, values)
 
     def log_density_derivative(self, x: Elements) -> Elements:
         """Return the derivative of ``log_density``."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from jax import numpy as jnp
 
 from bayesml.links.elementary import softplus
-from bayesml.spec import ModelSpec, ParameterSpec
-from bayesml.supports import AbstractSupport, Interval
+from bayesml.spec import ModelSpec, ParameterSpec, moved_bounds
+from bayesml.supports import AbstractSupport, Interval, constrained
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, Numbers, Position, Scalar
@@ -35,6 +35,7 @@ class Site:
         support: where its values lie.
         center: ``(size,)`` unconstrained values where sampling starts.
         scale: ``(size,)`` typical distances on the unconstrained scale.
+        moved: whether the lower and the upper bound are numbers of a prior rather than the parameter's own.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Site:
     support: AbstractSupport
     center: np.ndarray
     scale: np.ndarray
+    moved: tuple[bool, bool] = (False, False)
 
     @property
     def size(self) -> int:
@@ -80,20 +82,33 @@ class Layout:
         ends = tuple(accumulate(site.size for site in self.sites))
         return tuple(slice(end - site.size, end) for end, site in zip(ends, self.sites, strict=True))
 
+    @property
+    def bounds(self) -> dict[str, np.ndarray]:
+        """The bounds that are numbers of priors, by site, which programs take as data."""
+        return {site.name: np.array(site.support.bounds) for site in self.sites if any(site.moved)}
+
     def constrain(
-        self, u: Position, scales: Mapping[str, tuple[Broadcast, Broadcast]] | None = None
+        self,
+        u: Position,
+        scales: Mapping[str, tuple[Broadcast, Broadcast]] | None = None,
+        bounds: Mapping[str, Any] | None = None,
     ) -> tuple[dict[str, Numbers], Scalar]:
         """Map the flat unconstrained vector to site values and the log Jacobian determinant.
 
         Args:
             u: ``(size,)``.
             scales: ``middle`` and ``width`` of positive sites that ``near_linear`` maps in place of the exponential.
+            bounds: in the place of those in ``bounds``.
         """
         values, total = {}, 0.0
         for site, part in zip(self.sites, self._parts(u, bool(scales)), strict=True):
             if scales and site.name in scales:
                 value, each = near_linear(part, *scales[site.name])
                 values[site.name], log_jacobian = jnp.reshape(value, site.shape), jnp.sum(each)
+            elif bounds and site.name in bounds:
+                assert isinstance(site.support, Interval)
+                own = tuple(bounds[site.name][k] if site.moved[k] else site.support.bounds[k] for k in (0, 1))
+                values[site.name], log_jacobian = constrained(part, site.shape, site.support.bounds, *own)
             else:
                 values[site.name], log_jacobian = site.constrain(part)
             total = log_jacobian + total
@@ -150,12 +165,12 @@ def _sites(parameter: ParameterSpec) -> tuple[Site, ...]:
     if parameter.support.is_whole or not parameter.prior_class:
         return (_site(parameter.name, parameter.shape, parameter.support, parameter.centers, parameter.scales),)
     if parameter.coefs and parameter.is_single_site:
-        support = Interval(*parameter.priors[0].support)
-        return (_site(parameter.name, parameter.shape, support, parameter.centers, parameter.scales),)
+        support, moved = Interval(*parameter.priors[0].support), moved_bounds(parameter.priors[0], parameter.bounds)
+        return (_site(parameter.name, parameter.shape, support, parameter.centers, parameter.scales, moved),)
     names = [f"{parameter.name}[{coef}]" for coef in parameter.coefs] or [parameter.name]
     cells = zip(names, parameter.priors, parameter.centers, parameter.scales, strict=True)
     return tuple(
-        _site(name, (), Interval(*prior.support), (center,), (scale,))
+        _site(name, (), Interval(*prior.support), (center,), (scale,), moved_bounds(prior, parameter.bounds))
         for name, prior, center, scale in cells
         if not prior.is_constant
     )
@@ -167,9 +182,10 @@ def _site(
     support: AbstractSupport,
     centers: tuple[float, ...],
     scales: tuple[float, ...],
+    moved: tuple[bool, bool] = (False, False),
 ) -> Site:
     center, scale = support.start(shape, np.asarray(centers, float), np.asarray(scales, float))
-    return Site(name, shape, support, center, scale)
+    return Site(name, shape, support, center, scale, moved)
 
 
 def flatten(layout: Layout, values: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -11,7 +11,8 @@ Small coefficients are shrunk to 0 by tau, large ones are normal with standard d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
@@ -90,6 +91,12 @@ class Horseshoe(AbstractShrinkage):
         """What it takes from the model."""
         return self.sharing
 
+    def in_model(self, n_rows: int, targets: Sequence[ParameterSpec], sigma: float = 1.0) -> Horseshoe:
+        """Return it with the global scale that ``par_ratio`` stands for."""
+        described = AbstractShrinkage.in_model(self, n_rows, targets, sigma)
+        scale = self.par_ratio / n_rows**0.5 if self.par_ratio else self.scale_global
+        return replace(described, scale_global=scale, par_ratio=0.0)
+
     def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
         """Return the local scales, u and v."""
         k, of = len(labels), target.predictor
@@ -105,8 +112,7 @@ class Horseshoe(AbstractShrinkage):
     def scales(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return tau lambda~."""
         local, whole, slab = (values[name] for name in self._names(target))
-        tau = whole * (self.par_ratio / self.sharing.rows**0.5 if self.par_ratio else self.scale_global)
-        tau = (tau * self.residual_sd(target, values))[..., None]
+        tau = (whole * self.scale_global * self.residual_sd(target, values))[..., None]
         squared, slab_squared = local**2, self.scale_slab**2 * slab[..., None]
         xp = array_namespace(local)
         return tau * xp.sqrt(slab_squared * squared / (slab_squared + tau**2 * squared))

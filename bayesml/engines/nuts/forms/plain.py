@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bayesml.compile import compile_model
 from bayesml.engines.base import Problem
-from bayesml.engines.density import data_of, log_density, reported_values
+from bayesml.engines.density import data_of, log_density, reported_values, with_prior_data
 from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.many_starts import centred_at_the_highest_mode
@@ -19,20 +19,20 @@ __all__ = ["plain_form"]
 def plain_form(problem: Problem) -> Form:
     """Return the plain form of a problem."""
     spec, schema = problem.description.spec, problem.design.schema
-    model = compile_model(spec, schema, problem.likelihood)
+    model = compile_model(spec, schema, problem.likelihood, with_priors=False)
     layout = layout_of(spec)
-    report = reported_values(model, layout, frozenset(reported_names(spec, schema)))
+    report = reported_values(model, spec, layout, frozenset(reported_names(spec, schema)))
     return Form(
         size=layout.size,
-        data=data_of(problem) | {"center": layout.center, "scale": layout.scale},
-        density=log_density(model, layout),
+        data=with_prior_data(data_of(problem), spec, layout) | {"center": layout.center, "scale": layout.scale},
+        density=log_density(model, spec, layout),
         report=lambda q, noise, data: report(q, data),
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
         parameter_of=layout.parameter_of,
         first_step=first_step(layout),
         tune=centred_at_the_highest_mode if problem.likelihood.traits.several_modes else None,
         rows=problem.design.n_rows,
-        structure=("plain", spec, schema, problem.likelihood),
+        structure=("plain", spec.structure, schema, problem.likelihood),
     )
 
 

@@ -47,7 +47,7 @@ class Coordinates:
 def plain_coordinates(layout: Layout) -> Coordinates:
     """Return the layout's own coordinates, in typical distances from its centre."""
     return Coordinates(
-        values_at=lambda q, data: layout.constrain(data["center"] + data["scale"] * q),
+        values_at=lambda q, data: layout.constrain(data["center"] + data["scale"] * q, bounds=data["bounds"]),
         data={"center": layout.center, "scale": layout.scale},
         start=lambda rng, attempt: rng.uniform(-2.0, 2.0, layout.size) * 0.95**attempt,
         first_step=first_step(layout),

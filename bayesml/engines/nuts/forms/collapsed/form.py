@@ -12,8 +12,9 @@ from jax.custom_batching import sequential_vmap
 
 from bayesml import names
 from bayesml.engines.base import Problem
+from bayesml.engines.density import with_prior_data
 from bayesml.engines.layout import Layout, layout_of
-from bayesml.engines.log_prior import log_prior, parameter_values
+from bayesml.engines.log_prior import constant_sites, log_prior, parameter_values
 from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.collapsed.cells import (
     SigmaCells,
@@ -40,6 +41,7 @@ from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
 from bayesml.keys import MU
 from bayesml.reported import reported_names
+from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm, integrated_blocks_of, tables_of
 
 if TYPE_CHECKING:
@@ -106,11 +108,13 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     schema = problem.design.schema
     reported = frozenset(reported_names(spec, schema))
     tables = tables_of(((p.key, p.terms) for p in schema.predictors), problem.design.arrays)
-    coordinates = _coordinates(problem, layout, tuple(split.groups[i] for i in arrangement.sampled), scaled)
+    groups = tuple(split.groups[i] for i in arrangement.sampled)
+    coordinates = _coordinates(problem, layout, split.parameters, groups, scaled)
+    own = replace(spec, parameters=split.parameters)
     structure = Structure(split, arrangement, coordinates.values_at, reported, problem, cells is not None)
     return Form(
         size=layout.size,
-        data=sums | coordinates.data | {"tables": tables, "turn": turn},
+        data=with_prior_data(sums | coordinates.data | {"tables": tables, "turn": turn}, own, layout),
         density=_density(structure),
         report=_report(structure),
         start=coordinates.start,
@@ -120,7 +124,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         noise_sizes=noise_sizes(arrangement, len(split.integrated)),
         structure=(
             "collapsed",
-            spec,
+            spec.structure,
             problem.design.schema,
             problem.likelihood,
             arrangement,
@@ -131,12 +135,18 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
     )
 
 
-def _coordinates(problem: Problem, layout: Layout, sampled: tuple[AbstractGroupTerm, ...], scaled: bool) -> Coordinates:
+def _coordinates(
+    problem: Problem,
+    layout: Layout,
+    parameters: tuple[ParameterSpec, ...],
+    sampled: tuple[AbstractGroupTerm, ...],
+    scaled: bool,
+) -> Coordinates:
     if not scaled:
         return plain_coordinates(layout)
     if sampled:
-        return scaled_tail(problem, layout, sampled)
-    return whitened_coordinates(layout, layout.center, lambda u, data: layout.constrain(u))
+        return scaled_tail(problem, layout, parameters, sampled)
+    return whitened_coordinates(layout, layout.center, lambda u, data: layout.constrain(u, bounds=data["bounds"]))
 
 
 def _in_units(layout: Layout, split: Split) -> Layout:
@@ -165,7 +175,8 @@ def _density(structure: Structure) -> Callable[[Position, Any], Scalar]:
 
     def density(q: Position, data: Any) -> Scalar:
         values, log_jacobian, log_likelihood = _values(structure, q, data)
-        return log_prior(structure.split.parameters, values) + log_jacobian + log_likelihood
+        prior = log_prior(structure.split.parameters, values, data["priors"])
+        return prior + log_jacobian + log_likelihood
 
     return density
 
@@ -174,6 +185,7 @@ def _values(structure: Structure, q: Position, data: Any) -> tuple[dict[str, Num
     """Return the values of the sampled parameters, the log Jacobian and the log likelihood."""
     split, arrangement = structure.split, structure.arrangement
     sites, log_jacobian = structure.values_at(q, data)
+    sites = {**sites, **constant_sites(split.parameters, data["priors"])}
     values = parameter_values(split.parameters, sites)
     parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
     if split.standardised:

@@ -14,12 +14,15 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import Coordinates, whiten
 from bayesml.engines.nuts.forms.preconditioned.arrangement import scaled_alone, sums_of
 from bayesml.engines.nuts.forms.preconditioned.form import scaled_values
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
+from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractGroupTerm
 
 __all__ = ["scaled_tail"]
 
 
-def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTerm, ...]) -> Coordinates:
+def scaled_tail(
+    problem: Problem, layout: Layout, parameters: tuple[ParameterSpec, ...], groups: tuple[AbstractGroupTerm, ...]
+) -> Coordinates:
     """Build the coordinates from a pilot; tuned, they are whitened at the mode of the collapsed density.
 
     Once the chain is integrated out, the levels of a factor that crosses it interact: the Hessian is dense.
@@ -27,6 +30,7 @@ def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTer
     Args:
         problem: the model.
         layout: the sampled parameters.
+        parameters: their priors.
         groups: the terms whose effects stay sampled.
 
     Raises:
@@ -35,7 +39,9 @@ def scaled_tail(problem: Problem, layout: Layout, groups: tuple[AbstractGroupTer
     pilot = find_pilot(problem)
     scaled = tuple(scaled_alone(problem.description.spec, group) for group in groups)
     sums = {together.key: sums_of(problem, pilot, together)[0] for together in scaled}
-    return whitened_coordinates(layout, _start_of(layout, pilot), scaled_values(layout, scaled), {"pilot": sums})
+    return whitened_coordinates(
+        layout, _start_of(layout, pilot), scaled_values(layout, scaled, parameters), {"pilot": sums}
+    )
 
 
 def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:

@@ -14,8 +14,9 @@ import numpy as np
 
 from bayesml.compile import compile_model
 from bayesml.engines.base import Problem
-from bayesml.engines.density import data_of, reported_at
+from bayesml.engines.density import data_of, joint_density, reported_at, with_prior_data
 from bayesml.engines.layout import Layout, flatten, layout_of
+from bayesml.engines.log_prior import constant_sites
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
 from bayesml.engines.nuts.forms.preconditioned.areas import (
     ScaledAreas,
@@ -35,8 +36,8 @@ from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
     with_scales_at_zero,
 )
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks
-from bayesml.lazy import lazy_module
 from bayesml.reported import reported_names
+from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Position, Scalar
 
 __all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
-
-numpyro_infer = lazy_module("numpyro.infer.util")
 
 START_SPREAD = 1.5
 """Standard deviation of the starts around the mode; 1 would be that of the posterior, were it normal."""
@@ -62,10 +61,13 @@ def preconditioned_form(problem: Problem) -> Form:
     pilot, of_areas = with_areas(problem, pilot, areas)
     sampled = with_fields(problem)
     spec, schema = sampled.description.spec, sampled.design.schema
-    model, layout = compile_model(spec, schema, problem.likelihood), _in_units(layout_of(spec), scaled)
-    data = data_of(sampled) | {"pilot": {key: sums for key, (sums, _) in found.items()} | of_areas}
+    model = compile_model(spec, schema, problem.likelihood, with_priors=False)
+    layout = _in_units(layout_of(spec), scaled)
+    data = with_prior_data(data_of(sampled), spec, layout) | {
+        "pilot": {key: sums for key, (sums, _) in found.items()} | of_areas
+    }
     data["turn"] = {key: basis for key, (_, basis) in found.items() if basis is not None}
-    values_at = scaled_values(layout, (*scaled, *areas))
+    values_at = scaled_values(layout, (*scaled, *areas), spec.parameters)
     start = _start_of(layout, pilot, scaled)
     scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
     data["scales"] = scales
@@ -75,12 +77,11 @@ def preconditioned_form(problem: Problem) -> Form:
 
     def density(x: Position, data: Any) -> Scalar:
         values, log_jacobian = values_at(apply_arrow(x, data["white"], chain), data)
-        joint, _ = numpyro_infer.log_density(model, (data, data["response"]["y"]), {}, values)
-        return joint + log_jacobian
+        return joint_density(model, spec, values, data) + log_jacobian
 
     def report(x: Position, noise: Float[Array, " noise"], data: Any) -> dict[str, Numbers]:
         values, _ = values_at(apply_arrow(x, data["white"], chain), data)
-        return reported_at(model, values, reported, data)
+        return reported_at(model, spec, values, reported, data)
 
     return Form(
         size=layout.size,
@@ -92,7 +93,15 @@ def preconditioned_form(problem: Problem) -> Form:
         first_step=whitened_step(layout.size),
         tune=tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain)),
         rows=problem.design.n_rows,
-        structure=("preconditioned", spec, schema, problem.likelihood, scaled, areas, chain),
+        structure=(
+            "preconditioned",
+            spec.structure,
+            schema,
+            problem.likelihood,
+            tuple(together.structure for together in scaled),
+            areas,
+            chain,
+        ),
     )
 
 
@@ -129,17 +138,19 @@ def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
 
 
 def scaled_values(
-    layout: Layout, scaled: tuple[ScaledBlocks | ScaledAreas, ...]
+    layout: Layout, scaled: tuple[ScaledBlocks | ScaledAreas, ...], parameters: tuple[ParameterSpec, ...] = ()
 ) -> Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]:
     """Return the map from the layout's vector to the values of the sites, and its log Jacobian determinant.
 
     Args:
         layout: the sites, zeta in the place of what is scaled.
         scaled: the terms that are.
+        parameters: those that priors may hold at values among the data.
     """
 
     def values_at(u: Position, data: Any) -> tuple[dict[str, Numbers], Scalar]:
-        values, log_jacobian = layout.constrain(u, data.get("scales"))
+        values, log_jacobian = layout.constrain(u, data.get("scales"), data.get("bounds"))
+        values |= constant_sites(parameters, data.get("priors"))
         for together in scaled:
             changed, change = together.transform(values, data["pilot"][together.key], data["turn"].get(together.key))
             values |= changed

@@ -79,6 +79,12 @@ class ScaledBlocks:
         return "+".join(block.site for block in self.blocks)
 
     @property
+    def structure(self) -> tuple[object, ...]:
+        """What a program depends on: all but the numbers of priors."""
+        parts = (self.hyperparameters, self.standardised, self.followed)
+        return (self.blocks, self.arrangement, self.turned, *(tuple(p.structure for p in part) for part in parts))
+
+    @property
     def predictors(self) -> tuple[PredictorKey, ...]:
         """The predictors that these effects and coefficients enter."""
         keys = [key for block in self.blocks for key in block.predictors]

@@ -110,6 +110,15 @@ def test_density_is_that_of_numpyro_and_keeps_the_array_kind(d):
 
 
 @every
+def test_its_numbers_may_be_arguments_of_a_program(d):
+    x = inner_points(d)
+    density = jax.jit(lambda numbers, x: d.at(numbers).log_density_inside(x))
+    several = tuple(np.broadcast_to(number, x.shape) for number in d.numbers())
+    for numbers in (d.numbers(), several):
+        np.testing.assert_allclose(density(numbers, x), d.log_density(x), rtol=1e-11, atol=1e-12)
+
+
+@every
 def test_slope_is_the_derivative(d):
     x = inner_points(d, 6)  # an even number, so none at the kink of the double exponential
     expected = jax.vmap(jax.grad(d.log_density))(jnp.asarray(x))

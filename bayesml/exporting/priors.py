@@ -14,7 +14,7 @@ from numpyro import handlers
 from numpyro.distributions import constraints
 
 from bayesml.compile import sample_parameter
-from bayesml.distributions import Constant
+from bayesml.distributions import Constant, ConstantArray
 from bayesml.distributions.numpyro_bounded import Bounded
 from bayesml.exporting.text import Text, number, numbers, one_line, quoted, tuple_of
 from bayesml.exporting.writer import Known, Writer
@@ -77,7 +77,12 @@ def _described(parameter: ParameterSpec, names: tuple[str, ...]) -> Iterator[str
 class _Fixed:
     """A value in the place of a prior."""
 
-    value: float
+    value: float | np.ndarray
+
+    @property
+    def code(self) -> str:
+        """The value as it is written."""
+        return repr(self.value.tolist()) if isinstance(self.value, np.ndarray) else number(self.value).code
 
 
 def _sites(parameter: ParameterSpec) -> list[tuple[str, Any]]:
@@ -87,7 +92,7 @@ def _sites(parameter: ParameterSpec) -> list[tuple[str, Any]]:
     if parameter.coefs and not parameter.is_single_site:
         each = zip(parameter.coefs, parameter.priors, strict=True)
         return [(f"{parameter.name}[{coef}]", _law(prior)) for coef, prior in each]
-    if parameter.priors and isinstance(parameter.priors[0], Constant):
+    if parameter.priors and parameter.priors[0].is_constant:
         return [(parameter.name, _law(parameter.priors[0]))]
     with handlers.trace() as trace, handlers.substitute(substitute_fn=_anywhere):
         sample_parameter(parameter, {})
@@ -95,6 +100,8 @@ def _sites(parameter: ParameterSpec) -> list[tuple[str, Any]]:
 
 
 def _law(prior: Any) -> Any:
+    if isinstance(prior, ConstantArray):
+        return _Fixed(prior.array)
     return _Fixed(prior.value) if isinstance(prior, Constant) else prior.numpyro()
 
 
@@ -106,7 +113,7 @@ def _site(writer: Writer, name: str, law: Any) -> str:
     """Write one site and return the name of its value."""
     own = writer.name(name)
     if isinstance(law, _Fixed):
-        writer.lines.append(f"{own} = numpyro.deterministic({quoted(name)}, jnp.array({number(law.value).code}))")
+        writer.lines.append(f"{own} = numpyro.deterministic({quoted(name)}, jnp.array({law.code}))")
         return own
     text = _distribution(law)
     if text:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesml.compile import compile_model
 from bayesml.engines.base import Problem
-from bayesml.engines.density import data_of, log_density, reported_values
+from bayesml.engines.density import data_of, log_density, reported_values, with_prior_data
 from bayesml.engines.layout import Layout, layout_of
 from bayesml.engines.precision import double_precision
 from bayesml.ordered import ordered_values
@@ -47,13 +47,14 @@ class UnconstrainedModel:
         import jax
 
         spec, schema = problem.description.spec, problem.design.schema
-        model, layout = compile_model(spec, schema, problem.likelihood), layout_of(spec)
+        model = compile_model(spec, schema, problem.likelihood, with_priors=False)
+        layout = layout_of(spec)
         weights = problem.design.weights
         size = layout.size
-        data = data_of(problem) | {"center": np.zeros(size), "scale": np.ones(size)}
+        data = with_prior_data(data_of(problem), spec, layout) | {"center": np.zeros(size), "scale": np.ones(size)}
         data["weights"] = np.ones(problem.design.n_rows) if weights is None else np.asarray(weights, float)
-        reported = reported_values(model, layout, frozenset(reported_names(spec, schema)))
-        density = log_density(model, layout)
+        reported = reported_values(model, spec, layout, frozenset(reported_names(spec, schema)))
+        density = log_density(model, spec, layout)
         return cls(layout, data, jax.jit(jax.vmap(density, (0, None))), jax.jit(jax.vmap(reported, (0, None))))
 
     def log_density(self, points: np.ndarray, without: int | None = None) -> np.ndarray:

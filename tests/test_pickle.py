@@ -39,7 +39,7 @@ def pickled(value: Any) -> Any:
 
 WAYS: dict[str, Callable[[Any], Any]] = {"pickle": pickled, "deepcopy": copy.deepcopy, "copy": copy.copy}
 FORMULA = "Reaction ~ Days + (Days | Subject)"
-PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model"}
+PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model", "plot_prior_posterior"}
 NOT_HERE = {
     "fits again": {"drop1", "ranova", "refit", "update"},
     "a function of NumPyro": {"model"},

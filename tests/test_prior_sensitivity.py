@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -126,6 +127,29 @@ def test_the_likelihood_is_that_of_all_rows(fit):
     np.testing.assert_allclose(
         total_log_lik(fit, numbers=9000), np.asarray(fit.log_lik()).reshape(2000, -1).sum(axis=1)
     )
+
+
+def test_the_likelihood_of_rows_that_depend_on_each_other_is_joint():
+    rng = np.random.default_rng(3)
+    data = {"y": rng.normal(size=12), "x": rng.normal(size=12), "t": np.tile(np.arange(4), 3)}
+    data["g"] = np.repeat(list("abc"), 4)
+    shared = np.full((3, 60), 0.3)
+    made = handmade_fit("y ~ x + cosy(t, g)", data, change={"cosy": shared})
+    mean = np.asarray(made.linpred()).reshape(180, 12)
+    sigma = np.asarray(made["sigma"]).ravel()
+    correlations = np.kron(np.eye(3), 0.7 * np.eye(4) + 0.3)
+    exact = [
+        stats.multivariate_normal(m, s**2 * correlations).logpdf(data["y"]) for m, s in zip(mean, sigma, strict=True)
+    ]
+    np.testing.assert_allclose(total_log_lik(made), exact)
+
+
+def test_joint_priors_are_named():
+    made = handmade_fit("Reaction ~ Days", sleep(), priors=(prior("horseshoe()", class_="b"),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bayesml.FitWarning)  # draws made by hand have heavy tails
+        found = made.prior_sensitivity()
+    assert found.joint == ("b",) and "the joint prior of b is not scaled" in repr(found)
 
 
 def test_what_does_not_vary_has_no_sensitivity():

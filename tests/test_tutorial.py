@@ -14,7 +14,7 @@ import bayesml
 from tests.notebook import ROOT, pictures, run_cells, stream
 
 CELL = re.compile(r"^```\{code-cell\} ipython3\n((?::\w+:[^\n]*\n)*)(.*?)^```$", re.MULTILINE | re.DOTALL)
-DRAWS_A_PICTURE = re.compile(r"\.(plot|pairs|forest|ranef_plot|pp_check|check_model)\(.*\)$")
+DRAWS_A_PICTURE = re.compile(r"\.(plot|pairs|forest|ranef_plot|pp_check|check_model|plot_prior_posterior)\(.*\)$")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -106,7 +106,7 @@ _METHODS = """
 fixef ranef coef varcorr vcov summary draws predict epred linpred residuals log_lik loo waic kfold pp_check plot pairs
 forest conditional_effects prior_summary ngrps extend confint ranova contrast emmeans emtrends icc r2 influence
 check_model simulate refit update drop1 predictions avg_predictions comparisons avg_comparisons slopes avg_slopes
-survival hypothesis describe_posterior
+survival hypothesis describe_posterior prior_draws prior_sensitivity plot_prior_posterior
 """
 _VALUES = frozenset(("idata", "diagnostics", "nobs", "logLik", "deviance", "sigma", "fitted", "aic", "bic"))
 _VALUES |= frozenset(("is_singular", "formula", "family"))

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesml.convergence import convergence
 from bayesml.errors import ModelError, did_you_mean, warn_user
+from bayesml.priors.joint import AbstractJointPrior
 from bayesml.results.checks.log_lik import total_log_lik
 from bayesml.results.checks.log_prior import log_prior
 from bayesml.results.checks.power_scaling import sensitivities
@@ -40,6 +41,7 @@ class PriorSensitivity:
         threshold: the sensitivity from which on it counts.
         alphas: the powers behind the table.
         classes: the classes, or tags, of priors that were scaled.
+        joint: the classes whose coefficients have a joint prior, which is not scaled.
         draws: the draws of the parameters.
         log_prior: log density of the priors that were scaled at each draw.
         log_likelihood: log density of the response at each draw.
@@ -49,6 +51,7 @@ class PriorSensitivity:
     threshold: float
     alphas: tuple[float, float]
     classes: tuple[str, ...]
+    joint: tuple[str, ...]
     draws: Elements
     log_prior: np.ndarray
     log_likelihood: np.ndarray
@@ -65,12 +68,13 @@ class PriorSensitivity:
 
     def __repr__(self) -> str:
         lower, upper = self.alphas
+        joint = f"; the joint prior of {', '.join(self.joint)} is not scaled" if self.joint else ""
         shown = self.table.to_string(float_format=lambda value: f"{value:.3f}", na_rep="NA", max_rows=80)
         return "\n".join(
             [
                 "Sensitivity to power-scaling of the prior and of the likelihood",
                 f"(gradient of the cumulative Jensen-Shannon distance, powers {lower:g} and {upper:g};",
-                f"{self.threshold:g} and more counts; priors: {', '.join(self.classes)}):",
+                f"{self.threshold:g} and more counts; priors: {', '.join(self.classes)}{joint}):",
                 "",
                 shown,
             ]
@@ -168,7 +172,7 @@ def prior_sensitivity(
         _diagnosis(prior, likelihood, threshold)
         for prior, likelihood in zip(table["prior"], table["likelihood"], strict=True)
     ]
-    return PriorSensitivity(table, threshold, powers, classes, chosen, of_prior, of_likelihood)
+    return PriorSensitivity(table, threshold, powers, classes, _joint(fit), chosen, of_prior, of_likelihood)
 
 
 def _diagnosis(prior: float, likelihood: float, threshold: float) -> str:
@@ -212,6 +216,12 @@ def _scaled_priors(fit: AbstractSampledFit, asked: Any) -> tuple[np.ndarray, tup
     total = np.sum([every[name] for name in wanted], axis=0).reshape(-1)
     _check_finite(total)
     return total, wanted
+
+
+def _joint(fit: AbstractSampledFit) -> tuple[str, ...]:
+    """Return the classes whose coefficients have a joint prior."""
+    every = fit.problem.description.spec.joint
+    return tuple(dict.fromkeys(e.target.prior_class for e in every if isinstance(e.prior, AbstractJointPrior)))
 
 
 def _check_finite(log_density: np.ndarray) -> None:

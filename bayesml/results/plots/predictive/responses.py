@@ -140,8 +140,15 @@ def _column(labels: tuple[str, ...], column: str | None) -> tuple[int, str]:
 
 def _log_weights(fit: AbstractSampledFit, kind: Kind, asked: CheckedRows) -> np.ndarray:
     """Return logarithms of Pareto-smoothed weights that leave each row out, ``(draws, rows)``."""
-    density: Any = log_lik(fit, ndraws=asked.draws_of(fit, kind), seed=asked.seed)
-    return smoothed_weights(-_by_draw(density, 1).T)[0].T
+    found: Any = log_lik(fit, ndraws=asked.draws_of(fit, kind), seed=asked.seed)
+    density = _by_draw(found, 1)
+    infinite = int((~np.isfinite(density)).any(axis=0).sum())
+    if infinite:
+        raise ModelError(
+            f"The log-likelihood of {infinite} rows is not finite at some draws, so that they cannot be left out by "
+            "reweighting the draws. A kind without `loo_` shows them."
+        )
+    return smoothed_weights(-density.T)[0].T
 
 
 def _right_censored(fit: AbstractSampledFit) -> Observed:
@@ -171,6 +178,8 @@ def _with_expected(
     )  # fmt: skip
     labels, columns = fit.likelihood.event_labels, fit.likelihood.response_labels
     expected = _by_draw(means, 2 if labels else 1)[:, known]
+    if not np.isfinite(expected).all():
+        raise ModelError("Some expected responses are not finite, so that nothing can be compared with them.")
     if not labels:
         yield "", replace(whole, expected=expected)
     elif columns:

@@ -299,7 +299,7 @@ def _check_nonlinear(parsed: ParsedFormula, functions: Functions) -> None:
     for predictor in parsed.predictors:
         if predictor.nonlinear is not None:
             nonlinear_function(predictor.nonlinear, functions)
-            if not predictor.nonlinear.parameters:
+            if predictor.key.is_mu and not predictor.nonlinear.parameters:
                 text = predictor.nonlinear.expression.text
                 raise FormulaError(
                     f"The nonlinear formula `{text}` has no parameters, which are names with formulas of their own: "

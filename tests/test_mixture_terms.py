@@ -115,3 +115,10 @@ def test_signs_of_response_times_say_which_answer(rng: np.random.Generator) -> N
         upper = (1 - np.exp(-2 * 0.7 * 0.4 * 1.6)) / (1 - np.exp(-2 * 0.7 * 1.6))
         assert abs((drawn > 0).mean() - upper) < 5 * np.sqrt(0.25 / 20_000)
         assert np.abs(drawn).min() > 0.2 and (likelihood.draw(rng, natural, {}) > 0).all()
+
+
+def test_families_that_one_class_makes_are_not_alike() -> None:
+    """Intercepts are in order where all components are of one family, which the class of a combinator does not say."""
+    assert mixture("zero_inflated_poisson", "zero_inflated_poisson").order == "mu"
+    assert mixture("zero_inflated_poisson", "zero_inflated_negbinomial").order == "none"
+    assert mixture("hurdle_gamma", "hurdle_lognormal").order == "none"

@@ -12,7 +12,7 @@ from scipy.special import gamma
 
 import bayesml
 from bayesml import bf
-from bayesml.errors import ModelError
+from bayesml.errors import DataError, ModelError
 from bayesml.results.checks.kaplan_meier import kaplan_meier
 from tests.handmade import CHAINS, DRAWS, handmade_fit
 
@@ -167,3 +167,73 @@ def test_one_response_of_categories_among_several() -> None:
     assert list(tables["o"]) == ["P(Y = lo)", "P(Y = mid)", "P(Y = hi)"] and "Estimate" in tables["t"]
     (axes,) = fit.pp_check(resp="o", seed=1).axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["lo", "mid", "hi"]
+
+
+POINTS = DATA.assign(
+    g=np.resize(list("abcdef"), ROWS), t=DATA["t"] * np.exp(np.resize([-1.2, 0.9, 0.3, -0.5, 1.3, 0], ROWS))
+)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "method"),
+    [
+        ("t | cens(c) ~ x + sex + (1 | g)", "weibull", "laplace"),
+        (bf("t | cens(c) ~ x", shape="~ sex"), "weibull", "laplace"),
+        ("t ~ x + sex + (1 | g)", "lognormal", "reml"),
+    ],
+)
+def test_curves_of_point_estimates(formula: Any, family: str, method: str) -> None:
+    """At the estimates they are the distribution function of SciPy; their errors agree with the delta method."""
+    fit = bayesml.fit(formula, POINTS, family, method=method)
+    rows, times = {"x": [0.0, 1.0], "sex": ["f", "m"], "g": ["a", "b"]}, np.array([0.5, 1.0, 2.0])
+    curves = fit.survival(rows, times)
+    table = curves.to_pandas()
+    assert list(table.columns) == ["Estimate", "Std.Error", "Lower", "Upper"]
+
+    def known(eta: np.ndarray, shape: float | np.ndarray) -> np.ndarray:
+        if family == "lognormal":
+            return stats.norm.sf(np.log(times), np.asarray(eta)[:, None], fit["sigma"])
+        scale = np.exp(np.asarray(eta)) / gamma(1 + 1 / np.asarray(shape))
+        return np.exp(-((times / scale[:, None]) ** np.reshape(shape, (-1, 1))))
+
+    eta = fit.linpred(rows, se=True)
+    has_formula = "shape" in str(formula)
+    shape = (
+        fit.linpred(rows, dpar="shape", transform=True) if has_formula else fit["shape"] if family != "lognormal" else 1
+    )
+    at = known(eta["Estimate"], shape)
+    np.testing.assert_allclose(table["Estimate"].to_numpy().reshape(2, 3), at, rtol=1e-6)
+    assert np.all((table["Lower"] < table["Estimate"]) & (table["Estimate"] < table["Upper"]))
+    step = 1e-4
+    slope = np.abs(known(eta["Estimate"] + step, shape) - known(eta["Estimate"] - step, shape)) / (2 * step)
+    least = slope * eta["Std.Error"].to_numpy()[:, None]  # of the predictor alone; 1,000 draws, errors of other kinds
+    assert np.all(table["Std.Error"].to_numpy().reshape(2, 3) > 0.6 * least)
+    whole, by = fit.survival(times=times), fit.survival(times=times, by="sex")
+    share = (POINTS["sex"] == "f").mean()
+    average = share * by.estimate[0] + (1 - share) * by.estimate[1]
+    np.testing.assert_allclose(whole.estimate[0], average, rtol=1e-9)
+    with pytest.raises(DataError, match="not seen"):
+        fit.survival({**rows, "g": ["new", "a"]}, times) if "g" in str(formula).split("|")[-1] else fit.survival(
+            {**rows, "sex": ["f", "not seen"]}, times
+        )
+
+
+def test_point_estimates_without_a_distribution_function_have_no_curve() -> None:
+    fit = bayesml.fit("o ~ x", DATA, "cumulative", method="laplace")
+    with pytest.raises(ModelError, match="no survival curve"):
+        fit.survival()
+
+
+def test_random_times_say_which_answer() -> None:
+    data = DATA.assign(dec=np.resize([0, 1], ROWS))
+    change = {name: np.full((CHAINS, DRAWS), value) for name, value in (("bs", 1.5), ("ndt", 0.1), ("bias", 0.5))}
+    fit = handmade_fit("t | dec(dec) ~ x", data, "wiener", change=change)
+    signed, plain = fit.predict(seed=3, negative_rt=True), fit.predict(seed=3)
+    np.testing.assert_array_equal(np.abs(signed), plain)
+    assert 0.1 < (signed < 0).to_numpy().mean() < 0.9
+    several = handmade_fit(bf("t | dec(dec) ~ x", family="wiener") + bf("n ~ x", family="poisson"), data,
+                           change={f"{name}_t": value for name, value in change.items()})  # fmt: skip
+    both = several.predict(seed=3, negative_rt=True)
+    assert (both.sel(resp="t") < 0).any() and (both.sel(resp="n") >= 0).all()
+    with pytest.raises(ModelError, match="which the family wiener has alone"):
+        handmade_fit("n ~ x", data, "poisson").predict(negative_rt=True)

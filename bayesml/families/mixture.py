@@ -319,7 +319,7 @@ def mixture_of(components: Sequence[AbstractFamily], order: str | bool | None) -
     """
     if len(components) < 2:
         raise ModelError('A mixture has two components or more: mixture("gaussian", "gaussian").')
-    alike = len({type(component) for component in components}) == 1
+    alike = len({component.name for component in components}) == 1
     if order is None:
         order = alike
     named = ("mu" if order else "none") if isinstance(order, bool) else order

@@ -77,8 +77,9 @@ POPULATION_AND_GROUPS = (
     TermExample(
         "Several memberships: (1 | mm(g, g2, weights=cbind(w1, w2)))",
         "A row belongs to several levels and gets the weighted mean of their effects, "
-        "$\\sum_m w_{im} u_{j_m(i)}$, with weights that are divided by their sum (`scale=False` leaves them). The "
-        "members share their levels and one standard deviation. `mmc(x, z)`, left of the bar, is a covariate with a "
+        "$\\sum_m w_{im} u_{j_m(i)}$, with weights that are divided by their sum (`scale=False` leaves them). "
+        "`by=cbind(f, f2)` gives the levels strata with a standard deviation each. The members share their levels and "
+        "one standard deviation. `mmc(x, z)`, left of the bar, is a covariate with a "
         "value for each member.",
         "y ~ 1 + (1 + mmc(x, z) | mm(g, g2, weights=cbind(w1, w2)))",
         kind="group_calls",
@@ -151,8 +152,8 @@ CURVES = (
         "Surfaces: t2(x, z)",
         "A tensor product of splines: columns that bend along one covariate or both, with a standard "
         "deviation for each set, so that x and z may have different units. `s(x, z)` bends alike in all "
-        "directions. mgcv's `te()` and `ti()` have no form with independent coefficients, and are "
-        "refused.",
+        "directions. mgcv's `te(x, z)` and `ti(x, z)` have no form with independent coefficients, and are "
+        "refused; `te(x, z, k=4)` and `te(cr(x, df=4), cr(z, df=4))` are fixed columns without a penalty.",
         "y ~ t2(x, z, k=4)",
         kind="smooth",
         calls=("t2",),

@@ -11,7 +11,7 @@ import pytest
 
 import bayesml
 from bayesml.design import redesign
-from bayesml.errors import BayesmlError, DataError
+from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.fit import describe_problem
 from bayesml.frame import finish_frame, read_columns
 from bayesml.keys import MU
@@ -88,3 +88,42 @@ def test_a_decomposition_is_fitted_and_predicts():
     assert {"wb(x, g)[within]", "wb(x, g)[between]"} <= set(fit.fixef().index)
     found = fit.predict(DATA.iloc[:3])
     assert np.isfinite(np.asarray(found)).all()
+
+
+def matrix(terms: str, data: pd.DataFrame) -> np.ndarray:
+    """Return the columns of a formula."""
+    problem = describe_problem(f"y ~ {terms}", data, "gaussian")
+    (predictor,) = problem.design.schema.predictors
+    return problem.design.arrays[MU][predictor.terms[0].key]["X"]
+
+
+def test_tensor_products_of_splines_are_columns():
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame({"x": rng.uniform(size=50), "z": rng.uniform(size=50), "f": np.repeat(["a", "b"], 25)})
+    data["y"] = rng.normal(size=50)
+    x, z = (matrix(f"0 + cr({name}, df={df})", data) for name, df in (("x", 4), ("z", 3)))
+    products = (x[:, :, None] * z[:, None, :]).reshape(50, -1)
+    np.testing.assert_allclose(matrix("0 + te(cr(x, df=4), cr(z, df=3))", data), products, atol=1e-12)
+    with pytest.warns(bayesml.FitWarning, match="without a penalty"):
+        np.testing.assert_allclose(matrix("0 + te(x, z, k=c(4, 3))", data), products, atol=1e-12)
+    assert matrix("0 + te(x, z, k=3, fx=TRUE)", data).shape == (50, 9)
+    # beside an intercept one of the columns, which add up to it, is left out
+    assert np.linalg.matrix_rank(matrix("te(x, z, k=3, fx=TRUE)", data)) == 9
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ("te(x, z)", r"write `t2\(x, z\)`"),
+        ("te(x, k=3)", "two or more columns"),
+        ("te(x, z, k=c(3, 3, 3), fx=TRUE)", "3 values for 2 columns"),
+        ("te(f, z, k=3)", "column of categories"),
+        ("te(x, z, k=40, fx=TRUE)", "1600 columns"),
+    ],
+)
+def test_tensor_products_that_make_no_sense_are_refused(term, message):
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame({"x": rng.uniform(size=90), "z": rng.uniform(size=90), "f": np.resize(["a", "b"], 90)})
+    data["y"] = rng.normal(size=90)
+    with pytest.raises(FormulaError, match=message):
+        matrix(f"0 + {term}", data)

@@ -361,7 +361,7 @@ DATA = {name: [1.0, 2.0, 4.0, 3.0, 5.0, 9.0] for name in ("y", "y2", "x", "w")} 
 @pytest.mark.parametrize(
     "formula",
     [
-        "y ~ x + (1 | gr(g, pw=w))",
+        "y ~ x + (1 | mm(g, h, pw=w))",
     ],
 )
 def test_what_is_not_there_yet_is_said(formula: str | Formula) -> None:

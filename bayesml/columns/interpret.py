@@ -24,7 +24,7 @@ from bayesml.columns.factors import (
 )
 from bayesml.columns.functions import NUMERIC
 from bayesml.columns.syntax import Syntax
-from bayesml.columns.transforms import GROUPED, STATEFUL, Basis, BeyondRange
+from bayesml.columns.transforms import GROUPED, OF_SPLINES, STATEFUL, Basis, BeyondRange
 from bayesml.errors import BayesmlError, DataError, FormulaError
 from bayesml.formula.names import unknown_name
 from bayesml.frame import Frame
@@ -269,12 +269,9 @@ class _Interpreter:
         state = self._state(node, name)
         if not arguments:
             raise FormulaError(f"`{self._text}`: `{name}` takes a column first.")
-        x = np.broadcast_to(np.asarray(self._numbers(arguments[0])), (self.frame.n_rows,)).astype(np.float64)
-        if not np.isfinite(x).all():
-            row = int(np.flatnonzero(~np.isfinite(x))[0])
-            raise DataError(
-                f"`{self._text}`: the values inside `{name}` are {x[row]} in row {self.frame.rows[row] + 1}."
-            )
+        if name in OF_SPLINES:
+            arguments = [part if isinstance(part, Basis) else self._column(name, part) for part in arguments]
+        x = arguments[0] if isinstance(arguments[0], Basis) else self._column(name, arguments[0])
         if name in GROUPED:
             arguments = [arguments[0], *map(self._as_factor, arguments[1:])]
         try:
@@ -291,6 +288,16 @@ class _Interpreter:
             raise DataError(f"{message}, df), which goes on as a straight line.") from None
         except BayesmlError as error:
             raise type(error)(f"`{self._text}`: {error}.") from None
+
+    def _column(self, name: str, value: Any) -> np.ndarray:
+        """Return a column of finite numbers, the argument of a transform."""
+        x = np.broadcast_to(np.asarray(self._numbers(value)), (self.frame.n_rows,)).astype(np.float64)
+        if not np.isfinite(x).all():
+            row = int(np.flatnonzero(~np.isfinite(x))[0])
+            raise DataError(
+                f"`{self._text}`: the values inside `{name}` are {x[row]} in row {self.frame.rows[row] + 1}."
+            )
+        return x
 
     def _first(self, node: ast.Call) -> str:
         """Return the column that is the first argument of a call, or ``x`` if the argument is no column."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from bayesml.columns.group_means import group_mean, within_between
-from bayesml.errors import DataError, FormulaError
+from bayesml.errors import DataError, FormulaError, warn_user
 
-__all__ = ["GROUPED", "STATEFUL", "Basis"]
+__all__ = ["GROUPED", "OF_SPLINES", "STATEFUL", "Basis"]
 
 State = dict[str, Any]
 MAX_COLUMNS = 1000
@@ -178,8 +178,46 @@ def _within_between(state: State, x: np.ndarray, *groups: Any) -> Basis:
     return Basis(np.column_stack(within_between(state, x, *groups)), ("within", "between"))
 
 
+def _tensor(state: State, *parts: Any, k: Any = None, df: Any = None, fx: bool = False) -> Basis:
+    """Products of the columns of splines, patsy's ``te(cr(x, df=4), cr(z, df=4))``; ``te(x, z, k=4)`` is the same.
+
+    The columns have coefficients of their own, without a penalty.
+    """
+    sizes = df if k is None else k
+    made = [part for part in parts if isinstance(part, Basis)]
+    if len(made) < len(parts) and sizes is None:
+        raise FormulaError(
+            "te(...) makes fixed columns here, and needs to know how many: te(x, z, k=4), or "
+            "te(cr(x, df=4), cr(z, df=4)). The penalised surface is t2: write `t2(x, z)`, whose functions are the same"
+        )
+    if len(parts) < 2:
+        raise FormulaError("te(...) takes two or more columns or splines, te(cr(x, df=4), cr(z, df=4))")
+    each = list(sizes) if isinstance(sizes, (list, tuple)) else [sizes] * len(parts)
+    if len(each) != len(parts):
+        raise FormulaError(f"`k` has {len(each)} values for {len(parts)} columns")
+    if len(made) < len(parts) and not fx and not state:
+        warn_user(
+            "`te(..., k=)` makes columns without a penalty, whose coefficients are all estimated; `t2(x, z)` is the "
+            "penalised surface. Say fx=TRUE if this is meant."
+        )
+    margins = [
+        part if isinstance(part, Basis) else STATEFUL["cr"](state.setdefault(f"margin {i}", {}), part, size)
+        for i, (part, size) in enumerate(zip(parts, each, strict=True))
+    ]
+    matrix, names = margins[0].matrix, list(margins[0].names)
+    for margin in margins[1:]:
+        matrix = (matrix[:, :, None] * margin.matrix[:, None, :]).reshape(len(matrix), -1)
+        names = [f"{a}_{b}" for a in names for b in margin.names]
+    state["columns"] = len(names)
+    if len(names) > MAX_COLUMNS:
+        raise FormulaError(f"te(...) has {len(names)} columns, more than {MAX_COLUMNS}: write smaller numbers")
+    return Basis(matrix, tuple(names), all(margin.spans_intercept for margin in margins))
+
+
 GROUPED = ("gmean", "ave", "wb")
 """Those that take a factor behind the column."""
+OF_SPLINES = ("te",)
+"""Those that take several columns, or splines of them."""
 STATEFUL: dict[str, Callable[..., Any]] = {
     "gmean": group_mean,
     "ave": group_mean,
@@ -192,4 +230,5 @@ STATEFUL: dict[str, Callable[..., Any]] = {
     "ns": _natural_spline,
     "cr": _spline("natural_cubic_spline"),
     "cc": _spline("cyclic_cubic_spline"),
+    "te": _tensor,
 }

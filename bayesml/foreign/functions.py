@@ -147,7 +147,11 @@ _IN_FORMULAS = (
     Word("weights", "brms", 'It stands within the text of a formula: `"y | weights(w) ~ x"`.'),
     Word("trials", "brms", 'It stands within the text of a formula: `"y | trials(n) ~ x"`.'),
     *(
-        Word(name, "mgcv", "In the text of a formula: `t2(x, z)` is the tensor product smooth here, as in brms.")
+        Word(
+            name,
+            "mgcv",
+            "In the text of a formula: `t2(x, z)` is the tensor product smooth here, as in brms; te() makes columns.",
+        )
         for name in ("te", "ti")
     ),
     Word("gr", "brms", 'It stands within the text of a formula: `"y ~ (1 | gr(g, cov=A))"`.'),

@@ -119,7 +119,9 @@ def _mm(tokens: Sequence[Token], source: str) -> Grouping:
     _add_keywords(options, arguments, _MM, tokens[0], source)
     weights = _weights(options["weights"], len(members), source) if "weights" in options else ()
     scale = _truth(options["scale"], source) if "scale" in options else True
-    return _grouping(names, options, source, Membership(weights, scale))
+    by = options.pop("by", None)
+    strata = () if by is None or _is_default(by) else _member_strata(by, len(members), source)
+    return _grouping(names, options, source, Membership(weights, scale, strata))
 
 
 def _add_keywords(
@@ -190,9 +192,22 @@ def _truth(argument: Argument, source: str) -> bool:
     return value
 
 
-def _weights(argument: Argument, members: int, source: str) -> tuple[Expression, ...]:
+def _member_strata(argument: Argument, members: int, source: str) -> tuple[str, ...]:
+    pieces = _pieces(argument)
+    if len(pieces) != members or not all(len(piece) == 1 and piece[0].is_name for piece in pieces):
+        message = f"`by=` of `mm(...)` gives one column for each of the {members} members: `by=cbind(f1, f2)`."
+        raise fault(message, source, argument.start, argument.stop)
+    return tuple(piece[0].name for piece in pieces)
+
+
+def _pieces(argument: Argument) -> list[Sequence[Token]]:
+    """Return the arguments of ``cbind(...)``; none of anything else."""
     tokens = argument.tokens
-    pieces = split_top_level(tokens[2:-1], ",") if is_one_call(tokens) and tokens[0].text == "cbind" else []
+    return list(split_top_level(tokens[2:-1], ",")) if is_one_call(tokens) and tokens[0].text == "cbind" else []
+
+
+def _weights(argument: Argument, members: int, source: str) -> tuple[Expression, ...]:
+    pieces = _pieces(argument)
     if len(pieces) != members or not all(pieces):
         message = f"`weights=` gives one column for each of the {members} members: `weights=cbind(w1, w2)`."
         raise fault(message, source, argument.start, argument.stop)

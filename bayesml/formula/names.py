@@ -122,6 +122,7 @@ def _group_columns(predictor: Predictor, *, weights: bool = True) -> list[str]:
     names: list[str] = []
     for group in predictor.groups:
         names += [*group.factors, *([group.by] if group.by else [])]
+        names += [] if group.membership is None else group.membership.by
         names += [group.prior_weights] if group.prior_weights and weights else []
     return names
 

@@ -155,10 +155,12 @@ class Membership:
     Attributes:
         weights: one expression for each member, or none where all count the same.
         scale: whether the weights of a row are divided by their sum.
+        by: for each member the column with the stratum of its level; empty where there are no strata.
     """
 
     weights: tuple[Expression, ...]
     scale: bool
+    by: tuple[str, ...] = ()
 
 
 @final

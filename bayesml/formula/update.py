@@ -230,7 +230,9 @@ def _identity(part: GroupCall) -> tuple[object, ...]:
     """Return what makes two group terms the same, however they are written."""
     columns, membership = part.columns, part.membership
     effects = frozenset([*(frozenset(t) for t in columns.terms), *(special.parts for special in part.specials)])
-    weights = None if membership is None else (tuple(w.text for w in membership.weights), membership.scale)
+    weights = (
+        None if membership is None else (tuple(w.text for w in membership.weights), membership.scale, membership.by)
+    )
     options = (part.correlated, part.id, part.by, part.cov, part.dist, part.prior_weights, weights)
     return part.factors, columns.intercept, effects, options
 

@@ -64,6 +64,7 @@ def _membership(part: GroupCall) -> list[str]:
     assert part.membership is not None
     weights = ", ".join(weight.text for weight in part.membership.weights)
     words = [f"weights=cbind({weights})"] if weights else []
+    words += [f"by=cbind({', '.join(map(quote_name, part.membership.by))})"] if part.membership.by else []
     return words if part.membership.scale else [*words, "scale=FALSE"]
 
 

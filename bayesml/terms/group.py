@@ -301,8 +301,7 @@ def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
     others = [call for call in part.specials if call.name not in MEMBERS and call.name not in SPECIFIC]
     said = {
-        "`gr(..., pw=)`": part.prior_weights,
-        "`by=` of `mm(...)`": part.by and part.membership is not None,
+        "`pw=` beside `cov=`, or of `mm(...)`,": part.prior_weights and (part.cov or part.membership is not None),
         "`mmc(...)` without `mm(...)`": part.membership is None and any(call.name in MEMBERS for call in part.specials),
         "a call of `" + "".join(call.name for call in others[:1]) + "(...)`": others,
     }

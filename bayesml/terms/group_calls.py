@@ -11,6 +11,8 @@ from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.group import Group, merged, refuse_more
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.known_covariance import KnownCovariance
+from bayesml.terms.level_weights import level_weights
+from bayesml.terms.member_strata import stratified_members
 from bayesml.terms.members import CLAIMS, Members
 from bayesml.terms.shared_group import SharedGroup
 from bayesml.terms.specific_group import SpecificGroup, has_specific, ordinary_parts
@@ -47,11 +49,13 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
     first = parts[0]
     members = None if first.membership is None else Members.of(first, functions)
     group = merged(parts, frame, predictor, functions, members)
-    base = _independent(group, parts, frame)
-    if not first.cov and not first.has_tails and members is None:
+    base = _independent(group, parts, frame, members)
+    if not first.cov and not first.prior_weights and not first.has_tails and members is None:
         return base
     labels = group.levels.labels
     known = KnownCovariance.of(frame.matrices[first.cov], labels, first.text) if first.cov else None
+    if first.prior_weights:
+        known = KnownCovariance.of_weights(level_weights(first, group, frame), labels, first.text)
     return StructuredGroup(
         group.predictor,
         group.factors,
@@ -67,8 +71,10 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
     )
 
 
-def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame) -> AbstractGroupTerm:
+def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame, members: Members | None) -> AbstractGroupTerm:
     """Return the effects of independent levels, in strata or shared with other predictors where the terms say so."""
+    if members is not None and members.by:
+        return stratified_members(group, members, frame)
     if parts[0].by:
         return stratified(group, parts[0], frame)
     if not any(part.id and part.correlated for part in parts):
@@ -95,19 +101,26 @@ def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame) -> Abst
 
 def _refuse_unlike_strata(parts: list[GroupCall]) -> None:
     """Raise a FormulaError where the strata of the terms on one factor cannot be those of one term."""
-    with_id = next((part for part in parts if part.by and part.id), None)
+    with_id = next((part for part in parts if _strata(part) and part.id), None)
     if with_id is not None:
         raise _fault(
             with_id,
-            f"`{with_id.text}` has an identifier and strata (by={with_id.by}), which are not available together in "
-            "this version of bayesml; leave one of them out.",
+            f"`{with_id.text}` has an identifier and strata (by={', '.join(_strata(with_id))}), which are not "
+            "available together in this version of bayesml; leave one of them out.",
         )
-    _refuse_unlike(parts, [part.by for part in parts], "with different strata. Say by=")
+    _refuse_unlike(parts, [_strata(part) for part in parts], "with different strata. Say by=")
+
+
+def _strata(part: GroupCall) -> tuple[str, ...]:
+    """Return the columns of the strata."""
+    of_members = () if part.membership is None else part.membership.by
+    return of_members or ((part.by,) if part.by else ())
 
 
 def _refuse_unlike_levels(parts: list[GroupCall]) -> None:
     """Raise a FormulaError where terms on one factor say different things about its levels."""
     _refuse_unlike(parts, [part.cov for part in parts], "with different covariances of its levels. Say cov=")
+    _refuse_unlike(parts, [part.prior_weights for part in parts], "with different weights of its levels. Say pw=")
     _refuse_unlike(parts, [part.dist for part in parts], "with different distributions. Say dist=")
     _refuse_unlike(
         parts,

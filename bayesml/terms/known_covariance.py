@@ -26,11 +26,13 @@ class KnownCovariance:
         matrix: A of all that have a name in it, levels of the data or not.
         labels: the levels of the data, in the order of the term.
         text: the term as written, for messages.
+        unseen: the variance of a level without a row in A; None for the mean of the diagonal.
     """
 
     matrix: KnownMatrix
     labels: tuple[str, ...]
     text: str
+    unseen: float | None = None
 
     @classmethod
     def of(cls, matrix: KnownMatrix, labels: Sequence[str], text: str) -> KnownCovariance:
@@ -53,6 +55,20 @@ class KnownCovariance:
         matrix.check_positive_definite(text)
         return cls(matrix, tuple(labels), text)
 
+    @classmethod
+    def of_weights(cls, weights: np.ndarray, labels: Sequence[str], text: str) -> KnownCovariance:
+        """Return independent levels whose log prior density counts several times, brms's ``gr(g, pw=w)``.
+
+        w log Normal(z | 0, 1) is log Normal(z | 0, 1 / w) but for a constant. A new level counts once.
+
+        Args:
+            weights: ``(levels,)``, larger than 0.
+            labels: the levels.
+            text: the term as written.
+        """
+        matrix = KnownMatrix("pw", len(labels), np.diag(1.0 / weights), labels=tuple(labels))
+        return cls(matrix, tuple(labels), text, 1.0)
+
     @cached_property
     def places(self) -> np.ndarray:
         """The row of A of each level."""
@@ -65,8 +81,8 @@ class KnownCovariance:
 
     @cached_property
     def typical_variance(self) -> float:
-        """Mean of the diagonal of A, which stands for a level that has no row in it."""
-        return float(np.mean(np.diagonal(self.matrix.dense)))
+        """What stands for a level that has no row in A: by default the mean of its diagonal."""
+        return self.unseen if self.unseen is not None else float(np.mean(np.diagonal(self.matrix.dense)))
 
     def given(self, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the distribution of further levels given those of the data.

@@ -50,6 +50,7 @@ class Members:
         covariates: the columns that differ between the members.
         functions: the caller's own functions.
         text: the term as written, for messages.
+        by: for each member the column with the stratum of its level; empty where there are no strata.
     """
 
     factors: tuple[str, ...]
@@ -58,6 +59,7 @@ class Members:
     covariates: tuple[MemberColumns, ...]
     functions: Functions
     text: str
+    by: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, part: GroupCall, functions: Functions) -> Members:
@@ -77,7 +79,14 @@ class Members:
                 )
             covariates.append(MemberColumns(call.arguments))
         membership = part.membership
-        return cls(part.factors, membership.weights, membership.scale, tuple(covariates), functions, part.text)
+        return cls(
+            part.factors, membership.weights, membership.scale, tuple(covariates), functions, part.text, membership.by
+        )
+
+    @property
+    def strata(self) -> Members:
+        """The strata as if they were levels."""
+        return Members(self.by, (), True, (), self.functions, self.text)
 
     @property
     def name(self) -> str:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
 
-CLAIMS = {"s": "smooth", "t2": "tensor product smooth", "te": "tensor product smooth", "ti": "tensor product smooth"}
-NOT_TAKEN = ("te", "ti")
+CLAIMS = {"s": "smooth", "t2": "tensor product smooth", "ti": "tensor product smooth"}
+NOT_TAKEN = ("ti",)
 
 
 @final

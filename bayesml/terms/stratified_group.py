@@ -50,12 +50,14 @@ class StratifiedGroup(AbstractGroupTerm):
         by: the column of the strata.
         by_levels: the strata.
         strata: ``(levels,)`` the stratum of each level.
+        by_columns: where a row has several levels, the columns of their strata; then ``by`` is what these are called.
     """
 
     spreads: tuple[float, ...]
     by: str
     by_levels: Levels
     strata: tuple[int, ...]
+    by_columns: tuple[str, ...] = ()
 
     @property
     def plain(self) -> Group:
@@ -75,12 +77,12 @@ class StratifiedGroup(AbstractGroupTerm):
     @property
     def variables(self) -> tuple[str, ...]:
         """The grouping columns, that of the strata and those that vary."""
-        return tuple(dict.fromkeys([*self.plain.variables, self.by]))
+        return tuple(dict.fromkeys([*self.plain.variables, *(self.by_columns or (self.by,))]))
 
     @property
     def covariates(self) -> tuple[str, ...]:
         """The column of the strata and those that vary."""
-        return tuple(dict.fromkeys([*self.plain.covariates, self.by]))
+        return tuple(dict.fromkeys([*self.plain.covariates, *(self.by_columns or (self.by,))]))
 
     def computations(self) -> tuple[Computation, ...]:
         """Return the factors of what varies."""

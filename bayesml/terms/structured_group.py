@@ -32,6 +32,7 @@ from bayesml.terms.gather import at_rows, level_rows
 from bayesml.terms.group import SECTION
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.known_covariance import KnownCovariance
+from bayesml.terms.member_strata import member_strata
 from bayesml.terms.members import Members
 from bayesml.terms.row_spread import RowSpread
 from bayesml.terms.sampled import SampledBlock
@@ -117,8 +118,12 @@ class StructuredGroup(AbstractGroupTerm):
         root = {} if self.known is None else {"root": self.known.root}
         if self.members is None:
             return {**self.base.arrays(frame), **root}
-        weights = {"weight": self.members.row_weights(frame)}
-        return {"Z": self._columns(frame), "index": self.members.index(frame, self.levels), **weights, **root}
+        own = {"Z": self._columns(frame), "weight": self.members.row_weights(frame), **root}
+        if isinstance(self.base, StratifiedGroup):
+            # a vector lies in one stratum, and has no use for the columns of others: see RowSpread
+            own["Z"] = np.concatenate([own["Z"]] * len(self.base.by_levels), axis=-1)
+            own["stratum"] = member_strata(self.base, self.members, frame)
+        return {**own, "index": self.members.index(frame, self.levels)}
 
     def _columns(self, frame: Frame) -> np.ndarray:
         assert self.members is not None
@@ -150,8 +155,9 @@ class StructuredGroup(AbstractGroupTerm):
     def masked(self, arrays: Mapping[str, np.ndarray], columns: tuple[int, ...]) -> Mapping[str, np.ndarray]:
         """Return the arrays with some of the varying columns set to zero."""
         Z = np.array(arrays["Z"], dtype=float)
-        if Z.ndim == 3:
-            Z[:, :, list(columns)] = 0.0
+        if self.members is not None:
+            strata = range(Z.shape[-1] // len(self.coefs))
+            Z[..., [s * len(self.coefs) + column for s in strata for column in columns]] = 0.0
             return {**arrays, "Z": Z}
         return self.base.masked(arrays, columns)
 
@@ -246,9 +252,7 @@ class StructuredGroup(AbstractGroupTerm):
         if self.members is None:
             return self.base.contribution(values, arrays)
         effects, total = values[self._effects], 0.0
-        Z, weights = arrays["Z"], arrays["weight"]
-        if isinstance(self.base, StratifiedGroup) and Z.ndim == 2:
-            Z = self.base.plain_columns(arrays)
+        Z, weights = arrays["Z"][..., : len(self.coefs)], arrays["weight"]
         for place in range(len(self.factors)):
             tables = arrays.get(f"member_{place}", {"index": arrays["index"][:, place]})
             columns = Z if Z.ndim == 2 else Z[:, place]
@@ -274,8 +278,9 @@ class StructuredGroup(AbstractGroupTerm):
 
     def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
         """Return a sentence for each covariate far from zero beside a correlated intercept."""
-        Z = arrays["Z"]
-        yield from self.base.prior_warnings({**arrays, "Z": Z.reshape(-1, Z.shape[-1])})
+        Z = arrays["Z"] if self.members is None else arrays["Z"][..., : len(self.coefs)]
+        plain = self.base.plain if isinstance(self.base, StratifiedGroup) and self.members is not None else self.base
+        yield from plain.prior_warnings({**arrays, "Z": Z.reshape(-1, Z.shape[-1])})
 
     # For engines ----------------------------------------------------------------------------------------------------
 

@@ -281,7 +281,8 @@ class _Interpreter:
             raise FormulaError(f"`{self._text}`: {reason}.") from None
         except BeyondRange as error:
             row = self.frame.rows[error.position] + 1
-            message = f"`{self._text}`: the value {x[error.position]:.6g} in row {row} lies outside the range of the "
+            beyond = float(np.asarray(x)[error.position])
+            message = f"`{self._text}`: the value {beyond:.6g} in row {row} lies outside the range of the "
             message += (
                 f"spline, {error.lower:.6g} to {error.upper:.6g}. Leave such rows out, or write ns({self._first(node)}"
             )

@@ -16,6 +16,7 @@ from bayesml.formula import ModelFormula, ParsedFormula, formula_of, formula_var
 from bayesml.frame import Frame, checked_mapping
 from bayesml.language import language_with
 from bayesml.priors import Prior, as_priors
+from bayesml.response_terms import RESIDUAL_TERMS
 from bayesml.results.fits.fitting import described_model, encode_data, run_model
 from bayesml.results.record.fit import AbstractFit
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe, family_of
@@ -54,6 +55,7 @@ def updated(
         parsed = fit.parsed if formula is None else parse(changed, language=language)
         if data is None:
             _refuse_unused_columns(parsed, fit.frame.names)
+            _refuse_rows_left_out(fit, parsed)
         frame, design = encode_data(recipe, fit.frame if data is None else data, parsed)
     return run_model(_described(fit, recipe, frame, design, prior), began)
 
@@ -80,6 +82,19 @@ def _refuse_unused_columns(parsed: ParsedFormula, known: Sequence[str]) -> None:
         raise FormulaError(
             f"The fit has not used {listed} and keeps only the columns that it used ({', '.join(known)}); hand in the "
             "data again, update(formula, data=data)."
+        )
+
+
+def _refuse_rows_left_out(fit: AbstractFit, parsed: ParsedFormula) -> None:
+    """Say that a matrix of the rows needs all rows, of which the fit keeps those only that it used."""
+    calls = [call for predictor in parsed.predictors for call in predictor.specials if call.matrices]
+    names = {kind.name for kind in RESIDUAL_TERMS if kind.matrix}
+    of_rows = next((call for call in calls if call.name in names), None)
+    if of_rows is not None and fit.frame.dropped:
+        raise FormulaError(
+            f"`{of_rows.spelling}` has a row of its matrix for each row of the data, of which the fit has left out "
+            f"{fit.frame.dropped}, since they lacked a value, and not kept them; hand in the data again, "
+            "update(formula, data=data)."
         )
 
 

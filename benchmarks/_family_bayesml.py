@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from _family_cases import FamilyCase, case_named
+from _family_cases import FAMILY_CASES, FamilyCase
 from _sampling_answer import Stopwatch
+from _term_cases import TERM_CASES
 
-LEFT_OUT = ("r_", "z_", "lp__", "theta1", ".")
+LEFT_OUT = ("r_", "z_", "lp__", "theta1", ".", "s_", "rcar", "zgp")
 
 
 def main(path: str) -> None:
@@ -23,9 +24,11 @@ def main(path: str) -> None:
     watch = Stopwatch()
     Session.sample = watch.around(Session.sample)  # type: ignore[method-assign]
     request = json.loads(Path(path).read_text())
-    case = case_named(request["case"])
+    case = next(case for case in (*FAMILY_CASES, *TERM_CASES) if case.name == request["case"])
     data = pd.read_csv(request["data"])
     options = {"seed": request["seed"], "chains": request["chains"], "progress": False}
+    tables = {name: pd.read_csv(file) for name, file in request["matrices"].items()}
+    data2 = {name: table.set_axis(list(table.columns), axis=0) for name, table in tables.items()}
     prior = [
         bayesml.prior(row["prior"], class_="b", nlpar=row.get("nlpar", ""), dpar=row.get("dpar", ""))
         for row in case.priors
@@ -33,7 +36,7 @@ def main(path: str) -> None:
     began = time.perf_counter()
     fit = bayesml.fit(
         formula(case), data, family(case), prior=prior, default_priors="brms", warmup=request["warmup"],
-        draws=request["draws"], **options,
+        draws=request["draws"], data2=data2, **options,
     )  # fmt: skip
     str(fit.summary())
     seconds = time.perf_counter() - began

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from _data import Columns, labels
 
-__all__ = ["FAMILY_CASES", "FamilyCase", "case_named"]
+__all__ = ["FAMILY_CASES", "FamilyCase"]
 
 ROWS, GROUPS = 2000, 100
 
@@ -26,6 +26,7 @@ class FamilyCase:
         priors: priors of coefficients, rows that bayesml's ``prior`` and brms's ``set_prior`` share. A mixture needs
             them: with flat ones its posterior is improper.
         is_nonlinear: whether the main formula is a function of parameters.
+        matrices: makes each matrix of ``data2``, named by the levels of its rows.
     """
 
     name: str
@@ -35,6 +36,7 @@ class FamilyCase:
     further: Mapping[str, str] = field(default_factory=dict)
     priors: tuple[Mapping[str, str], ...] = ()
     is_nonlinear: bool = False
+    matrices: Mapping[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
 
 
 def _design(rng: np.random.Generator, sd: float = 0.6) -> tuple[Columns, np.ndarray]:
@@ -125,8 +127,3 @@ FAMILY_CASES = (
         "distributional", ONE, ("gaussian", "gaussian()"), _distributional, {"sigma": "~ x + (1 | g)"}
     ),
 )  # fmt: skip
-
-
-def case_named(name: str) -> FamilyCase:
-    """Return a case by its name."""
-    return next(case for case in FAMILY_CASES if case.name == name)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import stanli
 
-LEFT_OUT = ("z_", "zb", "r_", "lp__", "L_", "Lrescor", "zs_")
+LEFT_OUT = ("z_", "zb", "r_", "lp__", "L_", "Lrescor", "zs_", "s_", "rcar", "zcar", "zgp")
 
 
 def new_arrays(code: str) -> str:

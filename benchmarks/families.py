@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from _data import write_csv
 from _effective import Judged, distance, judge
-from _family_cases import FAMILY_CASES, FamilyCase, case_named
+from _family_cases import FAMILY_CASES, FamilyCase
 from _machine import machine_lines, thread_environment
 from _processes import HERE, PEERS_PYTHON, missing_python_packages, missing_r_packages, run_worker
 from _tables import count_text, seconds_text, table
@@ -45,20 +46,25 @@ class Run:
 
 def main() -> None:
     """Run the cases asked for and print the table."""
-    options = _options()
+    run(FAMILY_CASES, __doc__)
+
+
+def run(cases: Sequence[FamilyCase], description: str | None) -> None:
+    """Run those of some cases that are asked for, and print the table."""
+    options = _options(cases, description)
     print(*machine_lines(1), sep="\n")
     peer = not missing_python_packages(["stanli"]) and not missing_r_packages(["brms", "jsonlite"])
     rows = []
-    for name in options.cases or [case.name for case in FAMILY_CASES]:
-        for row in _rows(case_named(name), options, peer):
+    for case in (case for case in cases if not options.cases or case.name in options.cases):
+        for row in _rows(case, options, peer):
             rows.append(row)
             print("  ".join(row), flush=True)
     print("\n" + table(HEADER, rows))
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in FAMILY_CASES))
+def _options(cases: Sequence[FamilyCase], description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in cases))
     parser.add_argument("--draws", type=int, default=1000, help="draws of bayesml, as many as its warm-up (1000)")
     parser.add_argument("--peer-draws", type=int, default=300, help="draws of stanli, as many as its warm-up (300)")
     parser.add_argument("--timeout", type=float, default=1800.0)
@@ -71,9 +77,18 @@ def _rows(case: FamilyCase, options: argparse.Namespace, peer: bool) -> list[lis
         path = Path(folder) / "data.csv"
         write_csv(case.data(np.random.default_rng(1)), path)
         request = {"case": case.name, "data": str(path), "seed": options.seed, "cores": os.cpu_count() or 1}
+        request["matrices"] = {
+            name: _written(make, Path(folder) / f"{name}.csv") for name, make in case.matrices.items()
+        }
         ours = [_ours(start, request, options, folder) for start in ("cold", "warm")]
         theirs = _theirs(case, request, options) if peer else "not installed"
     return [_row(case.name, start, run, theirs) for start, run in zip(("cold", "warm"), ours, strict=True)]
+
+
+def _written(make: Callable[[], tuple[np.ndarray, np.ndarray]], path: Path) -> str:
+    matrix, levels = make()
+    write_csv({str(level): column for level, column in zip(levels, matrix.T, strict=True)}, path)
+    return str(path)
 
 
 def _ours(start: str, request: dict[str, Any], options: argparse.Namespace, folder: str) -> Run | str:

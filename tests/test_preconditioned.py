@@ -15,6 +15,7 @@ from bayesml.engines.density import data_of
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.gaussian.algebra import cholesky, half_solve, log_diagonal, transposed_half_solve
 from bayesml.engines.nuts.forms.preconditioned import arrangement as arranging
+from bayesml.engines.nuts.forms.preconditioned import blocks
 from bayesml.engines.nuts.forms.preconditioned import form as module
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, block_chain
@@ -54,6 +55,7 @@ FORMULAS = {
         "poisson",
         (bayesml.prior("normal(0, 1)", class_="b", lb=0.0),),
     ),
+    "rotated beside factors": ("count ~ x + (1 | mm(g, p)) + (1 | h)", "poisson", ()),
     "no groups": ("real ~ x", "student", ()),
     "smooth and groups": ("count ~ w + s(x, k = 4) + (1 | g) + (1 | h)", "poisson", ()),
     "shared effects": (bayesml.bf("real ~ x + (x | p | g)", sigma="~ w + (1 | p | g)"), "gaussian", ()),
@@ -98,6 +100,8 @@ def frame() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(("name", "distortion"), [*((name, 1.0) for name in FORMULAS), ("vector", 9.0), ("sigma", 9.0)])
 def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, monkeypatch):
     formula, family, priors = FORMULAS[name]
+    if name == "rotated beside factors":  # where they are many
+        monkeypatch.setattr(blocks, "LARGEST_TAIL", 4)
     if distortion != 1.0:
         monkeypatch.setattr(module, "find_pilot", lambda problem: distorted(find_pilot(problem), distortion))
     problem = describe_problem(formula, frame, family, prior=priors)

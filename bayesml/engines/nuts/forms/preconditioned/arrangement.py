@@ -11,7 +11,7 @@ from bayesml.engines.nuts.forms.gaussian.coefficients import FEW_LEVELS, is_unbo
 from bayesml.engines.nuts.forms.gaussian.rotation import rotated
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, statistics
-from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors, turned_block
+from bayesml.engines.nuts.forms.preconditioned.blocks import LARGEST_TAIL, apart_blocks, nested_factors, turned_block
 from bayesml.engines.nuts.forms.preconditioned.linked import (
     LinkedPredictors,
     linked_predictors,
@@ -29,8 +29,6 @@ __all__ = ["has_few_levels", "scaled_alone", "scaled_blocks", "sums_of"]
 
 MOST_FOLLOWED = 30
 """Most population-level coefficients that effects follow: each adds a multiplication for each effect."""
-LARGEST_TAIL = 100
-"""Most effects beside the chain, of crossed factors and smooths, that are factored densely at each gradient."""
 MOST_OPERATIONS = 3e5
 """Most multiplications for them at each gradient."""
 
@@ -43,33 +41,42 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
     """
     together: list[ScaledBlocks] = []
     spec = problem.description.spec
-    largest = {factor.name for factor in nested_factors(problem)}
+    largest = {factor.name for factor in nested_factors(problem) if not factor.is_apart}
     for linked in linked_predictors(problem):
         # of those outside the chain, the columns of a smooth come after the levels of factors
         own = [block for block in linked.blocks if block.field is None]
-        blocks = sorted(own, key=lambda block: not block.is_factor)
-        if not blocks:
-            continue
-        factors = [stacked_block(b, linked.predictors, problem) for b in blocks if b.is_factor]
-        chain = _chain(factors, largest)
-        tail = tuple(i for i in range(len(blocks)) if i not in chain)
-        standardised, followed = _coefficients(spec, linked)
-        turned = turned_block(blocks)
-        if turned is not None:
-            tail = tuple(i for i in tail if i != turned)
-            together.append(_scaled(spec, blocks, (turned,), tail, standardised, followed, turned))
-            continue
-        size = sum(blocks[i].size for i in tail)
-        leaf = blocks[chain[0]].size if chain else 0
-        if size > LARGEST_TAIL or leaf * size**2 > MOST_OPERATIONS:
-            if chain:
-                within = [blocks[i] for i in chain]
-                together.append(_scaled(spec, within, tuple(range(len(chain))), (), standardised, followed))
-            # after the chain, which puts the coefficients in the place of their units
-            together += [_alone(spec, blocks[i], standardised + followed) for i in tail]
-        else:
-            together.append(_scaled(spec, blocks, chain, tail, standardised, followed))
+        apart = [own[i] for i in apart_blocks(own)]
+        blocks = sorted((block for block in own if block not in apart), key=lambda block: not block.is_factor)
+        if blocks:
+            together += _beside_each_other(problem, linked, blocks, largest)
+        # after all others, which put the coefficients in the place of their units
+        together += [_rotated(spec, block, linked) for block in apart]
     return tuple(together)
+
+
+def _beside_each_other(
+    problem: Problem, linked: LinkedPredictors, blocks: Sequence[SampledBlock], largest: set[str]
+) -> list[ScaledBlocks]:
+    """Return the scaled blocks of predictors that share effects, those without rotated ones beside factors."""
+    spec = problem.description.spec
+    factors = [stacked_block(b, linked.predictors, problem) for b in blocks if b.is_factor]
+    chain = _chain(factors, largest)
+    tail = tuple(i for i in range(len(blocks)) if i not in chain)
+    standardised, followed = _coefficients(spec, linked)
+    turned = turned_block(blocks)
+    if turned is not None:
+        tail = tuple(i for i in tail if i != turned)
+        return [_scaled(spec, blocks, (turned,), tail, standardised, followed, turned)]
+    size = sum(blocks[i].size for i in tail)
+    leaf = blocks[chain[0]].size if chain else 0
+    if size <= LARGEST_TAIL and leaf * size**2 <= MOST_OPERATIONS:
+        return [_scaled(spec, blocks, chain, tail, standardised, followed)]
+    together = []
+    if chain:
+        within = [blocks[i] for i in chain]
+        together.append(_scaled(spec, within, tuple(range(len(chain))), (), standardised, followed))
+    # after the chain, which puts the coefficients in the place of their units
+    return together + [_alone(spec, blocks[i], standardised + followed) for i in tail]
 
 
 def scaled_alone(spec: ModelSpec, term: AbstractTerm) -> ScaledBlocks:
@@ -90,6 +97,12 @@ def _alone(spec: ModelSpec, block: SampledBlock, followed: tuple[ParameterSpec, 
     entering = tuple(each for each in followed if each.predictor in block.predictors)
     chain, tail = ((0,), ()) if block.is_factor else ((), (0,))
     return _scaled(spec, [block], chain, tail, (), entering)
+
+
+def _rotated(spec: ModelSpec, block: SampledBlock, linked: LinkedPredictors) -> ScaledBlocks:
+    standardised, followed = _coefficients(spec, linked)
+    entering = tuple(each for each in standardised + followed if each.predictor in block.predictors)
+    return _scaled(spec, [block], (0,), (), (), entering, 0)
 
 
 def _scaled(

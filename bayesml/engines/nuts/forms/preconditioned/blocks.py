@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Position
 
-__all__ = ["Blocks", "block_chain", "in_layout", "nested_factors", "turned_block"]
+__all__ = ["Blocks", "apart_blocks", "block_chain", "in_layout", "nested_factors", "turned_block"]
 
+LARGEST_TAIL = 100
+"""Most effects beside the chain, of crossed factors and smooths, that are factored densely at each gradient."""
 SMALLEST_PARENT = 16
 """Fewest effects of a factor that holds others for which elimination by blocks is worth its operations."""
 
@@ -87,10 +89,11 @@ def in_layout(chain: Sequence[Blocks], effects: Sequence[Float[Array, "_ _"]], r
 @final
 @dataclass(frozen=True)
 class _Factor:
-    """One grouping factor with its effects in all predictors, and the level of each row."""
+    """One grouping factor with its effects in all predictors, the level of each row, and whether it is none."""
 
     blocks: tuple[SampledBlock, ...]
     codes: np.ndarray
+    is_apart: bool
 
     @property
     def name(self) -> str:
@@ -113,21 +116,37 @@ class _Factor:
 
 def turned_block(blocks: Sequence[SampledBlock]) -> int | None:
     """Return the block whose coefficients can be rotated, see ``gaussian.rotation``: without factors beside it."""
-    alike = [i for i, b in enumerate(blocks) if b.spread is not None and b.q == 1 and b.shape is None]
-    found = [i for i in alike if blocks[i].field is None]
+    found = _alike(blocks)
     alone = len(found) == 1 and not any(block.is_factor for block in blocks)
     return found[0] if alone and len(blocks[found[0]].predictors) == 1 else None
+
+
+def apart_blocks(blocks: Sequence[SampledBlock]) -> tuple[int, ...]:
+    """Return the blocks that stand beside factors and are rotated for themselves, see ``gaussian.rotation``.
+
+    Their vectors are too many to be factored as a dense matrix at each gradient.
+    """
+    if turned_block(blocks) is not None:
+        return ()
+    return tuple(i for i in _alike(blocks) if blocks[i].size > LARGEST_TAIL and len(blocks[i].predictors) == 1)
+
+
+def _alike(blocks: Sequence[SampledBlock]) -> list[int]:
+    """Return the blocks without levels of rows whose coefficients have one standard deviation."""
+    single = [i for i, b in enumerate(blocks) if b.spread is not None and b.q == 1 and b.shape is None]
+    return [i for i in single if blocks[i].field is None]
 
 
 def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
     """Return the chain of nested factors with the most effects, the innermost first.
 
-    Coordinates of many areas are independent already: they stand in for a factor where no factor has more effects.
+    Coordinates of many areas, and of blocks that are rotated for themselves, are independent already: they stand in for
+    a factor where no factor has more effects.
     """
     factors = sorted(_factors(problem), key=lambda factor: -factor.size)
-    if factors and factors[0].blocks[0].field is not None:
+    if factors and factors[0].is_apart:
         return tuple(factors[:1])
-    factors = [factor for factor in factors if factor.blocks[0].field is None]
+    factors = [factor for factor in factors if not factor.is_apart]
     together = _dependent_rows(problem)
     if together is not None:  # the levels of a factor are independent where rows that are not lie in one of them
         factors = [f for f in factors if parents(together, f.codes, int(together.max()) + 1) is not None]
@@ -144,11 +163,15 @@ def _factors(problem: Problem) -> list[_Factor]:
             by_name.setdefault(block.factor, []).append(block)
         elif block.field is not None:
             by_name[block.site] = [block]
+    by_name |= {every[i].site: [every[i]] for i in apart_blocks(every)}
     turned = turned_block(every)
     if turned is not None:
         by_name[every[turned].factor] = [every[turned]]
     arrays = problem.design.arrays
-    return [_Factor(tuple(blocks), blocks[0].codes(blocks[0].predictors[0], arrays)) for blocks in by_name.values()]
+    return [
+        _Factor(tuple(blocks), blocks[0].codes(blocks[0].predictors[0], arrays), name == blocks[0].site)
+        for name, blocks in by_name.items()
+    ]
 
 
 def _dependent_rows(problem: Problem) -> np.ndarray | None:

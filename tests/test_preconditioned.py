@@ -15,7 +15,7 @@ from bayesml.engines.density import data_of
 from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.gaussian.algebra import cholesky, half_solve, log_diagonal, transposed_half_solve
 from bayesml.engines.nuts.forms.preconditioned import arrangement as arranging
-from bayesml.engines.nuts.forms.preconditioned import blocks
+from bayesml.engines.nuts.forms.preconditioned import blocks as placing
 from bayesml.engines.nuts.forms.preconditioned import form as module
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import Blocks, block_chain
@@ -101,7 +101,7 @@ def frame() -> dict[str, np.ndarray]:
 def test_density_is_the_models_times_the_jacobian(name, distortion, frame, rng, monkeypatch):
     formula, family, priors = FORMULAS[name]
     if name == "rotated beside factors":  # where they are many
-        monkeypatch.setattr(blocks, "LARGEST_TAIL", 4)
+        monkeypatch.setattr(placing, "LARGEST_TAIL", 4)
     if distortion != 1.0:
         monkeypatch.setattr(module, "find_pilot", lambda problem: distorted(find_pilot(problem), distortion))
     problem = describe_problem(formula, frame, family, prior=priors)

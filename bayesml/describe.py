@@ -73,7 +73,7 @@ def describe(design: Design, priors: Sequence[Prior] = (), style: Style = "bayes
             for p in design.schema.predictors
             if (written := design.schema.written(p.key)) is not None and _has_link(design, p.key)
         ),
-        parameters=tuple(_started(p) for p in sampled),
+        parameters=tuple(_started(p, _is_placed(design, p)) for p in sampled),
         n_rows=design.n_rows,
         levels=tuple(dict.fromkeys(c for p in design.schema.predictors for t in p.terms for c in t.level_counts())),
         joint=(*joint, *design.likelihood.computed),
@@ -243,15 +243,31 @@ def _fixed_sigmas(design: Design) -> dict[str, float]:
     return {each.key.resp: each.value for each in fixed if each.key.dpar == "sigma" and not isinstance(each.value, str)}
 
 
-def _started(parameter: ParameterSpec) -> ParameterSpec:
-    """Let a proper prior of the user narrow the starting region; flat and wide ones leave it to the data."""
+def _is_placed(design: Design, parameter: ParameterSpec) -> bool:
+    """Whether the data bound a parameter, such as a shift, which lies below the responses."""
+    of = parameter.predictor
+    dpar = of.dpar if parameter.prior_class == "Intercept" else parameter.prior_class
+    return any(
+        own.name == dpar and own.placed_by_data
+        for response in design.responses
+        if response.name == of.resp and not of.nlpar
+        for own in response.likelihood.dpars
+    )
+
+
+def _started(parameter: ParameterSpec, is_placed: bool) -> ParameterSpec:
+    """Let a proper prior of the user narrow the starting region; flat and wide ones leave it to the data.
+
+    Where the data bound the parameter, the centre of its prior may lie outside, so that the region is narrowed alone.
+    """
     if not parameter.priors or parameter.is_whole:
         return parameter
     n = len(parameter.labels)
     centers = parameter.centers if len(parameter.centers) == n else parameter.centers * n
     scales = parameter.scales if len(parameter.scales) == n else parameter.scales * n
     pairs = [_start(c, s, d) for c, s, d in zip(centers, scales, parameter.priors, strict=True)]
-    return replace(parameter, centers=tuple(c for c, _ in pairs), scales=tuple(s for _, s in pairs))
+    narrowed = replace(parameter, centers=centers, scales=tuple(s for _, s in pairs))
+    return narrowed if is_placed else replace(narrowed, centers=tuple(c for c, _ in pairs))
 
 
 def _start(center: float, scale: float, prior: Distribution) -> tuple[float, float]:

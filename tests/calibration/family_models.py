@@ -88,13 +88,14 @@ POSITIVE = (
     _model("hurdle_lognormal", _scales(sigma="gamma(4, 4)", hu="beta(2, 4)"), 77, placeholder=(0.0, 1.0)),
     # Near a power of 1 responses are multiples of phi, each with a narrow peak of the density.
     _model("tweedie", _scales(phi="gamma(4, 4)", power="normal(1.5, 0.1)"), 78),
-    # A shift without a formula lies below the smallest response, so that its support differs between data sets.
+    # A shift without a formula lies below the smallest response, so that its support differs between data sets. With
+    # one it starts at half of the smallest placeholder.
     _model(
         "shifted_lognormal",
         (*_scales(sigma="gamma(6, 10)"), bayesml.prior("normal(-1.5, 0.4)", "Intercept", dpar="ndt")),
         79,
         formula=bayesml.bf("y ~ x + (1 | g)", ndt="~ 1"),
-        placeholder=(0.5, 1.0),
+        placeholder=(0.1, 1.0),
     ),
     _model(
         "wiener",
@@ -105,7 +106,7 @@ POSITIVE = (
         80,
         formula=bayesml.bf("y | dec(d) ~ x", ndt="~ 1"),
         columns=_with_answers(grouped(8, 4)),
-        placeholder=(0.5, 1.0),
+        placeholder=(0.1, 1.0),
     ),
     # The splines reach from 0 to the last time, where everything that has not happened is censored.
     _model(
@@ -119,7 +120,9 @@ POSITIVE = (
 )
 
 REAL = (
-    _model("exgaussian", _locations(sigma="gamma(4, 4)", beta="gamma(4, 4)"), 82),
+    # Where sigma is small the density has an edge. With gamma(4, 4) 22 of 100 simulations had divergent transitions,
+    # and uniform ranks.
+    _model("exgaussian", _locations(sigma="gamma(10, 10)", beta="gamma(4, 4)"), 82),
     _model(
         "asym_laplace",
         _locations(sigma="gamma(4, 4)"),

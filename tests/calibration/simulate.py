@@ -14,6 +14,7 @@ from bayesml.families import RawResponse
 from bayesml.families.drawing import natural_values
 from bayesml.families.joint import FACTOR
 from bayesml.fit import describe_problem
+from bayesml.response_terms.residuals.spatial import LAGGED, WEIGHTS
 from tests.calibration.drawing import drawn_answers, drawn_by_survival
 from tests.calibration.model import Model
 from tests.calibration.unobserved import Observed, has_unobserved, measured_variables, observed_responses
@@ -62,6 +63,8 @@ def with_response(
     # The tables of a series, and the parameters in the place of missing responses, stay as they are.
     if design.joint is not None or problem.likelihood.traits.rows_depend:
         arrays = {**design.response.arrays, "y": y}
+        if LAGGED in arrays:
+            arrays[LAGGED] = arrays[WEIGHTS] @ y
         return replace(problem, design=design.with_response(arrays, design.weights))
     additions = {name: design.response.arrays[name] for name in ("trials", "dec") if name in design.response.arrays}
     additions |= answers or {}

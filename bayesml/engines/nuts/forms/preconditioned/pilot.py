@@ -4,7 +4,7 @@ Alternates, in NumPy on the derivatives of the rows,
 
 1. a Newton step for all coefficients of each linear predictor (slopes and effects) given the covariance matrices of
    effects (`normal_equations`),
-2. a Newton step for the single parameters of the likelihood, each on a scale without bounds,
+2. a Newton step for the single parameters of the likelihood with their priors, each on a scale without bounds,
 3. a step of expectation and maximisation for each covariance matrix (`covariances.covariance_step`).
 
 The coordinates are exact for any pilot, so that a few iterations do; nothing here needs to converge.
@@ -30,7 +30,12 @@ from bayesml.engines.nuts.forms.preconditioned.held import held_values
 from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.engines.nuts.forms.preconditioned.normal_equations import NormalEquations
 from bayesml.engines.nuts.forms.preconditioned.rows import RowDerivatives, row_derivatives
-from bayesml.engines.nuts.forms.preconditioned.singles import single_coordinates, single_step, typical_singles
+from bayesml.engines.nuts.forms.preconditioned.singles import (
+    log_prior,
+    single_coordinates,
+    single_step,
+    typical_singles,
+)
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
 from bayesml.linalg import DenseBlock, GroupBlock, SpreadBlock
@@ -153,10 +158,10 @@ def find_pilot(problem: Problem) -> Pilot:
         for predictor in predictors:
             rows = _newton(predictor, state, rows, rows_at)
         singles_before = state.singles
-        state.singles = single_step(singles, singles_before, rows)
+        state.singles = single_step(spec, singles, singles_before, rows)
         for block, parts in rows_of.items():
             state.covariances[block] = covariance_step(block, state.effects[block], before[block], parts, rows.weight)
-        rows = _shortened(state, singles, singles_before, rows.log_likelihood, rows_at)
+        rows = _shortened(spec, state, singles, singles_before, rows.log_likelihood, rows_at)
         if not np.isfinite(rows.log_likelihood):
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
@@ -331,19 +336,21 @@ def _move(
 
 
 def _shortened(
+    spec: ModelSpec,
     state: _State,
     singles: SingleCoordinates,
     before: dict[str, np.ndarray],
-    least: float,
+    log_likelihood: float,
     rows_at: Callable[[], RowDerivatives],
 ) -> RowDerivatives:
-    """Halve the step of the single parameters until the log-likelihood is not below ``least``, that before the step.
+    """Halve the step of the single parameters until the density is not below that before it.
 
-    New covariances leave it as it is: effects keep their values.
+    New covariances leave the likelihood as it is: effects keep their values.
     """
-    rows = rows_at()
+    rows, least = rows_at(), log_likelihood + log_prior(spec, singles, before)
     for _ in range(HALVINGS):
-        if not singles.size or rows.log_likelihood >= least - 1e-8 * abs(least):
+        density = rows.log_likelihood + log_prior(spec, singles, state.singles)
+        if not singles.size or density >= least - 1e-8 * abs(least):
             break
         step = singles.unbounded(state.singles) - singles.unbounded(before)
         state.singles = singles.moved(before, 0.5 * step)

@@ -50,7 +50,7 @@ def _summary(results: list[dict[str, Any]]) -> list[str]:
     rejected = holm_rejects([min(1.0, r["smallest"] * r["quantities"]) for r in results])
     named = ", ".join(f"{r['model']} ({r['form']})" for r, no in zip(results, rejected, strict=True) if no)
     return [
-        f"{len(results)} studies, {sum(r['simulations'] >= 500 for r in results)} of them with 500 simulations or more; "
+        f"{len(results)} studies, {sum(r['simulations'] >= 500 for r in results)} of them with 500 simulations; "
         f"{sum(r['simulations'] for r in results)} simulations in all. In {len(below)} studies a "
         f"quantity lies below its threshold, where {LEVEL * len(results):.2g} or fewer are expected of right samplers.",
         f"Among all studies together (Holm, level {LEVEL}) {'rejected: ' + named if named else 'none is rejected'}.",

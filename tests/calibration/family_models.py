@@ -89,8 +89,8 @@ POSITIVE = (
     # Near a power of 1 responses are multiples of phi, each with a narrow peak of the density.
     _model("tweedie", _scales(phi="gamma(4, 4)", power="normal(1.5, 0.1)"), 78),
     # A shift without a formula lies below the smallest response, so that its support differs between data sets. With
-    # one it starts at half of the smallest placeholder. Trajectories that overshoot the smallest response diverge: in 17
-    # of 20 simulations with a sigma of about 0.6, where responses lie close to the shift.
+    # one it starts at half of the smallest placeholder. Trajectories that overshoot the smallest response diverge: in
+    # 17 of 20 simulations with a sigma of about 0.6, where responses lie close to the shift.
     _model(
         "shifted_lognormal",
         (*_scales(sigma="gamma(20, 60)"), bayesml.prior("normal(-1.5, 0.4)", "Intercept", dpar="ndt")),

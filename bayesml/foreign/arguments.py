@@ -119,6 +119,12 @@ PRIOR_ARGUMENTS = (
 METHOD_ARGUMENTS = (
     Word("data", "Bambi", alias="newdata"),
     Word("new_data", "tidymodels", alias="newdata"),
+    Word(
+        "newdata2",
+        "brms",
+        "Leave it out: predictions use the matrices of the fit, in which levels that no row of the data has may have "
+        "rows too. For residuals of other rows, `incl_autocor=False`.",
+    ),
     Word("idata", "Bambi", "A fit holds its draws: `fit.predict(newdata)`."),
     Word("inplace", "Bambi", "Predictions are returned: `fit.predict(newdata)`."),
     Word("kind", "Bambi", "Write `fit.predict()` for responses, `fit.epred()` for their expectation."),

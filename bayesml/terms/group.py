@@ -18,7 +18,7 @@ from bayesml.columns import Computation, computations, encode, replay
 from bayesml.distributions import LKJ
 from bayesml.distributions.lkj import cholesky_diagonal
 from bayesml.errors import DataError, FormulaError
-from bayesml.formula import GroupCall, Predictor, quote_name
+from bayesml.formula import GroupCall, Predictor, SpecialCall, quote_name, special_fault
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
@@ -297,9 +297,25 @@ def _sizes(part: GroupCall, count: int) -> tuple[int, ...]:
     return ((count,) if part.correlated else (1,) * count) if count else ()
 
 
+CURVES = {"s": 's(x, {g}, bs="fs")', "t2": 's(x, {g}, bs="fs")', "gp": "gp(x, by={g})"}
+"""What to write for a curve of each level in place of a call left of a bar."""
+
+
+def _curves_of_levels(call: SpecialCall, part: GroupCall) -> str:
+    g = ":".join(part.factors)
+    instead = CURVES[call.name].replace("{g}", g).replace("x", call.arguments[0].text if call.arguments else "x", 1)
+    return (
+        f"`{call.spelling}` cannot stand left of a bar. A curve for each level of {g}, alike in how much they bend, is "
+        f"a term of its own: write `{instead}` beside `{call.spelling}`."
+    )
+
+
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
     others = [call for call in part.specials if call.name not in MEMBERS and call.name not in SPECIFIC]
+    curve = next((call for call in others if call.name in CURVES), None)
+    if curve is not None:
+        raise special_fault(_curves_of_levels(curve, part), curve)
     said = {
         "`pw=` beside `cov=`, or of `mm(...)`,": part.prior_weights and (part.cov or part.membership is not None),
         "`mmc(...)` without `mm(...)`": part.membership is None and any(call.name in MEMBERS for call in part.specials),

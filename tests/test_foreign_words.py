@@ -95,7 +95,7 @@ def test_what_the_answers_say_exists() -> None:
 
 # The phrase books -----------------------------------------------------------------------------------------------------
 
-R_ITSELF = {"list", "paste0", "c", "plot", "rds", "data", "formula"}
+R_ITSELF = {"list", "paste0", "c", "plot", "rds", "data", "formula", "character"}
 IN_FORMULAS = {
     "I",
     "log",
@@ -130,6 +130,7 @@ def test_phrase_books_and_table_agree() -> None:
     known = words | set(dir(bayesml)) | set(dir(bayesml.Fit)) | set(dir(PointFit)) | R_ITSELF | IN_FORMULAS
     known |= set(FAMILIES) | parameters(bayesml.fit) | parameters(bayesml.prior) | {"class", "s", "sd", "max_treedepth"}
     known |= set().union(*(parameters(method) for method in methods()))
+    known |= parameters(bayesml.R2D2) | parameters(bayesml.horseshoe)
     for page, theirs, ours in phrases():
         for code in code_of(theirs):
             bare = re.sub(r'"[^"]*"', '""', code).replace("az.", "").replace("bmb.", "").replace("interpret.", "")
@@ -171,7 +172,7 @@ def test_fits_with_draws_take_what_means_the_same(point: PointFit) -> None:
     assert fit.as_draws_df().equals(fit.draws())
     assert fit.VarCorr().keys() == fit.varcorr().keys()
     assert fit.traces is fit.idata
-    with pytest.raises(UnknownNameError, match=r"fit.loo\(\)"):
+    with pytest.raises(UnknownNameError, match=r"fit.loo\(subsample"):
         fit.loo_subsample()
     with pytest.raises(UnknownNameError, match=r"fit.aic"):
         fit.AIC()

@@ -157,6 +157,8 @@ METHOD_ARGUMENTS = (
     Word("mc_se", "brms", "Leave it out; `arviz.mcse(fit.idata)` has Monte Carlo errors."),
     Word("adjust", "emmeans", 'Give it to the comparisons: `fit.emmeans("x").contrasts(adjust="holm")`.'),
     Word("points", "brms", "Write `fit.conditional_effects().plot()`."),
+    Word("observations", "brms", "Write `fit.loo(subsample=400)`."),
+    Word("solution_terms", "projpred", "Write `fit.project([])`, with the terms in a list."),
     Word("rug", "brms", "Write `fit.conditional_effects().plot(rug=True)`."),
     Word("select_points", "brms", "Write `fit.conditional_effects().plot(points=True, select_points=0.1)`."),
     Word("plot", "brms", "Write `fit.conditional_effects().plot()`."),

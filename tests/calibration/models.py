@@ -20,7 +20,7 @@ from tests.calibration.designs import (
     with_trials,
 )
 from tests.calibration.family_models import FAMILY_MODELS
-from tests.calibration.model import COLLAPSED, PRECONDITIONED, Form, Model
+from tests.calibration.model import COLLAPSED, PLAIN, PRECONDITIONED, Form, Model
 from tests.calibration.term_models import TERM_MODELS
 
 __all__ = ["CASES", "MODELS", "case_name"]
@@ -33,6 +33,14 @@ MODELS = (
         grouped(10, 5),
         priors("normal(1, 2)", "normal(0, 1)", "normal(0, 1)", sigma="normal(0, 1)", cor="lkj(2)"),
         (COLLAPSED, PRECONDITIONED),
+    ),
+    Model(
+        "R2D2 over slopes and groups",
+        "y ~ x + z + (1 | g)",
+        "gaussian",
+        with_second(grouped(10, 5)),
+        (*priors("normal(0, 2)", "R2D2(0.4, 5, 1, main = TRUE)", "R2D2()", sigma="exponential(1)"),),
+        (PLAIN,),
     ),
     Model(
         "crossed gaussian",

@@ -22,9 +22,9 @@ def curves(rng: np.random.Generator, rows: int, groups: int, counts: bool) -> Co
     return {"x": x, "g": labels("g", g), "y": y}
 
 
-def _process(rng: np.random.Generator) -> Columns:
-    x = np.round(rng.uniform(0.0, 10.0, 500), 4)
-    return {"x": x, "y": np.round(np.sin(x) + 0.3 * np.cos(2.3 * x) + 0.4 * rng.normal(size=500), 4)}
+def _process(rng: np.random.Generator, rows: int) -> Columns:
+    x = np.round(rng.uniform(0.0, 10.0, rows), 4)
+    return {"x": x, "y": np.round(np.sin(x) + 0.3 * np.cos(2.3 * x) + 0.4 * rng.normal(size=rows), 4)}
 
 
 def _neighbours() -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,8 @@ TERM_CASES = (
         "smooth_gaussian", "y ~ s(x) + (1 | g)", GAUSSIAN, partial(curves, rows=100_000, groups=200, counts=False)
     ),
     FamilyCase("smooth_poisson", "y ~ s(x) + (1 | g)", POISSON, partial(curves, rows=5000, groups=100, counts=True)),
-    FamilyCase("process", "y ~ gp(x, k = 20, c = 1.25)", GAUSSIAN, _process),
+    FamilyCase("process_500", "y ~ gp(x, k = 20, c = 1.25)", GAUSSIAN, partial(_process, rows=500)),
+    FamilyCase("process_5000", "y ~ gp(x, k = 20, c = 1.25)", GAUSSIAN, partial(_process, rows=5000)),
     FamilyCase("areas", "y ~ x + car(W, gr = area)", POISSON, _areas, matrices={"W": _neighbours}),
     FamilyCase("series", "y ~ x + ar(time = t, gr = g)", GAUSSIAN, _series),
 )

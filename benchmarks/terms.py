@@ -1,4 +1,4 @@
-"""Five models with smooths, a Gaussian process, areas and series with bayesml and with brms's own Stan programs.
+"""Six models with smooths, a Gaussian process, areas and series with bayesml and with brms's own Stan programs.
 
 ``python benchmarks/terms.py [CASE ...] [--draws N] [--peer-draws N]`` prints what ``families.py`` prints.
 ``smooth_reml.py`` compares REML of smooths with mgcv.

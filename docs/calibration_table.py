@@ -26,10 +26,11 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def _line(result: dict[str, Any]) -> str:
     without = f"; {result['without_mode']} without a mode" if result["without_mode"] else ""
+    divergent = f"; {result['divergent']} with divergent transitions" if result["divergent"] else ""
     cells = [
         f"{result['model']}: `{_one_line(result['formula'])}`",
         result["family"],
-        result["form"] + without,
+        result["form"] + without + divergent,
         f"{result['simulations']} ({result['seed']})",
         str(result["quantities"]),
         f"{result['smallest']:.2g}",

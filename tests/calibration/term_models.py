@@ -162,6 +162,7 @@ SPECIAL = (
             corme="lkj(2)",
         ),
         (PLAIN,),
+        most_divergent=0.3,  # true values fit the response the better the smaller sigma is
         seed=130,
     ),
     Model(
@@ -182,6 +183,7 @@ SPECIAL = (
         _measured(24),
         of_responses(("y", "w"), Intercept="normal(0, 1)", b="normal(0, 1)", sigma="gamma(4, 4)"),
         (PLAIN,),
+        most_divergent=0.3,
         responses=("y", "w"),
         gaps=_gaps(24),
         seed=132,

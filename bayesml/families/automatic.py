@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["automatic_auxiliary", "automatic_curvature"]
 
+DIFFERENCE = 3e-5
+"""Relative distance of points whose difference is a derivative: the errors of both kinds are then about 1e-10."""
+
 
 class Density(Hashable, Protocol):
     """What is needed of a likelihood; it is hashable, and equal ones share what was compiled."""
@@ -37,6 +40,10 @@ class Density(Hashable, Protocol):
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row on JAX arrays."""
 
+    @property
+    def has_costly_derivatives(self) -> bool:
+        """Whether third derivatives are differences of second ones."""
+
 
 def automatic_curvature(
     likelihood: Density,
@@ -49,7 +56,10 @@ def automatic_curvature(
 
     The expected information needs the sum over all responses; where it only steers a search, the observed one does.
     """
-    derivatives = _called(_derivatives(likelihood, order), eta, auxiliary, data)
+    if order == 3 and likelihood.has_costly_derivatives:
+        derivatives = _with_differences(likelihood, eta, data, auxiliary)
+    else:
+        derivatives = _called(_derivatives(likelihood, order), eta, auxiliary, data)
     density = np.where(np.isnan(derivatives[0]), -np.inf, derivatives[0])
     d1, d2, d3 = (derivatives[k] if k <= order else None for k in (1, 2, 3))
     return Curvature(density, d1, d2, d3, None if d2 is None else np.abs(d2))
@@ -59,11 +69,43 @@ def automatic_auxiliary(
     likelihood: Density, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
 ) -> dict[str, AuxiliaryDerivatives]:
     """Return what ``AbstractLikelihood.auxiliary_derivatives`` promises."""
-    derivatives = _called(_auxiliary(likelihood), eta, auxiliary, data)
+    if likelihood.has_costly_derivatives:
+        derivatives = _differences_along(likelihood, eta, data, auxiliary)
+    else:
+        derivatives = _called(_auxiliary(likelihood), eta, auxiliary, data)
     return {
         name: AuxiliaryDerivatives(value, d1, d2, -np.sign(curve) * d2)
         for name, (value, d1, d2, curve) in derivatives.items()
     }
+
+
+def _with_differences(
+    likelihood: Density, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
+) -> tuple[np.ndarray, ...]:
+    """Return the derivatives up to the third, which is the central difference of second ones."""
+    own, moved = _derivatives(likelihood, 2), DIFFERENCE * np.maximum(np.abs(eta), 1.0)
+    above, below = (_called(own, eta + step, auxiliary, data)[2] for step in (moved, -moved))
+    return (*_called(own, eta, auxiliary, data), (above - below) / (2.0 * moved))
+
+
+def _differences_along(
+    likelihood: Density, eta: np.ndarray, data: Mapping[str, np.ndarray], auxiliary: Mapping[str, Any]
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """Return for each single parameter what ``_auxiliary`` does, by central differences along its unbounded scale."""
+    own, found = _derivatives(likelihood, 2), {}
+    curve = _called(own, eta, auxiliary, data)[2]
+    for dpar in likelihood.dpars[1:]:
+        if dpar.name in auxiliary:
+            link = get_link(dpar.links[0])
+            psi = float(link.forward(float(auxiliary[dpar.name])))
+            step = DIFFERENCE * max(abs(psi), 1.0)
+            ends = [
+                _called(own, eta, {**auxiliary, dpar.name: float(link.inverse(psi + sign * step))}, data)
+                for sign in (1.0, -1.0)
+            ]
+            slopes = ((above - below) / (2.0 * step) for above, below in zip(*ends, strict=True))
+            found[dpar.name] = (*slopes, curve)
+    return found
 
 
 def _called(function: Callable[..., Any], eta: Any, auxiliary: Mapping[str, Any], data: Mapping[str, Any]) -> Any:

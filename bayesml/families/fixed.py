@@ -183,6 +183,11 @@ class Fixed(AbstractLikelihood):
         return self.base.first_category
 
     @property
+    def has_costly_derivatives(self) -> bool:
+        """As in ``base``."""
+        return self.base.has_costly_derivatives
+
+    @property
     def signed(self) -> Fixed:
         """With signed draws of ``base``."""
         return replace(self, base=self.base.signed)

@@ -33,6 +33,11 @@ class AbstractObservation(ABC):
         return self
 
     @property
+    def has_costly_derivatives(self) -> bool:
+        """Whether the density calls distribution functions, whose third derivatives take minutes to compile."""
+        return False
+
+    @property
     def is_normal(self) -> bool:
         """Whether responses that are parameters are normal given their predictors, and measured with normal errors."""
         return False

@@ -155,6 +155,11 @@ class Censored(AbstractWrapped):
         return np.where(on_interval, upper, y + 1.0)
 
     @property
+    def has_costly_derivatives(self) -> bool:
+        """The distribution functions of most families are found by loops."""
+        return True
+
+    @property
     def unbounded(self) -> AbstractLikelihood:
         """``base``, without censoring."""
         return self.base.unbounded

@@ -85,6 +85,11 @@ class Truncated(AbstractWrapped):
         return replace(encoded, arrays={**encoded.arrays, "lb": lower, "ub": upper})
 
     @property
+    def has_costly_derivatives(self) -> bool:
+        """The distribution functions of most families are found by loops."""
+        return True
+
+    @property
     def unbounded(self) -> AbstractLikelihood:
         """``base``, without truncation."""
         return self.base.unbounded

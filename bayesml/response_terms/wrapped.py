@@ -123,6 +123,11 @@ class AbstractWrapped(AbstractLikelihood):
         return self.base.shown_parameter(name, parameters)
 
     @property
+    def has_costly_derivatives(self) -> bool:
+        """As in ``base``."""
+        return self.base.has_costly_derivatives
+
+    @property
     def signed(self) -> Self:
         """The term around ``base`` with signed draws."""
         return replace(self, base=self.base.signed)

@@ -18,6 +18,7 @@ from bayesml.results.checks.loo_predict import weighted_quantiles
 from bayesml.results.checks.loo_r2 import bootstrapped_r2
 from bayesml.results.checks.loo_subsample import difference_estimate
 from bayesml.results.checks.psis import leave_one_out, smoothed_weights
+from bayesml.results.fits.refitting import without_rows
 
 FACTS = json.loads((Path(__file__).parent / "facts" / "loo.json").read_text())
 N, SIGMA, PRIOR_SD = 18, 2.0, 3.0
@@ -179,6 +180,23 @@ def test_the_only_row_of_a_level_stays(data) -> None:
     fit = bayesml.fit("y ~ f", {**data, "f": f}, method="laplace").to_normal_draws(40, seed=1)
     with pytest.raises(ModelError, match="The row 0 has all rows of the level 'u' of `f`"):
         fit.reloo(rows=[0])
+
+
+def test_a_level_without_rows_has_effects_from_their_distribution() -> None:
+    """The refit keeps the level and so the compiled program; its effects vary as those of groups do."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(12), 3)
+    data = {"y": rng.normal(size=12)[g] + rng.normal(size=36), "g": g.astype(str)}
+    fit = bayesml.fit("y ~ 1 + (1 | g)", data, chains=2, draws=1000, seed=1, progress=False)
+    refit = without_rows(fit, np.arange(3), keep_levels=True)
+    assert refit.problem.description is fit.problem.description and refit.nobs == 33
+    sd, effects = (refit.draws_record.values[name] for name in ("sd_g", "r_g"))
+    # of 2,000 draws a standard deviation has a relative error of 1 / sqrt(4000), with heavy tails twice that
+    assert effects[:, :, 0].std() == pytest.approx(np.sqrt((sd**2).mean()), rel=0.13)
+    assert abs(effects[:, :, 0].mean()) < 0.12
+    assert effects[:, :, 1].std() < 0.75 * effects[:, :, 0].std()
+    without = without_rows(fit, np.arange(3))
+    assert without.problem.description is not fit.problem.description
 
 
 # Predictions ----------------------------------------------------------------------------------------------------------

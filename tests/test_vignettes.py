@@ -10,6 +10,7 @@ from tests.notebook import ROOT, run_cells
 from tests.test_tutorial import cells_of, check
 
 PAGES = (
+    "comparing_models.md",
     "distributional.md",
     "nonlinear.md",
     "multivariate.md",

@@ -66,9 +66,8 @@ def pp_average(
         >>> bayesml.pp_average({"slopes": fit, "intercepts": other}, method="epred")
     """
     if method not in get_args(Kind):
-        raise ModelError(
-            f"`method` is {', '.join(f'{k!r}' for k in get_args(Kind))}; got {method!r}.".replace("'", '"')
-        )
+        listed = ", ".join(f'"{kind}"' for kind in get_args(Kind))
+        raise ModelError(f"`method` is one of {listed}; got {method!r}.")
     named = _models(fits, "pp_average")
     counts = draws_of_models(named, _weights(named, weights, seed), ndraws)
     drawn = {}

@@ -38,8 +38,8 @@ def kfold(
     The rows are divided into K folds. For each the model is fitted to the other rows, with the settings of the fit, and
     ``elpd_kfold = sum_i log mean_s p(y_i | draw s of the refit without the fold of i)``. Priors are those of the fit,
     as in brms, and a refit compiles again only where fewer or more rows remain than before. Of several responses, and
-    where a level of a grouping factor has no row any more, default priors are scaled by the rows that remain, and the
-    refits compile.
+    where a level of a grouping factor has no row any more (but with ``new_levels="gaussian"``), default priors are
+    scaled by the rows that remain, and the refits compile.
 
     Args:
         fit: the fit.

@@ -99,7 +99,8 @@ def reloo(
 ) -> Any:  # fmt: skip
     """Fit the model again without each row whose Pareto k is high, and put the exact densities into a result of loo().
 
-    The refits have the settings of the fit. Where no level of a grouping factor is lost, they need no compilation.
+    The refits have the settings of the fit; all of them run one compiled program. A level of a grouping factor whose
+    only row is left out stays in the model, with effects from their distribution.
 
     Args:
         fit: the fit.

@@ -13,6 +13,7 @@ import numpy as np
 __all__ = ["LeaveOneOut", "leave_one_out", "smoothed_weights"]
 
 SMALLEST = float(np.log(np.finfo(float).tiny))
+LOWEST = -600.0
 FEWEST = 5  # a generalised Pareto distribution is fitted to at least so many draws
 NUMBERS_AT_ONCE = 1_000_000
 NEGLIGIBLE = 10 * np.finfo(float).eps
@@ -91,17 +92,28 @@ def _leave_out(ratios: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray, n
     largest = ratios.max(axis=1)
     x = ratios - largest[:, None]
     lowest = x.min(axis=1)
-    lppd = np.log(np.exp(lowest[:, None] - x).mean(axis=1)) - lowest - largest
+    powers = np.exp(x)
+    every, lppd = powers.sum(axis=1), _log_mean_inverse(powers, x, lowest) - largest
     x.partition(draws - tail - 1, axis=1)
     top = np.sort(x[:, draws - tail - 1 :], axis=1)
     cutoff = np.maximum(top[:, 0], SMALLEST)
     top = top[:, 1:]
     inside = top > cutoff[:, None]
-    body = np.exp(x[:, : draws - tail]).sum(axis=1) + np.where(inside, 0.0, np.exp(top)).sum(axis=1)
+    body = every - np.where(inside, np.exp(top), 0.0).sum(axis=1)
     smooth, k = _smoothed(top, cutoff, inside.sum(axis=1))
     added = np.where(inside, np.exp(smooth - top), 1.0).sum(axis=1)
     total = body + np.where(inside, np.exp(smooth), 0.0).sum(axis=1)
     return np.log(draws - tail + added) - np.log(total) - largest, lppd, np.where(lowest == 0.0, 0.0, k)
+
+
+def _log_mean_inverse(powers: np.ndarray, x: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+    """Return log mean exp(-x), from exp(x) where that is not 0."""
+    result = np.empty(len(x))
+    safe = lowest > LOWEST
+    result[safe] = np.log(np.reciprocal(powers[safe]).mean(axis=1))
+    rest = ~safe
+    result[rest] = np.log(np.exp(lowest[rest, None] - x[rest]).mean(axis=1)) - lowest[rest]
+    return result
 
 
 def _smoothed(top: np.ndarray, cutoff: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,9 @@ from bayesml.results.record.recipe import PreparedModel, Recipe
 
 __all__ = ["LeftOut", "density_of_left_out", "without_rows"]
 
+POLICY_OF_MODEL: NewLevels = "gaussian"
+"""New levels whose effects are drawn as the model draws those of levels without rows."""
+
 F = TypeVar("F", bound=AbstractSampledFit)
 
 
@@ -46,7 +49,7 @@ class LeftOut:
     problems: tuple[str, ...]
 
 
-def without_rows(fit: F, rows: np.ndarray) -> F:
+def without_rows(fit: F, rows: np.ndarray, *, keep_levels: bool = False) -> F:
     """Fit the same model, with the same settings, without some rows.
 
     Encodings and priors are those of the fit, so that a compiled program serves again where as many rows remain as
@@ -56,10 +59,11 @@ def without_rows(fit: F, rows: np.ndarray) -> F:
     Args:
         fit: the fit.
         rows: positions of the rows to leave out.
+        keep_levels: whether levels stay that have no row any more, whose effects then come from their distribution.
     """
     kept = np.setdiff1d(np.arange(fit.nobs), rows)
     silent: SamplerOptions = {} if fit.engine.sampling is None else {"progress": False}
-    if _is_the_same_model(fit, kept):
+    if _is_the_same_model(fit, kept, keep_levels):
         recipe = replace(fit.recipe, engine=with_options(fit.engine.anew(), silent))
         fitted = run_model(_of_rows(fit, kept, recipe), time.perf_counter())
     else:
@@ -71,7 +75,7 @@ def without_rows(fit: F, rows: np.ndarray) -> F:
     return replace(fit, problem=fitted.problem, frame=fitted.frame, outcome=outcome, recipe=fitted.recipe)
 
 
-def _is_the_same_model(fit: AbstractSampledFit, kept: np.ndarray) -> bool:
+def _is_the_same_model(fit: AbstractSampledFit, kept: np.ndarray, keep_levels: bool) -> bool:
     """Whether one response is left whose model has the same parameters, each of the same shape."""
     design = fit.problem.design
     one = design.responses[0]
@@ -81,11 +85,14 @@ def _is_the_same_model(fit: AbstractSampledFit, kept: np.ndarray) -> bool:
         return False
     _, fresh = encode_data(fit.recipe, fit.frame.select(kept), fit.parsed)
     described = describe(fresh, fit.recipe.priors, fit.recipe.default_priors)
-    return _shapes(described) == _shapes(fit.problem.description)
+    return _shapes(described, keep_levels) == _shapes(fit.problem.description, keep_levels)
 
 
-def _shapes(description: Description) -> object:
-    return description.spec.levels, [(each.name, each.shape) for each in description.spec.parameters]
+def _shapes(description: Description, keep_levels: bool) -> object:
+    """Return names and shapes of all parameters; with ``keep_levels`` those of standard normal variables may differ."""
+    spec = description.spec
+    shapes = [(p.name, () if keep_levels and not p.prior_class else p.shape) for p in spec.parameters]
+    return None if keep_levels else spec.levels, shapes
 
 
 def _of_rows(fit: AbstractSampledFit, kept: np.ndarray, recipe: Recipe) -> PreparedModel:
@@ -109,7 +116,8 @@ def density_of_left_out(fit: AbstractSampledFit, new_levels: NewLevels, rows: np
         ModelError: the model cannot be fitted without the rows, or says nothing of them.
     """
     try:
-        refit = without_rows(fit, rows)
+        sampled = fit.engine.sampling is not None  # around an estimate, standard deviations would not vary
+        refit = without_rows(fit, rows, keep_levels=sampled and new_levels == POLICY_OF_MODEL)
         newdata = fit.frame.select(rows).to_pandas()
         values = log_lik(refit, newdata, new_levels=new_levels, seed=fit.seed).to_numpy()
     except BayesmlError as error:

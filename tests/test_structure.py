@@ -186,7 +186,7 @@ OTHER_MEANINGS = {
         *("bayesml.terms.group", "bayesml.results.frequentist.simulate"),
         *("bayesml.results.predict.new_levels", "bayesml.results.predict.point_rows"),
         "bayesml.results.predict.point_survival",
-        *("bayesml.results.marginal.spread", "bayesml.results.fits.multiple"),
+        *("bayesml.results.marginal.spread", "bayesml.results.fits.multiple", "bayesml.results.fits.refitting"),
     },
     "student": {"bayesml.formula.grouping", "bayesml.results.tables.equation"},
     "exponential": {"bayesml.processes.kernels"},

@@ -15,7 +15,7 @@ from bayesml.priors.joint import AbstractJointPrior
 from bayesml.results.checks.log_lik import total_log_lik
 from bayesml.results.checks.log_prior import log_prior
 from bayesml.results.checks.power_scaling import sensitivities
-from bayesml.results.record.select import Elements, chosen_texts, elements, is_prior_only
+from bayesml.results.record.select import Elements, chosen_texts, each_of, elements, is_prior_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +204,7 @@ def _powers(alphas: Any) -> tuple[float, float]:
 def _scaled_priors(fit: AbstractSampledFit, asked: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the log prior density of some classes at each draw, and their names."""
     every = log_prior(fit)
-    wanted = tuple(every) if asked is None else (asked,) if isinstance(asked, str) else tuple(asked)
+    wanted = tuple(every) if asked is None else each_of(asked)
     unknown = [name for name in wanted if name not in every]
     if unknown or not wanted:
         there = ", ".join(f'"{name}"' for name in every)

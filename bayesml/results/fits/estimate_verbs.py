@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         simulate,
         variance_explained,
     )
+    from bayesml.results.marginal import for_marginaleffects
     from bayesml.results.predict import point_predict
     from bayesml.results.tidy import tidied_estimates
 else:  # fits with draws should not wait for what they do not have
@@ -33,6 +34,7 @@ else:  # fits with draws should not wait for what they do not have
     check_model = lazy_module("bayesml.results.checks.check_model")
     confint = lazy_module("bayesml.results.frequentist.confint")
     drop1 = lazy_module("bayesml.results.frequentist.drop1")
+    for_marginaleffects = lazy_module("bayesml.results.marginal.for_marginaleffects")
     influence = lazy_module("bayesml.results.checks.influence")
     k_check = lazy_module("bayesml.results.checks.k_check")
     point_predict = lazy_module("bayesml.results.predict.point_predict")
@@ -104,6 +106,7 @@ class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
     icc = Verb(lambda: variance_explained.icc)
     r2 = Verb(lambda: variance_explained.r2)
     influence = Verb(lambda: influence.influence)
+    to_marginaleffects = Verb(lambda: for_marginaleffects.to_marginaleffects)
     k_check = Verb(lambda: k_check.k_check)
 
     # Pictures

@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, final, overload
 
 from bayesml.foreign import answers_foreign_arguments
+from bayesml.results.fits.argument_types import checks_arguments
 
 __all__ = ["Verb"]
 
@@ -38,7 +39,7 @@ class Verb(Generic[F, P, R]):
     @cached_property
     def function(self) -> Callable[Concatenate[F, P], R]:
         """The function, answering to the words of other packages for its arguments."""
-        return answers_foreign_arguments("METHOD_ARGUMENTS", receiver="fit")(self._find())
+        return checks_arguments(answers_foreign_arguments("METHOD_ARGUMENTS", receiver="fit")(self._find()))
 
     @overload
     def __get__(self, fit: None, kind: type) -> Callable[Concatenate[F, P], R]: ...

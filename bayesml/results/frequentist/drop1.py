@@ -77,7 +77,7 @@ def _chosen(fit: AbstractPointFit, scope: str | Sequence[str] | None) -> dict[st
     if scope is None:
         return {names[i]: i for i in free}
     known = {frozenset(name.split(":")): i for i, name in enumerate(names)}
-    if not isinstance(scope, (str, Sequence)):
+    if not isinstance(scope, (str, Sequence)) or not scope:
         raise ModelError(f'`scope` is the name of a term, "a:b", or a list of names; got {scope!r}.')
     found: dict[str, int] = {}
     for asked in (scope,) if isinstance(scope, str) else scope:

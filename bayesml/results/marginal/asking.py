@@ -100,6 +100,11 @@ def prediction_rows(fit: AbstractFit, newdata: Any, variables: Any) -> pd.DataFr
 def _values_of(fit: AbstractFit, variables: Any) -> Mapping[str, Sequence[Any]]:
     known, names = known_variables(fit)
     listed = [variables] if isinstance(variables, str) else variables
+    if not isinstance(listed, Iterable) or not len(list(listed)):
+        there = ", ".join(f"`{each}`" for each in names) or "none"
+        raise ModelError(
+            f"`variables` names predictors, or is a dict of their values; got {variables!r}; there are {there}."
+        )
     asked = listed if isinstance(listed, Mapping) else dict.fromkeys(listed)
     axes = {}
     for name, values in asked.items():
@@ -140,6 +145,7 @@ def averaging_of(asked: Asked, rows: pd.DataFrame, by: Any) -> Averaging | None:
         ModelError: ``by`` names what is no column of the rows, or the weights are none.
     """
     if by is None or by is False:
+        _weights(rows, asked.wts)  # without averages they have no effect, but wrong ones are refused
         return None
     if not len(rows):
         raise DataError("The new data have no rows.")

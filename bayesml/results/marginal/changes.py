@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import DataError, ModelError, did_you_mean
 from bayesml.results.predict.re_formula import select_groups
 from bayesml.results.predict.reference import Reference, reference
 
@@ -128,7 +128,7 @@ def derivatives_of(fit: AbstractFit, rows: pd.DataFrame, variables: Any) -> tupl
         if _has_steps(known, name):
             found += _changes(known, rows, name, None, " - ")
             continue
-        x = np.asarray(rows[name], dtype=float)
+        x = _numbers(rows, name)
         half = 0.5 * STEP * max(float(np.ptp(known.frame.column(name).values)), np.finfo(float).tiny)
         up, down = x + half, x - half
         found.append(Change(name, "dY/dX", {name: down}, {name: up}, up - down))
@@ -163,6 +163,17 @@ def _changes(known: Reference, rows: pd.DataFrame, name: str, how: Any, joint: s
         return [_pair(known, name, list(how), joint)]
     is_step = known.is_categorical(name) or (_has_steps(known, name) and (how is None or how in FACTORS[:-1]))
     return _of_levels(known, name, how, joint) if is_step else [_of_number(known, rows, name, how)]
+
+
+def _numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of the rows that holds numbers."""
+    if name not in rows:
+        there = ", ".join(f"`{each}`" for each in rows)
+        raise DataError(f"The rows lack the column `{name}`, whose values are changed; they have {there or 'none'}.")
+    try:
+        return np.asarray(rows[name], dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"The column `{name}` of the new data holds what is no number, as it was in the fit.") from None
 
 
 def _pair(known: Reference, name: str, how: Sequence[Any], joint: str) -> Change:
@@ -204,7 +215,7 @@ def _of_levels(known: Reference, name: str, how: Any, joint: str) -> list[Change
 
 
 def _of_number(known: Reference, rows: pd.DataFrame, name: str, how: Any) -> Change:
-    x, observed = np.asarray(rows[name], dtype=float), np.asarray(known.frame.column(name).values, dtype=float)
+    x, observed = _numbers(rows, name), np.asarray(known.frame.column(name).values, dtype=float)
     if how is None or (isinstance(how, (int, float, np.number)) and not isinstance(how, bool)):
         step = 1.0 if how is None else float(how)
         return Change(name, f"{step:+g}", {}, {name: x + step})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, final, get_args
 import numpy as np
 
 from bayesml.columns import variables_of
-from bayesml.errors import ModelError, did_you_mean
+from bayesml.errors import DataError, ModelError, did_you_mean
 from bayesml.frame import Column, column_names
 from bayesml.frozen import FrozenMapping
 
@@ -96,6 +96,9 @@ def table_of(data: Any) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
+        if not data.columns.is_unique:
+            twice = data.columns[data.columns.duplicated()][0]
+            raise DataError(f"The data have two columns called `{twice}`; give each a name of its own.")
         return data
     column_names(data)  # refuses what has none
     if isinstance(data, Mapping):

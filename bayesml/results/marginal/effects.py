@@ -15,6 +15,7 @@ from bayesml.results.marginal.numbers import AbstractNumbers
 from bayesml.results.marginal.question import Averages, Groups
 from bayesml.results.marginal.table import Effects
 from bayesml.results.marginal.tabulate import Part, tabulated
+from bayesml.results.record.select import each_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,7 +257,7 @@ def avg_predictions(
         >>> fit.avg_predictions(by="treatment", hypothesis="pairwise")
     """
     if by is True and variables is not None:
-        by = list(variables) if not isinstance(variables, str) else variables
+        by = list(each_of(variables))
     return predictions(
         fit, newdata, variables=variables, by=by, groups=groups, type=type, dpar=dpar, resp=resp, hypothesis=hypothesis,
         transform=transform, conf_level=conf_level, wts=wts, new_levels=new_levels, ndraws=ndraws, seed=seed,

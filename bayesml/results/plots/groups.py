@@ -79,7 +79,7 @@ def _by_group(panels: list[_Panel], group: str | None) -> dict[str, list[_Panel]
     known = {name: [p for p in panels if p.group == name] for name in dict.fromkeys(p.group for p in panels)}
     if group is None:
         return known
-    if group not in known:
+    if not isinstance(group, str) or group not in known:
         listed = ", ".join(f"`{k}`" for k in known)
         raise ModelError(
             f"The model has no grouping factor `{group}`{did_you_mean(str(group), known)}; it has {listed}."

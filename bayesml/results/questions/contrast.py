@@ -100,9 +100,12 @@ def _of_draws(fit: AbstractSampledFit, L: Any, rhs: Any, ddf: Ddf, joint: bool, 
 
 def _values(rhs: Any, count: int) -> np.ndarray:
     try:
-        return np.broadcast_to(np.asarray(rhs, dtype=float), (count,))
+        found = np.broadcast_to(np.asarray(rhs, dtype=float), (count,))
     except (TypeError, ValueError):
-        raise ModelError(f"`rhs` is a number, or one for each of the {count} combinations; got {rhs!r}.") from None
+        found = np.full(1, np.nan)
+    if not np.isfinite(found).all():
+        raise ModelError(f"`rhs` is a number, or one for each of the {count} combinations; got {rhs!r}.")
+    return found
 
 
 def _single(

@@ -111,6 +111,8 @@ def reference_grid(
     Raises:
         ModelError: ``at`` names what is no predictor, or a value that a factor does not have.
     """
+    if at is not None and not isinstance(at, Mapping):
+        raise ModelError(f"`at` is a dict of values of predictors, such as {{'x': [0, 1]}}; got {at!r}.")
     given = dict(at or {})
     of_offsets = tuple(v for t in _offset_terms(fit, keys).values() for v in t.variables)
     names = list(dict.fromkeys([*predictors(fit, keys), *of_offsets]))

@@ -9,6 +9,7 @@ from bayesml import names
 from bayesml.engines.point.elements import Element
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.keys import MU
+from bayesml.results.record.select import each_of
 from bayesml.variables import find_text
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def chosen(fit: AbstractPointFit, parameters: str | Sequence[str] | None) -> tup
     if parameters is None:
         return available
     found: dict[str, Element] = {}
-    for name in [parameters] if isinstance(parameters, str) else list(parameters):
+    for name in each_of(parameters):
         own = [e for e in available if name == e.text or (name == e.kind != "family")]
         if not own and isinstance(name, str):
             place = find_text(fit.variables, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -29,6 +29,7 @@ __all__ = [
     "find_element",
     "get",
     "is_prior_only",
+    "each_of",
     "labelled",
     "unknown_parameter",
     "with_prior",
@@ -256,3 +257,8 @@ def _searched(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> I
         if not matches:
             raise ModelError(f"No parameter matches the regular expression `{pattern}`.")
         yield from matches
+
+
+def each_of(asked: Any) -> tuple[Any, ...]:
+    """Return what was asked for as a tuple, be it one name or several; what is neither is one thing, unknown later."""
+    return tuple(asked) if isinstance(asked, Iterable) and not isinstance(asked, str) else (asked,)

@@ -179,7 +179,8 @@ def conditional_effects(
         >>> effects["Days"].head()
         >>> effects.plot(points=True)
     """
-    policy = new_levels or ("zero" if isinstance(fit, AbstractPointFit) else "uncertainty")
+    usual = "zero" if isinstance(fit, AbstractPointFit) else "uncertainty"
+    policy = usual if new_levels is None else new_levels
     request = Request(None, re_formula, policy, ndraws, seed)
     looks = Looks(probabilities(prob), robust, resolution, spaghetti, surface, categorical, too_far)
 

@@ -8,6 +8,7 @@ from typing import final
 
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.names import prefix
+from bayesml.results.record.select import each_of
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 __all__ = ["EFFECTS", "Term", "checked_effects", "checked_level", "key_columns", "terms_of"]
@@ -61,7 +62,7 @@ def checked_effects(effects: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         ModelError: there are no such effects.
     """
-    asked = (effects,) if isinstance(effects, str) else tuple(effects)
+    asked = each_of(effects)
     wrong = [each for each in asked if each not in EFFECTS]
     if wrong or not asked:
         listed = ", ".join(f'"{name}"' for name in EFFECTS)

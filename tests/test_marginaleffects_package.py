@@ -35,7 +35,7 @@ def fitted(name: str) -> Any:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of that package about polars
 @pytest.mark.parametrize("name", MODELS)
 def test_numbers_equal_those_of_our_verbs(name: str) -> None:
-    """Comparisons to rounding; errors come from forward differences there, whose error is about 1e-5."""
+    """Estimates to the error of difference quotients with a step of 1e-4 of the range, twice that order for errors."""
     marginaleffects = pytest.importorskip("marginaleffects")
     fit = fitted(name)
     own = fit.to_marginaleffects()
@@ -54,7 +54,7 @@ def test_numbers_equal_those_of_our_verbs(name: str) -> None:
     for theirs, ours in pairs:
         table = ours.to_pandas()
         np.testing.assert_allclose(theirs["estimate"].to_numpy(), table["estimate"], rtol=1e-5)
-        np.testing.assert_allclose(theirs["std_error"].to_numpy(), table["std_error"], rtol=1e-4)
+        np.testing.assert_allclose(theirs["std_error"].to_numpy(), table["std_error"], rtol=1e-3)
 
 
 def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,3 +214,29 @@ def test_draws_under_flat_priors_agree_with_reml(ask: Any, both: tuple[bayesml.P
     assert (np.abs(draws[name] - estimates[name]) < 5 * sd / 30).all()
     np.testing.assert_allclose(draws["Std.Error"], estimates["Std.Error"], rtol=0.15)
     np.testing.assert_allclose(draws["lower"], estimates["lower"], atol=0.4 * sd.max())
+
+
+def test_averages_of_columns_are_averages_of_rows(monkeypatch) -> None:
+    """Averages of linear numbers from averages of the columns equal those from every row."""
+    from bayesml.results.marginal import drawn
+
+    rng = np.random.default_rng(1)
+    n = 120
+    data = pd.DataFrame({"x": rng.normal(size=n), "o": rng.normal(size=n), "f": rng.choice(list("ab"), n)})
+    data["g"] = [f"g{number}" for number in rng.integers(0, 8, n)]
+    level = data["g"].str[1:].astype(int).to_numpy()
+    data["y"] = data["x"] * (1 + rng.normal(size=8)[level]) + rng.normal(size=n) + level
+    fit = bayesml.fit("y ~ x * f + offset(o) + (x | g)", data, method="ml").to_normal_draws(200, seed=1)
+    asked = [
+        {},
+        {"by": "f"},
+        {"groups": "population"},
+        {"wts": rng.random(n)},
+        {"type": "link", "ndraws": 50, "seed": 1},
+    ]
+    verbs = (fit.avg_predictions, fit.avg_comparisons, fit.avg_slopes)
+    assert drawn._is_linear(fit, drawn.What("epred"))
+    short = [verb(**options).to_pandas() for verb in verbs for options in asked]
+    monkeypatch.setattr(drawn, "_is_linear", lambda *_: False)
+    for found, expected in zip(short, (v(**o).to_pandas() for v in verbs for o in asked), strict=True):
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6, atol=1e-9)

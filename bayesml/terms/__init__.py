@@ -30,6 +30,7 @@ from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.missing import MissingValues
 from bayesml.terms.nonlinear import NonlinearPredictor
 from bayesml.terms.population_level import AbstractPopulationTerm
+from bayesml.terms.row_groups import RowGroups
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.terms.shared_effects import Share, SharedEffects
 
@@ -46,6 +47,7 @@ __all__ = [
     "EffectBlock",
     "Functions",
     "OF_ALL_ROWS",
+    "RowGroups",
     "MissingValues",
     "ModelContext",
     "NonlinearPredictor",

@@ -19,6 +19,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.gather import level_rows
+from bayesml.terms.row_groups import RowGroups
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
@@ -384,6 +385,13 @@ class AbstractTerm(ABC):
 
         ``values`` holds the reported variables, which may have leading axes for draws.
         """
+
+    def averaged(self, values: Values, arrays: DataArrays, groups: RowGroups) -> np.ndarray | None:
+        """Return weighted sums of ``contribution`` over groups of rows, ``(draws, groups)``, without each row's.
+
+        It is None where the term is not linear in its columns. ``values`` are draws of the reported variables.
+        """
+        return None
 
 
 def rows_of(term: AbstractTerm, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

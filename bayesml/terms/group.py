@@ -31,6 +31,7 @@ from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.terms.members import CLAIMS as MEMBERS
 from bayesml.terms.members import Members
+from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import ReportedVariable, Texts
 
 if TYPE_CHECKING:
@@ -242,6 +243,16 @@ class Group(AbstractGroupTerm):
         effects = values[names.group_effect_variable(self.name, self.predictor)]
         columns = arrays["Z"]
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
+
+    def averaged(self, values: Values, arrays: DataArrays, groups: RowGroups) -> np.ndarray | None:
+        """Return the effects times the sums of the columns over the rows of each level."""
+        effects = values[names.group_effect_variable(self.name, self.predictor)]
+        index, columns = arrays["index"], arrays["Z"]
+        if index.ndim > 1 or (len(index) and index.min() < 0):
+            return None
+        levels = effects.shape[-2]
+        each = [effects[..., k] @ groups.sums_by_level(columns[:, k], index, levels).T for k in range(len(self.coefs))]
+        return np.asarray(sum(each))
 
 
 def merged(

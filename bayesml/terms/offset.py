@@ -14,6 +14,7 @@ from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Offset(AbstractTerm):
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return the offset itself."""
         return arrays["offset"]
+
+    def averaged(self, values: Values, arrays: DataArrays, groups: RowGroups) -> np.ndarray | None:
+        """Return the sums of the offset, the same for all draws."""
+        return groups.sums(np.asarray(arrays["offset"], dtype=float)[:, None]).T
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:

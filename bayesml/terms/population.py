@@ -25,6 +25,7 @@ from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.identified import Columns, check_identified
 from bayesml.terms.population_level import AbstractPopulationTerm
+from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -190,6 +191,12 @@ class Population(AbstractPopulationTerm):
         if not self.coefs:
             return np.zeros(len(arrays["X"]))
         return values[names.population_variable(self.predictor)] @ arrays["X"].T
+
+    def averaged(self, values: Values, arrays: DataArrays, groups: RowGroups) -> np.ndarray | None:
+        """Return the coefficients times the sums of the columns."""
+        if not self.coefs or self.thresholds:
+            return None
+        return np.asarray(values[names.population_variable(self.predictor)] @ groups.sums(arrays["X"]).T)
 
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:

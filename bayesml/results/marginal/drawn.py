@@ -15,11 +15,20 @@ from bayesml.results.marginal.numbers import DrawnNumbers
 from bayesml.results.marginal.question import Averages, Question
 from bayesml.results.marginal.spread import Spread, spread_of
 from bayesml.results.predict.drawn import category_labels, row_values, rows_to_evaluate
-from bayesml.results.predict.prepare import Batch, DrawChoice, Request, batches, choose_draws, generators
+from bayesml.results.predict.prepare import (
+    Batch,
+    DrawChoice,
+    Request,
+    batches,
+    choose_draws,
+    generators,
+    values_at,
+)
 from bayesml.results.predict.quantity import What
 from bayesml.results.predict.rows import Rows
+from bayesml.results.record.one_response import full_key
 from bayesml.results.record.row_blocks import narrowed
-from bayesml.terms import combine
+from bayesml.terms import RowGroups, combine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["drawn_sets"]
 
 ROWS_AT_ONCE = 500
+DRAWS_AT_ONCE = 500
 NUMBERS_AT_ONCE = 250_000
 """Numbers of one batch, 2 MB, which stay in the cache of a core."""
 
@@ -57,6 +67,9 @@ def drawn_sets(
     choice = choose_draws(fit, encoded[0].request)
     parts = _parts(encoded[0].rows)
     per_row = max(len(category_labels(fit, question.what)), 1)
+    short = None if averages is None else _averages_of_columns(fit, encoded, question.what, choice, averages)
+    if short is not None:
+        return [DrawnNumbers(each) for each in short]
     count = encoded[0].rows.count if averages is None else averages.count
     out = np.zeros((len(sets), choice.count, count, per_row))
     with ThreadPoolExecutor(min(os.cpu_count() or 1, len(parts))) as pool:
@@ -67,6 +80,44 @@ def drawn_sets(
             else:
                 out += found
     return [DrawnNumbers(each.reshape(choice.count, -1)) for each in out]
+
+
+def _averages_of_columns(
+    fit: AbstractSampledFit, sets: Sequence[_Set], what: What, choice: DrawChoice, averages: Averages
+) -> np.ndarray | None:
+    """Return averages ``(sets, draws, groups)`` of what is linear in the columns, from the averages of the columns.
+
+    With weights w, sum_i w_i (x_i' b + z_i' r[g_i]) = (sum_i w_i x_i)' b + sum_g (sum_{i in g} w_i z_i)' r_g: so many
+    products for each draw as there are coefficients, rather than rows. None where the number is no linear predictor, or
+    a term of it is not linear.
+    """
+    unknown = any(own.spread is not None or own.rows.unseen.labels for own in sets)
+    if unknown or fit.draws_record.reduced or not _is_linear(fit, what):
+        return None
+    key, groups = full_key(fit, what.dpar or "mu"), RowGroups(averages.count, averages.members, averages.weights)
+    out = np.zeros((len(sets), choice.count, averages.count))
+    positions = choice.positions()
+    for k, own in enumerate(sets):
+        terms = next((p.terms for p in own.rows.selection.predictors if p.key == key), ())
+        for start in range(0, choice.count, DRAWS_AT_ONCE):
+            where = slice(start, min(start + DRAWS_AT_ONCE, choice.count))
+            values = values_at(fit.draws_record.values, positions[where])
+            for term in terms:
+                found = term.averaged(values, own.rows.arrays[key][term.key], groups)
+                if found is None:
+                    return None
+                out[k, where] += found
+    return out
+
+
+def _is_linear(fit: AbstractSampledFit, what: What) -> bool:
+    """Whether a number of a row is its linear predictor: asked for as such, or the mean of a family without a link."""
+    if what.kind == "linpred":
+        return not what.transform
+    likelihood = fit.likelihood
+    is_location = bool(likelihood.traits.residuals) and not likelihood.traits.response_on_log_scale
+    plain = likelihood.family is likelihood and likelihood.link("mu").name == "identity" if is_location else False
+    return plain and what.kind == "epred" and what.dpar in (None, "mu")
 
 
 def _encoded(fit: AbstractSampledFit, rows: pd.DataFrame, question: Question) -> _Set:

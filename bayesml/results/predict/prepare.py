@@ -43,6 +43,7 @@ __all__ = [
     "predicted_parameter",
     "prepare_rows",
     "random_responses",
+    "values_at",
 ]
 
 NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
@@ -225,6 +226,11 @@ class _Slice(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.source)
+
+
+def values_at(values: Mapping[str, np.ndarray], positions: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Return some draws of every variable, ``(draws, *shape)`` each, which are cut out when they are asked for."""
+    return _Slice(values, positions, {})
 
 
 def batches(

@@ -94,7 +94,7 @@ def test_surfaces(fit: bayesml.Fit) -> None:
         (lambda fit: fit.conditional_effects("x", resolution=1), "`resolution` is a whole number"),
         (lambda fit: fit.conditional_effects("x", too_far=-1), "`too_far` is a share"),
         (lambda fit: fit.conditional_effects("x", categorical=True), "what is shown here has none"),
-        (lambda fit: fit.conditional_effects("x", categorical="yes"), "`categorical` is True, False or None"),
+        (lambda fit: fit.conditional_effects("x", categorical="yes"), "`categorical` is True or False, or None"),
         (lambda fit: fit.conditional_effects("x", conditions=["zz"]), "`zz` in `conditions`"),
         (lambda fit: fit.conditional_effects("x", int_conditions=[1]), "`int_conditions` is a dict"),
         (lambda fit: fit.conditional_effects("x:z", int_conditions={"z": []}), "gives no value for `z`"),

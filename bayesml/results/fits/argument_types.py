@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from numbers import Integral
 from typing import Any, ParamSpec, TypeVar
@@ -30,12 +30,13 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     watched = {p.name: p for p in signature.parameters.values() if _kind(p) in ("bool", "int")}
+    by_place = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     if not watched:
         return function
 
     @wraps(function)
     def call(*args: P.args, **given: P.kwargs) -> R:
-        for name, value in _given(signature, args, given):
+        for name, value in (*zip(by_place, args, strict=False), *given.items()):
             if name in watched:
                 _check(watched[name], value)
         return function(*args, **given)
@@ -45,11 +46,6 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 def _kind(parameter: inspect.Parameter) -> str:
     return str(parameter.annotation).removesuffix(" | None")
-
-
-def _given(signature: inspect.Signature, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from zip(signature.parameters, args, strict=False)
-    yield from given.items()
 
 
 def _check(parameter: inspect.Parameter, value: Any) -> None:

@@ -142,11 +142,7 @@ class AbstractTerm(ABC):
     def around(self, values: Values, mean: Numbers, sd: Numbers, arrays: DataArrays) -> tuple[str, Numbers, Numbers]:
         """Return name and values of what it holds, and what that adds to the log density.
 
-        Args:
-            values: the sampled variables.
-            mean: mean of the response in each row.
-            sd: its standard deviation.
-            arrays: its arrays.
+        ``mean`` and ``sd`` are those of the response in each row, ``values`` the sampled variables.
         """
         raise NotImplementedError
 

@@ -110,7 +110,7 @@ def test_densities_are_exact_where_importance_sampling_fails(formula: str) -> No
     np.testing.assert_allclose(matched.elpd, exact[others], atol=0.06)
 
 
-@pytest.mark.filterwarnings("ignore:.*effective sample size", "ignore:.*Pareto k")
+@pytest.mark.filterwarnings("ignore:.*effective sample size", "ignore:The chains do not agree", "ignore:.*Pareto k")
 def test_what_was_not_reported_is_sampled_anew(data) -> None:
     priors = [bayesml.prior("constant(1)", "sigma")]
     formula = "y ~ x + (1 | gr(g, by = f))"

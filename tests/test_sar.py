@@ -168,7 +168,7 @@ REFUSED = (
     ("y ~ x + sar(gaps)", DataError, "finite|missing|NaN"),
     ("y ~ x + sar(later)", DataError, "no room"),
     ("y ~ x + sar(W) + ar(x)", FormulaError, "one residual term"),
-    ("y ~ x * sar(W)", FormulaError, "cannot be multiplied"),
+    ("y ~ x * sar(W)", FormulaError, "multiplied by another residual term alone"),
     ("y | weights(w) ~ x + sar(W)", FormulaError, "weights"),
     ("y | cens(c) ~ x + sar(W)", FormulaError, "cens"),
     ("y | se(w, sigma = TRUE) ~ x + sar(W)", FormulaError, "standard errors"),

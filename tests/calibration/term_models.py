@@ -128,6 +128,15 @@ AREA_MODELS = tuple(
 
 CURVES = (
     Model(
+        "Gaussian process of nearest neighbours",
+        "y ~ gp(x, neighbours=3, cov='matern32')",
+        "poisson",
+        spread(-1.0, 1.0, 1, 24),
+        priors("normal(1, 0.7)", "", sdgp="normal(0, 0.7)", lscale="inv_gamma(5, 2)"),
+        (PRECONDITIONED,),
+        seed=122,
+    ),
+    Model(
         "curves of groups",
         "y ~ s(x, g, bs='fs', k=4)",
         "gaussian",

@@ -242,6 +242,8 @@ class Group(AbstractGroupTerm):
         """Return sum_k Z[:, k] r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.predictor)]
         columns = arrays["Z"]
+        if isinstance(effects, np.ndarray):
+            return _sum_in_place(effects, columns, arrays)
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
     def averaged(self, values: Values, arrays: DataArrays, groups: RowGroups) -> np.ndarray | None:
@@ -253,6 +255,19 @@ class Group(AbstractGroupTerm):
         levels = effects.shape[-2]
         each = [effects[..., k] @ groups.sums_by_level(columns[:, k], index, levels).T for k in range(len(self.coefs))]
         return np.asarray(sum(each))
+
+
+def _sum_in_place(effects: np.ndarray, columns: np.ndarray, arrays: DataArrays) -> np.ndarray:
+    """Return sum_k Z[:, k] r[index, k] with one temporary array of that size; a column of ones is not multiplied by."""
+    total: np.ndarray | None = None
+    for k in range(effects.shape[-1]):
+        own = np.asarray(at_rows(np.ascontiguousarray(effects[..., k]), arrays))
+        own = own if own.flags.writeable else own.copy()
+        column = np.ascontiguousarray(columns[:, k])
+        if not (column == 1.0).all():
+            own *= column
+        total = own if total is None else np.add(total, own, out=total)
+    return np.zeros((*effects.shape[:-2], len(columns))) if total is None else total
 
 
 def merged(

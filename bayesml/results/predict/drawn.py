@@ -41,6 +41,8 @@ __all__ = [
     "rows_to_evaluate",
 ]
 
+NUMBERS_AT_ONCE = 500_000
+"""Temporary arrays of 4 MB are used again by the next batch; larger ones are new memory, which takes thrice as long."""
 NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
 
 
@@ -69,7 +71,7 @@ def evaluate_rows(
     categories = category_labels(fit, what)
     shape = (choice.count, rows.count)
     values = np.empty((*shape, len(categories)) if categories else shape)
-    for batch in batches(fit, rows, choice, request):
+    for batch in batches(fit, rows, choice, request, numbers=NUMBERS_AT_ONCE):
         with np.errstate(all="ignore"):
             values[batch.where] = row_values(fit, _shifted(batch, shifts), rows, what, rng)
     return drawn_quantity(fit, rows, values, choice, what)

@@ -77,4 +77,6 @@ def test_links_and_response_terms_of_brms_are_there(name: str) -> None:
     additions = {term: np.asarray(values) for term, values in example.additions.items()}
     likelihood = family.bind(RawResponse("y", np.array(example.y), additions=additions, columns=example.columns))
     ours = set(terms_taken(likelihood))
-    assert ours >= set(facts["terms"]) - {"cat"}
+    # brms 2.23 has taken mi() from shifted_lognormal, whose support ends at a parameter
+    gone = {"cat", "mi"} if name == "shifted_lognormal" else {"cat"}
+    assert ours >= set(facts["terms"]) - gone

@@ -128,7 +128,14 @@ def test_priors_do_not_look_at_the_response(model):
         assert one.priors == two.priors
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+EVERY = 8
+"""Of so many models one is tried each time, the others with the slow tests: each compiles a density of its own."""
+
+
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, marks=() if i % EVERY == 0 else pytest.mark.slow, id=m.name) for i, m in enumerate(MODELS)],
+)
 def test_simulated_data_belong_to_their_truth(model):
     problem = problem_of(model)
     drawn = simulations(model, problem, 3, seed=1)

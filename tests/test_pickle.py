@@ -41,7 +41,9 @@ WAYS: dict[str, Callable[[Any], Any]] = {"pickle": pickled, "deepcopy": copy.dee
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model", "plot_prior_posterior"}
 NOT_HERE = {
-    "fits again": {"drop1", "ranova", "refit", "update"},
+    "fits again": {"drop1", "ranova", "refit", "update", "reloo", "kfold"},
+    "fits smaller models": {"project", "varsel", "cv_varsel"},
+    "draws all pictures": {"report"},
     "a function of NumPyro": {"model"},
     "samples": {"extend", "bridge_sampler"},
     "ArviZ's": {"idata", "to_arviz"},

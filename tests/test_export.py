@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,18 @@ def both(problem: Problem, derivatives: bool = False) -> tuple[Any, Any]:
         return jax.jit(ours)(values, own), jax.jit(theirs)(values, program.data)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+def some(names: Iterable[str]) -> list[Any]:
+    """Every fourth of the names, the others among the slow tests: each compiles two densities."""
+    return [pytest.param(name, marks=() if i % 4 == 0 else pytest.mark.slow) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", some(FAMILIES))
 def test_densities_of_every_family(name: str) -> None:
     ours, theirs = both(family_problem(name))
     np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", some(TERMS))
 def test_densities_of_every_term(name: str) -> None:
     ours, theirs = both(term_problem(name))
     np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9)

@@ -124,7 +124,7 @@ def test_unclaimed_calls_are_functions_or_nothing() -> None:
         parse("y ~ log(x) + sm(x)", language=language)
     with pytest.raises(FormulaError, match="`mo.*` is a term of its own and cannot stand inside a function"):
         parse("y ~ log(mo(x))", language=language)
-    with pytest.raises(FormulaError, match="not available"):
+    with pytest.raises(FormulaError, match="stands outside of the right-hand side"):
         parse("y ~ nlf(x)", language=language)
 
 

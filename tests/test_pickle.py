@@ -43,7 +43,7 @@ PLOTS = {"plot", "pairs", "forest", "ranef_plot", "pp_check", "check_model", "pl
 NOT_HERE = {
     "fits again": {"drop1", "ranova", "refit", "update", "reloo", "kfold"},
     "fits smaller models": {"project", "varsel", "cv_varsel"},
-    "draws all pictures": {"report"},
+    "takes long": {"report", "survival"},
     "a function of NumPyro": {"model"},
     "samples": {"extend", "bridge_sampler"},
     "ArviZ's": {"idata", "to_arviz"},

@@ -93,13 +93,13 @@ def _leave_out(ratios: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray, n
     x = ratios - largest[:, None]
     lowest = x.min(axis=1)
     powers = np.exp(x)
-    every, lppd = powers.sum(axis=1), _log_mean_inverse(powers, x, lowest) - largest
+    lppd = _log_mean_inverse(powers, x, lowest) - largest
     x.partition(draws - tail - 1, axis=1)
     top = np.sort(x[:, draws - tail - 1 :], axis=1)
     cutoff = np.maximum(top[:, 0], SMALLEST)
     top = top[:, 1:]
     inside = top > cutoff[:, None]
-    body = every - np.where(inside, np.exp(top), 0.0).sum(axis=1)
+    body = np.exp(x[:, : draws - tail]).sum(axis=1) + np.where(inside, 0.0, np.exp(top)).sum(axis=1)
     smooth, k = _smoothed(top, cutoff, inside.sum(axis=1))
     added = np.where(inside, np.exp(smooth - top), 1.0).sum(axis=1)
     total = body + np.where(inside, np.exp(smooth), 0.0).sum(axis=1)

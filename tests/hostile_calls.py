@@ -97,7 +97,7 @@ NEEDED: Mapping[str, Any] = {
     "L": "b_x = 0",
     "hypothesis": "x > 0",
     "y": None,
-    "path": "/tmp/never.nc",
+    "path": "never.nc",
 }
 """Right values of arguments that have no default."""
 

@@ -97,7 +97,8 @@ def test_numbers_of_categories_are_numbers_of_thresholds():
 def test_a_fixed_parameter_is_not_estimated(formula, family, name):
     problem = describe_problem(formula, DATA, family)
     assert name not in [p.name for p in problem.description.spec.parameters]
-    assert name not in [row.prior_class for row in problem.description.priors.rows]
+    (row,) = (row for row in problem.description.priors.rows if row.prior_class == name)
+    assert str(row.distribution).startswith("constant(") and row.source == "formula"
 
 
 def test_fixed_scales_of_correlated_responses():

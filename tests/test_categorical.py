@@ -31,7 +31,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def fit(frame):
-    return bayesml.fit("side ~ x + (1 | g)", frame, "categorical", seed=1, chains=2, draws=700, progress=False)
+    return bayesml.fit("side ~ x + (1 | g)", frame, "categorical", seed=1, chains=2, draws=1000, progress=False)
 
 
 def bound(labels, refcat=None):

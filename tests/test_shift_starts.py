@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 import bayesml
-from bayesml.compile import compile_model
-from bayesml.engines.density import data_of, log_density
-from bayesml.engines.layout import layout_of
+from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 
@@ -28,13 +26,10 @@ def test_the_density_is_finite_at_the_start_though_the_prior_lies_beyond_the_sma
     if family == "wiener":
         formula = bayesml.bf("y | dec(d) ~ 1", ndt="~ 1") if prior.dpar else "y | dec(d) ~ 1"
     problem = describe_problem(formula, {"y": Y, "d": np.arange(30) % 2}, family, prior=[prior])
-    spec, schema = problem.description.spec, problem.design.schema
-    (own,) = (p for p in spec.parameters if "ndt" in p.name)
+    (own,) = (p for p in problem.description.spec.parameters if "ndt" in p.name)
     start = np.exp(own.centers[0]) if prior.dpar else own.centers[0]
     assert start == pytest.approx(0.5 * Y.min())
     assert own.scales[0] <= prior.distribution.scale * (1 + 1e-12)
-    layout = layout_of(spec)
+    form = plain_form(problem)
     with double_precision():
-        density = log_density(compile_model(spec, schema, problem.likelihood), layout)
-        data = data_of(problem) | {"center": layout.center, "scale": layout.scale}
-        assert np.isfinite(density(np.zeros(layout.size), data))
+        assert np.isfinite(form.density(np.zeros(form.size), form.data))

@@ -138,7 +138,7 @@ def _convergence_problems(run: Diagnostics) -> Iterator[str]:
         )
     if run.max_rhat.value > run.rhat_limit:
         yield (
-            f"The chains do not agree: Rhat is {run.max_rhat.value:.4g} for `{run.max_rhat.name}` and should be at "
+            f"The chains do not agree: Rhat is {run.max_rhat.value:.5g} for `{run.max_rhat.name}` and should be at "
             f"most {run.rhat_limit:.4g}. Run longer (`warmup=2000, draws=2000`); if that does not help, set more "
             "informative priors or simplify the model."
         )

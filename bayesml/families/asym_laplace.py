@@ -12,7 +12,7 @@ from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.gaussian import encode_real
 from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.records import ROUNDING, DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.scales import QUANTILE, SIGMA, UNBOUNDED_LINKS, mu
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class AsymmetricLaplace(AbstractSimpleFamily):
         """Return log(q (1 - q)) - log sigma - c(y - mu) / sigma."""
         from jax import numpy as jnp
 
-        q, (_, fall) = values["quantile"], _falls(y, values)
+        q, (_, fall) = values["quantile"], _falls(y, values, data.get(ROUNDING, 0.0))
         return jnp.log(q) + jnp.log1p(-q) - jnp.log(values["sigma"]) - fall
 
     def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
@@ -82,12 +82,12 @@ class AsymmetricLaplace(AbstractSimpleFamily):
         return mean + sigma * (e / q - f / (1.0 - q))
 
 
-def _falls(y: Observed, values: Values) -> tuple[Broadcast, Broadcast]:
-    """Return where y lies below mu, and c(y - mu) / sigma."""
+def _falls(y: Observed, values: Values, width: Broadcast = 0.0) -> tuple[Broadcast, Broadcast]:
+    """Return where y lies below mu, and c(y - mu) / sigma, its kink rounded over a width in units of sigma."""
     from bayesml.families.check_loss import check_loss
 
     z = (y - values["mu"]) / values["sigma"]
-    return z < 0, check_loss(z, values["quantile"])
+    return z < 0, check_loss(z, values["quantile"], width)
 
 
 @final

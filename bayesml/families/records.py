@@ -10,7 +10,18 @@ import numpy as np
 
 from bayesml.distributions import Distribution
 
-__all__ = ["DistributionalParameter", "RawResponse", "ResponseData", "Traits", "UnobservedRows", "joint_traits"]
+__all__ = [
+    "ROUNDING",
+    "DistributionalParameter",
+    "RawResponse",
+    "ResponseData",
+    "Traits",
+    "UnobservedRows",
+    "joint_traits",
+]
+
+ROUNDING = "rounding"
+"""The array of a response that says over which width, in units of sigma, kinks of its density are rounded."""
 
 
 @final
@@ -158,7 +169,8 @@ class Traits:
         decisions: takes ``dec()``, which of two answers was given.
         baseline_hazard: takes ``bhaz()``, which says how the baseline hazard is made.
         own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
-        kinked: the density has a kink where the response meets its location, so that a maximum has no curvature.
+        kinked: the density has a kink where the response meets its location, so that a maximum has no curvature;
+            ``log_prob`` rounds it where the data have ``ROUNDING``.
         has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes, so that one is no place to build coordinates at.
         rows_depend: the responses of different rows depend on each other, so that rows stay together and in order.
@@ -202,6 +214,7 @@ def joint_traits(every: Sequence[Traits]) -> Traits:
         discrete=all(traits.discrete for traits in every),
         rows_repeat=all(traits.rows_repeat for traits in every),
         several_modes=any(traits.several_modes for traits in every),
+        kinked=any(traits.kinked for traits in every),
         rows_depend=any(traits.rows_depend for traits in every),
         reads_past=any(traits.reads_past for traits in every),
     )

@@ -28,6 +28,7 @@ from bayesml.engines.nuts.forms.preconditioned.areas import (
 from bayesml.engines.nuts.forms.preconditioned.arrangement import has_few_levels, scaled_blocks, sums_of
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
+from bayesml.engines.nuts.forms.preconditioned.kinks import tuned_where_rounded, with_rounded_kinks
 from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
 from bayesml.engines.nuts.forms.preconditioned.pilot import Pilot, find_pilot
 from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
@@ -56,6 +57,7 @@ def preconditioned_form(problem: Problem) -> Form:
     Raises:
         ArithmeticError: the pilot ran away.
     """
+    problem = with_rounded_kinks(problem)
     pilot, scaled, areas = find_pilot(problem), scaled_blocks(problem), scaled_areas(problem)
     found = {together.key: sums_of(problem, pilot, together) for together in scaled}
     pilot, of_areas = with_areas(problem, pilot, areas)
@@ -91,7 +93,7 @@ def preconditioned_form(problem: Problem) -> Form:
         start=start_around_mode(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
         first_step=whitened_step(layout.size),
-        tune=tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain)),
+        tune=tuned_where_rounded(problem, tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain))),
         rows=problem.design.n_rows,
         structure=(
             "preconditioned",

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -113,11 +113,27 @@ def own_imports(module: str, *, with_types: bool) -> set[str]:
     return {name for name in imports(tree, with_types=with_types) if name.split(".")[0] == "bayesml"} - {module}
 
 
+def in_every_module(law: Callable[[str], None]) -> Callable[[], None]:
+    """Make one test of a law: it runs in every module and lists those that break it."""
+
+    def check() -> None:
+        broken = {}
+        for module in FILES:
+            try:
+                law(module)
+            except AssertionError as error:
+                broken[module] = str(error)
+        assert not broken, f"{law.__doc__ or law.__name__}\n" + "\n".join(f"{name}: {broken[name]}" for name in broken)
+
+    check.__name__, check.__doc__ = law.__name__, law.__doc__
+    return check
+
+
 def test_flow_lists_every_stage() -> None:
     assert {layer(module) for module in FILES} <= set(FLOW), "give the new module its place in FLOW"
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_imports_point_left(module: str) -> None:
     place = {name: position for position, name in enumerate(FLOW)}
     here = layer(module)
@@ -137,7 +153,7 @@ def test_no_import_cycles() -> None:
         pytest.fail(f"modules import each other in a circle: {' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_formulaic_stays_behind_the_formula_stage(module: str) -> None:
     if layer(module) not in {"formula", "columns"}:
         names = imports(parsed(module), with_types=True)
@@ -151,7 +167,7 @@ def names_used(tree: ast.AST) -> set[str]:
     return imported | read | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_stage_knows_an_engine(module: str) -> None:
     """What must be known of an engine is asked of it (`AbstractEngine`); only the table of engines names them all."""
     inside = module.startswith("bayesml.engines.nuts")
@@ -161,14 +177,14 @@ def test_no_stage_knows_an_engine(module: str) -> None:
         assert not [name for name in imported if name.startswith("bayesml.engines.nuts")]
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_stage_knows_the_kinds_of_estimates(module: str) -> None:
     """What must be known of an estimate is asked of it (`AbstractEstimate`)."""
     if not module.startswith("bayesml.engines.point"):
         assert not {"LinearEstimate", "GeneralisedEstimate"} & names_used(parsed(module))
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_verb_imports_the_classes_that_name_it(module: str) -> None:
     """Functions of fits are written against the records of `bayesml.results.record.fit`."""
     makers = ("bayesml.results.fits", "bayesml.results.storage.io", "bayesml.results.checks.check_laplace")
@@ -195,7 +211,7 @@ OTHER_MEANINGS = {
 KINDS_OF_FAMILIES = ("bayesml.families", "bayesml.foreign", "bayesml.datasets", "bayesml.distributions")
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_stage_knows_a_family_by_name(module: str) -> None:
     """What must be known of a likelihood is one of its traits."""
     if module == "bayesml" or module.startswith(KINDS_OF_FAMILIES):
@@ -206,7 +222,7 @@ def test_no_stage_knows_a_family_by_name(module: str) -> None:
     assert not {name for name in named if module not in OTHER_MEANINGS.get(name, ())}
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_only_compile_samples(module: str) -> None:
     calls = {ast.unparse(node.func) for node in ast.walk(parsed(module)) if isinstance(node, ast.Call)}
     assert "numpyro.sample" not in calls or module == "bayesml.compile"
@@ -223,14 +239,14 @@ def kinds() -> frozenset[str]:
     return frozenset(found + [prior.__module__ for prior in priors.JOINT_PRIORS.values()])
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_kinds_stay_in_their_stage(module: str) -> None:
     """Outside no kind of term, response term or joint prior is known: a stage asks kinds, which answer themselves."""
     used = own_imports(module, with_types=True) & kinds()
     assert not {name for name in used if layer(name) != layer(module) and module != "bayesml"}
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_stage_knows_a_joint_prior(module: str) -> None:
     """Only its own file, the table of joint priors and the public names say it; `AbstractJointPrior` answers for it."""
     registry = {"bayesml", "bayesml.priors", "bayesml.priors.parse", "bayesml.priors.horseshoe"}
@@ -238,7 +254,7 @@ def test_no_stage_knows_a_joint_prior(module: str) -> None:
         assert not {"Horseshoe", "horseshoe"} & names_used(parsed(module))
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_no_super_and_no_hasattr(module: str) -> None:
     names = {
         node.func.id
@@ -248,7 +264,7 @@ def test_no_super_and_no_hasattr(module: str) -> None:
     assert not names & {"super", "hasattr"}
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_annotations_of_arrays_say_shapes(module: str) -> None:
     """No name stands for an array of any shape: `Array` is jaxtyping's, `Float[Array, "levels coefs"]`."""
     of_any_shape = [
@@ -262,7 +278,7 @@ def test_annotations_of_arrays_say_shapes(module: str) -> None:
     assert not of_any_shape, f"{module} has {of_any_shape} = Any; say the shapes, see `bayesml/shapes.py`"
 
 
-@pytest.mark.parametrize("module", FILES)
+@in_every_module
 def test_files_are_short(module: str) -> None:
     assert len(FILES[module].read_text().splitlines()) <= 400
 

@@ -20,24 +20,20 @@ from bayesml.families import (
 from bayesml.formula import ParsedFormula, Predictor, ResponseFormula
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
-from bayesml.names import of_response
+from bayesml.names import UNOBSERVED, of_response
 from bayesml.response_columns import with_columns
 from bayesml.response_design import ResponseDesign, encoded_response
-from bayesml.response_terms import (
-    UNOBSERVED,
-    has_sigma,
-)
+from bayesml.response_terms import has_sigma
 from bayesml.terms import (
-    OF_ALL_ROWS,
-    TERMS,
     AbstractGroupTerm,
     AbstractTerm,
     Functions,
-    MissingValues,
     ModelContext,
     ResponseContext,
     checked_functions,
     group_terms,
+    kinds_in,
+    missing_values,
 )
 
 __all__ = [
@@ -236,7 +232,7 @@ def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> t
             place = next(i for i, p in enumerate(known) if p.key.resp == response.name)
             own = [p for p in known if p.key.resp == response.name]
             simple = not any(p.key.nlpar for p in own) and not any(term.reads for p in own for term in p.terms)
-            values = MissingValues.of(known[place].key, response, model.frame, simple and response.is_normal)
+            values = missing_values(known[place].key, response, model.frame, simple and response.is_normal)
             known[place] = replace(known[place], terms=(*known[place].terms, values))
     return tuple(known)
 
@@ -261,7 +257,7 @@ def _encode_predictor(
     Columns are centred over the rows of the response; levels of factors are those of all rows.
     """
     own = frame if response.rows is None else frame.select(response.rows)
-    kinds = ((collect, frame if collect in OF_ALL_ROWS else own) for collect in TERMS)
+    kinds = ((kind.collect, frame if kind.of_all_rows else own) for kind in kinds_in(predictor))
     collected = [term for collect, rows in kinds for term in collect(predictor, rows, functions)]
     terms = tuple(term.bound(response.likelihood) for term in collected)
     if not any(term.is_estimated for term in terms):

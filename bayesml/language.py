@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import final
 
 from bayesml.columns import FUNCTION_NAMES
-from bayesml.formula import Language
+from bayesml.formula import Language, ResponseTerm
 from bayesml.response_terms import RESPONSE_TERMS
-from bayesml.terms import CLAIMS, MATRICES
+from bayesml.terms import matrix_arguments, special_calls
 
 __all__ = ["language_with"]
+
+
+@final
+class _Grammars(Mapping[str, ResponseTerm]):
+    """How each response term is written, which its class says."""
+
+    def __getitem__(self, name: str) -> ResponseTerm:
+        return RESPONSE_TERMS[name].grammar
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(RESPONSE_TERMS)
+
+    def __len__(self) -> int:
+        return len(RESPONSE_TERMS)
 
 
 def language_with(functions: object = None) -> Language:
@@ -21,6 +36,5 @@ def language_with(functions: object = None) -> Language:
     """
     names = functions if isinstance(functions, Mapping) else ()
     own = frozenset(name for name in names if isinstance(name, str))
-    left = (term.grammar for term in RESPONSE_TERMS if not term.stands_right)
-    kinds = tuple(sorted(left, key=lambda grammar: grammar.name))
-    return Language(frozenset(CLAIMS) - own, kinds, FUNCTION_NAMES | own, tuple(sorted(MATRICES.items())))
+    matrices = tuple(sorted(matrix_arguments().items()))
+    return Language(special_calls() - own, _Grammars(), FUNCTION_NAMES | own, matrices)

@@ -44,7 +44,8 @@ class LazyRegistry(MutableMapping[str, T]):
 
     Args:
         package: name of the package.
-        modules: for each name the module in the package that defines it.
+        modules: for each name the module in the package that defines it; ``"cens:Censoring"`` where what it defines
+            has another name.
 
     Example:
         >>> parts = LazyRegistry("bayesml.families", {"poisson": "poisson"})
@@ -59,7 +60,8 @@ class LazyRegistry(MutableMapping[str, T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self._values:
-            self._values[name] = getattr(import_module(f"{self._package}.{self._modules[name]}"), name)
+            module, _, attribute = self._modules[name].partition(":")
+            self._values[name] = getattr(import_module(f"{self._package}.{module}"), attribute or name)
         return self._values[name]
 
     def __setitem__(self, name: str, value: T) -> None:

@@ -14,6 +14,7 @@ from itertools import permutations
 from bayesml.keys import PredictorKey
 
 __all__ = [
+    "UNOBSERVED",
     "axis_parameter",
     "brms_alias",
     "coefficient",
@@ -51,6 +52,9 @@ __all__ = [
     "thresholds_variable",
     "variable",
 ]
+
+UNOBSERVED = "Ymi"
+"""The variable that holds the responses that are parameters, ``x | mi()``."""
 
 DIVISION_SLASH = "\u2215"
 RESERVED_DIMENSIONS = frozenset({"chain", "draw", "coef", "obs"})

@@ -11,8 +11,7 @@ import pytest
 from bayesml.engines.base import Problem
 from bayesml.families import FAMILIES, FAMILIES_OF_FAMILIES, FAMILIES_OF_RESPONSES
 from bayesml.fit import describe_problem
-from bayesml.response_terms import RESIDUAL_TERMS
-from bayesml.terms import CLAIMS
+from bayesml.terms import special_calls
 from bayesml.terms.areas import KINDS
 from bayesml.terms.smooth import NOT_TAKEN
 from tests.calibration.models import CASES, MODELS, case_name
@@ -44,7 +43,7 @@ def test_every_family_is_calibrated(problems):
 
 def test_every_call_is_calibrated():
     written = " ".join(str(model.formula) for model in MODELS)
-    calls = {*CLAIMS, *(term.name for term in RESIDUAL_TERMS)} - set(NOT_TAKEN)
+    calls = special_calls() - set(NOT_TAKEN)
     assert {call for call in calls if f"{call}(" not in written} == set(UNCALIBRATED_CALLS)
     structures = ("by=", "cov=A", "dist=", "mm(", *(f"type='{kind}'" for kind in (*KINDS, "lag", "error")))
     assert not [text for text in structures if text not in written]

@@ -37,15 +37,15 @@ from bayesml.results.record.encoded import formula_from_json, formula_to_json
 
 LANGUAGE = Language(
     frozenset({"s", "mo", "cs", "ar", "gp", "mmc"}),
-    (
-        ResponseTerm("se", keywords=("sigma",), truths=frozenset({"sigma"})),
-        ResponseTerm("trials"),
-        ResponseTerm("weights"),
-        ResponseTerm("cens", keywords=("y2",)),
-        ResponseTerm("trunc", least=0, most=0, keywords=("lb", "ub")),
-        ResponseTerm("vint", most=None),
-        ResponseTerm("thres", least=0, keywords=("gr",)),
-    ),
+    {
+        "se": ResponseTerm("se", keywords=("sigma",), truths=frozenset({"sigma"})),
+        "trials": ResponseTerm("trials"),
+        "weights": ResponseTerm("weights"),
+        "cens": ResponseTerm("cens", keywords=("y2",)),
+        "trunc": ResponseTerm("trunc", least=0, most=0, keywords=("lb", "ub")),
+        "vint": ResponseTerm("vint", most=None),
+        "thres": ResponseTerm("thres", least=0, keywords=("gr",)),
+    },
 )
 
 

@@ -369,7 +369,7 @@ def test_limits_that_are_meant_are_not_warned_of(kind: str) -> None:
 
 def test_published_formulas_are_read(shared_formulas: list[str]) -> None:
     """What is not read is no formula: words beside it, other programs' calls. Or planned, and the error says so."""
-    language = Language(PLANNED_TERMS, (*LANGUAGE.response_terms, ResponseTerm("cens", keywords=("y2",))))
+    language = Language(PLANNED_TERMS, {**LANGUAGE.response_terms, "cens": ResponseTerm("cens", keywords=("y2",))})
     for text in shared_formulas:
         try:
             parse(text)

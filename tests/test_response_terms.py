@@ -14,7 +14,9 @@ from bayesml.engines.precision import double_precision
 from bayesml.errors import DataError, FormulaError
 from bayesml.families import FAMILIES, get_family
 from bayesml.fit import describe_problem
-from bayesml.response_terms import RESPONSE_TERMS
+from bayesml.lazy import LazyRegistry
+from bayesml.response_terms import RESIDUAL_TERMS, RESPONSE_TERMS, AbstractResponseTerm
+from bayesml.response_terms.residuals.registry import PRODUCTS
 from bayesml.response_terms.trunc import Truncated
 
 RNG = np.random.default_rng(3)
@@ -213,9 +215,9 @@ def test_refusals(formula: str, family: str, data: dict, error: type, text: str)
         describe_problem(formula, {**DATA, **data}, family)
 
 
-def test_terms_have_names_of_their_own() -> None:
-    names = [term.name for term in RESPONSE_TERMS if not term.stands_right]
-    assert len(set(names)) == len(names)
+@pytest.mark.parametrize("kinds", [RESPONSE_TERMS, RESIDUAL_TERMS, PRODUCTS])
+def test_the_registry_names_each_kind_as_it_is_written(kinds: LazyRegistry[type[AbstractResponseTerm]]) -> None:
+    assert {name: kind().name for name, kind in kinds.items()} == {name: name for name in kinds}
 
 
 def test_a_truncated_fit_is_saved_with_its_infinite_bounds(tmp_path) -> None:

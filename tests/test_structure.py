@@ -234,8 +234,9 @@ def kinds() -> frozenset[str]:
     terms, response_terms, priors = (
         importlib.import_module(f"bayesml.{stage}") for stage in ("terms", "response_terms", "priors")
     )
-    found = [collect.__module__ for collect in terms.TERMS]
-    found += [type(term).__module__ for term in response_terms.RESPONSE_TERMS]
+    found = [kind.collect.__module__ for kind in terms.TERMS.values()]
+    registries = (response_terms.RESPONSE_TERMS, response_terms.RESIDUAL_TERMS, response_terms.PRODUCTS)
+    found += [kind.__module__ for registry in registries for kind in registry.values()]
     return frozenset(found + [prior.__module__ for prior in priors.JOINT_PRIORS.values()])
 
 

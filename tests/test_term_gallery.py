@@ -10,8 +10,8 @@ import pytest
 from matplotlib import image
 
 from bayesml.response_terms import RESIDUAL_TERMS, RESPONSE_TERMS
-from bayesml.response_terms.residuals.product import SEPARABLE
-from bayesml.terms import CLAIMS, TERMS
+from bayesml.response_terms.residuals.registry import SEPARABLE
+from bayesml.terms import TERMS, special_calls
 from bayesml.terms.smooth import NOT_TAKEN
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
@@ -23,9 +23,9 @@ SHOWN = [example for examples in term_examples.EXAMPLES.values() for example in 
 
 
 def test_every_kind_and_every_call_has_a_section():
-    assert {example.kind for example in SHOWN} - {""} == {collect.__module__.split(".")[-1] for collect in TERMS}
+    assert {example.kind for example in SHOWN} - {""} == set(TERMS)
     shown = {call for example in SHOWN for call in example.calls}
-    assert set(CLAIMS) - set(NOT_TAKEN) | {term.name for term in RESPONSE_TERMS} == shown
+    assert special_calls() - set(NOT_TAKEN) | {*RESPONSE_TERMS, SEPARABLE} == shown
 
 
 @pytest.mark.parametrize("example", SHOWN, ids=lambda example: example.name)
@@ -33,7 +33,7 @@ def test_the_model_that_is_shown_can_be_described(example):
     for call in example.calls:
         assert f"{call}(" in example.formula or call in ("cse", SEPARABLE)
     # An offset and a known matrix have no parameter; response terms add data, or parameters with priors of others.
-    series = {term.name for term in RESIDUAL_TERMS} - {"fcor"} | {SEPARABLE}
+    series = {*RESIDUAL_TERMS} - {"fcor"} | {SEPARABLE}
     brings = example.kind not in ("", "offset") or bool(series & set(example.calls))
     rows = term_gallery.brought(example)
     assert bool(rows) == brings

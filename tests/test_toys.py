@@ -15,14 +15,14 @@ import pytest
 from scipy import stats
 
 import bayesml
-from bayesml import design, language, response_terms
 from bayesml.convergence import convergence
 from bayesml.engines import ENGINES
 from bayesml.engines.dispatch import EngineEntry
 from bayesml.errors import DataError, FormulaError, ModelError, PriorError
 from bayesml.families import FAMILIES
 from bayesml.priors import JOINT_PRIORS
-from bayesml.terms import CLAIMS, TERMS
+from bayesml.response_terms import RESPONSE_TERMS
+from bayesml.terms import TERMS, TermKind
 from tests import test_engines, test_family_examples
 from tests.toys import hyperbolic_secant, importance, ridge, rounded, step
 
@@ -34,16 +34,12 @@ SAMPLED = {"chains": 2, "draws": 150, "warmup": 150, "seed": 1, "progress": Fals
 
 @pytest.fixture(scope="module", autouse=True)
 def registered() -> Iterator[None]:
-    """One line in the registry of each kind; registries that are tuples are replaced where they are read."""
+    """One line in the registry of each kind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(design, "TERMS", (*TERMS, step.collect))
-        for name, what in step.CLAIMS.items():
-            patch.setitem(CLAIMS, name, what)
+        patch.setitem(TERMS, "step", TermKind(step, calls=step.CLAIMS))
         patch.setitem(test_family_examples.EXAMPLES, "hyperbolic_secant", hyperbolic_secant.EXAMPLE)
         patch.setitem(FAMILIES, "hyperbolic_secant", hyperbolic_secant.hyperbolic_secant)
-        terms = (rounded.Rounding(), *response_terms.RESPONSE_TERMS)
-        patch.setattr(response_terms, "RESPONSE_TERMS", terms)
-        patch.setattr(language, "RESPONSE_TERMS", terms)
+        patch.setitem(RESPONSE_TERMS, "rounded", rounded.Rounding)
         patch.setitem(JOINT_PRIORS, "ridge", ridge.Ridge)
         patch.setitem(ENGINES, "importance", EngineEntry(importance.Importance(), importance.run_importance))
         yield

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import final
 
 from bayesml.errors import did_you_mean
@@ -33,6 +33,15 @@ class ResponseTerm:
     truths: frozenset[str] = frozenset()
 
 
+def _common_terms() -> dict[str, ResponseTerm]:
+    kinds = (
+        ResponseTerm("se", keywords=("sigma",), truths=frozenset({"sigma"})),
+        ResponseTerm("trials"),
+        ResponseTerm("weights"),
+    )
+    return {kind.name: kind for kind in kinds}
+
+
 @final
 @dataclass(frozen=True)
 class Language:
@@ -40,24 +49,20 @@ class Language:
 
     Attributes:
         specials: the calls that term kinds claim, such as ``mo`` and ``s``.
-        response_terms: the response terms.
+        response_terms: how each response term is written; a kind is asked when its name stands in a formula.
         functions: the functions of columns that may be called; None where they are not known here.
         matrices: of each special call that takes a matrix beside the table, ``car(W)``, the name of that argument,
             which is the first.
     """
 
     specials: Collection[str] = frozenset()
-    response_terms: tuple[ResponseTerm, ...] = (
-        ResponseTerm("se", keywords=("sigma",), truths=frozenset({"sigma"})),
-        ResponseTerm("trials"),
-        ResponseTerm("weights"),
-    )
+    response_terms: Mapping[str, ResponseTerm] = field(default_factory=_common_terms)
     functions: Collection[str] | None = None
     matrices: tuple[tuple[str, str], ...] = ()
 
     def response_term(self, name: str) -> ResponseTerm | None:
         """Return the response term of that name, or None."""
-        return next((term for term in self.response_terms if term.name == name), None)
+        return self.response_terms.get(name)
 
     def matrix_argument(self, name: str) -> str:
         """Return the argument of a special call that names a matrix beside the table; empty where it has none."""

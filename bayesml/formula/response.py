@@ -117,7 +117,7 @@ def _read_addition(tokens: Sequence[Token], source: str, language: Language) -> 
         raise not_available(head, source)
     if not is_one_call(tokens) or term is None:
         written = text_between(tokens, source)[:40]
-        hint = did_you_mean(name, [term.name for term in language.response_terms])
+        hint = did_you_mean(name, language.response_terms)
         message = f"`{written}` is not a response term{hint}; possible are {_listed(language)}."
         raise fault(message, source, head.start, tokens[-1].stop)
     arguments = read_arguments(tokens, source)
@@ -161,4 +161,4 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def _listed(language: Language) -> str:
-    return ", ".join(f"`{name}(...)`" for name in sorted(term.name for term in language.response_terms))
+    return ", ".join(f"`{name}(...)`" for name in sorted(language.response_terms))

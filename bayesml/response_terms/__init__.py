@@ -17,27 +17,16 @@ from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
 from bayesml.formula import Addition, Expression, ParsedFormula, Predictor, SpecialCall, formula_variables
 from bayesml.frame import Frame
+from bayesml.lazy import LazyRegistry
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, term_texts
-from bayesml.response_terms.bhaz import BaselineHazard
-from bayesml.response_terms.cens import Censoring
-from bayesml.response_terms.dec import Decisions
-from bayesml.response_terms.mi import UNOBSERVED, MissingResponses
-from bayesml.response_terms.own_data import RealData, WholeData
-from bayesml.response_terms.rate import Rate
 from bayesml.response_terms.residuals.calls import residual_addition, residual_matrices, with_residual_terms
-from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS
-from bayesml.response_terms.residuals.product import SeparableResiduals
-from bayesml.response_terms.se import StandardErrors, has_sigma
-from bayesml.response_terms.subset import RowNumbers, Subset, needed_rows, spread, spread_data, subset_rows
-from bayesml.response_terms.thres import Thresholds
-from bayesml.response_terms.trials import Trials
-from bayesml.response_terms.trunc import Truncation
-from bayesml.response_terms.weights import Weights
+from bayesml.response_terms.residuals.registry import PRODUCTS, RESIDUAL_TERMS
+from bayesml.response_terms.rows import needed_rows, spread, spread_data, subset_rows
+from bayesml.response_terms.sigma import has_sigma
 
 __all__ = [
     "RESIDUAL_TERMS",
     "RESPONSE_TERMS",
-    "UNOBSERVED",
     "AbstractResponseTerm",
     "has_sigma",
     "needed_rows",
@@ -57,30 +46,34 @@ __all__ = [
     "with_terms",
 ]
 
-RESPONSE_TERMS: tuple[AbstractResponseTerm, ...] = (
-    BaselineHazard(),
-    Rate(),
-    Truncation(),
-    Censoring(),
-    MissingResponses(),
-    StandardErrors(),
-    Trials(),
-    Thresholds(),
-    Decisions(),
-    WholeData(),
-    RealData(),
-    Subset(),
-    RowNumbers(),
-    Weights(),
-    *RESIDUAL_TERMS,
-    SeparableResiduals(),
+RESPONSE_TERMS: LazyRegistry[type[AbstractResponseTerm]] = LazyRegistry(
+    "bayesml.response_terms",
+    {
+        "bhaz": "bhaz:BaselineHazard",
+        "rate": "rate:Rate",
+        "trunc": "trunc:Truncation",
+        "cens": "cens:Censoring",
+        "mi": "mi:MissingResponses",
+        "se": "se:StandardErrors",
+        "trials": "trials:Trials",
+        "thres": "thres:Thresholds",
+        "dec": "dec:Decisions",
+        "vint": "own_data:WholeData",
+        "vreal": "own_data:RealData",
+        "subset": "subset:Subset",
+        "index": "subset:RowNumbers",
+        "weights": "weights:Weights",
+    },
 )
-"""In the order in which they wrap a likelihood: censoring is of the truncated response."""
+"""The terms behind the bar, in the order in which they wrap a likelihood: censoring is of the truncated response.
+
+The file of a kind is imported when a formula has it. Residual terms wrap after them.
+"""
 
 
 def response_term(name: str) -> AbstractResponseTerm:
     """Return the kind of that name."""
-    return next(term for term in RESPONSE_TERMS if term.name == name)
+    return next(kinds[name]() for kinds in (RESPONSE_TERMS, RESIDUAL_TERMS, PRODUCTS) if name in kinds)
 
 
 def term_arrays(additions: Sequence[Addition], frame: Frame, functions: Functions) -> dict[str, np.ndarray]:
@@ -111,7 +104,7 @@ def sparse_columns(parsed: ParsedFormula, columns: Sequence[str]) -> frozenset[s
     for formula in parsed.responses:
         additions = tuple(without(addition) for addition in formula.response.additions)
         response = replace(formula.response, additions=additions)
-        if any(addition.name == MissingResponses.grammar.name for addition in additions):
+        if any(addition.name == "mi" for addition in additions):
             response = replace(response, expression=_NOTHING)
         predictors = tuple(_without_missing(predictor) for predictor in formula.predictors)
         responses.append(replace(formula, response=response, predictors=predictors))
@@ -146,12 +139,12 @@ def with_terms(
     Raises:
         FormulaError: the likelihood has no such term; lists those it has.
     """
-    for kind in RESPONSE_TERMS:
-        for addition in additions:
-            if addition.name == kind.name:
-                if not kind.is_taken_by(likelihood.traits):
-                    raise _refusal(likelihood, addition, text)
-                likelihood = kind.wrapped(likelihood, addition, dict(arrays))
+    order = (*RESPONSE_TERMS, *RESIDUAL_TERMS, *PRODUCTS)
+    for addition in sorted(additions, key=lambda addition: order.index(addition.name)):
+        kind = response_term(addition.name)
+        if not kind.is_taken_by(likelihood.traits):
+            raise _refusal(likelihood, addition, text)
+        likelihood = kind.wrapped(likelihood, addition, dict(arrays))
     return likelihood
 
 
@@ -169,9 +162,7 @@ def needed_terms(additions: Sequence[Addition], *, response: bool = False, weigh
 
 def terms_taken(likelihood: AbstractLikelihood) -> tuple[str, ...]:
     """Return the names of the response terms that a likelihood takes, in alphabetic order."""
-    return tuple(
-        sorted(term.name for term in RESPONSE_TERMS if not term.stands_right and term.is_taken_by(likelihood.traits))
-    )
+    return tuple(sorted(name for name, kind in RESPONSE_TERMS.items() if kind().is_taken_by(likelihood.traits)))
 
 
 def whole_columns(additions: Sequence[Addition]) -> frozenset[str]:

@@ -32,14 +32,12 @@ class AbstractResponseTerm(ABC):
             response, ``"always"`` every prediction of the response, ``"never"`` none.
         sparse: keyword arguments that only some rows need, so that the others may lack a value.
         whole: whether its columns hold whole numbers that may stand for anything, so that they have no mean.
-        stands_right: whether it is written on the right of ``~``, as ``ar(time, g)`` is.
     """
 
     grammar: ClassVar[ResponseTerm]
     needed: ClassVar[Literal["weights", "response", "always", "never"]] = "always"
     sparse: ClassVar[frozenset[str]] = frozenset()
     whole: ClassVar[bool] = False
-    stands_right: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

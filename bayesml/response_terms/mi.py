@@ -17,6 +17,7 @@ from bayesml.families.records import RawResponse, ResponseData, Traits, Unobserv
 from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
+from bayesml.names import UNOBSERVED
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
 from bayesml.response_terms.cens import INTERVAL, LEFT, NONE, RIGHT, Censored, numbers_with_gaps
@@ -25,10 +26,8 @@ from bayesml.response_terms.wrapped import AbstractWrapped
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
-__all__ = ["UNOBSERVED", "MissingResponses", "PartlyUnobserved"]
+__all__ = ["MissingResponses", "PartlyUnobserved"]
 
-UNOBSERVED = "Ymi"
-"""The variable that holds the responses that are parameters."""
 LEAST_SHARE = 0.05
 """Smallest share of the variance of the measured responses that a start takes for that of the true ones."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -14,8 +13,9 @@ from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Functions, value_of_rows
+from bayesml.response_terms.sigma import estimates_sigma
 
-__all__ = ["StandardErrors", "has_sigma"]
+__all__ = ["StandardErrors"]
 
 
 @final
@@ -47,13 +47,3 @@ class StandardErrors(AbstractResponseTerm):
                 "standard deviation beside it."
             )
         return {"se": values}
-
-
-def estimates_sigma(addition: Addition) -> bool:
-    """Return whether ``se(s, sigma=TRUE)`` was written."""
-    return bool(dict(addition.options).get("sigma", False))
-
-
-def has_sigma(additions: Sequence[Addition]) -> bool:
-    """Return whether a response has a ``sigma``, which ``se(s)`` alone stands for."""
-    return all(estimates_sigma(addition) for addition in additions if addition.name == StandardErrors.grammar.name)

@@ -7,50 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from bayesml.formula import Predictor
+from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
-from bayesml.terms import (
-    car,
-    category_specific,
-    group_calls,
-    latent_residuals,
-    members,
-    nearest_process,
-    nonlinear,
-    offset,
-    population,
-    process,
-    smooth,
-    special,
-)
-from bayesml.terms.base import AbstractTerm, Collect, Functions, ModelContext, ResponseContext, rows_of
+from bayesml.lazy import lazy_module
+from bayesml.response_terms import RESIDUAL_TERMS
+from bayesml.terms.base import AbstractTerm, Functions, rows_of
+from bayesml.terms.context import ModelContext, ResponseContext
 from bayesml.terms.curves import AbstractCurveTerm
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.functions import checked_functions
 from bayesml.terms.group_level import AbstractGroupTerm
-from bayesml.terms.missing import MissingValues
-from bayesml.terms.nonlinear import NonlinearPredictor
+from bayesml.terms.kind import TermKind
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.terms.row_groups import RowGroups
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
 from bayesml.terms.shared_effects import Share, SharedEffects
 
 __all__ = [
-    "CLAIMS",
-    "MATRICES",
     "TERMS",
     "AbstractEffects",
     "AbstractCurveTerm",
     "AbstractGroupTerm",
     "AbstractPopulationTerm",
     "AbstractTerm",
-    "Collect",
     "EffectBlock",
     "Functions",
-    "OF_ALL_ROWS",
     "RowGroups",
-    "MissingValues",
     "ModelContext",
-    "NonlinearPredictor",
     "ResponseContext",
     "SampledBlock",
     "SampledSlopes",
@@ -58,48 +42,64 @@ __all__ = [
     "SharedEffects",
     "blocks_of",
     "SlopeColumns",
+    "TermKind",
     "checked_functions",
     "combine",
     "group_terms",
     "integrated_blocks_of",
+    "kinds_in",
     "known_addend",
+    "matrix_arguments",
+    "missing_values",
     "population_term",
     "population_terms",
     "rows_of",
+    "special_calls",
     "tables_of",
 ]
 
-TERMS: tuple[Collect, ...] = (
-    population.collect,
-    special.collect,
-    category_specific.collect,
-    group_calls.collect,
-    smooth.collect,
-    car.collect,
-    process.collect,
-    nearest_process.collect,
-    latent_residuals.collect,
-    offset.collect,
-    nonlinear.collect,
-)
-"""Each takes a parsed predictor and the data and returns the encoded terms it claims."""
-
-OF_ALL_ROWS: frozenset[Collect] = frozenset({group_calls.collect})
-"""Those that look at all rows of the data, also where a response has some of them alone: levels are those of all."""
-
-CLAIMS: dict[str, str] = {
-    **special.CLAIMS,
-    **category_specific.CLAIMS,
-    **smooth.CLAIMS,
-    **process.CLAIMS,
-    **latent_residuals.CLAIMS,
-    **members.CLAIMS,
-    **car.CLAIMS,
+TERMS: dict[str, TermKind] = {
+    "population": TermKind(lazy_module("bayesml.terms.population"), part="population"),
+    "special": TermKind(lazy_module("bayesml.terms.special"), calls=("mo", "me", "mi")),
+    "category_specific": TermKind(lazy_module("bayesml.terms.category_specific"), calls=("cs", "cse")),
+    "group_calls": TermKind(
+        lazy_module("bayesml.terms.group_calls"), part="groups", calls=("mmc",), of_all_rows=True
+    ),  # levels of a factor are those of all rows
+    "smooth": TermKind(lazy_module("bayesml.terms.smooth"), calls=("s", "t2", "ti")),
+    "car": TermKind(lazy_module("bayesml.terms.car"), calls=("car",), matrices={"car": "M"}),
+    "process": TermKind(lazy_module("bayesml.terms.process"), calls=("gp",)),
+    "nearest_process": TermKind(lazy_module("bayesml.terms.nearest_process"), calls=("gp",)),
+    "latent_residuals": TermKind(
+        lazy_module("bayesml.terms.latent_residuals"), calls=tuple(RESIDUAL_TERMS), matrices={"fcor": "M", "sar": "M"}
+    ),
+    "offset": TermKind(lazy_module("bayesml.terms.offset"), part="offsets"),
+    "nonlinear": TermKind(lazy_module("bayesml.terms.nonlinear"), part="nonlinear"),
 }
-"""The special calls that kinds claim, ``{"mo": "monotonic effect"}``; the grammar reads them as terms of their own."""
+"""The kinds in the order of their terms, each with what it claims of a formula; its file is imported when it does."""
 
-MATRICES: dict[str, str] = {**latent_residuals.MATRICES, **car.MATRICES}
-"""Of each claimed call that takes a matrix of ``data2`` the name of that argument, which is the first of the call."""
+
+def kinds_in(predictor: Predictor) -> tuple[TermKind, ...]:
+    """Return the kinds for which a parsed predictor has something."""
+    return tuple(kind for kind in TERMS.values() if kind.is_in(predictor))
+
+
+def special_calls() -> frozenset[str]:
+    """Return the names of the calls that kinds claim, such as ``mo``."""
+    return frozenset(call for kind in TERMS.values() for call in kind.calls)
+
+
+def matrix_arguments() -> dict[str, str]:
+    """Return of each claimed call that takes a matrix of ``data2`` the name of that argument."""
+    return {call: argument for kind in TERMS.values() for call, argument in kind.matrices.items()}
+
+
+def missing_values(
+    predictor: PredictorKey, response: ResponseContext, frame: Frame, follows_mean: bool
+) -> AbstractTerm:
+    """Return the term that holds the unobserved values of a response, a part of its main predictor."""
+    from bayesml.terms.missing import MissingValues
+
+    return MissingValues.of(predictor, response, frame, follows_mean)
 
 
 def group_terms(terms: Iterable[AbstractTerm]) -> tuple[AbstractGroupTerm, ...]:
@@ -141,12 +141,12 @@ def combine(
         sums: the predictors that are sums of terms.
         arrays: arrays of every term.
     """
-    functions = {key: t for key, terms in predictors for t in terms if isinstance(t, NonlinearPredictor)}
+    functions = {key: t for key, terms in predictors for t in terms if t.is_function}
     known = {key: value for key, value in sums.items() if key not in functions}
     while len(known) < len(sums):
         for key, term in functions.items():
             if key not in known and all(taken in known for taken in term.takes):
-                known[key] = term.combined(known, arrays[key][term.key])
+                known[key] = term.computed(known, arrays[key][term.key])
     return {key: known[key] for key in sums}
 
 

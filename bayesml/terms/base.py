@@ -5,18 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesml.columns import Computation
 from bayesml.families import AbstractLikelihood
-from bayesml.families.records import UnobservedRows
-from bayesml.formula import Predictor
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ModelSpec, ParameterSpec
+from bayesml.terms.context import ModelContext
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.gather import level_rows
 from bayesml.terms.row_groups import RowGroups
@@ -27,52 +26,6 @@ if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
 Functions = Mapping[str, Callable[..., Any]]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class ResponseContext:
-    """What terms may know of a response.
-
-    Attributes:
-        name: its name in keys and names of parameters.
-        column: the response as written, where that is a column alone; else its label.
-        y: ``(rows,)`` its values, NaN where they are not observed.
-        rows: ``(rows,)`` whether it is a part of the model in each row.
-        unobserved: the rows in which it is a parameter; None for a response without ``mi()``.
-        site: the variable that holds these.
-        is_normal: whether they are normal given their predictors, and measured with normal errors.
-        index: ``(rows,)`` the number that ``index()`` gives each row; None without it.
-    """
-
-    name: str
-    column: str
-    y: np.ndarray
-    rows: np.ndarray
-    unobserved: UnobservedRows | None
-    site: str
-    is_normal: bool = False
-    index: np.ndarray | None = None
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class ModelContext:
-    """What terms may know of the rest of the model.
-
-    Attributes:
-        frame: the rows of the fit.
-        correlated_errors: whether variables that are measured with error are correlated, ``set_mecor``.
-        responses: the responses.
-    """
-
-    frame: Frame
-    correlated_errors: bool
-    responses: tuple[ResponseContext, ...]
-
-    def response(self, name: str) -> ResponseContext:
-        """Return the response of that name, as keys have it."""
-        return next(response for response in self.responses if response.name == name)
 
 
 @dataclass(frozen=True)
@@ -108,6 +61,20 @@ class AbstractTerm(ABC):
     def tables(self) -> frozenset[str]:
         """Names of those of its arrays that are not indexed by row, such as knots."""
         return frozenset()
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is no addend but the whole predictor, a function of the predictors that it ``takes``."""
+        return False
+
+    @property
+    def takes(self) -> tuple[PredictorKey, ...]:
+        """The predictors that it is a function of."""
+        return ()
+
+    def computed(self, predictors: Mapping[PredictorKey, Numbers], arrays: DataArrays) -> PerRow:
+        """Return the predictor, ``(..., rows)``, where it ``is_function`` of others, which are among ``predictors``."""
+        raise NotImplementedError
 
     @property
     def gathered(self) -> int:
@@ -394,6 +361,3 @@ def rows_of(term: AbstractTerm, arrays: Mapping[str, np.ndarray], rows: np.ndarr
     """Return the arrays of a term at some rows; its tables stay whole."""
     tables = term.tables
     return {name: array if name in tables else array[rows] for name, array in arrays.items()}
-
-
-Collect = Callable[[Predictor, Frame, Functions], tuple[AbstractTerm, ...]]

@@ -31,10 +31,9 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
-__all__ = ["CLAIMS", "MATRICES", "Car", "collect"]
+__all__ = ["CLAIMS", "Car", "collect"]
 
-CLAIMS = {"car": "spatial effects of areas"}
-MATRICES = {"car": "M"}
+CLAIMS = ("car",)
 SECTION = "Correlation Structures"
 FURTHER = {"escar": "car", "bym2": "rhocar"}
 """The further parameter of each kind that has one."""

@@ -24,6 +24,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.effect_block import SlopeColumns
+from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import DataArrays, Numbers, Values
 
-__all__ = ["CLAIMS", "CategorySpecific", "collect"]
-
-CLAIMS = {"cs": "category specific effect", "cse": "category specific effect"}
+__all__ = ["CategorySpecific", "collect"]
 
 
 @final
@@ -165,7 +164,7 @@ def _terms_inside(call: SpecialCall) -> tuple[tuple[str, ...], ...]:
 
 def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[AbstractTerm, ...]:
     """Claim the terms with ``cs()``."""
-    calls = tuple(call for call in predictor.specials if call.name in CLAIMS)
+    calls = tuple(call for call in predictor.specials if call.name in CATEGORY_SPECIFIC)
     if not calls:
         return ()
     terms = [term for call in calls for term in _terms_inside(call)]

@@ -25,17 +25,16 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, CorrCholesky
 from bayesml.terms.base import Functions
-from bayesml.terms.category_specific import CLAIMS as SPECIFIC
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
-from bayesml.terms.members import CLAIMS as MEMBERS
-from bayesml.terms.members import Members
+from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, COVARIATES_OF_MEMBERS
 from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import ReportedVariable, Texts
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
+    from bayesml.terms.members import Members
 
 __all__ = ["SECTION", "Group", "cholesky_diagonal", "merged", "refuse_more"]
 
@@ -338,13 +337,14 @@ def _curves_of_levels(call: SpecialCall, part: GroupCall) -> str:
 
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
-    others = [call for call in part.specials if call.name not in MEMBERS and call.name not in SPECIFIC]
+    others = [call for call in part.specials if call.name not in (*COVARIATES_OF_MEMBERS, *CATEGORY_SPECIFIC)]
     curve = next((call for call in others if call.name in CURVES), None)
     if curve is not None:
         raise special_fault(_curves_of_levels(curve, part), curve)
     said = {
         "`pw=` beside `cov=`, or of `mm(...)`,": part.prior_weights and (part.cov or part.membership is not None),
-        "`mmc(...)` without `mm(...)`": part.membership is None and any(call.name in MEMBERS for call in part.specials),
+        "`mmc(...)` without `mm(...)`": part.membership is None
+        and any(call.name in COVARIATES_OF_MEMBERS for call in part.specials),
         "a call of `" + "".join(call.name for call in others[:1]) + "(...)`": others,
     }
     for what, value in said.items():

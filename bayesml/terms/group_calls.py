@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupCall, Predictor, special_fault
@@ -10,14 +11,10 @@ from bayesml.frame import Frame
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.group import Group, merged, refuse_more
 from bayesml.terms.group_level import AbstractGroupTerm
-from bayesml.terms.known_covariance import KnownCovariance
-from bayesml.terms.level_weights import level_weights
-from bayesml.terms.member_strata import stratified_members
-from bayesml.terms.members import CLAIMS, Members
-from bayesml.terms.shared_group import SharedGroup
-from bayesml.terms.specific_group import SpecificGroup, has_specific, ordinary_parts
-from bayesml.terms.stratified_group import stratified
-from bayesml.terms.structured_group import StructuredGroup
+from bayesml.terms.left_of_bar import COVARIATES_OF_MEMBERS, has_specific
+
+if TYPE_CHECKING:
+    from bayesml.terms.members import Members
 
 __all__ = ["collect"]
 
@@ -30,7 +27,7 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
         DataError: the levels do not fit what is said about them.
     """
     for call in predictor.specials:
-        if call.name in CLAIMS:
+        if call.name in COVARIATES_OF_MEMBERS:
             raise special_fault(f"`{call.term}`: `mmc()` stands left of the bar of a term with `mm()`.", call)
     for part in predictor.groups:
         refuse_more(part)
@@ -42,16 +39,45 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
 
 def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
     if any(map(has_specific, parts)):
-        specific = merged(ordinary_parts(parts), frame, predictor, functions)
-        return SpecificGroup.of(specific, parts, list(map(has_specific, parts)))
+        return _specific(parts, frame, predictor, functions)
     _refuse_unlike_strata(parts)
     _refuse_unlike_levels(parts)
-    first = parts[0]
-    members = None if first.membership is None else Members.of(first, functions)
+    members = _members(parts[0], functions)
     group = merged(parts, frame, predictor, functions, members)
     base = _independent(group, parts, frame, members)
-    if not first.cov and not first.prior_weights and not first.has_tails and members is None:
-        return base
+    first = parts[0]
+    has_structure = first.cov or first.prior_weights or first.has_tails or members is not None
+    return _structured(group, base, first, frame, members) if has_structure else base
+
+
+# Most models have none of the following, which are imported where a term asks for them.
+
+
+def _specific(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
+    """Return effects of which some differ between thresholds."""
+    from bayesml.terms.specific_group import SpecificGroup, ordinary_parts
+
+    group = merged(ordinary_parts(parts), frame, predictor, functions)
+    return SpecificGroup.of(group, parts, list(map(has_specific, parts)))
+
+
+def _members(part: GroupCall, functions: Functions) -> Members | None:
+    """Return the columns of the levels that a row belongs to; None where it belongs to one."""
+    if part.membership is None:
+        return None
+    from bayesml.terms.members import Members
+
+    return Members.of(part, functions)
+
+
+def _structured(
+    group: Group, base: AbstractGroupTerm, first: GroupCall, frame: Frame, members: Members | None
+) -> AbstractGroupTerm:
+    """Return effects of levels that are not independent, or not normal, or of which a row has several."""
+    from bayesml.terms.known_covariance import KnownCovariance
+    from bayesml.terms.level_weights import level_weights
+    from bayesml.terms.structured_group import StructuredGroup
+
     labels = group.levels.labels
     known = KnownCovariance.of(frame.matrices[first.cov], labels, first.text) if first.cov else None
     if first.prior_weights:
@@ -74,11 +100,20 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
 def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame, members: Members | None) -> AbstractGroupTerm:
     """Return the effects of independent levels, in strata or shared with other predictors where the terms say so."""
     if members is not None and members.by:
+        from bayesml.terms.member_strata import stratified_members
+
         return stratified_members(group, members, frame)
     if parts[0].by:
+        from bayesml.terms.stratified_group import stratified
+
         return stratified(group, parts[0], frame)
-    if not any(part.id and part.correlated for part in parts):
-        return group
+    return _shared(group, parts) if any(part.id and part.correlated for part in parts) else group
+
+
+def _shared(group: Group, parts: Sequence[GroupCall]) -> AbstractGroupTerm:
+    """Return effects that may be correlated with those of other predictors."""
+    from bayesml.terms.shared_group import SharedGroup
+
     widths = [len(encoding.labels) for encoding in group.encodings]
     widths[-1] += len(group.coefs) - sum(widths)  # columns that differ between members
     ids = tuple(

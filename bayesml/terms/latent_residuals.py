@@ -40,10 +40,8 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
-__all__ = ["CLAIMS", "MATRICES", "LatentResiduals", "collect"]
+__all__ = ["LatentResiduals", "collect"]
 
-CLAIMS = {term.name: "residual term" for term in RESIDUAL_TERMS}
-MATRICES = {term.name: term.matrix for term in RESIDUAL_TERMS if term.matrix}
 INDEX, ONES = "index", "ones"
 
 
@@ -253,7 +251,7 @@ def collect(predictor: Predictor, frame: Frame, functions: Functions) -> tuple[A
     return tuple(
         _latent(predictor, frame, functions, residual_addition(call), call)
         for call in predictor.specials
-        if call.name in CLAIMS
+        if call.name in RESIDUAL_TERMS
     )
 
 

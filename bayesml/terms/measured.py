@@ -14,7 +14,8 @@ from bayesml.formula import Expression, SpecialCall, bind_arguments, special_fau
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.namespace import array_namespace
-from bayesml.terms.base import Functions, ModelContext
+from bayesml.terms.base import Functions
+from bayesml.terms.context import ModelContext
 from bayesml.terms.special_factor import AbstractFactor
 
 if TYPE_CHECKING:

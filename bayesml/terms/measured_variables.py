@@ -37,7 +37,8 @@ from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE, CorrCholesky
-from bayesml.terms.base import AbstractTerm, ModelContext
+from bayesml.terms.base import AbstractTerm
+from bayesml.terms.context import ModelContext
 from bayesml.terms.measured import Measured, true_variance
 from bayesml.terms.special_factor import AbstractFactor
 from bayesml.variables import ReportedVariable

@@ -15,9 +15,7 @@ from bayesml.frame import Frame, Levels, recode
 from bayesml.frame.values import Value
 from bayesml.terms.base import Functions
 
-__all__ = ["CLAIMS", "MemberColumns", "Members"]
-
-CLAIMS = {"mmc": "covariate of each member, left of the bar of mm()"}
+__all__ = ["MemberColumns", "Members"]
 
 
 @final

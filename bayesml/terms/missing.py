@@ -35,7 +35,8 @@ from bayesml.links.elementary import softplus
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Functions, ModelContext, ResponseContext
+from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.context import ModelContext, ResponseContext
 from bayesml.terms.special_factor import AbstractFactor
 from bayesml.variables import ReportedVariable
 

@@ -63,6 +63,11 @@ class NonlinearPredictor(AbstractTerm):
         return self.columns
 
     @property
+    def is_function(self) -> bool:
+        """It computes its predictor from others."""
+        return True
+
+    @property
     def takes(self) -> tuple[PredictorKey, ...]:
         """The predictors that it is a function of."""
         names = self.function.nonlinear.parameters
@@ -94,10 +99,10 @@ class NonlinearPredictor(AbstractTerm):
         return {}
 
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
-        """Return 0: it is no addend; ``combined`` computes it from the other predictors."""
+        """Return 0: it is no addend; ``computed`` gives it from the other predictors."""
         return 0.0
 
-    def combined(self, predictors: Mapping[PredictorKey, Numbers], arrays: DataArrays) -> PerRow:
+    def computed(self, predictors: Mapping[PredictorKey, Numbers], arrays: DataArrays) -> PerRow:
         """Return the function, ``(..., rows)``, from the predictors that it takes."""
         return self.function.value({key.nlpar: predictors[key] for key in self.takes}, arrays)
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLAIMS", "GaussianProcess", "collect"]
 
-CLAIMS = {"gp": "Gaussian process"}
+CLAIMS = ("gp",)
 SECTION = "Gaussian Process Hyperparameters"
 START = 0.3
 """Where a length-scale starts, by the extent of the data."""

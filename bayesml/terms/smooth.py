@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLAIMS", "Smooth", "collect"]
 
-CLAIMS = {"s": "smooth", "t2": "tensor product smooth", "ti": "tensor product smooth"}
+CLAIMS = ("s", "t2", "ti")
 NOT_TAKEN = ("ti",)
 
 

@@ -8,9 +8,8 @@ from bayesml.terms import measured, measured_variables, missing, monotonic
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.special_effects import Freeze, special_effects
 
-__all__ = ["CLAIMS", "collect"]
+__all__ = ["collect"]
 
-CLAIMS = {"mo": "monotonic effect", "me": "variable measured with error", "mi": "variable with missing values"}
 FREEZE: dict[str, Freeze] = {"mo": monotonic.freeze, "me": measured.freeze, "mi": missing.freeze}
 
 

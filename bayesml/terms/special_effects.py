@@ -19,8 +19,9 @@ from bayesml.frame import Column, Frame
 from bayesml.frame.types import frozen_array
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import AbstractTerm, Functions, ModelContext
+from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
+from bayesml.terms.context import ModelContext
 from bayesml.terms.sampled import SampledSlopes
 from bayesml.terms.special_factor import AbstractFactor, numbered, of_place
 from bayesml.variables import COEFFICIENTS, ReportedVariable

@@ -14,7 +14,7 @@ from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.priors import PriorRow
 from bayesml.spec import ParameterSpec
-from bayesml.terms.base import ModelContext
+from bayesml.terms.context import ModelContext
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from bayesml.keys import PredictorKey
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
-from bayesml.terms.category_specific import CLAIMS
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group import Group
 from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, has_specific
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import DataArrays, Numbers, Values
 
-__all__ = ["SpecificGroup", "has_specific", "ordinary_parts"]
+__all__ = ["SpecificGroup", "ordinary_parts"]
 
 EVERY = -1
 """The place of an effect that moves all thresholds."""
@@ -190,11 +190,6 @@ class SpecificGroup(AbstractGroupTerm):
         return array_namespace(*each).stack(sums, axis=-1)
 
 
-def has_specific(part: GroupCall) -> bool:
-    """Whether a term has category specific effects."""
-    return any(call.name in CLAIMS for call in part.specials)
-
-
 def ordinary_parts(parts: Sequence[GroupCall]) -> list[GroupCall]:
     """Return the terms with what is inside ``cs()`` as their columns.
 
@@ -217,7 +212,7 @@ def _plain(part: GroupCall) -> GroupCall:
 
 
 def _ordinary(part: GroupCall) -> GroupCall:
-    call = next(call for call in part.specials if call.name in CLAIMS)
+    call = next(call for call in part.specials if call.name in CATEGORY_SPECIFIC)
     alone = len(part.specials) == 1 and not part.columns.terms and part.columns.intercept
     if not alone:
         raise special_fault(

@@ -18,7 +18,7 @@ from bayesml.spec import ParameterSpec
 from bayesml.terms import AbstractTerm, Functions
 from bayesml.variables import ReportedVariable
 
-CLAIMS = {"step": "step"}
+CLAIMS = ("step",)
 
 
 @final

@@ -7,15 +7,13 @@ from dataclasses import replace
 from bayesml.errors import FormulaError
 from bayesml.families import Traits
 from bayesml.formula import Addition, ParsedFormula, ResponseFormula, SpecialCall, bind_arguments, special_fault
-from bayesml.response_terms.residuals.kinds import RESIDUAL_TERMS
-from bayesml.response_terms.residuals.product import SEPARABLE, product_addition
-from bayesml.response_terms.se import has_sigma
+from bayesml.response_terms.residuals.registry import RESIDUAL_TERMS, SEPARABLE
+from bayesml.response_terms.sigma import has_sigma
 
 __all__ = ["residual_addition", "residual_calls", "residual_matrices", "with_residual_terms"]
 
 BESIDE = ("mi", "subset")
 """Response terms without a response in some rows."""
-NAMES = frozenset(term.name for term in RESIDUAL_TERMS)
 
 
 def residual_calls(formula: ResponseFormula) -> tuple[SpecialCall, ...]:
@@ -27,7 +25,7 @@ def residual_calls(formula: ResponseFormula) -> tuple[SpecialCall, ...]:
     found: list[SpecialCall] = []
     for predictor in formula.predictors:
         for call in predictor.specials:
-            inside = [each for each in (call, *call.others) if each.name in NAMES]
+            inside = [each for each in (call, *call.others) if each.name in RESIDUAL_TERMS]
             if not inside:
                 continue
             if call.factors or len(inside) < 1 + len(call.others):
@@ -80,8 +78,10 @@ def with_residual_terms(formula: ResponseFormula, traits: Traits) -> ResponseFor
 def residual_addition(call: SpecialCall) -> Addition:
     """Return a residual call as a response term, its arguments bound to their names and checked."""
     if call.others:
+        from bayesml.response_terms.residuals.product import product_addition
+
         return product_addition(call)
-    kind = next(term for term in RESIDUAL_TERMS if term.name == call.name)
+    kind = RESIDUAL_TERMS[call.name]()
     given = bind_arguments(call, kind.arguments)
     kind.checked(given, call)
     if call.matrices:
@@ -92,11 +92,10 @@ def residual_addition(call: SpecialCall) -> Addition:
 def residual_matrices(parsed: ParsedFormula) -> tuple[str, ...]:
     """Return the names of the matrices of residual terms that are among the response terms already."""
     return tuple(
-        str(dict(addition.options)[kind.matrix])
+        str(dict(addition.options)[RESIDUAL_TERMS[addition.name].matrix])
         for formula in parsed.responses
         for addition in formula.response.additions
-        for kind in RESIDUAL_TERMS
-        if kind.matrix and kind.name == addition.name
+        if addition.name in RESIDUAL_TERMS and RESIDUAL_TERMS[addition.name].matrix
     )
 
 

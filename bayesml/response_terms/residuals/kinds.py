@@ -33,7 +33,7 @@ from bayesml.response_terms.residuals.lagged import Lagged
 from bayesml.response_terms.residuals.spatial import EIGENVALUES, Spatial, bounds_of, neighbours_of_rows
 from bayesml.response_terms.residuals.toeplitz import Toeplitz
 
-__all__ = ["MOST_TIMES", "RESIDUAL_TERMS", "AbstractResidualTerm", "checked_likelihood"]
+__all__ = ["MOST_TIMES", "AbstractResidualTerm", "checked_likelihood"]
 
 MOST_TIMES = 60
 """Most times of ``unstr()``: 1,770 correlations."""
@@ -50,7 +50,6 @@ class AbstractResidualTerm(AbstractResponseTerm):
 
     arguments: ClassVar[tuple[str, ...]]
     matrix: ClassVar[str] = ""
-    stands_right: ClassVar[bool] = True
 
     def is_taken_by(self, traits: Traits) -> bool:
         """Decided where the call is moved, by the family alone."""
@@ -271,6 +270,3 @@ def checked_likelihood(likelihood: AbstractLikelihood, addition: Addition, array
 
 def _shown(value: object) -> str:
     return str(getattr(value, "text", value))
-
-
-RESIDUAL_TERMS: tuple[AbstractResidualTerm, ...] = (Ar(), Ma(), Arma(), Cosy(), Unstr(), Toep(), Fcor(), Sar())

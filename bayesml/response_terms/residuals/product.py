@@ -24,12 +24,12 @@ from bayesml.response_terms.residuals.covariances import (
 )
 from bayesml.response_terms.residuals.kinds import MOST_TIMES, checked_likelihood
 from bayesml.response_terms.residuals.lattice import Axis, fit_axis
+from bayesml.response_terms.residuals.registry import SEPARABLE
 from bayesml.response_terms.residuals.separable import Separable, axis_codes, axis_labels
 from bayesml.response_terms.residuals.toeplitz import Toeplitz
 
-__all__ = ["SEPARABLE", "SeparableResiduals", "product_addition"]
+__all__ = ["SeparableResiduals", "product_addition"]
 
-SEPARABLE = "separable"
 KINDS, GROUP = "kinds", "gr"
 FACTORS = {
     "ar": ("time", "gr", "p", "cov"),
@@ -48,7 +48,6 @@ class SeparableResiduals(AbstractResponseTerm):
     """A product, whose arguments are the columns of its axes; ``kinds`` says what stands along each."""
 
     grammar: ClassVar[ResponseTerm] = ResponseTerm(SEPARABLE)
-    stands_right: ClassVar[bool] = True
 
     def is_taken_by(self, traits: Traits) -> bool:
         """Decided where the call is moved, by the family alone."""

@@ -88,8 +88,7 @@ def _refuse_unused_columns(parsed: ParsedFormula, known: Sequence[str]) -> None:
 def _refuse_rows_left_out(fit: AbstractFit, parsed: ParsedFormula) -> None:
     """Say that a matrix of the rows needs all rows, of which the fit keeps those only that it used."""
     calls = [call for predictor in parsed.predictors for call in predictor.specials if call.matrices]
-    names = {kind.name for kind in RESIDUAL_TERMS if kind.matrix}
-    of_rows = next((call for call in calls if call.name in names), None)
+    of_rows = next((call for call in calls if call.name in RESIDUAL_TERMS), None)
     if of_rows is not None and fit.frame.dropped:
         raise FormulaError(
             f"`{of_rows.spelling}` has a row of its matrix for each row of the data, of which the fit has left out "

@@ -11,7 +11,6 @@ from bayesml.keys import PredictorKey
 from bayesml.results.predict.prepare import Request, batches, choose_draws, prepare_rows
 from bayesml.results.predict.quantity import DrawnQuantity
 from bayesml.results.record.fit import AbstractSampledFit
-from bayesml.terms import NonlinearPredictor
 
 __all__ = ["nonlinear_parameter"]
 
@@ -48,5 +47,5 @@ def nonlinear_parameter(fit: AbstractSampledFit, nlpar: str, request: Request) -
 def _needed(fit: AbstractSampledFit, key: PredictorKey) -> tuple[PredictorKey, ...]:
     """Return a predictor and those that it is a function of."""
     terms = {p.key: p.terms for p in fit.problem.design.schema.predictors}
-    takes = [taken for term in terms[key] if isinstance(term, NonlinearPredictor) for taken in term.takes]
+    takes = [taken for term in terms[key] for taken in term.takes]
     return tuple(dict.fromkeys([key, *(each for taken in takes for each in _needed(fit, taken))]))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bayesml.formula import ResponseFormula
-from bayesml.response_terms import RESIDUAL_TERMS, response_term
+from bayesml.response_terms import RESIDUAL_TERMS, RESPONSE_TERMS
 from bayesml.results.record.fit import AbstractFit
 from bayesml.results.record.with_likelihoods import with_likelihoods
 
@@ -32,9 +32,9 @@ def without_residual_terms(fit: F) -> F:
 
 
 def _without(formula: ResponseFormula) -> ResponseFormula:
-    kept = tuple(a for a in formula.response.additions if not response_term(a.name).stands_right)
-    names = {kind.name for kind in RESIDUAL_TERMS}
+    kept = tuple(a for a in formula.response.additions if a.name in RESPONSE_TERMS)
     predictors = tuple(
-        replace(p, specials=tuple(call for call in p.specials if call.name not in names)) for p in formula.predictors
+        replace(p, specials=tuple(call for call in p.specials if call.name not in RESIDUAL_TERMS))
+        for p in formula.predictors
     )
     return replace(formula, response=replace(formula.response, additions=kept), predictors=predictors)

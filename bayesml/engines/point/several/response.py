@@ -19,7 +19,6 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractLikelihood, JointLikelihood
 from bayesml.families.drawing import natural_values
 from bayesml.keys import PredictorKey
-from bayesml.terms import NonlinearPredictor
 
 __all__ = ["SeveralDerivatives", "SeveralResponse"]
 
@@ -132,9 +131,7 @@ class SeveralResponse:
 
         slots = tuple((slot.key, slot.start, slot.width) for slot in self.slots.slots)
         others = tuple((slot.key, term) for slot, term in self.slots.others())
-        functions = tuple(
-            (p.key, term) for p in self.slots.predictors for term in p.terms if isinstance(term, NonlinearPredictor)
-        )
+        functions = tuple((p.key, term) for p in self.slots.predictors for term in p.terms if term.is_function)
         return RowModel(self.likelihood, slots, self.singles.coordinates, others, functions, self.only)
 
     def seen_by(self, resp: str) -> SeveralResponse:

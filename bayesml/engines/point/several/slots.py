@@ -22,7 +22,6 @@ from bayesml.terms import (
     AbstractGroupTerm,
     AbstractTerm,
     EffectBlock,
-    NonlinearPredictor,
     SharedEffects,
     SlopeColumns,
     group_terms,
@@ -200,7 +199,7 @@ class Slots:
         """Give each predictor that is a sum of terms its place."""
         slots, start = [], 0
         for predictor in predictors:
-            if any(isinstance(term, NonlinearPredictor) for term in predictor.terms):
+            if any(term.is_function for term in predictor.terms):
                 continue
             width = max((part.width for term in predictor.terms if (part := term.slope_columns())), default=1)
             slots.append(Slot(predictor.key, start, width))

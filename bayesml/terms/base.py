@@ -357,7 +357,7 @@ class AbstractTerm(ABC):
         return None
 
 
-def rows_of(term: AbstractTerm, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+def rows_of(term: AbstractTerm, arrays: Mapping[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
     """Return the arrays of a term at some rows; its tables stay whole."""
     tables = term.tables
     return {name: array if name in tables else array[rows] for name, array in arrays.items()}

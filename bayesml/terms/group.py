@@ -260,7 +260,10 @@ def _sum_in_place(effects: np.ndarray, columns: np.ndarray, arrays: DataArrays) 
     """Return sum_k Z[:, k] r[index, k] with one temporary array of that size; a column of ones is not multiplied by."""
     total: np.ndarray | None = None
     for k in range(effects.shape[-1]):
-        own = np.asarray(at_rows(np.ascontiguousarray(effects[..., k]), arrays))
+        levels = effects[..., k]
+        # Numbers next to each other are read faster, where copying them is not more work than reading some of them.
+        levels = np.ascontiguousarray(levels) if levels.shape[-1] <= len(columns) else levels
+        own = np.asarray(at_rows(levels, arrays))
         own = own if own.flags.writeable else own.copy()
         column = np.ascontiguousarray(columns[:, k])
         if not (column == 1.0).all():

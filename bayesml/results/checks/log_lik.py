@@ -216,13 +216,13 @@ def at_every_draw(
     result = np.empty((draws, rows.count, *shape))
     with double_precision():
         numbers = rows.count * TIMES if whole else min(rows.count, ROWS_AT_ONCE)
-        for part in _blocks(draws, max(1, NUMBERS_AT_ONCE // numbers)):
+        for part in _slices(draws, max(1, NUMBERS_AT_ONCE // numbers)):
             values = {name: value[part][:, None] for name, value in single.items()}
             values |= {name: value[part] for name, value in further.items()}
-            for columns in _blocks(rows.count, rows.count if whole else ROWS_AT_ONCE):
-                predictors = {name: eta[np.ix_(part, columns)] for name, eta in batch.predictors.items()}
+            for columns in _slices(rows.count, rows.count if whole else ROWS_AT_ONCE):
+                predictors = {name: eta[part, columns] for name, eta in batch.predictors.items()}
                 data = dict(rows.data) if whole else {name: value[columns] for name, value in rows.data.items()}
-                result[np.ix_(part, columns)] = function(predictors, values, data)
+                result[part, columns] = function(predictors, values, data)
     return result
 
 
@@ -253,3 +253,8 @@ def _blocks(length: int, size: int) -> list[np.ndarray]:
     size = min(size, length)
     starts = [*range(0, length - size, size), length - size]
     return [np.arange(start, start + size) for start in starts]
+
+
+def _slices(length: int, size: int) -> list[slice]:
+    """Return the blocks of ``_blocks`` as slices, which copy nothing."""
+    return [slice(int(block[0]), int(block[-1]) + 1) for block in _blocks(length, size)]

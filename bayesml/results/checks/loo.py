@@ -248,7 +248,8 @@ def _by_parts(
     for part, values in log_lik:
         finite[part] = np.isfinite(values).all(axis=0)
         usable = part[finite[part]]
-        some = leave_one_out(np.ascontiguousarray(values[:, finite[part]].T), efficiency)
+        kept = values if finite[part].all() else values[:, finite[part]]
+        some = leave_one_out(np.ascontiguousarray(kept.T), efficiency)
         for field in fields(LeaveOneOut):
             getattr(result, field.name)[usable] = getattr(some, field.name)
     return result, int((~finite).sum())

@@ -39,8 +39,8 @@ __all__ = ["drawn_sets"]
 
 ROWS_AT_ONCE = 500
 DRAWS_AT_ONCE = 500
-NUMBERS_AT_ONCE = 250_000
-"""Numbers of one batch, 2 MB, which stay in the cache of a core."""
+NUMBERS_AT_ONCE = 64_000
+"""Numbers of one batch, .5 MB, which stay in the cache of a core."""
 
 
 @final

@@ -16,18 +16,21 @@ from bayesml.response_terms import needed_terms
 from bayesml.results.predict.prepare import (
     Batch,
     DrawChoice,
+    DrawnValues,
     Request,
-    batches,
     choose_draws,
+    draws_of_values,
     generators,
     natural_parameters,
     prepare_rows,
     random_responses,
+    with_predictors,
 )
 from bayesml.results.predict.quantity import DrawnQuantity, What
 from bayesml.results.predict.rows import Rows
 from bayesml.results.record.fit import AbstractSampledFit
 from bayesml.results.record.one_response import full_key
+from bayesml.results.record.row_blocks import RowBlock, row_blocks, workers
 
 __all__ = [
     "evaluate_draws",
@@ -41,8 +44,9 @@ __all__ = [
     "rows_to_evaluate",
 ]
 
-NUMBERS_AT_ONCE = 500_000
-"""Temporary arrays of 4 MB are used again by the next batch; larger ones are new memory, which takes thrice as long."""
+ROWS_AT_ONCE = 1_000
+NUMBERS_AT_ONCE = 64_000
+"""Numbers of one block of draws and rows, .5 MB: some temporary arrays of that size stay in the cache of a core."""
 NO_SHIFTS: Mapping[PredictorKey, np.ndarray] = FrozenMapping({})
 
 
@@ -71,9 +75,20 @@ def evaluate_rows(
     categories = category_labels(fit, what)
     shape = (choice.count, rows.count)
     values = np.empty((*shape, len(categories)) if categories else shape)
-    for batch in batches(fit, rows, choice, request, numbers=NUMBERS_AT_ONCE):
-        with np.errstate(all="ignore"):
-            values[batch.where] = row_values(fit, _shifted(batch, shifts), rows, what, rng)
+    # Random responses are drawn in the order of the draws; rows of series depend on the rows before them.
+    whole = what.kind == "predict" or fit.likelihood.traits.rows_depend
+    blocks = row_blocks(rows, rows.count if whole else ROWS_AT_ONCE)
+
+    with workers(len(blocks)) as each:
+        for drawn in draws_of_values(fit, rows, choice, request, None, NUMBERS_AT_ONCE // max(blocks[0].rows.count, 1)):
+
+            def fill(block: RowBlock, drawn: DrawnValues = drawn) -> None:
+                batch = with_predictors(fit, block.rows, drawn)
+                with np.errstate(all="ignore"):
+                    moved = _shifted(batch, {key: shift[block.where] for key, shift in shifts.items()})
+                    values[drawn.where, block.where] = row_values(fit, moved, block.rows, what, rng)
+
+            each(fill, blocks)
     return drawn_quantity(fit, rows, values, choice, what)
 
 

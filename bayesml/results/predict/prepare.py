@@ -6,7 +6,7 @@ All in NumPy: a prediction never waits for a compiler.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "DrawChoice",
+    "DrawnValues",
     "Request",
     "batches",
     "choose_draws",
+    "draws_of_values",
     "generators",
     "known_parameter",
     "main_parameter",
@@ -44,6 +46,7 @@ __all__ = [
     "prepare_rows",
     "random_responses",
     "values_at",
+    "with_predictors",
 ]
 
 NUMBERS_AT_ONCE = 4_000_000  # about eight temporaries of this length stay below 256 MB
@@ -208,18 +211,24 @@ class Batch:
 @final
 @dataclass(frozen=True)
 class _Slice(Mapping[str, np.ndarray]):
-    """Chosen draws of every variable, cut out when asked for; effects of unseen levels behind those of known ones."""
+    """Chosen draws of every variable, cut out when asked for; effects of unseen levels behind those of known ones.
+
+    What was cut out is kept: every block of rows asks for it.
+    """
 
     source: Mapping[str, np.ndarray]
     positions: np.ndarray
     extended: Mapping[str, np.ndarray]
+    cut: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.extended:
             return self.extended[name]
-        drawn = self.source[name]
-        chain, draw = np.divmod(self.positions, drawn.shape[1])
-        return np.asarray(drawn[chain, draw], dtype=float)
+        if name not in self.cut:
+            drawn = self.source[name]
+            chain, draw = np.divmod(self.positions, drawn.shape[1])
+            self.cut[name] = np.asarray(drawn[chain, draw], dtype=float)
+        return self.cut[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.source)
@@ -251,48 +260,79 @@ def batches(
         values: all draws of the reported variables in the form that ``rows`` needs; None takes those of the fit.
         numbers: about how many numbers a batch has for each predictor.
     """
+    for drawn in draws_of_values(fit, rows, choice, request, values, numbers // max(rows.count, 1)):
+        yield with_predictors(fit, rows, drawn)
+
+
+@final
+@dataclass(frozen=True)
+class DrawnValues:
+    """The reported variables at some of the draws, with effects of unseen levels; see ``Batch``."""
+
+    where: slice
+    values: Mapping[str, np.ndarray]
+
+
+def draws_of_values(
+    fit: AbstractSampledFit,
+    rows: Rows,
+    choice: DrawChoice,
+    request: Request,
+    values: Mapping[str, np.ndarray] | None,
+    size: int,
+) -> Iterator[DrawnValues]:
+    """Yield the reported variables at all draws, about ``size`` draws at a time; see ``batches``."""
     values = fit.draws_record.values if values is None else values
     if rows.selection.groups():
         require_effects(fit, "A prediction with group-level effects")
     policy, rng = check_policy(request.new_levels), generators(request.seed)[1]
     sampler = LevelSampler.of(rows.selection.groups(), rows.unseen, policy, rng)
-    positions, size = choice.positions(), _batch_size(rows, numbers)
-    optional = frozenset(fit.likelihood.also_taken)
+    positions, size = choice.positions(), _batch_size(rows, size)
     for start in range(0, len(positions), size):
         chosen = positions[start : start + size]
         known = _Slice(values, chosen, {})
         drawn = _Slice(values, chosen, sampler.extended(known, len(chosen)) | fit.likelihood.sampled(known))
-        chosen_predictors = rows.selection.predictors
-        # What densities take where there is such, as effects on thresholds, is left out where all its terms are.
-        empty = {p.key for p in chosen_predictors if not p.terms and fit.likelihood.name_of(p.key) in optional}
-        chosen_predictors = tuple(p for p in chosen_predictors if p.key not in empty)
-        sums = {p.key: _linear_predictor(p.terms, drawn, rows, p.key) for p in chosen_predictors}
-        predictors = combine(((p.key, p.terms) for p in chosen_predictors), sums, rows.arrays)
-        where, resp = slice(start, start + len(chosen)), response_name(fit)
-        if resp:
-            own = {replace(key, resp=""): eta for key, eta in predictors.items()}
-            yield Batch(where, OwnNames(drawn, resp), own)
-        else:
-            yield Batch(where, drawn, predictors)
+        yield DrawnValues(slice(start, start + len(chosen)), drawn)
 
 
-def _batch_size(rows: Rows, numbers: int) -> int:
+def with_predictors(fit: AbstractSampledFit, rows: Rows, drawn: DrawnValues) -> Batch:
+    """Return draws with the linear predictors of some rows."""
+    optional = frozenset(fit.likelihood.also_taken)
+    chosen = rows.selection.predictors
+    # What densities take where there is such, as effects on thresholds, is left out where all its terms are.
+    empty = {p.key for p in chosen if not p.terms and fit.likelihood.name_of(p.key) in optional}
+    chosen = tuple(p for p in chosen if p.key not in empty)
+    draws = drawn.where.stop - drawn.where.start
+    sums = {p.key: _linear_predictor(p.terms, drawn.values, draws, rows, p.key) for p in chosen}
+    predictors = combine(((p.key, p.terms) for p in chosen), sums, rows.arrays)
+    resp = response_name(fit)
+    if resp:
+        own = {replace(key, resp=""): eta for key, eta in predictors.items()}
+        return Batch(drawn.where, OwnNames(drawn.values, resp), own)
+    return Batch(drawn.where, drawn.values, predictors)
+
+
+def _batch_size(rows: Rows, size: int) -> int:
     largest = [(len(g.levels) + rows.unseen.count(g)) * len(g.coefs) for g in rows.selection.groups()]
-    return int(np.clip(numbers // max(rows.count, 1, *largest), 1, BATCH_OF_DRAWS))
+    return int(np.clip(min(size, NUMBERS_AT_ONCE // max(1, *largest, 1)), 1, BATCH_OF_DRAWS))
 
 
-def _linear_predictor(terms: tuple[Any, ...], values: _Slice, rows: Rows, key: PredictorKey) -> np.ndarray:
+def _linear_predictor(
+    terms: tuple[Any, ...], values: Mapping[str, np.ndarray], draws: int, rows: Rows, key: PredictorKey
+) -> np.ndarray:
     total: np.ndarray | None = None
+    owned = False
     for term in terms:
-        addend = term.contribution(values, rows.arrays[key][term.key])
-        if total is None:
-            # effects of each threshold have an axis more than the rows
-            total = np.zeros((len(values.positions), rows.count)) + addend if np.ndim(addend) < 2 else np.array(addend)
-        elif np.shape(addend) == total.shape:
-            total += addend
+        addend = np.asarray(term.contribution(values, rows.arrays[key][term.key]))
+        # effects of each threshold have an axis more than the rows
+        addend = np.broadcast_to(addend, (draws, rows.count)) if addend.ndim < 2 else addend
+        if total is None or not owned or addend.shape != total.shape:
+            total, owned = (addend, False) if total is None else (total + addend, True)
         else:
-            total = total + addend
-    return np.zeros((len(values.positions), rows.count)) if total is None else total
+            total += addend
+    if total is None:
+        return np.zeros((draws, rows.count))
+    return total if owned else total.copy()
 
 
 def natural_parameters(likelihood: AbstractLikelihood, batch: Batch) -> dict[str, np.ndarray]:

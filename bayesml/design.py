@@ -209,7 +209,8 @@ def build_design(
     predictors = _in_model(_joined(predictors), model)
     _check_spelling(predictors)
     known_errors = frozenset(formula.name for formula in parsed.responses if not has_sigma(formula.response.additions))
-    schema = Schema(parsed, predictors, known_errors, functions)
+    kept = tuple(replace(p, terms=tuple(term.without_rows() for term in p.terms)) for p in predictors)
+    schema = Schema(parsed, kept, known_errors, functions)
     arrays = {p.key: {term.key: term.own_arrays(model) for term in p.terms} for p in predictors}
     return Design(schema, arrays, responses, joint)
 

@@ -6,7 +6,7 @@ step of one is a typical step in every direction before anything has been adapte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, final
@@ -49,6 +49,10 @@ class Site:
     def size(self) -> int:
         """Number of unconstrained numbers behind it."""
         return len(self.center)
+
+    def is_of(self, parameters: Iterable[str]) -> bool:
+        """Whether it is the site of one of some parameters, or of one of its coefficients."""
+        return any(self.name == name or self.name.startswith(f"{name}[") for name in parameters)
 
     def constrain(self, u: Position) -> tuple[Numbers, Scalar]:
         """Map ``(size,)`` unconstrained numbers to the value and the log Jacobian determinant of the map."""

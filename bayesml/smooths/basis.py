@@ -27,9 +27,18 @@ from bayesml.smooths.checks import covariate_matrix, distinct_rows, listed
 from bayesml.smooths.cubic import build_cyclic, build_regression, build_shrunk_regression
 from bayesml.smooths.directions import turned_ties
 from bayesml.smooths.pspline import build_pspline
-from bayesml.smooths.thin_plate import build_duchon, build_shrunk, build_thin_plate
+from bayesml.smooths.thin_plate import build_duchon, build_shrunk, build_thin_plate, build_unscaled
 
-__all__ = ["SMOOTHS", "SmoothBasis", "fit_basis", "known_kind", "solutions", "spreads_of"]
+__all__ = [
+    "SMOOTHS",
+    "FittedBasis",
+    "SmoothBasis",
+    "fit_basis",
+    "fitted_basis",
+    "known_kind",
+    "solutions",
+    "spreads_of",
+]
 
 SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "tp": build_thin_plate,
@@ -40,6 +49,8 @@ SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "ps": build_pspline,
     "ds": build_duchon,
 }
+UNSCALED = {"tp": build_unscaled}
+"""Builders of the same functions before each has a root mean square of 1 over the rows."""
 OF_FACTORS = ("re", "fs")
 _OF_ANY_SIZE = ("ds",)
 _TIE = 1e-6  # singular values this close to each other, relative to their size, count as equal
@@ -135,21 +146,46 @@ class SmoothBasis:
         return self.columns(covariates)[1]
 
     def multiplied_by(self, covariates: Mapping[str, np.ndarray], by: np.ndarray) -> SmoothBasis:
+        """Return the basis for the product of the smooth and another variable, see ``FittedBasis``.
+
+        Args:
+            covariates: the rows of the fit.
+            by: ``(rows,)``.
+        """
+        return FittedBasis(self, *self.columns(covariates)).multiplied_by(by).basis
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FittedBasis:
+    """A basis with its columns at the rows of the fit, which were computed on the way.
+
+    Attributes:
+        basis: the functions.
+        free: the unpenalised columns, ``(rows, null_dimension)``.
+        penalised: the others, ``(rows, rank)``.
+    """
+
+    basis: SmoothBasis
+    free: np.ndarray
+    penalised: np.ndarray
+
+    def multiplied_by(self, by: np.ndarray) -> FittedBasis:
         """Return the basis for the product of the smooth and another variable, as in ``s(x, by=z)``.
 
         The functions stay as they are. Unpenalised ones get the size that penalised ones have on average once each row
         is multiplied by ``by``, as `fit_basis` does for rows that count the same. A factor has one basis for all of its
-        levels; mgcv finds this size on the first level that has a smooth.
+        levels; mgcv finds this size on the first level that has a smooth. The columns are those before the product.
 
         Args:
-            covariates: the rows of the fit.
             by: ``(rows,)``: a covariate, or 1 in the rows of one level of a factor and 0 elsewhere.
         """
-        free, penalised = self.columns(covariates)
-        weights = np.asarray(by, dtype=np.float64)[:, None]
-        if len(self.ranks) > 1:
+        if len(self.basis.ranks) > 1:
             return self
-        return replace(self, unpenalised_map=self.unpenalised_map * _sizes(free * weights, penalised * weights))
+        weights = np.asarray(by, dtype=np.float64)[:, None]
+        sizes = _sizes(self.free * weights, self.penalised * weights)
+        basis = replace(self.basis, unpenalised_map=self.basis.unpenalised_map * sizes)
+        return FittedBasis(basis, self.free * sizes, self.penalised)
 
 
 def fit_basis(
@@ -202,22 +238,59 @@ def fit_basis(
     """
     names = tuple(covariates)
     request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, order, knots)
-    values = covariate_matrix(covariates, names)
-    spline = SMOOTHS[request.kind](values, request)
-    functions = spline.evaluate(values)
-    scale = _penalty_scale(functions, spline.penalty)
-    if request.kind in _OF_ANY_SIZE:  # radial functions and polynomials may differ by many orders of magnitude
-        spline = spline.scaled(1.0 / np.sqrt(np.mean(functions**2, axis=0)))
-        functions = spline.evaluate(values)
+    return fitted_basis(covariates, request, centred=centred, penalised=penalised).basis
+
+
+def fitted_basis(
+    covariates: Mapping[str, np.ndarray], request: Request, *, centred: bool = True, penalised: bool = True
+) -> FittedBasis:
+    """Return what ``fit_basis`` does with the columns at the rows of the fit, which are evaluated once.
+
+    Args:
+        covariates: a vector of finite numbers for each covariate.
+        request: what is asked for.
+        centred: whether the smooth sums to zero over the rows.
+        penalised: False where all columns are unpenalised.
+
+    Raises:
+        FormulaError: an argument is impossible.
+        DataError: the covariates do not determine the smooth.
+    """
+    values = covariate_matrix(covariates, request.names)
+    spline, functions, scale = _evaluated(values, request)
     means = functions.mean(axis=0)
     allowed = solutions(means) if centred else np.eye(len(means))
     if not penalised:
-        return SmoothBasis(request, spline, allowed, allowed[:, :0], scale, (), spreads_of(functions @ allowed))
+        columns = functions @ allowed
+        basis = SmoothBasis(request, spline, allowed, allowed[:, :0], scale, (), spreads_of(columns))
+        return FittedBasis(basis, columns, columns[:, :0])
     free = _centred_polynomials(spline.polynomials, means) if centred else spline.polynomials
     bent = _whitened(allowed, spline.penalty / scale, free.shape[1], request)
-    bent = bent @ _rotation(functions @ bent, functions @ free, spline.evaluate(_places(values)) @ bent)
-    free = free * _sizes(functions @ free, functions @ bent)
-    return SmoothBasis(request, spline, free, bent, scale, (bent.shape[1],), spreads_of(functions @ free))
+    at_free, at_bent = functions @ free, functions @ bent
+    rotation = _rotation(at_bent, at_free, spline.evaluate(_places(values)) @ bent)
+    bent, at_bent = bent @ rotation, at_bent @ rotation
+    sizes = _sizes(at_free, at_bent)
+    free, at_free = free * sizes, at_free * sizes
+    basis = SmoothBasis(request, spline, free, bent, scale, (bent.shape[1],), spreads_of(at_free))
+    return FittedBasis(basis, at_free, at_bent)
+
+
+def _evaluated(values: np.ndarray, request: Request) -> tuple[AbstractSpline, np.ndarray, float]:
+    """Return a spline, its functions at the rows and the scale of its penalty; the rows are evaluated once."""
+    of_unit_size = request.kind in UNSCALED
+    spline = UNSCALED.get(request.kind, SMOOTHS[request.kind])(values, request)
+    functions = spline.evaluate(values)
+    if of_unit_size:
+        spline, functions = _of_unit_size(spline, functions)
+    scale = _penalty_scale(functions, spline.penalty)
+    if request.kind in _OF_ANY_SIZE:  # radial functions and polynomials may differ by many orders of magnitude
+        spline, functions = _of_unit_size(spline, functions)
+    return spline, functions, scale
+
+
+def _of_unit_size(spline: AbstractSpline, functions: np.ndarray) -> tuple[AbstractSpline, np.ndarray]:
+    factors = 1.0 / np.sqrt(np.mean(functions**2, axis=0))
+    return spline.scaled(factors), functions * factors
 
 
 def spreads_of(columns: np.ndarray) -> tuple[float, ...]:

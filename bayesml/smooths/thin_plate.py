@@ -24,7 +24,7 @@ from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
 from bayesml.smooths.cubic import CubicSpline
 from bayesml.smooths.directions import turned_ties
 
-__all__ = ["MOST_SITES", "ThinPlate", "build_duchon", "build_shrunk", "build_thin_plate"]
+__all__ = ["MOST_SITES", "ThinPlate", "build_duchon", "build_shrunk", "build_thin_plate", "build_unscaled"]
 
 MOST_SITES = 2000
 SITES_OF_ONE = 1000  # of one covariate with more: they lie evenly, and are denser than a curve can bend
@@ -138,9 +138,14 @@ def build_thin_plate(values: np.ndarray, request: Request) -> AbstractSpline:
 
     As in mgcv each basis function has a root mean square of 1 over the rows.
     """
-    plate = plate_of(values, request)
-    spline = plate.as_cubic() if plate.is_cubic else plate
+    spline = build_unscaled(values, request)
     return spline.scaled(1.0 / np.sqrt(np.mean(spline.evaluate(values) ** 2, axis=0)))
+
+
+def build_unscaled(values: np.ndarray, request: Request) -> AbstractSpline:
+    """Build the same functions of any size."""
+    plate = plate_of(values, request)
+    return plate.as_cubic() if plate.is_cubic else plate
 
 
 def plate_of(values: np.ndarray, request: Request) -> ThinPlate:

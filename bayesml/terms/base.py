@@ -218,12 +218,12 @@ class AbstractTerm(ABC):
         """Encode the rows of the fit; a term that holds what nobody observed in them knows more than their columns."""
         return self.arrays(model.frame)
 
-    def in_model(self, model: ModelContext) -> AbstractTerm:
-        """Return the term beside what the rest of the model says about it.
+    def without_rows(self) -> AbstractTerm:
+        """Return the term without what it keeps of the rows of the fit for ``own_arrays`` alone."""
+        return self
 
-        Raises:
-            FormulaError: it refers to what the model has not.
-        """
+    def in_model(self, model: ModelContext) -> AbstractTerm:
+        """Return the term as the model knows it; raise ``FormulaError`` where it refers to what is not there."""
         return self
 
     def log_density(self, values: Values, arrays: DataArrays) -> Numbers | None:

@@ -8,7 +8,7 @@ standard deviations of its own; of an ordered factor each level but the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -22,7 +22,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.smooths import SmoothBasis
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
-from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.base import AbstractTerm, Functions, ModelContext
 from bayesml.terms.by import By
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.curves import AbstractCurveTerm
@@ -40,6 +40,15 @@ NOT_TAKEN = ("ti",)
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class AtFit:
+    """The arrays of a smooth at the rows of one frame."""
+
+    frame: Frame
+    arrays: dict[str, np.ndarray]
+
+
+@final
 @dataclass(frozen=True)
 class Smooth(AbstractCurveTerm):
     """One call of ``s()`` or ``t2()``.
@@ -49,12 +58,14 @@ class Smooth(AbstractCurveTerm):
         basis: the functions of its curve or curves.
         spreads: typical size of each unpenalised column of each curve: its standard deviation.
         ranges: of each covariate the smallest and the largest value of the fit; None where nothing lies beyond.
+        at_fit: the columns at the rows of the fit until the design holds them.
     """
 
     call: SmoothCall
     basis: SmoothBasis
     spreads: tuple[float, ...]
     ranges: tuple[tuple[float, float] | None, ...]
+    at_fit: AtFit | None = field(default=None, compare=False, repr=False)
 
     @property
     def by(self) -> By | None:
@@ -188,11 +199,17 @@ class Smooth(AbstractCurveTerm):
         """Return ``Xs`` ``(rows, curves * null_dimension)`` and ``Zs`` ``(rows, curves * rank)``."""
         covariates = self.call.covariates(frame)
         self._warn_outside(covariates)
-        free, penalised = self.basis.columns(covariates)
-        if self.by is None:
-            return {"Xs": free, "Zs": penalised}
-        weights = self.by.weights(frame, self.call.functions)
-        return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
+        return _arrays(self.call, frame, *self.basis.columns(covariates))
+
+    def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
+        """Return what was computed when the basis was found, where that was of the same rows."""
+        if self.at_fit is not None and self.at_fit.frame is model.frame:
+            return self.at_fit.arrays
+        return self.arrays(model.frame)
+
+    def without_rows(self) -> Smooth:
+        """Return the term without the columns at the rows of the fit."""
+        return replace(self, at_fit=None)
 
     def _warn_outside(self, covariates: Mapping[str, np.ndarray]) -> None:
         for name, limits in zip(self.basis.names, self.ranges, strict=True):
@@ -300,6 +317,14 @@ class Smooth(AbstractCurveTerm):
         return total
 
 
+def _arrays(call: SmoothCall, frame: Frame, free: np.ndarray, penalised: np.ndarray) -> dict[str, np.ndarray]:
+    """Return ``Xs`` and ``Zs`` from the columns of one curve."""
+    if call.by is None:
+        return {"Xs": free, "Zs": penalised}
+    weights = call.by.weights(frame, call.functions)
+    return {"Xs": _products(weights, free), "Zs": _products(weights, penalised)}
+
+
 def _products(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return the columns of each curve, side by side, ``(rows, curves * columns)``."""
     return (weights[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
@@ -313,13 +338,11 @@ def _smooth(call: SpecialCall, predictor: Predictor, frame: Frame, functions: Fu
             call,
         )
     read = read_smooth(call, frame, functions)
-    basis, covariates = read.basis(frame), read.covariates(frame)
-    spreads = np.array(basis.spreads)
-    if read.by is not None:
-        spreads = _products(read.by.weights(frame, functions), basis.columns(covariates)[0]).std(axis=0, ddof=1)
-    return Smooth(
-        predictor.key, read, basis, tuple(float(s) if s > 0 else 1.0 for s in spreads), _ranges(read, covariates)
-    )
+    fitted, covariates = read.fitted(frame), read.covariates(frame)
+    arrays = _arrays(read, frame, fitted.free, fitted.penalised)
+    spreads = np.array(fitted.basis.spreads) if read.by is None else arrays["Xs"].std(axis=0, ddof=1)
+    typical = tuple(float(s) if s > 0 else 1.0 for s in spreads)
+    return Smooth(predictor.key, read, fitted.basis, typical, _ranges(read, covariates), AtFit(frame, arrays))
 
 
 def _ranges(call: SmoothCall, covariates: Mapping[str, np.ndarray]) -> tuple[tuple[float, float] | None, ...]:

@@ -12,7 +12,7 @@ from bayesml.columns import bare_name, evaluate
 from bayesml.errors import BayesmlError, FormulaError, did_you_mean
 from bayesml.formula import Expression, SpecialCall, Value, special_fault
 from bayesml.frame import Column, Frame, match_levels
-from bayesml.smooths import Request, SmoothBasis, fit_basis, fit_curves, fit_effects, fit_tensor, known_kind
+from bayesml.smooths import FittedBasis, Request, fit_curves, fit_effects, fit_tensor, fitted_basis, known_kind
 from bayesml.terms.base import Functions
 from bayesml.terms.by import By, read_by, refuse_repeated
 
@@ -80,19 +80,19 @@ class SmoothCall:
                 found[name] = np.asarray(matched.columns[factor.name].values, float)
         return found
 
-    def basis(self, frame: Frame) -> SmoothBasis:
-        """Find the functions on the rows of the fit.
+    def fitted(self, frame: Frame) -> FittedBasis:
+        """Find the functions on the rows of the fit, and the columns there.
 
         Raises:
             FormulaError: an argument is impossible.
             DataError: the covariates do not determine the smooth.
         """
         try:
-            return self._basis(frame)
+            return self._fitted(frame)
         except BayesmlError as error:
             raise type(error)(str(special_fault(str(error), self.written))) from None
 
-    def _basis(self, frame: Frame) -> SmoothBasis:
+    def _fitted(self, frame: Frame) -> FittedBasis:
         options, covariates = dict(self.written.options), self.covariates(frame)
         weights = None if self.by is None else self.by.weights(frame, self.functions)
         centred = (
@@ -100,17 +100,20 @@ class SmoothCall:
         )
         penalised = not options.get("fx", False)
         if self.margins:
-            return fit_tensor(covariates, self.margins, self.written.spelling, centred=centred, penalised=penalised)
+            label = self.written.spelling
+            tensor = fit_tensor(covariates, self.margins, label, centred=centred, penalised=penalised)
+            return FittedBasis(tensor, *tensor.columns(covariates))
         kind, k, m, knots = (options.get(name) for name in ("bs", "k", "m", "knots"))
         if isinstance(kind, str) and kind in OF_FACTORS:
             request = Request(self.written.spelling, self.names, kind, k, m, None, self.levels)  # type: ignore[arg-type]
-            return OF_FACTORS[kind](covariates, request)
-        basis = fit_basis(
-            covariates, kind or "tp", k, order=m,  # type: ignore[arg-type]
-            knots=knots if knots is None or isinstance(knots, tuple) else (knots,),  # type: ignore[arg-type]
-            centred=centred, penalised=penalised, label=self.written.spelling,
+            of_factors = OF_FACTORS[kind](covariates, request)
+            return FittedBasis(of_factors, *of_factors.columns(covariates))
+        request = Request(
+            self.written.spelling, self.names, known_kind(kind or "tp", self.written.spelling), k, m,  # type: ignore[arg-type]
+            knots if knots is None or isinstance(knots, tuple) else (knots,),  # type: ignore[arg-type]
         )  # fmt: skip
-        return basis.multiplied_by(covariates, weights[:, 0]) if weights is not None and basis.rank else basis
+        fitted = fitted_basis(covariates, request, centred=centred, penalised=penalised)
+        return fitted.multiplied_by(weights[:, 0]) if weights is not None and fitted.basis.rank else fitted
 
 
 def read_smooth(call: SpecialCall, frame: Frame, functions: Functions) -> SmoothCall:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from bayesml.engines.layout import Layout
 from bayesml.engines.nuts.forms.base import ValueAndGradient
+from bayesml.engines.nuts.forms.collapsed.normal_scores import from_scores, in_layout, learned_scores, no_scores
 from bayesml.engines.nuts.forms.plain import first_step
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.form import start_around_mode, whitened, whitened_step
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     ValuesAt = Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]
 
-__all__ = ["Coordinates", "plain_coordinates", "whitened_coordinates"]
+__all__ = ["Coordinates", "plain_coordinates", "scored_coordinates", "whitened_coordinates"]
 
 
 @final
@@ -77,3 +78,40 @@ def whitened_coordinates(
         parameter_of=lambda index: "the whitened coordinates",
         tune=whitened,
     )
+
+
+def scored_coordinates(layout: Layout, places: tuple[int, ...]) -> Coordinates:
+    """Return whitened coordinates in which length-scales are normal scores, see ``normal_scores``.
+
+    Args:
+        layout: the sampled parameters.
+        places: of the length-scales in the flat vector.
+    """
+
+    def values_at(q: Position, data: Any) -> tuple[dict[str, Numbers], Scalar]:
+        u, log_jacobian = from_scores(q, places, data["scores"])
+        values, own = layout.constrain(u, bounds=data["bounds"])
+        return values, own + log_jacobian
+
+    identity = {"scores": no_scores(layout.size, places)}
+    return replace(whitened_coordinates(layout, layout.center, values_at, identity), tune=_tuned_scores(places))
+
+
+def _tuned_scores(places: tuple[int, ...]) -> Callable[[ValueAndGradient, Any], Any]:
+    """Return the function that whitens at the mode, learns the scores from there, and whitens in them again."""
+
+    def tune(value_and_gradient: ValueAndGradient, data: Any) -> Any:
+        first = whitened(value_and_gradient, data)
+        mode, root = np.asarray(first["white"]["rest"]), np.asarray(first["white"]["root"])
+        distances = np.sqrt((root**2).sum(axis=1))
+        unit = data | {"white": unit_arrow(mode, distances, (), ())}
+        try:
+            tables = learned_scores(lambda y: value_and_gradient(y, unit), np.zeros(len(mode)), places)
+        except ArithmeticError:  # the mode is good enough
+            return first
+        scores = in_layout(tables, mode, distances, places)
+        around = np.where(np.isin(np.arange(len(mode)), places), 1.0, distances)
+        scored = data | {"scores": scores, "white": unit_arrow(np.zeros(len(mode)), around, (), ())}
+        return whitened(value_and_gradient, scored)
+
+    return tune

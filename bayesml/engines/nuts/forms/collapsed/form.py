@@ -27,6 +27,7 @@ from bayesml.engines.nuts.forms.collapsed.compress import compressed
 from bayesml.engines.nuts.forms.collapsed.coordinates import (
     Coordinates,
     plain_coordinates,
+    scored_coordinates,
     whitened_coordinates,
 )
 from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
 __all__ = ["collapsed_form"]
 
 MOST_EFFECTS_AT_ONCE = 5_000
+MOST_SCORED = 4
+"""Most length-scales whose marginal densities are computed."""
+MOST_BESIDE = 30
+"""Most dimensions in which the mode is followed along a length-scale."""
 
 
 @final
@@ -146,7 +151,19 @@ def _coordinates(
         return plain_coordinates(layout)
     if sampled:
         return scaled_tail(problem, layout, parameters, sampled)
+    places = _lengthscales(problem, layout)
+    if places:
+        return scored_coordinates(layout, places)
     return whitened_coordinates(layout, layout.center, lambda u, data: layout.constrain(u, bounds=data["bounds"]))
+
+
+def _lengthscales(problem: Problem, layout: Layout) -> tuple[int, ...]:
+    """Return the places of the length-scales of processes in the flat vector, none in a vector of many others."""
+    blocks = integrated_blocks_of(problem.design.schema.predictors[0].terms)
+    variables = frozenset(block.shape.lengthscales for _, block in blocks if block.shape is not None)
+    pairs = zip(layout.sites, layout.slices(), strict=True)
+    places = [i for site, place in pairs if site.is_of(variables) for i in range(place.start, place.stop)]
+    return tuple(places) if len(places) <= MOST_SCORED and layout.size <= MOST_BESIDE else ()
 
 
 def _in_units(layout: Layout, split: Split) -> Layout:

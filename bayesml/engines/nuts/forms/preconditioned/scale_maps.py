@@ -29,7 +29,7 @@ def first_scales(layout: Layout, sds: frozenset[str], start: np.ndarray) -> dict
     """Return the middle and the width of each standard deviation of effects near a start in the layout."""
     scales = {}
     for site, place in zip(layout.sites, layout.slices(), strict=True):
-        if site.support.bounds == (0.0, np.inf) and site.name.split("[")[0] in sds:
+        if site.support.bounds == (0.0, np.inf) and site.is_of(sds):
             scales[site.name] = np.exp(start[place]), FIRST_WIDTH * np.exp(start[place])
     return scales
 

@@ -247,15 +247,19 @@ def _curves(
     times: np.ndarray,
     groups: Groups | None,
 ) -> np.ndarray:
-    """Return S(t), ``(draws, curves, times)``: one time after the other, so that memory is that of a prediction."""
+    """Return S(t), ``(draws, curves, times)``: one time after the other, so that memory is that of a prediction.
+
+    That of counts is a step function, computed once for each step.
+    """
     function = _survival_of(fit, likelihood)
-    at = [replace(rows, data=data_at(likelihood, rows.data, rows.count, float(t))) for t in times]
-    result = np.empty((choice.count, rows.count if groups is None else len(groups.labels), len(times)))
+    steps, place = np.unique(np.floor(times) if likelihood.traits.discrete else times, return_inverse=True)
+    at = [replace(rows, data=data_at(likelihood, rows.data, rows.count, float(t))) for t in steps]
+    result = np.empty((choice.count, rows.count if groups is None else len(groups.labels), len(steps)))
     for batch in batches(fit, rows, choice, request):
         for k, own in enumerate(at):
             values = at_every_draw(fit, function, batch, own)
             result[batch.where, :, k] = values if groups is None else groups.average(values)
-    return result
+    return result[..., place]
 
 
 def data_at(

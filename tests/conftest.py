@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.slow_cases import slow_cases
+
 # Pictures are drawn without a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -24,6 +26,14 @@ def shared_path(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs the reference file {'/'.join(parts)}")
     return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of ``tests/slow_cases.txt`` slow, before those tests are left out."""
+    for item in items:
+        if item.nodeid in slow_cases():
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

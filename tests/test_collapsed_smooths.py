@@ -76,6 +76,7 @@ def test_curves_without_bends_do_not_diverge(response: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::bayesml.FitWarning")  # the plain form has few effective draws of the sds
+@pytest.mark.slow
 def test_draws_agree_with_those_of_the_model_as_written() -> None:
     formula, data = "y ~ z + s(x, k=5)", small()
     collapsed = bayesml.fit(formula, data, seed=3, progress=False)

@@ -378,6 +378,7 @@ def test_chains_together_give_the_same_posterior(data, family):
         assert (abs(first.mean(axis=(0, 1)) - second.mean(axis=(0, 1))) < bound).all()
 
 
+@pytest.mark.slow
 def test_chains_together_resume_from_uneven_blocks(data, tmp_path):
     """Chains whose checkpoint ends a block earlier catch up first."""
     problem = describe_problem(FORMULA, data, "poisson")

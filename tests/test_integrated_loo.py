@@ -115,6 +115,7 @@ def test_quadrature_agrees_with_a_dense_grid(data, family: str) -> None:
                 assert rows_given[draw, row] == pytest.approx(together - others, abs=10 * tolerance)
 
 
+@pytest.mark.slow
 def test_a_row_that_decides_its_group_is_found(data) -> None:
     """One count of 4,000 among eleven small exposures: without it next to nothing is known of the group."""
     count, exposure = np.where(np.arange(12) == 0, 4000, 0), np.where(np.arange(12) == 0, 1000.0, 0.01)
@@ -135,6 +136,7 @@ def test_a_row_that_decides_its_group_is_found(data) -> None:
         assert found[draw, 0] == pytest.approx(together - others, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_effects_in_two_predictors_are_averaged_together(data) -> None:
     """Brute force: 200,000 pairs of effects, correlated across mean and log standard deviation."""
     lead = (3, 60, 1)

@@ -188,6 +188,7 @@ def fitted():
         return bayesml.fit("y ~ x + ar(row):ar(column)", data, prior=PRIOR, **options), data
 
 
+@pytest.mark.slow
 def test_a_field_is_fitted_and_predicted(fitted, tmp_path):
     fit, data = fitted
     text = str(fit)
@@ -206,6 +207,7 @@ def test_a_field_is_fitted_and_predicted(fitted, tmp_path):
     assert fit.epred(new, incl_autocor=False).to_numpy().shape[-1] == 3
 
 
+@pytest.mark.slow
 def test_neighbouring_plots_are_drawn_alike(fitted):
     fit, _ = fitted
     new = pd.DataFrame({"row": [3, 3, 3], "column": [1, 2, 4], "x": 0.0})

@@ -208,6 +208,7 @@ def test_gradient_equals_finite_differences(name, frame, rng):
             assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_numpyro_runs_the_model(frame):
     fit = bayesml.fit(
         "real ~ x + (1 | g)", frame, seed=1, draws=50, warmup=100, chains=1, progress=False, sample_prior="only"

@@ -111,6 +111,7 @@ def test_densities_are_exact_where_importance_sampling_fails(formula: str) -> No
 
 
 @pytest.mark.filterwarnings("ignore:.*effective sample size", "ignore:The chains do not agree", "ignore:.*Pareto k")
+@pytest.mark.slow
 def test_what_was_not_reported_is_sampled_anew(data) -> None:
     priors = [bayesml.prior("constant(1)", "sigma")]
     formula = "y ~ x + (1 | gr(g, by = f))"

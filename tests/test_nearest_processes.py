@@ -115,6 +115,7 @@ def fitted():
 
 
 @pytest.mark.filterwarnings("ignore::bayesml.FitWarning")
+@pytest.mark.slow
 def test_counts_at_many_places(fitted, tmp_path):
     fit, data = fitted
     assert "sdgp(gpxz)" in str(fit)

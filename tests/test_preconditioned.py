@@ -163,6 +163,7 @@ def flat_of(form, layout, problem):
     return flat
 
 
+@pytest.mark.slow
 def test_terms_that_cross_too_widely_are_scaled_one_by_one(frame, rng, monkeypatch):
     formula, family, _ = FORMULAS["three factors"]
     problem = describe_problem(formula, frame, family)

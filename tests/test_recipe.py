@@ -157,6 +157,7 @@ def test_the_same_model_is_not_compiled_again(sampled: Fit, monkeypatch: pytest.
 
 
 @pytest.mark.filterwarnings("ignore::bayesml.errors.FitWarning")
+@pytest.mark.slow
 def test_another_response_runs_the_programs_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs are kept under the structure of a model, to which priors and predictors belong but not the response."""
     lowered: list[str] = []

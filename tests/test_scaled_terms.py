@@ -93,6 +93,7 @@ def fit(formula, data, family):
 
 
 @pytest.mark.filterwarnings("ignore::bayesml.FitWarning")  # Rhat of so few draws, of one of 600 parameters
+@pytest.mark.slow
 def test_nested_terms_do_not_compete():
     """Each term scaled for itself has 54 effective draws of 4,000 here, at 51 leapfrogs a draw.
 
@@ -107,6 +108,7 @@ def test_nested_terms_do_not_compete():
 
 
 @pytest.mark.filterwarnings("ignore::bayesml.FitWarning")
+@pytest.mark.slow
 def test_an_intercept_follows_the_sd_of_two_blocks():
     """With the Intercept on a fixed scale 55 to 147 draws of 4,000 diverge, and 223 count; asked for are 1,000."""
     data = pd.read_csv(FACTS / "assay.csv", dtype={"Block": str, "sample": str, "dilut": str})

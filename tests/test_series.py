@@ -414,6 +414,7 @@ def test_a_known_matrix_has_a_row_for_each_row_of_the_data():
     np.testing.assert_allclose(kept, [1.0, 2.0, 4.0, 5.0, 6.0])
 
 
+@pytest.mark.slow
 def test_several_responses_have_series_of_their_own():
     rng = np.random.default_rng(11)
     data = pd.DataFrame(

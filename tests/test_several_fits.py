@@ -62,6 +62,7 @@ def test_moments_of_effects_are_put_together(sleep):
     np.testing.assert_allclose(effects.mean(), np.mean(means, axis=0))
 
 
+@pytest.mark.slow
 def test_other_models_are_refused(sleep, pair):
     first = pair[0]
     others = {

@@ -138,6 +138,7 @@ def test_point_estimates_say_that_they_have_no_form() -> None:
             bayesml.fit("o ~ x + (cs(1) | g)", DATA, "sratio", method=method)
 
 
+@pytest.mark.slow
 def test_effects_on_thresholds_may_be_left_out_of_one_of_several_responses() -> None:
     formula = bf("o ~ x + (cs(1) | g)", family="sratio") + bf("t | bhaz(gr = h) ~ z", family="cox")
     with warnings.catch_warnings():

@@ -7,28 +7,30 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from bayesml.describe import default_priors_of, refuse_improper
 from bayesml.engines import SAMPLER, AbstractEngine, Problem, SamplerOptions, get_engine, with_options
 from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
-from bayesml.frame import checked_mapping
 from bayesml.lazy import lazy_module
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
-from bayesml.results.fits.fitting import encode_data, prepared_model, run_model
 from bayesml.results.record.recipe import Recipe, family_of
-from bayesml.terms import Functions
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesml import describe, frame
     from bayesml.exporting import exported
     from bayesml.exporting.exported import ExportedModel
+    from bayesml.results.fits import fitting
     from bayesml.results.fits import kept as kept_files
     from bayesml.results.storage import exported as storage
-else:  # a fit that is not kept in a file does not wait for what reads files
+    from bayesml.terms import Functions
+else:  # what reads data and formulas waits for the first of them; a fit that is not kept does not wait for files
+    describe = lazy_module("bayesml.describe")
+    fitting = lazy_module("bayesml.results.fits.fitting")
+    frame = lazy_module("bayesml.frame")
     kept_files = lazy_module("bayesml.results.fits.kept")
     exported = lazy_module("bayesml.exporting.exported")
     storage = lazy_module("bayesml.results.storage.exported")
@@ -123,13 +125,13 @@ def fit(
     priors = as_priors(prior)
     written = as_formula(formula)
     chosen = family_of(written, family)
-    called, beside = data_name or "data", checked_mapping(data2)
+    called, beside = data_name or "data", frame.checked_mapping(data2)
     recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, called, beside)
-    model = prepared_model(recipe, data)
+    model = fitting.prepared_model(recipe, data)
     found = None if kept is None else kept.found(model)
     if found is not None:
         return found
-    made = finished(run_model(model, began))
+    made = finished(fitting.run_model(model, began))
     if kept is not None:
         made.save(kept.path)
     return made
@@ -168,10 +170,10 @@ def default_prior(
     """
     written = as_formula(formula)
     chosen = family_of(written, family)
-    own, beside = functions or {}, checked_mapping(data2)
+    own, beside = functions or {}, frame.checked_mapping(data2)
     recipe = Recipe(written, chosen, get_engine(SAMPLER), missing=missing, functions=own, data2=beside)
-    _, design = encode_data(recipe, data)
-    return default_priors_of(design, default_priors).to_pandas()
+    _, design = fitting.encode_data(recipe, data)
+    return describe.default_priors_of(design, default_priors).to_pandas()
 
 
 @answers_foreign_arguments("FIT_ARGUMENTS")
@@ -225,11 +227,11 @@ def validate_prior(
         default_priors,
         missing,
         own,
-        data2=checked_mapping(data2),
+        data2=frame.checked_mapping(data2),
     )
-    description = prepared_model(recipe, data).problem.description
+    description = fitting.prepared_model(recipe, data).problem.description
     if sample_prior != "no":
-        refuse_improper(description.spec)
+        describe.refuse_improper(description.spec)
     return description.priors.to_pandas()
 
 
@@ -275,10 +277,10 @@ def export(
     exported.check_language(language)
     target = None if path is None else storage.program_target(path)
     written = as_formula(formula)
-    chosen, own, beside = family_of(written, family), functions or {}, checked_mapping(data2)
+    chosen, own, beside = family_of(written, family), functions or {}, frame.checked_mapping(data2)
     engine = get_engine(SAMPLER)
     recipe = Recipe(written, chosen, engine, as_priors(prior), default_priors, missing, own, data2=beside)
-    program = exported.exported_model(prepared_model(recipe, data).problem)
+    program = exported.exported_model(fitting.prepared_model(recipe, data).problem)
     if target is not None:
         program.write(target)
     return program
@@ -301,6 +303,6 @@ def describe_problem(
         get_engine(SAMPLER),
         tuple(prior),
         default_priors,
-        data2=checked_mapping(data2),
+        data2=frame.checked_mapping(data2),
     )
-    return prepared_model(recipe, data).problem
+    return fitting.prepared_model(recipe, data).problem

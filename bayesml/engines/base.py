@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.describe import Description
-from bayesml.design import Design
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily, AbstractLikelihood
 from bayesml.posterior import AbstractPosterior, Timing
+
+if TYPE_CHECKING:  # options are there before a model is
+    from bayesml.describe import Description
+    from bayesml.design import Design
+    from bayesml.families import AbstractFamily, AbstractLikelihood
 
 __all__ = ["AbstractEngine", "Continuation", "Coordinates", "Outcome", "Problem", "Sampling"]
 

@@ -7,12 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bayesml.lazy import lazy_module
-from bayesml.results.checks import diagnostics
 from bayesml.results.fits.every_verb import AbstractFitVerbs
 from bayesml.results.fits.verb import Verb
-from bayesml.results.record.diagnostics import Diagnostics
 from bayesml.results.record.fit import AbstractSampledFit
-from bayesml.results.tables import summary, tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from bayesml.results.checks import (
         bayes_r2,
         bridge,
+        diagnostics,
         kfold,
         log_lik,
         loo,
@@ -35,11 +33,14 @@ if TYPE_CHECKING:
     from bayesml.results.predict import predict, survival
     from bayesml.results.projection import project, varsel
     from bayesml.results.questions import describe_posterior, hypothesis
+    from bayesml.results.record.diagnostics import Diagnostics
     from bayesml.results.storage import export
+    from bayesml.results.tables import summary, tables
     from bayesml.results.tidy import add_draws, spread_draws, tidied_draws
 else:  # a fit and its table should not wait for what draws pictures of it
     bayes_r2 = lazy_module("bayesml.results.checks.bayes_r2")
     bridge = lazy_module("bayesml.results.checks.bridge")
+    diagnostics = lazy_module("bayesml.results.checks.diagnostics")
     describe_posterior = lazy_module("bayesml.results.questions.describe_posterior")
     hypothesis = lazy_module("bayesml.results.questions.hypothesis")
     export = lazy_module("bayesml.results.storage.export")
@@ -60,6 +61,8 @@ else:  # a fit and its table should not wait for what draws pictures of it
     varsel = lazy_module("bayesml.results.projection.varsel")
     predict = lazy_module("bayesml.results.predict.predict")
     survival = lazy_module("bayesml.results.predict.survival")
+    summary = lazy_module("bayesml.results.tables.summary")
+    tables = lazy_module("bayesml.results.tables.tables")
     waic = lazy_module("bayesml.results.checks.waic")
 
 __all__ = ["AbstractDrawsVerbs"]

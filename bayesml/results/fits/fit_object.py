@@ -16,18 +16,19 @@ from bayesml.formula import ModelFormula
 from bayesml.lazy import lazy_module
 from bayesml.posterior import Draws
 from bayesml.priors import Prior
-from bayesml.results.checks.diagnostics import warn_about
 from bayesml.results.fits.draws_verbs import AbstractDrawsVerbs
 from bayesml.results.fits.estimate_verbs import AbstractEstimateVerbs
 from bayesml.results.fits.every_verb import AbstractFitVerbs
 from bayesml.results.record.recipe import FittedModel
 
 if TYPE_CHECKING:
+    from bayesml.results.checks import diagnostics
     from bayesml.results.fits import extending, updating
     from bayesml.results.frequentist import normal_draws, report, simulate
     from bayesml.results.predict import point_survival
     from bayesml.results.predict.survival import SurvivalCurves
 else:
+    diagnostics = lazy_module("bayesml.results.checks.diagnostics")
     extending = lazy_module("bayesml.results.fits.extending")
     normal_draws = lazy_module("bayesml.results.frequentist.normal_draws")
     point_survival = lazy_module("bayesml.results.predict.point_survival")
@@ -223,7 +224,7 @@ def finished(fitted: FittedModel) -> Fit | PointFit:
     """
     fit = fit_of(fitted)
     if isinstance(fit, Fit):
-        warn_about(fit)
+        diagnostics.warn_about(fit)
     else:
         report.warn_about_point(fit)
     return fit

@@ -12,21 +12,24 @@ from functools import cached_property
 from math import log
 from typing import TYPE_CHECKING, Self, cast
 
-from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.errors import ModelError
-from bayesml.families import AbstractFamily, AbstractLikelihood
-from bayesml.formula import ParsedFormula
-from bayesml.frame import Frame
 from bayesml.frozen import fields_alone
-from bayesml.posterior import Draws, Timing
-from bayesml.priors import Prior, Style
-from bayesml.reported import reported_variables
-from bayesml.results.record.recipe import Recipe
-from bayesml.variables import ReportedVariable
+from bayesml.lazy import lazy_module
 
 if TYPE_CHECKING:
+    from bayesml import reported
+    from bayesml.engines import AbstractEngine, Outcome, Problem
     from bayesml.engines.point.estimate import AbstractEstimate
+    from bayesml.families import AbstractFamily, AbstractLikelihood
+    from bayesml.formula import ParsedFormula
+    from bayesml.frame import Frame
+    from bayesml.posterior import Draws, Timing
+    from bayesml.priors import Prior, Style
     from bayesml.results.record.diagnostics import Diagnostics
+    from bayesml.results.record.recipe import Recipe
+    from bayesml.variables import ReportedVariable
+else:
+    reported = lazy_module("bayesml.reported")
 
 __all__ = ["AbstractFit", "AbstractPointFit", "AbstractSampledFit"]
 
@@ -105,7 +108,7 @@ class AbstractFit(ABC):
     @cached_property
     def variables(self) -> tuple[ReportedVariable, ...]:
         """The reported variables with their labels and text names."""
-        return reported_variables(self.problem.description.spec, self.problem.design.schema)
+        return reported.reported_variables(self.problem.description.spec, self.problem.design.schema)
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +128,7 @@ class AbstractSampledFit(AbstractFit):
     @cached_property
     def variables(self) -> tuple[ReportedVariable, ...]:
         """The variables of the posterior with their labels and text names; without effects that were not kept."""
-        every = reported_variables(self.problem.description.spec, self.problem.design.schema)
+        every = reported.reported_variables(self.problem.description.spec, self.problem.design.schema)
         return tuple(variable for variable in every if variable.name not in self.draws_record.reduced)
 
     @cached_property

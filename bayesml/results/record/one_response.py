@@ -8,7 +8,6 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from bayesml.design import Design
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.keys import PredictorKey
 from bayesml.names import of_response
@@ -86,7 +85,8 @@ def _part(fit: F, place: int) -> F:
         predictors=tuple(p for p in schema.predictors if p.key.resp == response.name),
         known_errors=schema.known_errors & {response.name},
     )
-    part = Design(own, {key: arrays for key, arrays in design.arrays.items() if key.resp == response.name}, (response,))
+    arrays = {key: of_key for key, of_key in design.arrays.items() if key.resp == response.name}
+    part = replace(design, schema=own, arrays=arrays, responses=(response,), joint=None)
     return replace(fit, problem=replace(fit.problem, design=part))
 
 

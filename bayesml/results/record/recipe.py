@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
-from bayesml.engines import AbstractEngine, Outcome, Problem
 from bayesml.families import AbstractFamily, get_family, several
 from bayesml.formula import JointFormula, ModelFormula, response_count
-from bayesml.frame import Frame
 from bayesml.frozen import FrozenMapping
-from bayesml.priors import Prior, Style
-from bayesml.terms import Functions
+
+if TYPE_CHECKING:
+    from bayesml.engines import AbstractEngine, Outcome, Problem
+    from bayesml.frame import Frame
+    from bayesml.priors import Prior, Style
+    from bayesml.terms import Functions
 
 __all__ = ["FittedModel", "Missing", "PreparedModel", "Recipe", "family_of"]
 

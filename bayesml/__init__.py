@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from bayesml.datasets import list_datasets, load_dataset
 from bayesml.distributions import (
@@ -30,15 +30,18 @@ from bayesml.distributions import (
 )
 from bayesml.engines import MAP, ML, NUTS, REML, Laplace
 from bayesml.errors import BayesmlError, DataError, FitWarning, FormulaError, ModelError, PriorError
-from bayesml.families import FAMILIES, custom_family
+from bayesml.families import FAMILIES
 from bayesml.fit import default_prior, export, fit, validate_prior
 from bayesml.foreign import module_attribute
 from bayesml.formula import bf, set_mecor, set_rescor
-from bayesml.priors import R2D2, horseshoe, prior
+from bayesml.lazy import LazyRegistry
+from bayesml.priors import prior
 from bayesml.results.fits.fit_object import Fit, PointFit
 
 if TYPE_CHECKING:
-    from bayesml.families import bernoulli, binomial, gaussian, negbinomial, poisson, student
+    from bayesml.families import bernoulli, binomial, custom_family, gaussian, negbinomial, poisson, student
+    from bayesml.priors.horseshoe import horseshoe
+    from bayesml.priors.r2d2 import R2D2
     from bayesml.results.checks.averages import posterior_average, pp_average
     from bayesml.results.checks.check_laplace import check_laplace
     from bayesml.results.checks.loo_compare import loo_compare
@@ -133,41 +136,48 @@ __all__ = [
 ]
 
 # Imported at the first use: a sampler that starts should not wait for what comes later.
-_LATER = {
-    "MarginalMeans": ("bayesml.results.questions.marginal_means", "MarginalMeans"),
-    "anova": ("bayesml.results.frequentist.likelihood_ratio", "anova_fits"),
-    "check_laplace": ("bayesml.results.checks.check_laplace", "check_laplace"),
-    "combine": ("bayesml.results.fits.combining", "combine"),
-    "compare_levels": ("bayesml.results.tidy.compare_levels", "compare_levels"),
-    "compare_models": ("bayesml.results.frequentist.likelihood_ratio", "compare_models"),
-    "datagrid": ("bayesml.results.marginal.datagrid", "datagrid"),
-    "fit_multiple": ("bayesml.results.fits.multiple", "fit_multiple"),
-    "load": ("bayesml.results.storage.io", "load"),
-    "loo_compare": ("bayesml.results.checks.loo_compare", "loo_compare"),
-    "loo_model_weights": ("bayesml.results.checks.model_weights", "loo_model_weights"),
-    "mean_hdi": ("bayesml.results.tidy.intervals", "mean_hdi"),
-    "mean_qi": ("bayesml.results.tidy.intervals", "mean_qi"),
-    "median_hdi": ("bayesml.results.tidy.intervals", "median_hdi"),
-    "median_qi": ("bayesml.results.tidy.intervals", "median_qi"),
-    "posterior_average": ("bayesml.results.checks.averages", "posterior_average"),
-    "pp_average": ("bayesml.results.checks.averages", "pp_average"),
-    "resume": ("bayesml.resuming", "resume"),
-    "table": ("bayesml.results.tidy.side_by_side", "table"),
-}
+_LATER: LazyRegistry[Any] = LazyRegistry(
+    __name__,
+    {
+        "MarginalMeans": "results.questions.marginal_means",
+        "R2D2": "priors.r2d2",
+        "anova": "results.frequentist.likelihood_ratio:anova_fits",
+        "check_laplace": "results.checks.check_laplace",
+        "combine": "results.fits.combining",
+        "compare_levels": "results.tidy.compare_levels",
+        "compare_models": "results.frequentist.likelihood_ratio",
+        "custom_family": "families.custom",
+        "datagrid": "results.marginal.datagrid",
+        "fit_multiple": "results.fits.multiple",
+        "horseshoe": "priors.horseshoe",
+        "load": "results.storage.io",
+        "loo_compare": "results.checks.loo_compare",
+        "loo_model_weights": "results.checks.model_weights",
+        "mean_hdi": "results.tidy.intervals",
+        "mean_qi": "results.tidy.intervals",
+        "median_hdi": "results.tidy.intervals",
+        "median_qi": "results.tidy.intervals",
+        "posterior_average": "results.checks.averages",
+        "pp_average": "results.checks.averages",
+        "resume": "resuming",
+        "table": "results.tidy.side_by_side",
+    },
+)
 
 
 def __getattr__(name: str) -> object:
     if name in FAMILIES:
         return FAMILIES[name]
-    if name not in _LATER:
-        found: object = import_module(__name__)
-        for part in module_attribute(name, __all__).split("."):
-            found = getattr(found, part)
-        return found
-    module, attribute = _LATER[name]
-    value = globals()[name] = getattr(import_module(module), attribute)
-    return value
+    if name in _LATER:
+        value = globals()[name] = _LATER[name]
+        return value
+    found: object = sys.modules[__name__]
+    for part in module_attribute(name, __all__).split("."):
+        found = getattr(found, part)
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER} - {"FAMILIES", "TYPE_CHECKING", "import_module", "module_attribute"})
+    return sorted(
+        {*globals(), *_LATER} - {"Any", "FAMILIES", "LazyRegistry", "TYPE_CHECKING", "module_attribute", "sys"}
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from bayesml.errors import FormulaError
 from bayesml.families import (
     AbstractFamily,
     AbstractLikelihood,
-    JointLikelihood,
     ResponseData,
-    joint_likelihood,
 )
 from bayesml.formula import ParsedFormula, Predictor, ResponseFormula
 from bayesml.frame import Frame
@@ -35,6 +33,9 @@ from bayesml.terms import (
     kinds_in,
     missing_values,
 )
+
+if TYPE_CHECKING:
+    from bayesml.families import JointLikelihood
 
 __all__ = [
     "Arrays",
@@ -242,6 +243,8 @@ def _joint(parsed: ParsedFormula, responses: Sequence[ResponseDesign]) -> JointL
     parts = [(each.name, each.likelihood) for each in responses]
     predicted = [frozenset(p.key.dpar for p in formula.predictors) for formula in parsed.responses]
     rows = [each.rows for each in responses]
+    from bayesml.families import joint_likelihood
+
     return joint_likelihood(parts, predicted, [each.weights for each in responses], parsed.rescor, rows)
 
 

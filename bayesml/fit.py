@@ -12,6 +12,7 @@ from bayesml.errors import ModelError
 from bayesml.families import AbstractFamily
 from bayesml.foreign import answers_foreign_arguments, takes_options
 from bayesml.formula import ModelFormula, as_formula
+from bayesml.garbage_collection import garbage_collection_paused
 from bayesml.lazy import lazy_module
 from bayesml.priors import Prior, Style, as_priors
 from bayesml.results.fits.fit_object import Fit, PointFit, finished
@@ -127,7 +128,8 @@ def fit(
     chosen = family_of(written, family)
     called, beside = data_name or "data", frame.checked_mapping(data2)
     recipe = Recipe(written, chosen, engine, priors, default_priors, missing, functions or {}, called, beside)
-    model = fitting.prepared_model(recipe, data)
+    with garbage_collection_paused():  # what is imported and read here stays
+        model = fitting.prepared_model(recipe, data)
     found = None if kept is None else kept.found(model)
     if found is not None:
         return found

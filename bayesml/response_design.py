@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.columns import bare_name, evaluate
 from bayesml.errors import FormulaError, did_you_mean
 from bayesml.expansion import refuse_unused_terms
-from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData, with_fixed
+from bayesml.families import AbstractFamily, AbstractLikelihood, RawResponse, ResponseData
 from bayesml.formula import Response, ResponseFormula
 from bayesml.frame import Frame
 from bayesml.response_columns import column_labels, column_values
@@ -66,7 +66,7 @@ def encoded_response(
     predicted = frozenset(p.key.dpar for p in formula.predictors)
     own, others = _fixed(formula, family)
     free = family.bind(raw).with_formula(predicted, own)
-    bound, formula = with_fixed(free, others), with_residual_terms(formula, free.traits)
+    bound, formula = _held(free, others), with_residual_terms(formula, free.traits)
     raw = replace(raw, additions=term_arrays(formula.response.additions, frame, functions))
     likelihood = with_terms(bound, formula.response.additions, raw.additions, formula.text)
     _check_dpars(formula, likelihood)
@@ -89,6 +89,15 @@ def _fixed(
     fixed = {each.key.parameter: each.value for each in formula.fixed}
     own = {name: value for name, value in fixed.items() if family.can_fix(name)}
     return own, {name: value for name, value in fixed.items() if name not in own}
+
+
+def _held(likelihood: AbstractLikelihood, fixed: Mapping[str, float | str]) -> AbstractLikelihood:
+    """Return the likelihood with parameters held at numbers or at the values of others."""
+    if not fixed:
+        return likelihood
+    from bayesml.families import with_fixed
+
+    return with_fixed(likelihood, fixed)
 
 
 def _check_dpars(formula: ResponseFormula, likelihood: AbstractLikelihood) -> None:

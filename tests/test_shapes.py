@@ -30,7 +30,7 @@ from bayesml.engines.nuts.forms.gaussian import (  # noqa: E402
 )
 from bayesml.engines.nuts.forms.gaussian import shapes as gaussian_shapes  # noqa: E402
 from bayesml.engines.nuts.forms.plain import plain_form  # noqa: E402
-from bayesml.engines.nuts.forms.preconditioned import preconditioned_form  # noqa: E402
+from bayesml.engines.nuts.forms.preconditioned.form import preconditioned_form  # noqa: E402
 from bayesml.engines.nuts.sampler import adaptation, chain_state, shapes, splitmix, transition, u_turn  # noqa: E402
 from bayesml.engines.nuts.sampler.random_numbers import RandomNumbers, random_numbers, report_noise  # noqa: E402
 from bayesml.engines.precision import double_precision  # noqa: E402

@@ -15,13 +15,7 @@ from bayesml.distributions import Distribution
 from bayesml.errors import ModelError, did_you_mean
 from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.curvature import AuxiliaryDerivatives, Curvature
-from bayesml.families.custom import custom_family
-from bayesml.families.fixed import with_fixed
-from bayesml.families.joining import joint_likelihood
-from bayesml.families.joint import JointLikelihood
-from bayesml.families.mixture import Mixture, mixture_of
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.families.several import Several, several
 from bayesml.foreign import FAMILY_ADVICE, FAMILY_ALIASES, PLANNED_FAMILIES
 from bayesml.lazy import LazyRegistry
 
@@ -37,12 +31,14 @@ if TYPE_CHECKING:
     from bayesml.families.compois import compois
     from bayesml.families.cox import cox
     from bayesml.families.cumulative import cumulative
+    from bayesml.families.custom import custom_family
     from bayesml.families.dirichlet import dirichlet
     from bayesml.families.dirichlet2 import dirichlet2
     from bayesml.families.dirichlet_multinomial import dirichlet_multinomial
     from bayesml.families.discrete_weibull import discrete_weibull
     from bayesml.families.exgaussian import exgaussian
     from bayesml.families.exponential import exponential
+    from bayesml.families.fixed import with_fixed
     from bayesml.families.frechet import frechet
     from bayesml.families.gamma import gamma
     from bayesml.families.gaussian import gaussian
@@ -53,6 +49,8 @@ if TYPE_CHECKING:
     from bayesml.families.hurdle_cumulative import hurdle_cumulative
     from bayesml.families.inflated_beta import zero_inflated_beta, zero_one_inflated_beta
     from bayesml.families.inverse_gaussian import inverse_gaussian
+    from bayesml.families.joining import joint_likelihood
+    from bayesml.families.joint import JointLikelihood
     from bayesml.families.logistic_normal import logistic_normal
     from bayesml.families.loglogistic import loglogistic
     from bayesml.families.lognormal import lognormal
@@ -63,6 +61,7 @@ if TYPE_CHECKING:
     from bayesml.families.ordered_beta import ordered_beta
     from bayesml.families.poisson import poisson
     from bayesml.families.sequential import cratio, sratio
+    from bayesml.families.several import several
     from bayesml.families.shifted_lognormal import shifted_lognormal
     from bayesml.families.skew_normal import skew_normal
     from bayesml.families.student import student
@@ -215,6 +214,25 @@ FAMILIES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
     },
 )
 """Name of each family and the module here that defines it, which is imported when the family is asked for."""
+FAMILIES_OF_FAMILIES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
+    __name__, {"mixture": "mixture:Mixture"}
+)
+"""Families of a response that are made of others, by the name before their parentheses."""
+FAMILIES_OF_RESPONSES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
+    __name__, {"MV": "several:Several"}
+)
+"""The families of several responses, by that name."""
+_OTHERS: LazyRegistry[Any] = LazyRegistry(
+    __name__,
+    {
+        "JointLikelihood": "joint",
+        "custom_family": "custom",
+        "joint_likelihood": "joining",
+        "several": "several",
+        "with_fixed": "fixed",
+    },
+)
+"""What else is here and few models need."""
 
 
 @final
@@ -223,12 +241,14 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         # Python's import sets every submodule as an attribute of its package once it has run.
-        is_family = isinstance(value, ModuleType) and name in FAMILIES
-        ModuleType.__setattr__(self, name, getattr(value, name) if is_family else value)
+        if isinstance(value, ModuleType) and name in __all__:
+            value = vars(self).get(name) or getattr(value, name)
+        ModuleType.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        if name in FAMILIES:
-            return FAMILIES[name]
+        for registry in (FAMILIES, _OTHERS):
+            if name in registry:
+                return registry[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__(self) -> list[str]:
@@ -236,14 +256,6 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
-for _name in [name for name in FAMILIES if isinstance(globals().get(name), ModuleType)]:
-    setattr(sys.modules[__name__], _name, globals()[_name])
-
-
-FAMILIES_OF_FAMILIES: dict[str, Callable[..., AbstractFamily]] = {"mixture": Mixture}
-"""Families of a response that are made of others, by the name before their parentheses."""
-FAMILIES_OF_RESPONSES: dict[str, Callable[..., AbstractFamily]] = {"MV": Several}
-"""The families of several responses, by that name."""
 
 
 def get_family(
@@ -264,7 +276,8 @@ def get_family(
         'log'
     """
     if isinstance(family, (list, tuple)):
-        return several([get_family(each, link) for each in family])
+        made: AbstractFamily = _OTHERS["several"]([get_family(each, link) for each in family])
+        return made
     if isinstance(family, AbstractFamily):
         if link is not None:
             raise ModelError(f'The family is already made; give it the link itself: {family.name}(link="{link}").')
@@ -311,6 +324,8 @@ def mixture(
     if len(counts) != len(families) or not whole:
         raise ModelError(f"`nmix` is a whole number, or one for each of the {len(families)} components; got {nmix!r}.")
     every = [family for family, count in zip(families, counts, strict=True) for _ in range(count)]
+    from bayesml.families.mixture import mixture_of
+
     return mixture_of(every, order)
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from bayesml.priors.defaults import DefaultPriors, Scale, Style, predictor_scale
-from bayesml.priors.horseshoe import Horseshoe, horseshoe
 from bayesml.priors.joint import AbstractJointPrior
 from bayesml.priors.language import Prior, as_priors, prior
 from bayesml.priors.parse import JOINT_PRIORS, parse_prior
 from bayesml.priors.per_coefficient import PerCoefficient
-from bayesml.priors.r2d2 import R2D2
 from bayesml.priors.resolve import Resolution, resolve
 from bayesml.priors.table import PriorRow, PriorTable
 from bayesml.priors.written import as_distribution
 
 __all__ = [
     "JOINT_PRIORS",
-    "R2D2",
     "AbstractJointPrior",
-    "Horseshoe",
-    "horseshoe",
     "parse_prior",
     "DefaultPriors",
     "PerCoefficient",

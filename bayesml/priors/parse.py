@@ -9,13 +9,14 @@ from dataclasses import fields
 from bayesml.arithmetic import value_of
 from bayesml.distributions import Distribution, parse_distribution, with_values
 from bayesml.errors import PriorError, did_you_mean
-from bayesml.priors.horseshoe import Horseshoe
+from bayesml.lazy import LazyRegistry
 from bayesml.priors.joint import AbstractJointPrior
-from bayesml.priors.r2d2 import R2D2
 
 __all__ = ["JOINT_PRIORS", "parse_prior"]
 
-JOINT_PRIORS: dict[str, type[AbstractJointPrior]] = {kind.name: kind for kind in (Horseshoe, R2D2)}
+JOINT_PRIORS: LazyRegistry[type[AbstractJointPrior]] = LazyRegistry(
+    "bayesml.priors", {"horseshoe": "horseshoe:Horseshoe", "R2D2": "r2d2"}
+)
 """The priors of several coefficients together. Adding one is one file and one line here."""
 WORDS = {"TRUE": True, "FALSE": False, "True": True, "False": False}
 LONGEST = 1000  # characters; deeply nested text would exhaust the parser's stack

@@ -14,7 +14,6 @@ from bayesml.lazy import lazy_module
 from bayesml.response_terms import RESIDUAL_TERMS
 from bayesml.terms.base import AbstractTerm, Functions, rows_of
 from bayesml.terms.context import ModelContext, ResponseContext
-from bayesml.terms.curves import AbstractCurveTerm
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.functions import checked_functions
 from bayesml.terms.group_level import AbstractGroupTerm
@@ -22,12 +21,10 @@ from bayesml.terms.kind import TermKind
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.terms.row_groups import RowGroups
 from bayesml.terms.sampled import SampledBlock, SampledSlopes
-from bayesml.terms.shared_effects import Share, SharedEffects
 
 __all__ = [
     "TERMS",
     "AbstractEffects",
-    "AbstractCurveTerm",
     "AbstractGroupTerm",
     "AbstractPopulationTerm",
     "AbstractTerm",
@@ -38,8 +35,6 @@ __all__ = [
     "ResponseContext",
     "SampledBlock",
     "SampledSlopes",
-    "Share",
-    "SharedEffects",
     "blocks_of",
     "SlopeColumns",
     "TermKind",

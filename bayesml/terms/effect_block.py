@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 import numpy as np
 
 from bayesml.linalg import AbstractBlock, DenseBlock, GroupBlock, SpreadBlock
-from bayesml.terms.row_spread import RowSpread
 
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers
+    from bayesml.terms.row_spread import RowSpread
 
 __all__ = ["AbstractEffects", "CovarianceShape", "EffectBlock", "SlopeColumns", "block_columns"]
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.keys import PredictorKey
-from bayesml.terms.area_field import AreaField
 from bayesml.terms.effect_block import CovarianceShape, EffectBlock, block_columns
-from bayesml.terms.row_spread import RowSpread
+
+if TYPE_CHECKING:
+    from bayesml.terms.area_field import AreaField
+    from bayesml.terms.row_spread import RowSpread
 
 __all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
 

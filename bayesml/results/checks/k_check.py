@@ -17,7 +17,7 @@ from bayesml.errors import ModelError
 from bayesml.lazy import lazy_module
 from bayesml.results.frequentist.residuals import residual_values
 from bayesml.results.record.one_response import has_several
-from bayesml.terms import AbstractCurveTerm
+from bayesml.terms.curves import AbstractCurveTerm
 
 if TYPE_CHECKING:
     import pandas as pd

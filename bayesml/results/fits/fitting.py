@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayesml.describe import check_slopes, describe
 from bayesml.design import Design, build_design
@@ -24,9 +24,14 @@ from bayesml.formula import (
 from bayesml.frame import Frame, column_names, read_frame, read_matrices
 from bayesml.frozen import FrozenMapping
 from bayesml.language import language_with
+from bayesml.lazy import lazy_module
 from bayesml.response_terms import needed_rows, residual_matrices, sparse_columns, subset_rows
 from bayesml.results.record.recipe import FittedModel, PreparedModel, Recipe
-from bayesml.results.storage.checkpoint import begin_checkpoint
+
+if TYPE_CHECKING:
+    from bayesml.results.storage import checkpoint
+else:  # most runs write none
+    checkpoint = lazy_module("bayesml.results.storage.checkpoint")
 
 __all__ = ["described_model", "encode_data", "fitted_model", "prepared_model", "run_model"]
 
@@ -43,7 +48,7 @@ def run_model(model: PreparedModel, began: float) -> FittedModel:
         check_slopes(model.problem.design, model.problem.description)
     if engine.checkpoint_folder is not None:
         model = replace(model, recipe=replace(model.recipe, engine=engine.seeded()))
-        begin_checkpoint(engine.checkpoint_folder, model)
+        checkpoint.begin_checkpoint(engine.checkpoint_folder, model)
     if engine.uses_priors:
         for sentence in model.problem.design.prior_warnings():
             warn_user(f"{sentence}.")

@@ -18,7 +18,7 @@ from bayesml.results.plots.style import DARK, FAINT, MAIN, MUTED, PALETTE, clean
 from bayesml.results.predict.predict import linpred
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit, AbstractSampledFit
 from bayesml.results.record.one_response import has_several
-from bayesml.terms import AbstractCurveTerm
+from bayesml.terms.curves import AbstractCurveTerm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,7 +41,6 @@ __all__ = [
     "timing_to_json",
 ]
 
-MADE_OF_OTHERS = {**FAMILIES_OF_FAMILIES, **FAMILIES_OF_RESPONSES}
 FORMULA_TYPES = {
     kind.__name__: kind
     for kind in (
@@ -76,7 +75,7 @@ def family_to_json(family: AbstractFamily) -> dict[str, Any]:
 
     Functions of the user are left out.
     """
-    is_made = family.user_functions or family.name.partition("(")[0] in MADE_OF_OTHERS
+    is_made = family.user_functions or family.name.partition("(")[0] in {*FAMILIES_OF_FAMILIES, *FAMILIES_OF_RESPONSES}
     known = None if is_made else get_family(family.name)
     left_out = {"links", *family.not_stored}
     chosen = {f.name: getattr(family, f.name) for f in fields(family) if f.name not in left_out}
@@ -95,8 +94,9 @@ def family_from_json(content: Mapping[str, Any]) -> AbstractFamily:
     options = {name: _option_from_json(value) for name, value in content.get("options", {}).items()}
     links = tuple(get_link(name) for name in content["links"])
     name = content["name"].partition("(")[0]
-    if name in MADE_OF_OTHERS:
-        return MADE_OF_OTHERS[name](links=links, **options)
+    for made_of_others in (FAMILIES_OF_FAMILIES, FAMILIES_OF_RESPONSES):
+        if name in made_of_others:
+            return made_of_others[name](links=links, **options)
     return replace(get_family(name), links=links, **options)
 
 

@@ -18,7 +18,6 @@ from bayesml.engines.nuts.forms.gaussian.rotation import rotated_block
 from bayesml.engines.nuts.forms.gaussian.statistics import arrange
 from bayesml.engines.nuts.forms.level_tables import with_distinct_counts, with_level_tables
 from bayesml.engines.nuts.forms.plain import plain_form
-from bayesml.engines.nuts.forms.preconditioned import preconditioned_form
 from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.errors import ModelError
@@ -318,9 +317,16 @@ def _tabulated(problem: Problem) -> Problem:
     return with_distinct_counts(with_level_tables(with_unique_rows(problem)))
 
 
+def _preconditioned(problem: Problem) -> Form:
+    """Return the preconditioned form; the largest of them is imported where it is chosen."""
+    from bayesml.engines.nuts.forms.preconditioned.form import preconditioned_form
+
+    return preconditioned_form(_tabulated(problem))
+
+
 BUILDERS: Mapping[str, Callable[[Problem, Plan], Form]] = {
     "collapsed": lambda problem, plan: collapsed_form(problem, bool(plan.sampled_effects), plan.scaled),
-    "preconditioned": lambda problem, plan: preconditioned_form(_tabulated(problem)),
+    "preconditioned": lambda problem, plan: _preconditioned(problem),
     "plain": lambda problem, plan: plain_form(_tabulated(problem)),
 }
 """The forms there are."""

@@ -22,11 +22,11 @@ from bayesml.terms import (
     AbstractGroupTerm,
     AbstractTerm,
     EffectBlock,
-    SharedEffects,
     SlopeColumns,
     group_terms,
     known_addend,
 )
+from bayesml.terms.shared_effects import SharedEffects
 
 __all__ = ["SharedSlotBlock", "Slot", "SlotBlock", "SlotColumns", "Slots", "TermArrays"]
 

@@ -12,8 +12,8 @@ from bayesml.engines.layout import Layout
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 from bayesml.engines.nuts.forms.collapsed.normal_scores import from_scores, in_layout, learned_scores, no_scores
 from bayesml.engines.nuts.forms.plain import first_step
+from bayesml.engines.nuts.forms.preconditioned.around_mode import start_around_mode, whitened, whitened_step
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, unit_arrow
-from bayesml.engines.nuts.forms.preconditioned.form import start_around_mode, whitened, whitened_step
 
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Position, Scalar

@@ -31,7 +31,6 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import (
     whitened_coordinates,
 )
 from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
-from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
 from bayesml.engines.nuts.forms.gaussian.algebra import lower_times
 from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels, joined, separated
 from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
@@ -150,6 +149,8 @@ def _coordinates(
     if not scaled:
         return plain_coordinates(layout)
     if sampled:
+        from bayesml.engines.nuts.forms.collapsed.tail import scaled_tail
+
         return scaled_tail(problem, layout, parameters, sampled)
     places = _lengthscales(problem, layout)
     if places:

@@ -17,7 +17,7 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, joint_density, reported_at, with_prior_data
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.log_prior import constant_sites
-from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.forms.base import Form
 from bayesml.engines.nuts.forms.preconditioned.areas import (
     ScaledAreas,
     scaled_areas,
@@ -25,8 +25,9 @@ from bayesml.engines.nuts.forms.preconditioned.areas import (
     with_areas,
     with_fields,
 )
+from bayesml.engines.nuts.forms.preconditioned.around_mode import start_around_mode, whitened_step
 from bayesml.engines.nuts.forms.preconditioned.arrangement import has_few_levels, scaled_blocks, sums_of
-from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, arrow_whitening, unit_arrow
+from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow, unit_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
 from bayesml.engines.nuts.forms.preconditioned.kinks import tuned_where_rounded, with_rounded_kinks
 from bayesml.engines.nuts.forms.preconditioned.linked import sampled_blocks
@@ -45,10 +46,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Numbers, Position, Scalar
 
-__all__ = ["preconditioned_form", "start_around_mode", "whitened", "whitened_step"]
-
-START_SPREAD = 1.5
-"""Standard deviation of the starts around the mode; 1 would be that of the posterior, were it normal."""
+__all__ = ["preconditioned_form", "scaled_values"]
 
 
 def preconditioned_form(problem: Problem) -> Form:
@@ -118,25 +116,6 @@ def _has_open_scales(problem: Problem) -> bool:
 
 def _standard_deviations(problem: Problem) -> frozenset[str]:
     return frozenset(part.sd for block in sampled_blocks(problem) for part in block.parts)
-
-
-def start_around_mode(size: int) -> Callable[[np.random.Generator, int], np.ndarray]:
-    """Return starts in whitened coordinates: overdispersed, nearer to the mode with each attempt."""
-    return lambda rng, attempt: START_SPREAD * 0.9**attempt * rng.standard_normal(size)
-
-
-def whitened_step(size: int) -> float:
-    """Return a first step size for whitened coordinates."""
-    return min(1.0, 1.5 * size**-0.25)
-
-
-def whitened(value_and_gradient: ValueAndGradient, data: Any) -> Any:
-    """Return the data of a form, its ``white`` replaced by the map that whitens at the mode.
-
-    Raises:
-        ArithmeticError: no usable mode was found.
-    """
-    return data | {"white": arrow_whitening(lambda x: value_and_gradient(x, data), data["white"])}
 
 
 def scaled_values(

@@ -23,7 +23,7 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
+__all__ = ["SCALES", "AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
 
 COEFFICIENTS = frozenset({"b", "ar", "ma"})
 SCALES = frozenset({"sd", "sds", "sdgp", "sderr", "sdcar"})
@@ -118,11 +118,14 @@ class AbstractShrinkage(AbstractJointPrior):
 
     def value(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return the coefficients or standard deviations."""
+        scales = self.scales_of(target, values)
+        return scales if target.prior_class in SCALES else values[_standardised(target)] * scales
+
+    def scales_of(self, target: ParameterSpec, values: Values) -> Numbers:
+        """Return the scales of one of the parameters, of its shape."""
         member = next(each for each in self.shared.members if each.name == target.name)
         scales = self.scales(target, values)[..., member.start : member.start + member.size]
-        if not target.shape:
-            scales = scales[..., 0]
-        return scales if target.prior_class in SCALES else values[_standardised(target)] * scales
+        return scales if target.shape else scales[..., 0]
 
     def residual_sd(self, target: ParameterSpec, values: Values) -> Any:
         """Return sigma of the response where it is one number, by which the scales of the mean are multiplied, else 1.

@@ -21,7 +21,7 @@ from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
 from bayesml.engines.nuts.forms.unique_rows import with_unique_rows
 from bayesml.errors import ModelError
-from bayesml.terms import AbstractGroupTerm
+from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm, AbstractTerm, EffectBlock
 
 __all__ = ["BUILDERS", "FactorShape", "ModelShape", "Plan", "build_form", "choose_plan", "model_shape", "plan_for"]
 
@@ -268,8 +268,13 @@ def _shape_of(split: Split, place: int) -> FactorShape:
 
 def _smooths(split: Split, places: Sequence[int]) -> Iterator[FactorShape]:
     """Yield smooths and other blocks that every row touches."""
-    for key, curves in groupby((split.blocks[i] for i in places), key=lambda pair: pair[0].key):
+    for key, curves in groupby((split.blocks[i] for i in places), key=lambda pair: _printed(*pair)):
         yield FactorShape(key, sum(block.vectors * len(block.coefs) for _, block in curves), 1)
+
+
+def _printed(term: AbstractTerm, block: EffectBlock) -> str:
+    """Return what the coefficients of a block are called: as their term, or as the slopes of its columns."""
+    return block.name if isinstance(term, AbstractPopulationTerm) else term.key
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesml.engines.base import Problem
 from bayesml.engines.nuts.forms.collapsed.cells import MOST_CELLS, sigma_cells
+from bayesml.engines.nuts.forms.collapsed.shrunken import can_be_integrated
 from bayesml.families import AbstractLikelihood
 from bayesml.names import predictor_name
 from bayesml.priors import AbstractJointPrior
@@ -17,6 +18,9 @@ __all__ = ["collapse_conditions"]
 
 MOST_COLUMNS = 5
 """Beyond, the written-out elimination of a level takes long to compile (12 s at 8 columns)."""
+
+MOST_SHRUNKEN = 100
+"""Slopes with a shrinkage prior that are integrated out given their scales, by a dense matrix at each gradient."""
 
 
 def collapse_conditions(problem: Problem) -> tuple[str, ...]:
@@ -50,7 +54,7 @@ def _reasons(problem: Problem) -> Iterator[str]:
         columns = len(group.eliminated.coefs)
         if columns > MOST_COLUMNS:
             yield f"{columns} effects vary over {group.name}, more than the {MOST_COLUMNS} eliminated together"
-    yield from joint_priors(problem)
+    yield from joint_priors(problem, integrated=True)
     response = problem.design.response.arrays
     others = sorted(set(response) - {"y", "se"})
     if others:
@@ -61,9 +65,18 @@ def _reasons(problem: Problem) -> Iterator[str]:
         yield "a standard error in se() is 0"
 
 
-def joint_priors(problem: Problem) -> Iterator[str]:
-    """Yield a reason for each joint prior of coefficients, whose scales are sampled."""
+def joint_priors(problem: Problem, integrated: bool = False) -> Iterator[str]:
+    """Yield a reason for each joint prior of coefficients, whose scales are sampled.
+
+    Args:
+        problem: the model.
+        integrated: whether coefficients that can be integrated out given their scales are none.
+    """
     for joint_target in problem.description.spec.joint:
         if not isinstance(joint_target.prior, AbstractJointPrior):
+            continue
+        if integrated and can_be_integrated(joint_target):
+            if len(joint_target.target.coefs) > MOST_SHRUNKEN:
+                yield f"more than {MOST_SHRUNKEN} slopes have the prior {joint_target.prior}"
             continue
         yield f"the prior of {joint_target.target.name} is {joint_target.prior}, whose scales are sampled"

@@ -31,6 +31,7 @@ from bayesml.engines.nuts.forms.collapsed.coordinates import (
     whitened_coordinates,
 )
 from bayesml.engines.nuts.forms.collapsed.model import Split, gaussian_rows, split_of
+from bayesml.engines.nuts.forms.collapsed.shrunken import shrunken_scales, shrunken_slopes
 from bayesml.engines.nuts.forms.gaussian.algebra import lower_times
 from bayesml.engines.nuts.forms.gaussian.coefficients import has_few_levels, joined, separated
 from bayesml.engines.nuts.forms.gaussian.covariances import covariance_factor
@@ -205,6 +206,7 @@ def _values(structure: Structure, q: Position, data: Any) -> tuple[dict[str, Num
     sites, log_jacobian = structure.values_at(q, data)
     sites = {**sites, **constant_sites(split.parameters, data["priors"])}
     values = parameter_values(split.parameters, sites)
+    values |= shrunken_scales(structure.problem.description.spec, values, data["joint"])
     parameters, sums, log_sigma = _gaussian(structure, values, data, data["statistics"])
     if split.standardised:
         units = joined(split.standardised, values)
@@ -262,6 +264,7 @@ def _report(structure: Structure) -> Callable[[Position, Noise, Any], dict[str, 
             if block.standardised in data["turn"]:
                 z = z @ data["turn"][block.standardised].T
             values[block.standardised] = z if block.has_levels else z[0]
+        values |= shrunken_slopes(structure.problem.description.spec, values)
         for predictor in structure.problem.design.schema.predictors:
             for term in predictor.terms:
                 values |= term.derived(values, data["tables"][predictor.key][term.key])

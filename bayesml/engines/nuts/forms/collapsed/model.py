@@ -11,6 +11,7 @@ import numpy as np
 from bayesml import names
 from bayesml.distributions import Flat, Normal
 from bayesml.engines.base import Problem
+from bayesml.engines.nuts.forms.collapsed.shrunken import blocks_of_model, centred_columns, is_shrunken, with_slopes
 from bayesml.engines.nuts.forms.gaussian.coefficients import is_unbounded
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.keys import MU
@@ -21,7 +22,6 @@ from bayesml.terms import (
     AbstractTerm,
     EffectBlock,
     group_terms,
-    integrated_blocks_of,
     known_addend,
     population_term,
 )
@@ -101,7 +101,7 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset(), standardis
         standardise: whether coefficients of mu that stay sampled are standardised, where their priors allow it.
     """
     terms, spec = problem.design.schema.predictors[0].terms, problem.description.spec
-    blocks, slopes = integrated_blocks_of(terms), tuple(_slopes(spec, terms))
+    blocks, slopes = blocks_of_model(problem), tuple(_slopes(spec, terms))
     priors = tuple(prior for parameter in slopes for prior in _priors(parameter))
     integrated = tuple(i for i, d in enumerate(priors) if type(d) in (Normal, Flat))
     kept = tuple(i for i in range(len(priors)) if i not in integrated)
@@ -123,7 +123,7 @@ def split_of(problem: Problem, sampled: frozenset[str] = frozenset(), standardis
 def _slopes(spec: ModelSpec, terms: Sequence[AbstractTerm]) -> Iterator[ParameterSpec]:
     """Yield the parameters that hold slopes, the population-level ones first."""
     population = population_term(terms)
-    if population is not None and population.slopes:
+    if population is not None and population.slopes and not is_shrunken(spec):
         yield spec.parameter(names.slopes_variable(MU))
     for term in terms:
         columns = term.slope_columns()
@@ -150,7 +150,8 @@ def _part(slopes: ParameterSpec, kept: Sequence[int]) -> ParameterSpec:
 def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
     """Return the arrays of the model, the response on the scale on which it is normal."""
     design, response = problem.design, problem.design.response.arrays
-    arrays, terms = design.arrays[MU], design.schema.predictors[0].terms
+    terms = design.schema.predictors[0].terms
+    arrays = with_slopes(problem, design.arrays[MU])
     y = np.asarray(response["y"], float)
     weights = np.ones(len(y)) if design.weights is None else np.asarray(design.weights, float)
     on_log_scale = problem.likelihood.traits.response_on_log_scale
@@ -183,9 +184,8 @@ def _slope_columns(problem: Problem, split: Split) -> np.ndarray:
     """Return the columns of all slopes as the model sees them: population-level ones centred beside an Intercept."""
     parts: list[np.ndarray] = [np.zeros((problem.design.n_rows, 0))]
     arrays: Mapping[str, Mapping[str, np.ndarray]] = problem.design.arrays[MU]
-    if split.population is not None:
-        X = np.asarray(arrays[split.population.key]["X"], float)
-        parts.append((X[:, 1:] if split.has_intercept else X) - np.asarray(split.population.means, float))
+    if split.population is not None and not is_shrunken(problem.description.spec):
+        parts.append(centred_columns(split.population, arrays[split.population.key]))
     for term in problem.design.schema.predictors[0].terms:
         columns = term.slope_columns()
         if term is not split.population and columns is not None:

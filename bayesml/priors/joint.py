@@ -12,7 +12,10 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["AbstractJointPrior"]
+__all__ = ["SCALES", "AbstractJointPrior"]
+
+SCALES = frozenset({"sd", "sds", "sdgp", "sderr", "sdcar"})
+"""Classes of standard deviations."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +30,8 @@ class AbstractJointPrior(ABC):
     is_proper: ClassVar[bool] = True
     filled_in: ClassVar[frozenset[str]] = frozenset()
     """Fields that the model fills in and a user does not give."""
+    gives_scales: ClassVar[bool] = False
+    """Whether coefficients are normal with scales that it gives, see ``bayesml.priors.shrinkage``."""
     classes: ClassVar[frozenset[str]] = frozenset({"b"})
     """Classes whose parameters it may be the prior of."""
 

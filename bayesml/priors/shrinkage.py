@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 from bayesml.errors import PriorError
 from bayesml.names import of_response, slopes_variable, special_variable
-from bayesml.priors.joint import AbstractJointPrior
+from bayesml.priors.joint import SCALES, AbstractJointPrior
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["SCALES", "AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
+__all__ = ["AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
 
 COEFFICIENTS = frozenset({"b", "ar", "ma"})
-SCALES = frozenset({"sd", "sds", "sdgp", "sderr", "sdcar"})
 
 
 @final
@@ -68,6 +67,7 @@ class AbstractShrinkage(AbstractJointPrior):
     """A prior that gives scales; subclasses have the fields ``autoscale``, ``main`` and ``sharing``."""
 
     filled_in: ClassVar[frozenset[str]] = frozenset({"sharing"})
+    gives_scales: ClassVar[bool] = True
     classes: ClassVar[frozenset[str]] = COEFFICIENTS | SCALES
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 from bayesml import names
 from bayesml.engines.base import Problem
 from bayesml.keys import MU
-from bayesml.priors.shrinkage import SCALES, AbstractShrinkage
+from bayesml.priors.joint import SCALES, AbstractJointPrior
 from bayesml.spec import JointTarget, ModelSpec, with_numbers
 from bayesml.terms import (
     AbstractPopulationTerm,
@@ -28,6 +28,7 @@ from bayesml.terms import (
 )
 
 if TYPE_CHECKING:
+    from bayesml.priors.shrinkage import AbstractShrinkage
     from bayesml.shapes import Numbers, Values
 
 __all__ = [
@@ -60,7 +61,8 @@ class _OwnScales:
 def can_be_integrated(target: JointTarget) -> bool:
     """Whether a joint prior gives the slopes of mu, or standard deviations, their scales."""
     is_slopes = target.target.name == names.slopes_variable(MU)
-    return isinstance(target.prior, AbstractShrinkage) and (is_slopes or target.target.prior_class in SCALES)
+    gives_scales = isinstance(target.prior, AbstractJointPrior) and target.prior.gives_scales
+    return gives_scales and (is_slopes or target.target.prior_class in SCALES)
 
 
 def is_shrunken(spec: ModelSpec) -> bool:
@@ -108,8 +110,7 @@ def shrunken_scales(spec: ModelSpec, values: Values, numbers: tuple[tuple[Any, .
     """
     found: dict[str, Numbers] = {}
     for place, each in enumerate(spec.joint):
-        prior = with_numbers(each.prior, numbers[place])
-        assert isinstance(prior, AbstractShrinkage)
+        prior: AbstractShrinkage = with_numbers(each.prior, numbers[place])  # type: ignore[assignment]
         if each.target.prior_class in SCALES:
             found[each.target.name] = prior.value(each.target, values)
         else:

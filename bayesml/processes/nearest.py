@@ -5,11 +5,12 @@ With unit standard deviation, value u_i at a place is
     u_i = b_i' u_N(i) + sqrt(f_i) z_i,   b_i = R_N^-1 r_i,   f_i = 1 - r_i' b_i,
 
 where N(i) are its nearest earlier places, R_N their correlations, r_i those with it, and z standard normal. With all
-earlier places it is the exact process. The last row of the Cholesky factor of the correlations of N(i) and i together
-holds L^-1 r_i and sqrt(f_i), so that one factorisation gives both.
+earlier places it is the exact process. Gauss-Jordan elimination of R_N in the correlations of N(i) and i together
+leaves b_i and f_i in the last column, so that there is no substitution backwards, a chain of small steps that took
+longer than a Cholesky factorisation.
 
-Places are factored some at a time, entry by entry, without LAPACK. The factors depend on the length-scales alone, and
-derivatives in these few are taken forwards, as in ``factor.py``.
+Places are treated some at a time, entry by entry, without LAPACK. The coefficients depend on the length-scales alone,
+and derivatives in these few are taken forwards, as in ``factor.py``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["nearest_tables", "process_at_new", "process_values"]
 
 BLOCK = 128
-"""Places that are factored together, so that their matrices stay in the cache."""
+"""Places that are treated together, so that their matrices stay in the cache."""
 MOST_NUMBERS = 4_000_000
 """Most numbers of the matrices of a few draws that are held at a time."""
 
@@ -107,7 +108,7 @@ def _coefficients() -> Callable[..., Any]:
 
     def primal(kernel: Kernel, lengthscales: Any, apart: Any, known: Any) -> Any:
         return jax.lax.map(
-            lambda some: _solved(*_factor(kernel.correlation(some[0], lengthscales) * some[1])), (apart, known)
+            lambda some: _eliminated(kernel.correlation(some[0], lengthscales) * some[1])[:2], (apart, known)
         )
 
     @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -124,10 +125,9 @@ def _coefficients() -> Callable[..., Any]:
             def correlations(at: Any) -> Any:
                 return kernel.correlation(some[0], at) * some[1]
 
-            factor = _factor(correlations(lengthscales))
-            found = _solved(*factor)
+            b, root, steps = _eliminated(correlations(lengthscales))
             slopes = [jax.jvp(correlations, (lengthscales,), (unit,))[1] for unit in units]
-            return found, [_changes(*factor, found, slope) for slope in slopes]
+            return (b, root), [_changes(b, root, steps, slope) for slope in slopes]
 
         found, slopes = jax.lax.map(block, (apart, known))
         b, root = (sum(change * slope[i] for change, slope in zip(changes[0], slopes, strict=True)) for i in (0, 1))
@@ -136,8 +136,11 @@ def _coefficients() -> Callable[..., Any]:
     return function
 
 
-def _factor(R: Any) -> tuple[list[Any], list[Any]]:
-    """Return the columns of the Cholesky factors below their diagonals, ``(size - k - 1, places)``, and the diagonals.
+def _eliminated(R: Any) -> tuple[Any, Any, list[Any]]:
+    """Return b ``(m, places)``, sqrt(f) ``(places,)``, and what each step takes off the rows, ``(m + 1, places)``.
+
+    Step k divides row k by its pivot p and takes it off all other rows, v_i - (a_ik / p) v_k. With 1 - 1 / p in the
+    place of a_kk / p that is one formula for all rows.
 
     Args:
         R: correlations ``(pairs, places)``, by rows of the lower triangle.
@@ -145,48 +148,29 @@ def _factor(R: Any) -> tuple[list[Any], list[Any]]:
     from jax import numpy as jnp
 
     size = _size(R)
-    left = jnp.where(np.eye(size, dtype=bool)[..., None], 1.0 + NUGGET, R[_square(size)])
-    columns, roots = [], []
-    for _ in range(size):
+    eye = np.eye(size, dtype=bool)
+    left = jnp.where(eye[..., None], 1.0 + NUGGET, R[_square(size)])
+    steps = []
+    for k in range(size - 1):
         left = _apart(left)
-        roots.append(jnp.sqrt(jnp.maximum(left[0, 0], 0.5 * NUGGET)))
-        column = _apart(left[1:, 0] / roots[-1])
-        columns.append(column)
-        left = left[1:, 1:] - column[:, None] * column[None]
-    return columns[:-1], roots
+        pivot = jnp.maximum(left[k, 0], 0.5 * NUGGET)
+        steps.append(_apart(jnp.where(eye[k][:, None], 1.0 - 1.0 / pivot, left[:, 0] / pivot)))
+        left = left[:, 1:] - steps[-1][:, None] * left[k, 1:]
+    return left[:-1, 0], jnp.sqrt(jnp.maximum(left[-1, 0], 0.5 * NUGGET)), steps
 
 
-def _solved(columns: list[Any], roots: list[Any]) -> tuple[Any, Any]:
-    """Return b ``(m, places)`` and sqrt(f) ``(places,)``: the last row of the factor is (y', sqrt(f)), and L' b = y."""
-    return _back(columns, roots, [column[-1] for column in columns]), roots[-1]
-
-
-def _back(columns: list[Any], roots: list[Any], y: list[Any]) -> Any:
-    """Return the solution of L' x = y, where L is the factor of the neighbours, ``(m, places)``."""
-    from jax import numpy as jnp
-
-    x = jnp.zeros((0, *y[0].shape))
-    for k in reversed(range(len(y))):
-        rest = y[k] - (columns[k][:-1] * x).sum(0)
-        x = _apart(jnp.concatenate([(rest / roots[k])[None], x]))
-    return x
-
-
-def _changes(columns: list[Any], roots: list[Any], found: tuple[Any, Any], slope: Any) -> tuple[Any, Any]:
+def _changes(b: Any, root: Any, steps: list[Any], slope: Any) -> tuple[Any, Any]:
     """Return the derivatives of b and sqrt(f) from that of the correlations; where sqrt(f) is held up it has none."""
     from jax import numpy as jnp
 
-    b, root = found
-    size = len(roots)
+    size = len(steps) + 1
     matrix = jnp.where(np.eye(size, dtype=bool)[..., None], 0.0, slope[_square(size)])
     across = matrix[-1, :-1]
-    rest = across - (matrix[:-1, :-1] * b[None]).sum(1)
+    rest = across - (matrix[:-1, :-1] * b).sum(1)
     change = -0.5 * (b * (across + rest)).sum(0) / root
-    solution = []
-    for column, diagonal in zip(columns, roots, strict=False):
-        solution.append(rest[0] / diagonal)
-        rest = _apart(rest[1:] - column[:-1] * solution[-1])
-    return _back(columns, roots, solution), jnp.where(root > NUGGET**0.5, change, 0.0)
+    for k, step in enumerate(steps):
+        rest = _apart(rest - step[:-1] * rest[k])
+    return rest, jnp.where(root > NUGGET**0.5, change, 0.0)
 
 
 def _size(pairs: Any) -> int:

@@ -240,9 +240,21 @@ def test_new_data_say_the_value(gaps):
         gaps.epred(pd.DataFrame({"x": [np.nan]}), resp="y")
 
 
-def test_missing_values_have_no_prior_of_their_own():
-    with pytest.raises(bayesml.errors.PriorError, match="prior alone"):
-        bayesml.fit(imputed(), GAPS, sample_prior="only", progress=False)
+def test_missing_values_are_drawn_from_their_own_formula_in_the_prior():
+    """x = 2 z + e with sd 0.5 where it is missing, and y has the mean x; 4,000 draws of each missing value.
+
+    Means and standard deviations within 5 standard errors, sd / sqrt(4,000) and sd / sqrt(8,000).
+    """
+    data = {"x": [np.nan, 1.0, np.nan, 0.5], "y": [1.0, np.nan, 0.3, 2.0], "z": [0.5, 0.0, -1.0, 0.2]}
+    formula = bayesml.bf("y | mi() ~ 0 + mi(x)") + bayesml.bf("x | mi() ~ 0 + z") + bayesml.set_rescor(False)
+    constants = [("1", "b", "y"), ("2", "b", "x"), ("0.3", "sigma", "y"), ("0.5", "sigma", "x")]
+    priors = [bayesml.prior(f"constant({v})", class_=c, resp=r) for v, c, r in constants]
+    fit = bayesml.fit(formula, data, prior=priors, sample_prior="only", draws=1000, seed=3, progress=False)
+    draws = fit.draws()
+    x, y = draws[["Ymi_x[1]", "Ymi_x[3]"]].to_numpy(), draws["Ymi_y[2]"].to_numpy()
+    np.testing.assert_allclose(x.mean(axis=0), [1.0, -2.0], atol=5 * 0.5 / np.sqrt(4000))
+    np.testing.assert_allclose(x.std(axis=0), 0.5, atol=5 * 0.5 / np.sqrt(8000))
+    np.testing.assert_allclose([y.mean(), y.std()], [1.0, 0.3], atol=5 * 0.3 / np.sqrt(4000))
 
 
 SCHOOLS = pd.DataFrame(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bayesml.compile import values_around_means
+from bayesml.compile import likelihood_values, linear_predictors, values_around_means
 from bayesml.describe import refuse_improper
 from bayesml.distributions import WholeDistribution
 from bayesml.engines.base import Problem
 from bayesml.errors import PriorError
+from bayesml.families import JointLikelihood
+from bayesml.families.drawing import draw_where_possible, natural_values
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Ordered
 
-__all__ = ["prior_draws", "refuse_without_prior"]
+__all__ = ["prior_draws"]
 
 MOST_ATTEMPTS = 10_000
 
@@ -45,21 +48,9 @@ def prior_draws(problem: Problem, seed: int, chains: int, draws: int, *, partly:
         own = _draw(parameter, rng, n) if given is None else given.draw(rng, sampled, parameter.shape)
         sampled[parameter.name] = own
     reported = frozenset(reported_names(spec, problem.design.schema))
-    drawn = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported) for i in range(n)]
+    drawn = [_reported(problem, {k: v[i] for k, v in sampled.items()}, reported, [seed, 3, i]) for i in range(n)]
     stacked = {name: np.stack([values[name] for values in drawn]) for name in drawn[0]}
     return {name: values.reshape(chains, draws, *values.shape[1:]) for name, values in stacked.items()}
-
-
-def refuse_without_prior(problem: Problem) -> None:
-    """Refuse a model of which a part cannot be drawn from the prior alone.
-
-    Raises:
-        PriorError: missing values, whose distribution is that of the response.
-    """
-    terms = [term for predictor in problem.design.schema.predictors for term in predictor.terms]
-    obstacle = next((term.without_prior for term in terms if term.without_prior), "")
-    if obstacle:
-        raise PriorError(obstacle)
 
 
 def _draw(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -102,7 +93,9 @@ def _increasing(parameter: ParameterSpec, rng: np.random.Generator, n: int) -> n
     )
 
 
-def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]) -> dict[str, np.ndarray]:
+def _reported(
+    problem: Problem, values: dict[str, Any], reported: frozenset[str], seed: Sequence[int]
+) -> dict[str, np.ndarray]:
     values |= problem.description.spec.computed(values)
     values |= problem.likelihood.derive(values)
     for predictor in problem.design.schema.predictors:
@@ -110,4 +103,32 @@ def _reported(problem: Problem, values: dict[str, Any], reported: frozenset[str]
             values |= term.derived(values, problem.design.arrays[predictor.key][term.key])
     around = values_around_means(problem.design.schema, problem.likelihood, values, problem.design.arrays)
     values |= {name: value for name, value, _ in around}
+    values = _with_unobserved(problem, values, seed)
     return {name: np.asarray(values[name]) for name in reported}
+
+
+def _with_unobserved(problem: Problem, values: dict[str, Any], seed: Sequence[int]) -> dict[str, Any]:
+    """Return the values with responses that are not observed drawn from their distributions.
+
+    One of them may be a predictor of another. Each pass uses the same random numbers, so that after as many passes as
+    there are such responses each was drawn with the last values of those that it depends on.
+    """
+    design, likelihood = problem.design, problem.likelihood
+    unobserved = {
+        term.unobserved_responses: (each.name, each.data.unobserved.rows)
+        for each in design.responses
+        if each.data.unobserved is not None
+        for predictor in design.schema.predictors
+        for term in predictor.terms
+        if term.unobserved_responses and predictor.key.resp == each.name
+    }
+    data = design.response.arrays
+    for _ in unobserved:
+        predictors = linear_predictors(design.schema, values, design.arrays)
+        natural = natural_values(likelihood, likelihood_values(likelihood, predictors, values))
+        rng = np.random.default_rng(seed)
+        drawn = draw_where_possible(likelihood, rng, natural, data, (design.n_rows,))
+        for name, (resp, rows) in unobserved.items():
+            own = likelihood.own_data(resp, {"y": drawn})["y"] if isinstance(likelihood, JointLikelihood) else drawn
+            values = values | {name: own[rows]}
+    return values

@@ -119,8 +119,8 @@ class AbstractTerm(ABC):
         return ""
 
     @property
-    def without_prior(self) -> str:
-        """Why it cannot be drawn from the prior alone, a sentence; empty where it can."""
+    def unobserved_responses(self) -> str:
+        """The variable that holds the responses that are not observed; empty where the term holds none."""
         return ""
 
     @property

@@ -280,12 +280,9 @@ class MissingValues(AbstractTerm):
         return f"the unobserved values of `{self.response}`"
 
     @property
-    def without_prior(self) -> str:
-        """The distribution of the values is that of the response given its predictors."""
-        return (
-            f"The missing values of `{self.response}` have no prior beside the formula of `{self.response}`, so that "
-            "nothing can be drawn from the prior alone. Leave out `mi()`, and fill the values in, for prior draws."
-        )
+    def unobserved_responses(self) -> str:
+        """The values."""
+        return self.name
 
     @property
     def without_mode(self) -> str:

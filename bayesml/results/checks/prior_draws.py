@@ -101,7 +101,6 @@ def before_data(fit: F, ndraws: int, seed: int | None) -> F:
     _check_whole("ndraws", ndraws, 1)
     _check_whole("seed", seed, 0)
     seed = fit.seed if seed is None else seed
-    from_prior.refuse_without_prior(fit.problem)
     drawn = from_prior.prior_draws(fit.problem, seed, 1, ndraws)
     return replace(fit, outcome=Outcome(Draws(drawn), Timing(), seed))
 
@@ -116,7 +115,6 @@ def _simulated(fit: AbstractSampledFit, ndraws: int | None, seed: int | None) ->
     from bayesml.engines import from_prior
 
     record = fit.draws_record
-    from_prior.refuse_without_prior(fit.problem)
     count = record.n_chains * record.n_draws if ndraws is None else ndraws
     return from_prior.prior_draws(fit.problem, fit.seed if seed is None else seed, 1, count, partly=True)
 

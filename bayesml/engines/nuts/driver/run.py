@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from bayesml.engines.base import Continuation, Outcome, Problem
-from bayesml.engines.from_prior import prior_draws, refuse_without_prior
+from bayesml.engines.from_prior import prior_draws
 from bayesml.engines.nuts.defaults import PRECONDITIONED_WARMUP, USUAL_TARGET, WARMUP
 from bayesml.engines.nuts.driver.background import INTERRUPTED
 from bayesml.engines.nuts.driver.checkpoint import store_data, stored_data
@@ -72,7 +72,6 @@ def extend(options: NUTS, problem: Problem, draws: Draws, continuation: Continua
 
 def _from_prior(options: NUTS, problem: Problem, seed: int) -> Outcome:
     began = time.perf_counter()
-    refuse_without_prior(problem)
     draws = prior_draws(problem, seed, options.chains, options.draws)
     return Outcome(
         Draws(draws),

@@ -32,6 +32,7 @@ ORDER = (
     "df",
     "simo",
     "family",
+    "shrinkage",
     "lncor",
     "rescor",
     "s",
@@ -52,7 +53,20 @@ def reported_variables(spec: ModelSpec, schema: Schema) -> tuple[ReportedVariabl
     known = {variable.name for variable in of_terms}
     of_terms += [_family_parameter(p) for p in spec.parameters if p.is_family_parameter and p.name not in known]
     of_terms += [_correlations(p) for p in spec.parameters if p.correlated]
+    of_terms += [_of_joint_prior(p) for p in _numbers_of_joint_priors(spec)]
     return tuple(sorted(of_terms, key=_place))
+
+
+def _numbers_of_joint_priors(spec: ModelSpec) -> list[ParameterSpec]:
+    """Return the single parameters of joint priors that have a prior themselves: ``hs_global``, ``R2D2_R2``."""
+    every = {p.name: p for each in spec.joint for p in each.prior.parameters(each.target)}
+    return [p for p in every.values() if p.prior_class and not p.shape]
+
+
+def _of_joint_prior(parameter: ParameterSpec) -> ReportedVariable:
+    """Return a parameter of a joint prior, which the summary leaves out as brms does."""
+    name = parameter.name
+    return ReportedVariable(name, "shrinkage", (), (), (((), name),), parameter.predictor)
 
 
 def _place(variable: ReportedVariable) -> int:

@@ -21,12 +21,13 @@ from bayesml import prior
 from bayesml.engines import NUTS
 from bayesml.errors import ModelError
 from bayesml.results.checks.log_lik import total_log_lik
-from bayesml.results.checks.log_prior import log_prior
+from bayesml.results.checks.log_prior import log_prior, without_log_prior
 from bayesml.results.checks.power_scaling import distances, scaled_weights, sensitivities
 from tests.handmade import handmade_fit, sleep
 from tests.pictures import assert_shows, panels
 
 ALPHAS = (0.99, 1.01)
+GLOBAL = ("hs_global", "hs_slab")
 
 
 @pytest.fixture(autouse=True)
@@ -145,11 +146,35 @@ def test_the_likelihood_of_rows_that_depend_on_each_other_is_joint():
 
 
 def test_joint_priors_are_named():
-    made = handmade_fit("Reaction ~ Days", sleep(), priors=(prior("horseshoe()", class_="b"),))
+    positive = {name: np.random.default_rng(k).uniform(0.5, 1.5, (3, 60)) for k, name in enumerate(GLOBAL)}
+    made = handmade_fit("Reaction ~ Days", sleep(), priors=(prior("horseshoe()", class_="b"),), change=positive)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bayesml.FitWarning)  # draws made by hand have heavy tails
         found = made.prior_sensitivity()
-    assert found.joint == ("b",) and "the joint prior of b is not scaled" in repr(found)
+    assert found.joint == ("b",) and "horseshoe" in found.classes and "not scaled: hs_local" in repr(found)
+    # student_t(1, 0, 1) on the positive numbers, and inv_gamma(2, 2): the global parameters, as in brms's lprior
+    known = stats.halfcauchy.logpdf(positive["hs_global"]) + stats.invgamma.logpdf(positive["hs_slab"], 2.0, scale=2.0)
+    np.testing.assert_allclose(log_prior(made)["horseshoe"], known)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "groups"),
+    [("flexible", ""), ("flexible", " | thres(gr = h)"), ("equidistant", ""), ("sum_to_zero", "")],
+)
+def test_no_prior_of_thresholds_is_left_out_in_silence(threshold: str, groups: str) -> None:
+    """What the thresholds of centred predictors are computed from has its density, or is named."""
+    data = {"y": np.arange(60) % 4 + 1, "x": np.linspace(-1.0, 1.0, 60), "h": np.repeat(["p", "q"], 30)}
+    family = bayesml.families.cumulative(threshold=threshold)
+    made = handmade_fit(f"y{groups} ~ x", data, family)
+    found = log_prior(made)
+    if threshold == "sum_to_zero":
+        assert "Intercept" not in found and without_log_prior(made) == ("raw_Intercept",)
+        return
+    assert without_log_prior(made) == ()
+    tau = made.draws_record.values["b_Intercept"]
+    tau = tau + (made.draws_record.values["b"] @ [data["x"].mean()])[..., None]
+    sampled = tau[..., :1] if threshold == "equidistant" else tau
+    np.testing.assert_allclose(found["Intercept"], stats.t(3, 0.0, 2.5).logpdf(sampled).sum(axis=-1))
 
 
 def test_what_does_not_vary_has_no_sensitivity():

@@ -250,6 +250,19 @@ class AbstractOrdinalLikelihood(AbstractLikelihood):
         """The densities take the thresholds of predictors that are not centred."""
         return ((thresholds_variable(MU), (self.groups.total,)),)
 
+    def sampled(self, values: Values) -> dict[str, np.ndarray]:
+        """Return what the thresholds of centred predictors are computed from, where ``values`` has these."""
+        if intercept_variable(MU) not in values:
+            return {}
+        thresholds = np.asarray(values[intercept_variable(MU)])
+        found: dict[str, np.ndarray] = {}
+        for each in self.computed:
+            if isinstance(each.prior, MergedThresholds):
+                found |= each.prior.sampled(thresholds, self.groups.counts)
+            elif isinstance(each.prior, EquidistantThresholds):
+                found |= each.prior.sampled(thresholds)
+        return found
+
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take categories, or whole numbers from that of the first category."""
         name, first = self.family.name, self.chosen_family.first

@@ -6,7 +6,7 @@ Those of a cumulative family are in order, those of the others need not be. The 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -204,6 +204,11 @@ class EquidistantThresholds:
         """Return the thresholds of centred predictors."""
         return values["first_Intercept"] + values["delta"] * np.arange(float(self.count))
 
+    def sampled(self, thresholds: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what the thresholds ``(..., count)`` of centred predictors are computed from."""
+        step = {"delta": thresholds[..., 1] - thresholds[..., 0]} if self.count > 1 else {}
+        return {"first_Intercept": thresholds[..., 0], **step}
+
     def __str__(self) -> str:
         return "equidistant thresholds"
 
@@ -240,6 +245,11 @@ class MergedThresholds:
         """Return the thresholds."""
         parts = [values[name] for name in self.names]
         return array_namespace(*parts).concatenate(parts, axis=-1)
+
+    def sampled(self, thresholds: np.ndarray, counts: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return the thresholds of each group, ``counts`` of them, from those of all ``(..., total)``."""
+        parts = np.split(thresholds, np.cumsum(counts)[:-1], axis=-1)
+        return dict(zip(self.names, parts, strict=True))
 
     def __str__(self) -> str:
         return "thresholds of groups"

@@ -14,7 +14,7 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["log_prior"]
+__all__ = ["log_prior", "without_log_prior"]
 
 
 def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
@@ -36,6 +36,13 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     return found
 
 
+def without_log_prior(fit: AbstractSampledFit) -> tuple[str, ...]:
+    """Return the sampled parameters whose priors have no part in ``log_prior``, since no draw tells their value."""
+    values = _sampled_values(fit)
+    every = (p for p in fit.problem.description.spec.parameters if p.prior_class and not p.is_constant)
+    return tuple(p.name for p in every if p.name not in values)
+
+
 def _log_densities(parameter: ParameterSpec, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the tag, or else the class, and the log density of each prior of a parameter."""
     first, names = parameter.priors[0], [tag or parameter.prior_class for tag in parameter.tags or ("",)]
@@ -53,8 +60,8 @@ def _log_densities(parameter: ParameterSpec, value: np.ndarray) -> Iterator[tupl
 def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
     """Return the draws of what has a prior: reported variables, and those that only the sampler knows."""
     values = dict(fit.draws_record.values)
-    values |= fit.likelihood.sampled(values)
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:
             values |= term.sampled(values)
+    values |= fit.likelihood.sampled(values)
     return values | ordered_values(fit.problem.description.spec, values)

@@ -13,7 +13,7 @@ from bayesml.convergence import convergence
 from bayesml.errors import ModelError, did_you_mean, warn_user
 from bayesml.priors.joint import AbstractJointPrior
 from bayesml.results.checks.log_lik import total_log_lik
-from bayesml.results.checks.log_prior import log_prior
+from bayesml.results.checks.log_prior import log_prior, without_log_prior
 from bayesml.results.checks.power_scaling import sensitivities
 from bayesml.results.record.select import Elements, chosen_texts, each_of, elements, is_prior_only
 
@@ -41,7 +41,9 @@ class PriorSensitivity:
         threshold: the sensitivity from which on it counts.
         alphas: the powers behind the table.
         classes: the classes, or tags, of priors that were scaled.
-        joint: the classes whose coefficients have a joint prior, which is not scaled.
+        joint: the classes whose coefficients have a joint prior, of which the global parameters alone are scaled.
+        left_out: the parameters whose priors are not scaled: scales of single coefficients under a joint prior, and
+            ``raw_Intercept`` of thresholds that sum to zero.
         draws: the draws of the parameters.
         log_prior: log density of the priors that were scaled at each draw.
         log_likelihood: log density of the response at each draw.
@@ -52,6 +54,7 @@ class PriorSensitivity:
     alphas: tuple[float, float]
     classes: tuple[str, ...]
     joint: tuple[str, ...]
+    left_out: tuple[str, ...]
     draws: Elements
     log_prior: np.ndarray
     log_likelihood: np.ndarray
@@ -68,7 +71,7 @@ class PriorSensitivity:
 
     def __repr__(self) -> str:
         lower, upper = self.alphas
-        joint = f"; the joint prior of {', '.join(self.joint)} is not scaled" if self.joint else ""
+        joint = f"; not scaled: {', '.join(self.left_out)}" if self.left_out else ""
         shown = self.table.to_string(float_format=lambda value: f"{value:.3f}", na_rep="NA", max_rows=80)
         return "\n".join(
             [
@@ -119,7 +122,8 @@ def prior_sensitivity(
     measured by the cumulative Jensen-Shannon distance, when log2 of the power changes by 1. Where both are at least
     ``threshold`` the prior may conflict with the data; where that of the prior alone is, the prior is strong or the
     data say little. As in the paper the distributions of group-level effects given their standard deviations are no
-    prior here, nor are those of joint priors such as ``horseshoe()``.
+    prior here, nor are the scales of single coefficients under joint priors such as ``horseshoe()``: of these the
+    global parameters are scaled, in the classes ``horseshoe`` and ``R2D2``.
 
     Kallioinen, Paananen, Buerkner and Vehtari (2024), Detecting and diagnosing prior and likelihood sensitivity with
     power-scaling, Statistics and Computing 34, 57; in R the package priorsense.
@@ -172,7 +176,9 @@ def prior_sensitivity(
         _diagnosis(prior, likelihood, threshold)
         for prior, likelihood in zip(table["prior"], table["likelihood"], strict=True)
     ]
-    return PriorSensitivity(table, threshold, powers, classes, _joint(fit), chosen, of_prior, of_likelihood)
+    return PriorSensitivity(
+        table, threshold, powers, classes, _joint(fit), without_log_prior(fit), chosen, of_prior, of_likelihood
+    )
 
 
 def _diagnosis(prior: float, likelihood: float, threshold: float) -> str:

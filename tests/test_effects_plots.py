@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+import bayesml
 from bayesml.engines import NUTS
 from bayesml.errors import DataError, ModelError
 from bayesml.formula import bf
@@ -166,6 +167,22 @@ def test_methods_and_parameters():
     assert line.response == "log(sigma)"
 
 
+def test_draws_are_transformed_before_they_are_summarised():
+    fit = mixed_fit()
+    line = fit.conditional_effects("x", method="linpred", resolution=3, robust=False, ndraws=40, seed=1, spaghetti=True)
+    shown = fit.conditional_effects("x", resolution=3, robust=False, ndraws=40, seed=1, transform=np.exp)
+    np.testing.assert_allclose(shown["x"]["estimate__"], np.exp(line.draws["x"]).mean(axis=0))
+    assert shown.response == f"exp({fit.conditional_effects('x', resolution=3).response})"
+    np.testing.assert_allclose(
+        shown.observed["response__"], np.exp(fit.conditional_effects("x").observed["response__"])
+    )
+    same = fit.conditional_effects("x", resolution=3, robust=False, ndraws=40, seed=1, transform="exp")
+    assert same["x"].equals(shown["x"])
+    point = bayesml.fit("y ~ x", mixed_data(), method="laplace")
+    with pytest.raises(ModelError, match="to_normal_draws"):
+        point.conditional_effects("x", transform=np.exp)
+
+
 def test_binomial_effects_are_those_of_one_trial():
     data = mixed_data() | {"k": np.full(N, 12), "s": np.random.default_rng(1).integers(0, 12, N)}
     for formula in ("s | trials(k) ~ x + (1 | g)", "cbind(s, k - s) ~ x + (1 | g)"):
@@ -207,6 +224,8 @@ def test_numbers_made_factors_and_truth_values_have_categories():
         ({"effects": "x", "dpar": "mean"}, "`sigma`"),
         ({"effects": "two", "dpar": "sigma", "method": "predict"}, "epred"),
         ({"effects": "x", "new_levels": "no"}, "new_levels"),
+        ({"effects": "x", "transform": "square"}, "`transform` is one of"),
+        ({"effects": "x", "transform": np.mean}, "a number for each of its numbers"),
     ],
 )
 def test_impossible_effects(options, told):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, final
+
+import numpy as np
 
 from bayesml.errors import ModelError
 from bayesml.results.predict.asked_effects import Effect
+from bayesml.results.predict.quantity import AbstractQuantity, DrawnQuantity
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 
-__all__ = ["Looks", "categories_shown", "check_options", "probabilities"]
+__all__ = ["Looks", "categories_shown", "check_options", "probabilities", "transformed", "transformed_draws"]
 
 LINE_POINTS, SURFACE_POINTS = 100, 30
 
@@ -27,6 +31,7 @@ class Looks:
         surface: whether two numbers span a surface.
         categorical: whether a response of categories is shown by the probability of each; None where it has them.
         too_far: how far points of a surface may be from the data, as a share of the ranges; 0 for any distance.
+        transform: function of the draws before they are summarised; None leaves them.
     """
 
     probs: tuple[float, ...]
@@ -36,10 +41,16 @@ class Looks:
     surface: bool
     categorical: bool | None
     too_far: float
+    transform: Callable[..., Any] | None = None
 
     def points(self, effect: Effect) -> int:
         """Return the number of points along an axis."""
         return self.resolution or (SURFACE_POINTS if effect.is_surface else LINE_POINTS)
+
+    def label(self, predicted: str) -> str:
+        """Return what the axis of predictions is called: that of ``np.exp`` ``exp(y)``."""
+        name = "" if self.transform is None else getattr(self.transform, "__name__", "")
+        return predicted if self.transform is None else f"{name if name.isidentifier() else 'function'}({predicted})"
 
 
 def probabilities(prob: Any) -> tuple[float, ...]:
@@ -80,6 +91,40 @@ def check_options(fit: AbstractFit, method: str, dpar: str | None, looks: Looks)
         raise ModelError(f"`resolution` is a whole number of at least 2; got {resolution!r}.")
     if isinstance(too_far, bool) or not isinstance(too_far, (int, float)) or not too_far >= 0:
         raise ModelError(f"`too_far` is a share of the ranges of the data, 0 or larger; got {too_far!r}.")
+
+
+def transformed(values: Any, transform: Callable[..., Any] | None) -> np.ndarray:
+    """Return a function of numbers, one for each.
+
+    Raises:
+        ModelError: the function gives something else.
+    """
+    if transform is None:
+        return np.asarray(values)
+    with np.errstate(all="ignore"):
+        found = np.asarray(transform(np.asarray(values)))
+    if found.shape != np.shape(values) or found.dtype.kind not in "fiub":
+        raise ModelError(
+            f"`transform` takes an array of shape {np.shape(values)} and returns a number for each of its numbers, as "
+            f"np.exp does; it returned an array of {found.dtype} of shape {found.shape}."
+        )
+    return found.astype(float)
+
+
+def transformed_draws(found: AbstractQuantity, transform: Callable[..., Any] | None) -> AbstractQuantity:
+    """Return the draws behind effects, each as its function.
+
+    Raises:
+        ModelError: there are no draws, or the function does not give a number for each.
+    """
+    if transform is None:
+        return found
+    if not isinstance(found, DrawnQuantity) or found.levels:
+        raise ModelError(
+            "`transform` is a function of draws that are numbers: point estimates have none (fit.to_normal_draws() "
+            "makes some), and neither have shares of random categories."
+        )
+    return replace(found, values=transformed(found.values, transform))
 
 
 def categories_shown(fit: AbstractFit, method: str, dpar: str | None, categorical: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesml.columns import variables_of
 from bayesml.errors import ModelError
+from bayesml.results.marginal.comparing import transform_of
 from bayesml.results.plots.conditional import draw_effects
 from bayesml.results.predict.asked_effects import Effect, chosen_effects, condition_rows, is_surface
 from bayesml.results.predict.effect_grid import Grid, effect_grid, effects_note, given_values, model_reference
@@ -21,7 +22,14 @@ from bayesml.results.record.conditional_effects import AbstractConditionalEffect
 from bayesml.results.record.fit import AbstractFit, AbstractPointFit
 from bayesml.results.record.one_response import each_response, has_several, of_one, response_name
 from bayesml.results.record.without_residual_terms import without_residual_terms
-from bayesml.results.tables.effect_looks import Looks, categories_shown, check_options, probabilities
+from bayesml.results.tables.effect_looks import (
+    Looks,
+    categories_shown,
+    check_options,
+    probabilities,
+    transformed,
+    transformed_draws,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +143,7 @@ def conditional_effects(
     surface: bool = False,
     categorical: bool | None = None,
     too_far: float = 0.0,
+    transform: Any = None,
 ) -> ConditionalEffects | EffectsByResponse:
     """Return predictions along each predictor, the others at their mean (numbers) or first level (categories).
 
@@ -169,6 +178,9 @@ def conditional_effects(
         categorical: False takes the codes of categories in an order as numbers and shows their mean, which may depend
             on two predictors; None, and True, shows the probability of each category.
         too_far: leaves points of a surface out that are further from all rows of the fit than this share of the ranges.
+        transform: ``"exp"``, ``"ln"``, or a function of an array, applied to the draws before they are summarised, and
+            to the observed responses of the picture: ``np.exp`` shows a model of ``log(y)`` on the scale of y. Needs
+            draws.
 
     Raises:
         ModelError: an effect is not in the model, or an option is impossible.
@@ -182,7 +194,9 @@ def conditional_effects(
     usual = "zero" if isinstance(fit, AbstractPointFit) else "uncertainty"
     policy = usual if new_levels is None else new_levels
     request = Request(None, re_formula, policy, ndraws, seed)
-    looks = Looks(probabilities(prob), robust, resolution, spaghetti, surface, categorical, too_far)
+    looks = Looks(
+        probabilities(prob), robust, resolution, spaghetti, surface, categorical, too_far, transform_of(transform)
+    )
 
     def of(one: AbstractFit) -> ConditionalEffects:
         one = without_residual_terms(one)
@@ -247,6 +261,7 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
         grid = effect_grid(fit, known, of_columns, rows, given, looks.points(effect))
         found = evaluate(fit, replace(request, newdata=grid.columns), what)
         found = found if categories or dpar is not None else _as_numbers(fit, found)
+        found = transformed_draws(found, looks.transform)
         left_out += grid.left_out
         table = _table(grid, [found.summary(p, looks.robust) for p in looks.probs], looks, categories)
         tables[effect.name] = _near(fit, effect, table, looks.too_far) if effect.is_surface else table
@@ -254,8 +269,8 @@ def _effects_on(fit: AbstractFit, asked: _Asked, request: Request) -> Conditiona
         if looks.spaghetti and grid.is_line and not effect.is_surface:
             draws[effect.name] = _lines(found, request)
     note = effects_note(ones and dpar is None and method != "linpred", left_out)
-    observed = _observed(fit, ones) if dpar is None and method != "linpred" and not categories else None
-    label, probs = _label(fit, method, dpar, ones, categories), looks.probs
+    observed = _observed(fit, ones, looks) if dpar is None and method != "linpred" and not categories else None
+    label, probs = looks.label(_label(fit, method, dpar, ones, categories)), looks.probs
     held = {row.label: row.values for row in rows}
     return ConditionalEffects(
         tables, shown_effects, label, observed, probs[-1], note, probs[:-1], draws, fit.frame.to_pandas(), held
@@ -352,10 +367,11 @@ def _table(grid: Grid, summaries: Sequence[Summary], looks: Looks, categories: t
     return table
 
 
-def _observed(fit: AbstractFit, ones: bool) -> pd.DataFrame:
+def _observed(fit: AbstractFit, ones: bool, looks: Looks) -> pd.DataFrame:
     arrays = fit.problem.design.response.arrays
     trials = np.maximum(arrays["trials"], 1) if ones else 1
-    return fit.frame.to_pandas().assign(response__=np.asarray(arrays["y"], dtype=float) / trials)
+    response = transformed(np.asarray(arrays["y"], dtype=float) / trials, looks.transform)
+    return fit.frame.to_pandas().assign(response__=response)
 
 
 def _label(fit: AbstractFit, method: Method, dpar: str | None, ones: bool, categories: tuple[str, ...]) -> str:

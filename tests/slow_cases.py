@@ -19,9 +19,9 @@ import pytest
 
 LIST = Path(__file__).with_suffix(".txt")
 TIMES = Path(__file__).resolve().parents[1] / "processor_times.tsv"
-LAW_SECONDS = 3.0
+LAW_SECONDS = 2.0
 """The cheapest cases of a test that take so much together, and at least one, stay."""
-CASE_SECONDS = 0.3
+CASE_SECONDS = 0.25
 """A case that takes less stays."""
 
 WHOLE = ("tests/test_brms_density.py", "tests/test_examples.py", "tests/test_gold")

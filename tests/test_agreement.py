@@ -168,6 +168,7 @@ def quadrature() -> dict[str, tuple[float, float]]:
     return pairs_by_quadrature()
 
 
+@pytest.mark.slow
 def test_many_small_groups_with_a_small_sd(quadrature):
     fit = pairs_fit(draws=1000)
     assert fit.plan.startswith("preconditioned")

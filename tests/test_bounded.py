@@ -77,6 +77,7 @@ def test_the_tail_of_a_beta_variable_equals_scipys() -> None:
     np.testing.assert_allclose(found[kept], np.log(expected[kept]), rtol=2e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_zero_inflation_is_a_beta_model_of_the_others_beside_a_logistic_one() -> None:
     """The likelihood is a product of both, effects of groups in mu included."""
     both = bayesml.fit(bf("zero ~ x + (1 | g)", zi="~ z"), DATA, "zero_inflated_beta", method="laplace")
@@ -107,6 +108,7 @@ def fit() -> bayesml.Fit:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_ordered_beta_fit_answers(fit: bayesml.Fit, tmp_path) -> None:
     table = fit.summary().to_pandas()
     # simulated with 0.3, 0.6, thresholds -1.5 and 1.9

@@ -64,6 +64,7 @@ def test_marginal_likelihoods_of_a_conjugate_model_are_exact() -> None:
         both.bayes_factor(fitted("x ~ 1", NORMAL[0], NORMAL[3]))
 
 
+@pytest.mark.slow
 def test_an_unknown_standard_deviation_has_the_constant_of_its_prior() -> None:
     fit = fitted("y ~ 1", NORMAL[0], prior("student_t(3, 0, 2.5)", class_="sigma"))
     y = DATA["y"].to_numpy()

@@ -105,6 +105,7 @@ def test_pictures_and_tables_show_columns(multinomial_fit, logistic_fit) -> None
         assert fit.pp_check(column=columns[1], seed=1).axes[0].get_xlabel() == columns[1]
 
 
+@pytest.mark.slow
 def test_a_saved_fit_and_an_updated_one(multinomial_fit, logistic_fit, frame: pd.DataFrame, tmp_path) -> None:
     for fit in (multinomial_fit, logistic_fit):
         fit.save(tmp_path / "fit.nc")

@@ -96,6 +96,7 @@ def strata() -> bayesml.Fit:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_stratum_has_a_baseline_hazard(strata: bayesml.Fit, tmp_path) -> None:
     draws = strata.draws()
     for sex in ("female", "male"):

@@ -99,6 +99,7 @@ def test_defaults_of_the_other_style_are_proper() -> None:
     assert table.loc["tilt", "prior"] == "uniform(-1, 1)"
 
 
+@pytest.mark.slow
 def test_laplace_is_that_of_glmmtmb() -> None:
     # glmmTMB 1.1.5: glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, family = betabinomial)
     # finds a standard deviation of 0 for herd, as a fit with (1 | herd) does here, too

@@ -474,6 +474,7 @@ MEMORY = """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX resources")
+@pytest.mark.slow
 def test_memory_of_very_many_groups():
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(MEMORY)], capture_output=True, text=True, check=False, timeout=600

@@ -193,6 +193,7 @@ def test_truncated_files(saved, part):
         load(saved)
 
 
+@pytest.mark.slow
 def test_flipped_bytes_are_refused_or_do_no_harm(saved):
     content = saved.read_bytes()
     whole = load(saved)

@@ -150,6 +150,7 @@ def test_zero_inflated_negbinomial_equals_glmmtmb():
     assert np.log(fit["shape"]) == pytest.approx(expected["coef"]["disp.(Intercept)"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_predicted_shape_equals_glmmtmb():
     expected = EXPECTED["nb_disp"]
     fit = laplace(bayesml.bf("count ~ mined + (1 | site)", shape="~ mined"), salamanders(), "negbinomial")

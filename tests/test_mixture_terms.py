@@ -57,6 +57,7 @@ def test_censored_rows_are_from_components_that_may_lie_there() -> None:
     np.testing.assert_allclose(parts, np.log(each), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_truncation_is_of_the_mixture() -> None:
     density, parts = rows_of("y | trunc(lb = -4, ub = 3.5) ~ 1", CONTINUOUS, VALUES)
     each = np.stack([share * part.pdf(DATA["y"]) for share, part in zip(SHARES, PARTS, strict=True)])

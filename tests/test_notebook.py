@@ -69,6 +69,7 @@ def test_other_ways_to_show_a_picture(notebook: dict[str, list[Any]], cell: str)
     assert stream(notebook[cell], "stdout") in ("", "[]\n")
 
 
+@pytest.mark.slow
 def test_formats_and_backends_that_the_user_has_chosen(tmp_path: Path) -> None:
     cells = {
         MAKE: 0,

@@ -28,6 +28,7 @@ def _response(seed: int, x: np.ndarray, g: np.ndarray) -> np.ndarray:
     return normal + rng.exponential(1.2, len(x))
 
 
+@pytest.mark.slow
 def test_a_pilot_stays_where_the_posterior_is_though_the_likelihood_is_largest_at_a_border():
     """Sums of normal and exponential variables: the likelihood alone is largest where sigma is 0.
 

@@ -31,6 +31,7 @@ def fit(frame):
     return bayesml.fit(MODEL, frame, seed=1, chains=2, draws=500, progress=False)
 
 
+@pytest.mark.slow
 def test_the_correlation_across_predictors_is_recovered(fit):
     table = fit.summary().to_pandas()
     truths = {"cor_g__Intercept__sigma_Intercept": 0.7, "sd_g__Intercept": 1.0, "sd_g__sigma_Intercept": 0.5}

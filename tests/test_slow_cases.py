@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.slow_cases import CASE_SECONDS, LIST, chosen, slow_cases
+from tests.slow_cases import CASE_SECONDS, LAW_SECONDS, LIST, chosen, slow_cases
 
 ROOT = LIST.parents[1]
 
@@ -15,6 +15,12 @@ def test_every_line_names_a_case_of_a_test():
 
 
 def test_cheap_cases_stay():
-    times = {"t.py::a[1]": 9.0, "t.py::a[2]": 2.0, "t.py::a[3]": 5.0, "t.py::a[4]": CASE_SECONDS / 2, "t.py::b": 90.0}
+    times = {
+        "t.py::a[1]": 9.0,
+        "t.py::a[2]": LAW_SECONDS / 2,
+        "t.py::a[3]": 5.0,
+        "t.py::a[4]": CASE_SECONDS / 2,
+        "t.py::b": 90.0,
+    }
     assert chosen(times) == ["t.py::a[1]", "t.py::a[3]"]
     assert chosen({"t.py::a[1]": 9.0, "tests/test_gold.py::a[1]": 9.0, "tests/test_gold.py::a[2]": 9.0}) == []

@@ -40,11 +40,11 @@ def sections(pictures: Path) -> Iterator[str]:
     for name in FAMILIES:
         if name in known:
             draw_picture(known[name], pictures / f"{name}.png")
-            yield section(name, known[name], f"{pictures.name}/{name}.png")
+            yield section(name, known[name], f"{pictures.parent.name}/{pictures.name}/{name}.png")
 
 
 def write_gallery(folder: Path) -> str:
-    """Draw all pictures below a folder and return the page."""
+    """Draw all pictures below a folder and return the page; it names them from the folder above."""
     pictures = folder / "families"
     pictures.mkdir(parents=True, exist_ok=True)
     return "\n".join(sections(pictures))

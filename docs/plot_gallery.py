@@ -15,7 +15,7 @@ DOTS = 80
 
 
 def write_gallery(folder: Path) -> str:
-    """Draw all pictures below a folder and return the page."""
+    """Draw all pictures below a folder and return the page; it names them from the folder above."""
     pictures = folder / "plots"
     pictures.mkdir(parents=True, exist_ok=True)
     return "\n".join(sections(pictures))
@@ -32,7 +32,7 @@ def sections(pictures: Path) -> Iterator[str]:
             figure = picture.draw()
             figure.savefig(path, dpi=DOTS)
             plt.close(figure)
-            yield section(picture, f"{pictures.name}/{path.name}")
+            yield section(picture, f"{pictures.parent.name}/{pictures.name}/{path.name}")
 
 
 def section(picture: Picture, path: str) -> str:

@@ -19,7 +19,7 @@ KEY = ["class", "coef", "group", "resp", "dpar", "nlpar"]
 
 
 def write_gallery(folder: Path) -> str:
-    """Draw all pictures below a folder and return the page."""
+    """Draw all pictures below a folder and return the page; it names them from the folder above."""
     pictures = folder / "terms"
     pictures.mkdir(parents=True, exist_ok=True)
     return "\n".join(sections(pictures))
@@ -33,7 +33,7 @@ def sections(pictures: Path) -> Iterator[str]:
             path = pictures / f"{example.name}.png"
             if example.picture:
                 save_picture(PICTURES[example.name], path)
-            yield section(example, f"{pictures.name}/{path.name}")
+            yield section(example, f"{pictures.parent.name}/{pictures.name}/{path.name}")
 
 
 def section(example: TermExample, picture: str) -> str:

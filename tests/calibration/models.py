@@ -40,7 +40,7 @@ MODELS = (
         "gaussian",
         with_second(grouped(10, 5)),
         (*priors("normal(0, 2)", "R2D2(0.4, 5, 1, main = TRUE)", "R2D2()", sigma="exponential(1)"),),
-        (PLAIN,),
+        (COLLAPSED, PLAIN),
     ),
     Model(
         "crossed gaussian",

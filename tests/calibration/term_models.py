@@ -203,7 +203,7 @@ SPECIAL = (
         "gaussian",
         _many(30, 4),
         priors("normal(0, 2)", "horseshoe(3, df_global = 3, scale_slab = 1)", sigma="gamma(4, 4)"),
-        (PLAIN,),
+        (COLLAPSED, PLAIN),
         seed=133,
     ),
 )

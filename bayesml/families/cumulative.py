@@ -82,18 +82,15 @@ def cumulative_probabilities(link: Link, z: np.ndarray, own: np.ndarray) -> np.n
 def _log_between(link: Link, lower: Broadcast, upper: Broadcast, lowest: Broadcast, highest: Broadcast) -> PerRow:
     """Return log(F(upper) - F(lower)); no lower limit where ``lowest`` and no upper limit where ``highest``."""
     xp, middle = array_namespace(upper), ~(lowest | highest)
-    # Both limits are moved where one is missing, so that no branch that is not taken has an infinite gradient.
-    safe_lower = xp.where(middle, lower, -1.0)
-    safe_upper = xp.where(middle, upper, 1.0)
-    gap = safe_upper - safe_lower
-    rising = gap > 0
+    rising = upper > lower
     if link.name == "logit":
-        # F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) of the logistic distribution
-        between = link.log_inverse(safe_upper) + link.log_complement(safe_lower)
-        between = between + xp.log(-xp.expm1(-xp.where(rising, gap, 1.0)))
-    else:
-        between = _log_difference(link, safe_lower, safe_upper, rising)
-    between = xp.where(rising, between, -inf)
+        # F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) of the logistic distribution; a limit that is missing has no factor
+        limits = xp.where(highest, 0.0, link.log_inverse(upper)) + xp.where(lowest, 0.0, link.log_complement(lower))
+        gap = xp.where(middle & rising, upper - lower, 1.0)
+        return limits + xp.where(middle, xp.where(rising, xp.log(-xp.expm1(-gap)), -inf), 0.0)
+    # Both limits are moved where one is missing, so that no branch that is not taken has an infinite gradient.
+    safe_lower, safe_upper = xp.where(middle, lower, -1.0), xp.where(middle, upper, 1.0)
+    between = xp.where(rising | ~middle, _log_difference(link, safe_lower, safe_upper, rising | ~middle), -inf)
     return xp.where(lowest, link.log_inverse(upper), xp.where(highest, link.log_complement(lower), between))
 
 

@@ -94,11 +94,18 @@ class Scale:
         location: centre of the response on the link scale (Intercept).
         spread: brms's ``max(2.5, mad)`` on the link scale.
         group_spread: the same for group sds, which for other parameters than mu brms takes from the response.
+        start: where the Intercept starts; None for ``location``.
     """
 
     location: float
     spread: float
     group_spread: float
+    start: float | None = None
+
+    @property
+    def typical(self) -> float:
+        """Where the Intercept starts."""
+        return self.location if self.start is None else self.start
 
 
 def predictor_scale(
@@ -117,12 +124,26 @@ def predictor_scale(
     main, kind = likelihood.dpars[0].name, likelihood.dpar(dpar).kind
     mean_spread = _spread(_transformed(likelihood, main, y))
     if kind == "mu":
-        location = _location(_transformed(likelihood, dpar, y)) - offset_mean
-        return Scale(location, mean_spread, mean_spread)
+        location, start = (
+            _location(_transformed(likelihood, dpar, responses)) - offset_mean
+            for responses in (y, _share_in_order(likelihood, dpar, y))
+        )
+        return Scale(location, mean_spread, mean_spread, start)
     spread = _spread(_transformed(likelihood, dpar, y)) if kind == "sigma" else MINIMUM_SCALE
     parameter = likelihood.dpar(dpar)
     start = float(likelihood.link(dpar).forward(parameter.typical)) if parameter.placed_by_data else 0.0
     return Scale(start, spread, mean_spread if style == "brms" else MINIMUM_SCALE)
+
+
+def _share_in_order(likelihood: AbstractLikelihood, dpar: str, y: np.ndarray) -> np.ndarray:
+    """Return the responses that the Intercept of a parameter starts from.
+
+    Intercepts that increase, those of K components of a mixture, start from K equal shares of the responses in order.
+    """
+    ordered = likelihood.ordered
+    if dpar not in ordered or len(y) < len(ordered):
+        return y
+    return np.array_split(np.sort(y), len(ordered))[ordered.index(dpar)]
 
 
 @final

@@ -81,7 +81,7 @@ class Population(AbstractPopulationTerm):
             names.intercept_variable(self.predictor),
             "Intercept",
             predictor=self.predictor,
-            centers=(scale.location,),
+            centers=(scale.typical,),
             scales=(scale.spread,),
         )
         slopes = ParameterSpec(

@@ -24,6 +24,8 @@ __all__ = [
     "Data",
     "combined",
     "compile_model",
+    "derived_values",
+    "likelihood_values",
     "linear_predictors",
     "log_likelihood",
     "summed_predictors",
@@ -61,23 +63,51 @@ def compile_model(
         for parameter in spec.parameters:
             sample = sample_parameter if with_priors else unweighted_parameter
             values[parameter.name] = sample(parameter, values)
-        for name, value in spec.computed(values, None if with_priors else data["joint"]).items():
-            values[name] = numpyro.deterministic(name, value)
-        for name, value in likelihood.derive(values).items():
-            values[name] = numpyro.deterministic(name, value)
-        for predictor in schema.predictors:
-            for term in predictor.terms:
-                of_term = data["arrays"][predictor.key][term.key]
-                for name, value in term.derived(values, of_term).items():
-                    values[name] = numpyro.deterministic(name, value)
-        for name, value, density in values_around_means(schema, likelihood, values, data["arrays"]):
-            values[name] = numpyro.deterministic(name, value)
-            numpyro.factor(f"log_density_{name}", density)
+        joint = None if with_priors else data["joint"]
+        arrays = data["arrays"]
+        values, densities = derived_values(spec, schema, likelihood, values, arrays, joint, numpyro.deterministic)
+        for name, value in densities.items():
+            numpyro.factor(f"log_density_{name}", value)
         for name, value in measured_densities(schema, values, data["arrays"]):
             numpyro.factor(name, value)
         observe(likelihood, linear_predictors(schema, values, data["arrays"]), values, data, y)
 
     return model
+
+
+def derived_values(
+    spec: ModelSpec,
+    schema: Schema,
+    likelihood: AbstractLikelihood,
+    sampled: Values,
+    arrays: Mapping[PredictorKey, Any],
+    joint: Any = None,
+    noted: Callable[[str, Any], Any] = lambda name, value: value,
+) -> tuple[dict[str, Any], dict[str, Numbers]]:
+    """Return the values of all variables, and what those that follow their means add to the log density.
+
+    Args:
+        spec: the parameters.
+        schema: the terms.
+        likelihood: the distribution of the response.
+        sampled: the value of each parameter.
+        arrays: of the terms.
+        joint: the numbers of joint priors in the place of their own, as in ``ModelSpec.computed``.
+        noted: called with name and value of each variable that is not sampled, it returns the value.
+    """
+    values: dict[str, Any] = dict(sampled)
+    for name, value in spec.computed(values, joint).items():
+        values[name] = noted(name, value)
+    for name, value in likelihood.derive(values).items():
+        values[name] = noted(name, value)
+    for predictor in schema.predictors:
+        for term in predictor.terms:
+            for name, value in term.derived(values, arrays[predictor.key][term.key]).items():
+                values[name] = noted(name, value)
+    densities = {}
+    for name, value, density in values_around_means(schema, likelihood, values, arrays):
+        values[name], densities[name] = noted(name, value), density
+    return values, densities
 
 
 def values_around_means(

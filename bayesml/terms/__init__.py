@@ -20,7 +20,7 @@ from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.kind import TermKind
 from bayesml.terms.population_level import AbstractPopulationTerm
 from bayesml.terms.row_groups import RowGroups
-from bayesml.terms.sampled import SampledBlock, SampledSlopes
+from bayesml.terms.sampled import LatentValues, SampledBlock, SampledSlopes
 
 __all__ = [
     "TERMS",
@@ -33,6 +33,7 @@ __all__ = [
     "RowGroups",
     "ModelContext",
     "ResponseContext",
+    "LatentValues",
     "SampledBlock",
     "SampledSlopes",
     "blocks_of",

@@ -19,7 +19,7 @@ from bayesml.terms.context import ModelContext
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.gather import level_rows
 from bayesml.terms.row_groups import RowGroups
-from bayesml.terms.sampled import SampledBlock, SampledSlopes
+from bayesml.terms.sampled import LatentValues, SampledBlock, SampledSlopes
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -197,6 +197,13 @@ class AbstractTerm(ABC):
         What a term adds to the predictor is all in ``sampled_slopes`` and ``sampled_blocks``, or it has none of them.
         """
         return tuple(SampledBlock.of(block, self.place, self.key) for block in self.integrated_blocks())
+
+    def latent_values(self) -> LatentValues | None:
+        """Return the variables behind values of single rows or levels that responses tell something of; None for none.
+
+        The sampler moves them along with what the responses say, see ``engines.nuts.forms.followed``.
+        """
+        return None
 
     def for_sampler(self) -> AbstractTerm:
         """Return the same term from other latent variables where a gradient costs less with these; else itself."""

@@ -40,6 +40,7 @@ from bayesml.supports import POSITIVE, CorrCholesky
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.context import ModelContext
 from bayesml.terms.measured import Measured, true_variance
+from bayesml.terms.sampled import LatentValues
 from bayesml.terms.special_factor import AbstractFactor
 from bayesml.variables import ReportedVariable
 
@@ -155,12 +156,17 @@ class MeasuredVariables(AbstractTerm):
         return {}
 
     def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
-        """Return ``measured`` and ``noise``, ``(variables, values)``."""
+        """Return ``measured`` and ``noise``, ``(variables, values)``, and of levels the ``index`` of each row."""
         frame = model.frame
-        return {
+        index = {"index": self.calls[0].places(frame)} if self.group else {}
+        return index | {
             "measured": np.stack([self._of_values(call.measured(frame), call, frame) for call in self.calls]),
             "noise": np.stack([self._of_values(call.noises(frame), call, frame) for call in self.calls]),
         }
+
+    def latent_values(self) -> LatentValues:
+        """Return the standard normal variables behind the true values."""
+        return LatentValues(self._name("zme"), len(self.calls), "index" if self.group else "")
 
     def _of_values(self, numbers: np.ndarray, call: Measured, frame: Frame) -> np.ndarray:
         """Return one number for each value; of a level those of its rows, which are all the same.

@@ -21,9 +21,25 @@ if TYPE_CHECKING:
     from bayesml.terms.area_field import AreaField
     from bayesml.terms.row_spread import RowSpread
 
-__all__ = ["BlockPart", "SampledBlock", "SampledSlopes"]
+__all__ = ["BlockPart", "LatentValues", "SampledBlock", "SampledSlopes"]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
+
+
+@final
+@dataclass(frozen=True)
+class LatentValues:
+    """Standard normal variables behind values that nobody observed, each of which enters the rows of one place alone.
+
+    Attributes:
+        site: the variables, ``(kinds, places)``.
+        kinds: how many of them belong to each place.
+        index: name of the place of each row among the arrays of the term; empty where the places are the rows.
+    """
+
+    site: str
+    kinds: int
+    index: str = ""
 
 
 @final

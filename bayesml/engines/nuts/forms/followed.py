@@ -98,7 +98,7 @@ class FollowedLatents:
     def _responses(
         self, sites: Values, latent: LatentValues, data: Data
     ) -> Iterator[tuple[list[PerRow], PerRow, PerRow]]:
-        """Yield of each response the slopes in each kind, the residuals and the roots of the precisions, all at z = 0."""
+        """Yield of each response the slopes in each kind, residuals and roots of the precisions, all at z = 0."""
         known = constant_sites(self.spec.parameters, data["priors"])
         parameters = parameter_values(self.spec.parameters, {**sites, **known})
 

@@ -259,6 +259,10 @@ class ModelSpec:
         """Return the parameter of that name."""
         return next(p for p in self.parameters if p.name == name)
 
+    def coefficient(self, name: str) -> ParameterSpec:
+        """Return the parameter of that name, or the coefficient with a joint prior, which is computed."""
+        return next(p for p in (*self.parameters, *(each.target for each in self.joint)) if p.name == name)
+
     def priors_of(self, name: str) -> tuple[Distribution, ...]:
         """Return the priors of the parameter of that name; none where there is a joint prior, which is proper."""
         return next((p.priors for p in self.parameters if p.name == name), ())

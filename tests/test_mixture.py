@@ -64,7 +64,7 @@ def test_components_are_recovered_in_order(fit):
         assert abs(table.loc[name, "Estimate"] - value) < 4.0 * table.loc[name, "Est.Error"]
     np.testing.assert_allclose(fit["theta1"] + fit["theta2"], 1.0, rtol=1e-10)
     assert "mixture(gaussian, gaussian)" in str(fit.summary())
-    assert fit.plan.startswith("plain")
+    assert fit.plan.startswith("preconditioned")
 
 
 def test_results_are_there(fit, frame, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from bayesml.engines.nuts.forms.many_starts import centred_at_the_highest_mode
+from bayesml.engines.nuts.forms.many_starts import centred_at_the_highest_mode, tuned_where_the_mass_is
 from bayesml.engines.nuts.forms.plain import plain_form
 from bayesml.engines.precision import double_precision
 from bayesml.families import mixture
@@ -52,6 +52,19 @@ def test_modes_that_share_the_mass_leave_the_starts_apart() -> None:
 def test_a_density_that_is_finite_nowhere_keeps_its_starts() -> None:
     data = {"center": CENTER, "scale": SCALE}
     assert centred_at_the_highest_mode(lambda q, data: (np.nan, np.full(2, np.nan)), data) is data
+
+
+@pytest.mark.parametrize(("center", "is_usable"), [(PLACES[0], True), (PLACES[1], False)])
+def test_coordinates_are_built_at_the_mode_of_the_pilot_if_it_holds_the_mass(
+    center: np.ndarray, is_usable: bool
+) -> None:
+    tune = tuned_where_the_mass_is(lambda evaluate, data: data | {"tuned": True}, 2)
+    data, evaluate = {"center": center, "scale": SCALE}, two_modes((0.0, -15.0), (0.2, 0.2))
+    if is_usable:
+        assert tune(evaluate, data)["tuned"]
+    else:
+        with pytest.raises(ArithmeticError, match="several modes"):
+            tune(evaluate, data)
 
 
 @pytest.mark.parametrize("far", [5.0, 100.0])

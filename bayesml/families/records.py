@@ -172,7 +172,7 @@ class Traits:
         kinked: the density has a kink where the response meets its location, so that a maximum has no curvature;
             ``log_prob`` rounds it where the data have ``ROUNDING``.
         has_moments: there are ``mean`` and ``variance``.
-        several_modes: the density may have several modes, so that one is no place to build coordinates at.
+        several_modes: the density may have several modes; coordinates are built at one only if it holds the mass.
         rows_depend: the responses of different rows depend on each other, so that rows stay together and in order.
         reads_past: the mean of a row depends on the responses of others, which predictions read where they are known.
         continuous: the interval on which the response has a density, so that a response that is not observed may be a

@@ -3,12 +3,13 @@
 Chains that start far apart stay in whichever mode is nearest, even one that has next to no mass: a component of a
 mixture that took over the whole response. So the density is climbed from many places first. The mass of a mode is about
 exp(log density) prod_i h_i^(-1/2) with the curvatures h_i along the coordinates. Where one mode has nearly all of it,
-the coordinates are centred there; where several have, as with exchangeable components, chains start as everywhere else
-and show that they differ.
+the coordinates are centred there, or whitened there if it is the one that their pilot leads to; where several have, as
+with exchangeable components, chains start as everywhere else and show that they differ.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -16,12 +17,12 @@ import numpy as np
 
 from bayesml.engines.nuts.forms.base import ValueAndGradient
 
-__all__ = ["centred_at_the_highest_mode"]
+__all__ = ["centred_at_the_highest_mode", "tuned_where_the_mass_is"]
 
 PLACES = 16
 SEED = 20231
 CLIMBED = 8
-"""Number of places, the highest of those drawn, from which the density is climbed to the end."""
+"""Number of places, the centre and the highest of those drawn, from which the density is climbed to the end."""
 STEPS = 500
 NEGLIGIBLE = 7.0
 """Difference of log masses beyond which a mode is left to itself: a thousandth of the mass."""
@@ -38,6 +39,7 @@ class _Mode:
     place: np.ndarray
     value: float
     curvatures: np.ndarray
+    is_of_center: bool
 
     @property
     def log_mass(self) -> float:
@@ -52,14 +54,38 @@ def centred_at_the_highest_mode(evaluate: ValueAndGradient, data: Any) -> Any:
         data: the data of the form, with ``center`` and ``scale``.
     """
     center, scale = (np.asarray(data[name], dtype=float) for name in ("center", "scale"))
-    modes = _modes(lambda q: evaluate(q, data), len(center))
-    if not modes:
-        return data
-    best = max(modes, key=lambda mode: mode.log_mass)
-    rivals = [m for m in modes if m is not best and m.log_mass > best.log_mass - NEGLIGIBLE]
-    if rivals:
+    best = _dominant_mode(lambda q: evaluate(q, data), len(center))
+    if best is None:
         return data
     return data | {"center": center + scale * best.place, "scale": scale / np.sqrt(best.curvatures)}
+
+
+def tuned_where_the_mass_is(
+    tune: Callable[[ValueAndGradient, Any], Any], size: int
+) -> Callable[[ValueAndGradient, Any], Any]:
+    """Return the function that tunes a form around the mode that its zero leads to, if that one holds the mass.
+
+    Raises:
+        ArithmeticError: another mode holds the mass, or some of it.
+    """
+
+    def tuned(evaluate: ValueAndGradient, data: Any) -> Any:
+        best = _dominant_mode(lambda x: evaluate(x, data), size)
+        if best is None or not best.is_of_center:
+            raise ArithmeticError("the density has several modes")
+        return tune(evaluate, data)
+
+    return tuned
+
+
+def _dominant_mode(at: Any, size: int) -> _Mode | None:
+    """Return the mode that holds nearly all of the mass; None where there is none."""
+    modes = _modes(at, size)
+    if not modes:
+        return None
+    best = max(modes, key=lambda mode: mode.log_mass)
+    rivals = [m for m in modes if m is not best and m.log_mass > best.log_mass - NEGLIGIBLE]
+    return None if rivals else best
 
 
 def _modes(at: Any, size: int) -> list[_Mode]:
@@ -75,16 +101,16 @@ def _modes(at: Any, size: int) -> list[_Mode]:
     rng = np.random.default_rng(SEED)
     places = [np.zeros(size), *rng.uniform(-2.0, 2.0, (PLACES, size))]
     heights = [objective(q)[0] for q in places]
-    highest = sorted(range(len(places)), key=heights.__getitem__)[:CLIMBED]
-    ends: list[tuple[float, np.ndarray]] = []
-    for k in highest:
+    highest = sorted(range(1, len(places)), key=heights.__getitem__)[: CLIMBED - 1]
+    ends: list[tuple[float, np.ndarray, bool]] = []
+    for k in (0, *highest):
         if heights[k] < 1e200:
             found = minimize(objective, places[k], jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-            if all(np.abs(found.x - other).max() > APART or found.fun < value - 1.0 for value, other in ends):
-                ends.append((float(found.fun), found.x))
-    lowest = min((value for value, _ in ends), default=np.inf)
-    near = [(value, q) for value, q in ends if value < lowest + 5.0 * size]
-    return [_Mode(q, -value, _curvatures(at, q)) for value, q in near]
+            if all(np.abs(found.x - other).max() > APART or found.fun < value - 1.0 for value, other, _ in ends):
+                ends.append((float(found.fun), found.x, k == 0))
+    lowest = min((value for value, *_ in ends), default=np.inf)
+    near = [end for end in ends if end[0] < lowest + 5.0 * size]
+    return [_Mode(q, -value, _curvatures(at, q), is_of_center) for value, q, is_of_center in near]
 
 
 def _curvatures(at: Any, q: np.ndarray) -> np.ndarray:

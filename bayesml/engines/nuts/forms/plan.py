@@ -283,7 +283,7 @@ def _modes(problem: Problem) -> tuple[str, ...]:
     without = tuple(dict.fromkeys(term.without_mode for term in terms if term.without_mode))
     if without:
         return without
-    if not problem.likelihood.traits.several_modes:
+    if not problem.likelihood.traits.several_modes or problem.likelihood.ordered:
         return ()
     return (f"the density of the family {problem.family.name} may have several modes",)
 

@@ -144,7 +144,9 @@ def _coefficients(
 
     With few levels the Intercept is as uncertain as their standard deviation allows, which no fixed scale serves.
     """
-    coefficients = tuple(p for part in linked.slopes if (p := spec.parameter(part.name)).is_single_site)
+    sampled = {p.name for p in spec.parameters}
+    slopes = (spec.parameter(part.name) for part in linked.slopes if part.name in sampled)
+    coefficients = tuple(p for p in slopes if p.is_single_site)
     if sum(_size(p) for p in coefficients) > MOST_FOLLOWED:
         coefficients = tuple(p for p in coefficients if not p.coefs)
     intercepts = tuple(p for p in coefficients if not p.coefs)

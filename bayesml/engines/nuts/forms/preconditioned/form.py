@@ -17,7 +17,8 @@ from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of, joint_density, reported_at, with_prior_data
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.log_prior import constant_sites
-from bayesml.engines.nuts.forms.base import Form
+from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.forms.many_starts import tuned_where_the_mass_is
 from bayesml.engines.nuts.forms.preconditioned.areas import (
     ScaledAreas,
     scaled_areas,
@@ -91,7 +92,7 @@ def preconditioned_form(problem: Problem) -> Form:
         start=start_around_mode(layout.size),
         parameter_of=lambda index: "the whitened coordinates",
         first_step=whitened_step(layout.size),
-        tune=tuned_where_rounded(problem, tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain))),
+        tune=_tune(problem, layout.size, tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain))),
         rows=problem.design.n_rows,
         structure=(
             "preconditioned",
@@ -103,6 +104,14 @@ def preconditioned_form(problem: Problem) -> Form:
             chain,
         ),
     )
+
+
+def _tune(
+    problem: Problem, size: int, tune: Callable[[ValueAndGradient, Any], Any]
+) -> Callable[[ValueAndGradient, Any], Any]:
+    """Return the function that tunes the form, with what the likelihood asks for beside the whitening."""
+    tune = tuned_where_rounded(problem, tune)
+    return tuned_where_the_mass_is(tune, size) if problem.likelihood.traits.several_modes else tune
 
 
 def _has_open_scales(problem: Problem) -> bool:

@@ -39,6 +39,7 @@ from bayesml.engines.nuts.forms.preconditioned.singles import (
 from bayesml.families.coordinates import SingleCoordinates
 from bayesml.keys import PredictorKey
 from bayesml.linalg import DenseBlock, GroupBlock, SpreadBlock
+from bayesml.ordered import ordered_values
 from bayesml.spec import ModelSpec
 from bayesml.terms import SampledBlock
 
@@ -227,7 +228,7 @@ def _columns(rows: BlockRows, entries: np.ndarray) -> GroupBlock | DenseBlock | 
 
 
 def _slopes(spec: ModelSpec, name: str) -> _Slopes:
-    parameter = spec.parameter(name)
+    parameter = spec.coefficient(name)
     sd = [max(d.scale, 1e-8) if d.is_proper else 1e8 for d in parameter.priors]
     mean = [d.location for d in parameter.priors]
     return _Slopes(name, np.asarray(parameter.centers, float), np.array(mean, float), np.array(sd, float))
@@ -268,7 +269,7 @@ def _reported(problem: Problem, state: _State) -> dict[str, np.ndarray]:
 
 
 def _slope_values(spec: ModelSpec, state: _State) -> dict[str, np.ndarray]:
-    return {name: coefficients.reshape(spec.parameter(name).shape) for name, coefficients in state.slopes.items()}
+    return {name: coefficients.reshape(spec.coefficient(name).shape) for name, coefficients in state.slopes.items()}
 
 
 def _newton(
@@ -365,6 +366,7 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
     for parameter in spec.parameters:
         if parameter.name in values and not parameter.is_single_site:
             values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
+    values |= _increasing(ordered_values(spec, values))
     effects = {block.site: _unscaled(block, table, state.held) for block, table in state.effects.items()}
     working = {
         key: WorkingRows(weight, rows.score[key] / weight)
@@ -372,6 +374,17 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
         if np.ndim(weight) == 1
     }
     return Pilot(values, effects, working)
+
+
+def _increasing(vectors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return the increasing vectors.
+
+    Raises:
+        ArithmeticError: one does not increase.
+    """
+    if any(np.any(np.diff(vector) <= 0) for vector in vectors.values()):
+        raise ArithmeticError("Intercepts that have an order are out of order at the pilot")
+    return vectors
 
 
 def _unscaled(block: SampledBlock, effects: np.ndarray, held: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -58,17 +58,17 @@ def test_censored_rows_are_from_components_that_may_lie_there() -> None:
 
 
 @pytest.mark.slow
-def test_truncation_is_of_the_mixture() -> None:
+def test_truncation_is_of_each_component() -> None:
+    """As in brms: mixing proportions are shares of the responses within the bounds."""
     density, parts = rows_of("y | trunc(lb = -4, ub = 3.5) ~ 1", CONTINUOUS, VALUES)
-    each = np.stack([share * part.pdf(DATA["y"]) for share, part in zip(SHARES, PARTS, strict=True)])
-    mass = sum(share * (part.cdf(3.5) - part.cdf(-4)) for share, part in zip(SHARES, PARTS, strict=True))
-    np.testing.assert_allclose(density, np.log(each.sum(axis=0) / mass), rtol=1e-9)
-    np.testing.assert_allclose(parts, np.log(each / mass), rtol=1e-9)
+    within = [part.cdf(3.5) - part.cdf(-4) for part in PARTS]
+    each = np.stack([w * part.pdf(DATA["y"]) / p for w, part, p in zip(SHARES, PARTS, within, strict=True)])
+    np.testing.assert_allclose(density, np.log(each.sum(axis=0)), rtol=1e-9)
+    np.testing.assert_allclose(parts, np.log(each), rtol=1e-9)
     both, _ = rows_of("y | cens(c, y2 = upper) + trunc(lb = -4) ~ 1", CONTINUOUS, VALUES)
-    mass = sum(share * part.sf(-4) for share, part in zip(SHARES, PARTS, strict=True))
-    within = [share * (by_kind(part) - np.where(KINDS == "left", part.cdf(-4), 0.0)) for share, part in
-              zip(SHARES, PARTS, strict=True)]  # fmt: skip
-    np.testing.assert_allclose(both, np.log(sum(within) / mass), rtol=1e-9)
+    above = [by_kind(part) - np.where(KINDS == "left", part.cdf(-4), 0.0) for part in PARTS]
+    each = np.stack([w * p / part.sf(-4) for w, p, part in zip(SHARES, above, PARTS, strict=True)])
+    np.testing.assert_allclose(both, np.log(each.sum(axis=0)), rtol=1e-9)
 
 
 def test_exposures_are_those_of_every_component() -> None:
@@ -90,7 +90,8 @@ def test_means_of_truncated_mixtures() -> None:
     natural = {name: np.full((1, 1), v) for name, v in VALUES.items() if name != "theta"}
     natural["theta"] = VALUES["theta"][None]
     grid = np.linspace(-4, 3.5, 20_001)
-    weight = sum(share * part.pdf(grid) for share, part in zip(SHARES, PARTS, strict=True))
+    inside = [part.pdf(grid) / (part.cdf(3.5) - part.cdf(-4)) for part in PARTS]
+    weight = sum(share * density for share, density in zip(SHARES, inside, strict=True))
     data = {"lb": np.array([-4.0]), "ub": np.array([3.5])}
     expected = np.trapezoid(weight * grid, grid) / np.trapezoid(weight, grid)
     np.testing.assert_allclose(np.ravel(likelihood.mean(natural, data)), expected, rtol=1e-6)

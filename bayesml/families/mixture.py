@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import inf
@@ -131,6 +131,20 @@ class MixtureLikelihood(AbstractLikelihood):
     def signed(self) -> MixtureLikelihood:
         """The mixture with draws of signed components."""
         return replace(self, likelihoods=tuple(component.signed for component in self.likelihoods))
+
+    def on_components(self, change: Callable[[AbstractLikelihood], AbstractLikelihood]) -> MixtureLikelihood:
+        """Return the mixture with each of its components changed."""
+        return replace(self, likelihoods=tuple(map(change, self.likelihoods)))
+
+    @property
+    def unbounded(self) -> MixtureLikelihood:
+        """The mixture of components without bounds."""
+        return self.on_components(lambda component: component.unbounded)
+
+    @property
+    def has_costly_derivatives(self) -> bool:
+        """Whether those of a component are."""
+        return any(component.has_costly_derivatives for component in self.likelihoods)
 
     @property
     def ordered(self) -> tuple[str, ...]:

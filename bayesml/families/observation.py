@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Observed, PerRow, Values
@@ -31,6 +32,10 @@ class AbstractObservation(ABC):
     def signed(self) -> Self:
         """The likelihood whose random times are negative where the answer was the lower one; itself without answers."""
         return self
+
+    def on_components(self, change: Callable[[Any], Any]) -> Any:
+        """Return the likelihood with each of its components changed; itself changed where it is no mixture."""
+        return change(self)
 
     @property
     def has_costly_derivatives(self) -> bool:

@@ -37,7 +37,7 @@ def _common_terms() -> dict[str, ResponseTerm]:
     kinds = (
         ResponseTerm("se", keywords=("sigma",), truths=frozenset({"sigma"})),
         ResponseTerm("trials"),
-        ResponseTerm("weights"),
+        ResponseTerm("weights", keywords=("scale",), truths=frozenset({"scale"})),
     )
     return {kind.name: kind for kind in kinds}
 

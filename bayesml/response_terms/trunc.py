@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from bayesml.errors import DataError, FormulaError
-from bayesml.families.base import AbstractLikelihood, Component
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
@@ -51,9 +50,15 @@ class Truncation(AbstractResponseTerm):
         return {"lb": lower, "ub": upper}
 
     def wrapped(self, likelihood: AbstractLikelihood, addition: Addition, arrays: Arrays) -> AbstractLikelihood:
-        """Divide by the probability of the range."""
+        """Divide by the probability of the range; in a mixture each component by its own, as brms does.
+
+        The mixing proportions are then shares of the responses within the bounds.
+        """
         has_lower, has_upper = (bool(np.isfinite(arrays[name]).any()) for name in ("lb", "ub"))
-        return Truncated(likelihood, has_lower, has_upper) if has_lower or has_upper else likelihood
+        if not (has_lower or has_upper):
+            return likelihood
+        bounded: AbstractLikelihood = likelihood.on_components(lambda each: Truncated(each, has_lower, has_upper))
+        return bounded
 
 
 @final
@@ -103,12 +108,6 @@ class Truncated(AbstractWrapped):
         log_mass = self.log_mass(values, data)
         below = self._between(self._lower(data), y, values, data)
         return below - log_mass, self._between(y, self._upper(data), values, data) - log_mass
-
-    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
-        """Return the components of ``base`` on the range, where each has the share theta_k P_k(range) / P(range)."""
-        every = [(share, replace(self, base=each), own) for share, each, own in self.base.by_component(values, data)]
-        log_mass = self.log_mass(values, data)
-        return [(share + each.log_mass(own, data) - log_mass, each, own) for share, each, own in every]
 
     def log_mass(self, values: Values, data: DataArrays) -> PerRow:
         """Return log P(lb <= Y <= ub)."""

@@ -1,4 +1,4 @@
-"""``weights(w)``: the log-likelihood of a row counts w times."""
+"""``weights(w)``: the log-likelihood of a row counts w times; with ``scale=TRUE``, w over the mean of the weights."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ __all__ = ["Weights"]
 @final
 @dataclass(frozen=True)
 class Weights(AbstractResponseTerm):
-    """Weights of rows, 0 or larger; ``compile`` multiplies the log density of each row."""
+    """Weights of rows, 0 or larger; ``compile`` multiplies the log density of each row.
 
-    grammar: ClassVar[ResponseTerm] = ResponseTerm("weights")
+    With ``scale=TRUE`` the weights of the rows that are given, of the fit or new ones, have the mean 1, as in brms.
+    """
+
+    grammar: ClassVar[ResponseTerm] = ResponseTerm("weights", keywords=("scale",), truths=frozenset({"scale"}))
     needed: ClassVar[Literal["weights", "response", "always"]] = "weights"
 
     def is_taken_by(self, traits: Traits) -> bool:
@@ -42,4 +45,5 @@ class Weights(AbstractResponseTerm):
             )
         if not np.any(values > 0):
             raise DataError(f"All weights `{text}` are zero, so that there is nothing to learn from.")
-        return {"weights": values}
+        is_scaled = dict(addition.options).get("scale") is True
+        return {"weights": values / values.mean() if is_scaled else values}

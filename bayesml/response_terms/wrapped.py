@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -85,6 +85,10 @@ class AbstractWrapped(AbstractLikelihood):
     def first_category(self) -> int:
         """As in ``base``."""
         return self.base.first_category
+
+    def on_components(self, change: Callable[[AbstractLikelihood], AbstractLikelihood]) -> AbstractLikelihood:
+        """Return the term around the changed components of ``base``; it changes itself where ``base`` is no mixture."""
+        return replace(self, base=self.base.on_components(change)) if self.base.components else change(self)
 
     @property
     def unbounded(self) -> AbstractLikelihood:

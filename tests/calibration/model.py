@@ -33,7 +33,7 @@ class Form:
 
 COLLAPSED = Form("collapsed", marginalize=True)
 PRECONDITIONED = Form("preconditioned", precondition=True)
-PLAIN = Form("plain", precondition=False)
+PLAIN = Form("plain", marginalize=False, precondition=False)
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,9 @@ CURVES = (
         "Smooths: s(x)",
         "A penalised spline, $X_s b_s + Z_s s$ with $s \\sim \\mathrm{Normal}(0, \\mathrm{sds}^2)$: `bs` is "
         "the part without a penalty (the straight line), `sds` how much the curve bends. `k=` is the "
-        'number of functions, `bs=` the basis: `"tp"`, `"ts"`, `"cr"`, `"cs"`, `"cc"`, `"ps"`, `"ds"`, '
-        '`"re"`, `"fs"`. `s(x, by=f)` is a curve for each level, `s(x, by=z)` one whose height is '
+        'number of functions, `bs=` the basis: `"tp"`, `"ts"`, `"cr"`, `"cs"`, `"cc"`, `"ps"`, `"cp"`, `"bs"`, '
+        '`"ds"`, `"gp"`, `"re"`, `"fs"`; `pc=` a point where the '
+        "curve is 0. `s(x, by=f)` is a curve for each level, `s(x, by=z)` one whose height is "
         'proportional to `z`. `method="reml"` is mgcv\'s fit.',
         "y ~ s(x)",
         kind="smooth",

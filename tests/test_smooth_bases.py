@@ -122,6 +122,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     *(("cr", {"knots": (-1.0, 0.0, 0.5, 2.0)}, 1), ("cc", {}, 1), ("cc", {"k": 4}, 1), ("cc", {"knots": (-4, 5)}, 1)),
     *(("cs", {}, 1), ("cs", {"k": 5}, 1), ("ps", {}, 1), ("ps", {"order": (2, 1)}, 1), ("ds", {}, 1)),
     ("ds", {"order": (1, 0.5)}, 2),
+    *(("cp", {}, 1), ("cp", {"k": 6, "order": (1, 2)}, 1), ("bs", {}, 1), ("bs", {"k": 7, "order": (3, 1)}, 1)),
+    *(("gp", {}, 1), ("gp", {"order": (2, 1.0, 1.5), "k": 8}, 1), ("gp", {"order": -4, "k": 14}, 2)),
+    ("gp", {"k": 12}, 3),
 ]
 IDS = [f"{kind}-{options}-{dimensions}" for kind, options, dimensions in CASES]
 every_kind = pytest.mark.parametrize(("kind", "options", "dimensions"), CASES, ids=IDS)
@@ -141,6 +144,16 @@ def cached_case(kind: str, options: tuple[tuple[str, Any], ...], dimensions: int
 
 def test_cases_cover_the_registry() -> None:
     assert {kind for kind, _, _ in CASES} == set(SMOOTHS)
+
+
+@pytest.mark.parametrize("kind", ["tp", "cr", "cc", "ps", "gp"])
+def test_columns_are_zero_at_a_point(kind):
+    rows, at = {"x": np.random.default_rng(3).normal(size=ROWS)}, {"x": np.array([0.2])}
+    basis = fit_basis(rows, kind, point=(0.2,))
+    plain = fit_basis(rows, kind)
+    for columns in basis.columns(at):
+        np.testing.assert_allclose(columns, 0.0, atol=1e-10)
+    assert (basis.null_dimension, basis.rank) == (plain.null_dimension, plain.rank)
 
 
 @every_kind

@@ -23,6 +23,8 @@ class Request:
             Duchon splines; None for the default.
         knots: where the pieces of a cubic spline join, or None for quantiles.
         levels: of each covariate the number of its levels, 0 for numbers; empty where all are numbers.
+        point: where the smooth is 0, mgcv's ``pc``; None where it sums to zero over the rows of the fit.
+        base: the spline of each level with ``bs="fs"``, mgcv's ``xt``.
     """
 
     label: str
@@ -32,6 +34,8 @@ class Request:
     order: int | tuple[float, ...] | None = None
     knots: tuple[float, ...] | None = None
     levels: tuple[int, ...] = ()
+    point: tuple[float, ...] | None = None
+    base: str = "tp"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,8 @@
 Let ``f(x) = B(x) c`` be a spline with the penalty ``c' S c``. Two things are done to it, as in mgcv and brms.
 
 *Constraint.* Beside an intercept a smooth is only determined up to a constant. It is held to ``sum_i f(x_i) = 0`` over
-the rows of the fit: ``C c = 0``, where C holds the column means of B.
+the rows of the fit: ``C c = 0``, where C holds the column means of B. With ``pc=`` C is B at a point, where the smooth
+is 0.
 
 *Natural parameterisation.* Coefficients ``c = N b + P u`` are written as those of functions that have no penalty
 (N, such as the straight line) and of the others, scaled so that the penalty is ``u'u``. With a smoothing parameter
@@ -23,9 +24,11 @@ import numpy as np
 
 from bayesml.errors import DataError, FormulaError, did_you_mean
 from bayesml.smooths.base import AbstractFunctions, AbstractSpline, Request
+from bayesml.smooths.bspline import build_bspline, build_cyclic_pspline
 from bayesml.smooths.checks import covariate_matrix, distinct_rows, listed
 from bayesml.smooths.cubic import build_cyclic, build_regression, build_shrunk_regression
 from bayesml.smooths.directions import turned_ties
+from bayesml.smooths.kriging import build_kriging
 from bayesml.smooths.pspline import build_pspline
 from bayesml.smooths.thin_plate import build_duchon, build_shrunk, build_thin_plate, build_unscaled
 
@@ -47,23 +50,23 @@ SMOOTHS: dict[str, Callable[[np.ndarray, Request], AbstractSpline]] = {
     "cs": build_shrunk_regression,
     "cc": build_cyclic,
     "ps": build_pspline,
+    "cp": build_cyclic_pspline,
+    "bs": build_bspline,
     "ds": build_duchon,
+    "gp": build_kriging,
 }
 UNSCALED = {"tp": build_unscaled}
 """Builders of the same functions before each has a root mean square of 1 over the rows."""
 OF_FACTORS = ("re", "fs")
-_OF_ANY_SIZE = ("ds",)
+_OF_ANY_SIZE = ("ds", "gp")
 _TIE = 1e-6  # singular values this close to each other, relative to their size, count as equal
 _ELSEWHERE = {
     "re": ' As a smooth of its own s(g, bs="re") is an effect of each level; write (1 | g), which is faster.',
     "fs": ' For a curve for each level of a factor write s(x, g, bs="fs") or s(x, by=g).',
-    "bs": ' For B-splines with a penalty on differences write bs="ps".',
     "ad": " A curve that bends more in one place than in another is a spline with more functions, such as s(x, k=40).",
-    "cp": ' A cyclic curve is bs="cc".',
     "so": " For a smooth of two covariates write s(x, z).",
     "sos": " For a smooth of two covariates write s(x, z).",
     "sz": ' For a curve for each level of a factor write s(x, g, bs="fs").',
-    "gp": " For a Gaussian process write gp(x).",
 }
 
 
@@ -195,6 +198,7 @@ def fit_basis(
     *,
     order: int | tuple[float, ...] | None = None,
     knots: tuple[float, ...] | None = None,
+    point: tuple[float, ...] | None = None,
     centred: bool = True,
     penalised: bool = True,
     label: str | None = None,
@@ -214,12 +218,15 @@ def fit_basis(
         covariates: a vector of finite numbers for each covariate, in the order in which they are written.
         kind: mgcv's ``bs``: ``"tp"`` (thin plate regression spline of any number of covariates), ``"ts"`` (the same,
             shrunk towards zero as a whole), ``"cr"`` (cubic regression spline), ``"cs"`` (the same, shrunk), ``"cc"``
-            (cyclic), ``"ps"`` (P-spline) or ``"ds"`` (Duchon spline of any number of covariates).
+            (cyclic), ``"ps"`` (P-spline), ``"cp"`` (the same, cyclic), ``"bs"`` (B-splines with a penalty on their
+            derivative), ``"ds"`` (Duchon spline of any number of covariates) or ``"gp"`` (functions of a Gaussian
+            process with a given range, of any number of covariates).
         k: number of functions before the constraint. By default 10 for one covariate, 30 for two, and 100 more than
             there are polynomials for three or more.
         order: mgcv's ``m``, for ``"tp"`` and ``"ts"``: derivatives of this order are penalised. By default the smallest
             m with ``2m > d + 1`` for d covariates: 2 for one or two.
         knots: for ``"cr"`` and ``"cc"``, instead of quantiles of the different values; for ``"cc"`` also the two ends.
+        point: a value of each covariate at which the smooth is 0, mgcv's ``pc``, instead of a sum of zero.
         centred: whether the smooth sums to zero over the rows; False for ``s(x, by=z)`` with a numeric z.
         penalised: False for mgcv's ``fx=TRUE``: all columns are unpenalised.
         label: the call as it was written, for messages.
@@ -237,7 +244,7 @@ def fit_basis(
         True
     """
     names = tuple(covariates)
-    request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, order, knots)
+    request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, order, knots, point=point)
     return fitted_basis(covariates, request, centred=centred, penalised=penalised).basis
 
 
@@ -258,7 +265,7 @@ def fitted_basis(
     """
     values = covariate_matrix(covariates, request.names)
     spline, functions, scale = _evaluated(values, request)
-    means = functions.mean(axis=0)
+    means = functions.mean(axis=0) if request.point is None else spline.evaluate(np.array([request.point]))[0]
     allowed = solutions(means) if centred else np.eye(len(means))
     if not penalised:
         columns = functions @ allowed

@@ -17,7 +17,7 @@ from bayesml.smooths.basis import SMOOTHS, SmoothBasis
 from bayesml.smooths.checks import covariate_matrix
 from bayesml.smooths.natural import orthonormal
 
-__all__ = ["fit_curves", "fit_effects"]
+__all__ = ["LevelEffects", "fit_curves", "fit_effects"]
 
 MOST_COLUMNS = 2000
 
@@ -93,9 +93,9 @@ def fit_curves(covariates: Mapping[str, np.ndarray], request: Request) -> Smooth
         )
     (place,) = factors
     values = covariate_matrix(covariates, request.names)
-    own = replace(request, names=tuple(np.delete(request.names, place).tolist()), kind="tp", levels=())
+    own = replace(request, names=tuple(np.delete(request.names, place).tolist()), kind=request.base, levels=())
     numbers = np.delete(values, place, axis=1)
-    spline = SMOOTHS["tp"](numbers, own)
+    spline = SMOOTHS[request.base](numbers, own)
     at_rows = spline.evaluate(numbers)
     coefficients = orthonormal(at_rows, spline.penalty, spline.polynomials)
     levels, free = request.levels[place], spline.polynomials.shape[1]

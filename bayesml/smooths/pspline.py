@@ -16,7 +16,7 @@ from bayesml.lazy import lazy_module
 from bayesml.smooths.base import AbstractSpline, Request
 from bayesml.smooths.checks import check_count, one_covariate, whole
 
-__all__ = ["PSpline", "build_pspline"]
+__all__ = ["DEFAULT_K", "PSpline", "build_pspline", "knots_of"]
 
 interpolate = lazy_module("scipy.interpolate")
 
@@ -70,7 +70,7 @@ def build_pspline(values: np.ndarray, request: Request) -> PSpline:
     k = max(DEFAULT_K, order + 1) if request.k is None else whole(request.k, "k", request.label, 1)
     check_count(request, k, max(order + 1, differences + 1), len(distinct))
     degree = order + 1
-    knots = _knots(distinct, k, degree, request)
+    knots = knots_of(distinct, k, degree, request)
     D = np.diff(np.eye(k), n=differences, axis=0)
     # Powers of the number of a coefficient have no differences of higher order.
     number = np.linspace(-1.0, 1.0, k)
@@ -86,7 +86,13 @@ def _orders(request: Request) -> tuple[int, int]:
     return whole(pair[0], "m[1]", request.label, 0, 10), whole(pair[1], "m[2]", request.label, 0, 10)
 
 
-def _knots(distinct: np.ndarray, k: int, degree: int, request: Request) -> np.ndarray:
+def knots_of(distinct: np.ndarray, k: int, degree: int, request: Request) -> np.ndarray:
+    """Return equally distant knots around the data, or those given: the two ends or all of them.
+
+    Raises:
+        FormulaError: another number of knots is given.
+        DataError: they do not enclose the data.
+    """
     lower, upper = float(distinct[0]), float(distinct[-1])
     inner = k - degree + 1
     if request.knots is not None:

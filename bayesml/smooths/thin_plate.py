@@ -24,7 +24,17 @@ from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
 from bayesml.smooths.cubic import CubicSpline
 from bayesml.smooths.directions import turned_ties
 
-__all__ = ["MOST_SITES", "ThinPlate", "build_duchon", "build_shrunk", "build_thin_plate", "build_unscaled"]
+__all__ = [
+    "MOST_SITES",
+    "ThinPlate",
+    "build_duchon",
+    "build_shrunk",
+    "build_thin_plate",
+    "build_unscaled",
+    "distances",
+    "leading",
+    "thinned",
+]
 
 MOST_SITES = 2000
 SITES_OF_ONE = 1000  # of one covariate with more: they lie evenly, and are denser than a curve can bend
@@ -117,7 +127,7 @@ class ThinPlate(AbstractSpline):
         sites, and straight beyond them because ``T' d = 0``. Evaluated as such they take k operations a row instead of
         as many as there are sites.
         """
-        bends = 6.0 * self.radius.constant * _distances(self.sites, self.sites) @ self.radial / self.unit**2
+        bends = 6.0 * self.radius.constant * distances(self.sites, self.sites) @ self.radial / self.unit**2
         bends = np.column_stack([bends, np.zeros((len(self.sites), len(self.exponents)))])
         knots = self.sites[:, 0] * self.unit + self.shift[0]
         return CubicSpline(self.penalty, self.polynomials, knots, self._at(self.sites), bends, cyclic=False)
@@ -127,7 +137,7 @@ class ThinPlate(AbstractSpline):
         step = max(1, BLOCK // len(self.sites))
         for start in range(0, len(points), step):
             block = points[start : start + step]
-            kernel = self.radius.at(_distances(block, self.sites), self.unit)
+            kernel = self.radius.at(distances(block, self.sites), self.unit)
             basis[start : start + step, : self.radial.shape[1]] = kernel @ self.radial
         basis[:, self.radial.shape[1] :] = _monomials(points, self.exponents) / self.heights
         return basis
@@ -159,7 +169,7 @@ def plate_of(values: np.ndarray, request: Request) -> ThinPlate:
     check_count(request, k, len(exponents) + 1, len(distinct))
     shift = values.mean(axis=0)
     unit = float(np.sqrt(np.mean((values - shift) ** 2)))
-    sites = (_thinned(distinct, dimensions) - shift) / unit
+    sites = (thinned(distinct, dimensions) - shift) / unit
     radius = Radial.thin_plate(order, dimensions)
     radial, penalty = _truncated(sites, exponents, k, radius, unit, request)
     polynomials = np.vstack([np.zeros((radial.shape[1], len(exponents))), np.eye(len(exponents))])
@@ -192,7 +202,7 @@ def build_duchon(values: np.ndarray, request: Request) -> AbstractSpline:
     distinct = distinct_rows(values)
     check_count(request, k, len(exponents) + 1, len(distinct))
     shift = values.mean(axis=0)
-    sites, radius = _thinned(distinct, dimensions) - shift, Radial.duchon(order, weight, dimensions)
+    sites, radius = thinned(distinct, dimensions) - shift, Radial.duchon(order, weight, dimensions)
     radial, penalty = _truncated(sites, exponents, k, radius, 1.0, request, ascending=False)
     polynomials = np.vstack([np.zeros((radial.shape[1], len(exponents))), np.eye(len(exponents))])
     plate = ThinPlate(penalty, polynomials, shift, 1.0, sites, radial, exponents, np.ones(len(exponents)), radius)
@@ -248,7 +258,7 @@ def _monomials(points: np.ndarray, exponents: tuple[tuple[int, ...], ...]) -> np
     return np.column_stack([np.prod(points ** np.asarray(powers), axis=1) for powers in exponents])
 
 
-def _thinned(distinct: np.ndarray, dimensions: int) -> np.ndarray:
+def thinned(distinct: np.ndarray, dimensions: int) -> np.ndarray:
     """Return the sites; of more than ``MOST_SITES`` every so manieth, of several covariates a random sample."""
     if len(distinct) <= MOST_SITES:
         return distinct
@@ -258,7 +268,8 @@ def _thinned(distinct: np.ndarray, dimensions: int) -> np.ndarray:
     return distinct[np.sort(kept)]
 
 
-def _distances(points: np.ndarray, sites: np.ndarray) -> np.ndarray:
+def distances(points: np.ndarray, sites: np.ndarray) -> np.ndarray:
+    """Return the distance of each point from each site, ``(points, sites)``."""
     if points.shape[1] == 1:
         return np.abs(points - sites.T)
     squares = np.zeros((len(points), len(sites)))
@@ -292,7 +303,7 @@ def _truncated(
     Which basis Z of that space is taken matters for nothing but `penalty_scale`. That of Householder's QR
     decomposition gives mgcv's, with the eigenvalues in increasing order, of Duchon splines in decreasing order.
     """
-    eigenvalues, U = _leading(radius.at(_distances(sites, sites), unit), k)
+    eigenvalues, U = leading(radius.at(distances(sites, sites), unit), k)
     if not ascending:
         eigenvalues, U = eigenvalues[::-1], U[:, ::-1]
     T = np.roll(_monomials(sites, exponents), 1, axis=1)  # the constant first: Householder's vectors follow this order
@@ -307,7 +318,7 @@ def _truncated(
     return U @ Z, (penalty + penalty.T) / 2.0
 
 
-def _leading(E: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def leading(E: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the k eigenvalues of largest absolute value, in increasing order, and their eigenvectors.
 
     Sites on a grid have equal eigenvalues, of which k may take some and leave others.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
@@ -18,13 +19,16 @@ from bayesml.terms.by import By, read_by, refuse_repeated
 
 __all__ = ["SmoothCall", "read_smooth"]
 
-OPTIONS = {"s": ("bs", "k", "m", "by", "fx", "knots"), "t2": ("bs", "k", "m", "d", "by", "fx")}
+OPTIONS = {
+    "s": ("bs", "k", "m", "by", "fx", "knots", "xt", "pc"),
+    "t2": ("bs", "k", "m", "d", "by", "fx", "full"),
+}
 OTHERS = {
-    "id": "Smooths that share a smoothing parameter are not available; each has its own.",
+    "id": "Smooths that share a standard deviation are not available (brms takes `id` and ignores it); leave it out.",
     "sp": "Smoothing parameters are estimated; a prior of class sds says what is known of them.",
-    "xt": "Write the arguments of the basis as arguments of the call, `knots=` among them.",
-    "pc": "A smooth sums to zero over the rows; constraints at a point are not available.",
-    "full": "Functions without a penalty in one covariate are penalised together, as with full=FALSE.",
+    "xt": 'It is for curves of levels, s(x, g, bs="fs", xt="cr").',
+    "pc": "A tensor product sums to zero over the rows; a smooth that is 0 at a point is s(x, z, pc=c(0, 0)).",
+    "full": "It is for tensor products, t2(x, z, full=True).",
     "ord": "All sets of products are part of the smooth.",
 }
 OF_FACTORS = {"re": fit_effects, "fs": fit_curves}
@@ -63,7 +67,7 @@ class SmoothCall:
     @property
     def levels(self) -> tuple[int, ...]:
         """Number of levels of each covariate, 0 for numbers."""
-        return tuple(0 if f is None else len(f.levels or (False, True)) for f in self.factors)
+        return _counts(self.factors)
 
     def covariates(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return the covariates; of a factor the number of the level.
@@ -101,19 +105,46 @@ class SmoothCall:
         penalised = not options.get("fx", False)
         if self.margins:
             label = self.written.spelling
-            tensor = fit_tensor(covariates, self.margins, label, centred=centred, penalised=penalised)
+            full = bool(options.get("full", False))
+            tensor = fit_tensor(covariates, self.margins, label, centred=centred, penalised=penalised, full=full)
             return FittedBasis(tensor, *tensor.columns(covariates))
         kind, k, m, knots = (options.get(name) for name in ("bs", "k", "m", "knots"))
         if isinstance(kind, str) and kind in OF_FACTORS:
-            request = Request(self.written.spelling, self.names, kind, k, m, None, self.levels)  # type: ignore[arg-type]
+            request = Request(
+                self.written.spelling, self.names, kind, k, m, None, self.levels, base=self._base(options),  # type: ignore[arg-type]
+            )  # fmt: skip
             of_factors = OF_FACTORS[kind](covariates, request)
             return FittedBasis(of_factors, *of_factors.columns(covariates))
         request = Request(
             self.written.spelling, self.names, known_kind(kind or "tp", self.written.spelling), k, m,  # type: ignore[arg-type]
             knots if knots is None or isinstance(knots, tuple) else (knots,),  # type: ignore[arg-type]
+            point=self._point(options.get("pc")),
         )  # fmt: skip
         fitted = fitted_basis(covariates, request, centred=centred, penalised=penalised)
         return fitted.multiplied_by(weights[:, 0]) if weights is not None and fitted.basis.rank else fitted
+
+    def _base(self, options: Mapping[str, Value]) -> str:
+        """Return the spline of each level of ``bs="fs"``: ``xt="cr"`` or ``xt=list(bs="cr")``."""
+        given = options.get("xt", "tp")
+        if isinstance(given, Expression):
+            match = re.fullmatch(r"list\(\s*(?:bs\s*=\s*)?[\"'](\w+)[\"']\s*\)", given.text)
+            given = match[1] if match else None
+        if not isinstance(given, str):
+            raise FormulaError(f"`xt` of `{self.written.spelling}`: {OTHERS['xt']}")
+        return known_kind(given, self.written.spelling)
+
+    def _point(self, given: Value) -> tuple[float, ...] | None:
+        """Return where the smooth is 0, a number for each covariate."""
+        if given is None:
+            return None
+        point = given if isinstance(given, tuple) else (given,)
+        numbers = [float(v) for v in point if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if len(numbers) != len(self.names) or len(point) != len(numbers) or not np.isfinite(numbers).all():
+            example = "pc=0" if len(self.names) == 1 else f"pc=c({', '.join('0' * len(self.names))})"
+            raise FormulaError(
+                f"`pc` of `{self.written.spelling}` is where the smooth is 0: a number for each covariate, {example}."
+            )
+        return tuple(numbers)
 
 
 def read_smooth(call: SpecialCall, frame: Frame, functions: Functions) -> SmoothCall:
@@ -128,15 +159,23 @@ def read_smooth(call: SpecialCall, frame: Frame, functions: Functions) -> Smooth
         reason = OTHERS.get(unknown, "")
         tip = f" {reason}" if reason else f"{did_you_mean(unknown, known)}; it takes {', '.join(known)}."
         raise special_fault(f"`{call.name}(...)` has no argument `{unknown}`{'.' if reason else ''}{tip}", call)
+    if options.get("xt") is not None and options.get("bs") != "fs":
+        raise special_fault(f'`{call.name}(...)` takes `xt` with bs="fs" only. {OTHERS["xt"]}', call)
+    if options.get("pc") is not None and options.get("bs") in OF_FACTORS:
+        raise special_fault(f"Effects of levels, as in `{call.spelling}`, are 0 on average; leave out `pc`.", call)
     example = "t2(x, z)" if call.name == "t2" else "s(x)"
     if not call.arguments or call.factors or call.others:
         changes = example.replace(")", ", by=z)" if call.name == "s" else ", by=w)")
         raise special_fault(f"`{call.term}`: write {example}, and {changes} for a curve that changes with it.", call)
     refuse_repeated(call)
-    takes_factors = call.name == "s" and options.get("bs") in OF_FACTORS
-    factors = tuple(_factor(e, frame) if takes_factors else None for e in call.arguments)
-    margins = _margins(call, options) if call.name == "t2" else ()
+    of_levels = _of_levels(call, options)
+    factors = tuple(_factor(e, frame) if own else None for e, own in zip(call.arguments, of_levels, strict=True))
+    margins = _margins(call, options, factors) if call.name == "t2" else ()
     return SmoothCall(call, factors, read_by(options.get("by"), call, frame), margins, functions)
+
+
+def _counts(factors: tuple[Column | None, ...]) -> tuple[int, ...]:
+    return tuple(0 if f is None else len(f.levels or (False, True)) for f in factors)
 
 
 def _factor(expression: Expression, frame: Frame) -> Column | None:
@@ -150,7 +189,18 @@ def _names(call: SpecialCall) -> tuple[str, ...]:
     return tuple(bare_name(e.text) or e.text for e in call.arguments)
 
 
-def _margins(call: SpecialCall, options: Mapping[str, Value]) -> tuple[Request, ...]:
+def _of_levels(call: SpecialCall, options: Mapping[str, Value]) -> tuple[bool, ...]:
+    """Return of each covariate whether it may be a factor."""
+    if call.name == "s":
+        return (options.get("bs") in OF_FACTORS,) * len(call.arguments)
+    sizes = _sizes(call, len(call.arguments), options.get("d"))
+    kinds = _each(call, options.get("bs"), "bs", len(sizes))
+    return tuple(kind == "re" for size, kind in zip(sizes, kinds, strict=True) for _ in range(size))
+
+
+def _margins(
+    call: SpecialCall, options: Mapping[str, Value], factors: tuple[Column | None, ...]
+) -> tuple[Request, ...]:
     """Return what is asked of each margin of a tensor product."""
     names = _names(call)
     sizes = _sizes(call, len(names), options.get("d"))
@@ -159,7 +209,11 @@ def _margins(call: SpecialCall, options: Mapping[str, Value]) -> tuple[Request, 
     margins, first = [], 0
     for size, kind, k, order in zip(sizes, kinds, ks, orders, strict=True):
         own = tuple(names[first : first + size])
+        levels = _counts(factors[first : first + size])
         first += size
+        if kind == "re":
+            margins.append(Request(call.spelling, own, "re", levels=levels))
+            continue
         try:
             chosen = known_kind(kind or (MARGIN_KIND if size == 1 else "tp"), call.spelling)
         except FormulaError as error:

@@ -17,6 +17,7 @@ __all__ = [
     "PriorError",
     "UnknownNameError",
     "closest",
+    "described",
     "did_you_mean",
     "warn_user",
 ]
@@ -58,6 +59,11 @@ class UnknownNameError(BayesmlError, AttributeError):
 
 class FitWarning(UserWarning):
     """Something about the fit that the user should act on; the message says how."""
+
+
+def described(error: Exception) -> str:
+    """Return the class of an error and the first line of its message, at most 300 characters of it."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
 
 
 def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -8,24 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array_namespace", "reason_of_jax"]
-
-_JAX_REASONS = {
-    "TracerBoolConversionError": "it asks `if`, `while`, `and` or `or` about an array; write jnp.where(condition, a, "
-    "b), `&` and `|`",
-    "NonConcreteBooleanIndexError": "it selects elements by truth values, `y[y > 0]`; write jnp.where(condition, a, b)",
-    "TracerArrayConversionError": "it gives an array to a function of NumPy or SciPy; use the one of jax.numpy or "
-    "jax.scipy",
-    "TracerIntegerConversionError": "it uses an array where Python needs a whole number; use jax.numpy functions",
-    "ConcretizationTypeError": "it turns an array into one number, as float(x) and the functions of `math` do; use "
-    "jax.numpy functions",
-}
-"""What JAX's errors mean for the text of a function, by the class of the error; the special ones come first."""
-
-
-def reason_of_jax(error: Exception) -> str | None:
-    """Return why JAX cannot trace a function of the user that raised this error; None for errors of another kind."""
-    return next((_JAX_REASONS[k.__name__] for k in type(error).__mro__ if k.__name__ in _JAX_REASONS), None)
+__all__ = ["array_namespace"]
 
 
 def array_namespace(*arrays: Any) -> ModuleType:

@@ -25,7 +25,7 @@ from bayesml.columns.factors import (
 from bayesml.columns.functions import NUMERIC
 from bayesml.columns.syntax import Syntax
 from bayesml.columns.transforms import GROUPED, OF_SPLINES, STATEFUL, Basis, BeyondRange
-from bayesml.errors import BayesmlError, DataError, FormulaError
+from bayesml.errors import BayesmlError, DataError, FormulaError, described
 from bayesml.formula.names import unknown_name
 from bayesml.frame import Frame
 from bayesml.frame.convert import convert
@@ -83,8 +83,7 @@ def interpret(
     except RecursionError:
         raise FormulaError(f"`{text[:60]}` is nested too deeply; compute the column in the data first.") from None
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0][:300]
-        raise DataError(f"`{text}` cannot be computed on these data: {type(error).__name__}: {reason}") from None
+        raise DataError(f"`{text}` cannot be computed on these data: {described(error)}") from None
 
 
 @final

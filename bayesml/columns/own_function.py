@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import BayesmlError, FormulaError
-from bayesml.namespace import array_namespace, reason_of_jax
+from bayesml.errors import FormulaError
+from bayesml.namespace import array_namespace
+from bayesml.user_function import called
 
 if TYPE_CHECKING:
     from bayesml.shapes import Operand
@@ -58,7 +59,7 @@ class OwnFunction:
 
     def _of_rows(self, *values: Operand) -> Operand:
         shape = np.broadcast_shapes(*(np.shape(value) for value in values))
-        found = self._called(values)
+        found = called(self.function, values, f"The function `{self.name}`", FormulaError)
         kind = getattr(found, "dtype", None) or np.asarray(found).dtype
         if kind.kind not in "fiub":
             raise FormulaError(f"The function `{self.name}` returned {kind}; it has to return real numbers.")
@@ -69,18 +70,6 @@ class OwnFunction:
                 f"The function `{self.name}` returned an array of shape {np.shape(found)} for {shape[0]} rows; it has "
                 "to return one number for each row."
             ) from None
-
-    def _called(self, values: Sequence[Operand]) -> Any:
-        try:
-            return self.function(*values)
-        except BayesmlError:
-            raise
-        except Exception as error:
-            reason = reason_of_jax(error)
-            if reason is not None:
-                raise FormulaError(f"The function `{self.name}` cannot be traced by JAX: {reason}.") from error
-            first = (str(error).splitlines() or [""])[0]
-            raise FormulaError(f"The function `{self.name}` failed: {type(error).__name__}: {first}") from error
 
 
 def _doubles() -> Any:

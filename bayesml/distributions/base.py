@@ -35,6 +35,8 @@ class Distribution(ABC):
     name: ClassVar[str]
     positive: ClassVar[frozenset[str]] = frozenset()
     """Arguments that must be larger than 0."""
+    numpyro_name: ClassVar[str]
+    """Class of NumPyro that takes the same arguments in the same order."""
 
     def __post_init__(self) -> None:
         for argument in fields(self):
@@ -132,10 +134,12 @@ class Distribution(ABC):
         names = [*(argument.name for argument in fields(self)), "log_constant"]
         return copy_with(self, dict(zip(names, numbers, strict=True)))
 
-    @staticmethod
-    @abstractmethod
-    def numpyro_form(*arguments: Broadcast) -> dist.Distribution:
+    @classmethod
+    def numpyro_form(cls, *arguments: Broadcast) -> dist.Distribution:
         """Return the NumPyro distribution with these arguments, which may be arrays of equal shape."""
+        import numpyro.distributions as dist
+
+        return getattr(dist, cls.numpyro_name)(*arguments)
 
     def numpyro(self) -> dist.Distribution:
         """Return the NumPyro distribution of a single number."""

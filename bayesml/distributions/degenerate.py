@@ -16,7 +16,7 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     import numpyro.distributions as dist
 
-    from bayesml.shapes import Elements, Numbers
+    from bayesml.shapes import Elements
 
 __all__ = ["Constant", "Flat"]
 
@@ -99,6 +99,7 @@ class Constant(Distribution):
     value: float
 
     name: ClassVar[str] = "constant"
+    numpyro_name: ClassVar[str] = "Delta"
 
     @property
     def is_constant(self) -> bool:
@@ -140,10 +141,3 @@ class Constant(Distribution):
     def quantile(self, p: Elements) -> Elements:
         """Return the value."""
         return np.full(np.shape(p), self.value)
-
-    @staticmethod
-    def numpyro_form(value: Numbers) -> dist.Distribution:
-        """Return ``Delta``."""
-        import numpyro.distributions as dist
-
-        return dist.Delta(value)

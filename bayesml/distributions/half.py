@@ -94,6 +94,7 @@ class HalfNormal(AbstractHalf):
     sigma: float
 
     name: ClassVar[str] = "half_normal"
+    numpyro_name: ClassVar[str] = "HalfNormal"
 
     @property
     def whole(self) -> AbstractLocationScale:
@@ -102,13 +103,6 @@ class HalfNormal(AbstractHalf):
 
     def _log_shape(self, z: Elements) -> Elements:
         return -0.5 * z**2
-
-    @staticmethod
-    def numpyro_form(sigma: Broadcast) -> dist.Distribution:
-        """Return ``HalfNormal``."""
-        import numpyro.distributions as dist
-
-        return dist.HalfNormal(sigma)
 
 
 @final
@@ -147,6 +141,7 @@ class HalfCauchy(AbstractHalf):
     sigma: float
 
     name: ClassVar[str] = "half_cauchy"
+    numpyro_name: ClassVar[str] = "HalfCauchy"
 
     @property
     def whole(self) -> AbstractLocationScale:
@@ -155,10 +150,3 @@ class HalfCauchy(AbstractHalf):
 
     def _log_shape(self, z: Elements) -> Elements:
         return -array_namespace(z).log1p(z**2)
-
-    @staticmethod
-    def numpyro_form(sigma: Broadcast) -> dist.Distribution:
-        """Return ``HalfCauchy``."""
-        import numpyro.distributions as dist
-
-        return dist.HalfCauchy(sigma)

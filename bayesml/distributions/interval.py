@@ -15,9 +15,7 @@ from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
-    import numpyro.distributions as dist
-
-    from bayesml.shapes import Broadcast, Elements
+    from bayesml.shapes import Elements
 
 __all__ = ["Beta", "Uniform"]
 
@@ -33,6 +31,7 @@ class Beta(Distribution):
     b: float
 
     name: ClassVar[str] = "beta"
+    numpyro_name: ClassVar[str] = "Beta"
     positive: ClassVar[frozenset[str]] = frozenset({"a", "b"})
 
     @property
@@ -81,13 +80,6 @@ class Beta(Distribution):
         """Return the ``p`` quantile."""
         return special.betaincinv(self.a, self.b, p)
 
-    @staticmethod
-    def numpyro_form(a: Broadcast, b: Broadcast) -> dist.Distribution:
-        """Return ``Beta``."""
-        import numpyro.distributions as dist
-
-        return dist.Beta(a, b)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -98,6 +90,7 @@ class Uniform(Distribution):
     b: float
 
     name: ClassVar[str] = "uniform"
+    numpyro_name: ClassVar[str] = "Uniform"
 
     def __post_init__(self) -> None:
         Distribution.__post_init__(self)
@@ -149,10 +142,3 @@ class Uniform(Distribution):
     def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return self.a + (self.b - self.a) * np.asarray(p)
-
-    @staticmethod
-    def numpyro_form(a: Broadcast, b: Broadcast) -> dist.Distribution:
-        """Return ``Uniform``."""
-        import numpyro.distributions as dist
-
-        return dist.Uniform(a, b)

@@ -71,6 +71,7 @@ class Exponential(Distribution):
     rate: float
 
     name: ClassVar[str] = "exponential"
+    numpyro_name: ClassVar[str] = "Exponential"
     positive: ClassVar[frozenset[str]] = frozenset({"rate"})
 
     @property
@@ -115,13 +116,6 @@ class Exponential(Distribution):
         """Return the ``p`` quantile."""
         return -np.log1p(-np.asarray(p)) / self.rate
 
-    @staticmethod
-    def numpyro_form(rate: Broadcast) -> dist.Distribution:
-        """Return ``Exponential``."""
-        import numpyro.distributions as dist
-
-        return dist.Exponential(rate)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -132,6 +126,7 @@ class Gamma(AbstractPositive):
     beta: float
 
     name: ClassVar[str] = "gamma"
+    numpyro_name: ClassVar[str] = "Gamma"
     positive: ClassVar[frozenset[str]] = frozenset({"alpha", "beta"})
 
     @property
@@ -166,13 +161,6 @@ class Gamma(AbstractPositive):
         """Return the ``p`` quantile."""
         return np.maximum(special.gammaincinv(self.alpha, p) / self.beta, SMALLEST)
 
-    @staticmethod
-    def numpyro_form(alpha: Broadcast, beta: Broadcast) -> dist.Distribution:
-        """Return ``Gamma``."""
-        import numpyro.distributions as dist
-
-        return dist.Gamma(alpha, beta)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -183,6 +171,7 @@ class InvGamma(AbstractPositive):
     beta: float
 
     name: ClassVar[str] = "inv_gamma"
+    numpyro_name: ClassVar[str] = "InverseGamma"
     positive: ClassVar[frozenset[str]] = frozenset({"alpha", "beta"})
 
     @property
@@ -217,13 +206,6 @@ class InvGamma(AbstractPositive):
         """Return the ``p`` quantile."""
         return self.beta / np.maximum(special.gammainccinv(self.alpha, p), SMALLEST)
 
-    @staticmethod
-    def numpyro_form(alpha: Broadcast, beta: Broadcast) -> dist.Distribution:
-        """Return ``InverseGamma``."""
-        import numpyro.distributions as dist
-
-        return dist.InverseGamma(alpha, beta)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -234,6 +216,7 @@ class LogNormal(AbstractPositive):
     sigma: float
 
     name: ClassVar[str] = "lognormal"
+    numpyro_name: ClassVar[str] = "LogNormal"
     positive: ClassVar[frozenset[str]] = frozenset({"sigma"})
 
     @property
@@ -267,13 +250,6 @@ class LogNormal(AbstractPositive):
     def quantile(self, p: Elements) -> Elements:
         """Return the ``p`` quantile."""
         return np.exp(self.mu + self.sigma * special.ndtri(p))
-
-    @staticmethod
-    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``LogNormal``."""
-        import numpyro.distributions as dist
-
-        return dist.LogNormal(mu, sigma)
 
 
 @final

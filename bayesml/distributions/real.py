@@ -15,9 +15,7 @@ from bayesml.lazy import lazy_module
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
-    import numpyro.distributions as dist
-
-    from bayesml.shapes import Broadcast, Elements
+    from bayesml.shapes import Elements
 
 __all__ = ["AbstractLocationScale", "Cauchy", "DoubleExponential", "Logistic", "Normal", "StudentT"]
 
@@ -115,6 +113,7 @@ class Normal(AbstractLocationScale):
     sigma: float
 
     name: ClassVar[str] = "normal"
+    numpyro_name: ClassVar[str] = "Normal"
 
     def _log_shape(self, z: Elements) -> Elements:
         return -0.5 * z**2
@@ -132,13 +131,6 @@ class Normal(AbstractLocationScale):
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         return special.ndtri(p)
 
-    @staticmethod
-    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``Normal``."""
-        import numpyro.distributions as dist
-
-        return dist.Normal(mu, sigma)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -150,6 +142,7 @@ class StudentT(AbstractLocationScale):
     sigma: float
 
     name: ClassVar[str] = "student_t"
+    numpyro_name: ClassVar[str] = "StudentT"
 
     def _log_shape(self, z: Elements) -> Elements:
         return -(self.df + 1) / 2 * array_namespace(z).log1p(z**2 / self.df)
@@ -167,13 +160,6 @@ class StudentT(AbstractLocationScale):
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         return special.stdtrit(self.df, p)
 
-    @staticmethod
-    def numpyro_form(df: Broadcast, mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``StudentT``."""
-        import numpyro.distributions as dist
-
-        return dist.StudentT(df, mu, sigma)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -184,6 +170,7 @@ class Cauchy(AbstractLocationScale):
     sigma: float
 
     name: ClassVar[str] = "cauchy"
+    numpyro_name: ClassVar[str] = "Cauchy"
 
     def _log_shape(self, z: Elements) -> Elements:
         return -array_namespace(z).log1p(z**2)
@@ -201,13 +188,6 @@ class Cauchy(AbstractLocationScale):
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         return np.where(p < 0.25, -1 / np.tan(pi * np.where(p < 0.25, p, 0.25)), np.tan(pi * (p - 0.5)))
 
-    @staticmethod
-    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``Cauchy``."""
-        import numpyro.distributions as dist
-
-        return dist.Cauchy(mu, sigma)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -218,6 +198,7 @@ class Logistic(AbstractLocationScale):
     sigma: float
 
     name: ClassVar[str] = "logistic"
+    numpyro_name: ClassVar[str] = "Logistic"
 
     def _log_shape(self, z: Elements) -> Elements:
         xp = array_namespace(z)
@@ -236,13 +217,6 @@ class Logistic(AbstractLocationScale):
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         return special.logit(p)
 
-    @staticmethod
-    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``Logistic``."""
-        import numpyro.distributions as dist
-
-        return dist.Logistic(mu, sigma)
-
 
 @final
 @dataclass(frozen=True, repr=False)
@@ -253,6 +227,7 @@ class DoubleExponential(AbstractLocationScale):
     sigma: float
 
     name: ClassVar[str] = "double_exponential"
+    numpyro_name: ClassVar[str] = "Laplace"
 
     def _log_shape(self, z: Elements) -> Elements:
         return -array_namespace(z).abs(z)
@@ -270,10 +245,3 @@ class DoubleExponential(AbstractLocationScale):
 
     def _quantile(self, p: np.ndarray) -> np.ndarray:
         return np.where(p < 0.5, np.log(2 * np.where(p < 0.5, p, 0.5)), -np.log(2 * (1 - np.where(p < 0.5, 0.5, p))))
-
-    @staticmethod
-    def numpyro_form(mu: Broadcast, sigma: Broadcast) -> dist.Distribution:
-        """Return ``Laplace``."""
-        import numpyro.distributions as dist
-
-        return dist.Laplace(mu, sigma)

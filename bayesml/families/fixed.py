@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from bayesml.delegation import delegated
 from bayesml.errors import FormulaError, did_you_mean
-from bayesml.families.base import AbstractFamily, AbstractLikelihood, Component
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
-from bayesml.keys import PredictorKey
-from bayesml.links import Link
-from bayesml.spec import JointTarget, ParameterSpec
+from bayesml.families.base import AbstractLikelihood
+from bayesml.families.records import DistributionalParameter, Traits
+from bayesml.families.wrapped import AbstractReparameterised
 
 if TYPE_CHECKING:
-    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
+    from bayesml.shapes import Broadcast, DataArrays, Values
 
 __all__ = ["Fixed", "with_fixed"]
 
@@ -94,23 +93,20 @@ def _other(
 
 @final
 @dataclass(frozen=True)
-class Fixed(AbstractLikelihood):
+class Fixed(AbstractReparameterised):
     """A likelihood of which some parameters are not estimated.
 
     Attributes:
-        base: the likelihood in which they are.
         numbers: parameters with their values; they stay parameters, with a value where they have no formula.
         equal: parameters with the one whose value they have; they are parameters of ``base`` alone.
     """
 
-    base: AbstractLikelihood
     numbers: tuple[tuple[str, float], ...] = ()
     equal: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def family(self) -> AbstractFamily:
-        """The family of ``base``."""
-        return self.base.family
+    further = delegated("base")
+    name_of = delegated("base")
+    key_of = delegated("base")
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
@@ -123,108 +119,6 @@ class Fixed(AbstractLikelihood):
         )
 
     @property
-    def parameters(self) -> tuple[ParameterSpec, ...]:
-        """As in ``base``."""
-        return self.base.parameters
-
-    @property
-    def linear(self) -> frozenset[str]:
-        """As in ``base``."""
-        return self.base.linear
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """As in ``base``."""
-        return self.base.event_shape
-
-    @property
-    def event_labels(self) -> tuple[str, ...]:
-        """As in ``base``."""
-        return self.base.event_labels
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """As in ``base``."""
-        return self.base.response_labels
-
-    @property
-    def further(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """As in ``base``."""
-        return self.base.further
-
-    @property
-    def computed(self) -> tuple[JointTarget, ...]:
-        """As in ``base``."""
-        return self.base.computed
-
-    @property
-    def thresholds(self) -> int:
-        """As in ``base``."""
-        return self.base.thresholds
-
-    @property
-    def threshold_labels(self) -> tuple[str, ...]:
-        """As in ``base``."""
-        return self.base.threshold_labels
-
-    @property
-    def centres_predictors(self) -> bool:
-        """As in ``base``."""
-        return self.base.centres_predictors
-
-    @property
-    def ordered(self) -> tuple[str, ...]:
-        """As in ``base``."""
-        return self.base.ordered
-
-    @property
-    def first_category(self) -> int:
-        """As in ``base``."""
-        return self.base.first_category
-
-    @property
-    def has_costly_derivatives(self) -> bool:
-        """As in ``base``."""
-        return self.base.has_costly_derivatives
-
-    @property
-    def signed(self) -> Fixed:
-        """With signed draws of ``base``."""
-        return replace(self, base=self.base.signed)
-
-    @property
-    def unbounded(self) -> Fixed:
-        """With the same parameters of ``base`` as it is without bounds."""
-        return replace(self, base=self.base.unbounded)
-
-    def data_at(self, y: float, data: DataArrays) -> DataArrays:
-        """As in ``base``."""
-        return self.base.data_at(y, data)
-
-    def traits_of(self, dpar: str) -> Traits:
-        """As in ``base``."""
-        return self.base.traits_of(dpar)
-
-    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """As in ``base``."""
-        return self.base.encoded_additions(additions)
-
-    @property
-    def flat_in_brms(self) -> frozenset[str]:  # type: ignore[override]
-        """As in ``base``."""
-        return self.base.flat_in_brms
-
-    @property
-    def also_taken(self) -> tuple[str, ...]:
-        """As in ``base``."""
-        return self.base.also_taken
-
-    @property
-    def components(self) -> tuple[AbstractLikelihood, ...]:
-        """As in ``base``."""
-        return self.base.components
-
-    @property
     def traits(self) -> Traits:
         """Those of ``base`` without the forms that estimate all parameters.
 
@@ -233,61 +127,9 @@ class Fixed(AbstractLikelihood):
         residuals = "" if "nu" in dict(self.numbers) else self.base.traits.residuals
         return replace(self.base.traits, normal=False, count_table="", residuals=residuals)
 
-    def link(self, dpar: str) -> Link:
-        """Return the link in ``base``."""
-        return self.base.link(dpar)
-
-    def chosen_link(self, dpar: str) -> Link:
-        """Return the chosen link in ``base``."""
-        return self.base.chosen_link(dpar)
-
-    def name_of(self, key: PredictorKey) -> str:
-        """As in ``base``."""
-        return self.base.name_of(key)
-
-    def key_of(self, dpar: str) -> PredictorKey:
-        """As in ``base``."""
-        return self.base.key_of(dpar)
-
-    def derive(self, values: Values) -> dict[str, Numbers]:
-        """As in ``base``."""
-        return self.base.derive(values)
-
-    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """As in ``base``."""
-        return self.base.sampled(values)
-
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """As in ``base``."""
-        return self.base.encode(response, for_fit=for_fit)
-
-    def _all(self, values: Values) -> Values:
+    def of_base(self, values: Values, data: DataArrays, linear: frozenset[str]) -> Values:
         """Return the parameters of ``base``."""
         return {**values, **{name: values[other] for name, other in self.equal}}
-
-    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return the log density of ``base``."""
-        return self.base.log_prob(y, self._all(values), data)
-
-    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
-        """Return the tails of ``base``."""
-        return self.base.log_tails(y, self._all(values), data)
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return the expected response of ``base``."""
-        return self.base.mean(self._all(parameters), data)
-
-    def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return the variance of the response of ``base``."""
-        return self.base.variance(self._all(parameters), data)
-
-    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw from ``base``."""
-        return self.base.draw(rng, self._all(parameters), data)
-
-    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
-        """As in ``base``."""
-        return self.base.by_component(self._all(values), data)
 
     @property
     def shown_parameters(self) -> Mapping[str, tuple[str, ...]]:
@@ -297,11 +139,7 @@ class Fixed(AbstractLikelihood):
 
     def shown_parameter(self, name: str, parameters: Values) -> Broadcast:
         """As in ``base``."""
-        return self.base.shown_parameter(name, self._all(parameters))
-
-    def probe(self, data: DataArrays) -> np.ndarray | None:
-        """As in ``base``."""
-        return self.base.probe(data)
+        return self.base.shown_parameter(name, self.of_base(parameters, {}, frozenset()))
 
     def root_dispersion(self, auxiliary: Mapping[str, float]) -> float:
         """As in ``base``, where the parameters that are fixed have their values."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import BayesmlError, ModelError
-from bayesml.namespace import reason_of_jax
+from bayesml.errors import ModelError
+from bayesml.namespace import array_namespace
+from bayesml.user_function import called
 
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, PerRow
@@ -96,8 +97,6 @@ class UserFunction:
                 f"{_capital(self.shown)} returned an array of shape {found_shape} for arguments of the common shape "
                 f"{shape}; it has to return one number for each row, without summing over them."
             )
-        from bayesml.namespace import array_namespace
-
         return array_namespace(found, *values).broadcast_to(found, shape)
 
     def __call__(self, values: Sequence[Any]) -> Any:
@@ -106,16 +105,7 @@ class UserFunction:
         Raises:
             ModelError: it fails; the error of the function stands behind it.
         """
-        try:
-            return self.function(*values)
-        except BayesmlError:
-            raise
-        except Exception as error:
-            reason = reason_of_jax(error)
-            if reason is not None:
-                raise ModelError(f"{_capital(self.shown)} cannot be traced by JAX: {reason}.") from error
-            first = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{_capital(self.shown)} failed: {type(error).__name__}: {first}") from error
+        return called(self.function, values, _capital(self.shown), ModelError)
 
     def refuse_nan(self, found: np.ndarray, names: Sequence[str], values: Mapping[str, np.ndarray], rows: Any) -> None:
         """Refuse a density that is not a number at typical parameters.

@@ -13,7 +13,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from bayesml.errors import DataError
+from bayesml.errors import DataError, described
 from bayesml.frame.dates import array_date_texts, date_texts, is_date, series_date_texts
 from bayesml.frame.values import Value, value_texts
 
@@ -68,7 +68,7 @@ def _as_sized(name: str, column: Any) -> Any:
     try:
         array = column if isinstance(column, np.ndarray) else np.asarray(column)
     except Exception as error:
-        raise DataError(f"The column `{name}` cannot be made an array: {_first_line(error)}") from None
+        raise DataError(f"The column `{name}` cannot be made an array: {described(error)}") from None
     if array.ndim != 1:
         shape = "a single value" if array.ndim == 0 else f"an array of {array.ndim} dimensions"
         raise DataError(f"The column `{name}` is {shape}; every column is a list or a one-dimensional array.")
@@ -103,7 +103,7 @@ def convert(name: str, column: Any, *, keeps_order: bool = False, grouping: bool
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"The column `{name}` cannot be read: {_first_line(error)}") from None
+        raise DataError(f"The column `{name}` cannot be read: {described(error)}") from None
     if raw.refusal and not grouping:
         raise DataError(raw.refusal)
     if grouping and raw.levels is None:
@@ -318,7 +318,3 @@ def _unsupported(name: str, type_name: str) -> DataError:
     elif any(word in lowered for word in ("list", "array", "struct", "dict", "tuple")):
         cure = "give each element a column of its own"
     return DataError(f"The column `{name}` holds values of type {type_name}, which a model cannot use; {cure}.")
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from bayesml.distributions import HalfStudentT, InvGamma, format_number
 from bayesml.names import special_variable
 from bayesml.namespace import array_namespace
-from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_flag, check_number
+from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_number
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 
@@ -64,8 +64,7 @@ class Horseshoe(AbstractShrinkage):
         for name in NUMBERS:
             number = check_number(self.name, name, getattr(self, name), zero=name == "par_ratio")
             object.__setattr__(self, name, number)
-        check_flag(self.name, "autoscale", self.autoscale)
-        check_flag(self.name, "main", self.main)
+        self._check_flags()
 
     def __str__(self) -> str:
         shown = [format_number(self.df)]
@@ -73,23 +72,7 @@ class Horseshoe(AbstractShrinkage):
         for name in NUMBERS[1:]:
             if getattr(self, name) != defaults[name].default:
                 shown.append(f"{name} = {format_number(getattr(self, name))}")
-        shown += [] if self.autoscale else ["autoscale = False"]
-        return f"horseshoe({', '.join(shown + (['main = True'] if self.main else []))})"
-
-    @property
-    def is_main(self) -> bool:
-        """Whether its arguments are those of the other classes too."""
-        return self.main
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether sigma multiplies the scales."""
-        return self.autoscale
-
-    @property
-    def shared(self) -> Sharing:
-        """What it takes from the model."""
-        return self.sharing
+        return f"horseshoe({', '.join(shown + self._flags)})"
 
     def in_model(self, n_rows: int, targets: Sequence[ParameterSpec], sigma: float = 1.0) -> Horseshoe:
         """Return it with the global scale that ``par_ratio`` stands for."""

@@ -21,7 +21,7 @@ from bayesml.distributions import Beta, Dirichlet, format_number
 from bayesml.errors import PriorError
 from bayesml.names import special_variable
 from bayesml.namespace import array_namespace
-from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_flag, check_number
+from bayesml.priors.shrinkage import AbstractShrinkage, Sharing, check_number
 from bayesml.spec import ParameterSpec
 from bayesml.supports import Interval, Simplex
 
@@ -75,31 +75,14 @@ class R2D2(AbstractShrinkage):
         object.__setattr__(self, "mean_R2", check_number(self.name, "mean_R2", self.mean_R2, below=1.0))
         object.__setattr__(self, "prec_R2", check_number(self.name, "prec_R2", self.prec_R2))
         object.__setattr__(self, "cons_D2", _concentration(self.cons_D2))
-        check_flag(self.name, "autoscale", self.autoscale)
-        check_flag(self.name, "main", self.main)
+        self._check_flags()
 
     def __str__(self) -> str:
         given = self.cons_D2 if isinstance(self.cons_D2, tuple) else (self.cons_D2,)
         numbers = ", ".join(map(format_number, given))
         shares = f"c({numbers})" if isinstance(self.cons_D2, tuple) else numbers
         shown = [format_number(self.mean_R2), format_number(self.prec_R2), shares]
-        shown += [] if self.autoscale else ["autoscale = False"]
-        return f"R2D2({', '.join(shown + (['main = True'] if self.main else []))})"
-
-    @property
-    def is_main(self) -> bool:
-        """Whether its arguments are those of the other classes too."""
-        return self.main
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether sigma multiplies the scales."""
-        return self.autoscale
-
-    @property
-    def shared(self) -> Sharing:
-        """What it takes from the model."""
-        return self.sharing
+        return f"R2D2({', '.join(shown + self._flags)})"
 
     def own_parameters(self, target: ParameterSpec, labels: tuple[str, ...]) -> tuple[ParameterSpec, ...]:
         """Return R2, and the shares phi where there are several."""

@@ -23,7 +23,7 @@ from bayesml.spec import ParameterSpec
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["AbstractShrinkage", "Member", "Sharing", "check_flag", "check_number"]
+__all__ = ["AbstractShrinkage", "Member", "Sharing", "check_number"]
 
 COEFFICIENTS = frozenset({"b", "ar", "ma"})
 
@@ -62,7 +62,6 @@ class Sharing:
     members: tuple[Member, ...] = ()
 
 
-@dataclass(frozen=True, repr=False)
 class AbstractShrinkage(AbstractJointPrior):
     """A prior that gives scales; subclasses have the fields ``autoscale``, ``main`` and ``sharing``."""
 
@@ -70,20 +69,29 @@ class AbstractShrinkage(AbstractJointPrior):
     gives_scales: ClassVar[bool] = True
     classes: ClassVar[frozenset[str]] = COEFFICIENTS | SCALES
 
-    @property
-    @abstractmethod
-    def shared(self) -> Sharing:
-        """What it takes from the model, once described."""
+    autoscale: bool
+    main: bool
+    sharing: Sharing
 
     @property
-    @abstractmethod
-    def is_scaled(self) -> bool:
-        """Whether sigma multiplies the scales."""
+    def is_main(self) -> bool:
+        """Whether its arguments are those of the other classes too."""
+        return self.main
+
+    @property
+    def _flags(self) -> list[str]:
+        """The flags that are not at their defaults, as they are written."""
+        return [*([] if self.autoscale else ["autoscale = False"]), *(["main = True"] if self.main else [])]
+
+    def _check_flags(self) -> None:
+        for name in ("autoscale", "main"):
+            if not isinstance(getattr(self, name), bool):
+                raise PriorError(f"`{name}` of {self.name}() is True or False; got {getattr(self, name)!r}.")
 
     @property
     def count(self) -> int:
         """Number of scales."""
-        return sum(member.size for member in self.shared.members)
+        return sum(member.size for member in self.sharing.members)
 
     def in_model(self, n_rows: int, targets: Sequence[ParameterSpec], sigma: float = 1.0) -> Self:
         """Return the prior with the number of rows, the parameters whose scales it gives and a sigma that is fixed."""
@@ -109,8 +117,8 @@ class AbstractShrinkage(AbstractJointPrior):
 
     def parameters(self, target: ParameterSpec) -> tuple[ParameterSpec, ...]:
         """Return z of a coefficient, and for the first parameter those behind the scales."""
-        labels = tuple(label for member in self.shared.members for label in member.labels)
-        is_first = target.name == self.shared.members[0].name
+        labels = tuple(label for member in self.sharing.members for label in member.labels)
+        is_first = target.name == self.sharing.members[0].name
         own = self.own_parameters(target, labels) if is_first else ()
         if target.prior_class in SCALES:
             return own
@@ -123,7 +131,7 @@ class AbstractShrinkage(AbstractJointPrior):
 
     def scales_of(self, target: ParameterSpec, values: Values) -> Numbers:
         """Return the scales of one of the parameters, of its shape."""
-        member = next(each for each in self.shared.members if each.name == target.name)
+        member = next(each for each in self.sharing.members if each.name == target.name)
         scales = self.scales(target, values)[..., member.start : member.start + member.size]
         return scales if target.shape else scales[..., 0]
 
@@ -132,9 +140,9 @@ class AbstractShrinkage(AbstractJointPrior):
 
         It is brms's rule, and holds for every family with a ``sigma``.
         """
-        if not self.is_scaled or target.predictor.dpar != "mu":
+        if not self.autoscale or target.predictor.dpar != "mu":
             return 1.0
-        return values.get(of_response("sigma", target.predictor.resp), self.shared.sigma)
+        return values.get(of_response("sigma", target.predictor.resp), self.sharing.sigma)
 
 
 def _labels(target: ParameterSpec, size: int) -> tuple[str, ...]:
@@ -167,9 +175,3 @@ def check_number(prior: str, name: str, value: Any, *, zero: bool = False, below
     if wrong or number < 0 or (number == 0 and not zero) or (below is not None and number >= below):
         raise PriorError(f"`{name}` of {prior}() is a number {rule}; got {value!r}.")
     return number
-
-
-def check_flag(prior: str, name: str, value: Any) -> None:
-    """Raise a PriorError unless an argument is True or False."""
-    if not isinstance(value, bool):
-        raise PriorError(f"`{name}` of {prior}() is True or False; got {value!r}.")

@@ -12,12 +12,12 @@ from bayesml.columns import bare_name
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractLikelihood, Component
 from bayesml.families.records import RawResponse, ResponseData, Traits
+from bayesml.families.wrapped import AbstractWrapped
 from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, value_of_rows
-from bayesml.response_terms.wrapped import AbstractWrapped
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Observed, PerRow, Values

@@ -14,6 +14,7 @@ import numpy as np
 from bayesml.errors import DataError
 from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits, UnobservedRows
+from bayesml.families.wrapped import AbstractWrapped
 from bayesml.formula import Addition, Expression
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
@@ -21,7 +22,6 @@ from bayesml.names import UNOBSERVED
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions
 from bayesml.response_terms.cens import INTERVAL, LEFT, NONE, RIGHT, Censored, numbers_with_gaps
-from bayesml.response_terms.wrapped import AbstractWrapped
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Observed, PerRow, Values

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractLikelihood, Component
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
+from bayesml.families.wrapped import AbstractReparameterised
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.namespace import array_namespace
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, refuse_rows, value_of_rows
-from bayesml.response_terms.wrapped import AbstractWrapped
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Drawn, Expected, Numbers, Observed, PerRow, Values
+    from bayesml.shapes import DataArrays, Numbers, Values
 
 __all__ = ["Exposed", "Rate"]
 
@@ -52,7 +51,7 @@ class Rate(AbstractResponseTerm):
 
 @final
 @dataclass(frozen=True)
-class Exposed(AbstractWrapped):
+class Exposed(AbstractReparameterised):
     """A count whose mean (and shape) are multiplied by ``data["rate"]``."""
 
     @property
@@ -65,31 +64,8 @@ class Exposed(AbstractWrapped):
         encoded = self.base.encode(response, for_fit=for_fit)
         return replace(encoded, arrays={**encoded.arrays, "rate": np.asarray(response.additions["rate"], dtype=float)})
 
-    def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
-        """Return the log density."""
-        return self.base.log_prob(y, self._multiplied(values, data, self.linear), data)
-
-    def log_tails(self, y: Observed, values: Values, data: DataArrays) -> tuple[PerRow, PerRow]:
-        """Return log P(response <= y) and log P(response > y)."""
-        return self.base.log_tails(y, self._multiplied(values, data, self.linear), data)
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return the expected count."""
-        return self.base.mean(self._multiplied(parameters, data), data)
-
-    def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return the variance of the count."""
-        return self.base.variance(self._multiplied(parameters, data), data)
-
-    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw counts."""
-        return self.base.draw(rng, self._multiplied(parameters, data), data)
-
-    def by_component(self, values: Values, data: DataArrays) -> Sequence[Component]:
-        """Return the components of ``base`` with their multiplied parameters."""
-        return self.base.by_component(self._multiplied(values, data, self.linear), data)
-
-    def _multiplied(self, values: Values, data: DataArrays, linear: frozenset[str] = frozenset()) -> dict[str, Numbers]:
+    def of_base(self, values: Values, data: DataArrays, linear: frozenset[str]) -> dict[str, Numbers]:
+        """Return the parameters, those in proportion to the exposure multiplied by it."""
         multiplied, rate = dict(values), data["rate"]
         for name in self.base.traits.rate:
             value, link = multiplied[name], self.link(name)

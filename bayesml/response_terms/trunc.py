@@ -10,11 +10,11 @@ import numpy as np
 from bayesml.errors import DataError, FormulaError
 from bayesml.families.base import AbstractLikelihood
 from bayesml.families.records import RawResponse, ResponseData, Traits
+from bayesml.families.wrapped import AbstractWrapped
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, value_of_rows
-from bayesml.response_terms.wrapped import AbstractWrapped
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values

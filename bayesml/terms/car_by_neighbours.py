@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.frame import Frame
-from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.priors import Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.area_field import AreaField
 from bayesml.terms.base import AbstractTerm
-from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Numbers, PerRow, Scalar, Values
+    from bayesml.shapes import DataArrays, Numbers, Scalar, Values
 
 __all__ = ["CarByNeighbours"]
 
@@ -39,29 +37,18 @@ class CarByNeighbours(AbstractTerm):
     latent: str
     effects: str
 
-    @property
-    def key(self) -> str:
-        """That of ``base``."""
-        return self.base.key
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The column of the areas."""
-        return self.base.variables
-
-    def computations(self) -> tuple[Computation, ...]:
-        """Return nothing."""
-        return self.base.computations()
+    key = delegated("base")
+    variables = delegated("base")
+    computations = delegated("base")
+    gathered = delegated("base")
+    prior_rows = delegated("base")
+    reported = delegated("base")
+    contribution = delegated("base")
 
     @property
     def tables(self) -> frozenset[str]:
         """What is known of the areas."""
         return frozenset(self.field.tables())
-
-    @property
-    def gathered(self) -> int:
-        """Number of areas."""
-        return self.base.gathered
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return those of ``base`` with neighbours in the place of its basis."""
@@ -80,14 +67,6 @@ class CarByNeighbours(AbstractTerm):
         """Return a parameter of ``base`` as it is here."""
         return replace(parameter, shape=(self.field.size,)) if parameter.name == self.latent else parameter
 
-    def prior_rows(self, defaults: DefaultPriors) -> Iterable[PriorRow]:
-        """Yield those of ``base``."""
-        return self.base.prior_rows(defaults)
-
-    def reported(self) -> tuple[ReportedVariable, ...]:
-        """Return those of ``base``."""
-        return self.base.reported()
-
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Return the effects."""
         return {self.effects: self.field.effects(values, values[self.latent])}
@@ -95,7 +74,3 @@ class CarByNeighbours(AbstractTerm):
     def log_density(self, values: Values, arrays: DataArrays) -> Scalar:
         """Return the log prior density of the latent variables over the standard normal one that they have as sites."""
         return self.field.log_ratio(values, values[self.latent], arrays)
-
-    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
-        """Return the effect of each row's area."""
-        return self.base.contribution(values, arrays)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
-from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.processes.nearest import nearest_tables, process_at_new, process_values
 from bayesml.processes.neighbours import Neighbours, find_neighbours
-from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.gather import at_rows
 from bayesml.terms.process import GaussianProcess, processes
@@ -42,19 +40,11 @@ class NearestProcess(AbstractTerm):
     process: GaussianProcess
     neighbours: Neighbours
 
-    @property
-    def key(self) -> str:
-        """The call with uniform spaces, with the level that it is for."""
-        return self.process.key
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Columns of the covariates and of ``by``."""
-        return self.process.variables
-
-    def computations(self) -> tuple[Computation, ...]:
-        """Return the covariates."""
-        return self.process.computations()
+    key = delegated("process")
+    variables = delegated("process")
+    computations = delegated("process")
+    parameters = delegated("process")
+    prior_rows = delegated("process")
 
     @property
     def tables(self) -> frozenset[str]:
@@ -80,14 +70,6 @@ class NearestProcess(AbstractTerm):
         """Return those of the exact process, the place of each row among them, and the tables."""
         tables = nearest_tables(self.process.positions.points, self.neighbours, self.process.call.isotropic)
         return {**self.process.arrays(frame), **tables, "position": self.neighbours.position}
-
-    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
-        """Return the standard deviation, the length-scales, and the standard normal variables."""
-        return self.process.parameters(scale)
-
-    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the classes ``sdgp`` and ``lscale``, and the process in them."""
-        return self.process.prior_rows(defaults)
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return ``sdgp``, ``lscale``, and the values of the process by place, in the order of their first rows."""

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.distributions import LKJ
-from bayesml.frame import Frame
 from bayesml.keys import MU, PredictorKey
 from bayesml.namespace import array_namespace
 from bayesml.priors import DefaultPriors, PriorRow, Scale
@@ -33,7 +32,7 @@ from bayesml.terms.shared_sets import CorrelatedSet, MemberColumns, correlated_s
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Numbers, PerRow, Values
+    from bayesml.shapes import Numbers, Values
 
 __all__ = ["Member", "SharedGroup"]
 
@@ -75,6 +74,15 @@ class SharedGroup(AbstractGroupTerm):
     spreads: tuple[float, ...]
     members: tuple[tuple[str, tuple[Member, ...]], ...] = field(default=())
     together: tuple[MemberColumns, ...] = field(default=())
+
+    variables = delegated("plain")
+    covariates = delegated("plain")
+    computations = delegated("plain")
+    arrays = delegated("plain")
+    columns = delegated("plain")
+    prior_warnings = delegated("plain")
+    contribution = delegated("plain")
+    narrowed = delegated("plain")
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return nothing: the vectors of effects are not those of one predictor."""
@@ -156,41 +164,11 @@ class SharedGroup(AbstractGroupTerm):
             title=self.title,
         )  # fmt: skip
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The grouping columns and those that vary."""
-        return self.plain.variables
-
-    @property
-    def covariates(self) -> tuple[str, ...]:
-        """The columns that vary."""
-        return self.plain.covariates
-
-    def computations(self) -> tuple[Computation, ...]:
-        """Return the factors of what varies."""
-        return self.plain.computations()
-
-    def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
-        """Return ``Z`` and ``index``, see ``Group``."""
-        return self.plain.arrays(frame)
-
-    def columns(self, frame: Frame) -> np.ndarray:
-        """Return the varying columns."""
-        return self.plain.columns(frame)
-
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the names of ``Group``, and those of the standard normal variables of each vector."""
         yield from self.plain.spellings()
         for identity, _ in self.members:
             yield self._site("z", identity), f"(... | {identity} | {self.name})"
-
-    def prior_warnings(self, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
-        """Yield a sentence for each covariate far from zero, see ``Group``."""
-        return self.plain.prior_warnings(arrays)
-
-    def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
-        """Return sum_k Z[:, k] r[index, k]."""
-        return self.plain.contribution(values, arrays)
 
     def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
         """Return the term with the parts that other predictors have in its vectors of effects.
@@ -376,9 +354,3 @@ class SharedGroup(AbstractGroupTerm):
         rows, columns = np.triu_indices(q, 1)
         matrix[..., rows, columns] = matrix[..., columns, rows] = pairs
         return matrix
-
-    def narrowed(
-        self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
-    ) -> tuple[AbstractTerm, dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the effects of only those levels that occur, see ``Group``."""
-        return self.plain.narrowed(arrays, values)

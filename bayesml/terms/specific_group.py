@@ -7,33 +7,30 @@ in the same table; they move all thresholds alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
 from bayesml.formula import GroupCall, LinearPart, SpecialCall, parse, special_fault
 from bayesml.frame import Frame
 from bayesml.keys import PredictorKey
 from bayesml.namespace import array_namespace
-from bayesml.priors import DefaultPriors, PriorRow, Scale
-from bayesml.spec import ParameterSpec
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group import Group
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, has_specific
-from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from jaxtyping import ArrayLike, Float
 
-    from bayesml.shapes import DataArrays, Numbers, Values
+    from bayesml.shapes import DataArrays, Values
 
 __all__ = ["SpecificGroup", "ordinary_parts"]
 
@@ -64,6 +61,17 @@ class SpecificGroup(AbstractGroupTerm):
     places: tuple[int, ...] = ()
     thresholds: int = 0
 
+    variables = delegated("base")
+    covariates = delegated("base")
+    computations = delegated("base")
+    parameters = delegated("base")
+    prior_rows = delegated("base")
+    spellings = delegated("base")
+    reported = delegated("base")
+    derive = delegated("base")
+    sampled = delegated("base")
+    simulated = delegated("base")
+
     @classmethod
     def of(cls, group: Group, parts: Sequence[GroupCall], specific: Sequence[bool]) -> SpecificGroup:
         """Return the term of a group's columns; how many thresholds there are is not known yet."""
@@ -76,20 +84,6 @@ class SpecificGroup(AbstractGroupTerm):
     def place(self) -> PredictorKey:
         """They move the thresholds rather than mu."""
         return replace(self.predictor, dpar="cs")
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The grouping columns and those that vary."""
-        return self.base.variables
-
-    @property
-    def covariates(self) -> tuple[str, ...]:
-        """The columns that vary."""
-        return self.base.covariates
-
-    def computations(self) -> tuple[Computation, ...]:
-        """Return the factors of what varies."""
-        return self.base.computations()
 
     def bound(self, likelihood: AbstractLikelihood) -> SpecificGroup:
         """Return the term with an effect for each threshold.
@@ -141,36 +135,6 @@ class SpecificGroup(AbstractGroupTerm):
     def obstacle(self) -> str:
         """What engines have no form for."""
         return f"category specific effects that vary over `{self.name}`"
-
-    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
-        """Return sds, Cholesky factors and the standard normal variables."""
-        return self.base.parameters(scale)
-
-    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the classes ``sd`` and ``cor``, the group and each effect."""
-        return self.base.prior_rows(defaults)
-
-    def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its parameters."""
-        return self.base.spellings()
-
-    def reported(self) -> tuple[ReportedVariable, ...]:
-        """Return standard deviations, correlations and effects."""
-        return self.base.reported()
-
-    def derive(self, values: Values) -> dict[str, Numbers]:
-        """Return effects and correlations."""
-        return self.base.derive(values)
-
-    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what the prior of correlations depends on."""
-        return self.base.sampled(values)
-
-    def simulated(
-        self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
-    ) -> np.ndarray:
-        """Draw effects of new levels."""
-        return self.base.simulated(values, rng, count, shared)
 
     def narrowed(
         self, arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from bayesml import names
-from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.errors import DataError
 from bayesml.formula import GroupCall, quote_name
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
-from bayesml.priors import DefaultPriors, PriorRow, Scale
+from bayesml.priors import Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import EffectBlock
@@ -59,6 +59,13 @@ class StratifiedGroup(AbstractGroupTerm):
     strata: tuple[int, ...]
     by_columns: tuple[str, ...] = ()
 
+    computations = delegated("plain")
+    columns = delegated("plain")
+    prior_rows = delegated("plain")
+
+    spellings = delegated("eliminated")
+    sampled = delegated("eliminated")
+
     @property
     def plain(self) -> Group:
         """The effects without their strata: how columns come from data, names of effects."""
@@ -83,10 +90,6 @@ class StratifiedGroup(AbstractGroupTerm):
     def covariates(self) -> tuple[str, ...]:
         """The column of the strata and those that vary."""
         return tuple(dict.fromkeys([*self.plain.covariates, *(self.by_columns or (self.by,))]))
-
-    def computations(self) -> tuple[Computation, ...]:
-        """Return the factors of what varies."""
-        return self.plain.computations()
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``Z`` ``(rows, strata x coefs)``, ``index`` of the level, -1 for a new one, and ``stratum``.
@@ -117,10 +120,6 @@ class StratifiedGroup(AbstractGroupTerm):
         # each row has its stratum in "stratum", which engines do not read
         return {"Z": self._spread(self.plain.columns(frame), stratum), "index": index, "stratum": stratum}
 
-    def columns(self, frame: Frame) -> np.ndarray:
-        """Return the varying columns, without strata."""
-        return self.plain.columns(frame)
-
     def _spread(self, columns: np.ndarray, stratum: np.ndarray) -> np.ndarray:
         """Return the columns of each stratum, zero in the rows of all others."""
         inside = stratum[:, None] == np.arange(len(self.by_levels))
@@ -136,14 +135,6 @@ class StratifiedGroup(AbstractGroupTerm):
         """Return the parameters of ``eliminated``; a prior of standard deviations holds in all strata, as in brms."""
         sd, *others = self.eliminated.parameters(scale)
         return (replace(sd, prior_coefs=self.coefs * len(self.by_levels)), *others)
-
-    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the rows of a term without strata."""
-        return self.plain.prior_rows(defaults)
-
-    def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its standard deviations and Cholesky factors."""
-        return self.eliminated.spellings()
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return standard deviations and correlations of each stratum, and effects."""
@@ -162,10 +153,6 @@ class StratifiedGroup(AbstractGroupTerm):
         own = np.equal.outer(np.asarray(self.strata), np.arange(len(self.by_levels)))
         parts = [xp.where(own[:, s, None], effects[..., s * q : (s + 1) * q], 0.0) for s in range(len(self.by_levels))]
         return sum(parts[1:], parts[0])
-
-    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the diagonals of the Cholesky factors, as matrices."""
-        return self.eliminated.sampled(values)
 
     @property
     def own_entries(self) -> np.ndarray:

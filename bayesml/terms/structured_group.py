@@ -20,6 +20,7 @@ import numpy as np
 
 from bayesml import names
 from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.distributions import gamma
 from bayesml.frame import Frame
 from bayesml.priors import DefaultPriors, PriorRow, Scale
@@ -93,6 +94,12 @@ class StructuredGroup(AbstractGroupTerm):
     owns_df: bool = True
     new: tuple[str, ...] = ()
 
+    columns = delegated("base")
+    eliminated = delegated("base")
+    own_entries = delegated("base")
+    sampled = delegated("base")
+    donors = delegated("base")
+
     @property
     def variables(self) -> tuple[str, ...]:
         """The grouping columns, weights and those that vary."""
@@ -129,15 +136,6 @@ class StructuredGroup(AbstractGroupTerm):
         assert self.members is not None
         return self.members.columns(frame, self.base.columns(frame))
 
-    def columns(self, frame: Frame) -> np.ndarray:
-        """Return the varying columns, those that members share."""
-        return self.base.columns(frame)
-
-    @property
-    def eliminated(self) -> AbstractGroupTerm:
-        """The effects of independent levels as engines know them."""
-        return self.base.eliminated
-
     @property
     def peculiarity(self) -> str:
         """What its effects are other than independent between levels and normal."""
@@ -146,11 +144,6 @@ class StructuredGroup(AbstractGroupTerm):
         if self.known is not None:
             return "are related between levels"
         return "have heavier tails than normal ones"
-
-    @property
-    def own_entries(self) -> np.ndarray:
-        """Which of the effects of a level in ``eliminated`` are those of ``coefs``."""
-        return self.base.own_entries
 
     def masked(self, arrays: Mapping[str, np.ndarray], columns: tuple[int, ...]) -> Mapping[str, np.ndarray]:
         """Return the arrays with some of the varying columns set to zero."""
@@ -240,10 +233,6 @@ class StructuredGroup(AbstractGroupTerm):
             m = self._tails.mixing(values[self._mixing], values)
             found[self._effects] = m[:, None] ** -0.5 * found[self._effects]
         return found
-
-    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the diagonals of the Cholesky factors."""
-        return self.base.sampled(values)
 
     # What rows get ---------------------------------------------------------------------------------------------------
 
@@ -349,10 +338,6 @@ class StructuredGroup(AbstractGroupTerm):
     def with_new_levels(self, arrays: Mapping[str, np.ndarray], labels: Sequence[str]) -> AbstractGroupTerm:
         """Return the term with what it knows of new levels."""
         return replace(self, base=self.base.with_new_levels(arrays, labels), new=tuple(labels))
-
-    def donors(self, rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
-        """Return random known levels from which new ones may borrow their effects."""
-        return self.base.donors(rng, draws, count)
 
     def simulated(
         self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]

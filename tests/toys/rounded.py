@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
+from bayesml.families.wrapped import AbstractWrapped
 from bayesml.formula import Addition
 from bayesml.formula.language import ResponseTerm
 from bayesml.frame import Frame
 from bayesml.response_terms.base import AbstractResponseTerm, Arrays, Functions, refuse_rows, value_of_rows
-from bayesml.response_terms.wrapped import AbstractWrapped
 
 
 @final

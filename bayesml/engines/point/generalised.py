@@ -9,20 +9,21 @@ from typing import final
 
 import numpy as np
 
+from bayesml.delegation import delegated
 from bayesml.engines.base import Problem
-from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty, Support, fit_generalised_mixed
+from bayesml.engines.generalised_mixed import Penalty, Support, fit_generalised_mixed
 from bayesml.engines.generalised_mixed.family_response import FamilyResponse
 from bayesml.engines.generalised_mixed.problem import Curvature
-from bayesml.engines.generalised_mixed.stored import fit_from_stored, stored_fit
+from bayesml.engines.generalised_mixed.stored import fit_from_stored
 from bayesml.engines.point.answers import Approximation
 from bayesml.engines.point.arrays import PointArrays, point_arrays
-from bayesml.engines.point.estimate import AbstractEstimate
 from bayesml.engines.point.hyper import HyperCovariance
-from bayesml.engines.point.linear import is_linear, layout_free
+from bayesml.engines.point.linear import is_linear
+from bayesml.engines.point.mixed_estimate import AbstractMixedEstimate
 from bayesml.engines.point.profile_generalised import GeneralisedProfile
 from bayesml.engines.point.submodel import Submodel
 from bayesml.engines.weighting import check_precisions, weights_are_precisions
-from bayesml.linalg import AbstractBlock, ThetaLayout
+from bayesml.linalg import AbstractBlock
 from bayesml.posterior import StoredEstimate
 
 __all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
@@ -131,43 +132,23 @@ def _response(problem: Problem, arrays: PointArrays, method: str, fixed: Mapping
 
 @final
 @dataclass(frozen=True)
-class GeneralisedEstimate(AbstractEstimate):
+class GeneralisedEstimate(AbstractMixedEstimate):
     """A generalised linear mixed model by Laplace's approximation or quadrature.
 
     Attributes:
-        fit: what the numerics found.
         response: the family with its data.
         options: how.
     """
 
-    fit: GeneralisedMixedFit
     response: FamilyResponse
     options: _Options
 
-    @property
-    def kept(self) -> np.ndarray:
-        """Columns of X in the model."""
-        return self.fit.kept
-
-    @property
-    def beta(self) -> np.ndarray:
-        """Coefficients."""
-        return self.fit.beta
-
-    @property
-    def vcov(self) -> np.ndarray:
-        """Their covariance matrix, with the uncertainty of the other parameters."""
-        return self.fit.vcov
-
-    @property
-    def vcov_root(self) -> np.ndarray:
-        """A square root of it."""
-        return self.fit.vcov_root
-
-    @property
-    def unbounded(self) -> np.ndarray:
-        """Directions in which the likelihood rises without end."""
-        return self.fit.unbounded
+    kept = delegated("fit")
+    beta = delegated("fit")
+    vcov = delegated("fit")
+    vcov_root = delegated("fit")
+    unbounded = delegated("fit")
+    runaway = delegated("fit")
 
     @property
     def at_bounds(self) -> frozenset[str]:
@@ -179,21 +160,6 @@ class GeneralisedEstimate(AbstractEstimate):
         """Combinations of the coefficients that lie at a bound."""
         support = self.options.support
         return np.zeros((0, len(self.beta))) if support is None else support.held(self.at_bounds)
-
-    @property
-    def factors(self) -> tuple[np.ndarray, ...]:
-        """Lambda of each term."""
-        return tuple(group.factor for group in self.fit.groups)
-
-    @property
-    def effects(self) -> tuple[np.ndarray, ...]:
-        """Conditional modes."""
-        return tuple(group.effects for group in self.fit.groups)
-
-    @property
-    def variances(self) -> tuple[np.ndarray, ...]:
-        """Conditional covariances."""
-        return tuple(group.variances for group in self.fit.groups)
 
     @cached_property
     def auxiliary(self) -> Mapping[str, float]:
@@ -219,11 +185,6 @@ class GeneralisedEstimate(AbstractEstimate):
         """Log density of the prior at the mode."""
         return None if self.options.penalty is None else -0.5 * self.fit.penalty
 
-    @property
-    def runaway(self) -> np.ndarray:
-        """Whether each coefficient may go to minus and to plus infinity without loss of likelihood."""
-        return self.fit.runaway
-
     def profile(self) -> GeneralisedProfile:
         """Return what profiles the likelihood."""
         return GeneralisedProfile(
@@ -244,26 +205,6 @@ class GeneralisedEstimate(AbstractEstimate):
         factors = tuple(group.factor for group in found.groups)
         return Submodel(found.log_likelihood, found.df, factors, self.response.natural(found.psi), found.beta)
 
-    @property
-    def log_likelihood(self) -> float:
-        """Marginal log-likelihood, without the penalty."""
-        return self.fit.log_likelihood
-
-    @property
-    def n_parameters(self) -> int:
-        """Coefficients, theta and family parameters."""
-        return self.fit.df
-
-    @property
-    def singular(self) -> tuple[str, ...]:
-        """Components without variance."""
-        return tuple(text.removeprefix("singular fit: ") for text in self.fit.convergence.singular)
-
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """Everything else."""
-        return tuple(text for text in self.fit.convergence.messages if text not in self.fit.convergence.singular)
-
     @cached_property
     def row_information(self) -> np.ndarray:
         """Minus the second derivatives, times the weights."""
@@ -274,27 +215,7 @@ class GeneralisedEstimate(AbstractEstimate):
 
     def hyper_covariance(self) -> HyperCovariance:
         """Return the covariance of (theta, psi), and with the coefficients."""
-        fit = self.fit
-        layout = ThetaLayout.of([block.blocks for block in self.arrays.blocks])
-        k, p = len(fit.theta), len(fit.beta)
-        own = np.r_[0:k, k + p : k + p + len(fit.psi)]
-        coefficients = np.arange(k, k + p)
-        covariance, with_beta = fit.covariance[np.ix_(own, own)], fit.covariance[np.ix_(own, coefficients)]
-        free = np.append(layout_free(layout, fit.theta), np.ones(len(fit.psi), dtype=bool))
-        free &= np.isfinite(np.diagonal(covariance))
-
-        def natural(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-            return layout.matrices(values[:k]), values[k:]
-
-        center = np.concatenate([fit.theta, fit.psi])
-        return HyperCovariance(
-            center, np.nan_to_num(covariance), np.nan_to_num(with_beta), free, natural, self.response.auxiliary
-        )
-
-    def stored(self) -> StoredEstimate:
-        """Return everything that was found."""
-        found = stored_fit(self.fit)
-        return StoredEstimate(found.arrays, {**found.facts, "method": self.method})
+        return self.covariance_of(np.concatenate([self.fit.theta, self.fit.psi]), self.response.auxiliary)
 
     def with_response(self, problem: Problem) -> GeneralisedEstimate:
         """Fit the same model to another response."""

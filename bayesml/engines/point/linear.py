@@ -9,6 +9,7 @@ from typing import final
 
 import numpy as np
 
+from bayesml.delegation import delegated
 from bayesml.engines.base import Problem
 from bayesml.engines.linear_mixed import (
     Convergence,
@@ -160,25 +161,11 @@ class LinearEstimate(AbstractEstimate):
 
     fit: LinearMixedFit
 
-    @property
-    def kept(self) -> np.ndarray:
-        """Columns of X in the model."""
-        return self.fit.kept
-
-    @property
-    def beta(self) -> np.ndarray:
-        """Coefficients."""
-        return self.fit.beta
-
-    @property
-    def vcov(self) -> np.ndarray:
-        """Their covariance matrix, sigma^2 (X'V^-1X)^-1."""
-        return self.fit.vcov
-
-    @property
-    def vcov_root(self) -> np.ndarray:
-        """A square root of it."""
-        return self.fit.vcov_root
+    kept = delegated("fit")
+    beta = delegated("fit")
+    vcov = delegated("fit")
+    vcov_root = delegated("fit")
+    leverages = delegated("fit")
 
     @property
     def unbounded(self) -> np.ndarray:
@@ -257,11 +244,6 @@ class LinearEstimate(AbstractEstimate):
     def normal_rows(self) -> NormalRows:
         """Residuals of the response, or of its logarithm."""
         return NormalRows(self.fit.residuals, self.fit.problem.weights, self.fit.sigma)
-
-    @property
-    def leverages(self) -> np.ndarray:
-        """Diagonal of the matrix that maps responses to fitted values."""
-        return self.fit.leverages
 
     def profile(self) -> LinearProfile:
         """Return what profiles the likelihood."""

@@ -14,9 +14,10 @@ from bayesml.frame.values import number_labels
 from bayesml.response_terms.base import Functions
 from bayesml.response_terms.residuals.grid import grid_tables, ranks
 
-__all__ = ["LABEL", "SERIES", "TIME", "codes_and_labels", "ranked_tables", "series_columns", "without_columns"]
+__all__ = ["LABEL", "SERIES", "SERIES_COLUMNS", "TIME", "codes_and_labels", "ranked_tables", "series_columns"]
 
 SERIES, TIME, LABEL = "series", "series_time", "series_label"
+SERIES_COLUMNS = frozenset({SERIES, TIME, LABEL})
 
 
 def series_columns(addition: Addition, frame: Frame, functions: Functions) -> dict[str, np.ndarray]:
@@ -82,8 +83,3 @@ def ranked_tables(additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the tables of a grid in which the rows of a series follow each other without gaps."""
     series, step = additions[SERIES], ranks(additions[SERIES], additions[TIME])
     return grid_tables(series, step, int(step.max(initial=-1)) + 1)
-
-
-def without_columns(additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the arrays of all other response terms."""
-    return {name: array for name, array in additions.items() if name not in (SERIES, TIME, LABEL)}

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import log, pi
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from bayesml.errors import DataError, did_you_mean
-from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
-from bayesml.families.rising import log_rising
-from bayesml.response_terms.residuals.columns import LABEL, SERIES, ranked_tables, without_columns
+from bayesml.response_terms.residuals.columns import LABEL, SERIES, SERIES_COLUMNS, ranked_tables
 from bayesml.response_terms.residuals.covariances import AbstractCovariance, Unstructured
 from bayesml.response_terms.residuals.dense import dense_innovations, left_out
+from bayesml.response_terms.residuals.dependent import AbstractOnGrid, given_earlier, student_scale
 from bayesml.response_terms.residuals.grid import BY_SERIES, IN_SERIES, grid_tables, present, to_grid, to_rows
-from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -30,7 +27,7 @@ GAPS = "gaps"
 
 @final
 @dataclass(frozen=True)
-class Correlated(AbstractWrapped):
+class Correlated(AbstractOnGrid):
     """Responses whose residuals within a series have the covariance matrix D R D + S.
 
     D holds sigma of each row, R is that of the structure, and S holds the squares of known standard errors. For Student
@@ -55,26 +52,12 @@ class Correlated(AbstractWrapped):
         return self.base.flat_in_brms | self.covariance.flat_in_brms
 
     @property
-    def traits(self) -> Traits:
-        """Rows of a series depend on each other; there is no distribution function of a row for itself."""
-        return replace(kept_traits(self.base.traits), rows_depend=True, has_cdf=False)
+    def columns(self) -> frozenset[str]:
+        """Those of the series and their times."""
+        return SERIES_COLUMNS
 
-    @property
-    def without_residual_terms(self) -> AbstractLikelihood:
-        """The likelihood of responses that do not depend on each other."""
-        return self.base
-
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Encode the response, with the tables of the series."""
-        found = self.base.encode(response, for_fit=for_fit)
-        return replace(found, arrays={**found.arrays, **self._tables(response.additions)})
-
-    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the tables of the series in the place of the columns."""
-        tables = self._tables(additions) if SERIES in additions else {}
-        return {**self.base.encoded_additions(without_columns(additions)), **tables}
-
-    def _tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the tables of the series."""
         if not isinstance(self.covariance, Unstructured):
             ranked, most = ranked_tables(additions), self.covariance.most_times
             if most is not None and len(ranked[BY_SERIES]) > most:
@@ -110,29 +93,16 @@ class Correlated(AbstractWrapped):
             e, log_scale = self.covariance.innovations(to_grid((y - values["mu"]) / sigma, data), values)
             log_scale = log_scale + _on_grid(jnp.log(sigma), data)
         e = jnp.where(there, e, 0.0)
-        density = self._standard(e, there.cumsum(0), values)
-        return to_rows(density - log_scale, data)
+        nu = self._nu(values)
+        nu = nu[..., None] if nu is not None and nu.ndim else nu
+        before = jnp.maximum(there.cumsum(0) - 1, 0)
+        return to_rows(given_earlier(e, before, nu, axis=-2) - log_scale, data)
 
-    def _standard(self, e: Any, number: Any, values: Values) -> Any:
-        """Return the log density of innovations given those before them.
-
-        Of Student t residuals k squares of sum q are known: with f(k, q) the log density of k of them,
-        log Gamma((nu + k) / 2) - log Gamma(nu / 2) - k/2 log(nu pi) - (nu + k) / 2 log(1 + q / nu), it is the
-        difference of two successive values of f.
-        """
+    def _nu(self, values: Values) -> Any:
+        """Return the degrees of freedom; None of normal residuals."""
         from jax import numpy as jnp
 
-        if self.residuals == "normal":
-            return -0.5 * e**2 - 0.5 * log(2 * pi)
-        nu = jnp.asarray(values["nu"])
-        nu = nu[..., None] if nu.ndim else nu
-        before = jnp.maximum(number - 1, 0)
-        total = jnp.cumsum(e**2, axis=-2)
-        earlier = total - e**2
-        # log Gamma(s + 1/2) - log Gamma(s) is log_rising(s, 1/2) + log(s) / 2
-        constant = log_rising(0.5 * (nu + before), 0.5) + 0.5 * (jnp.log1p(before / nu) - log(2 * pi))
-        of_all, of_earlier = jnp.log1p(total / nu), jnp.log1p(earlier / nu)
-        return constant - 0.5 * (nu + before + 1) * of_all + 0.5 * (nu + before) * of_earlier
+        return jnp.asarray(values["nu"]) if self.residuals == "student_t" else None
 
     def _dense(self, y: Observed, values: Values, data: DataArrays) -> tuple[Any, Any]:
         """Return the covariance matrix of each series, ``(..., series, times, times)``, and its residuals.
@@ -157,13 +127,10 @@ class Correlated(AbstractWrapped):
 
         matrix, residuals = self._dense(y, values, data)
         there = present(data)
-        nu = jnp.asarray(values["nu"])[..., None] if self.residuals == "student_t" else None
+        nu = self._nu(values)
+        nu = None if nu is None else nu[..., None]
         density = left_out(matrix, residuals, there.sum(0)[:, None], nu)
         return to_rows(jnp.swapaxes(density, -1, -2), data)
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return the mean of a row, whatever the others are."""
-        return self.base.mean(parameters, data)
 
     def variance(self, parameters: Values, data: DataArrays) -> Expected:
         """Return the variance of a row: that of ``base`` with the diagonal of R."""
@@ -185,9 +152,8 @@ class Correlated(AbstractWrapped):
         if "se" in data:
             residuals = residuals + data["se"] * rng.standard_normal(residuals.shape)
         if self.residuals == "student_t":
-            nu = np.broadcast_to(np.asarray(parameters["nu"])[..., :1], (*lead, 1))
-            chi = np.broadcast_to((rng.chisquare(nu, (*lead, series)) / nu)[..., None, :], (*lead, size, series))
-            residuals = residuals / np.sqrt(to_rows(np.ascontiguousarray(chi), data))
+            scale = np.broadcast_to(student_scale(rng, parameters, (*lead, series))[..., None, :], z.shape)
+            residuals = residuals / to_rows(np.ascontiguousarray(scale), data)
         return np.asarray(parameters["mu"] + residuals)
 
     def derive(self, values: Values) -> dict[str, Numbers]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import log, pi
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from bayesml.errors import DataError, ModelError
-from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
-from bayesml.families.rising import log_rising
+from bayesml.errors import ModelError
+from bayesml.families import RawResponse, ResponseData
 from bayesml.frame import Frame
-from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
+from bayesml.response_terms.residuals.dependent import AbstractDependent, given_earlier, rows_of_matrix, student_scale
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
@@ -38,20 +36,16 @@ def matrix_of_rows(name: str, frame: Frame, what: str) -> np.ndarray:
     Raises:
         DataError: it has another number of rows, or is no covariance matrix.
     """
-    matrix, given = frame.matrices[name], frame.n_rows + frame.dropped
-    if matrix.size not in (given, frame.n_rows):
-        raise DataError(
-            f"`{what}` needs a matrix with a row for each of the {given} rows of the data; `{name}` has {matrix.size}."
-        )
+    matrix = frame.matrices[name]
+    rows = rows_of_matrix(name, frame, what)
     matrix.check_symmetric(what)
     matrix.check_positive_definite(what)
-    rows = frame.rows if matrix.size == given and frame.dropped else np.arange(frame.n_rows)
-    return np.asarray(matrix.dense[np.ix_(rows, rows)], float)
+    return rows
 
 
 @final
 @dataclass(frozen=True)
-class KnownCorrelated(AbstractWrapped):
+class KnownCorrelated(AbstractDependent):
     """Responses whose residuals have a known correlation matrix.
 
     Attributes:
@@ -59,16 +53,6 @@ class KnownCorrelated(AbstractWrapped):
     """
 
     residuals: str
-
-    @property
-    def traits(self) -> Traits:
-        """All rows depend on each other."""
-        return replace(kept_traits(self.base.traits), rows_depend=True, has_cdf=False)
-
-    @property
-    def without_residual_terms(self) -> AbstractLikelihood:
-        """The likelihood of responses that do not depend on each other."""
-        return self.base
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Encode the response, with W."""
@@ -84,17 +68,12 @@ class KnownCorrelated(AbstractWrapped):
         """Return the log density of each row given those before it, see ``Correlated``."""
         from jax import numpy as jnp
 
-        whitening, count = data[WHITENING], y.shape[-1]
+        whitening = data[WHITENING]
         residuals = (y - values["mu"]) / values["sigma"]
         e = residuals @ whitening.T
         log_scale = jnp.log(values["sigma"]) - jnp.log(jnp.diagonal(whitening))
-        if self.residuals == "normal":
-            return -0.5 * e**2 - 0.5 * log(2 * pi) - log_scale
-        nu, before = values["nu"], np.arange(count)
-        total = jnp.cumsum(e**2, axis=-1)
-        constant = log_rising(0.5 * (nu + before), 0.5) + 0.5 * (jnp.log1p(before / nu) - log(2 * pi))
-        earlier = 0.5 * (nu + before) * jnp.log1p((total - e**2) / nu)
-        return constant - 0.5 * (nu + before + 1) * jnp.log1p(total / nu) + earlier - log_scale
+        nu = values["nu"] if self.residuals == "student_t" else None
+        return given_earlier(e, np.arange(y.shape[-1]), nu) - log_scale
 
     def log_predictive(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row given all others."""
@@ -121,8 +100,7 @@ class KnownCorrelated(AbstractWrapped):
         lead = np.broadcast_shapes(*(np.shape(parameters[p.name])[:-1] for p in self.base.dpars))
         residuals = parameters["sigma"] * (rng.standard_normal((*lead, len(factor))) @ factor.T)
         if self.residuals == "student_t":
-            nu = np.broadcast_to(np.asarray(parameters["nu"])[..., :1], (*lead, 1))
-            residuals = residuals / np.sqrt(rng.chisquare(nu) / nu)
+            residuals = residuals / student_scale(rng, parameters, (*lead, 1))
         return np.asarray(parameters["mu"] + residuals)
 
     def _factor(self, data: DataArrays) -> Any:

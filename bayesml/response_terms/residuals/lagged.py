@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.distributions import Normal
-from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
-from bayesml.response_terms.residuals.columns import SERIES, ranked_tables, without_columns
+from bayesml.families import AbstractLikelihood, Traits
+from bayesml.families.wrapped import kept_traits
+from bayesml.response_terms.residuals.columns import SERIES_COLUMNS, ranked_tables
+from bayesml.response_terms.residuals.dependent import AbstractOnGrid
 from bayesml.response_terms.residuals.grid import BY_SERIES, IN_SERIES, TABLES, to_grid, to_rows
 from bayesml.response_terms.residuals.recursions import lagged_means, predicted_means
-from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
 from bayesml.spec import ParameterSpec
 from bayesml.supports import UNBOUNDED
 
@@ -38,7 +39,7 @@ def coefficients(name: str, order: int) -> tuple[ParameterSpec, ...]:
 
 @final
 @dataclass(frozen=True)
-class Lagged(AbstractWrapped):
+class Lagged(AbstractOnGrid):
     """A likelihood whose mean depends on earlier residuals of the same series.
 
     Attributes:
@@ -65,19 +66,13 @@ class Lagged(AbstractWrapped):
         return replace(kept_traits(self.base.traits), rows_depend=True, reads_past=True)
 
     @property
-    def without_residual_terms(self) -> AbstractLikelihood:
-        """The likelihood of responses that do not depend on each other."""
-        return self.base
+    def columns(self) -> frozenset[str]:
+        """Those of the series and their times."""
+        return SERIES_COLUMNS
 
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Encode the response, with the tables of the series."""
-        found = self.base.encode(response, for_fit=for_fit)
-        return replace(found, arrays={**found.arrays, **ranked_tables(response.additions)})
-
-    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the tables of the series in the place of the columns."""
-        tables = ranked_tables(additions) if SERIES in additions else {}
-        return {**self.base.encoded_additions(without_columns(additions)), **tables}
+    def tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the tables of the series."""
+        return ranked_tables(additions)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row given those before it."""

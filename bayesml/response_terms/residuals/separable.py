@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
 from bayesml.families.rising import log_rising
 from bayesml.names import axis_parameter
 from bayesml.response_terms.residuals.columns import SERIES
 from bayesml.response_terms.residuals.covariances import AbstractCovariance
 from bayesml.response_terms.residuals.dense import dense_innovations, left_out_of_precision
+from bayesml.response_terms.residuals.dependent import AbstractOnGrid, student_scale
 from bayesml.response_terms.residuals.grid import BY_SERIES, present, to_grid, to_rows
 from bayesml.response_terms.residuals.lattice import (
     THROUGH_COVARIANCE,
@@ -36,7 +36,6 @@ from bayesml.response_terms.residuals.lattice import (
     lattice_tables,
     listed_places,
 )
-from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def axis_codes(number: int) -> str:
 
 @final
 @dataclass(frozen=True)
-class Separable(AbstractWrapped):
+class Separable(AbstractOnGrid):
     """Responses whose residuals on a lattice have a Kronecker product of correlation matrices, scaled by sigma.
 
     Attributes:
@@ -91,27 +90,12 @@ class Separable(AbstractWrapped):
         return self.base.flat_in_brms.union(*(covariance.flat_in_brms for covariance in self.covariances))
 
     @property
-    def traits(self) -> Traits:
-        """Rows of a lattice depend on each other; there is no distribution function of a row for itself."""
-        return replace(kept_traits(self.base.traits), rows_depend=True, has_cdf=False)
+    def columns(self) -> frozenset[str]:
+        """Those of the lattices and of the places along each axis."""
+        return frozenset({SERIES, *(name(k) for k in range(len(self.axes)) for name in (axis_labels, axis_codes))})
 
-    @property
-    def without_residual_terms(self) -> AbstractLikelihood:
-        """The likelihood of responses that do not depend on each other."""
-        return self.base
-
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Encode the response, with the tables of the lattices."""
-        found = self.base.encode(response, for_fit=for_fit)
-        return replace(found, arrays={**found.arrays, **self._tables(response.additions)})
-
-    def encoded_additions(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the tables of the lattices in the place of the columns."""
-        own = {SERIES, *(name(k) for k in range(len(self.axes)) for name in (axis_labels, axis_codes))}
-        tables = self._tables(additions) if SERIES in additions else {}
-        return {**self.base.encoded_additions({n: a for n, a in additions.items() if n not in own}), **tables}
-
-    def _tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def tables(self, additions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the tables of the lattices."""
         places = [axis.places(additions[axis_labels(k)]) for k, axis in enumerate(self.axes)]
         for place, (axis, covariance) in zip(places, self._factors, strict=True):
             most = covariance.most_times
@@ -257,9 +241,8 @@ class Separable(AbstractWrapped):
         z = _along(roots, rng.standard_normal((*lead, cells, lattices)))
         residuals = parameters["sigma"] * to_rows(np.ascontiguousarray(z), data)
         if self.residuals == "student_t":
-            nu = np.broadcast_to(np.asarray(parameters["nu"])[..., :1], (*lead, 1))
-            chi = np.broadcast_to((rng.chisquare(nu, (*lead, lattices)) / nu)[..., None, :], z.shape)
-            residuals = residuals / np.sqrt(to_rows(np.ascontiguousarray(chi), data))
+            scale = np.broadcast_to(student_scale(rng, parameters, (*lead, lattices))[..., None, :], z.shape)
+            residuals = residuals / to_rows(np.ascontiguousarray(scale), data)
         return np.asarray(parameters["mu"] + residuals)
 
     def derive(self, values: Values) -> dict[str, Numbers]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import log, pi
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
 from bayesml.errors import DataError, ModelError
-from bayesml.families import AbstractLikelihood, RawResponse, ResponseData, Traits
-from bayesml.families.rising import log_rising
+from bayesml.families import RawResponse, ResponseData
 from bayesml.frame import Frame
 from bayesml.response_terms.residuals.covariances import bounded_parameter
+from bayesml.response_terms.residuals.dependent import AbstractDependent, given_earlier, rows_of_matrix, student_scale
 from bayesml.response_terms.residuals.sparse_rows import sparse_product, sparse_tables
-from bayesml.response_terms.wrapped import AbstractWrapped, kept_traits
 from bayesml.spec import ParameterSpec
 
 if TYPE_CHECKING:
@@ -50,14 +48,8 @@ def neighbours_of_rows(name: str, frame: Frame, what: str) -> dict[str, np.ndarr
     Raises:
         DataError: it has another number of rows.
     """
-    matrix, given = frame.matrices[name], frame.n_rows + frame.dropped
-    if matrix.size not in (given, frame.n_rows):
-        raise DataError(
-            f"`{what}` needs a matrix with a row for each of the {given} rows of the data; `{name}` has {matrix.size}. "
-            "New data need the rows of the fit, all of them; incl_autocor=False predicts other ones."
-        )
-    rows = frame.rows if matrix.size == given and frame.dropped else np.arange(frame.n_rows)
-    weights = np.asarray(matrix.dense[np.ix_(rows, rows)], float)
+    cure = " New data need the rows of the fit, all of them; incl_autocor=False predicts other ones."
+    weights = rows_of_matrix(name, frame, what, cure)
     symmetric = np.array_equal(weights, weights.T)
     found = np.asarray(np.linalg.eigvalsh(weights) if symmetric else np.linalg.eigvals(weights), complex)
     return {WEIGHTS: weights, EIGENVALUES: np.stack([found.real, found.imag], axis=-1)}
@@ -96,7 +88,7 @@ def bounds_of(eigenvalues: np.ndarray, what: str) -> tuple[float, float]:
 
 @final
 @dataclass(frozen=True)
-class Spatial(AbstractWrapped):
+class Spatial(AbstractDependent):
     """A likelihood whose responses or residuals depend on those of neighbours.
 
     Attributes:
@@ -128,16 +120,6 @@ class Spatial(AbstractWrapped):
         """The weight has a flat prior in brms."""
         return self.base.flat_in_brms | {self.parameter}
 
-    @property
-    def traits(self) -> Traits:
-        """All rows depend on each other."""
-        return replace(kept_traits(self.base.traits), rows_depend=True, has_cdf=False)
-
-    @property
-    def without_residual_terms(self) -> AbstractLikelihood:
-        """The likelihood of responses that do not depend on each other."""
-        return self.base
-
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Encode the response, with W, its eigenvalues and W y."""
         found = self.base.encode(response, for_fit=for_fit)
@@ -150,18 +132,13 @@ class Spatial(AbstractWrapped):
         """Return the log density of all responses in as many parts as there are rows; their sum alone has a meaning."""
         from jax import numpy as jnp
 
-        rho, count = values[self.parameter], y.shape[-1]
+        rho = values[self.parameter]
         e = self._independent(y, values, data)
         real, imaginary = data[EIGENVALUES][:, 0], data[EIGENVALUES][:, 1]
         log_determinant = 0.5 * jnp.log((1 - rho * real) ** 2 + (rho * imaginary) ** 2)
         log_scale = jnp.log(values["sigma"]) - log_determinant
-        if self.residuals == "normal":
-            return -0.5 * e**2 - 0.5 * log(2 * pi) - log_scale
-        nu, before = values["nu"], np.arange(count)
-        total = jnp.cumsum(e**2, axis=-1)
-        constant = log_rising(0.5 * (nu + before), 0.5) + 0.5 * (jnp.log1p(before / nu) - log(2 * pi))
-        earlier = 0.5 * (nu + before) * jnp.log1p((total - e**2) / nu)
-        return constant - 0.5 * (nu + before + 1) * jnp.log1p(total / nu) + earlier - log_scale
+        nu = values["nu"] if self.residuals == "student_t" else None
+        return given_earlier(e, np.arange(y.shape[-1]), nu) - log_scale
 
     def _independent(self, y: Observed, values: Values, data: DataArrays) -> Any:
         """Return e / sigma; y are the responses of the data, whose W y is known."""
@@ -207,8 +184,7 @@ class Spatial(AbstractWrapped):
         lead, count = self._shape(parameters, data)
         e = parameters["sigma"] * rng.standard_normal((*lead, count))
         if self.residuals == "student_t":
-            nu = np.broadcast_to(np.asarray(parameters["nu"])[..., :1], (*lead, 1))
-            e = e / np.sqrt(rng.chisquare(nu) / nu)
+            e = e / student_scale(rng, parameters, (*lead, 1))
         if self.kind == "lag":
             return self._solved(parameters["mu"] + e, parameters, data)
         return np.asarray(parameters["mu"] + self._solved(e, parameters, data))

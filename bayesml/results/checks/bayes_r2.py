@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bayesml.results.record.fit import AbstractSampledFit
 
-__all__ = ["bayes_R2"]
+__all__ = ["bayes_R2", "r2_of_responses"]
 
 
 def bayes_R2(
@@ -55,13 +56,38 @@ def bayes_R2(
     Example:
         >>> fit.bayes_R2()
     """
+    request = Request(newdata, re_formula, new_levels, ndraws, seed)
+    return r2_of_responses(fit, resp, lambda one: _shares(one, request), summary, robust, probs)
+
+
+def r2_of_responses(
+    fit: AbstractSampledFit, resp: str | None, shares_of: Callable[[AbstractSampledFit], np.ndarray],
+    summary: bool, robust: bool, probs: tuple[float, ...],
+) -> pd.DataFrame:  # fmt: skip
+    """Return R2 of each response, summarised or a column of draws.
+
+    Args:
+        fit: the fit.
+        resp: which of several responses; None takes all.
+        shares_of: returns draws of R2 of a fit of one response.
+        summary: whether to summarise.
+        robust: median and mad in the place of mean and standard deviation.
+        probs: probabilities of the quantiles.
+
+    Raises:
+        ModelError: a response is one of several categories.
+    """
     import pandas as pd
 
-    request = Request(newdata, re_formula, new_levels, ndraws, seed)
-    if resp is None:
-        shares = answers(fit, lambda one: _shares(one, request))
-    else:
-        shares = {resp: _shares(of_one(fit, resp), request)}
+    def checked(one: AbstractSampledFit) -> np.ndarray:
+        if one.likelihood.event_labels:
+            raise ModelError(
+                f"`{one.parsed.response.name}` has categories or several columns, and R2 is of a response that is one "
+                "number. `loo()` measures how well the model predicts."
+            )
+        return shares_of(one)
+
+    shares = answers(fit, checked) if resp is None else {resp: checked(of_one(fit, resp))}
     drawn = {f"R2{name}": values for name, values in shares.items()}
     if not summary:
         return pd.DataFrame(drawn)
@@ -70,11 +96,6 @@ def bayes_R2(
 
 def _shares(fit: AbstractSampledFit, request: Request) -> np.ndarray:
     """Return R2 of one response at each draw."""
-    if fit.likelihood.event_labels:
-        raise ModelError(
-            f"`{fit.parsed.response.name}` has categories or several columns, and R2 is of a response that is one "
-            "number. `loo()` measures how well the model predicts."
-        )
     rows = prepare_rows(fit, request, response=True, weights=has_precisions(fit, request.newdata))
     choice = choose_draws(fit, request)
     shares = np.empty(choice.count)

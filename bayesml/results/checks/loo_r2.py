@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesml.errors import ModelError
+from bayesml.results.checks.bayes_r2 import r2_of_responses
 from bayesml.results.checks.loo_predict import weighted_rows
 from bayesml.results.predict.quantity import What
-from bayesml.results.record.one_response import answers, of_one
-from bayesml.results.tables.statistics import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,26 +50,12 @@ def loo_R2(
     Example:
         >>> fit.loo_R2()
     """
-    import pandas as pd
-
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ModelError(f"`seed` is a whole number of at least 0; got {seed!r}.")
-    if resp is None:
-        shares = answers(fit, lambda one: _replicated(one, seed))
-    else:
-        shares = {resp: _replicated(of_one(fit, resp), seed)}
-    drawn = {f"R2{name}": values for name, values in shares.items()}
-    if not summary:
-        return pd.DataFrame(drawn)
-    return summarise(np.stack(list(drawn.values()), axis=1), pd.Index(list(drawn), dtype=object), robust, probs)
+    return r2_of_responses(fit, resp, lambda one: _replicated(one, seed), summary, robust, probs)
 
 
 def _replicated(fit: AbstractSampledFit, seed: int) -> np.ndarray:
-    if fit.likelihood.event_labels:
-        raise ModelError(
-            f"`{fit.parsed.response.name}` has categories or several columns, and R2 is of a response that is one "
-            "number. `loo()` measures how well the model predicts."
-        )
     expected = np.empty(fit.nobs)
     for part, log_weights, values in weighted_rows(fit, What("epred"), None):
         expected[part] = np.einsum("nd,nd->n", np.exp(log_weights), values[..., 0])

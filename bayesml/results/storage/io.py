@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesml.engines import Outcome, dispatch
 from bayesml.engines.base import Continuation
-from bayesml.errors import BayesmlError, ModelError
+from bayesml.errors import BayesmlError, ModelError, described
 from bayesml.families import AbstractFamily
 from bayesml.frame import Frame, frame_from_arrays
 from bayesml.posterior import AbstractPosterior, Draws, ReducedEffects, StoredEstimate
@@ -79,7 +79,7 @@ def load(
     except BayesmlError:
         raise
     except MALFORMED as error:
-        raise ModelError(f"The file `{source}` is damaged and cannot be read ({_first_line(error)}).") from error
+        raise ModelError(f"The file `{source}` is damaged and cannot be read ({described(error)}).") from error
 
 
 def is_saved_fit(source: Path) -> bool:
@@ -127,10 +127,6 @@ def _read(source: Path, group: str | None) -> xr.Dataset:
 
     with xr.open_dataset(source, group=group, engine="h5netcdf", decode_times=False) as dataset:
         return dataset.load()
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
 def _rebuild(

@@ -9,21 +9,20 @@ from typing import NoReturn, final
 
 import numpy as np
 
+from bayesml.delegation import delegated
 from bayesml.engines.base import Problem
 from bayesml.engines.generalised_mixed import GeneralisedMixedFit, Penalty
-from bayesml.engines.generalised_mixed.stored import stored_fit
 from bayesml.engines.point.answers import Approximation, Profile
 from bayesml.engines.point.elements import deviations
-from bayesml.engines.point.estimate import AbstractEstimate, GroupEstimate, SmoothEstimate
+from bayesml.engines.point.estimate import SmoothEstimate
 from bayesml.engines.point.hyper import HyperCovariance
-from bayesml.engines.point.linear import layout_free
+from bayesml.engines.point.mixed_estimate import AbstractMixedEstimate
 from bayesml.engines.point.several.joint import SeveralJoint, square_root
 from bayesml.engines.point.several.model import SeveralModel
 from bayesml.engines.point.submodel import Submodel
 from bayesml.errors import ModelError
-from bayesml.linalg import AbstractBlock, ThetaLayout
+from bayesml.linalg import AbstractBlock
 from bayesml.names import intercept_variable, slopes_variable
-from bayesml.posterior import StoredEstimate
 from bayesml.reported import reported_variables
 from bayesml.terms import AbstractGroupTerm, AbstractPopulationTerm
 from bayesml.variables import ReportedVariable
@@ -37,23 +36,23 @@ UNCERTAIN, MOST_NAMED = 20.0, 5
 
 @final
 @dataclass(frozen=True)
-class SeveralEstimate(AbstractEstimate):
+class SeveralEstimate(AbstractMixedEstimate):
     """A model by Laplace's approximation, its group effects integrated out.
 
     The coefficients are all numbers of the table of regression coefficients: thresholds and the coefficients of terms
-    that are not linear stand beside those of the columns of X.
+    that are not linear stand beside those of the columns of X; ``fit.beta`` has those of the columns of X alone.
 
     Attributes:
-        fit: what the numerics found; its beta are the coefficients of the columns of X alone.
         model: the model.
         penalty: minus twice the log prior of a posterior mode, else None.
         of_start: the same without the group-level terms.
     """
 
-    fit: GeneralisedMixedFit
     model: SeveralModel
     penalty: Penalty | None = None
     of_start: Penalty | None = None
+
+    eta = delegated("fit")
 
     @classmethod
     def of(
@@ -102,11 +101,6 @@ class SeveralEstimate(AbstractEstimate):
     def kept(self) -> np.ndarray:
         """Places of the coefficients that are in the model."""
         return np.setdiff1d(np.arange(len(self.labels)), self.column_places[self.fit.dropped])
-
-    @property
-    def coefs(self) -> tuple[str, ...]:
-        """Labels of ``beta``."""
-        return tuple(self.labels[j] for j in self.kept)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -209,28 +203,6 @@ class SeveralEstimate(AbstractEstimate):
     # The effects -----------------------------------------------------------------------------------------------------
 
     @property
-    def factors(self) -> tuple[np.ndarray, ...]:
-        """Lambda of each block."""
-        return tuple(group.factor for group in self.fit.groups)
-
-    @property
-    def effects(self) -> tuple[np.ndarray, ...]:
-        """Conditional modes."""
-        return tuple(group.effects for group in self.fit.groups)
-
-    @property
-    def variances(self) -> tuple[np.ndarray, ...]:
-        """Conditional covariances."""
-        return tuple(group.variances for group in self.fit.groups)
-
-    @property
-    def groups(self) -> tuple[GroupEstimate, ...]:
-        """The group-level terms, predictor after predictor."""
-        count = len(self.arrays.terms)
-        parts = (self.arrays.blocks[:count], self.factors[:count], self.effects[:count], self.variances[:count])
-        return tuple(GroupEstimate(*each) for each in zip(self.arrays.terms, *parts, strict=True))
-
-    @property
     def written_groups(self) -> tuple[tuple[tuple[AbstractGroupTerm, np.ndarray], ...], ...]:
         """The group-level terms of all predictors, by the blocks of ``groups``."""
         return tuple(entries for block in self.model.response.slots.blocks() if (entries := block.entries))
@@ -260,11 +232,6 @@ class SeveralEstimate(AbstractEstimate):
         for own, block, effects in zip(self.arrays.effects, self.arrays.blocks, self.effects, strict=True):
             eta = eta if own.has_levels else eta + block.contribution(effects)
         return eta if self.arrays.offset is None else eta + self.arrays.offset
-
-    @property
-    def eta(self) -> np.ndarray:
-        """``(d rows,)`` linear predictors with group effects, for thresholds of centred predictors."""
-        return self.fit.eta
 
     @cached_property
     def several_joint(self) -> SeveralJoint:
@@ -298,24 +265,9 @@ class SeveralEstimate(AbstractEstimate):
         return found
 
     @property
-    def log_likelihood(self) -> float:
-        """Marginal log-likelihood, without the penalty."""
-        return self.fit.log_likelihood
-
-    @property
-    def n_parameters(self) -> int:
-        """Coefficients, theta and psi."""
-        return self.fit.df
-
-    @property
-    def singular(self) -> tuple[str, ...]:
-        """Components without variance."""
-        return tuple(text.removeprefix("singular fit: ") for text in self.fit.convergence.singular)
-
-    @property
     def messages(self) -> tuple[str, ...]:
         """Everything else."""
-        found = [text for text in self.fit.convergence.messages if text not in self.fit.convergence.singular]
+        found = list(AbstractMixedEstimate.messages.fget(self))  # type: ignore[attr-defined]
         if self.penalty is None and (uncertain := self._uncertain()):
             found.append(
                 f"the likelihood hardly falls as the coefficients of {', '.join(uncertain)} go to infinity "
@@ -356,26 +308,10 @@ class SeveralEstimate(AbstractEstimate):
 
     def hyper_covariance(self) -> HyperCovariance:
         """Return the covariance of theta and of the single distributional parameters on the scale of their links."""
-        fit, singles = self.fit, self.model.response.singles
-        layout = ThetaLayout.of([block.blocks for block in self.arrays.blocks])
-        k, p, count = len(fit.theta), len(fit.beta), len(singles.coordinates.dpars)
-        own = np.r_[0:k, k + p : k + p + count]
-        covariance = fit.covariance[np.ix_(own, own)]
-        with_beta = fit.covariance[np.ix_(own, np.arange(k, k + p))]
-        free = np.append(layout_free(layout, fit.theta), np.ones(count, dtype=bool))
-        free &= np.isfinite(np.diagonal(covariance))
-        center = np.concatenate([fit.theta, singles.center[:count] + fit.psi[:count]])
-
-        def natural(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-            return layout.matrices(values[:k]), values[k:]
-
+        singles = self.model.response.singles
         names = tuple(p.name for p in singles.coordinates.dpars)
-        return HyperCovariance(center, np.nan_to_num(covariance), np.nan_to_num(with_beta), free, natural, names)
-
-    def stored(self) -> StoredEstimate:
-        """Return everything that was found."""
-        found = stored_fit(self.fit)
-        return StoredEstimate(found.arrays, {**found.facts, "method": self.method})
+        at = singles.center[: len(names)] + self.fit.psi[: len(names)]
+        return self.covariance_of(np.concatenate([self.fit.theta, at]), names)
 
     def with_response(self, problem: Problem) -> SeveralEstimate:
         """Fit the same model to another response."""

@@ -541,6 +541,10 @@ class Translation:
         The standard normal variables of other strata than that of the level are 0: brms has none of them.
         """
         q, count = len(term.coefs), len(term.by_levels)
+        shared = {} if term.joint is None else dict(term.joint.members)
+        identity = next((i for i in shared if parameter.name.endswith(f"__{i}")), None)
+        if identity is not None:
+            return self._of_shared_strata(parameter, term, shared[identity], index)
         plain = columns.reshape(len(columns), count, q).sum(axis=1)
         cells = [self._cell(column, index, parameter.predictor) for column in plain.T]
         if parameter.prior_class == "sd":
@@ -555,6 +559,19 @@ class Translation:
             every[stratum, :, level] = z[:, level]
         return every.reshape(count * q, -1)
 
+    def _of_shared_strata(
+        self, parameter: ParameterSpec, term: StratifiedGroup, members: tuple[Member, ...], index: np.ndarray
+    ) -> np.ndarray:
+        """Return L, or z, of the effects that several predictors have in one stratum; z is 0 in all other strata."""
+        q = [cell for member in members for cell in self._member_cells(term, member)]
+        stratum = members[0].start // len(term.coefs)
+        ((group, _), *_) = q
+        assert [k for _, k in q] == list(range(len(q)))
+        if parameter.prior_class == "cor":
+            return self._of_group("L", group)[stratum]
+        z = self._standardised(q, index, parameter.predictor)
+        return np.where(np.asarray(term.strata) == stratum, z, 0.0)
+
     def _standardised(self, cells: list[tuple[int, int]], index: np.ndarray, predictor: PredictorKey) -> np.ndarray:
         """Return the standard normal variables of some columns, ``(columns, levels)``."""
         z = np.empty((len(cells), len(np.unique(index))))
@@ -562,13 +579,16 @@ class Translation:
             row[index] = self._of_group("z", group)[k][self._levels(group, predictor) - 1]
         return z
 
-    def _member_cells(self, term: SharedGroup, member: Member) -> list[tuple[int, int]]:
+    def _member_cells(self, term: SharedGroup | StratifiedGroup, member: Member) -> list[tuple[int, int]]:
         """Return brms's group and column of the effects that one predictor has in a shared vector."""
         terms = next(p for p in self.problem.design.schema.predictors if p.key == member.predictor).terms
         bases = [(t.base if isinstance(t, StructuredGroup) else t) for t in terms]
-        other = next(t for t in bases if isinstance(t, SharedGroup) and set(t.factors) == set(term.factors))
+        other = next(t for t in bases if isinstance(t, type(term)) and set(t.factors) == set(term.factors))
         arrays = self.problem.design.arrays[member.predictor][other.key]
-        columns = arrays["Z"][:, member.start : member.start + len(member.coefs)]
+        Z, start = arrays["Z"], member.start
+        if isinstance(other, StratifiedGroup):
+            Z, start = other.plain_columns(arrays), start % len(other.coefs)
+        columns = Z[:, start : start + len(member.coefs)]
         return [self._cell(column, arrays["index"], member.predictor) for column in columns.T]
 
     def _of_group(self, stem: str, group: int) -> np.ndarray:

@@ -137,7 +137,6 @@ def test_strata_of_members_are_sampled():
         ("y ~ (1 | mm(g, h, by=cbind(f)))", FormulaError, "by=cbind"),
         ("y ~ (1 | mm(g, h, by=cbind(f, f)))", DataError, "one stratum"),
         ("y ~ (1 | mm(g, h, by=cbind(f, nothing)))", FormulaError, "nothing"),
-        ("y ~ (1 | p | mm(g, h, by=cbind(f, k)))", FormulaError, "identifier and strata"),
     ],
 )
 def test_strata_that_make_no_sense_are_refused(formula, error, message):

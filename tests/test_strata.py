@@ -151,7 +151,6 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         FormulaError,
         "effects of one factor with different strata",
     ),
-    "an identifier": ("y ~ x + (1 | p | gr(g, by = side))", FormulaError, "identifier and strata"),
     "no column": ("y ~ x + (1 | gr(g, by = sde))", FormulaError, "`sde` is not a column"),
 }
 

@@ -99,50 +99,41 @@ def _structured(
 
 def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame, members: Members | None) -> AbstractGroupTerm:
     """Return the effects of independent levels, in strata or shared with other predictors where the terms say so."""
+    ids = _ids(group, parts) if any(part.id and part.correlated for part in parts) else ()
     if members is not None and members.by:
         from bayesml.terms.member_strata import stratified_members
 
-        return stratified_members(group, members, frame)
+        return stratified_members(group, members, ids, frame)
     if parts[0].by:
         from bayesml.terms.stratified_group import stratified
 
-        return stratified(group, parts[0], frame)
-    return _shared(group, parts) if any(part.id and part.correlated for part in parts) else group
+        return stratified(group, parts[0], ids, frame)
+    return _shared(group, ids) if ids else group
 
 
-def _shared(group: Group, parts: Sequence[GroupCall]) -> AbstractGroupTerm:
-    """Return effects that may be correlated with those of other predictors."""
-    from bayesml.terms.shared_group import SharedGroup
-
+def _ids(group: Group, parts: Sequence[GroupCall]) -> tuple[str, ...]:
+    """Return the identifier of each block of columns, empty where it has none."""
     widths = [len(encoding.labels) for encoding in group.encodings]
     widths[-1] += len(group.coefs) - sum(widths)  # columns that differ between members
-    ids = tuple(
+    return tuple(
         identity
         for part, width in zip(parts, widths, strict=True)
         for identity in ((part.id,) if part.correlated else ("",) * width)
     )
+
+
+def _shared(group: Group, ids: tuple[str, ...]) -> AbstractGroupTerm:
+    """Return effects that may be correlated with those of other predictors."""
+    from bayesml.terms.shared_group import SharedGroup
+
     return SharedGroup(
-        group.predictor,
-        group.factors,
-        group.levels,
-        group.coefs,
-        group.blocks,
-        group.encodings,
-        ids,
-        group.spreads,
+        group.predictor, group.factors, group.levels, group.coefs, group.blocks, group.encodings, ids, group.spreads,
         title=group.title,
-    )
+    )  # fmt: skip
 
 
 def _refuse_unlike_strata(parts: list[GroupCall]) -> None:
     """Raise a FormulaError where the strata of the terms on one factor cannot be those of one term."""
-    with_id = next((part for part in parts if _strata(part) and part.id), None)
-    if with_id is not None:
-        raise _fault(
-            with_id,
-            f"`{with_id.text}` has an identifier and strata (by={', '.join(_strata(with_id))}), which are not "
-            "available together in this version of bayesml; leave one of them out.",
-        )
     _refuse_unlike(parts, [_strata(part) for part in parts], "with different strata. Say by=")
 
 

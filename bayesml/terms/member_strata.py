@@ -13,8 +13,8 @@ from bayesml.terms.stratified_group import StratifiedGroup
 __all__ = ["member_strata", "stratified_members"]
 
 
-def stratified_members(group: Group, members: Members, frame: Frame) -> StratifiedGroup:
-    """Return the effects of levels with the strata of these.
+def stratified_members(group: Group, members: Members, ids: tuple[str, ...], frame: Frame) -> StratifiedGroup:
+    """Return the effects of levels with the strata of these; ``ids`` as in ``stratified``.
 
     Raises:
         DataError: a level lies in several strata.
@@ -25,7 +25,7 @@ def stratified_members(group: Group, members: Members, frame: Frame) -> Stratifi
     first[index.ravel()[::-1]] = stratum.ravel()[::-1]
     made = StratifiedGroup(
         group.predictor, group.factors, group.levels, group.coefs, group.blocks, group.encodings, group.spreads,
-        "".join(members.by), by_levels, tuple(first.tolist()), members.by, title=group.title,
+        "".join(members.by), by_levels, tuple(first.tolist()), members.by, ids, title=group.title,
     )  # fmt: skip
     _check(made, members, index, stratum, frame)
     return made

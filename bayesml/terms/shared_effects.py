@@ -6,7 +6,8 @@ covariance matrix has a block for each correlated set: those of each identifier,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -30,6 +31,7 @@ class Share:
         coefs: the columns of the term.
         entries: their places in the vector.
         pairs: pairs of columns whose correlation is reported with the term.
+        reported: of each level those of ``entries`` that are its effects; empty where all are.
     """
 
     predictor: PredictorKey
@@ -37,6 +39,17 @@ class Share:
     coefs: tuple[str, ...]
     entries: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
+    reported: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def places(self) -> np.ndarray:
+        """``(1, coefs)`` or ``(levels, coefs)`` places of the effects of a level in its vector."""
+        return np.array(self.reported or (self.entries,))
+
+    def in_strata(self, strata: Sequence[int], count: int) -> Share:
+        """Return the share where each level has the effects of its stratum, one of ``count``, alone."""
+        by_stratum = np.reshape(self.entries, (count, -1))[list(strata)]
+        return replace(self, reported=tuple(tuple(int(entry) for entry in row) for row in by_stratum))
 
 
 @final
@@ -96,7 +109,12 @@ class SharedEffects(AbstractEffects):
 
     def coefficients(self, effects: np.ndarray) -> dict[str, np.ndarray]:
         """Return the reported variables of the coefficients; ``effects`` is ``(..., vectors, q)``."""
-        return {
-            names.group_effect_variable(self.name, share.predictor): effects[..., list(share.entries)]
-            for share in self.shares
-        }
+        found = {}
+        for share in self.shares:
+            places = np.broadcast_to(share.places, (*effects.shape[:-1], share.places.shape[1]))
+            found[names.group_effect_variable(self.name, share.predictor)] = np.take_along_axis(effects, places, -1)
+        return found
+
+    def in_strata(self, strata: Sequence[int], count: int) -> SharedEffects:
+        """Return the effects where each level has those of its stratum, one of ``count``, alone."""
+        return replace(self, shares=tuple(share.in_strata(strata, count) for share in self.shares))

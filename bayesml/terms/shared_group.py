@@ -23,7 +23,7 @@ from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky
 from bayesml.terms.base import AbstractTerm
-from bayesml.terms.effect_block import AbstractEffects, EffectBlock
+from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.group import SECTION, Group, cholesky_diagonal
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
 from bayesml.terms.sampled import BlockPart, SampledBlock
@@ -34,7 +34,7 @@ from bayesml.variables import ReportedVariable
 if TYPE_CHECKING:
     from bayesml.shapes import Numbers, Values
 
-__all__ = ["Member", "SharedGroup"]
+__all__ = ["Member", "SharedGroup", "rows_across"]
 
 
 @final
@@ -93,7 +93,7 @@ class SharedGroup(AbstractGroupTerm):
         """Its effects are in ``joint_effects`` of the first of the predictors."""
         return True
 
-    def joint_effects(self) -> tuple[AbstractEffects, ...]:
+    def joint_effects(self) -> tuple[SharedEffects, ...]:
         """Return the effects of all predictors over the factor as one block, at the first of them."""
         if self.together[0].predictor != self.predictor:
             return ()
@@ -223,10 +223,8 @@ class SharedGroup(AbstractGroupTerm):
         return tuple(specs)
 
     def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the rows of ``Group``; correlations across predictors have the class ``cor`` too."""
-        yield from (row for row in self.plain.prior_rows(defaults) if row.prior_class != "cor")
-        yield PriorRow(defaults.correlation(), "cor", whole=LKJ)
-        yield PriorRow(None, "cor", "", self.name, source="(vectorized)", whole=LKJ)
+        """Yield the rows of ``rows_across``."""
+        return rows_across(self.plain, defaults)
 
     def derive(self, values: Values) -> dict[str, Numbers]:
         """Return ``r``, the correlations of this predictor, and those of the vectors that it brings along."""
@@ -354,3 +352,10 @@ class SharedGroup(AbstractGroupTerm):
         rows, columns = np.triu_indices(q, 1)
         matrix[..., rows, columns] = matrix[..., columns, rows] = pairs
         return matrix
+
+
+def rows_across(group: Group, defaults: DefaultPriors) -> Iterator[PriorRow]:
+    """Yield the rows of a term; correlations across predictors have the class ``cor`` too."""
+    yield from (row for row in group.prior_rows(defaults) if row.prior_class != "cor")
+    yield PriorRow(defaults.correlation(), "cor", whole=LKJ)
+    yield PriorRow(None, "cor", "", group.name, source="(vectorized)", whole=LKJ)

@@ -7,6 +7,9 @@ Every level of g belongs to one level of f, its stratum. With s(j) the stratum o
 Engines see the same as an ordinary term with a column for each stratum, Z_ks = Z_k [s = s(j)], whose blocks of columns,
 one or more for each stratum, are independent of each other: the columns of other strata are zero in every row of a
 level, so that they change nothing, and their z keep the standard normal distribution.
+
+With an identifier, ``(1 | id | gr(g, by=f))``, the effects of one stratum are correlated with those that other
+predictors have in the same stratum: the ordinary term is a ``SharedGroup`` whose identifiers are those of the strata.
 """
 
 from __future__ import annotations
@@ -23,13 +26,15 @@ from bayesml.errors import DataError
 from bayesml.formula import GroupCall, quote_name
 from bayesml.frame import Frame, Levels, match_codes
 from bayesml.namespace import array_namespace
-from bayesml.priors import Scale
+from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm
-from bayesml.terms.effect_block import EffectBlock
+from bayesml.terms.effect_block import AbstractEffects, EffectBlock
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group import Group
 from bayesml.terms.group_level import AbstractGroupTerm
+from bayesml.terms.sampled import SampledBlock
+from bayesml.terms.shared_group import SharedGroup, rows_across
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -51,6 +56,8 @@ class StratifiedGroup(AbstractGroupTerm):
         by_levels: the strata.
         strata: ``(levels,)`` the stratum of each level.
         by_columns: where a row has several levels, the columns of their strata; then ``by`` is what these are called.
+        ids: identifier of each block of columns; empty where none has one.
+        joint: ``eliminated`` with the columns of other predictors that share effects; None where none does.
     """
 
     spreads: tuple[float, ...]
@@ -58,10 +65,11 @@ class StratifiedGroup(AbstractGroupTerm):
     by_levels: Levels
     strata: tuple[int, ...]
     by_columns: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    joint: SharedGroup | None = None
 
     computations = delegated("plain")
     columns = delegated("plain")
-    prior_rows = delegated("plain")
 
     spellings = delegated("eliminated")
     sampled = delegated("eliminated")
@@ -75,8 +83,12 @@ class StratifiedGroup(AbstractGroupTerm):
         )  # fmt: skip
 
     @property
-    def eliminated(self) -> Group:
+    def eliminated(self) -> Group | SharedGroup:
         """The term with a column for each stratum."""
+        return self._spread_out if self.joint is None else self.joint
+
+    @property
+    def _spread_out(self) -> Group:
         count = len(self.by_levels)
         labels = tuple(f"{coef}:{self.by}[{stratum}]" for stratum in self.by_levels.labels for coef in self.coefs)
         return replace(self.plain, coefs=labels, blocks=self.blocks * count, spreads=self.spreads * count)
@@ -135,6 +147,15 @@ class StratifiedGroup(AbstractGroupTerm):
         """Return the parameters of ``eliminated``; a prior of standard deviations holds in all strata, as in brms."""
         sd, *others = self.eliminated.parameters(scale)
         return (replace(sd, prior_coefs=self.coefs * len(self.by_levels)), *others)
+
+    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
+        """Yield the rows of a term without strata."""
+        return self.plain.prior_rows(defaults) if self.joint is None else rows_across(self.plain, defaults)
+
+    @property
+    def obstacle(self) -> str:
+        """What it is, for engines that take the effects of single predictors alone."""
+        return self.eliminated.obstacle
 
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return standard deviations and correlations of each stratum, and effects."""
@@ -217,14 +238,52 @@ class StratifiedGroup(AbstractGroupTerm):
         columns = self.plain_columns(arrays)
         return sum(columns[:, k] * at_rows(effects[..., k], arrays) for k in range(len(self.coefs)))
 
+    def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
+        """Return the term with the parts that other predictors have in the effects of its strata."""
+        if not self.ids:
+            return self
+        alike = [t for t in terms if isinstance(t, StratifiedGroup) and t.ids and t.factors == self.factors]
+        joint = self._with_ids().joined(tuple(t._with_ids() for t in alike))
+        return replace(self, joint=joint if isinstance(joint, SharedGroup) else None)
+
+    def _with_ids(self) -> SharedGroup:
+        """Return the term with a column for each stratum, whose identifiers are those of the strata."""
+        whole, labels = self._spread_out, self.by_levels.labels
+        ids = tuple(f"{identity}__{label}" if identity else "" for label in labels for identity in self.ids)
+        return SharedGroup(
+            whole.predictor, whole.factors, whole.levels, whole.coefs, whole.blocks, whole.encodings, ids,
+            whole.spreads, title=whole.title,
+        )  # fmt: skip
+
+    @property
+    def is_linear_jointly(self) -> bool:
+        """Whether its effects are in ``joint_effects``."""
+        return True
+
+    def joint_effects(self) -> tuple[AbstractEffects, ...]:
+        """Return its block, or that of all predictors that share effects, at the first of them."""
+        if self.joint is None:
+            return self.effect_blocks()
+        return tuple(block.in_strata(self.strata, len(self.by_levels)) for block in self.joint.joint_effects())
+
+    def sampled_blocks(self) -> tuple[SampledBlock, ...]:
+        """Return the blocks of ``eliminated``."""
+        return AbstractGroupTerm.sampled_blocks(self) if self.joint is None else self.joint.sampled_blocks()
+
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return the block of ``eliminated``, whose reported effects are those of the levels' own strata."""
         own = tuple(tuple(int(place) for place in row) for row in self.own_entries)
         return tuple(replace(block, reported=own) for block in self.eliminated.effect_blocks())
 
 
-def stratified(group: Group, part: GroupCall, frame: Frame) -> StratifiedGroup:
+def stratified(group: Group, part: GroupCall, ids: tuple[str, ...], frame: Frame) -> StratifiedGroup:
     """Return the term with the strata of its levels.
+
+    Args:
+        group: the term without strata.
+        part: the first of the calls.
+        ids: identifier of each block of columns; empty where none has one.
+        frame: the data.
 
     Raises:
         DataError: a level lies in several strata.
@@ -255,5 +314,6 @@ def stratified(group: Group, part: GroupCall, frame: Frame) -> StratifiedGroup:
         part.by,
         by_levels,
         tuple(int(s) for s in first),
+        ids=ids,
         title=group.title,
     )

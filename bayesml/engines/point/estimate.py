@@ -341,7 +341,7 @@ class AbstractEstimate(AbstractPosterior):
     @property
     def coefs(self) -> tuple[str, ...]:
         """Labels of ``beta``."""
-        return tuple(self.arrays.coefs[j] for j in self.kept)
+        return tuple(self.labels[j] for j in self.kept)
 
     @property
     def texts(self) -> tuple[str, ...]:

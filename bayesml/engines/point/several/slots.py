@@ -158,7 +158,8 @@ class SharedSlotBlock:
     @property
     def entries(self) -> tuple[tuple[AbstractGroupTerm, np.ndarray], ...]:
         """Each term with ``(levels, coefs)`` the places of its effects in the vector of their level."""
-        own = (np.tile(share.entries, (self.effects.vectors, 1)) for share in self.effects.shares)
+        vectors = self.effects.vectors
+        own = (np.broadcast_to(s.places, (vectors, s.places.shape[1])) for s in self.effects.shares)
         return tuple(zip((self.term, *self.others), own, strict=True))
 
     def stacked(self, arrays: TermArrays, count: int) -> AbstractBlock | None:

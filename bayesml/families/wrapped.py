@@ -80,7 +80,7 @@ class AbstractWrapped(AbstractLikelihood):
     root_dispersion = delegated("base")
 
     def on_components(self, change: Callable[[AbstractLikelihood], AbstractLikelihood]) -> AbstractLikelihood:
-        """Return the same around the changed components of ``base``; where ``base`` is no mixture it is changed itself."""
+        """Return the same around changed components of ``base``; without components it is changed itself."""
         return replace(self, base=self.base.on_components(change)) if self.base.components else change(self)
 
     @property

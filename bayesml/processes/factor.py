@@ -50,36 +50,44 @@ def covariance_root(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) 
 
 @cache
 def _root() -> Callable[..., Any]:
-    """Return the factor as a function with its derivative; made at its first use, which is JAX's."""
+    """Return the factor as a function with its derivative; made at its first use, which is JAX's.
+
+    With K = sd^2 (R + nugget / sd^2 I) it is sd times a factor that depends on the length-scales alone.
+    """
     import jax
     from jax import numpy as jnp
 
-    def factor(kernel: Kernel, distances: Any, parameters: Any) -> Square:
-        correlation = kernel.correlation(distances, parameters[1:])
-        return _cholesky(parameters[0] ** 2 * correlation + NUGGET * jnp.eye(distances.shape[-1]))
+    def scaled(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
+        """Return the factor over sd; the nugget in units of the variance, whose derivative is negligible, is fixed."""
+        nugget = NUGGET / jax.lax.stop_gradient(sd) ** 2
+        return _cholesky(kernel.correlation(distances, lengthscales) + nugget * jnp.eye(distances.shape[-1]), nugget)
 
     @partial(jax.custom_jvp, nondiff_argnums=(0,))
-    def function(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
-        return factor(kernel, distances, jnp.append(sd, lengthscales))
+    def of_lengthscales(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
+        return scaled(kernel, sd, lengthscales, distances)
 
-    @function.defjvp
+    @of_lengthscales.defjvp
     def derivative(kernel: Kernel, values: Any, changes: Any) -> Any:
-        """``dC = sum_i dC/dtheta_i dtheta_i``: going backwards, a change of C is multiplied by each of these."""
+        """``dC = sum_i dC/dl_i dl_i``: going backwards, a change of C is multiplied by each of these."""
         sd, lengthscales, distances = values
-        parameters = jnp.append(jnp.reshape(sd, (1,)), lengthscales)
-        along = jax.vmap(lambda e: jax.jvp(partial(factor, kernel, distances), (parameters,), (e,)), out_axes=(None, 0))
-        C, slopes = along(jnp.eye(parameters.shape[0]))
-        change = jnp.append(jnp.reshape(changes[0], (1,)), changes[1])
-        return C, jnp.tensordot(change, slopes, 1)
+        along = jax.vmap(
+            lambda e: jax.jvp(lambda at: scaled(kernel, sd, at, distances), (lengthscales,), (e,)), out_axes=(None, 0)
+        )
+        C, slopes = along(jnp.eye(lengthscales.shape[0]))
+        return C, jnp.tensordot(changes[1], slopes, 1)
 
-    return function
+    def factor(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
+        return sd * of_lengthscales(kernel, sd, lengthscales, distances)
+
+    return factor
 
 
-def _cholesky(matrix: Square) -> Square:
-    """Return the lower Cholesky factor.
+def _cholesky(matrix: Square, nugget: Any = NUGGET) -> Square:
+    """Return the lower Cholesky factor; ``nugget`` is what has been added to the diagonal.
 
     ``BLOCK`` columns at a time: what earlier columns explain is taken off by one product, and the rest is eliminated
-    column by column. Both are loops, so that compiling takes as long for many places as for few.
+    column by column. Both are loops, so that compiling takes as long for many places as for few. Columns are stored as
+    rows, whose entries are neighbours in memory.
     """
     import jax
     from jax import numpy as jnp
@@ -87,23 +95,23 @@ def _cholesky(matrix: Square) -> Square:
     n = matrix.shape[0]
     padding = -n % BLOCK
     padded = jnp.pad(matrix, ((0, padding), (0, padding)))
-    row, place = jnp.arange(n + padding)[:, None], jnp.arange(BLOCK)
+    entry, place = jnp.arange(n + padding), jnp.arange(BLOCK)[:, None]
 
     def eliminate(start: Any, k: Any, columns: Any) -> Any:
-        column = jax.lax.dynamic_slice_in_dim(columns, k, 1, 1)
-        pivot = jax.lax.dynamic_slice_in_dim(column, start + k, 1, 0)
-        # No pivot of K + NUGGET I is smaller than NUGGET: one that is has been computed as a difference of numbers
+        column = jax.lax.dynamic_slice_in_dim(columns, k, 1, 0)
+        across = jax.lax.dynamic_slice_in_dim(column, start, BLOCK, 1)
+        # No pivot of K + nugget I is smaller than the nugget: one that is has been computed as a difference of numbers
         # whose rounding errors are larger.
-        root = jnp.sqrt(jnp.maximum(pivot, 0.5 * NUGGET))
-        done = jnp.where(row > start + k, column / root, jnp.where(row == start + k, root, 0.0))
-        across = jax.lax.dynamic_slice_in_dim(done, start, BLOCK, 0)[:, 0]
-        return jnp.where(place == k, done, columns - jnp.where(place > k, done * across, 0.0))
+        root = jnp.sqrt(jnp.maximum(jax.lax.dynamic_slice_in_dim(across, k, 1, 1), 0.5 * nugget))
+        done = column / root
+        return jnp.where(place == k, done, columns - jnp.where(place > k, (across / root).T, 0.0) * done)
 
     def block(number: Any, factor: Any) -> Any:
         start = number * BLOCK
-        columns = jax.lax.dynamic_slice_in_dim(padded, start, BLOCK, 1)
-        columns = columns - factor @ jax.lax.dynamic_slice_in_dim(factor, start, BLOCK, 0).T
+        columns = jax.lax.dynamic_slice_in_dim(padded, start, BLOCK, 0)
+        columns = columns - jax.lax.dynamic_slice_in_dim(factor, start, BLOCK, 1).T @ factor
         columns = jax.lax.fori_loop(0, BLOCK, partial(eliminate, start), columns)
-        return jax.lax.dynamic_update_slice_in_dim(factor, columns, start, 1)
+        lower = jnp.where(entry >= start + place, columns, 0.0)
+        return jax.lax.dynamic_update_slice_in_dim(factor, lower, start, 0)
 
-    return jax.lax.fori_loop(0, len(padded) // BLOCK, block, jnp.zeros_like(padded))[:n, :n]
+    return jax.lax.fori_loop(0, len(padded) // BLOCK, block, jnp.zeros_like(padded)).T[:n, :n]

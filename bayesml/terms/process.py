@@ -42,6 +42,7 @@ from bayesml.terms.by import By
 from bayesml.terms.effect_block import EffectBlock
 from bayesml.terms.gather import at_rows
 from bayesml.terms.process_call import ProcessCall, read_call
+from bayesml.terms.sampled import PROCESS
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -276,7 +277,8 @@ class GaussianProcess(AbstractTerm):
         if self.call.isotropic:
             lengthscales = xp.asarray(lengthscales)[..., None]
         where = arrays["points"], self.call.isotropic
-        process = at_points(self.kernel, *where, sd, lengthscales, z)
+        known = arrays.get(PROCESS)
+        process = at_points(self.kernel, *where, sd, lengthscales, z) if known is None else known
         if len(arrays["new"]):
             points, isotropic = where
             beyond = at_new_points(self.kernel, points, arrays["new"], isotropic, sd, lengthscales, z)

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from bayesml.terms.area_field import AreaField
     from bayesml.terms.row_spread import RowSpread
 
-__all__ = ["BlockPart", "LatentValues", "SampledBlock", "SampledSlopes"]
+__all__ = ["PROCESS", "BlockPart", "LatentValues", "SampledBlock", "SampledSlopes"]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
+
+PROCESS = "process"
+"""The array of a term that holds the values of its process at the places of the fit where they are known already."""
 
 
 @final

@@ -30,6 +30,8 @@ __all__ = ["Blocks", "apart_blocks", "block_chain", "in_layout", "nested_factors
 
 LARGEST_TAIL = 100
 """Most effects beside the chain, of crossed factors and smooths, that are factored densely at each gradient."""
+LEAST_DENSE = 40
+"""Fewest coefficients of a block without levels of rows that stand in for a factor."""
 SMALLEST_PARENT = 16
 """Fewest effects of a factor that holds others for which elimination by blocks is worth its operations."""
 
@@ -140,8 +142,9 @@ def _alike(blocks: Sequence[SampledBlock]) -> list[int]:
 def nested_factors(problem: Problem) -> tuple[_Factor, ...]:
     """Return the chain of nested factors with the most effects, the innermost first.
 
-    Coordinates of many areas, and of blocks that are rotated for themselves, are independent already: they stand in for
-    a factor where no factor has more effects.
+    Coordinates of many areas, of blocks that are rotated for themselves and of blocks that a dense matrix scales
+    (places of a process, levels with known covariances) are independent already: those of one block stand in for a
+    factor where no factor has more effects.
     """
     factors = sorted(_factors(problem), key=lambda factor: -factor.size)
     if factors and factors[0].is_apart:
@@ -163,8 +166,9 @@ def _factors(problem: Problem) -> list[_Factor]:
             by_name.setdefault(block.factor, []).append(block)
         elif block.field is not None:
             by_name[block.site] = [block]
-    by_name |= {every[i].site: [every[i]] for i in apart_blocks(every)}
     turned = turned_block(every)
+    dense = [b for b in every if not b.is_factor and b.field is None and b.size >= LEAST_DENSE]
+    by_name |= {block.site: [block] for block in dense if turned is None or block is not every[turned]}
     if turned is not None:
         by_name[every[turned].factor] = [every[turned]]
     arrays = problem.design.arrays

@@ -38,7 +38,7 @@ from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
     tuned_with_scales,
     with_scales_at_zero,
 )
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks
+from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks, with_values
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
 
@@ -78,7 +78,7 @@ def preconditioned_form(problem: Problem) -> Form:
 
     def density(x: Position, data: Any) -> Scalar:
         values, log_jacobian = values_at(apply_arrow(x, data["white"], chain), data)
-        return joint_density(model, spec, values, data) + log_jacobian
+        return joint_density(model, spec, values, with_values(data, values, scaled)) + log_jacobian
 
     def report(x: Position, noise: Float[Array, " noise"], data: Any) -> dict[str, Numbers]:
         values, _ = values_at(apply_arrow(x, data["white"], chain), data)

@@ -22,9 +22,9 @@ Related: Kleppe (2019, dynamically rescaled HMC), Osmundsen, Kleppe & Liesenfeld
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from jax import numpy as jnp
 
@@ -41,12 +41,13 @@ from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.keys import PredictorKey
 from bayesml.spec import ParameterSpec
 from bayesml.terms import SampledBlock
+from bayesml.terms.sampled import PROCESS
 
 if TYPE_CHECKING:
     from bayesml.engines.nuts.forms.gaussian.shapes import Matrix, Rows, Tail
     from bayesml.shapes import Numbers, Scalar, Values
 
-__all__ = ["ScaledBlocks"]
+__all__ = ["ScaledBlocks", "with_values"]
 
 FEW = 4
 """Sums of up to so many rows are written out."""
@@ -131,7 +132,11 @@ class ScaledBlocks:
         for block, factor in tail:
             z = point[first : first + block.size].reshape(block.q, block.vectors)
             changed[block.site] = z if block.has_levels else z[0]
-            multipliers += lower_times(factor, z) if jnp.ndim(factor[0][0]) < 2 else [factor[0][0] @ z[0]]
+            if jnp.ndim(factor[0][0]) < 2:
+                multipliers += lower_times(factor, z)
+            else:
+                multipliers.append(factor[0][0] @ z[0])
+                changed[_values_of(block)] = multipliers[-1]
             first += block.size
         coefficients = sums.center.base + sums.center.scale * point[first:]
         return (
@@ -139,3 +144,22 @@ class ScaledBlocks:
             jnp.concatenate([*multipliers, point[first:]]),
             -halves,
         )
+
+
+def _values_of(block: SampledBlock) -> str:
+    return f"values of {block.site}"
+
+
+def with_values(data: Mapping[str, Any], values: Values, scaled: Iterable[ScaledBlocks]) -> Mapping[str, Any]:
+    """Return the data of the model with the values of exact processes among the arrays of their terms.
+
+    The factor C of their covariance matrix K is computed once, and not for z and then for C z anew. Where K is as good
+    as singular another order of the same operations gives another C: only C C' is determined within rounding error.
+    """
+    arrays = data["arrays"]
+    for block in (block for together in scaled for block in together.blocks):
+        if _values_of(block) in values:
+            (part,) = block.parts
+            of_term = {**arrays[part.predictor][part.term], PROCESS: values[_values_of(block)]}
+            arrays = {**arrays, part.predictor: {**arrays[part.predictor], part.term: of_term}}
+    return {**data, "arrays": arrays}

@@ -37,6 +37,7 @@ class Form:
         noise_sizes: how many numbers of noise a report takes, and how many more where group-level effects are asked
             for.
         rows: how many rows a gradient reads; 0 where it reads sums.
+        products: about how many multiplications a gradient spends on products of dense matrices.
         structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
             the same programs. Empty where that is not told.
     """
@@ -51,4 +52,5 @@ class Form:
     tune: Callable[[ValueAndGradient, Any], Any] | None = None
     noise_sizes: tuple[int, int] = (0, 0)
     rows: int = 0
+    products: int = 0
     structure: tuple[object, ...] = ()

@@ -38,6 +38,10 @@ takes a fifth longer."""
 MOST_NUMBERS = 50_000
 """A density that reads more numbers spends its time on arithmetic: it gains nothing as one kernel, and loses by
 ``QUICKLY``."""
+MOST_PRODUCTS = 30_000
+"""Multiplications for products of dense matrices beyond which a density loses as one kernel: within a kernel they are
+plain loops. Measured: 20 coefficients of a curve 0.006 ms as one kernel, 0.009 as many; 40 0.040 and 0.029; a table of
+200 levels by 20 0.066 and 0.029; exact processes of 60 places 1.1 and 0.3, of 100 places 6.8 and 1.2."""
 FEWEST_NUMBERS = 1_000
 """A density of sums that reads no more numbers has next to no intermediate results that depend on the data alone, so
 that XLA need not look for them (``UNHOISTED``)."""
@@ -115,7 +119,7 @@ def compile_form(
     template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state_like(position))
     of_block = template, random_numbers((0,), 0, block, form.size), np.zeros(block, np.int32), 0, 0.8, data
     of_draws = np.zeros((block, form.size)), np.zeros((block, sum(noise_sizes))), data
-    is_small = reads_few_numbers(data)
+    is_small = _is_small(form, data)
     recipes = (
         # The program that takes longest to compile comes first.
         _Recipe("advance", lambda: program.advance, of_block, QUICKLY if is_small else {}, _has_negative_count, (0,)),
@@ -142,10 +146,15 @@ def compile_form(
 
 def _kernel_options(form: Form, data: Any) -> Mapping[str, Any] | None:
     """Return the options with which programs become one kernel each; None where they are to stay many."""
-    if not (reads_few_numbers(data) and has_kernels()):
+    if not (_is_small(form, data) and has_kernels()):
         return None
     reads_sums_alone = form.rows == 0 and _numbers(data) <= FEWEST_NUMBERS
     return KERNEL_OPTIONS | UNHOISTED if reads_sums_alone else KERNEL_OPTIONS
+
+
+def _is_small(form: Form, data: Any) -> bool:
+    """Whether the time of a density goes into the calls of its kernels rather than into arithmetic."""
+    return reads_few_numbers(data) and form.products <= MOST_PRODUCTS
 
 
 def _has_negative_count(state: Any, random_numbers: Any, stages: Any, count: Any, target: Any, data: Any) -> Any:

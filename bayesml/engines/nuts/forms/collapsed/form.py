@@ -39,7 +39,7 @@ from bayesml.engines.nuts.forms.gaussian.elimination import Parameters, log_marg
 from bayesml.engines.nuts.forms.gaussian.recover import noise_sizes, recover
 from bayesml.engines.nuts.forms.gaussian.rotation import rotated, rotated_block
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows
-from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, statistics
+from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, arrange, dense_products, statistics
 from bayesml.keys import MU
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
@@ -127,6 +127,7 @@ def collapsed_form(problem: Problem, largest_only: bool = False, scaled: bool = 
         first_step=coordinates.first_step,
         tune=coordinates.tune,
         noise_sizes=noise_sizes(arrangement, len(split.integrated)),
+        products=dense_products(sums["statistics"]),
         structure=(
             "collapsed",
             spec.structure,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bayesml.engines.nuts.forms.gaussian.shapes import Effects, Kept, Slopes
     from bayesml.shapes import DataArrays, Scalar
 
-__all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "statistics"]
+__all__ = ["Arrangement", "Center", "Stage", "Statistics", "arrange", "dense_products", "statistics"]
 
 NEGLIGIBLE = 1e-10  # a column is dependent within a level if less than this share of its length is left
 
@@ -154,6 +154,16 @@ def statistics(rows: GaussianRows, arrangement: Arrangement, start: np.ndarray |
     places = {factors[part.block]: range(part.rows.start, part.rows.stop) for part in blocks.arrow.tail}
     levels = [orders[i].levels for i in arrangement.chain]
     return _split(blocks.arrow, (faces, corner), levels, center, _sorted(arrangement, places, len(corner), k))
+
+
+def dense_products(sums: Statistics) -> int:
+    """Return about how many multiplications the products of dense matrices take: those that form and factor the corner.
+
+    With d columns in the corner these are ``d^3``, and ``d^2`` for each effect of the chain.
+    """
+    d = sums.corner.shape[0] - sums.center.kept.shape[0] - 1
+    effects = sum(stage.design.shape[0] * stage.design.shape[2] for stage in sums.stages)
+    return int(d**2 * (d + effects))
 
 
 def _orders(rows: GaussianRows, arrangement: Arrangement) -> dict[int, LevelOrder]:

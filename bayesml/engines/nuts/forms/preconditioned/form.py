@@ -18,6 +18,7 @@ from bayesml.engines.density import data_of, joint_density, reported_at, with_pr
 from bayesml.engines.layout import Layout, flatten, layout_of
 from bayesml.engines.log_prior import constant_sites
 from bayesml.engines.nuts.forms.base import Form, ValueAndGradient
+from bayesml.engines.nuts.forms.gaussian.statistics import dense_products
 from bayesml.engines.nuts.forms.many_starts import tuned_where_the_mass_is
 from bayesml.engines.nuts.forms.preconditioned.areas import (
     ScaledAreas,
@@ -94,6 +95,7 @@ def preconditioned_form(problem: Problem) -> Form:
         first_step=whitened_step(layout.size),
         tune=_tune(problem, layout.size, tuned_with_areas(layout, chain, areas, tuned_with_scales(layout, chain))),
         rows=problem.design.n_rows,
+        products=sum(dense_products(sums) for sums, _ in found.values()),
         structure=(
             "preconditioned",
             spec.structure,

@@ -34,7 +34,7 @@ from bayesml.response_terms.residuals.grid import BY_SERIES, IN_SERIES, to_grid,
 from bayesml.spec import ParameterSpec
 from bayesml.supports import POSITIVE
 from bayesml.terms.base import AbstractTerm, Functions
-from bayesml.terms.sampled import BlockPart, SampledBlock
+from bayesml.terms.sampled import BlockPart, SampledBlock, SeriesShape
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -147,9 +147,15 @@ class LatentResiduals(AbstractTerm):
         return True
 
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
-        """Return the residuals as if they were independent, which they are near to: coordinates need no more."""
+        """Return the residuals, which reach into later rows or are taken to be independent: they are near to that."""
         part = BlockPart(self.predictor, self.key, ONES, (0,), self._of("sderr"), ())
-        return (SampledBlock(self._of("zerr"), self.key, len(self.cells.times), (1,), ("",), (part,), INDEX),)
+        series = None
+        if self.covariance is None:
+            places = [(self._of(p.name), k) for p in self._structure() for k in range(p.shape[0])]
+            lags = tuple((name, k, lag) for (name, k), lag in zip(places, self._lags(), strict=True))
+            series = SeriesShape(lags, self.cells.tables)
+        site, count = self._of("zerr"), len(self.cells.times)
+        return (SampledBlock(site, self.key, count, (1,), ("",), (part,), INDEX, series=series),)
 
     def bound(self, likelihood: AbstractLikelihood) -> LatentResiduals:
         """Refuse responses with several main parameters."""

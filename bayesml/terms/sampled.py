@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bayesml.terms.area_field import AreaField
     from bayesml.terms.row_spread import RowSpread
 
-__all__ = ["PROCESS", "BlockPart", "LatentValues", "SampledBlock", "SampledSlopes"]
+__all__ = ["PROCESS", "BlockPart", "LatentValues", "SampledBlock", "SampledSlopes", "SeriesShape"]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
 
@@ -101,6 +101,25 @@ class BlockPart:
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class SeriesShape:
+    """How variables of rows reach into later rows of their series: ``e_t = sd (z_t + sum theta z_(t - lag))``.
+
+    Attributes:
+        lags: parameter, place in it, and lag of each theta.
+        tables: the grid of times and series, see ``response_terms.residuals.grid``.
+    """
+
+    lags: tuple[tuple[str, int, int], ...]
+    tables: Mapping[str, np.ndarray]
+
+    @property
+    def reach(self) -> int:
+        """The largest lag."""
+        return max(lag for _, _, lag in self.lags)
+
+
+@final
 @dataclass(frozen=True)
 class SampledBlock:
     """Effects ``u = Lambda z``: independent vectors that all have the covariance matrix ``Lambda Lambda'``.
@@ -117,6 +136,7 @@ class SampledBlock:
         spread: how a row touches the vectors of several levels; None where it touches those of ``index``, or has
             columns for all.
         field: the effects of many areas, which are sampled as those of neighbours; None for all others.
+        series: how effects reach into later rows of a series; None where they do not.
     """
 
     site: str
@@ -129,6 +149,7 @@ class SampledBlock:
     shape: CovarianceShape | None = None
     spread: RowSpread | None = None
     field: AreaField | None = None
+    series: SeriesShape | None = None
 
     @classmethod
     def of(cls, block: EffectBlock, predictor: PredictorKey, term: str) -> SampledBlock:

@@ -44,7 +44,7 @@ def scaled_blocks(problem: Problem) -> tuple[ScaledBlocks, ...]:
     largest = {factor.name for factor in nested_factors(problem) if not factor.is_apart}
     for linked in linked_predictors(problem):
         # of those outside the chain, the columns of a smooth come after the levels of factors
-        own = [block for block in linked.blocks if block.field is None]
+        own = [block for block in linked.blocks if block.field is None and block.series is None]
         apart = [own[i] for i in apart_blocks(own)]
         blocks = sorted((block for block in own if block not in apart), key=lambda block: not block.is_factor)
         if blocks:

@@ -40,6 +40,12 @@ from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
     with_scales_at_zero,
 )
 from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks, with_values
+from bayesml.engines.nuts.forms.preconditioned.series import (
+    ScaledSeries,
+    scaled_series,
+    series_sums,
+    without_series,
+)
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
 
@@ -59,17 +65,20 @@ def preconditioned_form(problem: Problem) -> Form:
     """
     problem = with_rounded_kinks(problem)
     pilot, scaled, areas = find_pilot(problem), scaled_blocks(problem), scaled_areas(problem)
-    found = {together.key: sums_of(problem, pilot, together) for together in scaled}
+    series = scaled_series(problem)
+    apart = without_series(problem, pilot, series)
+    found = {together.key: sums_of(problem, apart, together) for together in scaled}
+    of_series = series_sums(problem, pilot, series)
     pilot, of_areas = with_areas(problem, pilot, areas)
     sampled = with_fields(problem)
     spec, schema = sampled.description.spec, sampled.design.schema
     model = compile_model(spec, schema, problem.likelihood, with_priors=False)
     layout = _in_units(layout_of(spec), scaled)
     data = with_prior_data(data_of(sampled), spec, layout) | {
-        "pilot": {key: sums for key, (sums, _) in found.items()} | of_areas
+        "pilot": {key: sums for key, (sums, _) in found.items()} | of_areas | of_series
     }
     data["turn"] = {key: basis for key, (_, basis) in found.items() if basis is not None}
-    values_at = scaled_values(layout, (*scaled, *areas), spec.parameters)
+    values_at = _with_series(scaled_values(layout, (*scaled, *areas), spec.parameters), series)
     start = _start_of(layout, pilot, scaled)
     scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
     data["scales"] = scales
@@ -103,6 +112,7 @@ def preconditioned_form(problem: Problem) -> Form:
             problem.likelihood,
             tuple(together.structure for together in scaled),
             areas,
+            tuple(each.block.site for each in series),
             chain,
         ),
     )
@@ -150,6 +160,21 @@ def scaled_values(
         return values, log_jacobian
 
     return values_at
+
+
+def _with_series(
+    values_at: Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]], series: tuple[ScaledSeries, ...]
+) -> Callable[[Position, Any], tuple[dict[str, Numbers], Scalar]]:
+    """Return the map with the latent residuals of series, which follow all else."""
+
+    def with_series(u: Position, data: Any) -> tuple[dict[str, Numbers], Scalar]:
+        values, log_jacobian = values_at(u, data)
+        for each in series:
+            changed, change = each.transform(values, data)
+            values, log_jacobian = values | changed, log_jacobian + change
+        return values, log_jacobian
+
+    return with_series if series else values_at
 
 
 def _in_units(layout: Layout, scaled: tuple[ScaledBlocks, ...]) -> Layout:

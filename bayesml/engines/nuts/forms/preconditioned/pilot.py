@@ -18,6 +18,7 @@ from typing import Any, final
 
 import numpy as np
 
+from bayesml.compile import summed_predictors
 from bayesml.engines.base import Problem
 from bayesml.engines.density import data_of
 from bayesml.engines.nuts.forms.preconditioned.covariances import (
@@ -74,11 +75,13 @@ class Pilot:
             label too where labels are sites of their own.
         effects: ``(vectors, entries)`` the effects of each block, by its site.
         predictors: the normal approximation of the likelihood in each linear predictor.
+        etas: ``(n,)`` the linear predictors that are sums of terms.
     """
 
     values: Mapping[str, np.ndarray]
     effects: Mapping[str, np.ndarray]
     predictors: Mapping[PredictorKey, WorkingRows]
+    etas: Mapping[PredictorKey, np.ndarray]
 
 
 @final
@@ -167,7 +170,7 @@ def find_pilot(problem: Problem) -> Pilot:
             raise ArithmeticError("the likelihood is not finite at the pilot")
         if _settled(before, state.covariances):
             break
-    return _pilot(spec, state, rows)
+    return _pilot(problem, state, rows)
 
 
 def _settled(before: Mapping[SampledBlock, np.ndarray], after: Mapping[SampledBlock, np.ndarray]) -> bool:
@@ -359,7 +362,8 @@ def _shortened(
     return rows
 
 
-def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
+def _pilot(problem: Problem, state: _State, rows: RowDerivatives) -> Pilot:
+    spec = problem.description.spec
     values: dict[str, np.ndarray] = {name: np.asarray(v) for name, v in state.singles.items()}
     values |= state.held | hyperparameters(spec, state.covariances) | _slope_values(spec, state)
     values |= {block.site: np.zeros(spec.parameter(block.site).shape) for block in state.effects}
@@ -373,7 +377,8 @@ def _pilot(spec: ModelSpec, state: _State, rows: RowDerivatives) -> Pilot:
         for key, weight in rows.weight.items()
         if np.ndim(weight) == 1
     }
-    return Pilot(values, effects, working)
+    etas = summed_predictors(problem.design.schema, _reported(problem, state), problem.design.arrays)
+    return Pilot(values, effects, working, {key: np.asarray(eta) for key, eta in etas.items()})
 
 
 def _increasing(vectors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:

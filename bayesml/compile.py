@@ -192,7 +192,7 @@ def log_likelihood(
 def likelihood_values(
     likelihood: AbstractLikelihood, predictors: Mapping[PredictorKey, PerRow], values: Values
 ) -> dict[str, Numbers]:
-    """Return the parameters as the density wants them, from linear predictors and the single parameters."""
+    """Return the parameters as the density takes them, from linear predictors and the single parameters."""
     by_name = {likelihood.name_of(key): eta for key, eta in predictors.items() if not key.nlpar}
     return likelihood.values(by_name, {**values, **further_values(likelihood, values)})
 

@@ -123,7 +123,7 @@ class Design:
 
     @property
     def response(self) -> ResponseData:
-        """The data of all responses, as ``likelihood`` wants them."""
+        """The data of all responses, as ``likelihood`` takes them."""
         if self.joint is None:
             return self.responses[0].data
         notes = [each.data.note for each in self.responses if each.data.note]
@@ -217,7 +217,7 @@ def build_design(
 
 
 def _context(formula: ResponseFormula, response: ResponseDesign, correlated: bool) -> ResponseContext:
-    """Return what terms may know of a response."""
+    """Return what terms can read of a response."""
     y = response.data.arrays["y"]
     column = bare_name(formula.response.expression.text) or formula.response.name
     rows = np.ones(len(y), dtype=bool) if response.rows is None else response.rows
@@ -227,7 +227,7 @@ def _context(formula: ResponseFormula, response: ResponseDesign, correlated: boo
 
 
 def _in_model(predictors: tuple[PredictorDesign, ...], model: ModelContext) -> tuple[PredictorDesign, ...]:
-    """Let terms know the rest of the model; unobserved responses are a term of the main predictor of each."""
+    """Give terms the rest of the model; unobserved responses are a term of the main predictor of each."""
     known = [replace(p, terms=tuple(term.in_model(model) for term in p.terms)) for p in predictors]
     for response in model.responses:
         if response.unobserved is not None:

@@ -67,7 +67,7 @@ def described(error: Exception) -> str:
 
 
 def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the candidate closest to ``name``, or None where none is close; a ``cutoff`` of 1 wants them equal."""
+    """Return the candidate closest to ``name``, or None where none is close; with a ``cutoff`` of 1 they are equal."""
     close = get_close_matches(name, sorted(candidates), n=1, cutoff=cutoff)
     return close[0] if close else None
 

@@ -93,7 +93,7 @@ def fit(
         sample_prior: ``"yes"`` adds prior draws (``prior_b_Days`` in ``fit.draws()``, the group ``prior`` in
             ``fit.idata``), ``"only"`` draws from the prior alone.
         progress: whether to show how far the run is, on one line (True).
-        marginalize: True insists on integrating group effects out exactly, False forbids it; ``fit.plan`` tells.
+        marginalize: True requires integrating group effects out exactly, False excludes it; ``fit.plan`` says which.
         precondition: the same for coordinates built from a pilot fit.
         checkpoint: a new folder to which every block of draws is written; ``bayesml.resume(folder)`` goes on with a run
             that was killed.
@@ -210,7 +210,7 @@ def validate_prior(
 
     Raises:
         PriorError: a prior matches nothing (the message lists what there is), two priors have the same target, a
-            prior is impossible for its parameter, or is improper where draws from the prior are wanted.
+            prior is impossible for its parameter, or is improper where draws from the prior are requested.
 
     Example:
         >>> import bayesml

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @final
 class LazyModule:
-    """Stands for a module; what was asked for once is kept, so that it costs a plain attribute after that."""
+    """Stands for a module; an attribute is kept once it was read, so that it costs a plain attribute after that."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -40,7 +40,7 @@ def lazy_module(name: str) -> Any:
 
 @final
 class LazyRegistry(MutableMapping[str, T]):
-    """A registry of names, each defined by a module of that package, which is imported when its value is asked for.
+    """A registry of names, each defined by a module of that package, which is imported when its value is read.
 
     Args:
         package: name of the package.

@@ -1,4 +1,4 @@
-"""The model of a fit as NumPyro's own tools want it: callable without arguments."""
+"""The model of a fit as NumPyro's own tools take it: callable without arguments."""
 
 from __future__ import annotations
 

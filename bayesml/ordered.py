@@ -1,4 +1,4 @@
-"""Intercepts that increase from one parameter to the next, which tells the components of a mixture apart."""
+"""Intercepts that increase from one parameter to the next, which distinguishes the components of a mixture."""
 
 from __future__ import annotations
 

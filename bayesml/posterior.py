@@ -74,7 +74,7 @@ class Draws(AbstractPosterior):
     Attributes:
         values: each variable as ``(chains, draws, *shape)``, on the user's scale.
         statistics: sampler statistics as ``(chains, draws)`` under ArviZ's names.
-        prior: draws from the prior, in the form of ``values``, where they were asked for.
+        prior: draws from the prior, in the form of ``values``, where they were requested.
         reduced: the group-level effects of which not every draw was kept; they are not among ``values``.
     """
 
@@ -102,7 +102,7 @@ class Draws(AbstractPosterior):
 @final
 @dataclass(frozen=True)
 class StoredEstimate:
-    """An estimate as plain data, for a file; what comes from a file is checked when it is asked for.
+    """An estimate as plain data, for a file; what comes from a file is checked when it is read.
 
     Attributes:
         arrays: arrays by name; those without any number may be absent.

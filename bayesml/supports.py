@@ -139,7 +139,7 @@ def constrained(
     Args:
         u: ``(size,)``.
         shape: shape of the value.
-        bounds: which bounds are finite is told by these.
+        bounds: these say which bounds are finite.
         lower: the lower bound, which may be a tracer.
         upper: the upper bound.
     """

@@ -33,7 +33,7 @@ CONTRASTS: dict[str, str] = {
     **{f"contr.{name}": name.lower() for name in CONTRAST_NAMES},
     **{name.capitalize(): name for name in CONTRAST_NAMES if name.islower()},
 }
-"""The names under which a formula asks for a coding: R's and patsy's."""
+"""The names of codings in a formula: R's and patsy's."""
 
 
 def full_coding(levels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:

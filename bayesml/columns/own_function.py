@@ -37,7 +37,7 @@ class OwnFunction:
     def __call__(self, *values: Operand) -> Operand:
         """Call it; what it returns is an array of NumPy where all its arguments are.
 
-        Several draws at once, ``(..., rows)``, are taken one by one, so that the function meets rows alone.
+        Several draws at once, ``(..., rows)``, are taken one by one, so that the function is called with rows alone.
 
         Raises:
             FormulaError: it fails, cannot be traced by JAX, or returns no number for each row.

@@ -1,6 +1,6 @@
 """The prior vocabulary as frozen values, in the parametrisation of Stan and brms.
 
-``normal(0, 10)`` is a value: it knows its support, its log density on NumPy and JAX arrays, its NumPyro form, and
+``normal(0, 10)`` is a value: it has its support, its log density on NumPy and JAX arrays, its NumPyro form, and
 how to draw. ``parse_distribution`` reads the same from text.
 """
 

@@ -32,7 +32,7 @@ FARTHEST = 30.0  # of the variable of integration; exp(30) scales are beyond all
 @final
 @dataclass(frozen=True, repr=False, eq=False)
 class FromNumPyro(Distribution):
-    """What this package knows no distribution of its own for. Its density is NumPyro's.
+    """A prior that is no distribution of this package. Its density is NumPyro's.
 
     Location and scale, where sampling starts, come from draws of it. Where it has no ``cdf``, that is the integral of
     the density.
@@ -67,7 +67,7 @@ class FromNumPyro(Distribution):
 
     @property
     def takes_arrays(self) -> bool:
-        """No: what the arrays of a distribution mean only its class knows."""
+        """No: the meaning of the arrays of a distribution is in its class alone."""
         return False
 
     def numbers(self, shape: tuple[int, ...] = ()) -> tuple[Any, ...]:

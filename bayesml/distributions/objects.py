@@ -1,4 +1,4 @@
-"""Distributions of other packages as priors: NumPyro's and PreliZ's, told by where their classes come from."""
+"""Distributions of other packages as priors: NumPyro's and PreliZ's, recognised by the module of their class."""
 
 from __future__ import annotations
 

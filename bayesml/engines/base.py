@@ -98,7 +98,7 @@ class Outcome:
 @final
 @dataclass(frozen=True)
 class Sampling:
-    """What an engine that draws from the posterior was asked for.
+    """How much an engine that draws from the posterior was to draw.
 
     Attributes:
         chains: number of chains.
@@ -121,7 +121,7 @@ class Sampling:
 class AbstractEngine(ABC):
     """A way to fit; its options are its fields. ``engines/dispatch.py`` finds the code that runs it.
 
-    What the rest of the package must know of an engine it asks here; the answers below are those of a point estimate
+    What the rest of the package needs of an engine is here; the values below are those of a point estimate
     without priors.
 
     Attributes:
@@ -134,7 +134,7 @@ class AbstractEngine(ABC):
 
     @property
     def sampling(self) -> Sampling | None:
-        """How many draws were asked for, and how; None for an engine that does not draw."""
+        """How many draws were requested, and how; None for an engine that does not draw."""
         return None
 
     @property

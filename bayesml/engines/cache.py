@@ -4,7 +4,7 @@ It holds machine code, which runs when a program is loaded: whoever can write th
 model. So a folder must belong to the user and be writable by nobody else, and so must every file that is read from it.
 Folders are made with mode 0700, files with 0600.
 
-Owner and mode are asked of the folder and the file that were opened, not of their names, so that nobody can put another
+Owner and mode are those of the folder and the file that were opened, not of their names, so that nobody can put another
 in their place in between. Windows has neither owners nor modes of that kind: there the folder in the user's profile is
 trusted, which Windows keeps to its user, and no other.
 """

@@ -1,4 +1,4 @@
-"""The log density an engine moves on, and the map from its coordinates to the variables the user sees."""
+"""The log density that an engine samples or maximises, and the map from its coordinates to the reported variables."""
 
 from __future__ import annotations
 

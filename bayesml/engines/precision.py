@@ -57,7 +57,7 @@ def no_persistent_cache() -> Iterator[None]:
 
 @contextmanager
 def _settings(values: Mapping[str, Any]) -> Iterator[None]:
-    """Set JAX's settings, and put them back; its cache looks at them anew."""
+    """Set JAX's settings, and put them back; its cache reads them again."""
     before = {name: getattr(jax.config, name) for name in values}
     try:
         _set(values)

@@ -75,7 +75,7 @@ class Progress:
         self.refresh()
 
     def expect(self, draws: int) -> None:
-        """Change the number of draws of all chains that are wanted."""
+        """Change the number of draws of all chains that are requested."""
         with self._lock:
             self._counts = replace(self._counts, draws=draws)
 

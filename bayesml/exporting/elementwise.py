@@ -67,7 +67,7 @@ def _power(x: Sequence[Text], parameters: Mapping[str, Any]) -> Text:
 
 
 def _type(x: Sequence[Text], parameters: Mapping[str, Any]) -> Text:
-    """Return a number of another type; Python's own numbers take the type of what they meet."""
+    """Return a number of another type; Python's own numbers take the type of the other operand."""
     dtype = np.dtype(parameters["new_dtype"])
     if not x[0].shape and x[0].code.lstrip("-").replace(".", "", 1).isdigit() and dtype.kind == "f":
         return Text(x[0].code if "." in x[0].code else f"{x[0].code}.0", x[0].level)

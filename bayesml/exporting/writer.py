@@ -40,7 +40,7 @@ ASSIGNED = re.compile(r"\s*([A-Za-z]\w*)(?:: [^=]+)? = ")
 @final
 @dataclass(frozen=True)
 class Known:
-    """An array that the program knows: its text, its shape and its type."""
+    """An array of the program: its text, its shape and its type."""
 
     text: Text
     like: jax.ShapeDtypeStruct
@@ -216,7 +216,7 @@ class Writer:
         Args:
             name: what it is called, if that is free.
             closed: what it computes.
-            nested: whether it stands in this one, where it knows the data; else it is one of the program.
+            nested: whether it stands in this one, and may use the data; else it is one of the program.
         """
         own = self.name(name) if nested else identifier(name, self.program.used)
         if not nested:
@@ -296,7 +296,7 @@ class Walk:
         return self.writer.evaluated(closed, operands, [self.constant(v) for v in variables])
 
     def fixed(self, variables: Sequence[Any]) -> list[Text]:
-        """Return operands of a function in this one, which knows them by name."""
+        """Return operands of a function in this one, which has names for them."""
         texts = [self.writer.firm(self.text(v), v.aval.shape) for v in variables]
         return [text if _is_short(text) else self.writer.named(text, PART) for text in texts]
 

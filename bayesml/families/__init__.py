@@ -213,7 +213,7 @@ FAMILIES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
         "logistic_normal": "logistic_normal",
     },
 )
-"""Name of each family and the module here that defines it, which is imported when the family is asked for."""
+"""Name of each family and the module here that defines it, which is imported when the family is used."""
 FAMILIES_OF_FAMILIES: MutableMapping[str, Callable[..., AbstractFamily]] = LazyRegistry(
     __name__, {"mixture": "mixture:Mixture"}
 )

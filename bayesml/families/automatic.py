@@ -35,7 +35,7 @@ class Density(Hashable, Protocol):
         """The parameters that may have a predictor; the first has the main formula."""
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
-        """Return the parameters as ``log_prob`` wants them."""
+        """Return the parameters as ``log_prob`` takes them."""
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return the log density of each row on JAX arrays."""

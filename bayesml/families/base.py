@@ -171,7 +171,7 @@ class AbstractLikelihood(AbstractObservation):
 
     @property
     def centres_predictors(self) -> bool:
-        """Whether the thresholds are those of centred predictors where priors and samplers meet them."""
+        """Whether the thresholds are those of centred predictors where they have priors and are sampled."""
         return True
 
     @property
@@ -187,7 +187,7 @@ class AbstractLikelihood(AbstractObservation):
     @property
     @abstractmethod
     def traits(self) -> Traits:
-        """What stages must know of it."""
+        """What stages need of it."""
 
     def link(self, dpar: str) -> Link:
         """Return the link of ``dpar``."""
@@ -333,7 +333,7 @@ class AbstractLikelihood(AbstractObservation):
         return 1.0
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
-        """Return the parameters as the densities want them.
+        """Return the parameters as the densities take them.
 
         Args:
             predictors: linear predictor of each parameter that has one.
@@ -345,7 +345,7 @@ class AbstractLikelihood(AbstractObservation):
 
     @property
     def has_expected_information(self) -> bool:
-        """Whether ``curvature`` knows the expected information, rather than the observed one only."""
+        """Whether ``curvature`` returns the expected information, rather than the observed one only."""
         return type(self).curvature is not AbstractLikelihood.curvature
 
     def curvature(

@@ -29,7 +29,7 @@ class Curvature:
 
     Attributes:
         log_density: log f(y | eta), ``(rows,)``.
-        d1: first derivative in eta; None where only order 0 was asked for.
+        d1: first derivative in eta; None where only order 0 was requested.
         d2: second derivative; None below order 2.
         d3: third derivative; None below order 3.
         fisher: the expected information -E[d2], positive; None below order 2.

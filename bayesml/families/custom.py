@@ -84,7 +84,7 @@ class Custom(AbstractSimpleFamily):
         return Traits(discrete=is_count, rows_repeat=is_count, has_cdf=has_cdf, own_data=True, has_moments=has_moments)
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take finite numbers, whole ones where the type is ``int``; try the functions where a fit is wanted.
+        """Take finite numbers, whole ones where the type is ``int``; try the functions where a fit is requested.
 
         Raises:
             DataError: a value is none of these.

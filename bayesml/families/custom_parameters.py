@@ -38,7 +38,7 @@ _TAKEN = frozenset(
     + ("Intercept", "slopes", "coef", "chain", "draw", "obs", "prior", "lprior", "lp", "rng")
     + ("weights", "trials", "se", "rate", "cens", "vint", "vreal")
 )
-"""Names of variables, dimensions and data that a parameter of the same name could not be told from."""
+"""Names of variables, dimensions and data that a parameter of the same name would be confused with."""
 
 
 OWN_DATA = re.compile(r"(vint|vreal)(\d+)")

@@ -1,4 +1,4 @@
-"""Log densities that families share, on JAX arrays. Imported only when a density is asked for.
+"""Log densities that families share, on JAX arrays. Imported only when a density is computed.
 
 Count densities are parametrised by logarithms of their mean, so that neither the density nor its gradient turns into
 inf or NaN at linear predictors far from 0. None leaves out a constant.

@@ -1,4 +1,4 @@
-"""The parameters of a likelihood as its densities want them."""
+"""The parameters of a likelihood as its densities take them."""
 
 from __future__ import annotations
 

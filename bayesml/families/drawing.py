@@ -57,7 +57,7 @@ def further_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, 
 
 
 def natural_values(likelihood: AbstractLikelihood, values: Values) -> dict[str, Numbers]:
-    """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` want them."""
+    """Return the parameters of ``log_prob`` all on their natural scale, as ``mean`` and ``draw`` take them."""
     return {
         name: likelihood.link(name).inverse(value) if name in likelihood.linear else value
         for name, value in values.items()

@@ -194,7 +194,7 @@ class JointLikelihood(AbstractLikelihood):
         return arrays_of_all
 
     def values(self, predictors: Values, single: Values) -> dict[str, Numbers]:
-        """Return the parameters of every response as its density wants them."""
+        """Return the parameters of every response as its density takes them."""
         values = {FACTOR: single[FACTOR]} if self.residuals else {}
         for resp, part in self.parts:
             parameters = part.values(self.own_values(resp, predictors), self.own_values(resp, single))

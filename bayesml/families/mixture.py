@@ -40,7 +40,7 @@ class Mixture(AbstractFamily):
 
     Attributes:
         components: the families of the components.
-        order: ``mu`` where the Intercepts of the components increase, which tells them apart, else ``none``.
+        order: ``mu`` where the Intercepts of the components increase, which distinguishes them, else ``none``.
     """
 
     components: tuple[AbstractFamily, ...] = ()
@@ -66,7 +66,7 @@ class Mixture(AbstractFamily):
         """Bind each component.
 
         Raises:
-            ModelError: a component has categories, or counts meet continuous responses.
+            ModelError: a component has categories, or some are counts and others continuous.
         """
         components = tuple(family.bind(response) for family in self.components)
         for component in components:

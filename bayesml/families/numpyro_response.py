@@ -37,7 +37,7 @@ class ResponseDistribution(Distribution):
         data: DataArrays,
         weights: PerRow | None = None,
     ) -> None:
-        """Take parameters as ``log_prob`` of the likelihood wants them, and the arrays of the response."""
+        """Take parameters as ``log_prob`` of the likelihood takes them, and the arrays of the response."""
         self.likelihood, self.weights = likelihood, weights
         self.values, self.data = dict(values), dict(data)
         shapes = [jnp.shape(self.values[p.name]) for p in likelihood.dpars]

@@ -121,7 +121,7 @@ class UnobservedRows:
 @final
 @dataclass(frozen=True)
 class ResponseData:
-    """The response as the density wants it.
+    """The response as the density takes it.
 
     Attributes:
         arrays: ``{"y": (rows,)}``, or ``(rows, k)`` of a response of k columns, and what the density needs beside it
@@ -142,7 +142,7 @@ class ResponseData:
 @final
 @dataclass(frozen=True)
 class Traits:
-    """What stages must know of a likelihood, in place of its name.
+    """What stages need of a likelihood, in place of its name.
 
     Attributes:
         discrete: the response takes countably many values.
@@ -169,7 +169,7 @@ class Traits:
         decisions: takes ``dec()``, which of two answers was given.
         baseline_hazard: takes ``bhaz()``, which says how the baseline hazard is made.
         own_data: takes ``vint()`` and ``vreal()``, columns that the functions of a user's family read.
-        kinked: the density has a kink where the response meets its location, so that a maximum has no curvature;
+        kinked: the density has a kink where the response equals its location, so that a maximum has no curvature;
             ``log_prob`` rounds it where the data have ``ROUNDING``.
         has_moments: there are ``mean`` and ``variance``.
         several_modes: the density may have several modes; coordinates are built at one only if it holds the mass.

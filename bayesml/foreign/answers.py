@@ -86,7 +86,7 @@ def answers_foreign_options(cls: C) -> C:
 
 
 def answers_foreign_words(table: str) -> Callable[[C], C]:
-    """Return a decorator for a class of fits: its methods know foreign arguments, and it knows foreign methods.
+    """Return a decorator for a class of fits: arguments and methods of other packages are understood.
 
     Args:
         table: name of the table of attributes in ``foreign.verbs``.

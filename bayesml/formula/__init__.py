@@ -1,4 +1,4 @@
-"""Formula text to ``ParsedFormula``; nothing here sees data values."""
+"""Formula text to ``ParsedFormula``; no data values are read here."""
 
 from __future__ import annotations
 

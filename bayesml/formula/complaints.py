@@ -16,7 +16,7 @@ _PLACES = {
 
 
 def misplaced(token: Token, source: str) -> FormulaError | None:
-    """Build the error for a call that the grammar knows in another place; None for any other call."""
+    """Build the error for a call that the grammar has in another place; None for any other call."""
     place = _PLACES.get(token.text)
     return None if place is None else fault(f"`{token.text}(...)` stands {place}.", source, token.start, token.stop)
 

@@ -49,7 +49,7 @@ class Language:
 
     Attributes:
         specials: the calls that term kinds claim, such as ``mo`` and ``s``.
-        response_terms: how each response term is written; a kind is asked when its name stands in a formula.
+        response_terms: how each response term is written; the kind is looked up when its name stands in a formula.
         functions: the functions of columns that may be called; None where they are not known here.
         matrices: of each special call that takes a matrix beside the table, ``car(W)``, the name of that argument,
             which is the first.

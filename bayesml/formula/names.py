@@ -99,7 +99,7 @@ def formula_variables(parsed: ParsedFormula, columns: Sequence[str] = ()) -> tup
 
     Args:
         parsed: the formula.
-        columns: names of the data columns; only asked whether the reserved name ``Intercept`` is one of them.
+        columns: names of the data columns; read only to see whether the reserved name ``Intercept`` is one of them.
     """
     names: dict[str, None] = {}
     for text in _expressions(parsed):

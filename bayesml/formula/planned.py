@@ -1,4 +1,4 @@
-"""What the formula language will have and this version has not: the user is told so instead of `unknown`."""
+"""What the formula language will have and this version has not: the error says so instead of `unknown`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ __all__ = ["apply", "contract", "crossed", "gram", "inverse_cholesky", "log_dete
 def inverse_cholesky(matrices: np.ndarray) -> np.ndarray:
     """Return the lower-triangular ``C`` with ``C'C = A^-1`` for each positive definite ``A``, ``(q, q, J)``.
 
-    A matrix that is not positive definite gives NaN or infinity, which the caller sees in the criterion.
+    A matrix that is not positive definite gives NaN or infinity, which shows in the criterion.
     """
     q = len(matrices)
     if q == 1:

@@ -242,7 +242,7 @@ def arranged(
 
     Args:
         blocks: the blocks.
-        counts: number of vectors of effects of each that are wanted.
+        counts: number of vectors of effects of each that are requested.
         codes: ``(n,)`` level of each row, for each block.
         chain: blocks that are nested, each in the next.
         reused: whether a matrix is factorised many times.

@@ -43,7 +43,7 @@ class Reversal(NamedTuple):
         place: which stage.
         image: ``R T``, ``(q, c, J)``, in the columns of the face (without sparse ones).
         middle: ``R T R'``, ``(q, q, J)``.
-        sampled: of the first stage, ``B T`` at the entries of a sparse coupling B, ``(q, nnz)``, where it was wanted.
+        sampled: of the first stage, ``B T`` at the entries of a sparse coupling B, ``(q, nnz)``, on request.
     """
 
     place: int
@@ -59,7 +59,7 @@ def reverse(found: Elimination, corner: np.ndarray, faces: list[np.ndarray], who
         found: the elimination.
         corner: ``(m + e, m + e)`` derivative with respect to the corner.
         faces: filled with the derivatives with respect to the faces, that of the first stage only where ``whole``.
-        whole: also want the entries of a sparse coupling.
+        whole: also return the entries of a sparse coupling.
     """
     matrix = found.matrix
     for place in reversed(range(len(matrix.arrow.stages))):

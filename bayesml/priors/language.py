@@ -1,4 +1,4 @@
-"""``prior("normal(0, 10)", class_="b", coef="Days")``: what a user says about a prior, before it meets a model."""
+"""``prior("normal(0, 10)", class_="b", coef="Days")``: a prior as a user writes it, before there is a model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Prior:
         nlpar: the nonlinear parameter, or empty.
         lower: lower bound of the parameter, or None for the model's own.
         upper: upper bound, or None.
-        tag: a name under which sensitivity to priors is asked for, or empty.
+        tag: a name under which sensitivity to priors is requested, or empty.
     """
 
     distribution: Distribution | AbstractJointPrior | PerCoefficient

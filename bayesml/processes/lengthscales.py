@@ -1,7 +1,7 @@
 """The default prior of a length-scale, from the distances between places.
 
 It is the inverse gamma distribution with 1% of its mass below the smallest distance and 1% above the largest: a process
-that changes faster than the places lie, or more slowly than they reach, cannot be told from other terms.
+that changes faster than the places lie, or more slowly than they reach, cannot be distinguished from other terms.
 
 Source: Betancourt (2017), Robust Gaussian processes in Stan; brms's ``inv_gamma`` prior of class ``lscale``.
 """

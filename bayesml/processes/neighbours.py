@@ -1,4 +1,4 @@
-"""Which earlier places a nearest-neighbour process looks at, and in which order places can be computed.
+"""Which earlier places a nearest-neighbour process depends on, and in which order places can be computed.
 
 Places are ordered so that each is as far as possible from those before it (maximin order, Guinness 2018), which makes
 the nearest earlier places few and well spread. Each place depends on its m nearest earlier ones. Places that do not

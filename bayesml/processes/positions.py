@@ -107,7 +107,7 @@ def smallest_distance(points: np.ndarray, least: float) -> float:
 
     Args:
         points: ``(points, covariates)``.
-        least: distances below this are not told apart.
+        least: places closer than this are the same.
     """
     if points.shape[1] == 1:
         steps = np.diff(np.unique(points[:, 0]))

@@ -28,7 +28,7 @@ class AbstractResponseTerm(ABC):
 
     Attributes:
         grammar: how it is written.
-        needed: what needs it in new data: ``"weights"`` what weights rows, ``"response"`` what looks at an observed
+        needed: what needs it in new data: ``"weights"`` what weights rows, ``"response"`` what reads an observed
             response, ``"always"`` every prediction of the response, ``"never"`` none.
         sparse: keyword arguments that only some rows need, so that the others may lack a value.
         whole: whether its columns hold whole numbers that may stand for anything, so that they have no mean.

@@ -70,7 +70,7 @@ def numbers_with_gaps(given: object, frame: Frame, functions: Functions, needed:
     if needed.any():
         some = frame.select(needed)
         column = some.columns.get(bare_name(given.text) or "") if isinstance(given, Expression) else None
-        # A column alone may be infinite or have gaps, which `encode` tells apart; a computed value may not.
+        # A column alone may be infinite or have gaps, which `encode` distinguishes; a computed value may not.
         if column is not None and column.levels is None:
             numbers[needed] = column.values
         else:

@@ -1,4 +1,4 @@
-"""What each kind of spline answers, and what a user asked for."""
+"""The interface of each kind of spline, and the request of a user."""
 
 from __future__ import annotations
 

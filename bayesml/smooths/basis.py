@@ -78,7 +78,7 @@ class SmoothBasis:
     Nothing of the data is kept but the knots, or, for thin plate splines, at most 2,000 of their different values.
 
     Attributes:
-        request: what was asked for.
+        request: the spline that is requested.
         spline: the functions before constraint and parameterisation; of several penalties with the identity as each.
         unpenalised_map: coefficients N of the unpenalised columns in the spline's functions, ``(k, null_dimension)``.
         penalised_map: coefficients P of the penalised columns, ``(k, rank)``; ``P' S P`` is ``penalty_scale`` times the
@@ -255,7 +255,7 @@ def fitted_basis(
 
     Args:
         covariates: a vector of finite numbers for each covariate.
-        request: what is asked for.
+        request: the spline that is requested.
         centred: whether the smooth sums to zero over the rows.
         penalised: False where all columns are unpenalised.
 

@@ -98,7 +98,7 @@ def check_count(request: Request, k: int, smallest: int, distinct: int) -> None:
 
     Raises:
         FormulaError: ``k`` is too small for this kind of spline.
-        DataError: the covariates have fewer different values than basis functions are wanted.
+        DataError: the covariates have fewer different values than basis functions are requested.
     """
     if k < smallest:
         raise FormulaError(

@@ -119,7 +119,7 @@ def fit_tensor(
 
     Args:
         covariates: a vector of numbers for each covariate.
-        margins: what is asked of each margin; its covariates follow those of the margins before.
+        margins: the request of each margin; its covariates follow those of the margins before.
         label: the call.
         centred: whether the smooth sums to zero over the rows.
         penalised: False for ``fx=TRUE``.

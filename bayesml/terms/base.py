@@ -87,7 +87,7 @@ class AbstractTerm(ABC):
         return True
 
     def with_tables(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arrays with what ``at_rows`` needs to know about the rows of each level."""
+        """Return the arrays with what ``at_rows`` needs about the rows of each level."""
         index = arrays["index"]
         return {**arrays, "index": index.astype(np.int32), **level_rows(index, self.gathered)}
 
@@ -222,7 +222,7 @@ class AbstractTerm(ABC):
         """Encode the rows of ``frame`` with the frozen schema."""
 
     def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
-        """Encode the rows of the fit; a term that holds what nobody observed in them knows more than their columns."""
+        """Encode the rows of the fit; a term of unobserved values holds more than their columns."""
         return self.arrays(model.frame)
 
     def without_rows(self) -> AbstractTerm:
@@ -230,7 +230,7 @@ class AbstractTerm(ABC):
         return self
 
     def in_model(self, model: ModelContext) -> AbstractTerm:
-        """Return the term as the model knows it; raise ``FormulaError`` where it refers to what is not there."""
+        """Return the term as it stands in the model; raise ``FormulaError`` where it refers to what is not there."""
         return self
 
     def log_density(self, values: Values, arrays: DataArrays) -> Numbers | None:

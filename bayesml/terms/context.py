@@ -1,4 +1,4 @@
-"""What the terms of a predictor may know of the rest of the model."""
+"""What the terms of a predictor can read of the rest of the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ModelContext", "ResponseContext"]
 @final
 @dataclass(frozen=True, eq=False)
 class ResponseContext:
-    """What terms may know of a response.
+    """What terms can read of a response.
 
     Attributes:
         name: its name in keys and names of parameters.
@@ -42,7 +42,7 @@ class ResponseContext:
 @final
 @dataclass(frozen=True, eq=False)
 class ModelContext:
-    """What terms may know of the rest of the model.
+    """What terms can read of the rest of the model.
 
     Attributes:
         frame: the rows of the fit.

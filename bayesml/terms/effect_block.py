@@ -60,7 +60,7 @@ class SlopeColumns:
 
 
 class Root(Protocol):
-    """What knows how standardised vectors become effects of levels or areas."""
+    """The linear map from standardised vectors to effects of levels or areas."""
 
     @property
     def root(self) -> np.ndarray:

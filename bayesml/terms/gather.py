@@ -115,7 +115,7 @@ def _sums() -> Callable[[PerRow, Index, Tables, Index | None], PerLevel]:
 
 
 def neighbour_tables(neighbours: np.ndarray) -> dict[str, Any]:
-    """Return what ``neighbour_sums`` needs to know of a symmetric matrix ``(n, n)`` of neighbours, 1 or 0."""
+    """Return what ``neighbour_sums`` needs of a symmetric matrix ``(n, n)`` of neighbours, 1 or 0."""
     of, neighbour = np.nonzero(neighbours)
     tables = _tables(of, len(neighbours))
     padded = np.append(neighbour, len(neighbours)).astype(np.int32)
@@ -146,7 +146,7 @@ def _neighbour_sums() -> Callable[[PerLevel, Tables, Index | None], PerLevel]:
 
 
 def level_rows(index: np.ndarray, levels: int) -> dict[str, Any]:
-    """Return what ``at_rows`` needs to know about the rows of each level: ``grid``, or ``rows`` and maybe ``place``.
+    """Return what ``at_rows`` needs about the rows of each level: ``grid``, or ``rows`` and maybe ``place``.
 
     Args:
         index: ``(rows,)`` level of each row, none of them -1.

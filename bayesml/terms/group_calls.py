@@ -50,7 +50,7 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
     return _structured(group, base, first, frame, members) if has_structure else base
 
 
-# Most models have none of the following, which are imported where a term asks for them.
+# Most models have none of the following, which are imported where a term needs them.
 
 
 def _specific(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:

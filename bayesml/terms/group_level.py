@@ -77,7 +77,7 @@ class AbstractGroupTerm(AbstractTerm):
 
     @property
     def eliminated(self) -> AbstractGroupTerm:
-        """The term as engines know it: each column of ``Z`` with its label."""
+        """The term in the form that engines use: each column of ``Z`` with its label."""
         return self
 
     @property
@@ -122,7 +122,7 @@ class AbstractGroupTerm(AbstractTerm):
         return tuple(levels.labels[code] for code in new), {**arrays, "index": renumbered}
 
     def with_new_levels(self, arrays: Mapping[str, np.ndarray], labels: Sequence[str]) -> AbstractGroupTerm:
-        """Return the term with what it knows of levels that the fit has not seen.
+        """Return the term with what it holds about levels that the fit has not seen.
 
         Args:
             arrays: the arrays of the term, where such levels have the numbers behind the others.

@@ -28,7 +28,7 @@ class Columns:
 
     Attributes:
         labels: label of each.
-        centred: ``(rows, coefs)`` as the model sees them: minus their means where there is an Intercept.
+        centred: ``(rows, coefs)`` as they stand in the model: minus their means where there is an Intercept.
         written: the same as they come from the data.
         predictor: whose they are.
     """

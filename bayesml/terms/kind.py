@@ -1,4 +1,4 @@
-"""What the registry knows of a kind of terms before the module of that kind is imported."""
+"""What the registry holds about a kind of terms before the module of that kind is imported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TermKind:
             is nothing.
         calls: the special calls that it claims, such as ``mo``; the grammar reads them as terms of their own.
         matrices: of each of these that takes a matrix of ``data2`` the name of that argument, the first of the call.
-        of_all_rows: whether it looks at all rows of the data, also where a response has some of them alone.
+        of_all_rows: whether it reads all rows of the data, also where a response has some of them alone.
 
     Example:
         >>> from bayesml.formula import parse

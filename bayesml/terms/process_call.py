@@ -26,7 +26,7 @@ WIDTH = 5 / 4
 @final
 @dataclass(frozen=True)
 class ProcessCall:
-    """What a call of ``gp()`` asks for.
+    """What a call of ``gp()`` says.
 
     Attributes:
         written: the call.

@@ -48,7 +48,7 @@ class RowSpread:
 
         Args:
             arrays: the arrays of the term.
-            entries: which entries are wanted; None for all.
+            entries: which entries are requested; None for all.
         """
         Z = np.asarray(arrays["Z"], dtype=float)
         wanted = range(Z.shape[-1]) if entries is None else entries

@@ -276,7 +276,7 @@ class SharedGroup(AbstractGroupTerm):
         return sites
 
     def standardised(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return L and z of the vectors that the term brings along; those of one predictor alone are not told."""
+        """Return L and z of the vectors that the term brings along; those of one predictor alone are left out."""
         if any(not identity for identity in self.ids):
             return {}
         found = {}

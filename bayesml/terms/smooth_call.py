@@ -38,13 +38,13 @@ MARGIN_KIND, MARGIN_K = "cr", 5
 @final
 @dataclass(frozen=True)
 class SmoothCall:
-    """What a call asks for, with its factors as they were in the fit.
+    """What a call says, with its factors as they were in the fit.
 
     Attributes:
         written: the call.
         factors: of each covariate the factor without its rows, None for numbers.
         by: what the smooth is multiplied by.
-        margins: what is asked of each margin of a tensor product; empty for ``s()``.
+        margins: the request of each margin of a tensor product; empty for ``s()``.
         functions: the caller's own functions.
     """
 
@@ -201,7 +201,7 @@ def _of_levels(call: SpecialCall, options: Mapping[str, Value]) -> tuple[bool, .
 def _margins(
     call: SpecialCall, options: Mapping[str, Value], factors: tuple[Column | None, ...]
 ) -> tuple[Request, ...]:
-    """Return what is asked of each margin of a tensor product."""
+    """Return the request of each margin of a tensor product."""
     names = _names(call)
     sizes = _sizes(call, len(names), options.get("d"))
     count = len(sizes)

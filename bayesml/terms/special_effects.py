@@ -117,7 +117,7 @@ class SpecialEffects(AbstractTerm):
         return every
 
     def in_model(self, model: ModelContext) -> SpecialEffects:
-        """Return the term whose calls know the responses."""
+        """Return the term whose calls have the responses."""
         return replace(self, calls=tuple(call.in_model(model) for call in self.calls))
 
     def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:

@@ -47,7 +47,7 @@ class AbstractFactor(ABC):
         """Encode rows; each array has an entry for each row."""
 
     def own_arrays(self, model: ModelContext) -> dict[str, np.ndarray]:
-        """Encode the rows of the fit, which may know more than their columns say."""
+        """Encode the rows of the fit, about which the term may hold more than their columns."""
         return self.arrays(model.frame)
 
     def in_model(self, model: ModelContext) -> Self:

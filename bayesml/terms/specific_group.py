@@ -128,7 +128,7 @@ class SpecificGroup(AbstractGroupTerm):
         return self.base.columns(frame)[:, list(self.sources)]
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
-        """Return nothing: a row has as many predictors as thresholds, and no engine knows such blocks."""
+        """Return nothing: a row has as many predictors as thresholds, and no engine has such blocks."""
         return ()
 
     @property

@@ -324,7 +324,7 @@ class StructuredGroup(AbstractGroupTerm):
     def renumbered(
         self, arrays: Mapping[str, np.ndarray], frame: Frame
     ) -> tuple[tuple[str, ...], Mapping[str, np.ndarray]]:
-        """Number new levels, and let point estimates know the mean of those that have a row in A."""
+        """Number new levels, and give point estimates the mean of those that have a row in A."""
         if self.members is None:
             labels, own = self.base.renumbered(arrays, frame)
         else:
@@ -336,7 +336,7 @@ class StructuredGroup(AbstractGroupTerm):
         return labels, own
 
     def with_new_levels(self, arrays: Mapping[str, np.ndarray], labels: Sequence[str]) -> AbstractGroupTerm:
-        """Return the term with what it knows of new levels."""
+        """Return the term with what it holds about new levels."""
         return replace(self, base=self.base.with_new_levels(arrays, labels), new=tuple(labels))
 
     def simulated(

@@ -1,4 +1,4 @@
-"""A likelihood with its data, as the engine wants it."""
+"""A likelihood with its data, as the engine takes it."""
 
 from __future__ import annotations
 

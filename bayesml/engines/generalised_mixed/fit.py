@@ -61,7 +61,7 @@ def fit_generalised_mixed(
 
     Raises:
         DataError: arrays do not fit together or are not finite.
-        ModelError: quadrature is asked for where it cannot be had, or the likelihood is not finite at the start.
+        ModelError: quadrature is requested where it cannot be had, or the likelihood is not finite at the start.
 
     Example:
         >>> from bayesml.engines.generalised_mixed.family_response import FamilyResponse

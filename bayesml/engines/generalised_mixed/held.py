@@ -73,7 +73,7 @@ class _Map:
 
 @final
 class _HeldCriterion:
-    """A criterion over the free coordinates of a map; remembers the last mode for the search as `Criterion` does."""
+    """A criterion over the free coordinates of a map; keeps the last mode for the search as `Criterion` does."""
 
     def __init__(self, criterion: Criterion, held: _Map) -> None:
         self.criterion, self.held = criterion, held

@@ -45,7 +45,7 @@ class Evaluation:
 @final
 @dataclass
 class Criterion:
-    """Minus twice the log likelihood, Laplace or quadrature, plus a penalty; remembers the last mode and counts.
+    """Minus twice the log likelihood, Laplace or quadrature, plus a penalty; keeps the last mode and counts.
 
     Attributes:
         problem: the data.

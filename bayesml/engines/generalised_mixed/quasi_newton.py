@@ -20,7 +20,7 @@ NEARLY = 1e-5  # the squared decrement at which a stalled search counts as conve
 
 
 class Minimisable(Protocol):
-    """A criterion that remembers its last mode, or one with fewer coordinates built on it."""
+    """A criterion that keeps its last mode, or one with fewer coordinates built on it."""
 
     last: Any
 

@@ -1,4 +1,4 @@
-"""What the engine asks of a response distribution: the log density of each row and its derivatives."""
+"""What the engine needs of a response distribution: the log density of each row and its derivatives."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Convergence:
         decrement: ``sqrt(g'H^-1 g)`` at the end; the criterion is about half its square above its minimum.
         singular: one sentence for each group whose covariance matrix is singular.
         separated: columns of X whose coefficients have no finite estimate.
-        messages: everything the user should know, those two included.
+        messages: all sentences for the user, those two included.
         at_bounds: names of the parameters that lie at a bound of their priors.
     """
 

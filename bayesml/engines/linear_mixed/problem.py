@@ -21,7 +21,7 @@ EXACT_FIT = 1e-13  # the response is reproduced by the fixed effects when its re
 
 @dataclass(frozen=True)
 class LinearMixedProblem:
-    """A linear mixed model ready to be fitted, as often as wanted.
+    """A linear mixed model ready to be fitted, as often as needed.
 
     Attributes:
         groups: the grouping factors.

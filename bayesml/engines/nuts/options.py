@@ -55,7 +55,7 @@ class NUTS(AbstractEngine):
         progress: whether to show how far the run is, on one line.
         sample_prior: ``"no"``; ``"yes"`` adds prior draws beside the posterior; ``"only"`` ignores the likelihood and
             draws from the prior by forward simulation.
-        marginalize: True insists on integrating group effects out exactly, False forbids it, None decides.
+        marginalize: True requires integrating group effects out exactly, False excludes it, None decides.
         precondition: the same for coordinates built from a pilot fit; False also forbids to whiten what a collapsed
             form samples. ``fit.plan`` says what was chosen and why.
         checkpoint: a folder to which every block of draws is written; ``bayesml.resume(folder)`` goes on with a run
@@ -134,7 +134,7 @@ class NUTS(AbstractEngine):
 
     @property
     def sampling(self) -> Sampling:
-        """How many draws were asked for, and how."""
+        """How many draws were requested, and how."""
         return Sampling(
             self.chains,
             self.draws,

@@ -21,7 +21,7 @@ def effects_matrix(joint: JointEffects | SeveralJoint, blocks: Sequence[Abstract
 
     Args:
         joint: the effects of the fit.
-        blocks: the blocks at the rows wanted, None where one is left out.
+        blocks: the blocks at the rows requested, None where one is left out.
         count: number of rows.
     """
     from scipy import sparse

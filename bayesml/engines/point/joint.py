@@ -246,7 +246,7 @@ def sparse_rows(
     Args:
         own: the blocks of the fit.
         factors: Lambda of each.
-        blocks: the blocks at the rows wanted, None where one is left out.
+        blocks: the blocks at the rows requested, None where one is left out.
         count: number of rows.
     """
     levels, columns = [], []

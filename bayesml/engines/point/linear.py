@@ -59,7 +59,7 @@ def estimate_linear(problem: Problem, method: str, reml: bool) -> LinearEstimate
     """Fit a linear mixed model.
 
     Raises:
-        ModelError: the model is not one, or its variances cannot be told apart.
+        ModelError: the model is not one, or its variances cannot be distinguished.
     """
     arrays, prepared, sigma = _prepared(problem, method)
     return LinearEstimate(problem, arrays, method, fit_linear_mixed(prepared, reml, sigma))

@@ -14,7 +14,7 @@ __all__ = ["Submodel"]
 @final
 @dataclass(frozen=True)
 class Submodel:
-    """What a refit is asked for.
+    """What a refit returns.
 
     Attributes:
         log_likelihood: of the response, REML's own for REML.

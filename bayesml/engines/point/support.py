@@ -24,7 +24,7 @@ class Intervals:
     """Bounds of some parameters.
 
     Attributes:
-        names: the parameters as a user knows them.
+        names: the parameters as users write them.
         lower: lower bounds, -inf where there is none.
         upper: upper bounds, or inf.
         location: a typical value within.

@@ -1,4 +1,4 @@
-"""Compiling a traced program with options that not every version of XLA knows."""
+"""Compiling a traced program with options that not every version of XLA has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["compiled_with"]
 
 
 def compiled_with(lowered: Any, options: Mapping[str, Any]) -> Any:
-    """Compile a traced program with options of XLA:CPU, or without them where this version of XLA does not know one.
+    """Compile a traced program with options of XLA:CPU, or without them where this version of XLA lacks one.
 
     The options change how long compiling takes, not what the program computes.
     """

@@ -1,4 +1,4 @@
-"""K-fold cross-validation: the model is fitted without each fold in turn, and asked for the density of that fold."""
+"""K-fold cross-validation: the model is fitted without each fold in turn, and gives the density of that fold."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def log_prior(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
 
 
 def without_log_prior(fit: AbstractSampledFit) -> tuple[str, ...]:
-    """Return the sampled parameters whose priors have no part in ``log_prior``, since no draw tells their value."""
+    """Return the sampled parameters whose priors have no part in ``log_prior``: no draws determine their values."""
     values = _sampled_values(fit)
     every = (p for p in fit.problem.description.spec.parameters if p.prior_class and not p.is_constant)
     return tuple(p.name for p in every if p.name not in values)
@@ -58,7 +58,7 @@ def _log_densities(parameter: ParameterSpec, value: np.ndarray) -> Iterator[tupl
 
 
 def _sampled_values(fit: AbstractSampledFit) -> dict[str, np.ndarray]:
-    """Return the draws of what has a prior: reported variables, and those that only the sampler knows."""
+    """Return the draws of what has a prior: reported variables, and those that are sampled but not reported."""
     values = dict(fit.draws_record.values)
     for predictor in fit.problem.design.schema.predictors:
         for term in predictor.terms:

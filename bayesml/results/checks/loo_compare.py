@@ -89,7 +89,7 @@ def loo_compare(
 
     Warns:
         FitWarning: the estimate is unreliable for some observations of a model, which is named; a discrete is compared
-            with a continuous distribution; or whether rows are the same cannot be told.
+            with a continuous distribution; or it is not known whether rows are the same.
 
     Example:
         >>> bayesml.loo_compare({"slopes": fit, "intercepts": other})
@@ -197,7 +197,7 @@ def stacking_weights(log_densities: np.ndarray) -> np.ndarray:
 
     density = np.exp(log_densities - log_densities.max(axis=1, keepdims=True))
     rows, models = density.shape
-    # The density of the mixture stays above 0 while the optimiser looks at weights on the edge.
+    # The density of the mixture stays above 0 while the optimiser tries weights on the edge.
     floor = np.finfo(float).tiny
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:

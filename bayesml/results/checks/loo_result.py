@@ -1,4 +1,4 @@
-"""The value of ``loo()``: an object of the installed ArviZ that knows which fit it is of."""
+"""The value of ``loo()``: an object of the installed ArviZ with the fit that it is of."""
 
 from __future__ import annotations
 

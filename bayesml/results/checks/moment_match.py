@@ -123,7 +123,7 @@ def matched_rows(fit: AbstractSampledFit, rows: np.ndarray, efficiency: float) -
     model = UnconstrainedModel.of(fit.problem)
     points = None if fit.draws_record.reduced else unconstrained_draws(fit.problem, model, fit.draws_record.values)
     if points is None:
-        # What the sampler moved is not told by what it reported: the model is sampled anew in coordinates that are.
+        # The sampled values do not follow from the reported ones: the model is sampled anew in coordinates that are.
         drawn = sample_coordinates(fit.engine, fit.problem, fit.draws_record.n_draws, fit.seed).values
         points = drawn.reshape(-1, drawn.shape[2]) * model.layout.scale + model.layout.center
     log_posterior = model.log_density(points)

@@ -35,7 +35,7 @@ def prior_draws(
 
     They are simulated forwards: first the parameters that have a prior of their own, then what is computed from them.
     There is no Markov chain, and the response is not looked at. Of a fit with ``sample_prior="yes"`` or ``"only"`` they
-    are the draws that it holds, unless ``ndraws`` or ``seed`` asks for others.
+    are the draws that it holds, unless ``ndraws`` or ``seed`` is given.
 
     Args:
         fit: the fit.

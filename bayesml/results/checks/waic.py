@@ -26,7 +26,7 @@ def waic(fit: AbstractSampledFit, *, resp: str | None = None) -> Waic:
 
     ``elpd_waic = sum_i (log mean_s p(y_i | draw s) - p_i)`` with ``p_i = var_s log p(y_i | draw s)``, whose sum is the
     effective number of parameters ``p_waic`` (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27). ``loo()`` is
-    the better estimate, and tells where it fails.
+    the better estimate, and says where it fails.
 
     Args:
         fit: the fit.

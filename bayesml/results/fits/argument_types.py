@@ -23,7 +23,7 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function with a look at its arguments first.
 
     An argument that is annotated as ``bool`` is True or False; one annotated as ``int`` a whole number, and a seed at
-    least 0; with ``| None`` it may be None. What else an argument must be, such as a probability, the function knows.
+    least 0; with ``| None`` it may be None. What else an argument must be, such as a probability, the function checks.
 
     Raises:
         ModelError: when it is called with another value.

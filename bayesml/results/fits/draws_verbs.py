@@ -70,7 +70,7 @@ __all__ = ["AbstractDrawsVerbs"]
 
 @dataclass(frozen=True, repr=False)
 class AbstractDrawsVerbs(AbstractFitVerbs, AbstractSampledFit):
-    """What can be asked of draws."""
+    """The methods of fits with draws."""
 
     @cached_property
     def idata(self) -> Any:

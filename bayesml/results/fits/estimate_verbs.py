@@ -51,7 +51,7 @@ __all__ = ["AbstractEstimateVerbs"]
 
 @dataclass(frozen=True, repr=False)
 class AbstractEstimateVerbs(AbstractFitVerbs, AbstractPointFit):
-    """What can be asked of estimates with their covariances."""
+    """The methods of fits with estimates and their covariances."""
 
     @property
     def fitted(self) -> pd.Series | pd.DataFrame:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bayesml.results.storage import exported, saving
     from bayesml.results.tables import effects, equation, tables
     from bayesml.results.tidy import for_maketables
-else:  # a fit and its table should not wait for what is asked of it later
+else:  # a fit and its table should not wait for imports of its methods
     contrast = lazy_module("bayesml.results.questions.contrast")
     effects = lazy_module("bayesml.results.tables.effects")
     emmeans = lazy_module("bayesml.results.questions.emmeans")
@@ -39,7 +39,7 @@ __all__ = ["AbstractFitVerbs"]
 
 @dataclass(frozen=True, repr=False)
 class AbstractFitVerbs(AbstractFit):
-    """What can be asked of draws and of estimates alike."""
+    """The methods of fits with draws and of those with estimates."""
 
     def __repr__(self) -> str:
         return str(self._table())

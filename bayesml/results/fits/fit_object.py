@@ -217,7 +217,7 @@ def fit_of(fitted: FittedModel) -> Fit | PointFit:
 
 
 def finished(fitted: FittedModel) -> Fit | PointFit:
-    """Return the fit of a model, after warnings about what its user should know.
+    """Return the fit of a model, after its warnings.
 
     Warns:
         FitWarning: the sampler had problems, a variance is estimated as zero, or columns were dropped.

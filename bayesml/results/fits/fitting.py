@@ -37,7 +37,7 @@ __all__ = ["described_model", "encode_data", "fitted_model", "prepared_model", "
 
 
 def run_model(model: PreparedModel, began: float) -> FittedModel:
-    """Run the engine of a model; what the user should know is for the caller to warn about.
+    """Run the engine of a model; warnings are left to the caller.
 
     Args:
         model: the model.

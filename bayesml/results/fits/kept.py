@@ -39,7 +39,7 @@ class KeptFile:
         """Return the fit in the file, or None where the model has to be fitted.
 
         Args:
-            model: what ``fit`` was asked for.
+            model: the description of the model.
 
         Raises:
             ModelError: the file is no saved fit; or, with ``"never"``, it cannot be read.

@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @final
 class Verb(Generic[F, P, R]):
-    """A function ``(fit, ...)`` as the method ``fit.name(...)``, which also knows the foreign words of its arguments.
+    """A function ``(fit, ...)`` as the method ``fit.name(...)``; names of arguments in other packages are understood.
 
     Args:
         find: returns the function; called at the first use.

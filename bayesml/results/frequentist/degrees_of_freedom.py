@@ -119,7 +119,7 @@ def has_t_tests(fit: AbstractPointFit) -> bool:
 
 
 def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
-    """Return the tests that ``ddf`` asks for.
+    """Return the tests of a value of ``ddf``.
 
     Args:
         fit: the fit.
@@ -147,7 +147,7 @@ def tests_of(fit: AbstractPointFit, ddf: Ddf = "default") -> Tests:
 
 
 def check_no_ddf(ddf: Ddf) -> None:
-    """Raise a ModelError where degrees of freedom are asked of a fit with draws, whose intervals need none."""
+    """Raise a ModelError for degrees of freedom of a fit with draws, whose intervals need none."""
     if _chosen(ddf) not in (None, "default"):
         raise ModelError(f"`ddf={ddf!r}` is for estimates; the intervals of draws have no degrees of freedom.")
 

@@ -1,4 +1,4 @@
-"""What the user should know about a point estimate, as sentences and as warnings."""
+"""Notes on a point estimate, as sentences and as warnings."""
 
 from __future__ import annotations
 

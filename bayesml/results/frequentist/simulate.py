@@ -65,7 +65,7 @@ def simulate(
 
     Raises:
         ModelError: ``n`` is not a positive whole number, or ``new_levels`` is unknown.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
         DataError: the new data lack a column, or have an unseen level that is refused.
 
     Example:
@@ -136,7 +136,7 @@ def _new_linear_predictors(
     if new_levels == "error":
         point_rows(fit, newdata, keep, "error", additions=False)
     found = point_rows(fit, newdata, None, "zero", additions=False).rows.blocks
-    # None is left out, because all effects were asked for.
+    # None is left out, because all effects were requested.
     groups = [block for block in found[: len(fit.estimate.groups)] if block is not None]
     return _with_group_effects(fit, population, groups, n, rng, selection, new_levels == "gaussian")
 

@@ -1,4 +1,4 @@
-"""What is asked of predictions: options checked, rows and averages."""
+"""The arguments of predictions, checked: options, rows and averages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Asked:
     Attributes:
         fit: the fit, as that of one response.
         question: what is evaluated.
-        hypothesis: what is asked of the estimates.
+        hypothesis: what is tested about the estimates.
         transform: a function of estimates and ends of intervals.
         level: probability of the intervals.
         wts: weights of the rows.

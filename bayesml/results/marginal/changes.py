@@ -76,7 +76,7 @@ def _default_variables(fit: AbstractFit, names: Sequence[str]) -> tuple[str, ...
 
 
 def _has_steps(known: Reference, name: str) -> bool:
-    """Whether a column counts as categories here: one, or numbers between which the model knows nothing, ``mo(x)``."""
+    """Whether a column counts as categories here: one, or numbers between which the model has no values, ``mo(x)``."""
     if known.is_categorical(name):
         return True
     values = known.frame.column(name).values
@@ -87,7 +87,7 @@ def _has_steps(known: Reference, name: str) -> bool:
 def changes_of(
     fit: AbstractFit, rows: pd.DataFrame, variables: Any, cross: bool, comparison: str
 ) -> tuple[Change, ...]:
-    """Return the changes asked for by ``variables`` of ``comparisons``, see there."""
+    """Return the changes requested by ``variables`` of ``comparisons``, see there."""
     known, names = known_variables(fit)
     joint = JOINTS.get(comparison, " - ")
     each = [_changes(known, rows, name, how, joint) for name, how in _asked(fit, variables, names).items()]
@@ -118,7 +118,7 @@ def _crossed(parts: Sequence[Change]) -> Change:
 
 
 def derivatives_of(fit: AbstractFit, rows: pd.DataFrame, variables: Any) -> tuple[Change, ...]:
-    """Return the changes asked for by ``variables`` of ``slopes``: small ones of numbers, levels of categories."""
+    """Return the changes requested by ``variables`` of ``slopes``: small ones of numbers, levels of categories."""
     known, names = known_variables(fit)
     asked = _asked(fit, variables, names)
     if isinstance(variables, Mapping):

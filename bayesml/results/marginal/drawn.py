@@ -111,7 +111,7 @@ def _averages_of_columns(
 
 
 def _is_linear(fit: AbstractSampledFit, what: What) -> bool:
-    """Whether a number of a row is its linear predictor: asked for as such, or the mean of a family without a link."""
+    """Whether a number of a row is its linear predictor: requested as such, or the mean of a family without a link."""
     if what.kind == "linpred":
         return not what.transform
     likelihood = fit.likelihood

@@ -48,7 +48,7 @@ def predictions(
         type: ``"response"``, of a binomial model for one trial; or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates in the table: a number to compare with, ``"pairwise"``,
+        hypothesis: what is tested about the estimates in the table: a number to compare with, ``"pairwise"``,
             ``"revpairwise"``, ``"reference"``, ``"sequential"``, ``"meandev"``, an equation such as ``"b1 = b2"``, in
             which b1 is the first of them, a list of equations, weights, or a function.
         transform: ``"exp"``, ``"ln"``, or a function of estimates and ends of intervals; of draws of each.
@@ -104,7 +104,7 @@ def comparisons(
         type: ``"response"`` or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates, see ``predictions``.
+        hypothesis: what is tested about the estimates, see ``predictions``.
         transform: a function of estimates and ends of intervals, ``"exp"`` of ``comparison="lnor"`` for odds ratios.
         conf_level: probability of the intervals.
         wts: weights of the rows in averages.
@@ -165,7 +165,7 @@ def slopes(
         type: ``"response"`` or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates, see ``predictions``.
+        hypothesis: what is tested about the estimates, see ``predictions``.
         transform: a function of estimates and ends of intervals.
         conf_level: probability of the intervals.
         wts: weights of the rows in averages.
@@ -242,7 +242,7 @@ def avg_predictions(
         type: ``"response"`` or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates, see ``predictions``.
+        hypothesis: what is tested about the estimates, see ``predictions``.
         transform: a function of estimates and ends of intervals.
         conf_level: probability of the intervals.
         wts: weights of the rows.
@@ -286,7 +286,7 @@ def avg_comparisons(
         type: ``"response"`` or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates, see ``predictions``.
+        hypothesis: what is tested about the estimates, see ``predictions``.
         transform: a function of estimates and ends of intervals.
         conf_level: probability of the intervals.
         wts: weights of the rows.
@@ -325,7 +325,7 @@ def avg_slopes(
         type: ``"response"`` or ``"link"``.
         dpar: a distributional parameter instead of the response.
         resp: which of several responses.
-        hypothesis: what is asked of the estimates, see ``predictions``.
+        hypothesis: what is tested about the estimates, see ``predictions``.
         transform: a function of estimates and ends of intervals.
         conf_level: probability of the intervals.
         wts: weights of the rows.

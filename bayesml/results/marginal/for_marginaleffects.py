@@ -29,7 +29,7 @@ def to_marginaleffects(fit: AbstractPointFit) -> Any:
 
     Predictions are expected responses at the population level, as ``fit.epred(newdata, re_formula="NA")`` gives them
     (probabilities of a binomial response), functions of the population-level coefficients with their covariance
-    matrix. The same is in ``fit.predictions(groups="population")`` and its relatives, which also know group-level
+    matrix. The same is in ``fit.predictions(groups="population")`` and its relatives, which also take group-level
     effects, draws, and models with several formulas.
 
     Args:

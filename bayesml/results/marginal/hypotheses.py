@@ -32,7 +32,7 @@ def null_value(hypothesis: Any) -> float | None:
 
 
 def hypothesised(numbers: AbstractNumbers, labels: Sequence[str], hypothesis: Any) -> tuple[list[str], AbstractNumbers]:
-    """Return what is asked of the estimates, with the label of each answer.
+    """Return the hypotheses about the estimates, each with its label.
 
     Args:
         numbers: the estimates.

@@ -1,4 +1,4 @@
-"""Numbers that a fit knows: draws of them, or estimates that move with parameters whose covariance is known.
+"""Numbers that follow from a fit: draws of them, or estimates that move with parameters whose covariance is known.
 
 Functions of them are functions of each draw, or have errors by the delta method.
 """

@@ -63,6 +63,6 @@ class Question:
     seed: int | None
 
     def request(self, rows: Any) -> Request:
-        """Return what a prediction of rows is asked for."""
+        """Return what a prediction of rows is to give."""
         re_formula = None if self.groups == "conditional" else "NA"
         return Request(rows, re_formula, self.new_levels, self.ndraws, self.seed)

@@ -1,7 +1,7 @@
 """Figures that are shown once, in a notebook, in a window, or where nothing can be shown.
 
-pyplot knows each of them, so that ``plt.show()``, ``plt.savefig(...)`` and the end of a notebook's cell treat it as any
-other figure. Two things are different: a picture that is the value of a cell is shown once, not again at the end of
+Each is a figure of pyplot: ``plt.show()``, ``plt.savefig(...)`` and the end of a notebook's cell treat it as any other
+figure. Two things are different: a picture that is the value of a cell is shown once, not again at the end of
 the cell; and without windows, a new picture replaces the last one in pyplot, so that pyplot does not collect them.
 """
 
@@ -56,7 +56,7 @@ class Picture(Figure):
 
 
 def new_picture(width: float, height: float) -> Picture:
-    """Return an empty picture of that size in inches; where there are no windows, pyplot forgets the one before it."""
+    """Return an empty picture of that size in inches; where there are no windows, it replaces the one before it."""
     shell = ipython_shell()
     if shell is not None:  # with some backends IPython has a way of its own for all figures, which comes before methods
         shell.display_formatter.ipython_display_formatter.for_type(Picture, Picture._ipython_display_)
@@ -104,7 +104,7 @@ def _display_of_caller(figure: Figure) -> None:
 def _publish(figure: Figure) -> None:
     """Show the figure as an output of the cell; pyplot will not show it again at the end of the cell.
 
-    Once IPython's inline backend is active, IPython knows how to show figures, in the formats that the user has chosen.
+    Once IPython's inline backend is active, IPython shows figures, in the formats that the user has chosen.
     """
     from IPython.display import display
 

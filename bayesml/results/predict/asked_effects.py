@@ -1,4 +1,4 @@
-"""Which effects are shown, and under which conditions: what a user asks of ``conditional_effects``, read."""
+"""Which effects are shown, and under which conditions: the arguments of ``conditional_effects``, read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Effect:
     """One effect to show.
 
     Attributes:
-        name: as asked for, ``x`` or ``x:group``.
+        name: as requested, ``x`` or ``x:group``.
         axis: the column along the axis.
         moderator: the column in colours, or empty.
         is_numeric: whether the column along the axis is a number.
@@ -60,7 +60,7 @@ class Condition:
 def chosen_effects(
     fit: AbstractFit, known: Reference, effects: str | Sequence[str] | None, dpar: str | None
 ) -> tuple[Effect, ...]:
-    """Return the effects asked for, or all of the model.
+    """Return the effects requested, or all of the model.
 
     Raises:
         ModelError: an effect is not in the model; the message lists what there is.

@@ -20,7 +20,7 @@ Shown: TypeAlias = "pd.Series | pd.DataFrame | dict[str, pd.Series | pd.DataFram
 
 
 def by_response(fit: F, resp: str | None, ask: Callable[[F], pd.Series | pd.DataFrame]) -> Shown:
-    """Return what is asked of one response, or of all of several.
+    """Return a result of one response, or of all of several.
 
     Args:
         fit: the fit.

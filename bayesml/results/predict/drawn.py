@@ -124,7 +124,7 @@ def _code_labels(fit: AbstractSampledFit, what: What) -> tuple[str, ...]:
 
 
 def rows_to_evaluate(fit: AbstractSampledFit, request: Request, what: What) -> Rows:
-    """Return the rows with all that is needed to evaluate what is asked for."""
+    """Return the rows with all that is needed to evaluate what is requested."""
     if what.kind == "linpred" or what.dpar is not None:
         return prepare_rows(fit, request, predictors=needed_predictors(fit, what), additions=())
     weights = has_precisions(fit, request.newdata)

@@ -43,7 +43,7 @@ class Grid:
         columns: values of each data column.
         labels: the columns ``cond__``, ``effect1__`` and, with two predictors, ``effect2__``.
         levels: levels of the categorical columns, in order.
-        asked: number of rows that were asked for.
+        asked: number of rows that were requested.
         computable: number of those at which the model can be computed. The others, such as a level of ``C(round(x))``
             that the fit has not seen, are left out, unless there is no other.
         is_line: whether the column along the axis takes all values of its range, not whole or observed numbers alone.

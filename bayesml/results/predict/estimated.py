@@ -49,7 +49,7 @@ def evaluate_estimates(fit: AbstractPointFit, request: Request, what: What) -> E
 def function_of_rows(
     fit: AbstractPointFit, request: Request, what: What
 ) -> tuple[PointRows, Callable[[np.ndarray], np.ndarray]]:
-    """Return rows, and what is asked for as a function of their linear predictor ``(rows,)``."""
+    """Return rows, and what is requested as a function of their linear predictor ``(rows,)``."""
     rows, function = _rows_and_function(fit, request, what)
     return rows, (lambda eta: eta) if function is None else function
 

@@ -13,8 +13,8 @@ __all__ = ["evaluate"]
 def evaluate(fit: AbstractFit, request: Request, what: What) -> AbstractQuantity:
     """Return what is known of a number of each row: draws of it, or an estimate with an error by the delta method.
 
-    The one place that tells fits with draws from point estimates; tables, effects and comparisons of rows are written
-    against the quantity.
+    The one place that distinguishes fits with draws from point estimates: tables, effects and comparisons of rows are
+    written against the quantity.
 
     Args:
         fit: the fit.
@@ -23,7 +23,7 @@ def evaluate(fit: AbstractFit, request: Request, what: What) -> AbstractQuantity
 
     Raises:
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
         ModelError: an option is impossible.
     """
     if isinstance(fit, AbstractPointFit):

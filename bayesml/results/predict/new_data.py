@@ -40,7 +40,7 @@ def read_new_data(
     Args:
         fit: the fit.
         newdata: any supported container of columns.
-        selection: the predictors with the group-level terms wanted.
+        selection: the predictors with the group-level terms requested.
         additions: names of the response terms needed (``trials``, ``se``, ``weights``).
         response: whether the response itself is needed.
         may_lack_groups: whether an absent grouping column stands for an unseen level.

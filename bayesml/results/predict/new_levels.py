@@ -32,7 +32,7 @@ class UnseenLevels:
 
     Attributes:
         labels: what they are called.
-        terms: the terms that have such levels, with what they know of them, by predictor and key.
+        terms: the terms that have such levels, with what they hold about them, by predictor and key.
     """
 
     labels: Mapping[str, tuple[str, ...]]

@@ -50,7 +50,7 @@ def linpred(
             estimated variance parameters.
         interval: ``"confidence"`` adds the limits of a normal interval.
         prob: probability of the interval.
-        dpar: the parameter whose linear predictor is wanted, ``"zi"``; None is ``mu``.
+        dpar: the parameter whose linear predictor is requested, ``"zi"``; None is ``mu``.
         resp: which of several responses, which needs the columns of its own formula alone; None takes all of them.
 
     Returns:
@@ -62,7 +62,7 @@ def linpred(
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
         ModelError: an option is impossible.
 
     Example:

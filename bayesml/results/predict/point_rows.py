@@ -1,4 +1,4 @@
-"""Rows to predict from a point estimate: those of the fit or new ones, with the group-level effects wanted."""
+"""Rows to predict from a point estimate: those of the fit or new ones, with the group-level effects requested."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PointRows:
     Attributes:
         eta: ``(rows,)`` linear predictor at the estimates, without effects for levels that the fit has not seen.
         rows: the same rows for standard errors.
-        data: ``trials`` and ``se`` as the family wants them.
+        data: ``trials`` and ``se`` as the family takes them.
         weights: likelihood weights, or None.
         labels: a label for each row: the index of pandas data, else its position in the data given.
         estimable: ``(rows,)`` whether the data of the fit determine the population-level part.
@@ -93,7 +93,7 @@ def point_rows(
 
     Raises:
         DataError: the new data lack something, or have an unseen level that is refused.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
         ModelError: ``new_levels`` is unknown.
     """
     if new_levels not in get_args(UnseenPolicy):

@@ -86,7 +86,7 @@ def linpred(
 
     Raises:
         DataError: ``newdata`` lacks a column, or holds a missing value or an unknown level.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
         ModelError: an option is impossible.
 
     Example:

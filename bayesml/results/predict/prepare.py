@@ -96,7 +96,7 @@ def prepare_rows(
 
     Raises:
         DataError: the new data lack something, or have an unseen level that ``new_levels`` refuses.
-        FormulaError: ``re_formula`` asks for what the model does not have.
+        FormulaError: ``re_formula`` names what the model does not have.
     """
     policy = check_policy(request.new_levels)
     selection = select_groups(fit, request.re_formula)
@@ -211,9 +211,9 @@ class Batch:
 @final
 @dataclass(frozen=True)
 class _Slice(Mapping[str, np.ndarray]):
-    """Chosen draws of every variable, cut out when asked for; effects of unseen levels behind those of known ones.
+    """Selected draws of every variable, cut out when needed; effects of unseen levels behind those of known ones.
 
-    What was cut out is kept: every block of rows asks for it.
+    What was cut out is kept: every block of rows needs it.
     """
 
     source: Mapping[str, np.ndarray]
@@ -238,7 +238,7 @@ class _Slice(Mapping[str, np.ndarray]):
 
 
 def values_at(values: Mapping[str, np.ndarray], positions: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Return some draws of every variable, ``(draws, *shape)`` each, which are cut out when they are asked for."""
+    """Return some draws of every variable, ``(draws, *shape)`` each, which are cut out when they are needed."""
     return _Slice(values, positions, {})
 
 

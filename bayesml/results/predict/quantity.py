@@ -1,4 +1,4 @@
-"""A number of each row, as far as a fit knows it: draws of it, or an estimate with its error.
+"""A number of each row, as a fit determines it: draws of it, or an estimate with its error.
 
 What tables and effects need of either is its ``summary``; what only one has (draws by chain, prediction intervals) it
 has beside that.

@@ -28,7 +28,7 @@ NONE_TEXTS = frozenset({"NA", "~0", "~1", "~-1"})
 @final
 @dataclass(frozen=True)
 class Selection:
-    """The predictors with the group-level terms that are wanted.
+    """The predictors with the group-level terms that are requested.
 
     Attributes:
         predictors: the encoded predictors, unwanted group-level terms left out.
@@ -91,7 +91,7 @@ def _means_none(re_formula: Any) -> bool:
 
 
 def _wanted_effects(fit: AbstractFit, text: str) -> dict[frozenset[str], set[str]]:
-    """Return the labels of the varying columns that the formula asks for, by grouping factor."""
+    """Return the labels of the varying columns in the formula, by grouping factor."""
     wanted: dict[frozenset[str], set[str]] = {}
     available = _available_effects(fit)
     for part in _read(fit, text).groups:

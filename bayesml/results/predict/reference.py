@@ -77,7 +77,7 @@ class Reference:
         return {**held, **self._nearest_row(sorted(stuck), held)}
 
     def possible(self, values: Mapping[str, Sequence[Any]], count: int) -> np.ndarray:
-        """Return at which rows of a grid all is computable, ``(rows,)``; columns that are absent are not asked for."""
+        """Return at which rows of a grid all is computable, ``(rows,)``; columns that are absent are left out."""
         found = np.ones(count, dtype=bool)
         for part in self.computations:
             if values.keys() >= set(part.columns):
@@ -145,7 +145,7 @@ def _possible(part: Computation, values: Mapping[str, Sequence[Any]], count: int
     columns = {name: [row[i] for row in distinct] for i, name in enumerate(part.columns)}
     try:
         frame = read_frame(columns, part.columns) if columns else Frame({}, 1, np.zeros(1, dtype=np.int64))
-    except DataError:  # what the user asked for is no data at all: the prediction says so
+    except DataError:  # ``newdata`` is no data at all: the prediction says so
         return np.ones(count, dtype=bool)
     known = dict(zip(distinct, part.possible(frame).tolist(), strict=True))
     return np.array([known[row] for row in rows], dtype=bool)

@@ -27,9 +27,9 @@ class Rows:
     """Rows to predict.
 
     Attributes:
-        selection: predictors with the group-level terms wanted.
+        selection: predictors with the group-level terms requested.
         arrays: arrays of their terms.
-        data: ``trials``, ``se``, ``y`` as the family wants them.
+        data: ``trials``, ``se``, ``y`` as the family takes them.
         weights: likelihood weights, or None.
         labels: a label for each row: the index of pandas data, else its position in the data given.
         unseen: levels that the fit has not seen.
@@ -70,7 +70,7 @@ def encoded_rows(
     Args:
         fit: the fit.
         newdata: any supported data frame.
-        selection: the predictors with the group-level terms wanted.
+        selection: the predictors with the group-level terms requested.
         additions: names of the response terms needed (``trials``, ``se``, ``weights``).
         policy: what a level gets that the fit has not seen; ``"error"`` refuses it.
         may_lack_groups: whether an absent grouping column stands for an unseen level.

@@ -73,7 +73,7 @@ def evaluate_several(
 def numbers_of_rows(
     fit: AbstractPointFit, estimate: SeveralEstimate, request: Request, what: What
 ) -> tuple[PointRows, Numbers]:
-    """Return rows, and what is asked for as a function of their linear predictors ``(d, rows)`` and psi."""
+    """Return rows, and what is requested as a function of their linear predictors ``(d, rows)`` and psi."""
     newdata, groups, policy = request.newdata, request.re_formula, request.new_levels
     key = _predictor_asked(fit, what)
     if key is not None:

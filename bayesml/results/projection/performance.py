@@ -31,7 +31,7 @@ class Performance:
 
 
 def of_draws(log_lik: np.ndarray, mean: np.ndarray, *, leaves_out: bool) -> Performance:
-    """Return averages over draws, with each row left out by Pareto-smoothed importance sampling if asked for.
+    """Return averages over draws, with each row left out by Pareto-smoothed importance sampling on request.
 
     Args:
         log_lik: ``(draws, rows)``.

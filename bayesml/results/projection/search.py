@@ -17,7 +17,7 @@ Submodels = Callable[[frozenset[Candidate]], Submodel | None]
 
 
 def submodels_of(reference: Reference, candidates: Sequence[Candidate]) -> Submodels:
-    """Return the models with some of the candidates, each made when it is asked for and kept.
+    """Return the models with some of the candidates, each made when it is needed and kept.
 
     Args:
         reference: what they are projections of.

@@ -230,7 +230,7 @@ def _column(like: Column, values: Sequence[Any]) -> Column:
 
 
 def shown(column: Column, value: Any) -> Any:
-    """Return a value as the user knows it: the level of a factor, a truth value or a number."""
+    """Return a value as users write it: the level of a factor, a truth value or a number."""
     if column.levels is not None:
         return column.levels[int(value)]
     return bool(value) if column.is_boolean else float(value)

@@ -30,7 +30,7 @@ class MarginalMeans:
         by: the predictors within whose values comparisons are made.
         means: what is known of each: draws, or combinations of estimated coefficients.
         name: heading of the estimates.
-        scale: the way to the response, where the response scale was asked for.
+        scale: the way to the response, where the response scale was requested.
         level: coverage of the intervals.
         note: which factors are nested in others, and which the estimates are averaged over.
     """

@@ -1,4 +1,4 @@
-"""Several numbers that a fit knows something about, and weighted sums of them.
+"""Several numbers that a fit determines, and weighted sums of them.
 
 That part of marginal means in which draws and estimates differ.
 """

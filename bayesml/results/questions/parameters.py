@@ -39,7 +39,7 @@ def _estimated_family_parameters(fit: AbstractPointFit) -> tuple[str, ...]:
 
 
 def chosen(fit: AbstractPointFit, parameters: str | Sequence[str] | None) -> tuple[Element, ...]:
-    """Return the parameters asked for by name, or by ``"sd"``, ``"cor"``, ``"b"`` for all of a kind; None is all.
+    """Return the parameters requested by name, or by ``"sd"``, ``"cor"``, ``"b"`` for all of a kind; None is all.
 
     Raises:
         ModelError: a name is unknown.

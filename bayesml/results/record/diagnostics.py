@@ -33,7 +33,7 @@ class Diagnostics:
     Attributes:
         chains: number of chains.
         draws: draws kept in each chain.
-        requested: draws asked for in each chain.
+        requested: draws requested in each chain.
         incomplete: whether the run was interrupted.
         independent: the draws are independent (from the prior, or from an approximation); the rest is then empty.
         divergences: number of divergent transitions after warm-up.

@@ -54,10 +54,10 @@ def each_response(fit: F) -> dict[str, F]:
 
 
 def answers(fit: F, ask: Callable[[F], R]) -> dict[str, R]:
-    """Return what is asked of each response, by name.
+    """Return a result of each response, by name.
 
     Raises:
-        ModelError: one of them cannot answer; the message says which, and that others may be asked alone.
+        ModelError: one of them has no such result; the message says which, and that others may be taken alone.
     """
     found = {}
     for name, one in each_response(fit).items():

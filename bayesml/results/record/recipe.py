@@ -1,4 +1,4 @@
-"""How a model is fitted: all that ``fit`` was told but the data, and a model that is read and waits for its engine."""
+"""How a model is fitted: all arguments of ``fit`` but the data, and a model that is read and waits for its engine."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def narrowed(rows: Rows, values: Arrays, part: np.ndarray) -> tuple[Rows, dict[s
     Args:
         rows: rows of the fit; no level is unseen.
         values: draws of the reported variables, ``(chains, draws, *shape)``.
-        part: positions of the rows wanted.
+        part: positions of the rows requested.
     """
     kept = dict(values)
     predictors, arrays = [], {}

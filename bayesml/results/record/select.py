@@ -62,7 +62,7 @@ def elements(
 
     Args:
         values: draws of each variable, ``(chains, draws, *shape)``.
-        variables: the variables wanted, in this order.
+        variables: the variables requested, in this order.
         keep: text names to keep; None keeps all.
     """
     names: list[str] = []
@@ -222,7 +222,7 @@ def draws(fit: AbstractSampledFit, variable: str | Sequence[str] | None = None, 
 def chosen_texts(
     variables: Sequence[ReportedVariable], variable: str | Sequence[str] | None, regex: bool = False
 ) -> frozenset[str] | None:
-    """Return the text names that are asked for, see ``draws``; None where all are.
+    """Return the text names that are requested, see ``draws``; None where all are.
 
     Raises:
         ModelError: a name or an expression matches nothing, or an expression cannot be read.
@@ -260,5 +260,5 @@ def _searched(variables: Sequence[ReportedVariable], wanted: Sequence[str]) -> I
 
 
 def each_of(asked: Any) -> tuple[Any, ...]:
-    """Return what was asked for as a tuple, be it one name or several; what is neither is one thing, unknown later."""
+    """Return what was requested as a tuple, be it one name or several; what is neither is one thing, unknown later."""
     return tuple(asked) if isinstance(asked, Iterable) and not isinstance(asked, str) else (asked,)

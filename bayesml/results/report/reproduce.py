@@ -16,7 +16,7 @@ __all__ = ["call_of"]
 
 
 def call_of(fit: AbstractFit) -> str:
-    """Return the call of ``bayesml.fit``; data and matrices stand under the names that the fit knows them by."""
+    """Return the call of ``bayesml.fit``; data and matrices stand under the names that they had in the fit."""
     recipe = fit.recipe
     given = [_formula(recipe.formula), recipe.data_name, f"family={_family(recipe.family)}"]
     if recipe.priors:

@@ -1,6 +1,6 @@
 """Arrays of ``fit.idata`` that are computed when something reads them.
 
-ArviZ asks for the log-likelihood or for random responses by reading a group; xarray's lazily indexed arrays, which it
+ArviZ obtains the log-likelihood or random responses by reading a group; xarray's lazily indexed arrays, which it
 has for files, let the group be there and cost nothing until then.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Computed", "rows_on_demand"]
 
 LARGEST = 2**27
-"""Numbers in an array that is computed without being asked for by name; 1 GiB."""
+"""Numbers in an array that is computed without being requested by name; 1 GiB."""
 
 PAGE = 'the page "ArviZ" of the documentation'
 

@@ -49,10 +49,10 @@ def differing_part(ours: PreparedModel, theirs: PreparedModel, with_data: bool =
 
 
 def differing_option(asked: AbstractEngine, used: AbstractEngine) -> str | None:
-    """Return the method or the first option that was asked for and is not the one that was used, or None.
+    """Return the method or the first option that was requested and is not the one that was used, or None.
 
-    An option that is None when it is asked for is decided by the run, and agrees with whatever was used. So is the
-    number of draws where an effective sample size is asked for; draws from the prior alone have no warm-up.
+    An option of ``asked`` that is None is decided by the run, and agrees with whatever was used. So is the
+    number of draws where an effective sample size is requested; draws from the prior alone have no warm-up.
     """
     wanted, found = encoded.engine_to_json(asked), encoded.engine_to_json(used)
     if wanted["method"] != found["method"]:

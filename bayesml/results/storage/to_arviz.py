@@ -1,4 +1,4 @@
-"""Draws and data for ArviZ; the one file that tells ``InferenceData`` (ArviZ 0.23) from ``DataTree`` (1.0)."""
+"""Draws and data for ArviZ; the one file that distinguishes ``InferenceData`` (ArviZ 0.23) and ``DataTree`` (1.0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How conditional effects are shown: what ``conditional_effects`` was told beside which effects, read and checked."""
+"""How conditional effects are shown: the arguments of ``conditional_effects`` beside the effects, read and checked."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def categories_shown(fit: AbstractFit, method: str, dpar: str | None, categorica
     """Return the categories of the response whose probabilities are shown; none where they are not.
 
     Raises:
-        ModelError: ``categorical`` asks for what there is not.
+        ModelError: ``categorical`` names what there is not.
     """
     if categorical is not None and not isinstance(categorical, bool):
         raise ModelError(f"`categorical` is True, False or None; got {categorical!r}.")

@@ -231,7 +231,7 @@ def _where_there_are(
 @final
 @dataclass(frozen=True)
 class _Asked:
-    """What was asked of ``conditional_effects``, see there."""
+    """The arguments of ``conditional_effects``, see there."""
 
     effects: str | Sequence[str] | None
     conditions: Any
@@ -313,7 +313,7 @@ def _surface_values(
 
 
 def _lines(found: AbstractQuantity, request: Request) -> np.ndarray:
-    """Return draws of each row, ``(draws, rows)``: all that were asked for, or 100 of them."""
+    """Return draws of each row, ``(draws, rows)``: all that were requested, or 100 of them."""
     assert isinstance(found, DrawnQuantity)
     if found.levels:
         raise ModelError('Shares of random categories have no draws to show; method="epred" has.')
@@ -337,7 +337,7 @@ def _along_categories(
     """Return the effects of one predictor each, with a colour for each category of the response.
 
     Raises:
-        ModelError: an effect of two predictors was asked for.
+        ModelError: an effect of two predictors was requested.
     """
     pairs = [effect.name for effect in chosen if effect.moderator]
     if pairs and effects is not None:

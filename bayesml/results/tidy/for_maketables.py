@@ -1,4 +1,4 @@
-"""What the Python package maketables asks of a model, through attributes that it finds by name.
+"""What the Python package maketables needs of a model, through attributes that it finds by name.
 
 Its table of coefficients has a row for each and the columns b, se, t, p, ci95l and ci95u.
 """
@@ -53,7 +53,7 @@ def statistic(fit: AbstractFit, key: str) -> Any:
 
 
 def default_statistics(fit: AbstractFit) -> list[str]:
-    """Return the keys that are shown where nothing else is asked for."""
+    """Return the keys that are shown where nothing else is requested."""
     return ["N", *(key for key, name in STATISTICS.items() if key != "N" and name in about(fit))]
 
 

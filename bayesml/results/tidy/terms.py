@@ -57,7 +57,7 @@ def key_columns(terms: Sequence[Term]) -> dict[str, list[str | None]]:
 
 
 def checked_effects(effects: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the effects asked for.
+    """Return the effects requested.
 
     Raises:
         ModelError: there are no such effects.

@@ -87,7 +87,7 @@ class Session:
         variables: all reported variables.
         method: how the chains run beside each other.
         deadline: a reading of ``time.monotonic()``, or None.
-        progress: the line of progress that the user sees.
+        progress: the line of progress that is shown to the user.
     """
 
     options: NUTS

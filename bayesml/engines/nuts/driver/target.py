@@ -17,7 +17,7 @@ __all__ = ["LARGEST_RHAT", "sample_to_target"]
 LARGEST_RHAT = 1.01
 MOST_GROWTH, LEAST_GROWTH = 2.0, 1.25
 MOST_ROUNDS = 100
-"""Largest number of draws, as a multiple of those asked for. Without a limit a run with a chain that does not move
+"""Largest number of draws, as a multiple of those requested. Without a limit a run with a chain that does not move
 would never end."""
 
 

@@ -39,7 +39,7 @@ class Form:
         rows: how many rows a gradient reads; 0 where it reads sums.
         products: about how many multiplications a gradient spends on products of dense matrices.
         structure: all that ``density`` and ``report`` depend on beside their arguments: forms of equal structure are
-            the same programs. Empty where that is not told.
+            the same programs. Empty where that is not known.
     """
 
     size: int

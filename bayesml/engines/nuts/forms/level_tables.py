@@ -1,4 +1,4 @@
-"""What a sampled form can know about its data before the first gradient: the rows of each level, the distinct counts.
+"""What is computed of the data before a form is sampled: the rows of each level, the distinct counts.
 
 The likelihood is a sum over rows, so rows may stand in any order: sorted by level, the rows of one factor lie side by
 side, and where the design is balanced, levels and rows form a grid (``terms.gather``). Terms of the density without any

@@ -161,7 +161,7 @@ def choose_plan(
 
     Args:
         shape: the model's description and sizes.
-        marginalize: True insists on integrating effects out, False forbids it, None decides.
+        marginalize: True requires integrating effects out, False excludes it, None leaves it to the model.
         precondition: the same for the preconditioned form; True without ``marginalize`` forbids integrating.
         available: the forms there are.
 

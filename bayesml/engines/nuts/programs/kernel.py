@@ -6,7 +6,7 @@ microseconds, which for a density of a few thousand numbers is most of the time.
 loops that touch less than a kilobyte (in its pass ``SmallWhileLoopHoisting``). Larger programs gain too: a leapfrog
 step of a small model takes a quarter of the time, one that reads 10,000 numbers half of it.
 
-The attribute changes speed alone. A version of XLA that does not know it ignores it.
+The attribute changes speed alone. Versions of XLA without that attribute ignore it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ proportional to their densities (multinomial sampling); when the trajectory is d
 preferred (biased progressive sampling); and the U-turn criterion is the generalised one.
 
 The points of a trajectory are the leaves of a binary tree. A doubling adds a subtree as large as the tree. Compiled
-programs know no recursion, so a subtree is grown in one loop over its leaves. The smaller subtrees inside it, each of
+programs have no recursion, so a subtree is grown in one loop over its leaves. The smaller subtrees inside it, each of
 which must be checked for a U-turn, are checked when their last leaf is reached; what their first leaf contributes is
 kept in checkpoints until then (Phan, Pradhan & Jankowiak 2019, "Composable effects for flexible and accelerated
 probabilistic programming in NumPyro", algorithm 2). The density stands in the program once, in that loop, and

@@ -1,4 +1,4 @@
-"""Rows with several linear predictors and any parameters beside them, as the engine of mixed models wants them."""
+"""Rows with several linear predictors and any parameters beside them, as the engine of mixed models takes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["SeveralDerivatives", "SeveralResponse"]
 @final
 @dataclass(frozen=True)
 class SeveralDerivatives(AbstractDerivatives):
-    """Derivatives that are computed when they are asked for.
+    """Derivatives that are computed when they are read.
 
     Attributes:
         matrices: ``(d, d, n)`` minus the second derivatives.
@@ -94,7 +94,7 @@ class SeveralResponse:
         singles: all other parameters.
         design: the data.
         precisions: whether weights divide the residual variance; else they are powers of the densities.
-        only: of several responses the one whose parameters are wanted, see ``seen_by``.
+        only: of several responses the one whose parameters are requested, see ``seen_by``.
     """
 
     likelihood: AbstractLikelihood
@@ -143,7 +143,7 @@ class SeveralResponse:
 
     @property
     def _shown(self) -> AbstractLikelihood:
-        """The likelihood whose parameters are wanted."""
+        """The likelihood whose parameters are requested."""
         return (
             self.likelihood.part(self.only)
             if isinstance(self.likelihood, JointLikelihood) and self.only
@@ -213,7 +213,7 @@ class SeveralResponse:
         return np.zeros(self.singles.size)
 
     def derivatives(self, eta: np.ndarray, psi: np.ndarray) -> SeveralDerivatives:
-        """Return the log density and its first two derivatives; others follow when they are asked for."""
+        """Return the log density and its first two derivatives; others are computed when they are read."""
         value, d1, matrices = self._call(self._compiled.second, self._shaped(eta), psi)
         value = np.where(np.isnan(value), -np.inf, value)
         return SeveralDerivatives(value, d1.ravel(), matrices, self, eta, psi)

@@ -52,7 +52,7 @@ class RowModel:
         singles: the parameters in psi.
         others: terms that are not linear in coefficients, with their predictors.
         functions: nonlinear predictors.
-        only: of several responses the one whose parameters are wanted; the slots are then its own.
+        only: of several responses the one whose parameters are requested; the slots are then its own.
     """
 
     likelihood: AbstractLikelihood
@@ -82,7 +82,7 @@ class RowModel:
         return combine([(key, (term,)) for key, term in self.functions], sums, data["arrays"]), values
 
     def parameters(self, eta: Eta, psi: Psi, data: Data) -> dict[str, Numbers]:
-        """Return the parameters as the density wants them, from ``(predictors, ..., rows)`` and ``(m,)``."""
+        """Return the parameters as the density takes them, from ``(predictors, ..., rows)`` and ``(m,)``."""
         every, values = self.predictors(eta, psi, data)
         if not self.only:
             return likelihood_values(self.likelihood, every, values)

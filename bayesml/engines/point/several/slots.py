@@ -108,7 +108,7 @@ class SlotBlock:
 
     @property
     def estimated(self) -> AbstractTerm:
-        """The term as the numerics know it."""
+        """The term in the form that the numerics use."""
         return self.term.eliminated if isinstance(self.term, AbstractGroupTerm) else self.term
 
     @property
@@ -152,7 +152,7 @@ class SharedSlotBlock:
 
     @property
     def estimated(self) -> AbstractGroupTerm:
-        """The term as the numerics know it: the columns of all predictors, each with its label."""
+        """The term in the form that the numerics use: the columns of all predictors, each with its label."""
         return self.effects.estimated
 
     @property
@@ -188,7 +188,7 @@ class Slots:
     """The linear predictors of a model.
 
     Attributes:
-        predictors: the predictors of the model, or those of them that are wanted.
+        predictors: the predictors of the model, or those of them that are requested.
         slots: the linear predictors.
     """
 

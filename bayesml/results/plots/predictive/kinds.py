@@ -48,7 +48,7 @@ class Kind:
 
     Attributes:
         draw: draws one panel, given its number.
-        ndraws: number of draws unless asked for others; 0 takes all.
+        ndraws: number of draws unless others are requested; 0 takes all.
         panels: the numbers of the panels.
         needs: what it needs beside y and y_rep: ``expected`` responses, ``weights`` that leave each row out, ``x``, the
             times ``observed`` of events.
@@ -124,7 +124,7 @@ ALIASES = {
 
 
 def read_kind(asked: object) -> tuple[str, bool]:
-    """Return the name of a kind, and whether it was asked for in groups.
+    """Return the name of a kind, and whether it was requested in groups.
 
     Raises:
         ModelError: there is no such kind; the message lists them.

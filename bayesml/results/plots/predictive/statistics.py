@@ -47,11 +47,11 @@ STATISTICS: dict[str, Statistic] = {
         ("prop_zero", "share of zeros", _zeros),
     )
 }
-"""Statistics by the name under which they are asked for."""
+"""Statistics by the name under which they are requested."""
 
 
 def read_statistics(asked: Any) -> tuple[Statistic, ...]:
-    """Return the statistics that are asked for: names, functions of an array, or a list of them.
+    """Return the statistics that are requested: names, functions of an array, or a list of them.
 
     Raises:
         ModelError: there is no such statistic; the message lists them.

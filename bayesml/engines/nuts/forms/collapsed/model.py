@@ -181,7 +181,7 @@ def gaussian_rows(problem: Problem, split: Split) -> GaussianRows:
 
 
 def _slope_columns(problem: Problem, split: Split) -> np.ndarray:
-    """Return the columns of all slopes as the model sees them: population-level ones centred beside an Intercept."""
+    """Return the columns of all slopes as in the model: population-level ones centred beside an Intercept."""
     parts: list[np.ndarray] = [np.zeros((problem.design.n_rows, 0))]
     arrays: Mapping[str, Mapping[str, np.ndarray]] = problem.design.arrays[MU]
     if split.population is not None and not is_shrunken(problem.description.spec):

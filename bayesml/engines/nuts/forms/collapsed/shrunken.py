@@ -84,7 +84,7 @@ def blocks_of_model(problem: Problem) -> tuple[tuple[AbstractTerm, EffectBlock],
 
 
 def centred_columns(population: AbstractPopulationTerm, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the columns of the population-level slopes as the model sees them: centred beside an Intercept."""
+    """Return the columns of the population-level slopes as they stand in the model: centred beside an Intercept."""
     X = np.asarray(arrays["X"], float)
     return (X[:, 1:] if population.has_intercept else X) - np.asarray(population.means, float)
 

@@ -45,7 +45,7 @@ def scaled_tail(
 
 
 def _start_of(layout: Layout, pilot: Pilot) -> np.ndarray:
-    """Return the pilot in the flat vector, the layout's own centre where the pilot knows nothing."""
+    """Return the pilot in the flat vector, the layout's centre where the pilot has no value."""
     values = {}
     for site in layout.sites:
         value = pilot.values.get(site.name)

@@ -1,4 +1,4 @@
-"""Sums over the rows, formed once in float64: all that the collapsed density ever sees of the data.
+"""Sums over the rows, formed once in float64: all that the collapsed density uses of the data.
 
 The blocks of coefficients are arranged as in `bayesml.linalg`: a chain of nested factors, the *leaf* first, each of
 which stays block-diagonal when it is eliminated, and a dense *tail* of all other factors and of the blocks that every

@@ -8,7 +8,7 @@ of the effects, and C takes the mean off where the prior does. The sampler moves
 
 D follows the parameters at each gradient, so that s = 0 is an ordinary point. P is held: a polynomial of
 ``A = D^(-1/2) K D^(-1/2)`` at the pilot that is nearly A^(-1/2), so that P'AP is nearly I. Its eigenvalues lie below 2;
-the polynomial (Chebyshev's interpolation) has as many terms as the smallest of them asks for. The linear term l makes
+the polynomial (Chebyshev's interpolation) has as many terms as the smallest of them needs. The linear term l makes
 the mean at the pilot the right one; that of other parameters is left to the whitening at the mode.
 
 h^(-2n) is about the determinant of A at other parameters over that at the pilot. With it zeta fills about the same

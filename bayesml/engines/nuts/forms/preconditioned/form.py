@@ -121,7 +121,7 @@ def preconditioned_form(problem: Problem) -> Form:
 def _tune(
     problem: Problem, size: int, tune: Callable[[ValueAndGradient, Any], Any]
 ) -> Callable[[ValueAndGradient, Any], Any]:
-    """Return the function that tunes the form, with what the likelihood asks for beside the whitening."""
+    """Return the function that tunes the form, with what the likelihood needs beside the whitening."""
     tune = tuned_where_rounded(problem, tune)
     return tuned_where_the_mass_is(tune, size) if problem.likelihood.traits.several_modes else tune
 

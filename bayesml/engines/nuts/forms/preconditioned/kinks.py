@@ -1,6 +1,6 @@
 """The search for a mode of a density with kinks, which are rounded for that search and no longer.
 
-The density of a row has a kink where the response meets its location, as has the sum of all rows: at its maximum the
+The density of a row has a kink where the response equals its location, as has the sum of all rows: at its maximum the
 curvature is that of the prior, or infinite. What the sampler meets in passing many kinks is their density, which a
 curvature spread out over a width about each kink measures (Horowitz 1998, Bootstrap methods for median regression
 models, Econometrica 66, 1327-1351, smooths the same loss to obtain standard errors).

@@ -36,6 +36,7 @@ from bayesml.terms.car import Car
 from bayesml.terms.process import GaussianProcess
 from bayesml.terms.shared_group import Member, SharedGroup
 from bayesml.terms.smooth import Smooth
+from bayesml.terms.special_group import SpecialGroup
 from bayesml.terms.specific_group import SpecificGroup
 from bayesml.terms.stratified_group import StratifiedGroup
 from bayesml.terms.structured_group import StructuredGroup
@@ -450,7 +451,8 @@ class Translation:
         return theirs[[same_column(columns, column) for column in ours.T]]
 
     def _group(self, parameter: ParameterSpec) -> np.ndarray:
-        term, columns, index = group_of(self.problem, parameter)
+        whole, columns, index = group_of(self.problem, parameter)
+        term = whole.base if isinstance(whole, SpecialGroup) else whole
         if isinstance(term, StructuredGroup):
             if parameter.prior_class == "df" or parameter.conditional is not None:
                 return self._tails(parameter, term, columns, index)
@@ -471,6 +473,8 @@ class Translation:
         if isinstance(term, SpecificGroup):  # effects of all thresholds have the same column; their order is brms's
             (number, _) = self._cell(columns.T[0], index, parameter.predictor)
             cells = [(number, k) for k in range(len(term.coefs))]
+        elif isinstance(whole, SpecialGroup):
+            cells = self._cells_with_calls(whole, columns, index)
         else:
             cells = [self._cell(column, index, parameter.predictor) for column in columns.T]
         if parameter.prior_class == "sd":
@@ -571,6 +575,18 @@ class Translation:
             return self._of_group("L", group)[stratum]
         z = self._standardised(q, index, parameter.predictor)
         return np.where(np.asarray(term.strata) == stratum, z, 0.0)
+
+    def _cells_with_calls(self, term: SpecialGroup, columns: np.ndarray, index: np.ndarray) -> list[tuple[int, int]]:
+        """Return brms's group and column of each effect; columns of calls are those that have no values of their own."""
+        of, data = term.predictor, self.model.standata
+        numbers = [int(name[2:]) for name in data if re.fullmatch(r"M_\d+", name)]
+        numbers = [n for n in numbers if any(f"J_{n}{s}" in data for s in ("", f"_{of.resp}"))]
+        own = [n for n in numbers if same_partition(self._levels(n, of), index)]
+        places = [(n, k) for n in own for k in range(int(data[f"M_{n}"]))]
+        used = {p for p in places if any(re.fullmatch(rf"Z_{p[0]}\w*_{p[1] + 1}", name) for name in data)}
+        free = iter(p for p in places if p not in used)
+        cells = zip(term.moved, columns.T, strict=True)
+        return [self._cell(column, index, of) if moved is None else next(free) for moved, column in cells]
 
     def _standardised(self, cells: list[tuple[int, int]], index: np.ndarray, predictor: PredictorKey) -> np.ndarray:
         """Return the standard normal variables of some columns, ``(columns, levels)``."""

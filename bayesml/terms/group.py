@@ -28,7 +28,7 @@ from bayesml.terms.base import Functions
 from bayesml.terms.far_covariates import far_covariates
 from bayesml.terms.gather import at_rows
 from bayesml.terms.group_level import AbstractGroupTerm, square_roots
-from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, COVARIATES_OF_MEMBERS
+from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, COVARIATES_OF_MEMBERS, UNKNOWN_VALUES
 from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import ReportedVariable, Texts
 
@@ -340,7 +340,9 @@ def _curves_of_levels(call: SpecialCall, part: GroupCall) -> str:
 
 def refuse_more(part: GroupCall) -> None:
     """Raise a FormulaError where a term says what this version cannot fit."""
-    others = [call for call in part.specials if call.name not in (*COVARIATES_OF_MEMBERS, *CATEGORY_SPECIFIC)]
+    others = [
+        call for call in part.specials if call.name not in (*COVARIATES_OF_MEMBERS, *CATEGORY_SPECIFIC, *UNKNOWN_VALUES)
+    ]
     curve = next((call for call in others if call.name in CURVES), None)
     if curve is not None:
         raise special_fault(_curves_of_levels(curve, part), curve)

@@ -11,7 +11,7 @@ from bayesml.frame import Frame
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.group import Group, merged, refuse_more
 from bayesml.terms.group_level import AbstractGroupTerm
-from bayesml.terms.left_of_bar import COVARIATES_OF_MEMBERS, has_specific
+from bayesml.terms.left_of_bar import COVARIATES_OF_MEMBERS, has_calls, has_specific
 
 if TYPE_CHECKING:
     from bayesml.terms.members import Members
@@ -42,8 +42,20 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
         return _specific(parts, frame, predictor, functions)
     _refuse_unlike_strata(parts)
     _refuse_unlike_levels(parts)
+    if any(has_calls(part) for part in parts):
+        return _special(parts, frame, predictor, functions)
+    return _ordinary(parts, frame, predictor, functions)
+
+
+def _ordinary(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
     members = _members(parts[0], functions)
-    group = merged(parts, frame, predictor, functions, members)
+    return _with_structure(merged(parts, frame, predictor, functions, members), parts, frame, members)
+
+
+def _with_structure(
+    group: Group, parts: Sequence[GroupCall], frame: Frame, members: Members | None
+) -> AbstractGroupTerm:
+    """Return the effects as the terms say how their levels depend on each other."""
     base = _independent(group, parts, frame, members)
     first = parts[0]
     has_structure = first.cov or first.prior_weights or first.has_tails or members is not None
@@ -51,6 +63,26 @@ def _term(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions:
 
 
 # Most models have none of the following, which are imported where a term needs them.
+
+
+def _special(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:
+    """Return effects of which some multiply calls such as ``mo(x)``."""
+    from bayesml.terms.special import effects_of
+    from bayesml.terms.special_effects import with_placeholders
+    from bayesml.terms.special_group import columns_of_calls, labelled, of_calls
+
+    effects = effects_of(predictor, frame, functions)
+    if effects is None:
+        part = next(part for part in parts if has_calls(part))
+        call = part.specials[0]
+        raise special_fault(
+            f"`{part.text}` moves the coefficient of `{call.term}`, which is not there; write `{call.term}` among the "
+            "terms without a bar too.",
+            call,
+        )
+    plain = [columns_of_calls(part, effects) for part in parts]
+    group = merged(plain, with_placeholders(frame, len(effects.calls)), predictor, functions)
+    return of_calls(_with_structure(labelled(group, effects), plain, frame, None), effects, parts)
 
 
 def _specific(parts: list[GroupCall], frame: Frame, predictor: Predictor, functions: Functions) -> AbstractGroupTerm:

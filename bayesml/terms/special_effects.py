@@ -29,7 +29,15 @@ from bayesml.variables import COEFFICIENTS, ReportedVariable
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
 
-__all__ = ["Freeze", "SpecialEffects", "special_effects"]
+__all__ = [
+    "Coefficient",
+    "Freeze",
+    "SpecialEffects",
+    "is_placeholder",
+    "placeholder",
+    "special_effects",
+    "with_placeholders",
+]
 
 Freeze = Callable[[SpecialCall, Frame, Functions], AbstractFactor]
 """Takes a call and the data and returns the call as it is frozen."""
@@ -75,6 +83,12 @@ class SpecialEffects(AbstractTerm):
         """One term holds all of them."""
         return "special"
 
+    def spelled(self, label: str) -> str:
+        """Return the label of a column with its calls as they are written in the place of what stands for them."""
+        for i, call in enumerate(self.calls):
+            label = label.replace(placeholder(i), call.spelling)
+        return label
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the coefficients."""
@@ -84,7 +98,7 @@ class SpecialEffects(AbstractTerm):
     def variables(self) -> tuple[str, ...]:
         """Columns of the calls and of what they are multiplied by."""
         of_calls = [name for call in self.calls for name in call.variables]
-        others = [name for name in self.encoding.variables if not _is_placeholder(name)]
+        others = [name for name in self.encoding.variables if not is_placeholder(name)]
         return tuple(dict.fromkeys([*of_calls, *others]))
 
     @property
@@ -100,7 +114,7 @@ class SpecialEffects(AbstractTerm):
     def computations(self) -> tuple[Computation, ...]:
         """Return the calls and the factors that they are multiplied by."""
         of_calls = tuple(call.computation() for call in self.calls)
-        return of_calls + tuple(part for part in computations(self.encoding) if not _is_placeholder(part.text))
+        return of_calls + tuple(part for part in computations(self.encoding) if not is_placeholder(part.text))
 
     def arrays(self, frame: Frame) -> dict[str, np.ndarray]:
         """Return ``X`` ``(rows, coefs)``, and the arrays of each call with its place behind their names."""
@@ -111,7 +125,7 @@ class SpecialEffects(AbstractTerm):
         return self._with_calls(model.frame, [call.own_arrays(model) for call in self.calls])
 
     def _with_calls(self, frame: Frame, of_calls: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        every = {"X": replay(self.encoding, _with_placeholders(frame, len(self.calls)))}
+        every = {"X": replay(self.encoding, with_placeholders(frame, len(self.calls)))}
         for place, arrays in enumerate(of_calls):
             every |= numbered(arrays, place)
         return every
@@ -186,24 +200,26 @@ class SpecialEffects(AbstractTerm):
         return total
 
 
-def _placeholder(place: int) -> str:
+def placeholder(place: int) -> str:
+    """Return the column that stands for a call in the coding of columns."""
     return f"special_call_{place}_"
 
 
-def _is_placeholder(name: str) -> bool:
+def is_placeholder(name: str) -> bool:
+    """Whether a column stands for a call."""
     return name.startswith("special_call_")
 
 
-def _with_placeholders(frame: Frame, calls: int) -> Frame:
+def with_placeholders(frame: Frame, calls: int) -> Frame:
     """Return the frame with a column for each call that is 1 in some rows and 2 in others: a number to the coding."""
     ones = frozen_array(np.ones(frame.n_rows))
-    return frame.replace_columns(Column(_placeholder(i), ones) for i in range(calls))
+    return frame.replace_columns(Column(placeholder(i), ones) for i in range(calls))
 
 
 def _linear_part(specials: tuple[SpecialCall, ...], places: Mapping[str, int]) -> LinearPart:
     """Return the terms as columns alone: calls are numbers."""
     terms = tuple(
-        tuple(_placeholder(places[part]) if part in places else part for part in call.ordered) for call in specials
+        tuple(placeholder(places[part]) if part in places else part for part in call.ordered) for call in specials
     )
     first = specials[0].expression
     return LinearPart(False, terms, Expression(" + ".join(":".join(term) for term in terms), first.source, 0))
@@ -218,7 +234,7 @@ def _coefficients(
         calls_of_term = (specials[term], *specials[term].others)
         spelled = label
         for i, call in enumerate(calls):
-            spelled = spelled.replace(_placeholder(i), call.spelling)
+            spelled = spelled.replace(placeholder(i), call.spelling)
         numbers = tuple(places[call.spelling] for call in calls_of_term)
         sites = tuple(calls[i].site(f"{spelled}{place}", of.key) for place, i in enumerate(numbers, start=1))
         coefficients.append(Coefficient(spelled, column, numbers, sites))
@@ -247,7 +263,7 @@ def special_effects(
     written = {c.spelling: c for call in specials for c in (call, *call.others)}
     calls = tuple(kinds[call.name](call, frame, functions) for call in written.values())
     places = {call.spelling: i for i, call in enumerate(calls)}
-    encoding, X = encode(_linear_part(specials, places), _with_placeholders(frame, len(calls)), functions)
+    encoding, X = encode(_linear_part(specials, places), with_placeholders(frame, len(calls)), functions)
     coefficients = _coefficients(encoding, specials, calls, predictor)
     spreads = tuple(_spread(c, X, calls, frame) for c in coefficients)
     return SpecialEffects(predictor.key, calls, encoding, coefficients, spreads)

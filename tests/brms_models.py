@@ -506,10 +506,10 @@ class Translation:
         self.change += float(np.log(df * m / width).sum())  # x = (log m - c) / s, and |dm / du| = df m^2
         return (np.log(m) + 1.0 / df + 1.0 / (3.0 * df**2)) / width
 
-    def _group_of_members(self, index: np.ndarray) -> int:
+    def _group_of_members(self, index: np.ndarray, resp: str = "") -> int:
         """Return the number of brms's group whose members are those of the columns of ``index``."""
         for name, levels in self.model.standata.items():
-            match = re.fullmatch(r"J_(\d+)_1", name)
+            match = re.fullmatch(rf"J_(\d+){resp}_1", name)
             if match and same_partition(np.asarray(levels), index[:, 0]):
                 return int(match[1])
         raise AssertionError("brms has no group with these members")
@@ -518,23 +518,27 @@ class Translation:
         self, parameter: ParameterSpec, term: StructuredGroup, columns: np.ndarray, index: np.ndarray
     ) -> np.ndarray:
         """Return a parameter of a term of which a row has several levels."""
-        group, data = self._group_of_members(index), self.model.standata
+        resp = f"_{parameter.predictor.resp}" if parameter.predictor.resp else ""
+        group, data = self._group_of_members(index, resp), self.model.standata
         first = columns if columns.ndim == 2 else columns[:, 0]
-        theirs = {int(m[1]): v for k, v in data.items() if (m := re.fullmatch(rf"Z_{group}_(\d+)_1", k))}
+        pattern = rf"Z_{group}(?:{'|'.join(suffixes(parameter.predictor))})_(\d+)_1"
+        theirs = {int(m[1]): v for k, v in data.items() if (m := re.fullmatch(pattern, k))}
         place = {k - 1: i for k, v in theirs.items() for i in range(first.shape[1]) if np.allclose(v, first[:, i])}
         ours = [next(k for k, i in place.items() if i == column) for column in range(first.shape[1])]
         weights = self.problem.design.arrays[parameter.predictor][term.key]["weight"]
         for member in range(index.shape[1]):
-            np.testing.assert_allclose(weights[:, member], data[f"W_{group}_{member + 1}"], rtol=1e-9)
+            np.testing.assert_allclose(weights[:, member], data[f"W_{group}{resp}_{member + 1}"], rtol=1e-9)
         if parameter.prior_class == "cor":
             assert ours == sorted(ours)
             return self._of_group("L", group)
-        value = self._of_group("sd" if parameter.prior_class == "sd" else "z", group)[ours]
+        is_shared = isinstance(term.base, SharedGroup) and "__" in parameter.name and parameter.prior_class != "sd"
+        own = slice(None) if is_shared else ours
+        value = self._of_group("sd" if parameter.prior_class == "sd" else "z", group)[own]
         if parameter.prior_class == "sd":
             return value
         z = np.empty_like(value)
         for member in range(index.shape[1]):
-            z[:, index[:, member]] = value[:, np.asarray(data[f"J_{group}_{member + 1}"]) - 1]
+            z[:, index[:, member]] = value[:, np.asarray(data[f"J_{group}{resp}_{member + 1}"]) - 1]
         return z
 
     def _of_strata(

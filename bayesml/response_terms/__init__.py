@@ -122,7 +122,8 @@ def _without_missing(predictor: Predictor) -> Predictor:
         arguments = (_NOTHING, *call.arguments[1:]) if call.name == "mi" else call.arguments
         return replace(call, arguments=arguments, others=tuple(map(bare, call.others)))
 
-    return replace(predictor, specials=tuple(map(bare, predictor.specials)))
+    groups = tuple(replace(group, specials=tuple(map(bare, group.specials))) for group in predictor.groups)
+    return replace(predictor, specials=tuple(map(bare, predictor.specials)), groups=groups)
 
 
 def with_terms(

@@ -581,7 +581,7 @@ class Translation:
         return np.where(np.asarray(term.strata) == stratum, z, 0.0)
 
     def _cells_with_calls(self, term: SpecialGroup, columns: np.ndarray, index: np.ndarray) -> list[tuple[int, int]]:
-        """Return brms's group and column of each effect; columns of calls are those that have no values of their own."""
+        """Return brms's group and column of each effect; columns of calls have no values in brms's data."""
         of, data = term.predictor, self.model.standata
         numbers = [int(name[2:]) for name in data if re.fullmatch(r"M_\d+", name)]
         numbers = [n for n in numbers if any(f"J_{n}{s}" in data for s in ("", f"_{of.resp}"))]

@@ -39,7 +39,7 @@ tenth of the price or less (measured for the same number of draws, 200 x 100 lev
 """
 MOST_ENTRIES = 2e7
 """Most entries of the table between the largest factor and the others: each is read at each gradient."""
-LARGEST_CURVES = 200
+LARGEST_CURVES = 400
 """Most coefficients of smooths that are factored densely at each gradient."""
 
 

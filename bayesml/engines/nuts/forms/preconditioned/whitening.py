@@ -19,8 +19,11 @@ ITERATIONS = 60
 DECREMENT = 1e-3
 SLOW = 0.25
 """A curvature serves for further steps as long as each brings the decrement below this share of the one before."""
-DIFFERENCE = 1e-4
-"""Distance of the two gradients whose difference is a product with the Hessian; coordinates are of unit size."""
+DIFFERENCE = 1e-3
+"""Distance of the two gradients whose difference is a product with the Hessian; coordinates are of unit size.
+
+The error of a difference of smooth gradients is some 1e-6 of it. Those of exact processes have rounding errors of 1e-6,
+which a shorter distance would blow up."""
 
 Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
 """``x -> (log density, gradient)``."""

@@ -19,7 +19,7 @@ from bayesml.terms.context import ModelContext
 from bayesml.terms.effect_block import AbstractEffects, EffectBlock, SlopeColumns
 from bayesml.terms.gather import level_rows
 from bayesml.terms.row_groups import RowGroups
-from bayesml.terms.sampled import LatentValues, SampledBlock, SampledSlopes
+from bayesml.terms.sampled import LatentValues, SampledBlock, SampledSlopes, ThresholdBlock
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -197,6 +197,10 @@ class AbstractTerm(ABC):
         What a term adds to the predictor is all in ``sampled_slopes`` and ``sampled_blocks``, or it has none of them.
         """
         return tuple(SampledBlock.of(block, self.place, self.key) for block in self.integrated_blocks())
+
+    def threshold_block(self) -> ThresholdBlock | None:
+        """Return the effects of levels of which some differ between thresholds; None where the term has none."""
+        return None
 
     def latent_values(self) -> LatentValues | None:
         """Return the variables behind values of single rows or levels that responses tell something of; None for none.

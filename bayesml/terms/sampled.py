@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bayesml.terms.area_field import AreaField
     from bayesml.terms.row_spread import RowSpread
 
-__all__ = ["PROCESS", "BlockPart", "LatentValues", "SampledBlock", "SampledSlopes", "SeriesShape"]
+__all__ = ["PROCESS", "BlockPart", "LatentValues", "SampledBlock", "SampledSlopes", "SeriesShape", "ThresholdBlock"]
 
 Arrays = Mapping[PredictorKey, Mapping[str, Mapping[str, np.ndarray]]]
 
@@ -253,3 +253,19 @@ class SampledBlock:
         if not self.is_factor:
             return Z @ effects.T.ravel()
         return np.einsum("nq,nq->n", Z, effects[self.codes(predictor, arrays)])
+
+
+@final
+@dataclass(frozen=True)
+class ThresholdBlock:
+    """Effects of levels of which some differ between the thresholds of a row.
+
+    Attributes:
+        block: the effects; its predictor has a column for each threshold.
+        places: of each entry the threshold that it moves, -1 for all.
+        beside: the predictor that moves all thresholds.
+    """
+
+    block: SampledBlock
+    places: tuple[int, ...]
+    beside: PredictorKey

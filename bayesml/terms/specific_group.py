@@ -26,6 +26,7 @@ from bayesml.terms.gather import at_rows
 from bayesml.terms.group import Group
 from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.left_of_bar import CATEGORY_SPECIFIC, has_specific
+from bayesml.terms.sampled import SampledBlock, ThresholdBlock
 
 if TYPE_CHECKING:
     from jaxtyping import ArrayLike, Float
@@ -130,6 +131,13 @@ class SpecificGroup(AbstractGroupTerm):
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return nothing: a row has as many predictors as thresholds, and no engine has such blocks."""
         return ()
+
+    def threshold_block(self) -> ThresholdBlock | None:
+        """Return the effects; none where their distribution is another one than a normal of one covariance matrix."""
+        blocks = self.base.effect_blocks()
+        if len(blocks) != 1 or blocks[0].spread is not None or not blocks[0].index:
+            return None
+        return ThresholdBlock(SampledBlock.of(blocks[0], self.place, self.key), self.places, self.predictor)
 
     @property
     def obstacle(self) -> str:

@@ -25,7 +25,7 @@ from bayesml.linalg.nesting import elimination_chain, parents
 from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms import AbstractTerm, SampledBlock
 
-__all__ = ["has_few_levels", "scaled_alone", "scaled_blocks", "sums_of"]
+__all__ = ["has_few_levels", "scaled_alone", "scaled_blocks", "scaled_for_itself", "sums_of"]
 
 MOST_FOLLOWED = 30
 """Most population-level coefficients that effects follow: each adds a multiplication for each effect."""
@@ -83,6 +83,11 @@ def scaled_alone(spec: ModelSpec, term: AbstractTerm) -> ScaledBlocks:
     """Return the block of one group-level term, which no coefficient changes."""
     (block,) = term.sampled_blocks()
     return _alone(spec, block, ())
+
+
+def scaled_for_itself(spec: ModelSpec, block: SampledBlock, followed: tuple[ParameterSpec, ...]) -> ScaledBlocks:
+    """Return a block of levels that is scaled for itself and follows some coefficients."""
+    return _scaled(spec, [block], (0,), (), (), followed)
 
 
 def has_few_levels(blocks: Sequence[SampledBlock]) -> bool:

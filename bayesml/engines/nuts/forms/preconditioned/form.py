@@ -46,6 +46,7 @@ from bayesml.engines.nuts.forms.preconditioned.series import (
     series_sums,
     without_series,
 )
+from bayesml.engines.nuts.forms.preconditioned.thresholds import scaled_thresholds, threshold_sums
 from bayesml.reported import reported_names
 from bayesml.spec import ParameterSpec
 
@@ -68,6 +69,9 @@ def preconditioned_form(problem: Problem) -> Form:
     series = scaled_series(problem)
     apart = without_series(problem, pilot, series)
     found = {together.key: sums_of(problem, apart, together) for together in scaled}
+    specific = scaled_thresholds(problem)
+    found |= {together.key: (threshold_sums(problem, pilot, together), None) for together in specific}
+    scaled = (*scaled, *specific)
     of_series = series_sums(problem, pilot, series)
     pilot, of_areas = with_areas(problem, pilot, areas)
     sampled = with_fields(problem)

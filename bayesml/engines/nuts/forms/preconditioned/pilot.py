@@ -57,8 +57,9 @@ class WorkingRows:
     """The likelihood near the pilot as a normal one of a linear predictor.
 
     Attributes:
-        weights: ``(n,)`` working precisions, minus the second derivatives of the rows' log-likelihoods.
-        residuals: ``(n,)`` working residuals: first derivatives over ``weights``.
+        weights: working precisions, minus the second derivatives of the rows' log-likelihoods: ``(n,)``, or ``(n,
+            thresholds)``.
+        residuals: working residuals: first derivatives over ``weights``.
     """
 
     weights: np.ndarray
@@ -372,11 +373,7 @@ def _pilot(problem: Problem, state: _State, rows: RowDerivatives) -> Pilot:
             values |= {f"{parameter.name}[{c}]": values[parameter.name][i] for i, c in enumerate(parameter.coefs)}
     values |= _increasing(ordered_values(spec, values))
     effects = {block.site: _unscaled(block, table, state.held) for block, table in state.effects.items()}
-    working = {
-        key: WorkingRows(weight, rows.score[key] / weight)
-        for key, weight in rows.weight.items()
-        if np.ndim(weight) == 1
-    }
+    working = {key: WorkingRows(weight, rows.score[key] / weight) for key, weight in rows.weight.items()}
     etas = summed_predictors(problem.design.schema, _reported(problem, state), problem.design.arrays)
     return Pilot(values, effects, working, {key: np.asarray(eta) for key, eta in etas.items()})
 

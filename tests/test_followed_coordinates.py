@@ -1,4 +1,4 @@
-"""Latent residuals of series in coordinates that follow what their rows say together."""
+"""Latent residuals of series, and effects on thresholds, in coordinates that follow what their rows say together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
-from bayesml.engines.nuts.forms.preconditioned.series import _precision, scaled_series, solve_banded
+from bayesml.engines.nuts.forms.preconditioned.series import ScaledSeries, _precision, scaled_series, solve_banded
+from bayesml.engines.nuts.forms.preconditioned.thresholds import scaled_thresholds
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
 
@@ -41,36 +42,44 @@ def test_banded_solutions_are_those_of_dense_matrices(taps):
     assert float(halves) == pytest.approx(total, rel=1e-12)
 
 
-def test_the_density_is_that_of_the_model():
-    """Series of 5, 3 and 2 rows: the map of zeta to z has the Jacobian matrix of automatic differentiation."""
+ROWS = 12
+DATA = pd.DataFrame(
+    {
+        "y": RNG.poisson(3.0, ROWS),
+        "k": np.arange(ROWS) % 3 + 1,
+        "x": RNG.normal(size=ROWS),
+        "t": [1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 1, 2],
+        "g": list("aaaaabbbccdd"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family"), [("y ~ x + ar(t, g, p = 2)", "poisson"), ("k ~ x + (cs(1) | g)", "sratio")]
+)
+def test_the_density_is_that_of_the_model(formula, family):
+    """The map of zeta to z has the Jacobian matrix of automatic differentiation; series of 5, 3, 2 and 2 rows."""
     import jax
     from jax import numpy as jnp
 
-    data = pd.DataFrame(
-        {
-            "y": RNG.poisson(3.0, 10),
-            "x": RNG.normal(size=10),
-            "t": [1, 2, 3, 4, 5, 1, 2, 3, 1, 2],
-            "g": list("aaaaabbbcc"),
-        }
-    )
-    problem = describe_problem("y ~ x + ar(t, g, p = 2)", data, "poisson")
+    problem = describe_problem(formula, DATA, family)
     spec = problem.description.spec
     model = compile_model(spec, problem.design.schema, problem.likelihood, with_priors=False)
     with double_precision():
-        form, layout, (series,) = build_form(problem, plan_for(problem)), layout_of(spec), scaled_series(problem)
+        form, layout = build_form(problem, plan_for(problem)), layout_of(spec)
+        (changed,) = scaled_series(problem) + scaled_thresholds(problem)
+        (site,) = [s.name for s in layout.sites if s.name.startswith("z")]
         chain, _ = block_chain(problem, layout)
-        site = series.block.site
 
         @jax.jit
         def both(x, data):
-            u = apply_arrow(x, data["white"], chain)
-            sites, log_jacobian = layout.constrain(u, data["scales"] or None)
-            zeta = sites[site].reshape(-1)
+            sites, log_jacobian = layout.constrain(apply_arrow(x, data["white"], chain), data["scales"] or None)
+            needed = data if isinstance(changed, ScaledSeries) else data["pilot"][changed.key]
 
             def z_at(zeta):
-                return series.transform({**sites, site: zeta.reshape(sites[site].shape)}, data)[0][site]
+                return changed.transform({**sites, site: zeta.reshape(sites[site].shape)}, needed)[0][site]
 
+            zeta = sites[site].reshape(-1)
             slopes = jax.jacrev(lambda zeta: z_at(zeta).reshape(-1))(zeta)
             of_model = joint_density(model, spec, {**sites, site: z_at(zeta)}, data) + log_jacobian
             return form.density(x, data), of_model + jnp.linalg.slogdet(slopes)[1]

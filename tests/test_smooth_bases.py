@@ -384,6 +384,7 @@ REFUSED: list[tuple[Columns, dict[str, Any], type[BayesmlError], str]] = [
     ({"x": X}, {"kind": 3}, FormulaError, "bs=3 is not known"),
     ({"x": X, "z": X**2}, {"kind": "cr"}, FormulaError, 'has 2 covariates, and bs="cr" is for one'),
     ({"x": X, "z": 2 * X + 1}, {}, DataError, "lie on a line or a curve"),
+    ({"x": X, "z": 2 * X + 1}, {"kind": "gp", "k": 8}, DataError, "lie on a line or a plane"),
     ({"x": np.where(X > 0.5, np.nan, X)}, {}, DataError, "`x` is nan in row 15"),
     ({"x": np.where(X > 0.5, -np.inf, X)}, {"kind": "cr"}, DataError, "`x` is -inf in row 15"),
     ({"x": np.array(["a", "b"] * 15)}, {}, DataError, r"`x` is not a numeric column.*s\(x, by=x\)"),

@@ -14,9 +14,9 @@ from typing import final
 
 import numpy as np
 
-from bayesml.errors import FormulaError
+from bayesml.errors import DataError, FormulaError
 from bayesml.smooths.base import AbstractSpline, Request
-from bayesml.smooths.checks import check_count, distinct_rows, whole
+from bayesml.smooths.checks import check_count, distinct_rows, listed, whole
 from bayesml.smooths.thin_plate import distances, leading, thinned
 
 __all__ = ["Kriging", "build_kriging"]
@@ -76,6 +76,10 @@ def build_kriging(values: np.ndarray, request: Request) -> Kriging:
 
     ``m`` is the number of the correlation function, 3 by default, its range, by default the largest distance, and the
     power of the second function; a negative number leaves the plane out.
+
+    Raises:
+        FormulaError: an argument is impossible.
+        DataError: the covariates do not determine a plane.
     """
     if request.knots is not None:
         raise FormulaError(f'`{request.label}`: a smooth with bs="gp" has no knots.')
@@ -88,6 +92,11 @@ def build_kriging(values: np.ndarray, request: Request) -> Kriging:
     check_count(request, k, free + 1, len(distinct))
     shift = values.mean(axis=0)
     sites = thinned(distinct, dimensions) - shift
+    if free > 1 and np.linalg.matrix_rank(np.column_stack([np.ones(len(sites)), sites])) <= dimensions:
+        raise DataError(
+            f"The values of {listed(request.names)} in `{request.label}` lie on a line or a plane, so that no surface "
+            "over them is determined. Leave out a covariate that follows from the others."
+        )
     apart = distances(sites, sites)
     reach = float(apart.max()) if reach is None else reach
     found, vectors = leading(CORRELATIONS[abs(number)](apart / reach, power), k - free)

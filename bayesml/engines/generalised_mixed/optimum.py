@@ -21,6 +21,8 @@ NEAR_ZERO = 0.02  # a standard deviation this small, in units of the working res
 NO_WORSE = 1e-8  # zero is taken where it costs no more than this in the criterion
 PROBE = 1e-3
 MOST_RESTARTS = 3
+FAR = 0.3  # standard deviations, in units of the working residual, where a second search begins
+BETTER = 1e-6  # of the criterion
 DIFFERENCE = 1e-3  # step of the Hessian in standard errors: relative error about its square
 SMALL_ENOUGH = 1e-3  # of the Newton decrement
 
@@ -73,6 +75,8 @@ def optimise(criterion: Criterion, start: Callable[[Problem], Parameters] = star
         here = _first(criterion, start(problem).flat)
         descent = minimise(criterion, here, starting_metric(problem, criterion, here))
     descent, free = _settle_zeros(criterion, descent)
+    if criterion.support is None:
+        descent, free = _elsewhere(criterion, descent, free)
     return replace(_certify(criterion, descent, free), at_bounds=at_bounds)
 
 
@@ -123,6 +127,30 @@ def _settle_zeros(criterion: Criterion, descent: Descent) -> tuple[Descent, np.n
             return descent, free
         descent = _added(descent, minimise(criterion, escape, starting_metric(problem, criterion, escape)))
     return descent, np.ones(problem.size, dtype=bool)
+
+
+def _elsewhere(criterion: Criterion, descent: Descent, free: np.ndarray) -> tuple[Descent, np.ndarray]:
+    """Search again with large variances where sets of functions of one smooth have a variance of zero.
+
+    The sets of a tensor product stand in for each other, so that the criterion may have one minimum for each that is
+    left out.
+    """
+    problem, best = criterion.problem, descent.best
+    assert best.mode is not None
+    named = [group.name for group in problem.groups]
+    zero = [i for i in np.flatnonzero(~free) if named.count(problem.groups[problem.layout.group[i]].name) > 1]
+    if not zero:
+        return descent, free
+    flat = best.flat.copy()
+    flat[zero] = FAR * working_scale(best.mode.density)
+    there = criterion.at(flat)
+    if not np.isfinite(there.value):
+        return descent, free
+    other, free_there = _settle_zeros(criterion, minimise(criterion, there, starting_metric(problem, criterion, there)))
+    criterion.last = best.mode
+    if other.best.value < best.value - BETTER:
+        return _added(descent, other), free_there
+    return descent, free
 
 
 def _added(before: Descent, after: Descent) -> Descent:

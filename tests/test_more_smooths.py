@@ -246,9 +246,9 @@ def test_partial_residuals_are_curve_plus_residual():
 
 
 def test_laplace_finds_the_higher_of_two_maxima_of_a_tensor_product():
-    # The sets of a tensor product stand in for each other. R 4.2.2: set.seed(77); n <- 160; x <- round(runif(n), 3);
-    # z <- round(rnorm(n), 3), ... Laplace's approximation in the columns of brms, maximised by scipy.optimize.minimize
-    # from six starts, has maxima of -99.35101, where one standard deviation is not 0, and of -99.17162, where two are not.
+    # The sets of a tensor product stand in for each other. Laplace's approximation in the columns of brms, maximised by
+    # scipy.optimize.minimize from six starts, has maxima of -99.35101, where one standard deviation is not 0, and of
+    # -99.17162, where two are not. The rows are simulated.
     rows = pd.read_csv(Path(__file__).parent / "facts" / "tensor_optima.csv")
     fit = bayesml.fit("b ~ t2(x, z, k=4)", rows, "bernoulli", method="laplace")
     assert fit.estimate.log_likelihood == pytest.approx(-99.17162, abs=2e-5)

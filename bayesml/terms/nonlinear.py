@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from bayesml import names
 from bayesml.columns import Computation, NonlinearFunction, nonlinear_function
-from bayesml.errors import FormulaError
 from bayesml.families import AbstractLikelihood
 from bayesml.formula import Predictor
 from bayesml.frame import Frame
@@ -17,6 +17,7 @@ from bayesml.keys import PredictorKey
 from bayesml.priors import DefaultPriors, PriorRow, Scale
 from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
+from bayesml.terms.population_level import threshold_variables
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
@@ -33,24 +34,21 @@ class NonlinearPredictor(AbstractTerm):
     Attributes:
         function: the checked formula.
         columns: the data columns that it names.
+        threshold_labels: labels of the thresholds of an ordinal response, which are compared with it.
     """
 
     function: NonlinearFunction
     columns: tuple[str, ...]
+    threshold_labels: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """It is the only one of its predictor."""
         return "nonlinear"
 
-    def bound(self, likelihood: AbstractLikelihood) -> AbstractTerm:
-        """Refuse what has thresholds, which belong to a predictor that is a sum of terms."""
-        if likelihood.thresholds and self.predictor.is_mu:
-            raise FormulaError(
-                f"The main formula of the family {likelihood.family.name} cannot be nonlinear in this version of "
-                "bayesml: its thresholds need a sum of terms."
-            )
-        return self
+    def bound(self, likelihood: AbstractLikelihood) -> NonlinearPredictor:
+        """Take the thresholds of the main predictor, where the response has such."""
+        return replace(self, threshold_labels=likelihood.threshold_labels) if self.predictor.is_mu else self
 
     @property
     def rows_commute(self) -> bool:
@@ -70,8 +68,8 @@ class NonlinearPredictor(AbstractTerm):
     @property
     def takes(self) -> tuple[PredictorKey, ...]:
         """The predictors that it is a function of."""
-        names = self.function.nonlinear.parameters
-        return tuple(PredictorKey(self.predictor.resp, nlpar=name) for name in names)
+        parameters = self.function.nonlinear.parameters
+        return tuple(PredictorKey(self.predictor.resp, nlpar=name) for name in parameters)
 
     def computations(self) -> tuple[Computation, ...]:
         """Return the parts that are computed from data."""
@@ -91,12 +89,20 @@ class NonlinearPredictor(AbstractTerm):
         return ()
 
     def reported(self) -> tuple[ReportedVariable, ...]:
-        """It reports nothing."""
-        return ()
+        """Return the thresholds."""
+        return threshold_variables(self.predictor, self.threshold_labels)
 
     def derive(self, values: Values) -> dict[str, Numbers]:
-        """It derives nothing."""
-        return {}
+        """Return the thresholds, which are those that are sampled: no column is centred."""
+        if not self.threshold_labels:
+            return {}
+        return {names.thresholds_variable(self.predictor): values[names.intercept_variable(self.predictor)] + 0.0}
+
+    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the thresholds under the name that has the prior."""
+        if not self.threshold_labels:
+            return {}
+        return {names.intercept_variable(self.predictor): values[names.thresholds_variable(self.predictor)]}
 
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return 0: it is no addend; ``computed`` gives it from the other predictors."""

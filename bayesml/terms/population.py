@@ -24,7 +24,7 @@ from bayesml.spec import ModelSpec, ParameterSpec
 from bayesml.terms.base import AbstractTerm, Functions
 from bayesml.terms.coefficient_rows import coefficient_rows
 from bayesml.terms.identified import Columns, check_identified
-from bayesml.terms.population_level import AbstractPopulationTerm
+from bayesml.terms.population_level import AbstractPopulationTerm, threshold_variables
 from bayesml.terms.row_groups import RowGroups
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
@@ -105,25 +105,14 @@ class Population(AbstractPopulationTerm):
     def reported(self) -> tuple[ReportedVariable, ...]:
         """Return ``b``."""
         if not self.coefs:
-            return self._threshold_variables()
+            return threshold_variables(self.predictor, self.threshold_labels)
         dim = names.coefficient_dimension(self.predictor)
         texts = tuple(((i,), names.coefficient(coef, self.predictor)) for i, coef in enumerate(self.coefs))
         name = names.population_variable(self.predictor)
         printed, section = tuple(names.prefixed(coef, self.predictor) for coef in self.coefs), COEFFICIENTS
         of = self.predictor
         b = ReportedVariable(name, "b", (dim,), (self.coefs,), texts, of, section=section, printed=printed)
-        return (*self._threshold_variables(), b)
-
-    def _threshold_variables(self) -> tuple[ReportedVariable, ...]:
-        if not self.thresholds:
-            return ()
-        of, numbers = self.predictor, self.threshold_labels
-        name = names.thresholds_variable(of)
-        texts = tuple(((k,), f"{name}[{number}]") for k, number in enumerate(numbers))
-        printed = tuple(f"{names.prefixed('Intercept', of)}[{number}]" for number in numbers)
-        dims = (names.prefixed("threshold", of),)
-        section = COEFFICIENTS
-        return (ReportedVariable(name, "thresholds", dims, (numbers,), texts, of, section=section, printed=printed),)
+        return (*threshold_variables(self.predictor, self.threshold_labels), b)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each coefficient."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from bayesml import names
 from bayesml.columns import Encoding
+from bayesml.keys import PredictorKey
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.effect_block import SlopeColumns
 from bayesml.terms.sampled import SampledSlopes
+from bayesml.variables import COEFFICIENTS, ReportedVariable
 
-__all__ = ["AbstractPopulationTerm"]
+__all__ = ["AbstractPopulationTerm", "threshold_variables"]
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,13 @@ class AbstractPopulationTerm(AbstractTerm):
     def slopes(self) -> tuple[str, ...]:
         """Labels without the Intercept."""
         return self.coefs[1:] if self.has_intercept else self.coefs
+
+
+def threshold_variables(of: PredictorKey, labels: tuple[str, ...]) -> tuple[ReportedVariable, ...]:
+    """Return the reported thresholds of a predictor; nothing where there are none."""
+    if not labels:
+        return ()
+    name, dims = names.thresholds_variable(of), (names.prefixed("threshold", of),)
+    texts = tuple(((k,), f"{name}[{label}]") for k, label in enumerate(labels))
+    printed = tuple(f"{names.prefixed('Intercept', of)}[{label}]" for label in labels)
+    return (ReportedVariable(name, "thresholds", dims, (labels,), texts, of, section=COEFFICIENTS, printed=printed),)

@@ -150,6 +150,8 @@ class SeveralEstimate(AbstractMixedEstimate):
                 intercept = intercept_variable(term.predictor)
                 sampled = {slopes_variable(term.predictor): slopes, intercept: values[intercept]}
                 values |= term.derive(sampled)
+        for _, function in self.model.response.model.functions:
+            values |= function.derive(values)  # the thresholds
         for slot, other in self.model.response.slots.others():
             values |= other.derived(values, self.problem.design.arrays[slot.key][other.key])
         values |= self.problem.likelihood.derive(values)

@@ -261,12 +261,13 @@ class Translation:
     def _smooth(self, parameter: ParameterSpec, term: Smooth) -> np.ndarray:
         """Return coefficients that give brms's curve: its columns are a rotation or another mixture of ours."""
         arrays = self.problem.design.arrays[parameter.predictor][term.key]
-        place = term.columns_of(parameter.name)
+        place, rows = term.columns_of(parameter.name), rows_of_response(self.problem, parameter)
         if place is None:
             theirs, columns = self._par("bs", parameter.predictor), self._data("Xs", parameter.predictor)
-            found = [(b, mixture(arrays["Xs"], column[:, None])) for b, column in zip(theirs, columns.T, strict=True)]
+            ours = arrays["Xs"][rows]
+            found = [(b, mixture(ours, column[:, None])) for b, column in zip(theirs, columns.T, strict=True)]
             return sum(b * weights[:, 0] for b, weights in found if weights is not None)
-        ours = arrays["Zs"][:, place]
+        ours = arrays["Zs"][rows][:, place]
         for name, columns in self.model.standata.items():
             match = re.fullmatch(r"Zs(\w*?)_(\d+_\d+)", name)
             if match and match[1] in suffixes(parameter.predictor):
@@ -494,7 +495,7 @@ class Translation:
     ) -> np.ndarray:
         """Return the degrees of freedom, or m = 1 / (df u) of each level, whose u brms samples."""
         if term.members is not None:
-            group = self._group_of_members(index)
+            group = self._group_of_members(index, parameter.predictor)
         else:
             plain = term.base.plain_columns({"Z": columns}) if isinstance(term.base, StratifiedGroup) else columns
             group, _ = self._cell(plain[:, 0], index, parameter.predictor)
@@ -506,28 +507,40 @@ class Translation:
         self.change += float(np.log(df * m / width).sum())  # x = (log m - c) / s, and |dm / du| = df m^2
         return (np.log(m) + 1.0 / df + 1.0 / (3.0 * df**2)) / width
 
-    def _group_of_members(self, index: np.ndarray, resp: str = "") -> int:
-        """Return the number of brms's group whose members are those of the columns of ``index``."""
-        for name, levels in self.model.standata.items():
-            match = re.fullmatch(rf"J_(\d+){resp}_1", name)
-            if match and same_partition(np.asarray(levels), index[:, 0]):
-                return int(match[1])
+    def _group_of_members(self, index: np.ndarray, predictor: PredictorKey) -> int:
+        """Return the number of the group of a predictor whose members are those of the columns of ``index``."""
+        for group in (int(m[1]) for name in self.model.standata if (m := re.fullmatch(r"N_(\d+)", name))):
+            levels = self._of_member("J", group, 0, predictor)
+            if levels is not None and same_partition(levels, index[:, 0]) and self._member_columns(group, predictor):
+                return group
         raise AssertionError("brms has no group with these members")
+
+    def _of_member(self, stem: str, group: int, member: int, predictor: PredictorKey) -> np.ndarray | None:
+        """Return the levels ``J`` or weights ``W`` of a member of a group; None where the group has none."""
+        suffix = suffixes(PredictorKey(resp=predictor.resp))[0]
+        found = self.model.standata.get(f"{stem}_{group}{suffix}_{member + 1}")
+        return None if found is None else np.asarray(found)
+
+    def _member_columns(self, group: int, predictor: PredictorKey) -> dict[int, np.ndarray]:
+        """Return the columns of the first member by their numbers."""
+        data, names = self.model.standata, "|".join(suffixes(predictor)) or ""
+        matches = ((re.fullmatch(rf"Z_{group}(?:{names})_(\d+)_1", name), value) for name, value in data.items())
+        return {int(match[1]): np.asarray(value) for match, value in matches if match}
 
     def _of_members(
         self, parameter: ParameterSpec, term: StructuredGroup, columns: np.ndarray, index: np.ndarray
     ) -> np.ndarray:
         """Return a parameter of a term of which a row has several levels."""
-        resp = f"_{parameter.predictor.resp}" if parameter.predictor.resp else ""
-        group, data = self._group_of_members(index, resp), self.model.standata
+        predictor = parameter.predictor
+        group = self._group_of_members(index, predictor)
         first = columns if columns.ndim == 2 else columns[:, 0]
-        pattern = rf"Z_{group}(?:{'|'.join(suffixes(parameter.predictor))})_(\d+)_1"
-        theirs = {int(m[1]): v for k, v in data.items() if (m := re.fullmatch(pattern, k))}
+        theirs = self._member_columns(group, predictor)
         place = {k - 1: i for k, v in theirs.items() for i in range(first.shape[1]) if np.allclose(v, first[:, i])}
         ours = [next(k for k, i in place.items() if i == column) for column in range(first.shape[1])]
         weights = self.problem.design.arrays[parameter.predictor][term.key]["weight"]
+        weights = weights[rows_of_response(self.problem, parameter)]
         for member in range(index.shape[1]):
-            np.testing.assert_allclose(weights[:, member], data[f"W_{group}{resp}_{member + 1}"], rtol=1e-9)
+            np.testing.assert_allclose(weights[:, member], self._of_member("W", group, member, predictor), rtol=1e-9)
         if parameter.prior_class == "cor":
             assert ours == sorted(ours)
             return self._of_group("L", group)
@@ -538,7 +551,9 @@ class Translation:
             return value
         z = np.empty_like(value)
         for member in range(index.shape[1]):
-            z[:, index[:, member]] = value[:, np.asarray(data[f"J_{group}{resp}_{member + 1}"]) - 1]
+            levels = self._of_member("J", group, member, predictor)
+            assert levels is not None
+            z[:, index[:, member]] = value[:, levels - 1]
         return z
 
     def _of_strata(

@@ -124,11 +124,12 @@ def predictor_scale(
     main, kind = likelihood.dpars[0].name, likelihood.dpar(dpar).kind
     mean_spread = _spread(_transformed(likelihood, main, y))
     if kind == "mu":
-        location, start = (
-            _location(_transformed(likelihood, dpar, responses)) - offset_mean
-            for responses in (y, _share_in_order(likelihood, dpar, y))
+        measured, share = (
+            _transformed(likelihood, dpar, responses) for responses in (y, _share_in_order(likelihood, dpar, y))
         )
-        return Scale(location, mean_spread, mean_spread, start)
+        # brms leaves the prior at 0 on links such as logit, whatever the offsets
+        shift = 0.0 if style == "brms" and measured is None else offset_mean
+        return Scale(_location(measured) - shift, mean_spread, mean_spread, _location(share) - offset_mean)
     spread = _spread(_transformed(likelihood, dpar, y)) if kind == "sigma" else MINIMUM_SCALE
     parameter = likelihood.dpar(dpar)
     start = float(likelihood.link(dpar).forward(parameter.typical)) if parameter.placed_by_data else 0.0

@@ -29,7 +29,7 @@ from bayesml.spec import Bounds, ParameterSpec
 __all__ = ["Resolution", "resolve"]
 
 
-SHARED_CLASSES = frozenset({"cor"})
+SHARED_CLASSES = frozenset({"cor", "df"})
 """Classes whose priors hold in every predictor alike."""
 RESPONSE = 1
 """Place of the response in a flat target."""

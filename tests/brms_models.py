@@ -253,8 +253,10 @@ class Translation:
             return self._par("ordered_Intercept", MU)
         if parameter.group:
             parameters = self.problem.description.spec.parameters
-            groups = sorted({p.group for p in parameters if p.prior_class == "Intercept"})
-            return self._par(f"Intercept_{groups.index(parameter.group) + 1}", parameter.predictor)
+            alike = (p for p in parameters if p.prior_class == "Intercept" and p.predictor == parameter.predictor)
+            groups = sorted({p.group for p in alike})
+            number = groups.index(parameter.group) + 1
+            return self._first_of([f"Intercept{suffix}_{number}" for suffix in suffixes(parameter.predictor)])
         stem = "first_Intercept" if "first_Intercept" in self.point.par and parameter.predictor == MU else "Intercept"
         return self._par(stem, parameter.predictor)
 

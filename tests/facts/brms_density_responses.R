@@ -13,7 +13,6 @@ drawn <- function() {
   d$low <- d$y - runif(n, 0.1, 3)
   d$p <- exp(0.4 + 0.4 * eta + rnorm(n, 0, 0.5))
   d$pz <- ifelse(runif(n) < 0.25, 0, d$p)
-  d$pu <- d$p + runif(n, 0.2, 2)
   d$rt <- 0.4 + exp(-0.5 + 0.3 * eta + rnorm(n, 0, 0.4))
   d$dec <- rbinom(n, 1, 0.6)
   d$a <- 2 * atan(0.3 + 0.4 * eta + rnorm(n, 0, 0.4))
@@ -26,7 +25,6 @@ drawn <- function() {
   d$w <- runif(n, 0.3, 2)
   d$e <- runif(n, 0.5, 4)
   d$right <- rbinom(n, 1, 0.3)
-  d$ce <- sample(c("none", "left", "right", "interval"), n, TRUE, c(0.4, 0.2, 0.2, 0.2))
   d$t <- 3 * rweibull(n, 1.4, exp(-0.4 * eta))
   numbers <- vapply(d, is.double, TRUE)
   d[numbers] <- lapply(d[numbers], round, 3)
@@ -34,7 +32,7 @@ drawn <- function() {
 }
 
 RESPONSES <- list(
-  c("weights_scaled", "p | weights(w, scale = TRUE) + cens(ce, pu) ~ x + (1 | g)", "Gamma(\"log\")"),
+  c("weights_scaled", "p | weights(w, scale = TRUE) + cens(right) ~ x + (1 | g)", "Gamma(\"log\")"),
   # brms truncates each component of a mixture.
   c("mix_trunc", "y | trunc(lb = low, ub = 9) ~ x + (1 | g)", "mixture(gaussian, student)"),
   c("mix_trunc_cens", "bf(p | trunc(lb = 0.05) + cens(right) ~ x, theta2 ~ z + (1 | g))", "mixture(weibull, lognormal)"),

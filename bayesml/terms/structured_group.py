@@ -35,6 +35,7 @@ from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.known_covariance import KnownCovariance
 from bayesml.terms.member_strata import member_strata
 from bayesml.terms.members import Members
+from bayesml.terms.related_strata import RelatedStrata
 from bayesml.terms.row_spread import RowSpread
 from bayesml.terms.sampled import SampledBlock
 from bayesml.terms.stratified_group import StratifiedGroup
@@ -223,10 +224,20 @@ class StructuredGroup(AbstractGroupTerm):
 
     def derived(self, values: Values, arrays: DataArrays) -> dict[str, Numbers]:
         """Return ``r`` ``(levels, coefs)`` and the correlations."""
+        if self._related_strata is not None:
+            return self._with_tails(self._related_strata.derived(values, arrays["root"]), values)
         found = self.base.derive(values)
         if self.known is not None:
             found[self._effects] = arrays["root"] @ found[self._effects]
         return self._with_tails(found, values)
+
+    @property
+    def _related_strata(self) -> RelatedStrata | None:
+        """The effects where levels of different strata are related; None for all others."""
+        if self.known is None or not isinstance(self.base, StratifiedGroup):
+            return None
+        related = RelatedStrata(self.base, self.known)
+        return related if related.across else None
 
     def _with_tails(self, found: dict[str, Numbers], values: Values) -> dict[str, Numbers]:
         if self.is_student:
@@ -283,7 +294,7 @@ class StructuredGroup(AbstractGroupTerm):
 
     def effect_blocks(self) -> tuple[EffectBlock, ...]:
         """Return the vectors of effects of independent levels; none with heavier tails, which are not normal."""
-        if self.is_student:
+        if self.is_student or self._related_strata is not None:
             return ()
         spread = self._spread()
         return tuple(
@@ -294,12 +305,16 @@ class StructuredGroup(AbstractGroupTerm):
     @property
     def obstacle(self) -> str:
         """What it is, for engines that take normal effects alone."""
+        if self._related_strata is not None:
+            return f"effects of `{self.name}` some of which are related across strata (cov= beside by=)"
         if not self.is_student:
             return self.base.obstacle
         return f'effects of `{self.name}` with Student\'s t distribution (dist="student")'
 
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return the vectors of effects of independent levels. With heavier tails they are nearly those of m = 1."""
+        if self._related_strata is not None:
+            return ()
         spread = self._spread()
         blocks = tuple(
             replace(block, index="" if spread else block.index, spread=spread) for block in self.base.sampled_blocks()
@@ -346,6 +361,8 @@ class StructuredGroup(AbstractGroupTerm):
 
         With heavier tails they are drawn without regard to the known levels, whose mixing variables are not kept.
         """
+        if self._related_strata is not None and not self.is_student:
+            return self._related_strata.simulated(values, rng, self.new)
         effects = self.base.simulated(values, rng, count, shared)
         if self.known is not None:
             means, root = self.known.given(self.new)

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from bayesml.engines.nuts.forms.preconditioned.normal_equations import NormalEquations
-from bayesml.linalg import DenseBlock, GroupBlock
+from bayesml.linalg import DenseBlock, GroupBlock, SpreadBlock
 
-ROWS, LEVELS, CROSSED = 60, 7, 4
+ROWS, LEVELS, CROSSED, SPREAD = 60, 7, 4, 3
 
 
 def blocks(rng):
-    """Return nested factors, of the inner one a level without rows, a factor that crosses, a smooth, and slopes."""
+    """Return nested factors, of the inner one a level without rows, a factor that crosses, levels with known covariances,
+    a smooth, and slopes."""
     inner = rng.integers(0, LEVELS - 1, ROWS)
     return (
         GroupBlock("inner", inner, LEVELS, rng.normal(size=(ROWS, 2)), (2,)),
         GroupBlock("outer", inner // 3, 3, np.ones((ROWS, 1)), (1,)),
         GroupBlock("crossed", rng.integers(0, CROSSED, ROWS), CROSSED, rng.normal(size=(ROWS, 1)), (1,)),
+        SpreadBlock.of("known covariance", rng.normal(size=(ROWS, 2 * SPREAD)), SPREAD, (2,)),
         DenseBlock.of("smooth", rng.normal(size=(ROWS, 5))),
         DenseBlock.of("slopes", rng.normal(size=(ROWS, 2))),
     )
@@ -25,6 +27,8 @@ def blocks(rng):
 
 def columns(block):
     """Return the dense columns of a block, vector by vector."""
+    if isinstance(block, SpreadBlock):  # entry by entry
+        return block.Z.reshape(ROWS, block.q, block.n_levels).transpose(0, 2, 1).reshape(ROWS, -1)
     if not block.is_factor:
         return block.Z
     found = np.zeros((ROWS, block.n_levels, block.q))

@@ -38,7 +38,7 @@ class NormalEquations:
     def sums(self, values: np.ndarray) -> list[np.ndarray]:
         """Return ``A'v`` of values v ``(rows,)``, for each block."""
         pairs = enumerate(self.blocks)
-        return [self.rows.sums(i, block.Z.T, values).T.reshape(block.n_levels, block.q) for i, block in pairs]
+        return [self.rows.sums(i, block.Z.T, values).reshape(block.q, block.n_levels).T for i, block in pairs]
 
     def solve(
         self, weights: np.ndarray, factors: Sequence[np.ndarray], right: Sequence[np.ndarray]

@@ -12,8 +12,9 @@ ROWS, LEVELS, CROSSED, SPREAD = 60, 7, 4, 3
 
 
 def blocks(rng):
-    """Return nested factors, of the inner one a level without rows, a factor that crosses, levels with known covariances,
-    a smooth, and slopes."""
+    """Return nested factors, of the inner one a level without rows, a factor that crosses, known covariances,
+    a smooth, and slopes.
+    """
     inner = rng.integers(0, LEVELS - 1, ROWS)
     return (
         GroupBlock("inner", inner, LEVELS, rng.normal(size=(ROWS, 2)), (2,)),

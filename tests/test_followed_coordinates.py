@@ -12,7 +12,14 @@ from bayesml.engines.layout import layout_of
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.forms.preconditioned.arrow import apply_arrow
 from bayesml.engines.nuts.forms.preconditioned.blocks import block_chain
-from bayesml.engines.nuts.forms.preconditioned.series import ScaledSeries, _precision, scaled_series, solve_banded
+from bayesml.engines.nuts.forms.preconditioned.series import (
+    ScaledSeries,
+    _dense_precision,
+    _precision,
+    scaled_series,
+    solve_banded,
+    solve_dense,
+)
 from bayesml.engines.nuts.forms.preconditioned.thresholds import scaled_thresholds
 from bayesml.engines.precision import double_precision
 from bayesml.fit import describe_problem
@@ -21,7 +28,7 @@ RNG = np.random.default_rng(4)
 
 
 @pytest.mark.parametrize("taps", [[1.0, 0.6], [1.0, 0.0, -0.4], [1.0, 0.5, 0.2, -0.7]])
-def test_banded_solutions_are_those_of_dense_matrices(taps):
+def test_solutions_are_those_of_dense_matrices(taps):
     """K = I + s^2 L'WL for L with the given numbers on its bands; entry t of band j of K is that of t and t - j."""
     import jax
 
@@ -30,9 +37,12 @@ def test_banded_solutions_are_those_of_dense_matrices(taps):
     with double_precision():
         bands = _precision(weights, sd, [jax.numpy.asarray(tap) for tap in taps])
         z, halves = jax.jit(solve_banded)(bands, right, zeta)
+        L = sum(tap * np.eye(times, k=-lag) for lag, tap in enumerate(taps))
+        dense, halves_of_dense = jax.jit(solve_dense)(_dense_precision(weights, sd, L), right, zeta)
+    np.testing.assert_allclose(z, dense, atol=1e-12)
+    assert float(halves) == pytest.approx(float(halves_of_dense), rel=1e-12)
     total = 0.0
     for g in range(series):
-        L = sum(tap * np.eye(times, k=-lag) for lag, tap in enumerate(taps))
         K = np.eye(times) + sd**2 * L.T @ np.diag(weights[:, g]) @ L
         C = np.linalg.cholesky(K)
         np.testing.assert_allclose(
@@ -55,7 +65,12 @@ DATA = pd.DataFrame(
 
 
 @pytest.mark.parametrize(
-    ("formula", "family"), [("y ~ x + ar(t, g, p = 2)", "poisson"), ("k ~ x + (cs(1) | g)", "sratio")]
+    ("formula", "family"),
+    [
+        ("y ~ x + ar(t, g, p = 2)", "poisson"),
+        ("y ~ x + cosy(t, g)", "poisson"),
+        ("k ~ x + (cs(1) | g)", "sratio"),
+    ],
 )
 def test_the_density_is_that_of_the_model(formula, family):
     """The map of zeta to z has the Jacobian matrix of automatic differentiation; series of 5, 3, 2 and 2 rows."""

@@ -7,10 +7,10 @@ covariance matrix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -103,15 +103,17 @@ class BlockPart:
 @final
 @dataclass(frozen=True, eq=False)
 class SeriesShape:
-    """How variables of rows reach into later rows of their series: ``e_t = sd (z_t + sum theta z_(t - lag))``.
+    """How variables of rows reach into later rows of their series: ``e_t = sd (z_t + sum theta z_(t - lag))``, or L z.
 
     Attributes:
         lags: parameter, place in it, and lag of each theta.
         tables: the grid of times and series, see ``response_terms.residuals.grid``.
+        root: returns L ``(times, times)``, lower triangular, of the values of all parameters; None where lags say it.
     """
 
     lags: tuple[tuple[str, int, int], ...]
     tables: Mapping[str, np.ndarray]
+    root: Callable[[Mapping[str, Any]], Any] | None = None
 
     @property
     def reach(self) -> int:

@@ -1,14 +1,14 @@
 r"""Posterior-scaled coordinates of latent residuals that reach into later rows of their series.
 
 The residual of a row is ``e_t = s (z_t + sum_l theta_l z_(t-l))`` with z standard normal, or e = s L z with a banded
-lower triangular L. Near a pilot the likelihood is that of working responses y* with the precisions W. Given all other
-parameters, whose predictor is eta, z is then normal with
+lower triangular L; that of residuals with a covariance matrix is dense. Near a pilot the likelihood is that of working
+responses y* with the precisions W. Given all other parameters, whose predictor is eta, z is then normal with
 
     K = I + s^2 L' W L = C C',    m = K^-1 s L' W (y* - eta).
 
-K is banded, and so is C. Sampling moves in zeta, z = m + C^-T zeta with log |dz / dzeta| = -log |C|: an exact change of
-variables whatever the pilot. The factor is found along the times of all series at once, in a number of steps that is
-that of the times.
+K is banded where L is, and so is C. Sampling moves in zeta, z = m + C^-T zeta with log |dz / dzeta| = -log |C|: an
+exact change of variables whatever the pilot. A factor is found along the times of all series at once, in as many steps
+as there are times.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from bayesml.families import AbstractLikelihood
 from bayesml.response_terms.residuals.grid import TABLES, to_grid, to_rows
 from bayesml.spec import ModelSpec
 from bayesml.terms import SampledBlock
+from bayesml.terms.sampled import SeriesShape
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     Grid = Float[Array, "times series"]
     Bands = Sequence[Grid]
 
-__all__ = ["ScaledSeries", "scaled_series", "series_sums", "solve_banded", "without_series"]
+__all__ = ["ScaledSeries", "scaled_series", "series_sums", "solve_banded", "solve_dense", "without_series"]
 
 
 @final
@@ -78,17 +79,20 @@ class ScaledSeries:
         every, _ = derived_values(self.spec, self.schema, self.likelihood, values, data["arrays"], data["joint"])
         (predictor,) = self.block.predictors
         eta = summed_predictors(self.schema, every, data["arrays"])[predictor]
-        weights, tables = sums["weights"], {name: sums[name] for name in TABLES}
+        tables = {name: sums[name] for name in TABLES}
         ((name, _),) = self.block.standard_deviations
         series = self.block.series
         assert series is not None
-        taps = [jnp.ones(()), *(jnp.zeros(()) for _ in range(series.reach))]
-        for parameter, place, lag in series.lags:
-            taps[lag] = taps[lag] + values[parameter][place]
-        away = to_grid(weights * (sums["response"] - eta), tables)
-        right = values[name] * sum(tap * _ahead(away, lag) for lag, tap in enumerate(taps))
-        bands = _precision(to_grid(weights, tables), values[name], taps)
-        z, halves = solve_banded(bands, right, to_grid(zeta, tables))
+        away = to_grid(sums["weights"] * (sums["response"] - eta), tables)
+        precisions = to_grid(sums["weights"], tables)
+        zeta_grid, sd = to_grid(zeta, tables), values[name]
+        if series.root is None:
+            taps = _taps(series, values)
+            right = sd * sum(tap * _ahead(away, lag) for lag, tap in enumerate(taps))
+            z, halves = solve_banded(_precision(precisions, sd, taps), right, zeta_grid)
+        else:
+            L = series.root(values)
+            z, halves = solve_dense(_dense_precision(precisions, sd, L), sd * (L.T @ away), zeta_grid)
         return {site: jnp.reshape(to_rows(z, tables), jnp.shape(sites[site]))}, -halves
 
 
@@ -106,6 +110,48 @@ def _precision(weights: Grid, sd: Scalar, taps: Sequence[Scalar]) -> list[Grid]:
     bands = [sum(later[m] * taps[m + j] for m in range(len(taps) - j)) for j in range(len(taps))]
     time = np.arange(len(weights))[:, None]
     return [1.0 + bands[0], *(jnp.where(time >= j, band, 0.0) for j, band in enumerate(bands) if j)]
+
+
+def _taps(series: SeriesShape, values: Values) -> list[Scalar]:
+    """Return the numbers on the bands of L, from the diagonal on."""
+    taps = [jnp.ones(()), *(jnp.zeros(()) for _ in range(series.reach))]
+    for parameter, place, lag in series.lags:
+        taps[lag] = taps[lag] + values[parameter][place]
+    return taps
+
+
+def _dense_precision(weights: Grid, sd: Scalar, L: Numbers) -> Numbers:
+    """Return the same for a dense L, ``(times, times, series)``: entry t, t' is ``1 + s^2 sum_u w_u L_ut L_ut'``."""
+    times = len(weights)
+    products = jnp.reshape(L.T[:, None, :] * L.T[None, :, :], (times * times, times))
+    return np.eye(times)[:, :, None] + sd**2 * jnp.reshape(products @ weights, (times, times, -1))
+
+
+def solve_dense(precision: Numbers, right: Grid, zeta: Grid) -> tuple[Grid, Scalar]:
+    """Return ``K^-1 b + C^-T zeta`` and ``log |C|`` for K = CC' ``(times, times, series)``.
+
+    C is found column by column; what is left of K and b moves up by one place each time, so that all steps are alike.
+    """
+
+    def forward(left: Any, _: None) -> tuple[Any, Any]:
+        rest, b = left
+        root = jnp.sqrt(rest[0, 0])
+        below, half = rest[1:, 0] / root, b[0] / root
+        rest = rest[1:, 1:] - below[:, None] * below[None, :]
+        return (jnp.pad(rest, ((0, 1), (0, 1), (0, 0))), jnp.pad(b[1:] - below * half, ((0, 1), (0, 0)))), (
+            root,
+            below,
+            half,
+        )
+
+    def backward(later: Any, at: Any) -> tuple[Any, Any]:
+        root, below, value = at
+        z = (value - jnp.sum(below * later, axis=0)) / root
+        return jnp.concatenate([z[None], later])[: len(later)], z
+
+    _, (roots, below, half) = jax.lax.scan(forward, (precision, right), None, length=len(right))
+    _, z = jax.lax.scan(backward, jnp.zeros_like(right[1:]), (roots, below, half + zeta), reverse=True)
+    return z, jnp.sum(jnp.log(roots))
 
 
 def solve_banded(bands: Bands, right: Grid, zeta: Grid) -> tuple[Grid, Scalar]:

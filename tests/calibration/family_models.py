@@ -146,7 +146,7 @@ REAL = (
             *of_dpars("Intercept", mu1="normal(-2, 0.7)", mu2="normal(2, 0.7)"),
             *priors("", "", sigma1="gamma(6, 6)", sigma2="gamma(6, 6)", theta="dirichlet(4)"),
         ),
-        (PLAIN,),
+        (PRECONDITIONED, PLAIN),
         seed=87,
     ),
 )

@@ -1,23 +1,26 @@
-r"""Coordinates for length-scales that are skewed or have several modes, and for what changes with them.
+r"""Coordinates in which the marginal distribution of a length-scale is nearly normal, and other parameters centred.
 
-Of a length-scale the data may tell little: that it is short, with nothing to say how short, or one of two ranges. Its
-posterior is then far from normal on every simple scale, and the other parameters follow it along a curve: a process
-has the same size at the rows with a small sd and a short length-scale as with a large sd and a long one. A linear map
-takes out neither. Few parameters are left here, so that both are found numerically. With t the unconstrained
+The data often determine a length-scale poorly: it is below some bound, or in one of two ranges. Its posterior is then
+skewed or has several modes on every simple scale. Other parameters depend on it along a curve: a process with a small
+sd and a short length-scale has the same size at the rows as one with a large sd and a long one. A linear map removes
+neither. After the collapse few parameters are left, so that both are computed numerically. With t the unconstrained
 length-scale and v all other coordinates, let mu(t) be the mode of v given t, and
 
     log p(t) = log p(t, mu(t)) - 1/2 log |minus the Hessian in v there|
 
-Laplace's approximation of the marginal density of t, F its distribution function. The sampler moves in (x, w) with
+be Laplace's approximation of the log marginal density of t, and F its distribution function. The sampler's coordinates
+are (x, w) with
 
     t = T(x),    v = mu(T(x)) + w,    log |d(t, v) / d(x, w)| = log T'(x),
 
-where T(x) is close to F^-1(Phi(x)), so that x is nearly standard normal. Both functions of x are of the form
+where T(x) is close to F^-1(Phi(x)), so that x, the normal score of t, is nearly standard normal. T and mu(T(x)) are
+tabulated as functions of the form
 
     a + s_0 x + sum_k (s_k - s_(k-1)) h softplus((x - x_k) / h),
 
-which has the slopes s_0, s_1, ... between the knots x_k, smoothly joined. T rises since its slopes are positive. The
-change of variables is exact, however rough its tables are.
+which has the slopes s_0, s_1, ... between the knots x_k and changes from one to the next over a width of about h. T
+increases, since its slopes are positive. The density of (x, w) is exact whatever the tables are; their error costs
+efficiency alone.
 """
 
 from __future__ import annotations
@@ -40,13 +43,13 @@ __all__ = ["from_scores", "in_layout", "learned_scores", "no_scores"]
 
 KNOTS = np.linspace(-2.5, 2.5, 11)
 WIDTH = 0.25
-"""h above."""
+"""The width h."""
 STEP = 0.2
 """Distance of the places at which the marginal density is computed, in units of the standard deviation at the mode."""
 MOST_STEPS = 60
-"""On each side of the mode."""
+"""Largest number of such places on each side of the mode."""
 NEGLIGIBLE = 9.0
-"""How far the logarithm of the marginal density falls until the search for more of it ends."""
+"""The places end where the log marginal density is lower than its maximum by this."""
 
 
 def no_scores(size: int, places: Sequence[int]) -> tuple[np.ndarray, ...]:
@@ -54,10 +57,10 @@ def no_scores(size: int, places: Sequence[int]) -> tuple[np.ndarray, ...]:
 
     Args:
         size: number of coordinates d.
-        places: of the length-scales among them.
+        places: the length-scales among them.
 
     Returns:
-        For each ``(knots + 2, d)``: the values at x = 0 of the first line, the first slopes, and the changes of slope.
+        A table for each, ``(knots + 2, d)``: the values at x = 0 of the first line, the first slopes, and the changes of slope.
     """
     return tuple(np.zeros((len(KNOTS) + 2, size)) for _ in places)
 
@@ -67,8 +70,8 @@ def from_scores(q: Position, places: Sequence[int], tables: Sequence[Any]) -> tu
 
     Args:
         q: ``(d,)``: x in the places of the length-scales, w in all others.
-        places: of the length-scales.
-        tables: of each, see ``no_scores``; T is x plus what its column says.
+        places: the length-scales.
+        tables: their tables, see ``no_scores``; T is x plus the function in its column.
     """
     total, log_jacobian = q, jnp.zeros(())
     for place, table in zip(places, tables, strict=True):
@@ -85,7 +88,7 @@ def learned_scores(evaluate: Evaluate, mode: np.ndarray, places: Sequence[int]) 
     Args:
         evaluate: the log density of unconstrained coordinates and its gradient.
         mode: ``(d,)``.
-        places: of the length-scales.
+        places: the length-scales.
 
     Raises:
         ArithmeticError: the density is not finite where it should be, or has no usable mode.
@@ -110,7 +113,7 @@ def _table(evaluate: Evaluate, mode: np.ndarray, place: int, places: Sequence[in
 def in_layout(
     tables: Sequence[np.ndarray], mode: np.ndarray, distances: np.ndarray, places: Sequence[int]
 ) -> tuple[np.ndarray, ...]:
-    """Return the tables of u = mode + distances * y, y what the given tables lead to."""
+    """Return the tables of ``mode + distances * y``, where y are the coordinates that the given tables lead to."""
     moved = []
     for number, (place, table) in enumerate(zip(places, tables, strict=True)):
         stretched = table * distances

@@ -1,9 +1,8 @@
-"""Slopes with a shrinkage prior: normal with scales that are sampled, so that they are integrated out given these.
+"""Slopes with a shrinkage prior, which are integrated out given their scales.
 
-Given the scales s of a horseshoe or R2D2 prior the slopes are b_j = s_j z_j with z standard normal, as the coefficients
-of a spline are: a block of coefficients that every row touches, each with a standard deviation of its own. What is left
-to sample, the scales, has neither the funnel of each pair (z_j, s_j) nor the ridge of collinear columns, of which there
-are many where there are more slopes than rows.
+Given the scales s of a horseshoe or R2D2 prior the slopes are b_j = s_j z_j with z standard normal. Like the
+coefficients of a spline they are a block of normal coefficients, each with a standard deviation of its own. The scales
+alone are sampled, whose posterior has neither the funnel of each pair (z_j, s_j) nor the ridges of collinear columns.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ CENTRED = "centred slopes"
 @final
 @dataclass(frozen=True)
 class _OwnScales:
-    """Independent coefficients whose standard deviations are known beside the density."""
+    """Independent coefficients whose standard deviations are computed from the scales of the prior."""
 
     lengthscales: str = ""
     beside: tuple[str, ...] = ()

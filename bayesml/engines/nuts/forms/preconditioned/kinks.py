@@ -1,11 +1,13 @@
-"""The search for a mode of a density with kinks, which are rounded for that search and no longer.
+"""The search for a mode of a density with kinks, such as that of quantile regression.
 
-The density of a row has a kink where the response equals its location, as has the sum of all rows: at its maximum the
-curvature is that of the prior, or infinite. What the sampler meets in passing many kinks is their density, which a
-curvature spread out over a width about each kink measures (Horowitz 1998, Bootstrap methods for median regression
-models, Econometrica 66, 1327-1351, smooths the same loss to obtain standard errors).
+The log density of a row has a kink where the response equals its location. The second derivative of the sum over rows
+is 0 between kinks and infinite at them, so that it does not measure the width of the posterior, over which the gradient
+changes at many kinks. Each kink is therefore rounded while the mode is searched: its change of slope is spread over a
+width of one sigma, and the curvature at the mode is the number of kinks near it (Horowitz 1998, Bootstrap methods for
+median regression models, Econometrica 66, 1327-1351, smooths the same loss to obtain standard errors). What is sampled
+is the exact density.
 
-The width is a number among the data, so that one program serves both the search and the sampler.
+The width is a number among the data, 0 in the sampled density, so that one compiled program computes both.
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ from bayesml.response_design import ResponseDesign
 __all__ = ["tuned_where_rounded", "with_rounded_kinks"]
 
 WIDTH = 1.0
-"""In units of sigma."""
+"""Width of a rounded kink in units of sigma."""
 
 Tune = Callable[[ValueAndGradient, Any], Any]
 
 
 def with_rounded_kinks(problem: Problem) -> Problem:
-    """Return the problem with rounded kinks, the same where there are none."""
+    """Return the problem with rounded kinks; the same where the density has none."""
     return replace(problem, design=replace(problem.design, responses=tuple(map(_rounded, problem.design.responses))))
 
 

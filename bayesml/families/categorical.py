@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.categories import category_codes, draw_categories, numbers_of_categories
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.softmax import (
     MU,
+    AbstractReferenceFamily,
     AbstractSoftmaxLikelihood,
     checked_refcat,
     log_softmax,
@@ -31,14 +32,8 @@ __all__ = ["EXAMPLE", "Categorical", "CategoricalLikelihood", "categorical"]
 
 @final
 @dataclass(frozen=True)
-class Categorical(AbstractFamily):
-    """One of several categories: P(Y = k) = exp(mu_k) / sum_j exp(mu_j), with mu = 0 of the reference.
-
-    Attributes:
-        refcat: the reference; empty for the first category, ``NA`` for none.
-    """
-
-    refcat: str = ""
+class Categorical(AbstractReferenceFamily):
+    """One of several categories: P(Y = k) = exp(mu_k) / sum_j exp(mu_j), with mu = 0 of the reference."""
 
     name: ClassVar[str] = "categorical"
     dpars: ClassVar[tuple[DistributionalParameter, ...]] = (MU,)
@@ -61,11 +56,6 @@ class CategoricalLikelihood(AbstractSoftmaxLikelihood):
     """A categorical family with known categories; expectations are their probabilities."""
 
     traits: ClassVar[Traits] = Traits(discrete=True, rows_repeat=True)  # type: ignore[assignment,misc]
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """A linear predictor for each category but the reference."""
-        return self.mus
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take categories, or numbers that stand for categories."""

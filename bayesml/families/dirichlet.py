@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.scales import PHI
 from bayesml.families.shares import draw_shares, share_columns, shares
-from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, reference_of, softmax
+from bayesml.families.softmax import (
+    MU,
+    AbstractReferenceFamily,
+    AbstractSoftmaxLikelihood,
+    checked_refcat,
+    reference_of,
+    softmax,
+)
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
@@ -23,14 +30,8 @@ __all__ = ["EXAMPLE", "Dirichlet", "DirichletLikelihood", "dirichlet"]
 
 @final
 @dataclass(frozen=True)
-class Dirichlet(AbstractFamily):
-    """Shares with expectations m_k = exp(mu_k) / sum_j exp(mu_j) and concentrations m_k phi.
-
-    Attributes:
-        refcat: the column whose mu is 0; empty for the first, ``NA`` for none.
-    """
-
-    refcat: str = ""
+class Dirichlet(AbstractReferenceFamily):
+    """Shares with expectations m_k = exp(mu_k) / sum_j exp(mu_j) and concentrations m_k phi."""
 
     name: ClassVar[str] = "dirichlet"
     takes_columns: ClassVar[bool] = True
@@ -48,16 +49,6 @@ class DirichletLikelihood(AbstractSoftmaxLikelihood):
     """A Dirichlet family with known columns; expectations are their shares."""
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """A linear predictor for each column but the reference, and phi."""
-        return (*self.mus, PHI)
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of shares strictly between 0 and 1 that sum to 1."""

@@ -12,7 +12,7 @@ from bayesml.families.base import AbstractFamily, AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.shares import draw_shares, share_columns, shares
-from bayesml.families.softmax import mu_names
+from bayesml.families.softmax import AbstractLabelledLikelihood, mu_names
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
@@ -39,44 +39,16 @@ class Dirichlet2(AbstractFamily):
 
 @final
 @dataclass(frozen=True)
-class Dirichlet2Likelihood(AbstractLikelihood):
-    """A Dirichlet family with known columns; expectations are their shares.
-
-    Attributes:
-        chosen_family: the family as the user chose it.
-        labels: the columns.
-    """
-
-    chosen_family: AbstractFamily
-    labels: tuple[str, ...]
+class Dirichlet2Likelihood(AbstractLabelledLikelihood):
+    """A Dirichlet family with known columns; expectations are their shares."""
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
-
-    @property
-    def family(self) -> AbstractFamily:
-        """The family as the user chose it."""
-        return self.chosen_family
 
     @property
     def dpars(self) -> tuple[DistributionalParameter, ...]:
         """A concentration for each column."""
         names = mu_names(self.labels, "Concentrations")
         return tuple(replace(CONCENTRATION, name=name, role="mu") for name in names)
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """One expectation for each column."""
-        return (len(self.labels),)
-
-    @property
-    def event_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of shares strictly between 0 and 1 that sum to 1."""

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.multinomial import count_columns, counts_of_trials, draw_counts
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.scales import PHI
 from bayesml.families.shares import draw_shares
-from bayesml.families.softmax import MU, AbstractSoftmaxLikelihood, checked_refcat, log_softmax, reference_of, softmax
+from bayesml.families.softmax import (
+    MU,
+    AbstractReferenceFamily,
+    AbstractSoftmaxLikelihood,
+    checked_refcat,
+    log_softmax,
+    reference_of,
+    softmax,
+)
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
@@ -23,14 +31,8 @@ __all__ = ["EXAMPLE", "DirichletMultinomial", "DirichletMultinomialLikelihood", 
 
 @final
 @dataclass(frozen=True)
-class DirichletMultinomial(AbstractFamily):
-    """Multinomial counts whose probabilities have a Dirichlet distribution of concentrations m_k phi.
-
-    Attributes:
-        refcat: the column whose mu is 0; empty for the first, ``NA`` for none.
-    """
-
-    refcat: str = ""
+class DirichletMultinomial(AbstractReferenceFamily):
+    """Multinomial counts whose probabilities have a Dirichlet distribution of concentrations m_k phi."""
 
     name: ClassVar[str] = "dirichlet_multinomial"
     takes_columns: ClassVar[bool] = True
@@ -49,16 +51,6 @@ class DirichletMultinomialLikelihood(AbstractSoftmaxLikelihood):
     """A Dirichlet-multinomial family with known columns; expectations are their counts."""
 
     traits: ClassVar[Traits] = Traits(discrete=True, trials=True)  # type: ignore[assignment,misc]
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """A linear predictor for each column but the reference, and phi."""
-        return (*self.mus, PHI)
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of whole numbers that sum to the number of trials."""

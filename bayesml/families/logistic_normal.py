@@ -18,7 +18,7 @@ from bayesml.families.normal_points import normal_points
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.scales import SIGMA, mu
 from bayesml.families.shares import share_columns, shares
-from bayesml.families.softmax import checked_refcat, mu_names, reference_of, softmax
+from bayesml.families.softmax import AbstractLabelledLikelihood, checked_refcat, mu_names, reference_of, softmax
 from bayesml.spec import ParameterSpec
 from bayesml.supports import CorrCholesky
 
@@ -59,25 +59,16 @@ class LogisticNormal(AbstractFamily):
 
 @final
 @dataclass(frozen=True)
-class LogisticNormalLikelihood(AbstractLikelihood):
+class LogisticNormalLikelihood(AbstractLabelledLikelihood):
     """A logistic normal family with known columns.
 
     Attributes:
-        chosen_family: the family as the user chose it.
-        labels: the columns.
         reference: place of the column of the denominator.
     """
 
-    chosen_family: AbstractFamily
-    labels: tuple[str, ...]
     reference: int
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment,misc]
-
-    @property
-    def family(self) -> AbstractFamily:
-        """The family as the user chose it."""
-        return self.chosen_family
 
     @property
     def _others(self) -> tuple[int, ...]:
@@ -112,21 +103,6 @@ class LogisticNormalLikelihood(AbstractLikelihood):
                 correlated=correlated,
             ),
         )
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """One expectation for each column."""
-        return (len(self.labels),)
-
-    @property
-    def event_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of shares strictly between 0 and 1 that sum to 1."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from bayesml.errors import DataError
-from bayesml.families.base import AbstractFamily, AbstractLikelihood
+from bayesml.families.base import AbstractLikelihood
 from bayesml.families.example import Example
 from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.response import counts, require
 from bayesml.families.softmax import (
     MU,
+    AbstractReferenceFamily,
     AbstractSoftmaxLikelihood,
     checked_refcat,
     log_softmax,
@@ -38,14 +39,8 @@ __all__ = [
 
 @final
 @dataclass(frozen=True)
-class Multinomial(AbstractFamily):
-    """Counts with the expectations n exp(mu_k) / sum_j exp(mu_j), n the number of trials.
-
-    Attributes:
-        refcat: the column whose mu is 0; empty for the first, ``NA`` for none.
-    """
-
-    refcat: str = ""
+class Multinomial(AbstractReferenceFamily):
+    """Counts with the expectations n exp(mu_k) / sum_j exp(mu_j), n the number of trials."""
 
     name: ClassVar[str] = "multinomial"
     takes_columns: ClassVar[bool] = True
@@ -64,16 +59,6 @@ class MultinomialLikelihood(AbstractSoftmaxLikelihood):
     """A multinomial family with known columns; expectations are their counts."""
 
     traits: ClassVar[Traits] = Traits(discrete=True, trials=True)  # type: ignore[assignment,misc]
-
-    @property
-    def dpars(self) -> tuple[DistributionalParameter, ...]:
-        """A linear predictor for each column but the reference."""
-        return self.mus
-
-    @property
-    def response_labels(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.labels
 
     def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
         """Take rows of whole numbers that sum to the number of trials."""

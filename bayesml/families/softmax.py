@@ -22,29 +22,79 @@ from bayesml.namespace import array_namespace
 if TYPE_CHECKING:
     from bayesml.shapes import Broadcast, Values
 
-__all__ = ["MU", "AbstractSoftmaxLikelihood", "checked_refcat", "log_softmax", "mu_names", "reference_of", "softmax"]
+__all__ = [
+    "MU",
+    "AbstractLabelledLikelihood",
+    "AbstractReferenceFamily",
+    "AbstractSoftmaxLikelihood",
+    "checked_refcat",
+    "log_softmax",
+    "mu_names",
+    "reference_of",
+    "softmax",
+]
 
 MU = DistributionalParameter("mu", ("logit",), (-inf, inf))
 
 
 @dataclass(frozen=True)
-class AbstractSoftmaxLikelihood(AbstractLikelihood):
-    """A likelihood with known categories or columns.
+class AbstractReferenceFamily(AbstractFamily):
+    """A family of categories or columns that are compared with one of them.
+
+    Attributes:
+        refcat: the category or column whose linear predictor is 0; empty for the first, ``NA`` for none.
+    """
+
+    refcat: str = ""
+
+
+@dataclass(frozen=True)
+class AbstractLabelledLikelihood(AbstractLikelihood):
+    """A likelihood with known categories or columns, and an expectation for each of them.
 
     Attributes:
         chosen_family: the family as the user chose it.
         labels: the categories or columns.
-        reference: place of the one whose linear predictor is 0; -1 where there is none.
     """
 
     chosen_family: AbstractFamily
     labels: tuple[str, ...]
-    reference: int
 
     @property
     def family(self) -> AbstractFamily:
         """The family as the user chose it."""
         return self.chosen_family
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """One expectation for each label."""
+        return (len(self.labels),)
+
+    @property
+    def event_labels(self) -> tuple[str, ...]:
+        """The labels."""
+        return self.labels
+
+    @property
+    def response_labels(self) -> tuple[str, ...]:
+        """The labels of columns; none of categories, which stand in one column."""
+        return self.labels if self.chosen_family.takes_columns else ()
+
+
+@dataclass(frozen=True)
+class AbstractSoftmaxLikelihood(AbstractLabelledLikelihood):
+    """A likelihood with a linear predictor for each category or column.
+
+    Attributes:
+        reference: place of the one whose linear predictor is 0; -1 where there is none.
+    """
+
+    reference: int
+
+    @property
+    def dpars(self) -> tuple[DistributionalParameter, ...]:
+        """The linear predictors, and the other parameters of the family."""
+        return (*self.mus, *(p for p in self.chosen_family.dpars if p.name != "mu"))
 
     @property
     def mus(self) -> tuple[DistributionalParameter, ...]:
@@ -56,16 +106,6 @@ class AbstractSoftmaxLikelihood(AbstractLikelihood):
         """Return the identity for each mu: expectations are functions of all of them together."""
         others = [p.name for p in self.chosen_family.dpars if p.name != "mu"]
         return self.chosen_family.link(dpar) if dpar in others else get_link("identity")
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """One expectation for each label."""
-        return (len(self.labels),)
-
-    @property
-    def event_labels(self) -> tuple[str, ...]:
-        """The labels."""
-        return self.labels
 
     def etas(self, values: Values) -> list[Broadcast]:
         """Return the linear predictor of each label, 0 of the reference."""

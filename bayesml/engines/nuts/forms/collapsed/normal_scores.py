@@ -60,7 +60,7 @@ def no_scores(size: int, places: Sequence[int]) -> tuple[np.ndarray, ...]:
         places: the length-scales among them.
 
     Returns:
-        A table for each, ``(knots + 2, d)``: the values at x = 0 of the first line, the first slopes, and the changes of slope.
+        A table for each, ``(knots + 2, d)``: the values at x = 0 of the first line, its slopes, and their changes.
     """
     return tuple(np.zeros((len(KNOTS) + 2, size)) for _ in places)
 

@@ -11,7 +11,7 @@ import numpy as np
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.example import Example
 from bayesml.families.gaussian import encode_real
-from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
+from bayesml.families.more_zeros import AbstractZeroInflated
 from bayesml.families.records import ROUNDING, DistributionalParameter, RawResponse, ResponseData, Traits
 from bayesml.families.scales import QUANTILE, SIGMA, UNBOUNDED_LINKS, mu
 
@@ -92,23 +92,16 @@ def _falls(y: Observed, values: Values, width: Broadcast = 0.0) -> tuple[Broadca
 
 @final
 @dataclass(frozen=True)
-class ZeroInflatedContinuous(AbstractMoreZeros):
+class ZeroInflatedContinuous(AbstractZeroInflated):
     """0 with probability zi, else the density (1 - zi) f(y) of another family on the real line.
 
     The density gives 0 no probability, so that zi alone is that of a zero.
     """
 
-    prefix: ClassVar[str] = "zero_inflated"
-    zero: ClassVar[DistributionalParameter] = probability_of_zero("zi")
-
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Distribution functions where the other family has them."""
         return Traits(has_cdf=self.base.traits.has_cdf, kinked=self.base.traits.kinked)
-
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take what the other family takes."""
-        return self.other.encode(response, for_fit=for_fit)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log zi, or log(1 - zi) + log f(y)."""
@@ -124,19 +117,6 @@ class ZeroInflatedContinuous(AbstractMoreZeros):
         (log_zi, log_rest), (below, above) = self.log_zero(values), self.other.log_tails(y, values, data)
         low, high = log_rest + below, log_rest + above
         return jnp.where(y < 0, low, jnp.logaddexp(log_zi, low)), jnp.where(y < 0, jnp.logaddexp(log_zi, high), high)
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) times the mean of the other family."""
-        return (1.0 - parameters["zi"]) * self.other.mean(parameters, data)
-
-    def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) (variance + zi mean^2) of the other family."""
-        zi, mean = parameters["zi"], self.other.mean(parameters, data)
-        return (1.0 - zi) * (self.other.variance(parameters, data) + zi * mean**2)
-
-    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw from the other family, and set a share zi to 0."""
-        return self.with_zeros(rng, self.other.draw(rng, parameters, data), parameters)
 
 
 def asym_laplace(link: str = "identity", link_sigma: str = "log", link_quantile: str = "logit") -> AsymmetricLaplace:

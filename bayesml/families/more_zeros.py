@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from bayesml import distributions
+from bayesml.delegation import delegated
 from bayesml.families.base import AbstractSimpleFamily
 from bayesml.families.records import DistributionalParameter
 from bayesml.families.scales import PROBABILITY_LINKS
 from bayesml.links import get_link
 
 if TYPE_CHECKING:
-    from bayesml.shapes import Broadcast, Drawn, Values
+    from bayesml.shapes import Broadcast, DataArrays, Drawn, Expected, Values
 
-__all__ = ["AbstractMoreZeros", "probability_of_zero"]
+__all__ = ["AbstractMoreZeros", "AbstractZeroInflated", "probability_of_zero"]
 
 
 def probability_of_zero(name: str) -> DistributionalParameter:
@@ -77,3 +78,26 @@ class AbstractMoreZeros(AbstractSimpleFamily):
         """Return the family over another one, with the links of those names."""
         default = cls(tuple(get_link(p.links[0]) for p in (*base.dpars, cls.zero)), base)
         return replace(default, links=default.checked_links(*links))
+
+
+@dataclass(frozen=True)
+class AbstractZeroInflated(AbstractMoreZeros):
+    """A family that is 0 with probability zi, and that of ``other`` else."""
+
+    prefix: ClassVar[str] = "zero_inflated"
+    zero: ClassVar[DistributionalParameter] = probability_of_zero("zi")
+
+    encode = delegated("other")
+
+    def mean(self, parameters: Values, data: DataArrays) -> Expected:
+        """Return (1 - zi) times the mean of the other family."""
+        return (1.0 - parameters["zi"]) * self.other.mean(parameters, data)
+
+    def variance(self, parameters: Values, data: DataArrays) -> Expected:
+        """Return (1 - zi) (variance + zi mean^2) of the other family."""
+        zi, mean = parameters["zi"], self.other.mean(parameters, data)
+        return (1.0 - zi) * (self.other.variance(parameters, data) + zi * mean**2)
+
+    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
+        """Draw from the other family, and set a share zi to 0."""
+        return self.with_zeros(rng, self.other.draw(rng, parameters, data), parameters)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from bayesml.families.beta_binomial import BetaBinomial
 from bayesml.families.binomial import Binomial
 from bayesml.families.example import Example
-from bayesml.families.more_zeros import AbstractMoreZeros, probability_of_zero
+from bayesml.families.more_zeros import AbstractZeroInflated
 from bayesml.families.negbinomial import NegativeBinomial
 from bayesml.families.poisson import Poisson
-from bayesml.families.records import DistributionalParameter, RawResponse, ResponseData, Traits
+from bayesml.families.records import Traits
 from bayesml.namespace import array_namespace
 
 if TYPE_CHECKING:
-    from bayesml.shapes import DataArrays, Drawn, Expected, Observed, PerRow, Values
+    from bayesml.shapes import DataArrays, Observed, PerRow, Values
 
 __all__ = [
     "EXAMPLE",
@@ -34,21 +34,14 @@ __all__ = [
 
 @final
 @dataclass(frozen=True)
-class ZeroInflated(AbstractMoreZeros):
+class ZeroInflated(AbstractZeroInflated):
     """P(0) = zi + (1 - zi) f(0), and (1 - zi) f(y) elsewhere, with a family f of counts."""
-
-    prefix: ClassVar[str] = "zero_inflated"
-    zero: ClassVar[DistributionalParameter] = probability_of_zero("zi")
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Those of counts; a table of counts and a rate belong to the other family alone."""
         traits = self.base.traits
         return Traits(discrete=True, rows_repeat=traits.rows_repeat, has_cdf=traits.has_cdf, trials=traits.trials)
-
-    def encode(self, response: RawResponse, *, for_fit: bool = True) -> ResponseData:
-        """Take what the other family takes."""
-        return self.other.encode(response, for_fit=for_fit)
 
     def log_prob(self, y: Observed, values: Values, data: DataArrays) -> PerRow:
         """Return log(zi + (1 - zi) f(0)), or log((1 - zi) f(y))."""
@@ -62,19 +55,6 @@ class ZeroInflated(AbstractMoreZeros):
         xp = array_namespace(below)
         up_to = xp.logaddexp(log_zi, log_rest + xp.where(y < 0, 0.0, below))
         return xp.where(y < 0, -np.inf, up_to), xp.where(y < 0, 0.0, log_rest + above)
-
-    def mean(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) times the mean of the other family."""
-        return (1.0 - parameters["zi"]) * self.other.mean(parameters, data)
-
-    def variance(self, parameters: Values, data: DataArrays) -> Expected:
-        """Return (1 - zi) (variance + zi mean^2) of the other family."""
-        zi, mean = parameters["zi"], self.other.mean(parameters, data)
-        return (1.0 - zi) * (self.other.variance(parameters, data) + zi * mean**2)
-
-    def draw(self, rng: np.random.Generator, parameters: Values, data: DataArrays) -> Drawn:
-        """Draw from the other family, and set a share zi to 0."""
-        return self.with_zeros(rng, self.other.draw(rng, parameters, data), parameters)
 
 
 def zero_inflated_poisson(link: str = "log", link_zi: str = "logit") -> ZeroInflated:

@@ -16,6 +16,7 @@ from bayesml.results.checks.log_lik import total_log_lik
 from bayesml.results.checks.log_prior import log_prior, without_log_prior
 from bayesml.results.checks.power_scaling import sensitivities
 from bayesml.results.record.select import Elements, chosen_texts, each_of, elements, is_prior_only
+from bayesml.results.tables.of_table import AbstractTableResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ NOTHING = "-"
 
 @final
 @dataclass(frozen=True, repr=False)
-class PriorSensitivity:
+class PriorSensitivity(AbstractTableResult):
     """How far the marginal posterior of each parameter moves with the prior and with the likelihood.
 
     Attributes:
@@ -58,16 +59,6 @@ class PriorSensitivity:
     draws: Elements
     log_prior: np.ndarray
     log_likelihood: np.ndarray
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table."""
-        return self.table
-
-    def __getitem__(self, name: str) -> pd.Series:
-        return self.table[name]
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     def __repr__(self) -> str:
         lower, upper = self.alphas

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from bayesml.results.tables.of_table import AbstractTableResult
 from bayesml.results.tables.statistics import center_and_error
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ CUT = 32
 
 @final
 @dataclass(frozen=True, repr=False)
-class HypothesisTests:
+class HypothesisTests(AbstractTableResult):
     """Hypotheses with their evidence.
 
     Attributes:
@@ -38,16 +39,6 @@ class HypothesisTests:
     prior_draws: tuple[np.ndarray | None, ...]
     alpha: float
     class_: str
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table."""
-        return self.table
-
-    def __getitem__(self, name: str) -> pd.Series:
-        return self.table[name]
-
-    def __len__(self) -> int:
-        return len(self.table)
 
     def __repr__(self) -> str:
         of = f" for class {self.class_}" if self.class_ else ""

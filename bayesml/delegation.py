@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 __all__ = ["delegated"]
 
 
+@final
 class _Delegated:
     """An attribute or a method that is the one of the same name of a field."""
 

@@ -26,27 +26,47 @@ from bayesml.engines.weighting import check_precisions, weights_are_precisions
 from bayesml.linalg import AbstractBlock
 from bayesml.posterior import StoredEstimate
 
-__all__ = ["GeneralisedEstimate", "estimate_generalised", "restore_generalised"]
+__all__ = ["GeneralisedEstimate", "GeneralisedOptions", "estimate_generalised", "restore_generalised"]
 
 SAME = 1e-6  # relative differences that rounding on another machine may make
+
+
+@final
+@dataclass(frozen=True)
+class GeneralisedOptions:
+    """How the marginal likelihood is computed, and what is added to it.
+
+    Attributes:
+        quadrature_points: points of adaptive quadrature; 1 is Laplace's approximation.
+        curvature: the observed or the expected information.
+        penalty: minus twice the log prior of a posterior mode; None for maximum likelihood.
+        support: the bounds of its priors.
+    """
+
+    quadrature_points: int = 1
+    curvature: Curvature = "observed"
+    penalty: Penalty | None = None
+    support: Support | None = None
 
 
 def estimate_generalised(
     problem: Problem,
     method: str,
-    quadrature_points: int = 1,
-    curvature: Curvature = "observed",
-    penalty: Penalty | None = None,
-    support: Support | None = None,
+    options: GeneralisedOptions,
     fixed: Mapping[str, float] | None = None,
 ) -> GeneralisedEstimate:
     """Maximise the marginal likelihood, or with a penalty the marginal posterior.
+
+    Args:
+        problem: the model.
+        method: its name, for messages.
+        options: how.
+        fixed: family parameters that are held at a value.
 
     Raises:
         ModelError: the family has no closed form, or quadrature cannot be had for this model.
     """
     arrays = point_arrays(problem, method)
-    options = _Options(quadrature_points, curvature, penalty, support)
     return _estimate(problem, arrays, method, options, _held(problem, fixed))
 
 
@@ -54,10 +74,7 @@ def restore_generalised(
     problem: Problem,
     method: str,
     stored: StoredEstimate,
-    quadrature_points: int = 1,
-    curvature: Curvature = "observed",
-    penalty: Penalty | None = None,
-    support: Support | None = None,
+    options: GeneralisedOptions,
     fixed: Mapping[str, float] | None = None,
 ) -> GeneralisedEstimate:
     """Return a stored estimate; arguments as in ``estimate_generalised``. Nothing is computed again.
@@ -70,9 +87,10 @@ def restore_generalised(
     arrays = point_arrays(problem, method)
     response = _response(problem, arrays, method, _held(problem, fixed))
     fit = fit_from_stored(stored, response, arrays.blocks, *arrays.X.shape)
-    if fit.quadrature_points != quadrature_points:
-        raise ValueError(f"the estimate is of {fit.quadrature_points} quadrature points, not {quadrature_points}")
-    options = _Options(quadrature_points, curvature, penalty, support)
+    if fit.quadrature_points != options.quadrature_points:
+        raise ValueError(
+            f"the estimate is of {fit.quadrature_points} quadrature points, not {options.quadrature_points}"
+        )
     estimate = GeneralisedEstimate(problem, arrays, method, fit, response, options)
     if not np.allclose(estimate.eta, fit.eta, rtol=SAME, atol=SAME * _largest_addend(estimate)):
         raise ValueError("the coefficients and group effects are not those of the linear predictor")
@@ -92,19 +110,8 @@ def _held(problem: Problem, fixed: Mapping[str, float] | None) -> dict[str, floa
     return {**(fixed or {}), **known, **of_formula}
 
 
-@final
-@dataclass(frozen=True)
-class _Options:
-    """How the marginal likelihood is computed, and what is added to it."""
-
-    quadrature_points: int
-    curvature: Curvature
-    penalty: Penalty | None
-    support: Support | None
-
-
 def _estimate(
-    problem: Problem, arrays: PointArrays, method: str, options: _Options, fixed: Mapping[str, float]
+    problem: Problem, arrays: PointArrays, method: str, options: GeneralisedOptions, fixed: Mapping[str, float]
 ) -> GeneralisedEstimate:
     response = _response(problem, arrays, method, fixed)
     fit = fit_generalised_mixed(
@@ -141,7 +148,7 @@ class GeneralisedEstimate(AbstractMixedEstimate):
     """
 
     response: FamilyResponse
-    options: _Options
+    options: GeneralisedOptions
 
     kept = delegated("fit")
     beta = delegated("fit")

@@ -13,7 +13,7 @@ from bayesml.engines.point.arrays import (
     refuse_several_responses,
 )
 from bayesml.engines.point.estimate import AbstractEstimate
-from bayesml.engines.point.generalised import estimate_generalised, restore_generalised
+from bayesml.engines.point.generalised import GeneralisedOptions, estimate_generalised, restore_generalised
 from bayesml.engines.point.linear import estimate_linear, is_linear, restore_linear
 from bayesml.engines.point.penalty import held_parameters, log_prior_penalty
 from bayesml.engines.point.several.fitting import estimate_several, restore_several
@@ -49,7 +49,7 @@ def run_laplace(
         return _outcome(estimate_several(problem, method, uses_priors=False), began)
     if _is_ml(problem, quadrature_points):
         return _outcome(estimate_linear(problem, method, reml=False), began)
-    return _outcome(estimate_generalised(problem, method, quadrature_points, curvature), began)
+    return _outcome(estimate_generalised(problem, method, GeneralisedOptions(quadrature_points, curvature)), began)
 
 
 def run_map(problem: Problem, method: str) -> Outcome:
@@ -61,11 +61,7 @@ def run_map(problem: Problem, method: str) -> Outcome:
     began = time.perf_counter()
     if not has_one_predictor(problem):
         return _outcome(estimate_several(problem, method, uses_priors=True), began)
-    fixed = held_parameters(problem)
-    penalty = log_prior_penalty(problem, frozenset(fixed))
-    return _outcome(
-        estimate_generalised(problem, method, penalty=penalty, support=penalty.support(), fixed=fixed), began
-    )
+    return _outcome(estimate_generalised(problem, method, *_of_prior(problem)), began)
 
 
 def restore_laplace(
@@ -80,16 +76,21 @@ def restore_laplace(
         return restore_several(problem, method, stored, uses_priors=False)
     if _is_ml(problem, quadrature_points):
         return restore_linear(problem, method, stored)
-    return restore_generalised(problem, method, stored, quadrature_points, curvature)
+    return restore_generalised(problem, method, stored, GeneralisedOptions(quadrature_points, curvature))
 
 
 def restore_map(problem: Problem, method: str, stored: StoredEstimate) -> AbstractEstimate:
     """Return a stored estimate of ``run_map``."""
     if not has_one_predictor(problem):
         return restore_several(problem, method, stored, uses_priors=True)
+    return restore_generalised(problem, method, stored, *_of_prior(problem))
+
+
+def _of_prior(problem: Problem) -> tuple[GeneralisedOptions, dict[str, float]]:
+    """Return the options of a posterior mode, and the parameters that are held at a value."""
     fixed = held_parameters(problem)
     penalty = log_prior_penalty(problem, frozenset(fixed))
-    return restore_generalised(problem, method, stored, penalty=penalty, support=penalty.support(), fixed=fixed)
+    return GeneralisedOptions(penalty=penalty, support=penalty.support()), fixed
 
 
 def _refuse_unobserved(problem: Problem, method: str) -> None:

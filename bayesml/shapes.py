@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
+from jaxtyping import Array, ArrayLike, Float, Shaped
 
 __all__ = [
     "Broadcast",
@@ -25,14 +25,11 @@ __all__ = [
     "PerRow",
     "Position",
     "Scalar",
-    "Truths",
     "Values",
 ]
 
 Elements = Float[ArrayLike, "*elements"]
 """Numbers of any shape, a NumPy or JAX array or a single number; in one signature all have the same shape."""
-Truths = Bool[ArrayLike, "*elements"]
-"""Truth values of that shape."""
 Broadcast = Float[ArrayLike, "*#elements"]
 """Numbers of any shape that broadcast against the others of the signature."""
 Numbers = Float[ArrayLike, "..."]

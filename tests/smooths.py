@@ -15,10 +15,20 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import gammaln
 
-from bayesml.smooths import SmoothBasis, fit_basis
+from bayesml.smooths import Request, SmoothBasis, fitted_basis, known_kind
 
 PATH = Path(__file__).parent / "facts" / "smooths.json"
 Columns = Mapping[str, np.ndarray]
+
+
+def fit_basis(
+    covariates: Columns, kind: str = "tp", k: int | None = None, *, centred: bool = True, penalised: bool = True,
+    label: str | None = None, **options: Any,
+) -> SmoothBasis:  # fmt: skip
+    """Return the basis of ``s()`` of some covariates; options are those of ``Request``."""
+    names = tuple(covariates)
+    request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, **options)
+    return fitted_basis(covariates, request, centred=centred, penalised=penalised).basis
 
 
 @cache

@@ -35,7 +35,6 @@ from bayesml.distributions import (
     half_normal,
     half_student_t,
     inv_gamma,
-    is_lkj,
     lkj,
     logistic,
     lognormal,
@@ -377,7 +376,6 @@ def test_lkj_correlations(dimension):
 
 
 def test_lkj_kind():
-    assert is_lkj(lkj(1)) and not is_lkj(normal(0, 1))
     with pytest.raises(PriorError, match="number of correlated columns"):
         lkj(1).numpyro()
     with pytest.raises(PriorError, match="`eta` of lkj"):

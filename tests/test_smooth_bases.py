@@ -12,9 +12,9 @@ import pytest
 from scipy.stats import norm, t
 
 from bayesml.errors import BayesmlError, DataError, FormulaError
-from bayesml.smooths import SMOOTHS, SmoothBasis, fit_basis
+from bayesml.smooths import SMOOTHS, SmoothBasis
 from tests.conftest import shared_path
-from tests.smooths import Columns, as_columns, facts, read_call
+from tests.smooths import Columns, as_columns, facts, fit_basis, read_call
 
 BASES = facts()["bases"]
 CALLS = [fact["call"] for fact in BASES]

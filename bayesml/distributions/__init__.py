@@ -13,7 +13,7 @@ from bayesml.distributions.dirichlet import Dirichlet, dirichlet
 from bayesml.distributions.from_numpyro import FromNumPyro
 from bayesml.distributions.half import HalfCauchy, HalfNormal, HalfStudentT
 from bayesml.distributions.interval import Beta, Uniform
-from bayesml.distributions.lkj import LKJ, is_lkj
+from bayesml.distributions.lkj import LKJ
 from bayesml.distributions.objects import distribution_of
 from bayesml.distributions.parse import DISTRIBUTIONS, parse_distribution, with_values
 from bayesml.distributions.positive import Exponential, Gamma, InvGamma, LogNormal, Weibull
@@ -62,7 +62,6 @@ __all__ = [
     "half_normal",
     "half_student_t",
     "inv_gamma",
-    "is_lkj",
     "laplace",
     "lkj",
     "logistic",

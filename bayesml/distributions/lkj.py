@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from bayesml.distributions.base import Distribution, copy_with
+from bayesml.distributions.base import copy_with
 from bayesml.distributions.whole import WholeDistribution
 from bayesml.errors import PriorError
 from bayesml.namespace import array_namespace
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bayesml.shapes import Broadcast, Elements, Numbers
 
-__all__ = ["LKJ", "cholesky_diagonal", "cholesky_factor", "is_lkj"]
+__all__ = ["LKJ", "cholesky_diagonal", "cholesky_factor"]
 
 
 @final
@@ -163,11 +163,6 @@ class LKJ(WholeDistribution):
     def numpyro_form(eta: Broadcast) -> dist.Distribution:
         """Raise: the NumPyro form needs the number of columns."""
         raise PriorError("An LKJ prior needs the number of correlated columns: use its cholesky(dimension).")
-
-
-def is_lkj(distribution: Distribution) -> bool:
-    """Return whether the distribution is one of correlation matrices."""
-    return isinstance(distribution, LKJ)
 
 
 def cholesky_factor(correlation: np.ndarray) -> np.ndarray:

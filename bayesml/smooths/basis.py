@@ -36,7 +36,6 @@ __all__ = [
     "SMOOTHS",
     "FittedBasis",
     "SmoothBasis",
-    "fit_basis",
     "fitted_basis",
     "known_kind",
     "solutions",
@@ -91,7 +90,7 @@ class SmoothBasis:
     Example:
         >>> import numpy as np
         >>> x = np.linspace(0.0, 1.0, 50)
-        >>> basis = fit_basis({"x": x}, k=6)
+        >>> basis = fitted_basis({"x": x}, Request("s(x)", ("x",), "tp", k=6)).basis
         >>> basis.unpenalised({"x": x}).shape, basis.penalised({"x": x}).shape
         ((50, 1), (50, 4))
     """
@@ -177,7 +176,7 @@ class FittedBasis:
         """Return the basis for the product of the smooth and another variable, as in ``s(x, by=z)``.
 
         The functions stay as they are. Unpenalised ones get the size that penalised ones have on average once each row
-        is multiplied by ``by``, as `fit_basis` does for rows that count the same. A factor has one basis for all of its
+        is multiplied by ``by``, as in `fitted_basis`, where rows count the same. A factor has one basis for all of its
         levels; mgcv finds this size on the first level that has a smooth. The columns are those before the product.
 
         Args:
@@ -191,18 +190,9 @@ class FittedBasis:
         return FittedBasis(basis, self.free * sizes, self.penalised)
 
 
-def fit_basis(
-    covariates: Mapping[str, np.ndarray],
-    kind: str = "tp",
-    k: int | None = None,
-    *,
-    order: int | tuple[float, ...] | None = None,
-    knots: tuple[float, ...] | None = None,
-    point: tuple[float, ...] | None = None,
-    centred: bool = True,
-    penalised: bool = True,
-    label: str | None = None,
-) -> SmoothBasis:
+def fitted_basis(
+    covariates: Mapping[str, np.ndarray], request: Request, *, centred: bool = True, penalised: bool = True
+) -> FittedBasis:
     """Find the basis of a smooth on the rows of the fit.
 
     The smooth is that of mgcv's ``s()``: the same functions, constraint and scale of the penalty, so that a smoothing
@@ -216,20 +206,9 @@ def fit_basis(
 
     Args:
         covariates: a vector of finite numbers for each covariate, in the order in which they are written.
-        kind: mgcv's ``bs``: ``"tp"`` (thin plate regression spline of any number of covariates), ``"ts"`` (the same,
-            shrunk towards zero as a whole), ``"cr"`` (cubic regression spline), ``"cs"`` (the same, shrunk), ``"cc"``
-            (cyclic), ``"ps"`` (P-spline), ``"cp"`` (the same, cyclic), ``"bs"`` (B-splines with a penalty on their
-            derivative), ``"ds"`` (Duchon spline of any number of covariates) or ``"gp"`` (functions of a Gaussian
-            process with a given range, of any number of covariates).
-        k: number of functions before the constraint. By default 10 for one covariate, 30 for two, and 100 more than
-            there are polynomials for three or more.
-        order: mgcv's ``m``, for ``"tp"`` and ``"ts"``: derivatives of this order are penalised. By default the smallest
-            m with ``2m > d + 1`` for d covariates: 2 for one or two.
-        knots: for ``"cr"`` and ``"cc"``, instead of quantiles of the different values; for ``"cc"`` also the two ends.
-        point: a value of each covariate at which the smooth is 0, mgcv's ``pc``, instead of a sum of zero.
+        request: the spline that is requested.
         centred: whether the smooth sums to zero over the rows; False for ``s(x, by=z)`` with a numeric z.
         penalised: False for mgcv's ``fx=TRUE``: all columns are unpenalised.
-        label: the call as it was written, for messages.
 
     Raises:
         FormulaError: an argument is impossible.
@@ -239,29 +218,9 @@ def fit_basis(
     Example:
         >>> import numpy as np
         >>> x = np.linspace(0.0, 1.0, 50)
-        >>> basis = fit_basis({"x": x}, "cr", k=6)
-        >>> bool(abs(basis.penalised({"x": x}).sum(axis=0)).max() < 1e-10)
+        >>> fitted = fitted_basis({"x": x}, Request("s(x)", ("x",), "cr", k=6))
+        >>> bool(abs(fitted.penalised.sum(axis=0)).max() < 1e-10)
         True
-    """
-    names = tuple(covariates)
-    request = Request(label or f"s({', '.join(names)})", names, known_kind(kind, label), k, order, knots, point=point)
-    return fitted_basis(covariates, request, centred=centred, penalised=penalised).basis
-
-
-def fitted_basis(
-    covariates: Mapping[str, np.ndarray], request: Request, *, centred: bool = True, penalised: bool = True
-) -> FittedBasis:
-    """Return what ``fit_basis`` does with the columns at the rows of the fit, which are evaluated once.
-
-    Args:
-        covariates: a vector of finite numbers for each covariate.
-        request: the spline that is requested.
-        centred: whether the smooth sums to zero over the rows.
-        penalised: False where all columns are unpenalised.
-
-    Raises:
-        FormulaError: an argument is impossible.
-        DataError: the covariates do not determine the smooth.
     """
     values = covariate_matrix(covariates, request.names)
     spline, functions, scale = _evaluated(values, request)

@@ -1,12 +1,11 @@
 """Linear mixed models by REML, maximum likelihood or penalised likelihood: arrays in, frozen results out."""
 
-from bayesml.engines.linear_mixed.contrasts import FTest, TTest
+from bayesml.engines.linear_mixed.contrasts import FTest
 from bayesml.engines.linear_mixed.fitting import fit_at, fit_linear_mixed, refit
 from bayesml.engines.linear_mixed.kenward_roger import KenwardRoger, kenward_roger
 from bayesml.engines.linear_mixed.problem import LinearMixedProblem, prepare
 from bayesml.engines.linear_mixed.profile import Parameter, Profiler, ProfileTrace, parameters, profiler
 from bayesml.engines.linear_mixed.satterthwaite import Satterthwaite, satterthwaite
-from bayesml.engines.linear_mixed.simulation import parametric_bootstrap, simulate
 from bayesml.engines.linear_mixed.solution import Convergence, GroupEstimate, LinearMixedFit
 
 __all__ = [
@@ -20,15 +19,12 @@ __all__ = [
     "ProfileTrace",
     "Profiler",
     "Satterthwaite",
-    "TTest",
     "fit_at",
     "fit_linear_mixed",
     "kenward_roger",
     "parameters",
-    "parametric_bootstrap",
     "prepare",
     "profiler",
     "refit",
     "satterthwaite",
-    "simulate",
 ]

@@ -5,44 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, gammaincc, stdtr
+from scipy.special import betainc, gammaincc
 
 from bayesml.errors import ModelError
 from bayesml.linalg import FixedEffects
 
 __all__ = [
     "FTest",
-    "TTest",
+    "AbstractTests",
     "basis_rows",
     "check_contrast",
     "f_p_value",
     "principal_rows",
     "quadratic",
     "standardised_rows",
-    "t_p_value",
 ]
 
 DEPENDENT_ROWS = 1e-10  # of standardised rows: a combination of them shorter than this is taken for zero
 ROUNDING = 100.0 * float(np.finfo(float).eps)
-
-
-@dataclass(frozen=True)
-class TTest:
-    """A test that one linear combination of the fixed effects equals a value.
-
-    Attributes:
-        estimate: the combination minus the value.
-        standard_error: its standard error.
-        df: degrees of freedom.
-        t: ``estimate / standard_error``.
-        p_value: two-sided.
-    """
-
-    estimate: float
-    standard_error: float
-    df: float
-    t: float
-    p_value: float
 
 
 @dataclass(frozen=True)
@@ -66,9 +46,28 @@ class FTest:
     mean_square: float
 
 
-def t_p_value(t: float, df: float) -> float:
-    """Two-sided tail probability of Student's t."""
-    return float(2.0 * stdtr(df, -abs(t))) if np.isfinite(df) else float(2.0 * stdtr(1e15, -abs(t)))
+@dataclass(frozen=True)
+class AbstractTests:
+    """Tests with finite degrees of freedom, in an orthogonal basis of the columns.
+
+    Attributes:
+        beta: ``(p,)`` fixed effects.
+        fixed: the basis; its coefficients are ``R beta``.
+        basis_vcov: ``(p, p)`` covariance matrix of these.
+    """
+
+    beta: np.ndarray
+    fixed: FixedEffects
+    basis_vcov: np.ndarray
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """``(p, p)`` covariance matrix of beta."""
+        return self.fixed.covariance(self.basis_vcov)
+
+    def standard_errors(self, L: np.ndarray) -> np.ndarray:
+        """Return the standard error of each row of ``L`` ``(rows, p)``."""
+        return np.sqrt(quadratic(basis_rows(L, self.fixed), self.basis_vcov))
 
 
 def f_p_value(F: float, numerator: float, denominator: float) -> float:

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesml.engines.linear_mixed.contrasts import (
+    AbstractTests,
     FTest,
-    TTest,
     basis_rows,
     check_contrast,
     f_p_value,
-    quadratic,
     standardised_rows,
-    t_p_value,
 )
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
 from bayesml.errors import ModelError
-from bayesml.linalg import FixedEffects
 from bayesml.linalg.dense import Component, components
 
 __all__ = ["KenwardRoger", "kenward_roger"]
@@ -35,45 +32,23 @@ LARGEST_RATIO = 1e3  # of a group standard deviation to the residual one
 
 
 @dataclass(frozen=True)
-class KenwardRoger:
+class KenwardRoger(AbstractTests):
     """What the tests of any contrast need, in the orthogonal basis of the fixed effects.
 
     The variance parameters are those of the orthonormal columns ``Z T^-1``. Covariance matrices in one basis are linear
     in those in another, so the tests do not depend on it.
 
     Attributes:
-        beta: ``(p,)`` fixed effects.
-        fixed: the basis; its coefficients are ``R beta``.
-        basis_vcov: ``(p, p)`` covariance matrix of these, adjusted for the estimation of the variance parameters.
         Phi: ``(p, p)`` before the adjustment.
         sigma: residual standard deviation.
         P: ``(m, p, p)`` derivatives of ``Phi^-1``.
         W: ``(m, m)`` covariance matrix of the variance parameters.
     """
 
-    beta: np.ndarray
-    fixed: FixedEffects
-    basis_vcov: np.ndarray
     Phi: np.ndarray
     sigma: float
     P: np.ndarray
     W: np.ndarray
-
-    @property
-    def vcov(self) -> np.ndarray:
-        """``(p, p)`` adjusted covariance matrix of beta."""
-        return self.fixed.covariance(self.basis_vcov)
-
-    def standard_errors(self, L: np.ndarray) -> np.ndarray:
-        """Return the standard error of each row of ``L`` ``(rows, p)``."""
-        return np.sqrt(quadratic(basis_rows(L, self.fixed), self.basis_vcov))
-
-    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
-        """Test one combination ``(p,)`` of the fixed effects."""
-        L = check_contrast(contrast, len(self.beta))
-        estimate = float((L @ self.beta)[0]) - value
-        error, df = float(self.standard_errors(L)[0]), float(self.df(L)[0])
-        return TTest(estimate, error, df, estimate / error, t_p_value(estimate / error, df))
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return the degrees of freedom of each row of ``L`` taken alone."""
@@ -90,10 +65,6 @@ class KenwardRoger:
         scale, df = self._scale_and_df(unit)
         F = scale * float(np.mean((unit @ (self.fixed.R @ self.beta)) ** 2))
         return FTest(F, q, df, f_p_value(F, q, df), scale, F * self.sigma**2)
-
-    def scale_and_df(self, L: np.ndarray) -> tuple[float, float]:
-        """Return the scaling of F and its denominator degrees of freedom for ``L`` of full row rank."""
-        return self._scale_and_df(basis_rows(check_contrast(L, len(self.beta)), self.fixed))
 
     def _scale_and_df(self, rows: np.ndarray) -> tuple[float, float]:
         theta = rows.T @ np.linalg.solve(rows @ self.Phi @ rows.T, rows)

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesml.engines.linear_mixed.contrasts import (
+    AbstractTests,
     FTest,
-    TTest,
     basis_rows,
     check_contrast,
     f_p_value,
     principal_rows,
     quadratic,
     standardised_rows,
-    t_p_value,
 )
 from bayesml.engines.linear_mixed.criterion import JointCriterion
 from bayesml.engines.linear_mixed.fitting import finite_difference_hessian
 from bayesml.engines.linear_mixed.solution import LinearMixedFit
-from bayesml.linalg import FixedEffects
 
 __all__ = ["Satterthwaite", "satterthwaite"]
 
@@ -28,33 +26,18 @@ SINGULAR = 1e-8  # eigenvalues of the curvature below this share of the largest 
 
 
 @dataclass(frozen=True)
-class Satterthwaite:
+class Satterthwaite(AbstractTests):
     """What the degrees of freedom of any contrast need, in the orthogonal basis of the fixed effects.
 
     Attributes:
-        beta: ``(p,)`` fixed effects.
-        fixed: the basis; its coefficients are ``R beta``.
-        basis_vcov: ``(p, p)`` covariance matrix of these.
         sigma: residual standard deviation.
         basis_derivatives: ``(k + 1, p, p)`` of ``basis_vcov`` with respect to the variance parameters.
         parameter_covariance: ``(k + 1, k + 1)`` of the variance parameters, ``2 H^-1``, H the Hessian of the criterion.
     """
 
-    beta: np.ndarray
-    fixed: FixedEffects
-    basis_vcov: np.ndarray
     sigma: float
     basis_derivatives: np.ndarray
     parameter_covariance: np.ndarray
-
-    @property
-    def vcov(self) -> np.ndarray:
-        """``(p, p)`` covariance matrix of beta."""
-        return self.fixed.covariance(self.basis_vcov)
-
-    def standard_errors(self, L: np.ndarray) -> np.ndarray:
-        """Return the standard error of each row of ``L`` ``(rows, p)``."""
-        return np.sqrt(quadratic(basis_rows(L, self.fixed), self.basis_vcov))
 
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return the degrees of freedom of each row of ``L`` ``(rows, p)``: ``2 v^2 / (g' A g)``."""
@@ -65,13 +48,6 @@ class Satterthwaite:
         relative = slopes / quadratic(rows, self.basis_vcov)[:, None]
         with np.errstate(divide="ignore"):
             return 2.0 / quadratic(relative, self.parameter_covariance)
-
-    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
-        """Test one combination ``(p,)`` of the fixed effects."""
-        L = check_contrast(contrast, len(self.beta))
-        estimate = float((L @ self.beta)[0]) - value
-        error, df = float(self.standard_errors(L)[0]), float(self.df(L)[0])
-        return TTest(estimate, error, df, estimate / error, t_p_value(estimate / error, df))
 
     def f_test(self, L: np.ndarray) -> FTest:
         """Test all rows of ``L`` ``(rows, p)`` jointly.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 import numpy as np
 from scipy.special import gammaincc, ndtr, ndtri, stdtr, stdtrit
 
-from bayesml.engines.linear_mixed import FTest, TTest
+from bayesml.engines.linear_mixed import FTest
 from bayesml.engines.linear_mixed.contrasts import check_contrast, standardised_rows
 from bayesml.engines.point.unbounded import combination_errors, is_held, without_unbounded
 from bayesml.errors import ModelError, did_you_mean
@@ -52,9 +52,6 @@ class Tests(Protocol):
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return the degrees of freedom of each row of ``L``."""
 
-    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
-        """Test one combination."""
-
     def f_test(self, L: np.ndarray) -> FTest:
         """Test all rows of ``L`` jointly."""
 
@@ -86,14 +83,6 @@ class NormalTests:
     def df(self, L: np.ndarray) -> np.ndarray:
         """Return infinity for each row."""
         return np.full(len(check_contrast(L, len(self.beta))), np.inf)
-
-    def t_test(self, contrast: np.ndarray, value: float = 0.0) -> TTest:
-        """Return the z test of one combination."""
-        L = check_contrast(contrast, len(self.beta))
-        estimate = float((L @ self.beta)[0]) - value
-        error = float(self.standard_errors(L)[0])
-        z = wald_statistic(estimate, error)
-        return TTest(estimate, error, np.inf, z, float(2.0 * ndtr(-abs(z))))
 
     def f_test(self, L: np.ndarray) -> FTest:
         """Return Wald's chi-square test as F with infinitely many degrees of freedom: chi-square is ``F q``.

@@ -1,10 +1,11 @@
-"""``(x | gr(g, by=f, cov=A))``: related levels, each of which has the covariance matrix of its stratum.
+"""``(1 | gr(g, by=f, cov=A))``: related levels, each of which has the standard deviation of its stratum.
 
-With a root R of A, ``R R' = A``, and the stratum s(j) of level j,
+With a root R of A, ``R R' = A``, and the stratum s(j) of level j, each independent column has
 
-    r_j = diag(sd_s(j)) L_s(j) sum_i R_ji z_i,
+    r_j = sd_s(j) sum_i R_ji z_i,
 
-so that the effects of levels of two strata are related too, whatever the order of the levels.
+so that the effects of levels of two strata are related too, whatever the order of the levels. Correlated columns are as
+in brms, ``r_j = sum_i R_ji diag(sd_s(i)) L_s(i) z_i``, where that order matters if strata differ.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["RelatedStrata"]
 @final
 @dataclass(frozen=True)
 class RelatedStrata:
-    """The effects of related levels in strata.
+    """Independent columns of effects of related levels in strata.
 
     Attributes:
         base: those of levels that are not related, each of which has z of its stratum.
@@ -47,7 +48,7 @@ class RelatedStrata:
         return bool((A[strata[:, None] != strata] != 0.0).any())
 
     def derived(self, values: Values, root: Numbers) -> dict[str, Numbers]:
-        """Return ``r`` ``(levels, coefs)`` and the correlations.
+        """Return ``r`` ``(levels, coefs)``.
 
         Every stratum gets the related variables, and each level takes the effects of its own.
         """
@@ -64,26 +65,15 @@ class RelatedStrata:
     ) -> np.ndarray:
         """Draw effects of new levels given those of the data, ``(draws, new, coefs)``.
 
-        Those of the data are divided by the roots of their strata, ``w = (diag(sd) L)^-1 r``; for w the distribution is
-        that of a factor without strata.
+        For ``w = r / sd`` of the own stratum the distribution is that of a factor without strata.
         """
-        roots = self._roots(values)
         effects = values[names.group_effect_variable(self.base.name, self.base.predictor)]
-        count = len(self.known.labels)
-        strata, new = np.asarray(self.base.strata[:count]), np.asarray(self.base.strata[-len(labels) :])
-        w = np.linalg.solve(roots[:, strata], effects[..., None])[..., 0]
+        sd = values[names.group_sd_variable(self.base.name, self.base.predictor)]
+        by_stratum = sd.reshape(len(sd), len(self.base.by_levels), -1)
+        strata = np.asarray(self.base.strata)
+        w = effects / by_stratum[:, strata[: len(self.known.labels)]]
         means, root = self.known.given(labels)
         drawn = np.einsum("ij,djq->diq", root, rng.standard_normal((len(w), len(labels), w.shape[-1])))
         # the mean A_no A_oo^-1 w; means are A_no L^-T
         drawn += np.einsum("ij,djq->diq", np.linalg.solve(self.known.root.T, means.T).T, w)
-        return np.einsum("dipq,diq->dip", roots[:, new], drawn)
-
-    def _roots(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return ``diag(sd) L`` of each stratum, ``(draws, strata, coefs, coefs)``."""
-        every, q, of = self.base.eliminated, len(self.base.coefs), self.base.predictor
-        sd = values[names.group_sd_variable(self.base.name, of)]
-        correlation = np.zeros((len(sd), sd.shape[-1], sd.shape[-1])) + np.eye(sd.shape[-1])
-        if every.pairs():
-            correlation = every.correlation_matrix(values[names.correlation_variable(self.base.name, of)])
-        parts = [slice(s * q, (s + 1) * q) for s in range(len(self.base.by_levels))]
-        return np.stack([sd[:, p, None] * np.linalg.cholesky(correlation[:, p, p]) for p in parts], axis=1)
+        return by_stratum[:, strata[-len(labels) :]] * drawn

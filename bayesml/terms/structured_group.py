@@ -233,11 +233,11 @@ class StructuredGroup(AbstractGroupTerm):
 
     @property
     def _related_strata(self) -> RelatedStrata | None:
-        """The effects where levels of different strata are related; None for all others."""
+        """Independent columns where levels of different strata are related; None for all others."""
         if self.known is None or not isinstance(self.base, StratifiedGroup):
             return None
         related = RelatedStrata(self.base, self.known)
-        return related if related.across else None
+        return related if related.across and not self.base.pairs() else None
 
     def _with_tails(self, found: dict[str, Numbers], values: Values) -> dict[str, Numbers]:
         if self.is_student:

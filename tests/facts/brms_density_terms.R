@@ -64,6 +64,7 @@ TERMS <- list(
   c("term_mm_three", "k ~ x + (1 + x | mm(g, g2, g3, weights = cbind(w1, w2, w3), scale = FALSE))", "poisson"),
   c("term_cov_responses", "bf(y ~ (1 | a | gr(g, cov = A))) + bf(k ~ x + (1 | a | gr(g, cov = A))) + set_rescor(FALSE)",
     "list(gaussian, poisson)"),
+  c("term_by_cov_apart", "k ~ x + (x || gr(g, by = side, cov = A))", "poisson"),
   c("term_by_cov", "y ~ x + (x | gr(g, by = side, cov = A))", "gaussian"),
   c("term_nested", "b ~ x + (x || h/g)", "bernoulli"),
   c("term_arma", "y ~ s(x, k = 4) + arma(slot, g, p = 2, q = 2)", "student"),

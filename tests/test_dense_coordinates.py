@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesml.compile import compile_model
+from bayesml.engines.density import joint_density
 from bayesml.engines.nuts.forms.plan import build_form, plan_for
 from bayesml.engines.nuts.forms.preconditioned.blocks import nested_factors
 from bayesml.engines.nuts.programs.compiled import MOST_PRODUCTS
@@ -41,6 +43,39 @@ def test_gradient_of_a_process_is_exact_where_its_covariance_is_singular():
             ahead, behind = (float(value_and_gradient(q + sign * step, form.data)[0]) for sign in (1, -1))
             assert (ahead - behind) / 2e-4 == pytest.approx(float(gradient[place]), rel=1e-4, abs=1e-5)
     assert form.products > MOST_PRODUCTS
+
+
+def test_density_of_a_process_in_another_basis_is_the_models():
+    """At what a draw reports: density of the model there, times the determinant of all that is reported in x.
+
+    Coordinates leave out a constant, so that two points are compared. The covariance function is a rough one, so that z
+    can be told from C z.
+    """
+    import jax
+    from jax import numpy as jnp
+
+    problem = describe_problem("y ~ gp(x, cov='exponential')", DATA[:8], "poisson")
+    spec = problem.description.spec
+    model = compile_model(spec, problem.design.schema, problem.likelihood, with_priors=False)
+    with double_precision():
+        form = build_form(problem, plan_for(problem))
+
+        def sites(x, data):
+            found = form.report(x, np.zeros(0), data)
+            names = [parameter.name for parameter in spec.parameters]
+            return {name: found["b"][0] if name == "Intercept" else found[name] for name in names}
+
+        @jax.jit
+        def both(x, data):
+            def flat(x):
+                return jnp.concatenate([jnp.reshape(value, (-1,)) for value in sites(x, data).values()])
+
+            of_model = joint_density(model, spec, sites(x, data), data)
+            return form.density(x, data), of_model + jnp.linalg.slogdet(jax.jacrev(flat)(x))[1]
+
+        points = [0.5 * np.random.default_rng(seed).standard_normal(form.size) for seed in range(2)]
+        (ours, expected), (ours_there, expected_there) = (both(x, form.data) for x in points)
+        assert float(ours - ours_there) == pytest.approx(float(expected - expected_there), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from bayesml.namespace import array_namespace
-from bayesml.processes.factor import NUGGET, correlated, covariance_root
+from bayesml.processes.factor import NUGGET, correlated, covariance_root, standardised
 from bayesml.processes.kernels import Kernel
 from bayesml.processes.positions import distances
 
@@ -58,8 +58,25 @@ class PlaceCovariance:
         lengthscales = xp.reshape(xp.asarray(lengthscales), (-1,))
         apart = distances(points, points, self.isotropic)
         if xp is not np:
-            return covariance_root(self.kernel, sd, lengthscales, apart)
+            return covariance_root(self.kernel, sd, lengthscales, apart, values.get(self.basis))
         return _factor(_covariance(self.kernel, apart, np.reshape(sd, (1,)), lengthscales[None]))[0]
+
+    @property
+    def basis(self) -> str:
+        """The name under which ``factor`` finds a basis for its root, see ``covariance_root``; it need not be there."""
+        return f"basis of {self.lengthscales}"
+
+    def basis_at(self, values: Mapping[str, Any]) -> np.ndarray:
+        """Return the eigenvectors of the correlations at some length-scales, those of the largest eigenvalues first."""
+        points, lengthscales = np.asarray(self.points), np.reshape(values[self.lengthscales], (-1,))
+        correlation = np.asarray(self.kernel.correlation(distances(points, points, self.isotropic), lengthscales))
+        return np.ascontiguousarray(np.linalg.eigh(correlation)[1][:, ::-1])
+
+    def standardised(self, sd: Any, values: Mapping[str, Any], process: Any) -> Any:
+        """Return z of the values of the process, with the factor that no basis enters."""
+        points = np.asarray(self.points)
+        apart = distances(points, points, self.isotropic)
+        return standardised(self.kernel, sd, values[self.lengthscales].reshape(-1), apart, process)
 
 
 def at_points(kernel: Kernel, points: np.ndarray, isotropic: bool, sd: Any, lengthscales: Any, z: Any) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Square = Float[Array, "n n"]
 
-__all__ = ["NUGGET", "correlated", "covariance_root"]
+__all__ = ["NUGGET", "correlated", "covariance_root", "standardised"]
 
 NUGGET = 1e-12
 """What is added to the variances so that K is positive definite in floating point; brms's."""
@@ -43,9 +43,27 @@ def correlated(kernel: Kernel, sd: Any, lengthscales: Any, z: Any, distances: An
     return covariance_root(kernel, sd, lengthscales, distances) @ z
 
 
-def covariance_root(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
-    """Return the lower Cholesky factor C of the covariance matrix; the arguments are those of ``correlated``."""
-    return _root()(kernel, sd, lengthscales, distances)
+def covariance_root(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any, basis: Any = None) -> Square:
+    """Return the lower Cholesky factor C of the covariance matrix; the arguments are those of ``correlated``.
+
+    With an orthogonal ``basis`` U it is ``U C`` with ``C C' = U' K U``, another root of K. With the eigenvectors of K
+    at near length-scales, the largest first, C is nearly diagonal, and hardly turns when the length-scales move. In
+    the basis of the places it turns wildly where K is as good as singular.
+    """
+    return _root()(kernel, sd, lengthscales, distances, basis)
+
+
+def standardised(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any, values: Any) -> Any:
+    """Return ``z = C^-1 f`` for the values f ``(n,)`` of the process, by substitution."""
+    import jax
+    from jax import numpy as jnp
+
+    C = covariance_root(kernel, sd, lengthscales, distances)
+
+    def step(i: Any, z: Any) -> Any:
+        return z.at[i].set((values[i] - C[i] @ z) / C[i, i])
+
+    return jax.lax.fori_loop(0, C.shape[0], step, jnp.zeros_like(values))
 
 
 @cache
@@ -57,27 +75,29 @@ def _root() -> Callable[..., Any]:
     import jax
     from jax import numpy as jnp
 
-    def scaled(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
+    def scaled(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any, basis: Any) -> Square:
         """Return the factor over sd; the nugget in units of the variance, whose derivative is negligible, is fixed."""
         nugget = NUGGET / jax.lax.stop_gradient(sd) ** 2
-        return _cholesky(kernel.correlation(distances, lengthscales) + nugget * jnp.eye(distances.shape[-1]), nugget)
+        R, added = kernel.correlation(distances, lengthscales), nugget * jnp.eye(distances.shape[-1])
+        return _cholesky(R + added, nugget) if basis is None else basis @ _cholesky(basis.T @ R @ basis + added, nugget)
 
     @partial(jax.custom_jvp, nondiff_argnums=(0,))
-    def of_lengthscales(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
-        return scaled(kernel, sd, lengthscales, distances)
+    def of_lengthscales(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any, basis: Any) -> Square:
+        return scaled(kernel, sd, lengthscales, distances, basis)
 
     @of_lengthscales.defjvp
     def derivative(kernel: Kernel, values: Any, changes: Any) -> Any:
         """``dC = sum_i dC/dl_i dl_i``: going backwards, a change of C is multiplied by each of these."""
-        sd, lengthscales, distances = values
+        sd, lengthscales, distances, basis = values
         along = jax.vmap(
-            lambda e: jax.jvp(lambda at: scaled(kernel, sd, at, distances), (lengthscales,), (e,)), out_axes=(None, 0)
+            lambda e: jax.jvp(lambda at: scaled(kernel, sd, at, distances, basis), (lengthscales,), (e,)),
+            out_axes=(None, 0),
         )
         C, slopes = along(jnp.eye(lengthscales.shape[0]))
         return C, jnp.tensordot(changes[1], slopes, 1)
 
-    def factor(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any) -> Square:
-        return sd * of_lengthscales(kernel, sd, lengthscales, distances)
+    def factor(kernel: Kernel, sd: Any, lengthscales: Any, distances: Any, basis: Any = None) -> Square:
+        return sd * of_lengthscales(kernel, sd, lengthscales, distances, basis)
 
     return factor
 

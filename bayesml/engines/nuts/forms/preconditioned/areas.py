@@ -114,13 +114,16 @@ class ScaledAreas:
         """No coefficients change with them."""
         return ()
 
-    def transform(self, values: Values, sums: Mapping[str, Any], turn: Any = None) -> tuple[dict[str, Numbers], Scalar]:
+    def transform(
+        self, values: Values, sums: Mapping[str, Any], turn: Any = None, bases: Any = None
+    ) -> tuple[dict[str, Numbers], Scalar]:
         """Return the latent variables and the log Jacobian determinant.
 
         Args:
             values: every site, zeta in the place of the latent variables.
             sums: of ``area_sums``.
             turn: not used.
+            bases: not used.
         """
         field, zeta = self.field, values[self.block.site]
         of_u, of_v = field.scales(values)

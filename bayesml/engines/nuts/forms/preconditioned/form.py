@@ -39,7 +39,7 @@ from bayesml.engines.nuts.forms.preconditioned.scale_maps import (
     tuned_with_scales,
     with_scales_at_zero,
 )
-from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks, with_values
+from bayesml.engines.nuts.forms.preconditioned.scaled import ScaledBlocks, in_own_basis, process_bases, with_values
 from bayesml.engines.nuts.forms.preconditioned.series import (
     ScaledSeries,
     scaled_series,
@@ -82,6 +82,7 @@ def preconditioned_form(problem: Problem) -> Form:
         "pilot": {key: sums for key, (sums, _) in found.items()} | of_areas | of_series
     }
     data["turn"] = {key: basis for key, (_, basis) in found.items() if basis is not None}
+    data["bases"] = process_bases(scaled, pilot.values)
     values_at = _with_series(scaled_values(layout, (*scaled, *areas), spec.parameters), series)
     start = _start_of(layout, pilot, scaled)
     scales = first_scales(layout, _standard_deviations(problem), start) if _has_open_scales(problem) else {}
@@ -96,7 +97,7 @@ def preconditioned_form(problem: Problem) -> Form:
 
     def report(x: Position, noise: Float[Array, " noise"], data: Any) -> dict[str, Numbers]:
         values, _ = values_at(apply_arrow(x, data["white"], chain), data)
-        return reported_at(model, spec, values, reported, data)
+        return reported_at(model, spec, in_own_basis(values, scaled), reported, data)
 
     return Form(
         size=layout.size,
@@ -158,7 +159,8 @@ def scaled_values(
         values, log_jacobian = layout.constrain(u, data.get("scales"), data.get("bounds"))
         values |= constant_sites(parameters, data.get("priors"))
         for together in scaled:
-            changed, change = together.transform(values, data["pilot"][together.key], data["turn"].get(together.key))
+            sums, turn = data["pilot"][together.key], data["turn"].get(together.key)
+            changed, change = together.transform(values, sums, turn, data.get("bases"))
             values |= changed
             log_jacobian = log_jacobian + change
         return values, log_jacobian

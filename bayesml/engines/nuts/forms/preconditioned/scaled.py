@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
 from jax import numpy as jnp
 
 from bayesml.engines.log_prior import parameter_values
@@ -39,6 +40,7 @@ from bayesml.engines.nuts.forms.gaussian.elimination import Corner, Parameters, 
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics
 from bayesml.engines.nuts.forms.gaussian.substitution import stage_point
 from bayesml.keys import PredictorKey
+from bayesml.processes.exact import PlaceCovariance
 from bayesml.spec import ParameterSpec
 from bayesml.terms import SampledBlock
 from bayesml.terms.sampled import PROCESS
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from bayesml.engines.nuts.forms.gaussian.shapes import Matrix, Rows, Tail
     from bayesml.shapes import Numbers, Scalar, Values
 
-__all__ = ["ScaledBlocks", "with_values"]
+__all__ = ["ScaledBlocks", "in_own_basis", "process_bases", "with_values"]
 
 FEW = 4
 """Sums of up to so many rows are written out."""
@@ -92,7 +94,7 @@ class ScaledBlocks:
         return tuple(dict.fromkeys([*keys, *(p.predictor for p in self.standardised + self.followed)]))
 
     def transform(
-        self, values: Values, sums: Statistics, turn: Matrix | None = None
+        self, values: Values, sums: Statistics, turn: Matrix | None = None, bases: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Numbers], Scalar]:
         """Return z of each block and the coefficients, and the log Jacobian determinant.
 
@@ -100,8 +102,9 @@ class ScaledBlocks:
             values: every site, zeta in the place of z and of the standardised coefficients.
             sums: of the working responses.
             turn: U of the rotated block.
+            bases: of the roots of covariance matrices, see ``process_bases``. z is then in that of its block.
         """
-        scales = parameter_values(self.hyperparameters, values)
+        scales = {**parameter_values(self.hyperparameters, values), **(bases or {})}
         factors = tuple(covariance_factor(block, scales) for block in self.blocks)
         parameters = Parameters(factors, None, joined(self.followed, values))
         _, solved, corner = eliminate(sums, self.arrangement, parameters)
@@ -148,6 +151,28 @@ class ScaledBlocks:
 
 def _values_of(block: SampledBlock) -> str:
     return f"values of {block.site}"
+
+
+def process_bases(scaled: Iterable[ScaledBlocks], values: Values) -> dict[str, np.ndarray]:
+    """Return a basis for the root of the covariance matrix of each exact process at some values of the parameters."""
+    blocks = (block for together in scaled for block in together.blocks)
+    shapes = [block.shape for block in blocks if isinstance(block.shape, PlaceCovariance)]
+    return {shape.basis: shape.basis_at(values) for shape in shapes}
+
+
+def in_own_basis(values: Values, scaled: Iterable[ScaledBlocks]) -> dict[str, Any]:
+    """Return the values with the variables z of exact processes as the model has them, from their values C z.
+
+    The density has no need of them: z has the same prior in any basis.
+    """
+    own = dict(values)
+    for together in scaled:
+        for block in together.blocks:
+            if isinstance(block.shape, PlaceCovariance):
+                ((name, _),) = block.standard_deviations
+                scales = parameter_values(together.hyperparameters, values)
+                own[block.site] = block.shape.standardised(scales[name], scales, values[_values_of(block)])
+    return own
 
 
 def with_values(data: Mapping[str, Any], values: Values, scaled: Iterable[ScaledBlocks]) -> Mapping[str, Any]:

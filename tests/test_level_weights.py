@@ -12,6 +12,8 @@ from scipy import optimize, stats
 import bayesml
 from bayesml.errors import DataError, FormulaError
 from bayesml.fit import describe_problem
+from bayesml.frame import KnownMatrix
+from bayesml.terms.known_covariance import KnownCovariance
 
 
 def table(seed: int = 1) -> pd.DataFrame:
@@ -61,7 +63,6 @@ def test_new_levels_count_once():
         ("y ~ (1 | gr(g, pw=x))", DataError, "larger than 0"),
         ("y ~ (1 | gr(g, pw=size))", DataError, "a level has one weight"),
         ("y ~ (1 | gr(g, pw=f))", DataError, "holds categories"),
-        ("y ~ (1 | gr(g, pw=w, cov=A))", FormulaError, "beside `cov=`"),
         ("y ~ (1 | mm(g, f, pw=w))", FormulaError, "of `mm"),
         ("y ~ (1 | gr(g, pw=w)) + (0 + x | g)", FormulaError, "different weights"),
     ],
@@ -147,3 +148,30 @@ def test_strata_that_make_no_sense_are_refused(formula, error, message):
 def test_a_formula_with_strata_of_members_is_written_back():
     fit = bayesml.fit(MEMBERS, memberships(), method="ml")
     assert "by=cbind(f, k)" in str(fit.update("~ . + f"))
+
+
+def test_weights_beside_known_covariances():
+    # brms 2.23: r = sd * (Lcov * z), and the log density of z[j] is multiplied by w[j]; so cov(r) = sd^2 L W^-1 L'.
+    names = list("abcdef")
+    A = 0.5 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+    weights = np.array([0.5, 2.0, 1.0, 4.0])
+    matrix = KnownMatrix("A", 6, A, labels=tuple(names))
+    plain = KnownCovariance.of(matrix, names[:4], "gr(g, cov=A, pw=w)")
+    known = plain.weighted(weights)
+    np.testing.assert_allclose(known.root, np.linalg.cholesky(A[:4, :4]) / np.sqrt(weights), rtol=1e-12, atol=1e-14)
+    # those of other levels given these are what they were
+    (means, root), (means_of_plain, root_of_plain) = known.given(names[4:]), plain.given(names[4:])
+    slopes = np.linalg.solve(known.root.T, means.T).T
+    np.testing.assert_allclose(slopes, np.linalg.solve(plain.root.T, means_of_plain.T).T, atol=1e-12)
+    np.testing.assert_allclose(root @ root.T, root_of_plain @ root_of_plain.T, atol=1e-12)
+
+
+def test_fit_with_weights_beside_known_covariances():
+    rng = np.random.default_rng(5)
+    names = list("abcdef")
+    data = pd.DataFrame({"g": np.repeat(names, 4), "w": np.repeat([1.0, 2, 3, 1, 2, 0.5], 4)})
+    data["y"] = rng.normal(size=24) + np.repeat(rng.normal(size=6), 4)
+    ones = pd.DataFrame(np.eye(6), names, names)
+    beside = bayesml.fit("y ~ (1 | gr(g, pw=w, cov=A))", data, method="ml", data2={"A": ones})
+    alone = bayesml.fit("y ~ (1 | gr(g, pw=w))", data, method="ml")
+    assert beside.logLik == pytest.approx(alone.logLik, rel=1e-10)

@@ -347,7 +347,7 @@ def refuse_more(part: GroupCall) -> None:
     if curve is not None:
         raise special_fault(_curves_of_levels(curve, part), curve)
     said = {
-        "`pw=` beside `cov=`, or of `mm(...)`,": part.prior_weights and (part.cov or part.membership is not None),
+        "`pw=` of `mm(...)`": part.prior_weights and part.membership is not None,
         "`mmc(...)` without `mm(...)`": part.membership is None
         and any(call.name in COVARIATES_OF_MEMBERS for call in part.specials),
         "a call of `" + "".join(call.name for call in others[:1]) + "(...)`": others,

@@ -113,7 +113,8 @@ def _structured(
     labels = group.levels.labels
     known = KnownCovariance.of(frame.matrices[first.cov], labels, first.text) if first.cov else None
     if first.prior_weights:
-        known = KnownCovariance.of_weights(level_weights(first, group, frame), labels, first.text)
+        weights = level_weights(first, group, frame)
+        known = KnownCovariance.of_weights(weights, labels, first.text) if known is None else known.weighted(weights)
     return StructuredGroup(
         group.predictor,
         group.factors,

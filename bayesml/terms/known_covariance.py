@@ -69,6 +69,28 @@ class KnownCovariance:
         matrix = KnownMatrix("pw", len(labels), np.diag(1.0 / weights), labels=tuple(labels))
         return cls(matrix, tuple(labels), text, 1.0)
 
+    def weighted(self, weights: np.ndarray) -> KnownCovariance:
+        """Return the same where the log prior density of each level counts several times, ``gr(g, cov=A, pw=w)``.
+
+        brms weighs the standard normal variables z of ``r = R z``, ``R R' = A``. With W = diag(w) the levels of the
+        data have the covariance matrix ``R W^-1 R'``. Others keep their distribution given these, ``r_new = B r + e``.
+
+        Args:
+            weights: ``(levels,)``, larger than 0.
+        """
+        A, places = self.matrix.dense, self.places
+        own = (self.root / weights) @ self.root.T
+        others = np.setdiff1d(np.arange(len(A)), places)
+        slopes = np.linalg.solve(A[np.ix_(places, places)], A[np.ix_(places, others)]).T
+        changed = np.array(A, dtype=float)
+        changed[np.ix_(places, places)] = own
+        changed[np.ix_(others, places)] = slopes @ own
+        changed[np.ix_(places, others)] = own @ slopes.T
+        shift = slopes @ (own - A[np.ix_(places, places)]) @ slopes.T
+        changed[np.ix_(others, others)] = A[np.ix_(others, others)] + shift
+        matrix = KnownMatrix(self.matrix.name, len(A), changed, labels=self.matrix.labels)
+        return KnownCovariance(matrix, self.labels, self.text, self.typical_variance)
+
     @cached_property
     def places(self) -> np.ndarray:
         """The row of A of each level."""

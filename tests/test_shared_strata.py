@@ -110,6 +110,14 @@ def test_terms_with_one_identifier_have_the_same_strata(frame: pd.DataFrame) -> 
         describe_problem(bf("y ~ (1 | p | gr(g, by=f))", sigma="~ (1 | p | g)"), frame)
 
 
+def test_identifier_strata_and_covariances_together_are_refused(frame: pd.DataFrame) -> None:
+    model = bf("y ~ (1 | p | gr(g, by=f, cov=A))", sigma="~ (1 | p | gr(g, by=f, cov=A))")
+    levels = [str(g) for g in range(GROUPS)]
+    A = pd.DataFrame(np.eye(GROUPS), levels, levels)
+    with pytest.raises(FormulaError, match="any two of these"):
+        describe_problem(model, frame, data2={"A": A})
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesml.errors.FitWarning")  # Rhat of so few draws, of one of 48 effects
 def test_draws_agree_with_what_is_integrated(frame: pd.DataFrame, estimate: bayesml.PointFit, tmp_path) -> None:

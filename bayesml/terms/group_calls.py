@@ -133,6 +133,12 @@ def _structured(
 def _independent(group: Group, parts: Sequence[GroupCall], frame: Frame, members: Members | None) -> AbstractGroupTerm:
     """Return the effects of independent levels, in strata or shared with other predictors where the terms say so."""
     ids = _ids(group, parts) if any(part.id and part.correlated for part in parts) else ()
+    if ids and _strata(parts[0]) and (parts[0].cov or parts[0].prior_weights):
+        raise _fault(
+            parts[0],
+            f"`{parts[0].text}` has an identifier, strata (by=) and covariances or weights of its levels; any two of "
+            "these are available together, all three are not. Leave one of them out.",
+        )
     if members is not None and members.by:
         from bayesml.terms.member_strata import stratified_members
 

@@ -11,7 +11,7 @@ from bayesml.engines.nuts.forms.gaussian.coefficients import FEW_LEVELS, is_unbo
 from bayesml.engines.nuts.forms.gaussian.rotation import rotated
 from bayesml.engines.nuts.forms.gaussian.rows import GaussianRows, SlopePriors
 from bayesml.engines.nuts.forms.gaussian.statistics import Arrangement, Statistics, statistics
-from bayesml.engines.nuts.forms.preconditioned.blocks import LARGEST_TAIL, apart_blocks, nested_factors, turned_block
+from bayesml.engines.nuts.forms.preconditioned.blocks import apart_blocks, nested_factors, turned_block
 from bayesml.engines.nuts.forms.preconditioned.linked import (
     LinkedPredictors,
     linked_predictors,
@@ -29,6 +29,8 @@ __all__ = ["has_few_levels", "scaled_alone", "scaled_blocks", "scaled_for_itself
 
 MOST_FOLLOWED = 30
 """Most population-level coefficients that effects follow: each adds a multiplication for each effect."""
+LARGEST_JOINT = 300
+"""Most effects beside the chain that are factored together; blocks of as many cost a dense matrix each in any case."""
 MOST_OPERATIONS = 3e5
 """Most multiplications for them at each gradient."""
 
@@ -69,7 +71,7 @@ def _beside_each_other(
         return [_scaled(spec, blocks, (turned,), tail, standardised, followed, turned)]
     size = sum(blocks[i].size for i in tail)
     leaf = blocks[chain[0]].size if chain else 0
-    if size <= LARGEST_TAIL and leaf * size**2 <= MOST_OPERATIONS:
+    if size <= LARGEST_JOINT and leaf * size**2 <= MOST_OPERATIONS:
         return [_scaled(spec, blocks, chain, tail, standardised, followed)]
     together = []
     if chain:

@@ -65,7 +65,8 @@ def run(cases: Sequence[FamilyCase], description: str | None) -> None:
 def _options(cases: Sequence[FamilyCase], description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in cases))
-    parser.add_argument("--draws", type=int, default=1000, help="draws of bayesml, as many as its warm-up (1000)")
+    parser.add_argument("--draws", type=int, default=1000, help="draws of bayesml (1000)")
+    parser.add_argument("--warmup", type=int, help="warm-up of bayesml (its default, which depends on the form)")
     parser.add_argument("--peer-draws", type=int, default=300, help="draws of stanli, as many as its warm-up (300)")
     parser.add_argument("--timeout", type=float, default=1800.0)
     parser.add_argument("--seed", type=int, default=1)
@@ -93,7 +94,7 @@ def _written(make: Callable[[], tuple[np.ndarray, np.ndarray]], path: Path) -> s
 
 def _ours(start: str, request: dict[str, Any], options: argparse.Namespace, folder: str) -> Run | str:
     environment = {**thread_environment(1), "BAYESML_CACHE_DIR": f"{folder}/cache"}
-    asked = {**request, "chains": 4, "warmup": options.draws, "draws": options.draws}
+    asked = {**request, "chains": 4, "warmup": options.warmup, "draws": options.draws}
     return _judged(run_worker([sys.executable, str(HERE / "_family_bayesml.py")], asked, environment, options.timeout))
 
 

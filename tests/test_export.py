@@ -175,7 +175,7 @@ def test_fits_of_both_kinds_are_exported(tmp_path: Path) -> None:
 def test_an_operation_without_a_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delitem(PRIMITIVES, "log")
     with pytest.raises(ModelError, match="operation `log`"):
-        bayesml.export("y ~ x", DATA, path=tmp_path / "model.py")
+        bayesml.export("y ~ x", DATA, "skew_normal", path=tmp_path / "model.py")
     assert not list(tmp_path.iterdir())
 
 

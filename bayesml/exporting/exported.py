@@ -83,6 +83,7 @@ def _heading(problem: Problem, notes: tuple[str, ...]) -> list[str]:
         "Written by bayesml. It needs numpyro and jax, and reads its data from the file of its name that ends in .npz.",
         "The density of `model(data)` is that of the model in bayesml. Names are those of fit.idata. `Intercept` is",
         "that of centred predictors, which its prior is meant for; `b` has the coefficients as the summary has them.",
+        'Responses are drawn where `y` is None: `Predictive(model, mcmc.get_samples())(key, {**data, "y": None})`.',
         *notes,
     ]
 

@@ -21,13 +21,17 @@ from bayesml.engines.density import data_of
 from bayesml.engines.precision import double_precision
 from bayesml.exporting.primitives import expressions
 from bayesml.exporting.priors import write_prior
+from bayesml.exporting.responses import written
 from bayesml.exporting.text import ATOM, Text, identifier, one_line, quoted, wrapped
 from bayesml.exporting.writer import Known, Program, Writer
+from bayesml.families.numpyro_forms import Site, log_categories, response_sites
 from bayesml.families.numpyro_response import ResponseDistribution
 from bayesml.names import predictor_name
 from bayesml.reported import reported_variables
 
 __all__ = ["ProgramText", "program_of"]
+
+NOT_DRAWN = "NumPyro has no distribution of this response: the program measures it and does not draw it."
 
 
 @final
@@ -196,12 +200,58 @@ class _Model:
         likelihood = self.problem.likelihood
         self._comment(f"Response: {self.problem.family.name}")
 
+        def sites(values: Any, predictors: Any, response: Any) -> list[Site] | None:
+            return response_sites(likelihood, likelihood_values(likelihood, predictors, values), response)
+
+        found = self.writer.traced(sites, self.values, etas, self.response)
+        if found is None:
+            self._measured(etas)
+        else:
+            self._sampled(found)
+
+    def _sampled(self, sites: list[Site]) -> None:
+        """Write responses that NumPyro has distributions of; without data they are drawn."""
+        y, indent = self.response["y"].text.code, ""
+        if self.weights is not None:
+            self.writer.lines.append(f"with numpyro.handlers.scale(scale={self.weights.text.code}):")
+            indent = "    "
+        for site in sites:
+            own = y if site.column is None else f"None if {y} is None else {y}[:, {site.column}]"
+            law = written(self.writer, site.form)
+            self.writer.lines.append(f"{indent}numpyro.sample({quoted(site.name)}, {law}, obs={own})")
+
+    def _measured(self, etas: dict[Any, Known]) -> None:
+        """Write a response as a factor of the density; where it has categories, they are drawn without data."""
+        likelihood, y = self.problem.likelihood, self.response["y"].text.code
+
         def density(values: Any, predictors: Any, response: Any, weights: Any) -> Any:
             parameters = likelihood_values(likelihood, predictors, values)
             return jnp.sum(ResponseDistribution(likelihood, parameters, response, weights).log_prob(response["y"]))
 
+        self.writer.lines.append(f"if {y} is None:")
+        before = len(self.writer.lines)
+        if likelihood.event_labels and not likelihood.response_labels:
+            self._drawn_categories(etas)
+        else:
+            self.writer.lines.append(f"raise NotImplementedError({quoted(NOT_DRAWN)})")
+        self.writer.lines[before:] = [f"    {line}" for line in self.writer.lines[before:]]
         found = self.writer.traced(density, self.values, etas, self.response, self.weights)
         self.writer.lines.append(f'numpyro.factor("y", {found.text.code})')
+
+    def _drawn_categories(self, etas: dict[Any, Known]) -> None:
+        likelihood = self.problem.likelihood
+
+        def logs(values: Any, predictors: Any, response: Any) -> Any:
+            return log_categories(likelihood, likelihood_values(likelihood, predictors, values), response)
+
+        found = self.writer.traced(logs, self.values, etas, self.response)
+        text = self.writer.firm(found.text, found.like.shape).code
+        first = float(likelihood.first_category)
+        self.writer.lines += [
+            f'category = numpyro.sample("category", dist.Categorical(logits={text}))',
+            f'numpyro.deterministic("y", category + {first})',
+            "return",
+        ]
 
 
 def _array_name(key: Any, term: str, name: str) -> str:

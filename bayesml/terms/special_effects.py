@@ -83,6 +83,11 @@ class SpecialEffects(AbstractTerm):
         """One term holds all of them."""
         return "special"
 
+    @property
+    def obstacle(self) -> str:
+        """What engines that take linear terms alone have no form for."""
+        return ", ".join(f"`{call.spelling}`" for call in self.calls)
+
     def spelled(self, label: str) -> str:
         """Return the label of a column with its calls as they are written in the place of what stands for them."""
         for i, call in enumerate(self.calls):

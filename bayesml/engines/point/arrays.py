@@ -122,7 +122,7 @@ def point_arrays(problem: Problem, method: str) -> PointArrays:
         )
     foreign = [t.obstacle for t in predictors[0].terms if not t.is_linear]
     if foreign:
-        raise ModelError(f'method="{method}" has no form for {", ".join(foreign)}; use method="nuts".')
+        raise ModelError(f'method="{method}" has no form for {", ".join(foreign)}; use method="laplace" or "nuts".')
     return _collected(problem)
 
 

@@ -29,6 +29,29 @@ TRANSFORMS: dict[str, Function] = {"exp": np.exp, "ln": np.log, "log": np.log}
 SLOPES = ("dydx", "eyex", "eydx", "dyex")
 
 
+def own_function(function: Callable[..., Any], argument: str, takes: str) -> Function:
+    """Return a function of a user, whose errors and odd results are told as what they are.
+
+    Args:
+        function: the function, of arrays of one shape.
+        argument: the argument that it was given as.
+        takes: what these arrays are.
+    """
+
+    def call(*arrays: np.ndarray) -> np.ndarray:
+        shape = np.shape(arrays[0])
+        rule = f"`{argument}` is a function of {takes}, arrays of one shape, that returns numbers of that shape"
+        try:
+            found = np.asarray(function(*arrays), dtype=float)
+        except Exception as error:
+            raise ModelError(f"{rule}; of arrays {shape} it raised {type(error).__name__}: {error}.") from error
+        if found.shape != shape:
+            raise ModelError(f"{rule}; of arrays {shape} it returned {found.shape}.")
+        return found
+
+    return call
+
+
 def comparison_of(comparison: Any) -> Function:
     """Return the function of the prediction after and before the change.
 
@@ -36,7 +59,7 @@ def comparison_of(comparison: Any) -> Function:
         ModelError: there is no such comparison.
     """
     if callable(comparison):
-        return comparison  # type: ignore[no-any-return]
+        return own_function(comparison, "comparison", "the predictions after and before the change, hi and lo")
     name = comparison.removesuffix("avg") if isinstance(comparison, str) else ""
     if name not in COMPARISONS:
         listed = ", ".join(f'"{known}"' for known in COMPARISONS)
@@ -51,8 +74,10 @@ def transform_of(transform: Any) -> Function | None:
     Raises:
         ModelError: there is no such function.
     """
-    if transform is None or callable(transform):
-        return transform  # type: ignore[no-any-return]
+    if transform is None:
+        return None
+    if callable(transform):
+        return own_function(transform, "transform", "estimates")
     if transform not in TRANSFORMS:
         listed = ", ".join(f'"{known}"' for known in TRANSFORMS)
         raise ModelError(f"`transform` is one of {listed}, or a function; got {transform!r}.")

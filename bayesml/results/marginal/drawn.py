@@ -154,6 +154,8 @@ def _part(
     for k, own in enumerate(sets):
         for where, values in _values(fit, own, what, choice, part):
             shaped = values.reshape(*values.shape[:2], per_row)
+            if shaped.shape[1] != len(part):  # one number for all rows, such as sigma without a formula
+                shaped = np.broadcast_to(shaped, (len(shaped), len(part), per_row))
             if W is None:
                 out[k, where] = shaped
             elif per_row == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -43,7 +43,7 @@ def hypothesised(numbers: AbstractNumbers, labels: Sequence[str], hypothesis: An
         ModelError: it is none of these.
     """
     if callable(hypothesis):
-        found = numbers.of_all(hypothesis)
+        found = numbers.of_all(_own(hypothesis))
         return [f"custom {k + 1}" if found.count > 1 else "custom" for k in range(found.count)], found
     if isinstance(hypothesis, str) and hypothesis in METHODS:
         own = labels if len(set(labels)) == len(labels) else [f"b{k + 1}" for k in range(len(labels))]
@@ -53,6 +53,24 @@ def hypothesised(numbers: AbstractNumbers, labels: Sequence[str], hypothesis: An
     if isinstance(texts, (list, tuple)) and texts and all(isinstance(text, str) for text in texts):
         return list(texts), _equations(numbers, labels, texts)
     return _weighted(numbers, hypothesis)
+
+
+def _own(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function of a user, whose errors are told as what they are."""
+
+    def call(estimates: np.ndarray) -> np.ndarray:
+        rule = "`hypothesis` as a function takes the array of all estimates and returns numbers"
+        try:
+            found = np.asarray(function(estimates), dtype=float)
+        except Exception as error:
+            raise ModelError(
+                f"{rule}; of {len(estimates)} estimates it raised {type(error).__name__}: {error}."
+            ) from error
+        if found.ndim > 1:
+            raise ModelError(f"{rule}, one or a list of them; it returned an array of shape {found.shape}.")
+        return found
+
+    return call
 
 
 def _weighted(numbers: AbstractNumbers, hypothesis: Any) -> tuple[list[str], AbstractNumbers]:

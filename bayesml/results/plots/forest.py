@@ -21,6 +21,7 @@ __all__ = ["draw_intervals", "forest"]
 LABELLED = 80
 KINDS = {
     "Intercept": "intercept",
+    "thresholds": "thresholds",
     "b": "population-level coefficients",
     "sd": "standard deviations",
     "family": "family parameters",
@@ -68,7 +69,7 @@ def _kinds(fit: AbstractSampledFit) -> dict[str, str]:
         for _, text in variable.texts:
             # On the scale of an intercept the slopes would be dots.
             is_intercept = variable.kind == "b" and text.endswith("_Intercept")
-            titles[text] = KINDS["Intercept" if is_intercept else variable.kind] + of
+            titles[text] = KINDS.get("Intercept" if is_intercept else variable.kind, "further parameters") + of
     return titles
 
 

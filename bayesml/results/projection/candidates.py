@@ -82,6 +82,8 @@ def chosen_candidates(fit: AbstractSampledFit, terms: str | Sequence[str]) -> tu
         ModelError: a name is no term of the model; lists the terms.
     """
     known = {_bare(candidate.text): candidate for candidate in candidates_of(fit)}
+    if not isinstance(terms, Iterable):
+        raise ModelError(f"Terms are named as in the formula, a name or a list of names; got {terms!r}.")
     written = [terms] if isinstance(terms, str) else list(terms)
     found = []
     for text in written:

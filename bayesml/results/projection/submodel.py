@@ -155,7 +155,9 @@ class Submodel:
         estimate = self.fit.estimate
         likelihood = self.fit.likelihood
         normal = likelihood.traits.normal and likelihood.link("mu").name == "identity"
-        return normal and not estimate.effects and self.reference.rows.weights is None
+        # columns of mo() follow those of X, and change with its parameters
+        is_linear = bool(np.all(np.asarray(estimate.kept) < estimate.arrays.X.shape[1]))
+        return normal and is_linear and not estimate.effects and self.reference.rows.weights is None
 
     @cached_property
     def _basis(self) -> np.ndarray:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from bayesml.formula import Predictor
 from bayesml.keys import PredictorKey
 from bayesml.names import predictor_name
+from bayesml.ordered import ORDERED
 from bayesml.reported import reported_variables
 from bayesml.spec import ParameterSpec
 from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
+    from bayesml.families import AbstractLikelihood
     from bayesml.results.record.fit import AbstractFit
 
 __all__ = ["Equation", "equation"]
@@ -87,6 +89,9 @@ def _text(text: str) -> str:
 def _parameter(name: str) -> str:
     """Return a parameter of the family: a Greek letter where it is called like one, with its response below."""
     base, _, rest = name.partition("_")
+    letter = base.rstrip("0123456789")
+    if letter in GREEK and letter != base:  # of a component
+        rest, base = ", ".join(part for part in (base.removeprefix(letter), rest) if part), letter
     if base not in GREEK:
         return _text(name)
     return rf"\{base}_{{{_text(rest)}}}" if rest else rf"\{base}"
@@ -100,43 +105,75 @@ def _likelihoods(fit: AbstractFit) -> Iterator[str]:
     sampled = {parameter.name for parameter in fit.problem.description.spec.parameters}
     for formula, response in zip(fit.parsed.responses, fit.problem.design.responses, strict=True):
         likelihood = response.likelihood
-        predicted = {p.key.dpar for p in formula.predictors if not p.key.nlpar}
+        keys = (p.key for p in fit.problem.design.schema.predictors)
+        predicted = {key.dpar for key in keys if key.resp == formula.name and not key.nlpar}
         fixed = {each.key.parameter: each.value for each in formula.fixed}
         arguments = []
         for dpar in likelihood.dpars:
             name = f"{dpar.name}_{formula.name}" if formula.name else dpar.name
             if dpar.name in predicted:
-                arguments.append(_row_symbol(dpar.name, formula.name))
+                arguments.append(_row_symbol(PredictorKey(formula.name, dpar.name)))
             elif dpar.name in fixed:
                 arguments.append(f"{_parameter(name)} = {_value(fixed[dpar.name])}")
             elif name in sampled:
                 arguments.append(_parameter(name))
+        arguments += [
+            _parameter(f"{p.name}_{formula.name}" if formula.name else p.name)
+            for p in likelihood.parameters
+            if p.name in GREEK
+        ]
         family = likelihood.family.name.partition("(")[0]
         given = rf" \mid {_text(', '.join(each.name for each in formula.response.additions))}"
         left = f"{_text(formula.response.name)}_i{given if formula.response.additions else ''}"
         if likelihood.thresholds:
             arguments.insert(1, rf"\tau_{{{_text(formula.name)}}}" if formula.name else r"\tau")
-            family = f"{family}({likelihood.family.link('mu').name})"
+        if _of_categories(likelihood):
+            family = f"{family}({likelihood.chosen_link(likelihood.dpars[0].name).name})"
         yield rf"{left} &\sim \operatorname{{{_text(family)}}}({', '.join(arguments)})"
     if RESIDUAL_CORRELATIONS in sampled:
         names = _text(", ".join(formula.name for formula in fit.parsed.responses))
         yield rf"\operatorname{{cor}}({names}) &= {RESIDUAL}"
 
 
-def _row_symbol(parameter: str, resp: str) -> str:
-    below = f"{_text(resp)},i" if resp else "i"
-    return rf"\{parameter}_{{{below}}}" if parameter in GREEK else rf"{_text(parameter)}_{{{below}}}"
+def _of_categories(likelihood: AbstractLikelihood) -> bool:
+    """Whether the link is that of probabilities of categories, so that it stands with the family."""
+    return bool(likelihood.thresholds or (likelihood.event_labels and likelihood.dpars[0].kind == "mu"))
+
+
+def _row_symbol(key: PredictorKey) -> str:
+    """Return a parameter of row i; that of a category or a component has its name below, ``mu2``."""
+    letter = "" if key.nlpar else next((each for each in GREEK if key.parameter.startswith(each)), "")
+    of = key.parameter.removeprefix(letter) if letter else ""
+    below = ",".join([*(_text(part) for part in (of, key.resp) if part), "i"])
+    return rf"\{letter}_{{{below}}}" if letter else rf"{_text(key.parameter)}_{{{below}}}"
 
 
 def _predictors(fit: AbstractFit, variables: Sequence[ReportedVariable]) -> Iterator[str]:
     links = {p.key: p.link for p in fit.problem.description.spec.predictors}
-    # The link of an ordinal family is that of its probabilities; it stands with the family.
-    of_thresholds = {PredictorKey(r.name) for r in fit.problem.design.responses if r.likelihood.thresholds}
-    for predictor in fit.parsed.predictors:
-        symbol = _row_symbol(predictor.key.parameter, predictor.key.resp)
-        link = "identity" if predictor.key.nlpar or predictor.key in of_thresholds else links[predictor.key]
+    probabilities = {
+        PredictorKey(response.name, dpar.name)
+        for response in fit.problem.design.responses
+        if _of_categories(response.likelihood)
+        for dpar in response.likelihood.dpars
+        if dpar.kind == "mu"
+    }
+    for predictor in _each_predictor(fit, links):
+        symbol = _row_symbol(predictor.key)
+        link = "identity" if predictor.key.nlpar or predictor.key in probabilities else links[predictor.key]
         left = symbol if link == "identity" else rf"\operatorname{{{_text(link)}}}({symbol})"
         yield f"{left} &= {' + '.join(_terms(predictor, variables)) or '0'}"
+
+
+def _each_predictor(fit: AbstractFit, known: Iterable[PredictorKey]) -> Iterator[Predictor]:
+    """Yield the predictors as written; the main one of categories or components for each of these."""
+    written = {predictor.key for predictor in fit.parsed.predictors}
+    for predictor in fit.parsed.predictors:
+        if predictor.key in known:
+            yield predictor
+            continue
+        for key in known:
+            if key.resp == predictor.key.resp and not key.nlpar and key.dpar.startswith("mu") and key not in written:
+                yield replace(predictor, key=key)
 
 
 def _terms(predictor: Predictor, variables: Sequence[ReportedVariable]) -> Iterator[str]:
@@ -237,6 +274,8 @@ def _prior_symbol(parameter: ParameterSpec, label: str) -> str:
         return RESIDUAL
     if kind not in SMALL_CLASSES:
         return rf"{_text(parameter.name)}_{{{_text(label)}}}" if parameter.coefs else _parameter(parameter.name)
+    if parameter.name.startswith(ORDERED):  # of a mixture: the label is the parameter
+        return rf"\beta^{{c}}_{{{_text(f'{label}, {INTERCEPT}')}}}"
     if kind == INTERCEPT and label:
         return rf"\tau^{{c}}_{{{_text(', '.join(part for part in (where, label) if part))}}}"
     named = label or (INTERCEPT if kind == INTERCEPT else "")

@@ -13,7 +13,7 @@ from bayesml.names import prefixed
 from bayesml.results.record.levels import level_columns, population_spellings, totals
 from bayesml.results.record.reduced import effect_variables, moments_table, require_effects, thinned_or_raise
 from bayesml.results.record.select import draws, elements, get
-from bayesml.results.tables.statistics import summarise
+from bayesml.results.tables.statistics import quantile_names, summarise
 from bayesml.variables import COEFFICIENTS, ReportedVariable
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ def varcorr(fit: AbstractSampledFit, robust: bool = False, probs: Probs = BOTH_T
     Example:
         >>> fit.varcorr()["Subject"].cor_matrix
     """
+    quantile_names(probs)  # also of a model without groups
     levels = fit.problem.description.spec.levels
     found = {group: _group_variation(fit, group, robust, probs) for group, _ in levels}
     sigmas = [v for v in fit.variables if v.kind == "family" and v.predictor.dpar == "sigma"]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["augment", "glance", "tidy"]
 
+NUMBERS = ("estimate", "std.error", "conf.low", "conf.high")
+
 
 def tidy(
     fit: AbstractSampledFit,
@@ -67,6 +69,8 @@ def tidy(
         require_effects(fit, '`tidy("ran_vals")`')
     terms = terms_of(fit.variables, asked)
     names = [term.text for term in terms]
+    if not names:
+        return pd.DataFrame({**key_columns(terms), **{name: np.zeros(0) for name in NUMBERS}})
     found = elements(fit.draws_record.values, fit.variables, frozenset(names))
     places = {name: place for place, name in enumerate(found.names)}
     drawn = found.values.reshape(-1, len(found.names))[:, [places[name] for name in names]]
@@ -75,8 +79,8 @@ def tidy(
         low, high = highest_density(drawn, level)
     else:
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    numbers = {"estimate": center, "std.error": error, "conf.low": low, "conf.high": high}
-    return pd.DataFrame({**key_columns(terms), **numbers})
+    numbers = zip(NUMBERS, (center, error, low, high), strict=True)
+    return pd.DataFrame({**key_columns(terms), **dict(numbers)})
 
 
 def glance(fit: AbstractSampledFit, *, looic: bool = False) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from bayesml.exporting.priors import write_prior
 from bayesml.exporting.responses import written
 from bayesml.exporting.text import ATOM, Text, identifier, one_line, quoted, wrapped
 from bayesml.exporting.writer import Known, Program, Writer
-from bayesml.families.numpyro_forms import Site, log_categories, response_sites
+from bayesml.families.numpyro_forms import Site, is_exact, log_categories, response_sites
 from bayesml.families.numpyro_response import ResponseDistribution
 from bayesml.names import predictor_name
 from bayesml.reported import reported_variables
@@ -204,10 +204,10 @@ class _Model:
             return response_sites(likelihood, likelihood_values(likelihood, predictors, values), response)
 
         found = self.writer.traced(sites, self.values, etas, self.response)
-        if found is None:
-            self._measured(etas)
-        else:
+        if found is not None and all(is_exact(site.form) for site in found):
             self._sampled(found)
+        else:
+            self._measured(etas, found)
 
     def _sampled(self, sites: list[Site]) -> None:
         """Write responses that NumPyro has distributions of; without data they are drawn."""
@@ -220,8 +220,8 @@ class _Model:
             law = written(self.writer, site.form)
             self.writer.lines.append(f"{indent}numpyro.sample({quoted(site.name)}, {law}, obs={own})")
 
-    def _measured(self, etas: dict[Any, Known]) -> None:
-        """Write a response as a factor of the density; where it has categories, they are drawn without data."""
+    def _measured(self, etas: dict[Any, Known], sites: list[Site] | None) -> None:
+        """Write a response as a factor of the density; without data it is drawn from ``sites`` or by its categories."""
         likelihood, y = self.problem.likelihood, self.response["y"].text.code
 
         def density(values: Any, predictors: Any, response: Any, weights: Any) -> Any:
@@ -230,7 +230,11 @@ class _Model:
 
         self.writer.lines.append(f"if {y} is None:")
         before = len(self.writer.lines)
-        if likelihood.event_labels and not likelihood.response_labels:
+        if sites is not None:
+            laws = {site.name: written(self.writer, site.form) for site in sites}
+            self.writer.lines += [f"numpyro.sample({quoted(name)}, {law})" for name, law in laws.items()]
+            self.writer.lines.append("return")
+        elif likelihood.event_labels and not likelihood.response_labels:
             self._drawn_categories(etas)
         else:
             self.writer.lines.append(f"raise NotImplementedError({quoted(NOT_DRAWN)})")

@@ -20,7 +20,7 @@ from bayesml.families.joint import FACTOR, JointLikelihood
 from bayesml.families.mixture import MixtureLikelihood
 from bayesml.families.zero_inflated import ZeroInflated
 
-__all__ = ["Form", "Site", "log_categories", "response_sites"]
+__all__ = ["Form", "Site", "is_exact", "log_categories", "response_sites"]
 
 Arrays = Mapping[str, Any]
 
@@ -57,6 +57,9 @@ class Site:
 
 jax.tree_util.register_dataclass(Form, data_fields=["arguments"], meta_fields=["name"])
 jax.tree_util.register_dataclass(Site, data_fields=["form"], meta_fields=["name", "column"])
+
+INEXACT = frozenset(["NegativeBinomial2", "Exponential"])
+"""Whose densities lose digits (4e-7 of the first at a large shape) or are 0 at the border of the support, y = 0."""
 
 Forms = Mapping[str, Callable[[Arrays, Arrays], Form]]
 
@@ -108,6 +111,12 @@ def response_sites(likelihood: AbstractLikelihood, values: Arrays, data: Arrays)
     if any(form is None for form in forms):
         return None
     return [Site(f"y_{resp}", form, place) for place, (resp, form) in enumerate(zip(own, forms, strict=True)) if form]
+
+
+def is_exact(form: Form) -> bool:
+    """Whether NumPyro computes the density of a distribution as exactly as the likelihood does."""
+    parts = [each for value in form.arguments.values() for each in (value if isinstance(value, list) else [value])]
+    return form.name not in INEXACT and all(is_exact(part) for part in parts if isinstance(part, Form))
 
 
 def _form(likelihood: AbstractLikelihood, values: Arrays, data: Arrays) -> Form | None:

@@ -18,7 +18,6 @@ from bayesml.engines.linear_mixed import (
     profiler,
     refit,
     satterthwaite,
-    simulate,
 )
 from bayesml.engines.point.arrays import PointArrays
 from bayesml.engines.point.joint import JointEffects, NewRows
@@ -152,11 +151,6 @@ def test_conditional_variances_are_the_diagonal_of_the_posterior_covariance(stor
 def test_what_follows_from_a_fit_knows_dense_blocks() -> None:
     model = models()["beside a factor"]
     fit = fitted(model)
-    rng = np.random.default_rng(1)
-    draws = simulate(fit, 4000, rng)
-    variance = np.diag(model.covariance(fit.problem.layout.matrices(fit.theta), fit.sigma))
-    # The relative variance of a sample variance of 4000 normal draws is 2 / 4000.
-    assert np.abs(draws.var(axis=0) / variance - 1.0).max() < 5.0 * np.sqrt(2.0 / 4000)
     again = refit(fit, model.y + 1.0)
     np.testing.assert_allclose(again.theta, fit.theta, atol=1e-4)
     for df in (satterthwaite(fit).df(np.eye(3)), kenward_roger(fit).df(np.eye(3))):

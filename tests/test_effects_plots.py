@@ -225,7 +225,7 @@ def test_numbers_made_factors_and_truth_values_have_categories():
         ({"effects": "two", "dpar": "sigma", "method": "predict"}, "epred"),
         ({"effects": "x", "new_levels": "no"}, "new_levels"),
         ({"effects": "x", "transform": "square"}, "`transform` is one of"),
-        ({"effects": "x", "transform": np.mean}, "a number for each of its numbers"),
+        ({"effects": "x", "transform": np.mean}, "returns numbers of that shape"),
     ],
 )
 def test_impossible_effects(options, told):

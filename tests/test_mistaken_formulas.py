@@ -27,7 +27,6 @@ DATA = {
         (bf("y ~ a * x", a="~ b", b="~ 1", nonlinear=True), "gaussian", "`b` is not a column of the data, but has a"),
         (bf("y ~ a * x", nonlinear=True), "gaussian", '`a` is neither a column of the data nor a parameter with a'),
         (bf("count ~ x", hu="~ x"), "zero_inflated_poisson", "poisson; it has `mu`, `zi`."),
-        (bf("k ~ a * x", a="~ 1", nonlinear=True), "cumulative", "The main formula of the family cumulative cannot be"),
         ("y ~ s(x, k=x)", "gaussian", "In `s(x, k=x)`, `k` is a whole number, not `x`."),
     ],
 )  # fmt: skip

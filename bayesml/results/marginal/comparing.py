@@ -49,6 +49,7 @@ def own_function(function: Callable[..., Any], argument: str, takes: str) -> Fun
             raise ModelError(f"{rule}; of arrays {shape} it returned {found.shape}.")
         return found
 
+    call.__name__ = getattr(function, "__name__", "function")  # axes of plots are named after it
     return call
 
 

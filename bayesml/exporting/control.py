@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jax import numpy as jnp
 from jax.extend.core import ClosedJaxpr
 
 from bayesml.exporting.text import Text, tuple_of
@@ -74,9 +75,8 @@ def _write_derivative(walk: Walk, equation: JaxprEqn, own: str) -> None:
         found = equation.primitive.get_bind_params(equation.params)
         functions, settings = found if isinstance(found, tuple) else ((), found)  # a pair up to JAX 0.9
         half = len(arguments) // 2
-        return jax.jvp(
-            lambda *x: equation.primitive.bind(*functions, *x, **settings), arguments[:half], arguments[half:]
-        )
+        at, changes = arguments[:half], tuple(map(_change, arguments[:half], arguments[half:]))
+        return jax.jvp(lambda *x: equation.primitive.bind(*functions, *x, **settings), at, changes)
 
     helpers = walk.writer.program.helpers
     place = max(k for k, line in enumerate(helpers) if line.startswith(f"def {own}("))
@@ -87,6 +87,11 @@ def _write_derivative(walk: Walk, equation: JaxprEqn, own: str) -> None:
     answer = "found" if count == 1 else f"found[:{count}], found[{count}:]"
     helpers += [f"@{own}.defjvp", f"def {own}_jvp(values, changes):"]
     helpers += [f"    found = {derivative}(*values, *changes)", f"    return {answer}", "", ""]
+
+
+def _change(value: Any, change: Any) -> Any:
+    """Return the change of a value; whole numbers, such as an index, have none."""
+    return change if jnp.issubdtype(value.dtype, jnp.inexact) else np.zeros(value.shape, jax.dtypes.float0)
 
 
 def _while(walk: Walk, equation: JaxprEqn) -> list[Text]:

@@ -206,6 +206,11 @@ def _select(walk: Walk, equation: JaxprEqn) -> list[Text]:
     return ELEMENTWISE["select_n"](walk, equation)
 
 
+def _places(texts: Sequence[Text]) -> str:
+    """Return indices as whole numbers of one kind: some are computed, and others are literal."""
+    return f"({', '.join(f'jnp.asarray({text.code}, int)' for text in texts)},)"
+
+
 def _codes(texts: Sequence[Text]) -> str:
     return tuple_of([text.code for text in texts])
 
@@ -239,10 +244,10 @@ PRIMITIVES: dict[str, Callable[[Walk, JaxprEqn], list[Text]]] = {
     "rev": _call(lambda x, p: f"jnp.flip({x[0].code}, {tuple_of(p['dimensions'])})"),
     "pad": _call(lambda x, p: f"jax.lax.pad({x[0].code}, {x[1].code}, {list(p['padding_config'])})"),
     "dynamic_slice": _call(
-        lambda x, p: f"jax.lax.dynamic_slice({x[0].code}, {_codes(x[1:])}, {tuple_of(p['slice_sizes'])})"
+        lambda x, p: f"jax.lax.dynamic_slice({x[0].code}, {_places(x[1:])}, {tuple_of(p['slice_sizes'])})"
     ),
     "dynamic_update_slice": _call(
-        lambda x, p: f"jax.lax.dynamic_update_slice({x[0].code}, {x[1].code}, {_codes(x[2:])})"
+        lambda x, p: f"jax.lax.dynamic_update_slice({x[0].code}, {x[1].code}, {_places(x[2:])})"
     ),
     "cholesky": _call(lambda x, p: f"jax.lax.linalg.cholesky({x[0].code})"),
     "triangular_solve": _call(

@@ -7,7 +7,7 @@ move: they share its simplex, or its true values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
@@ -15,11 +15,10 @@ import numpy as np
 
 from bayesml import names
 from bayesml.columns import Computation
+from bayesml.delegation import delegated
 from bayesml.errors import FormulaError
 from bayesml.formula import GroupCall, LinearPart, special_fault
 from bayesml.frame import Frame
-from bayesml.priors import DefaultPriors, PriorRow, Scale
-from bayesml.spec import ParameterSpec
 from bayesml.terms.base import AbstractTerm
 from bayesml.terms.context import ModelContext
 from bayesml.terms.effect_block import EffectBlock
@@ -29,7 +28,6 @@ from bayesml.terms.group_level import AbstractGroupTerm
 from bayesml.terms.sampled import SampledBlock
 from bayesml.terms.special_effects import Coefficient, SpecialEffects, is_placeholder, placeholder, with_placeholders
 from bayesml.terms.special_factor import numbered, of_place
-from bayesml.variables import ReportedVariable
 
 if TYPE_CHECKING:
     from bayesml.shapes import DataArrays, Numbers, PerRow, Values
@@ -55,6 +53,19 @@ class SpecialGroup(AbstractGroupTerm):
     effects: SpecialEffects
     moved: tuple[Coefficient | None, ...]
 
+    tables = delegated("base")
+    masked = delegated("base")
+    peculiarity = delegated("base")
+    parameters = delegated("base")
+    prior_rows = delegated("base")
+    spellings = delegated("base")
+    reported = delegated("base")
+    derive = delegated("base")
+    derived = delegated("base")
+    sampled = delegated("base")
+    simulated = delegated("base")
+    informed = delegated("base")
+
     @property
     def variables(self) -> tuple[str, ...]:
         """The grouping columns, those that vary, and those of calls."""
@@ -70,11 +81,6 @@ class SpecialGroup(AbstractGroupTerm):
         """Return the factors of what varies, and the calls."""
         own = tuple(part for part in self.base.computations() if not is_placeholder(part.text))
         return (*own, *(call.computation() for call in self.effects.calls))
-
-    @property
-    def tables(self) -> frozenset[str]:
-        """Those of the effects."""
-        return self.base.tables
 
     @property
     def rows_commute(self) -> bool:
@@ -112,10 +118,6 @@ class SpecialGroup(AbstractGroupTerm):
         """Return the varying columns, without their calls."""
         return self.base.columns(with_placeholders(frame, len(self.effects.calls)))
 
-    def masked(self, arrays: Mapping[str, np.ndarray], columns: tuple[int, ...]) -> Mapping[str, np.ndarray]:
-        """Return the arrays with some of the varying columns set to zero."""
-        return self.base.masked(arrays, columns)
-
     def contribution(self, values: Values, arrays: DataArrays) -> PerRow:
         """Return sum_k Z[:, k] m_k r[index, k]."""
         effects = values[names.group_effect_variable(self.name, self.predictor)]
@@ -140,11 +142,6 @@ class SpecialGroup(AbstractGroupTerm):
         calls = [self.effects.calls[i].spelling for c in self.moved if c is not None for i in c.calls]
         return f"effects of `{calls[0]}` that vary over `{self.name}`"
 
-    @property
-    def peculiarity(self) -> str:
-        """What its effects are other than independent between levels and normal."""
-        return self.base.peculiarity
-
     def sampled_blocks(self) -> tuple[SampledBlock, ...]:
         """Return the effects as those of columns that are near to the product with their calls."""
         return tuple(
@@ -154,55 +151,11 @@ class SpecialGroup(AbstractGroupTerm):
 
     # All others are those of ordinary columns -------------------------------------------------------------------------
 
-    def parameters(self, scale: Scale) -> tuple[ParameterSpec, ...]:
-        """Return those of ordinary columns."""
-        return self.base.parameters(scale)
-
-    def prior_rows(self, defaults: DefaultPriors) -> Iterator[PriorRow]:
-        """Yield the classes ``sd`` and ``cor``, the group and each effect."""
-        yield from self.base.prior_rows(defaults)
-
-    def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its parameters."""
-        yield from self.base.spellings()
-
-    def reported(self) -> tuple[ReportedVariable, ...]:
-        """Return standard deviations, correlations and effects."""
-        return self.base.reported()
-
-    def derive(self, values: Values) -> dict[str, Numbers]:
-        """Return effects and correlations."""
-        return self.base.derive(values)
-
-    def derived(self, values: Values, arrays: DataArrays) -> dict[str, Numbers]:
-        """Return effects and correlations."""
-        return self.base.derived(values, arrays)
-
-    def sampled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what the prior of correlations depends on."""
-        return self.base.sampled(values)
-
     def joined(self, terms: tuple[AbstractTerm, ...]) -> AbstractTerm:
         """Return the term with what it shares with those of other predictors: degrees of freedom of its factor."""
         base = self.base.joined(tuple(t.base if isinstance(t, SpecialGroup) else t for t in terms))
         assert isinstance(base, AbstractGroupTerm)
         return replace(self, base=base)
-
-    def simulated(
-        self, values: Mapping[str, np.ndarray], rng: np.random.Generator, count: int, shared: dict[str, np.ndarray]
-    ) -> np.ndarray:
-        """Draw effects of new levels."""
-        return self.base.simulated(values, rng, count, shared)
-
-    def informed(
-        self,
-        borrowed: np.ndarray,
-        values: Mapping[str, np.ndarray],
-        rng: np.random.Generator,
-        shared: dict[str, np.ndarray],
-    ) -> np.ndarray:
-        """Return effects of new levels with what is known of these."""
-        return self.base.informed(borrowed, values, rng, shared)
 
     def renumbered(
         self, arrays: Mapping[str, np.ndarray], frame: Frame
